@@ -1,0 +1,54 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each calls `make setup` first.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
+PORT ?= 8000
+
+.PHONY: help setup check lint test fast slow demo serve worker bench lock messages clean
+
+help:  ## show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready locale/ko/LC_MESSAGES/django.mo  ## make .venv, install the locks, prepare the database
+	@$(PY) manage.py migrate -v0 && echo "setup: ready ($$($(PY) --version), database migrated)"
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt tools/setup.sh
+	@sh tools/setup.sh $(VENV)
+
+locale/ko/LC_MESSAGES/django.mo: locale/ko/LC_MESSAGES/django.po $(VENV)/.ready
+	@$(VENV)/bin/pybabel -q compile --domain=django --directory=locale
+
+check: setup lint fast  ## lint, types, import contracts, fast tests with coverage: each commit passes this
+
+lint: setup  ## ruff, mypy strict, import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/mypy .
+
+fast: setup  ## the fast tests, with coverage of the pure modules
+	$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=
+
+test: setup  ## the whole test suite
+	$(PY) -m pytest -n 2 -q
+
+slow: setup  ## only the slow tests
+	$(PY) -m pytest -n 2 -q -m slow
+
+demo: setup  ## a seeded, made-up experiment to a report that can be opened; SERVE=1 serves the site
+	$(PY) manage.py demo
+	@if [ "$(SERVE)" = 1 ]; then $(MAKE) --no-print-directory serve; fi
+
+serve: setup  ## serve the site on localhost
+	$(PY) manage.py runserver $(PORT)
+
+worker: setup  ## run scheduled and requested background work
+	$(PY) manage.py qcluster
+
+lock: setup  ## compile requirements*.in into locks with hashes
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove what setup and the demo made
+	rm -rf $(VENV) var static_root

@@ -1,0 +1,1 @@
+"""What may matter: the search for AHA moments."""

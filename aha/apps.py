@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class AhaConfig(AppConfig):
+    name = "aha"
+    default_auto_field = "django.db.models.BigAutoField"

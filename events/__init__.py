@@ -1,0 +1,1 @@
+"""What happened: events in, kept, and asked through one warehouse door."""

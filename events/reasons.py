@@ -1,0 +1,72 @@
+"""Reasons as values: why a number can't be computed, why an action is refused.
+
+Pure code returns codes with their details; the door turns them into words through its own gettext. A missing number is
+therefore a value that carries its explanation, never 0, 1, NaN or a bare None.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeGuard
+
+
+class Reason(StrEnum):
+    """Every reason for which a number may be missing. `words` has a sentence for each."""
+
+    TOO_FEW_UNITS = "too_few_units"
+    NO_VARIANCE = "no_variance"
+    CONTROL_MEAN_NEAR_ZERO = "control_mean_near_zero"
+    MEANS_NOT_POSITIVE = "means_not_positive"
+    NO_FIRST_STAGE = "no_first_stage"
+    COLLINEAR_COVARIATES = "collinear_covariates"
+    TOO_FEW_CLUSTERS = "too_few_clusters"
+    TOO_FEW_STRATA = "too_few_strata"
+    SPARSE_TABLE = "sparse_table"
+    NOT_A_PROPORTION = "not_a_proportion"
+    NO_PLANNED_SHARE = "no_planned_share"
+    NO_DATA = "no_data"
+
+
+@dataclass(frozen=True)
+class NotComputable:
+    """A number that can't be computed, and why.
+
+    Attributes:
+        reason: the code of the reason.
+        details: names and values that the sentence mentions, for example ``{"n": 1, "needed": 2}``.
+    """
+
+    reason: Reason
+    details: dict[str, str | int | float] = field(default_factory=dict)
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """A request that is refused, with one plain sentence for the person who asked."""
+
+
+def computable[T](value: T | NotComputable) -> TypeGuard[T]:
+    """True when the value is a result rather than a reason."""
+    return not isinstance(value, NotComputable)
+
+
+def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
+    """The reason as one plain sentence in the language of ``gettext``."""
+    sentences = {
+        Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
+        Reason.NO_VARIANCE: gettext("All values are the same, so there is no variation to compare."),
+        Reason.CONTROL_MEAN_NEAR_ZERO: gettext(
+            "The control mean can't be told from 0, so a relative lift means nothing."
+        ),
+        Reason.MEANS_NOT_POSITIVE: gettext("A relative lift needs two positive means."),
+        Reason.NO_FIRST_STAGE: gettext(
+            "The nudge didn't change the behaviour at all, so its effect can't be divided out."
+        ),
+        Reason.COLLINEAR_COVARIATES: gettext("The covariates repeat each other, so their effects can't be told apart."),
+        Reason.TOO_FEW_CLUSTERS: gettext("Too few clusters: this needs at least two in each group."),
+        Reason.TOO_FEW_STRATA: gettext("Too few segments with units in both groups."),
+        Reason.SPARSE_TABLE: gettext("The counts are too small for this number."),
+        Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
+        Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
+        Reason.NO_DATA: gettext("There are no values to compute this from."),
+    }
+    return sentences[missing.reason]

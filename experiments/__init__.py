@@ -1,0 +1,1 @@
+"""Whether it is the cause: experiments, their statistics and their verdict."""

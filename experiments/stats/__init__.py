@@ -1,0 +1,1 @@
+"""Pure statistics: frozen summaries in, frozen results out. Nothing here knows Django."""

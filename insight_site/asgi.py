@@ -1,0 +1,8 @@
+"""ASGI entry point. WSGI is faster for our doors (see docs/adr/0001); this is here for hosts that need it."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
+application = get_asgi_application()

@@ -1,0 +1,1 @@
+"""Who they are: rule and cluster segments."""

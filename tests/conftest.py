@@ -1,0 +1,24 @@
+"""Fixtures for every test: the folder of real data, and nothing else that hides where a value comes from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REQUIRED = os.environ.get("CI_REQUIRE_ALL") == "1"
+
+
+def missing(what: str) -> None:
+    """Skip on a developer's machine, fail in CI, where everything has to be there."""
+    if REQUIRED:
+        pytest.fail(f"{what} is missing, and CI may not skip")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public data with known answers; its rows never enter the project."""
+    folder = os.environ.get("INSIGHT_REAL_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        missing("the folder INSIGHT_REAL_DATA")
+    return Path(folder)
