@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NOT_A_PROPORTION = "not_a_proportion"
     NO_PLANNED_SHARE = "no_planned_share"
     NO_DATA = "no_data"
+    NO_DENOMINATOR = "no_denominator"
 
 
 @dataclass(frozen=True)
@@ -68,5 +69,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
         Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
         Reason.NO_DATA: gettext("There are no values to compute this from."),
+        Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
     }
     return sentences[missing.reason]

@@ -35,3 +35,13 @@ class Interval:
     high: float
     level: float
     method: str
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse an error rate outside (0, 1): the caller's mistake, not the data's.
+
+    Raises:
+        ValueError: if alpha is not strictly between 0 and 1 (NaN included).
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")

@@ -1,0 +1,163 @@
+"""Encouragement design: a nudge is randomised, and the effect of the *behaviour* on compliers is read from it."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from events.reasons import NotComputable, Reason
+from experiments.stats.design import cluster_codes
+from experiments.stats.instruments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
+from experiments.stats.results import Estimate, check_alpha
+from experiments.stats.summaries import Joint, Mean, Values, finite_array
+from experiments.stats.weak_instrument import AndersonRubin, Shape, anderson_rubin
+
+__all__ = [
+    "AndersonRubin",
+    "IvMoments",
+    "Shape",
+    "TakeUp",
+    "anderson_rubin",
+    "as_treated",
+    "classic_f",
+    "first_stage",
+    "iv_moments",
+    "iv_moments_adjusted",
+    "two_stage",
+    "wald",
+]
+
+
+@dataclass(frozen=True)
+class TakeUp:
+    """How far the nudge moved the behaviour.
+
+    Attributes:
+        control: share of control that reached the behaviour, 0 to 1.
+        variant: share of the variant, 0 to 1.
+        difference: the first stage, variant minus control (adjusted when the moments are).
+        standard_error: its standard error.
+        low: lower limit of its interval.
+        high: upper limit.
+        f_statistic: robust F = difference^2 / variance; not computable when the behaviour doesn't vary within arms.
+        level: confidence level of the interval.
+    """
+
+    control: float
+    variant: float
+    difference: float
+    standard_error: float
+    low: float
+    high: float
+    f_statistic: float | NotComputable
+    level: float
+
+
+def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: float, *, alpha: float = 0.05) -> TakeUp:
+    """The first stage with its normal interval and robust F.
+
+    Source: METHODS 4.12.
+    """
+    check_alpha(alpha)
+    error = sqrt(moments.v_d)
+    half = error * float(stats.norm.isf(alpha / 2))
+    effect = moments.first_stage
+    f_statistic = effect**2 / moments.v_d if moments.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
+    return TakeUp(control_take_up, variant_take_up, effect, error, effect - half, effect + half, f_statistic, 1 - alpha)
+
+
+def classic_f(control: Mean, variant: Mean) -> float | NotComputable:
+    """The first-stage F of textbooks: squared two-sample t of the behaviour, one variance for both arms."""
+    n = min(control.n, variant.n)
+    if n < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
+    within = (control.n - 1) * control.variance + (variant.n - 1) * variant.variance
+    if within == 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    pooled = within / (control.n + variant.n - 2)
+    return (variant.mean - control.mean) ** 2 / (pooled * (1 / control.n + 1 / variant.n))
+
+
+def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable:
+    """Effect of the behaviour on compliers, ITT / first stage, with its delta-method error.
+
+    Its interval isn't reliable for a weak first stage: ``anderson_rubin`` decides, this is shown beside it.
+
+    Returns:
+        The outcome's change per complier who reaches the behaviour.
+
+    Source: Wald 1940; Angrist, Imbens and Rubin 1996; METHODS 4.12.
+    """
+    check_alpha(alpha)
+    if moments.first_stage == 0:
+        return NotComputable(Reason.NO_FIRST_STAGE)
+    effect = moments.itt / moments.first_stage
+    variance = moments.v_r - 2 * effect * moments.c_rd + effect**2 * moments.v_d
+    # R = b*D exactly leaves a residual variance that is rounding: anything below 1e-12 of its parts.
+    if variance <= 1e-12 * (moments.v_r + effect**2 * moments.v_d):
+        return NotComputable(Reason.NO_VARIANCE)
+    error = sqrt(variance) / abs(moments.first_stage)
+    half = error * float(stats.norm.isf(alpha / 2))
+    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "wald")
+
+
+def two_stage(
+    r: Values, d: Values, g: Values, x: Values, *, clusters: npt.ArrayLike | None = None, alpha: float = 0.05
+) -> Estimate | NotComputable:
+    """Two-stage least squares of R on D with instrument G and covariates X, with robust or clustered errors.
+
+    Errors carry the small-sample factor (HC1; with clusters G/(G-1) * (n-1)/(n-k)), as published tables do; the
+    reference distribution is t with n-k (clusters: G-1) degrees of freedom. Redundant covariates are dropped.
+
+    Args:
+        r: outcome per unit.
+        d: behaviour, 0 or 1.
+        g: nudge, 0 or 1.
+        x: covariates known before assignment, n rows, perhaps no columns.
+        clusters: label of each unit's cluster, when clusters were assigned.
+        alpha: two-sided error rate.
+
+    Source: Angrist and Imbens 1995 (linearmodels ``IV2SLS``).
+    """
+    check_alpha(alpha)
+    # The same refusals as for the moments: sizes, clusters, a nudge that the covariates explain.
+    moments = iv_moments_adjusted(r, d, g, x, clusters)
+    if isinstance(moments, NotComputable):
+        return moments
+    # An uninformative ratio is refused here too, before the library meets a singular matrix.
+    ratio = wald(moments, alpha=alpha)
+    if isinstance(ratio, NotComputable):
+        return ratio
+    from linearmodels.iv import IV2SLS
+
+    outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
+    exogenous = constant_and_covariates(finite_array(x, dimensions=2))
+    model = IV2SLS(outcome, exogenous, behaviour, nudge)
+    if clusters is None:
+        fitted = model.fit(cov_type="robust", debiased=True)
+        df = len(outcome) - exogenous.shape[1] - 1
+    else:
+        codes = cluster_codes(clusters, len(outcome))
+        fitted = model.fit(cov_type="clustered", clusters=codes, debiased=True)
+        df = int(codes.max())
+    effect, error = float(np.asarray(fitted.params)[-1]), float(np.asarray(fitted.std_errors)[-1])
+    half = error * float(stats.t.isf(alpha / 2, df))
+    p_value = 2 * float(stats.t.sf(abs(effect) / error, df))
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "two-stage-least-squares")
+
+
+def as_treated(control: Joint, variant: Joint) -> float | NotComputable:
+    """Mean R of those with D = 1 minus that of those with D = 0, whatever the nudge. A warning, never a finding.
+
+    Args:
+        control: moments of (R, D).
+        variant: the same.
+    """
+    pooled = control + variant
+    if pooled.covariance[1, 1] == 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    # For a 0/1 column the slope is exactly the difference of the two means.
+    return float(pooled.covariance[0, 1] / pooled.covariance[1, 1])

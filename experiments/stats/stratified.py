@@ -1,0 +1,189 @@
+"""Effects within segments, pooled over them, and whether the segments differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import stats
+
+from events.reasons import NotComputable, Reason
+from experiments.stats.results import Estimate, Interval, check_alpha
+from experiments.stats.summaries import Array, Mean
+
+type Strata = Sequence[tuple[Mean, Mean]]
+
+
+@dataclass(frozen=True)
+class Heterogeneity:
+    """Test of equal effects in all segments.
+
+    Attributes:
+        statistic: the chi-square statistic.
+        degrees_of_freedom: number of segments, less one.
+        p_value: upper tail probability, 0 to 1.
+    """
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+
+
+def risk_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotComputable:
+    """Mantel-Haenszel difference over strata: weights n1*n0/N; Sato's variance for shares, plain for means.
+
+    Args:
+        strata: (control, variant) per stratum. Strata without units in one arm carry no weight.
+        alpha: two-sided error rate.
+
+    Returns:
+        Variant minus control. Sato's variance holds for few large and for many sparse strata; means use n-1 variances
+        and need two units per arm of a stratum.
+
+    Source: Greenland and Robins 1985; Sato 1989.
+    """
+    check_alpha(alpha)
+    used = [(c, v) for c, v in strata if c.n and v.n]
+    if not used:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    weights = [c.n * v.n / (c.n + v.n) for c, v in used]
+    total = sum(weights)
+    effect = sum(w * (v.mean - c.mean) for w, (c, v) in zip(weights, used, strict=True)) / total
+    if all(c.is_proportion and v.is_proportion for c, v in used):
+        variance = _sato(used, effect) / total**2
+    else:
+        smallest = min(min(c.n, v.n) for c, v in used)
+        if smallest < 2:
+            return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
+        variances = [c.variance / c.n + v.variance / v.n for c, v in used]
+        variance = sum(w**2 * each for w, each in zip(weights, variances, strict=True)) / total**2
+    if variance <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    error = sqrt(variance)
+    half = error * float(stats.norm.isf(alpha / 2))
+    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
+    method = "mantel-haenszel-difference"
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
+
+
+def odds_ratio(strata: Strata, *, alpha: float = 0.05) -> Interval | NotComputable:
+    """Mantel-Haenszel common odds ratio with the Robins-Breslow-Greenland interval.
+
+    Returns:
+        Odds of the variant over odds of control; above 1 = more successes. ``NotComputable(SPARSE_TABLE)`` when it is
+        0, infinite or undefined.
+
+    Source: Mantel and Haenszel 1959; Robins, Breslow and Greenland 1986 (statsmodels ``StratifiedTable``).
+    """
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    check_alpha(alpha)
+    tables = _tables(strata)
+    if isinstance(tables, NotComputable):
+        return tables
+    (a, b), (c, d) = np.moveaxis(tables, 0, -1)
+    n = a + b + c + d
+    if (a * d / n).sum() == 0 or (b * c / n).sum() == 0:
+        return NotComputable(Reason.SPARSE_TABLE)
+    pooled = StratifiedTable(np.moveaxis(tables, 0, -1))
+    low, high = pooled.oddsratio_pooled_confint(alpha)
+    return Interval(float(pooled.oddsratio_pooled), float(low), float(high), 1 - alpha, "mantel-haenszel-odds-ratio")
+
+
+def cmh_test(strata: Strata, *, correction: bool = False) -> tuple[float, float] | NotComputable:
+    """Cochran-Mantel-Haenszel chi-square (1 df) and its p-value: is there any association, within strata?
+
+    Args:
+        strata: (control, variant) of 0/1 outcomes per stratum.
+        correction: subtract 1/2 as R's ``mantelhaen.test`` does by default (not where that would overshoot 0).
+
+    Source: Mantel and Haenszel 1959.
+    """
+    tables = _tables(strata)
+    if isinstance(tables, NotComputable):
+        return tables
+    n1, n0 = tables.sum(axis=2).T
+    m1, m0 = tables.sum(axis=1).T
+    n = n1 + n0
+    variance = float((n1 * n0 * m1 * m0 / (n**2 * (n - 1))).sum())
+    if variance == 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    gap = abs(float((tables[:, 0, 0] - n1 * m1 / n).sum()))
+    statistic = (gap - 0.5 if correction and gap >= 0.5 else gap) ** 2 / variance
+    return statistic, float(stats.chi2.sf(statistic, 1))
+
+
+def breslow_day(strata: Strata, *, tarone: bool = True) -> Heterogeneity | NotComputable:
+    """Breslow-Day test of equal odds ratios, with Tarone's correction unless switched off.
+
+    Own code: statsmodels divides by zero when the pooled odds ratio is exactly 1.
+
+    Source: Breslow and Day 1980; Tarone 1985.
+    """
+    tables = _tables(strata)
+    if isinstance(tables, NotComputable):
+        return tables
+    informative = np.array([(t.sum(axis=0) > 0).all() and (t.sum(axis=1) > 0).all() for t in tables])
+    tables = tables[informative]
+    if len(tables) < 2:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    n = tables.sum(axis=(1, 2))
+    up = float((tables[:, 0, 0] * tables[:, 1, 1] / n).sum())
+    down = float((tables[:, 0, 1] * tables[:, 1, 0] / n).sum())
+    if up == 0 or down == 0:
+        return NotComputable(Reason.SPARSE_TABLE)
+    cells = np.array([_expected_cells(table, up / down) for table in tables])
+    variance = 1 / (1 / cells).sum(axis=1)
+    gap = tables[:, 0, 0] - cells[:, 0]
+    statistic = float((gap**2 / variance).sum())
+    if tarone:
+        statistic -= float(gap.sum() ** 2 / variance.sum())
+    statistic = max(statistic, 0.0)
+    return Heterogeneity(statistic, len(tables) - 1, float(stats.chi2.sf(statistic, len(tables) - 1)))
+
+
+def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity | NotComputable:
+    """Cochran's Q: do the segments' differences vary more than their errors explain?
+
+    Source: Cochran 1954.
+    """
+    if len(estimates) < 2:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    if any(estimate.standard_error <= 0 for estimate in estimates):
+        return NotComputable(Reason.NO_VARIANCE)
+    effects = np.array([estimate.estimate for estimate in estimates])
+    weights = np.array([estimate.standard_error for estimate in estimates]) ** -2.0
+    centre = (weights * effects).sum() / weights.sum()
+    statistic = float((weights * (effects - centre) ** 2).sum())
+    return Heterogeneity(statistic, len(effects) - 1, float(stats.chi2.sf(statistic, len(effects) - 1)))
+
+
+def _tables(strata: Strata) -> Array | NotComputable:
+    """K tables [[variant 1, variant 0], [control 1, control 0]], of strata with units in both arms."""
+    used = [(c, v) for c, v in strata if c.n and v.n]
+    if not used:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    if not all(group.is_proportion for pair in used for group in pair):
+        return NotComputable(Reason.NOT_A_PROPORTION)
+    rows = [[[g.successes, g.n - g.successes] for g in (v, c)] for c, v in used]
+    return np.array(rows, dtype=np.float64)
+
+
+def _sato(used: Strata, effect: float) -> float:
+    p = q = 0.0
+    for control, variant in used:
+        n0, n1, c, a = control.n, variant.n, control.successes, variant.successes
+        n = n0 + n1
+        p += (n1 / n) ** 2 * c - (n0 / n) ** 2 * a + n1 / n * n0 / n * (n0 - n1) / 2
+        q += (a * (n0 - c) + c * (n1 - a)) / (2 * n)
+    return effect * p + q
+
+
+def _expected_cells(table: Array, ratio: float) -> list[float]:
+    """The four cells with this table's margins and this odds ratio."""
+    n1, n0 = table.sum(axis=1).tolist()
+    m1 = float(table[:, 0].sum())
+    a, b, c = ratio - 1, -(ratio * (n1 + m1) + n0 - m1), ratio * n1 * m1
+    # Written so that ratio 1 (a = 0) is no special case: the plain formula would be 0/0.
+    cell = 2 * c / (-b + sqrt(max(b * b - 4 * a * c, 0.0)))
+    return [cell, n1 - cell, m1 - cell, n0 - m1 + cell]
