@@ -29,6 +29,9 @@ __all__ = [
     "wald",
 ]
 
+# Standard errors of the first stage.
+NO_FIRST_STAGE_BELOW = 1e-10
+
 
 @dataclass(frozen=True)
 class TakeUp:
@@ -91,7 +94,8 @@ def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable
     Source: Wald 1940; Angrist, Imbens and Rubin 1996; METHODS 4.12.
     """
     check_alpha(alpha)
-    if moments.first_stage == 0:
+    # A first stage that is rounding noise of its own error counts as none: the ratio would overflow.
+    if abs(moments.first_stage) <= NO_FIRST_STAGE_BELOW * sqrt(moments.v_d):
         return NotComputable(Reason.NO_FIRST_STAGE)
     effect = moments.itt / moments.first_stage
     variance = moments.v_r - 2 * effect * moments.c_rd + effect**2 * moments.v_d

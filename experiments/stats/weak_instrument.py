@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import copysign, isfinite, sqrt
+from math import copysign, sqrt
 
 from scipy import stats
 
@@ -84,12 +84,6 @@ def anderson_rubin(moments: IvMoments, *, q: float | None = None, alpha: float =
     if a < 0 and discriminant <= 0:
         return AndersonRubin(Shape.LINE, None, None, level)
     low, high = _roots(a, h, c, discriminant, unit)
-    if low is None and high is None:
-        return AndersonRubin(Shape.LINE, None, None, level)
-    if low is None or high is None:
-        # a is so near 0 that one limit left the range of numbers: the set is a half line for every purpose.
-        kept_low, kept_high = (low, high) if a > 0 else (high, low)
-        return AndersonRubin(Shape.HALF_LINE, kept_low, kept_high, level)
     return AndersonRubin(Shape.INTERVAL if a > 0 else Shape.RAYS, low, high, level)
 
 
@@ -102,8 +96,8 @@ def _linear(h: float, c: float, unit: float, level: float) -> AndersonRubin:
     return AndersonRubin(Shape.LINE if c <= 0 else Shape.EMPTY, None, None, level)
 
 
-def _roots(a: float, h: float, c: float, discriminant: float, unit: float) -> tuple[float | None, float | None]:
-    """Both roots of a*b^2 + 2h*b + c, in order; a root beyond the range of numbers is None.
+def _roots(a: float, h: float, c: float, discriminant: float, unit: float) -> tuple[float, float]:
+    """Both roots of a*b^2 + 2h*b + c, in order.
 
     The second root comes from the product c/a: subtracting would cancel, and the sign of c decides whether 0 is inside.
     """
@@ -111,4 +105,4 @@ def _roots(a: float, h: float, c: float, discriminant: float, unit: float) -> tu
     if t == 0:
         return 0.0, 0.0
     low, high = sorted((t / a * unit, c / t * unit))
-    return low if isfinite(low) else None, high if isfinite(high) else None
+    return low, high
