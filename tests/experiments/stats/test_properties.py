@@ -251,3 +251,27 @@ def test_anderson_rubin__weak_nudge__covers_as_promised() -> None:
     low, high = (stats.binom.ppf(q, runs, 0.95) for q in (0.0005, 0.9995))
     assert low <= covered <= high
     assert unbounded > runs / 3
+
+
+def test_risk_difference__large_strata__sato_agrees_with_greenland_and_robins() -> None:
+    # Equal differences and unequal arms: there both variances are consistent, and a slip of sign shows.
+    counts = [(600, 3000, 300, 1000), (250, 500, 1200, 2000)]
+    found = computed(risk_difference([(Mean.from_counts(c, n0), Mean.from_counts(a, n1)) for c, n0, a, n1 in counts]))
+    weights = [n0 * n1 / (n0 + n1) for _, n0, _, n1 in counts]
+    terms = [
+        w**2 * (a * (n1 - a) / n1**3 + c * (n0 - c) / n0**3) for w, (c, n0, a, n1) in zip(weights, counts, strict=True)
+    ]
+    assert found.estimate == pytest.approx(0.1)
+    assert found.standard_error == pytest.approx((sum(terms)) ** 0.5 / sum(weights), rel=0.01)
+
+
+def test_lin_clustered__each_unit_its_own_cluster__agrees_with_the_moments() -> None:
+    rng = np.random.default_rng(8)
+    n = 4000
+    g, x = np.arange(n) % 2.0, rng.normal(0, 2, (n, 1))
+    y = g * (1 + 3 * x[:, 0]) + rng.normal(0, 1, n)
+    arms = [Joint.from_columns(np.column_stack([y, x])[g == value]) for value in (0, 1)]
+    own, clustered = computed(lin(*arms)), computed(lin_clustered(y, g, x, np.arange(n)))
+    # The estimated mean of x carries most of the variance here: without its term the error would be 3 times smaller.
+    assert clustered.estimate == pytest.approx(own.estimate, rel=1e-9)
+    assert clustered.standard_error == pytest.approx(own.standard_error, rel=0.03)
