@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
-.PHONY: help setup check lint test fast slow demo serve worker bench lock messages clean
+.PHONY: help setup check lint test test-database fast slow demo serve worker bench lock messages clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ fast: setup  ## the fast tests, with coverage of the pure modules
 test: setup  ## the whole test suite
 	$(PY) -m pytest -n 2 -q
 
+test-database: setup  ## the tests that meet the database, on DATABASE_URL
+	$(PY) -m pytest -n 2 -q -m "django_db"
+
 slow: setup  ## only the slow tests
 	$(PY) -m pytest -n 2 -q -m slow
 
@@ -45,6 +48,9 @@ serve: setup  ## serve the site on localhost
 
 worker: setup  ## run scheduled and requested background work
 	$(PY) manage.py qcluster
+
+messages: setup  ## bring the Korean catalogue up to date with the code
+	$(PY) -m tools.messages
 
 lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements.in -o requirements.txt

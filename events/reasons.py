@@ -7,7 +7,8 @@ therefore a value that carries its explanation, never 0, 1, NaN or a bare None.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeGuard
+
+from typing_extensions import TypeIs
 
 
 class Reason(StrEnum):
@@ -45,7 +46,7 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     """A request that is refused, with one plain sentence for the person who asked."""
 
 
-def computable[T](value: T | NotComputable) -> TypeGuard[T]:
+def computable[T](value: T | NotComputable) -> TypeIs[T]:
     """True when the value is a result rather than a reason."""
     return not isinstance(value, NotComputable)
 

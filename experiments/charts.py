@@ -1,0 +1,142 @@
+"""Report in, chart out: no computing. Each chart has a table of the same rows beside it on the page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+
+from events.charts import BLUE, GREY, INK, ORANGE, theme
+from events.reasons import computable
+from experiments.design import Kind
+from experiments.report import Comparison, OutcomeReport, Report
+from experiments.stats.results import Estimate
+
+type Gettext = Callable[[str], str]
+type Row = dict[str, Any]
+
+WIDTH = 560
+ROW_HEIGHT = 34
+
+
+def outcome_forest(report: Report, gettext: Gettext) -> alt.TopLevelMixin | None:
+    """Effect of each variant on each outcome with its interval: one panel per kind of unit.
+
+    Shares are drawn together in points; every mean gets an axis of its own, since units can't share one.
+    """
+    panels = []
+    shares = [outcome for outcome in report.outcomes if outcome.kind is Kind.PROPORTION]
+    rows = [row for outcome in shares for row in _outcome_rows(outcome, 100.0)]
+    if rows:
+        panels.append(_forest(rows, gettext("Difference to control, points")))
+    for outcome in report.outcomes:
+        if outcome.kind is Kind.MEAN:
+            rows = _outcome_rows(outcome, 1.0)
+            if rows:
+                title = gettext("Difference to control, %(outcome)s") % {"outcome": outcome.name}
+                panels.append(_forest(rows, title))
+    if not panels:
+        return None
+    return _styled(alt.vconcat(*panels, spacing=18))
+
+
+def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:
+    """Effect inside each segment, the pooled effect last."""
+    scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
+    rows = [
+        _row(f"{segment.segment} (n {segment.n:,})", segment.difference, scale)
+        for segment in comparison.by_segment
+        if computable(segment.difference)
+    ]
+    pooled = comparison.stratified.risk_difference if comparison.stratified is not None else None
+    if pooled is not None and computable(pooled):
+        rows.append({**_row(gettext("All segments, pooled"), pooled, scale), "pooled": True})
+    if not rows:
+        return None
+    return _styled(_forest(rows, _unit_title(outcome, gettext)))
+
+
+def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:
+    """What the correlation promised beside what the experiment found, with the Anderson-Rubin set."""
+    found = comparison.encouragement
+    if found is None or not computable(found.as_treated) or not computable(found.effect):
+        return None
+    scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
+    promised = gettext("As treated (not causal)")
+    caused = gettext("Causal effect")
+    rows: list[Row] = [
+        {"label": promised, "estimate": found.as_treated * scale, "causal": False, "low": None, "high": None},
+        {"label": caused, "estimate": found.effect.estimate * scale, "causal": True, "low": None, "high": None},
+    ]
+    effects = found.effect_set
+    if computable(effects) and effects.bounded and effects.low is not None and effects.high is not None:
+        rows[1].update(low=effects.low * scale, high=effects.high * scale)
+    base = alt.Chart(_data(rows)).encode(
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
+    )
+    bars = base.mark_bar(height=20).encode(
+        x=alt.X("estimate:Q", title=_effect_title(outcome, gettext)),
+        color=alt.Color("causal:N", legend=None, scale=alt.Scale(domain=[False, True], range=[GREY, "#7FB8D8"])),
+    )
+    interval = (
+        base.transform_filter("datum.low !== null").mark_rule(color=INK, strokeWidth=2).encode(x="low:Q", x2="high:Q")
+    )
+    return _styled(alt.layer(bars, interval).properties(width=WIDTH, height=2 * ROW_HEIGHT))
+
+
+def _data(rows: list[Row]) -> alt.InlineData:
+    return alt.InlineData(values=rows)
+
+
+def _styled(chart: alt.LayerChart | alt.FacetChart | alt.VConcatChart) -> alt.TopLevelMixin:
+    styled: alt.TopLevelMixin = chart.configure(**theme())
+    return styled
+
+
+def _unit_title(outcome: OutcomeReport, gettext: Gettext) -> str:
+    if outcome.kind is Kind.PROPORTION:
+        return gettext("Difference in %(outcome)s, points") % {"outcome": outcome.name}
+    return gettext("Difference to control, %(outcome)s") % {"outcome": outcome.name}
+
+
+def _effect_title(outcome: OutcomeReport, gettext: Gettext) -> str:
+    if outcome.kind is Kind.PROPORTION:
+        return gettext("Effect of the behaviour on %(outcome)s, points") % {"outcome": outcome.name}
+    return gettext("Effect of the behaviour on %(outcome)s") % {"outcome": outcome.name}
+
+
+def _outcome_rows(outcome: OutcomeReport, scale: float) -> list[Row]:
+    return [
+        _row(f"{outcome.name} · {row.variant}", row.difference, scale)
+        for row in outcome.comparisons
+        if computable(row.difference)
+    ]
+
+
+def _row(label: str, effect: Estimate, scale: float) -> Row:
+    return {
+        "label": label,
+        "estimate": effect.estimate * scale,
+        "low": effect.low * scale,
+        "high": effect.high * scale,
+        "pooled": False,
+    }
+
+
+def _forest(rows: list[Row], title: str) -> alt.LayerChart | alt.FacetChart:
+    """Points with intervals around a zero line. Rows keep their order."""
+    chart = alt.Chart(_data(rows))
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
+    zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
+    colour = alt.Color("pooled:N", legend=None, scale=alt.Scale(domain=[False, True], range=[BLUE, ORANGE]))
+    interval = chart.mark_rule(strokeWidth=2.5).encode(
+        y=y, x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True)), x2="high:Q", color=colour
+    )
+    point = chart.mark_point(filled=True, size=90, opacity=1).encode(
+        y=y,
+        x="estimate:Q",
+        color=colour,
+        shape=alt.Shape("pooled:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "diamond"])),
+    )
+    return alt.layer(zero, interval, point).properties(
+        width=WIDTH, height=max(len(rows), 1) * ROW_HEIGHT, description=title
+    )

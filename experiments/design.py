@@ -1,0 +1,121 @@
+"""What is analysed: the design of an experiment and its cleaned units. Pure records, shared by every later step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Codes = NDArray[np.int64]
+
+
+class Kind(StrEnum):
+    """How an outcome is summarised: a share of units, or a mean per unit."""
+
+    PROPORTION = "proportion"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """A column known before assignment; a category becomes one dummy column per value but the first."""
+
+    name: str
+    category: bool = False
+
+
+@dataclass(frozen=True)
+class Design:
+    """The choices that are fixed before the outcome is read.
+
+    Attributes:
+        variant: column that holds the assigned variant.
+        control: label of the control variant.
+        outcomes: outcome columns, the primary one first.
+        unit: column of the unit id; None when each row is one unit.
+        segment: column to stratify by, known before assignment.
+        behaviour: 0/1 column, "reached the AHA moment": makes it an encouragement analysis.
+        covariates: columns known before assignment.
+        cluster: column of the group that was assigned as a whole.
+        shares: planned share per label, summing to 1; None means an equal split.
+        alpha: two-sided false alarm rate, 0 to 1.
+        margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
+    """
+
+    variant: str
+    control: str
+    outcomes: tuple[str, ...]
+    unit: str | None = None
+    segment: str | None = None
+    behaviour: str | None = None
+    covariates: tuple[Covariate, ...] = ()
+    cluster: str | None = None
+    shares: Mapping[str, float] | None = None
+    alpha: float = 0.05
+    margin: float | None = None
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals, for example 0.95."""
+        return 1 - self.alpha
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome of every kept unit; NaN stands for a missing value and never leaves this record as a number."""
+
+    name: str
+    kind: Kind
+    values: Floats
+
+
+@dataclass(frozen=True)
+class GroupHint:
+    """A column whose rows always share their variant, which suggests that groups were assigned, not rows."""
+
+    column: str
+    groups: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Units:
+    """The kept units, one entry each, and what was left out on the way.
+
+    Attributes:
+        labels: variant labels, control first.
+        arm: index into ``labels`` per unit.
+        outcomes: the outcomes in the order of the design.
+        rows: rows read from the source.
+        excluded: number of rows left out per reason code.
+        several_variants: number of units that were seen in more than one variant (left out).
+        segment: index into ``segment_labels`` per unit.
+        behaviour: 0, 1 or NaN per unit.
+        covariates: (n, p) matrix without missing values (mean-filled, with missing-value columns).
+        cluster: group index per unit.
+        missing: per column, the number of kept units without a value in each arm, in the order of ``labels``.
+        group_hint: see :class:`GroupHint`.
+    """
+
+    labels: tuple[str, ...]
+    arm: Codes
+    outcomes: tuple[Outcome, ...]
+    rows: int
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    several_variants: int = 0
+    segment: Codes | None = None
+    segment_labels: tuple[str, ...] = ()
+    behaviour: Floats | None = None
+    covariates: Floats | None = None
+    covariate_names: tuple[str, ...] = ()
+    cluster: Codes | None = None
+    missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    group_hint: GroupHint | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Kept units per variant label."""
+        sizes = np.bincount(self.arm, minlength=len(self.labels))
+        return {label: int(n) for label, n in zip(self.labels, sizes, strict=True)}

@@ -1,0 +1,342 @@
+"""Can the data be trusted? One small function per check; thresholds and their sources on top.
+
+A check returns what it found as codes and figures; `experiments.words` turns them into sentences. A finding with
+``invalid`` set makes the verdict INVALID: the data then can't answer, whatever the effect looks like.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from scipy import stats
+
+from events.reasons import NotComputable, computable
+from experiments.design import Design, Floats, Kind, Units
+from experiments.stats.srm import SampleRatio, sample_ratio
+
+# Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
+SAMPLE_RATIO_ALARM = 0.001
+SAMPLE_RATIO_WATCH = 0.01
+# The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units nothing is alarming.
+SAMPLE_RATIO_UNITS = 100
+SAMPLE_RATIO_EXPECTED = 5
+# METHODS 4.2: units in several variants.
+SEVERAL_VARIANTS_SHARE = 0.01
+SEVERAL_VARIANTS_UNITS = 10
+BALANCE_ALARM = 0.001
+MISSING_SHARE = 0.05
+MISSING_DIFFERS = 0.001
+# METHODS 5: rows 2-7 of the verdict table need 50 units per arm.
+TINY_VARIANT = 50
+# One unit with a fifth of an arm's whole variance: its presence or absence decides the interval.
+OUTLIER_SHARE = 0.2
+OUTLIER_UNITS = 50
+# Cameron, Gelbach, Miller 2008: cluster-robust errors are too small with few clusters.
+FEW_CLUSTERS = 20
+
+
+class Severity(StrEnum):
+    """How much a finding should worry the reader."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+type Detail = str | int | float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        check: code of the check.
+        severity: how much it matters.
+        details: figures and names for the sentence.
+        invalid: reason code when the finding makes the verdict INVALID.
+    """
+
+    check: str
+    severity: Severity
+    details: dict[str, Detail] = field(default_factory=dict)
+    invalid: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a check may look at."""
+
+    design: Design
+    units: Units
+    sample_ratio: SampleRatio | NotComputable
+
+
+def split_of(design: Design, units: Units) -> SampleRatio | NotComputable:
+    """The sample-ratio test of the units that were assigned: clusters when groups were assigned, else units."""
+    return sample_ratio(_assigned(units, np.ones(len(units.arm), dtype=bool)), _shares(design, units))
+
+
+def check_sample_ratio(context: Context) -> Iterator[Finding]:
+    """Do the arms have the planned sizes? Pearson's chi-square at .001. Source: METHODS 4.2."""
+    result = context.sample_ratio
+    if not computable(result):
+        return
+    counts = _assigned(context.units, np.ones(len(context.units.arm), dtype=bool))
+    if not _large_enough(counts, result):
+        yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
+        return
+    details: dict[str, Detail] = {"p_value": result.p_value, **_sizes(counts, result.expected)}
+    if result.p_value < SAMPLE_RATIO_ALARM:
+        yield Finding("sample_ratio", Severity.ERROR, details, invalid="srm")
+    elif result.p_value < SAMPLE_RATIO_WATCH:
+        yield Finding("sample_ratio_watch", Severity.WARNING, details)
+
+
+def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
+    """The same inside each segment at .001/K: totals can balance while the parts don't. Source: METHODS 4.2."""
+    units = context.units
+    if units.segment is None:
+        return
+    shares = _shares(context.design, units)
+    tested: list[tuple[str, dict[str, int], SampleRatio]] = []
+    for code, label in enumerate(units.segment_labels):
+        counts = _assigned(units, units.segment == code)
+        result = sample_ratio(counts, shares)
+        if computable(result) and _large_enough(counts, result):
+            tested.append((label, counts, result))
+    bad = [row for row in tested if row[2].p_value < SAMPLE_RATIO_ALARM / len(tested)]
+    if bad:
+        label, counts, result = min(bad, key=lambda row: row[2].p_value)
+        yield Finding(
+            "sample_ratio_by_segment",
+            Severity.ERROR,
+            {
+                "segment": label,
+                "bad": len(bad),
+                "segments": len(tested),
+                "p_value": result.p_value,
+                **_sizes(counts, result.expected),
+            },
+            invalid="srm",
+        )
+
+
+def check_several_variants(context: Context) -> Iterator[Finding]:
+    """Units seen in more than one variant were left out; many of them mean that assignment leaks. METHODS 4.2."""
+    seen = context.units.several_variants
+    if seen == 0:
+        return
+    share = seen / (seen + len(context.units.arm))
+    leaks = share >= SEVERAL_VARIANTS_SHARE and seen >= SEVERAL_VARIANTS_UNITS
+    yield Finding(
+        "several_variants",
+        Severity.ERROR if leaks else Severity.WARNING,
+        {"n": seen, "share": share},
+        invalid="multi_exposure" if leaks else None,
+    )
+
+
+def check_left_out(context: Context) -> Iterator[Finding]:
+    """Rows without a variant or without a unit id can't be used."""
+    for reason in ("missing_variant", "missing_unit"):
+        n = context.units.excluded.get(reason, 0)
+        if n:
+            yield Finding(reason, Severity.WARNING, {"n": n, "share": n / context.units.rows})
+
+
+def check_sizes(context: Context) -> Iterator[Finding]:
+    """Empty variants can't be compared, and below 50 units no verdict is given."""
+    for label, n in context.units.counts.items():
+        if n == 0:
+            yield Finding("empty_variant", Severity.ERROR, {"variant": label})
+        elif n < TINY_VARIANT:
+            yield Finding("tiny_variant", Severity.WARNING, {"variant": label, "n": n, "needed": TINY_VARIANT})
+
+
+def check_missing_values(context: Context) -> Iterator[Finding]:
+    """Missing values per column; worse when one arm has more of them than chance would give (chi-square at .001)."""
+    sizes = np.array(list(context.units.counts.values()))
+    for column, by_arm in context.units.missing.items():
+        absent = np.array(by_arm)
+        if not absent.sum():
+            continue
+        share = absent.sum() / sizes.sum()
+        details: dict[str, Detail] = {"column": column, "n": int(absent.sum()), "share": float(share)}
+        used = sizes > 0
+        table = np.array([absent[used], (sizes - absent)[used]])
+        differs = (table.sum(axis=1) > 0).all() and used.sum() > 1
+        p_value = float(stats.chi2_contingency(table, correction=False).pvalue) if differs else 1.0
+        if p_value < MISSING_DIFFERS:
+            yield Finding("missing_differs", Severity.WARNING, {**details, "p_value": p_value})
+        else:
+            yield Finding("missing_values", Severity.WARNING if share >= MISSING_SHARE else Severity.INFO, details)
+
+
+def check_variation(context: Context) -> Iterator[Finding]:
+    """An outcome or behaviour without variation in an arm carries no information there."""
+    columns = [(outcome.name, outcome.values) for outcome in context.units.outcomes]
+    if context.units.behaviour is not None and context.design.behaviour is not None:
+        columns.append((context.design.behaviour, context.units.behaviour))
+    for name, values in columns:
+        for code, label in enumerate(context.units.labels):
+            kept = values[(context.units.arm == code) & ~np.isnan(values)]
+            if len(kept) > 1 and kept.min() == kept.max():
+                yield Finding(
+                    "no_variation", Severity.WARNING, {"column": name, "variant": label, "value": float(kept[0])}
+                )
+
+
+def check_outliers(context: Context) -> Iterator[Finding]:
+    """One unit that carries a fifth of an arm's variance decides the interval alone."""
+    for outcome in context.units.outcomes:
+        if outcome.kind is not Kind.MEAN:
+            continue
+        for code, label in enumerate(context.units.labels):
+            kept = outcome.values[(context.units.arm == code) & ~np.isnan(outcome.values)]
+            finding = _outlier(outcome.name, label, kept)
+            if finding is not None:
+                yield finding
+
+
+def check_unit_of_assignment(context: Context) -> Iterator[Finding]:
+    """Rows of a group that always share a variant were assigned together; their errors aren't independent."""
+    hint = context.units.group_hint
+    if hint is not None and context.design.cluster is None:
+        yield Finding(
+            "unit_of_assignment",
+            Severity.WARNING,
+            {"column": hint.column, "groups": hint.groups, "rows": hint.rows},
+        )
+
+
+def check_clusters(context: Context) -> Iterator[Finding]:
+    """Few clusters make cluster-robust errors too small; clusters in several variants weren't assigned as a whole."""
+    cluster = context.units.cluster
+    if cluster is None:
+        return
+    pairs = np.unique(np.column_stack([cluster, context.units.arm]), axis=0)
+    per_arm = np.bincount(pairs[:, 1], minlength=len(context.units.labels))
+    fewest = int(per_arm.min())
+    if fewest < FEW_CLUSTERS:
+        yield Finding("few_clusters", Severity.WARNING, {"n": fewest, "needed": FEW_CLUSTERS})
+    mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
+    if mixed:
+        yield Finding("mixed_clusters", Severity.INFO, {"n": mixed, "clusters": len(np.unique(pairs[:, 0]))})
+
+
+def check_balance(context: Context) -> Iterator[Finding]:
+    """Do the covariates predict the arm? Likelihood-ratio test, p < .001. Source: METHODS 4.2."""
+    units = context.units
+    if units.covariates is None or units.covariates.shape[1] == 0 or len(np.unique(units.arm)) < 2:
+        return
+    p_value = _balance_p(units.arm, units.covariates)
+    if p_value is None:
+        yield Finding("balance_unknown", Severity.INFO)
+    elif p_value < BALANCE_ALARM:
+        yield Finding("imbalance", Severity.WARNING, {"p_value": p_value})
+
+
+CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    check_sample_ratio,
+    check_sample_ratio_by_segment,
+    check_several_variants,
+    check_left_out,
+    check_sizes,
+    check_missing_values,
+    check_variation,
+    check_outliers,
+    check_unit_of_assignment,
+    check_clusters,
+    check_balance,
+)
+ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def examine(context: Context) -> tuple[Finding, ...]:
+    """Run every check; the gravest findings first. A check that breaks becomes a finding itself."""
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            found.extend(check(context))
+        except (ArithmeticError, ValueError, IndexError) as error:
+            found.append(
+                Finding("check_failed", Severity.WARNING, {"check": check.__name__, "error": type(error).__name__})
+            )
+    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
+
+
+def _shares(design: Design, units: Units) -> dict[str, float]:
+    if design.shares is None:
+        return dict.fromkeys(units.labels, 1 / len(units.labels))
+    return dict(design.shares)
+
+
+def _assigned(units: Units, kept: np.ndarray) -> dict[str, int]:
+    """Assigned things per label: groups when groups were assigned, else units."""
+    arm = units.arm[kept]
+    if units.cluster is not None:
+        arm = np.unique(np.column_stack([units.cluster[kept], arm]), axis=0)[:, 1]
+    sizes = np.bincount(arm, minlength=len(units.labels))
+    return {label: int(n) for label, n in zip(units.labels, sizes, strict=True)}
+
+
+def _large_enough(counts: dict[str, int], result: SampleRatio) -> bool:
+    total = sum(counts.values())
+    return total >= SAMPLE_RATIO_UNITS and all(
+        share * total >= SAMPLE_RATIO_EXPECTED for share in result.expected.values()
+    )
+
+
+def _sizes(counts: dict[str, int], expected: dict[str, float]) -> dict[str, Detail]:
+    total = sum(counts.values())
+    seen = ", ".join(f"{label} {n:,}" for label, n in counts.items())
+    planned = ", ".join(f"{label} {expected.get(label, 0) * total:,.0f}" for label in counts)
+    return {"counts": seen, "expected": planned}
+
+
+def _outlier(column: str, label: str, values: Floats) -> Finding | None:
+    if len(values) < OUTLIER_UNITS:
+        return None
+    squares = (values - values.mean()) ** 2
+    total = squares.sum()
+    worst = int(squares.argmax())
+    if total == 0 or squares[worst] / total < OUTLIER_SHARE:
+        return None
+    rest = np.delete(values, worst)
+    return Finding(
+        "outlier",
+        Severity.WARNING,
+        {
+            "column": column,
+            "variant": label,
+            "value": float(values[worst]),
+            "share": float(squares[worst] / total),
+            "mean": float(values.mean()),
+            "mean_without": float(rest.mean()),
+        },
+    )
+
+
+def _balance_p(arm: np.ndarray, covariates: Floats) -> float | None:
+    """Likelihood-ratio p of a multinomial logit of the arm on the covariates; None when the fit doesn't converge."""
+    from statsmodels.discrete.discrete_model import MNLogit
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
+    scale = covariates.std(axis=0)
+    kept = covariates[:, scale > 0]
+    if kept.shape[1] == 0:
+        return None
+    scaled = (kept - kept.mean(axis=0)) / kept.std(axis=0)
+    # Redundant dummies leave the fit without a unique solution: keep the columns that span the space.
+    rank = np.abs(np.diag(np.linalg.qr(scaled)[1])) > 1e-8 * np.sqrt(len(scaled))
+    design = np.column_stack([np.ones(len(scaled)), scaled[:, rank]])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fit = MNLogit(arm, design).fit(disp=0, maxiter=100)
+    except (PerfectSeparationError, np.linalg.LinAlgError, Warning):
+        return None
+    return float(stats.chi2.sf(fit.llr, fit.df_model))

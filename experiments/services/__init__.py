@@ -1,0 +1,1 @@
+"""Verbs: read, query, compute, store."""

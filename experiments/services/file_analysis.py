@@ -1,0 +1,34 @@
+"""Analyse the file of a finished experiment."""
+
+from pathlib import Path
+
+from events.reasons import Refused
+from experiments.design import Design
+from experiments.engine import analyze
+from experiments.report import Report
+from experiments.services.cleaning import clean, resolve
+from experiments.services.reading import read_table
+
+
+def analyze_file(path: Path, design: Design) -> Report:
+    """Read, clean and analyse a file.
+
+    Args:
+        path: CSV, TSV or Parquet, also compressed with gzip.
+        design: the choices fixed before the outcome was read; column names as the person typed them.
+
+    Returns:
+        The report.
+
+    Raises:
+        Refused: the file or an option can't be used; the sentence names it.
+    """
+    if not 0 < design.alpha < 0.5:
+        raise Refused(f"--alpha must lie between 0 and 0.5, not {design.alpha:g}")
+    if design.margin is not None and not design.margin > 0:
+        raise Refused(f"--margin must be above 0, not {design.margin:g}")
+    labels = [design.variant, design.unit, design.segment, design.cluster]
+    labels += [row.name for row in design.covariates if row.category]
+    source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))
+    resolved = resolve(source, design)
+    return analyze(path.name, resolved, clean(source, resolved))

@@ -1,0 +1,146 @@
+"""Read the table of a finished experiment: CSV, TSV or Parquet, also compressed. Bad files get one clear sentence."""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from events.reasons import Refused
+
+# What spreadsheets and data frames write for "no value". Text columns keep such words: "NA" may be North America.
+NULLS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "\\N"]
+HEADER_BYTES = 1 << 20
+SEPARATORS = [",", "\t", ";", "|"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's table and how its rows are numbered for people.
+
+    Attributes:
+        name: the file's name as the person gave it.
+        table: all columns; text stays text.
+        first_row: number of the first data row as an editor shows it (2 below a header line).
+    """
+
+    name: str
+    table: pa.Table
+    first_row: int
+
+
+def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
+    """Read the file at ``path``.
+
+    Args:
+        path: a .csv, .tsv, .txt or .parquet file; .gz is unpacked.
+        text_columns: case-folded names of labels and ids, which must not be read as numbers ("007" stays "007").
+
+    Returns:
+        The table. Numbers, booleans and text are told apart by their values in the other columns.
+
+    Raises:
+        Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with its mark).
+    """
+    if not path.is_file():
+        raise Refused(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise Refused(f"{path}: the file is empty")
+    try:
+        with _open(path) as stream:
+            magic = stream.read(4)
+        if not magic:
+            raise Refused(f"{path}: the file is empty")
+        if magic == b"PAR1":
+            return Source(str(path), _read_parquet(path), 1)
+        return Source(str(path), _read_text(path, magic, text_columns), 2)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused(f"{path}: the file is damaged or can't be read ({_first_line(error)})") from None
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.suffix.lower() == ".gz":
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as pa_parquet  # noqa: PLC0415 - half a second that CSV files needn't pay
+
+    try:
+        with _open(path) as stream:
+            # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
+            return pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
+    except pa.ArrowException as error:
+        raise Refused(f"{path}: the Parquet file can't be read ({_first_line(error)})") from None
+
+
+def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Table:
+    encoding = "utf-16" if magic[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    header, separator = _header(path, encoding)
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise Refused(f"{path}: column {doubled[0]!r} stands twice in the header")
+    convert = pa_csv.ConvertOptions(
+        null_values=NULLS,
+        strings_can_be_null=False,
+        column_types={name: pa.string() for name in header if name.strip().casefold() in text_columns},
+    )
+    try:
+        with _open(path) as stream:
+            table = pa_csv.read_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(encoding=encoding, block_size=16 << 20),
+                parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+                convert_options=convert,
+            )
+            return table.rename_columns([name.strip() for name in table.column_names])
+    except UnicodeDecodeError:
+        raise Refused(_bad_encoding(path, encoding)) from None
+    except pa.ArrowException as error:
+        text = _first_line(error)
+        if "UTF8" in text or "UTF-8" in text or "utf" in text:
+            raise Refused(_bad_encoding(path, encoding)) from None
+        raise Refused(f"{path}: {text}") from None
+
+
+def _header(path: Path, encoding: str) -> tuple[list[str], str]:
+    """Column names and the separator: the one of comma, tab, semicolon and bar that splits the header most."""
+    import csv  # noqa: PLC0415
+    import io  # noqa: PLC0415
+
+    with _open(path) as stream:
+        start = stream.read(HEADER_BYTES)
+    try:
+        # A cut in the middle of a letter isn't the file's fault.
+        errors = "strict" if len(start) < HEADER_BYTES else "ignore"
+        text = start.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors=errors)
+    except UnicodeDecodeError:
+        raise Refused(_bad_encoding(path, encoding)) from None
+    if "\x00" in text:
+        raise Refused(f"{path}: the file is neither text nor Parquet (it holds NUL bytes)")
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
+    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=first.count)
+    return next(csv.reader([first], delimiter=separator), []), separator
+
+
+def _bad_encoding(path: Path, encoding: str) -> str:
+    """Name the first line that isn't text in the expected encoding."""
+    if encoding == "utf-8":
+        with _open(path) as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    return (
+                        f"{path}: line {number} isn't UTF-8 text; save the file as UTF-8 "
+                        '(in Excel: "CSV UTF-8") and try again'
+                    )
+    return f"{path}: the file isn't valid {encoding.upper()} text"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

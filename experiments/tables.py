@@ -1,0 +1,306 @@
+"""The report as tables of text, for the terminal and for the page: the same rows stand behind each chart. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from events.reasons import NotComputable, computable
+from events.reasons import words as reason_words
+from experiments.design import Kind
+from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.stats.results import Estimate, Interval
+from experiments.stats.weak_instrument import AndersonRubin
+from experiments.words import code_words, effect_text, number, p_text, plain_p, share_text
+
+type Gettext = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of formatted text.
+
+    Attributes:
+        title: what the rows are.
+        columns: headings, with units.
+        rows: one text per column.
+        note: what the reader must know to read it, or "".
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def flow(report: Report, gettext: Gettext) -> Table:
+    """From the rows of the file to the units of each variant."""
+    reasons = {
+        "missing_variant": gettext("left out: no variant"),
+        "missing_unit": gettext("left out: no unit id"),
+        "missing_cluster": gettext("left out: no cluster"),
+        "several_variants": gettext("left out: seen in several variants (units)"),
+    }
+    rows = [(gettext("rows read"), f"{report.rows:,}")]
+    rows += [(reasons[reason], f"{n:,}") for reason, n in report.excluded.items()]
+    rows += [(gettext("analysed in %(variant)s") % {"variant": label}, f"{n:,}") for label, n in report.units.items()]
+    split = report.sample_ratio
+    note = ""
+    if computable(split):
+        note = gettext("Planned split: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s.") % {
+            "split": ", ".join(f"{label} {share_text(share)}" for label, share in split.expected.items()),
+            "statistic": f"{split.statistic:.2f}",
+            "p_value": p_text(split.p_value),
+        }
+    return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows), note)
+
+
+def levels(report: Report, gettext: Gettext) -> Table:
+    """Each outcome's level in each variant."""
+    rows = []
+    for outcome in report.outcomes:
+        for label, value in outcome.values.items():
+            rows.append(
+                (
+                    outcome.name,
+                    label,
+                    f"{value.n:,}",
+                    _level(value.mean, outcome.kind, gettext),
+                    _level(value.standard_error, outcome.kind, gettext),
+                    _level_interval(value.interval, outcome.kind, gettext),
+                )
+            )
+    columns = (
+        gettext("outcome"),
+        gettext("variant"),
+        gettext("n"),
+        gettext("share or mean"),
+        gettext("standard error"),
+        _level_heading(report.design.level, gettext),
+    )
+    return Table(gettext("Level of each outcome"), columns, tuple(rows))
+
+
+def comparisons(report: Report, gettext: Gettext) -> Table:
+    """Each variant against control on each outcome."""
+    rows = tuple(
+        (
+            outcome.name,
+            row.variant,
+            *_effect(row.difference, outcome.kind, gettext),
+            _p(row.difference, gettext),
+            _number(row.adjusted_p, plain_p, gettext),
+            _lift(row.lift, gettext),
+            code_words(row.verdict.code, gettext),
+        )
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+    )
+    columns = (
+        gettext("outcome"),
+        gettext("variant"),
+        gettext("difference"),
+        _level_heading(report.design.level, gettext),
+        gettext("p"),
+        gettext("adjusted p (Holm)"),
+        gettext("relative lift"),
+        gettext("verdict"),
+    )
+    note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
+    return Table(
+        gettext("Effect of the nudge (intention to treat)"), columns, rows, note % {"control": report.design.control}
+    )
+
+
+def adjusted(report: Report, gettext: Gettext) -> Table | None:
+    """The covariate-adjusted comparison, when covariates were given."""
+    rows = []
+    for outcome in report.outcomes:
+        for row in outcome.comparisons:
+            value = row.covariate_adjusted
+            if value is None:
+                continue
+            reduction = share_text(value.variance_reduction) if computable(value) else ""
+            rows.append(
+                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
+            )
+    if not rows:
+        return None
+    columns = (
+        gettext("outcome"),
+        gettext("variant"),
+        gettext("adjusted difference"),
+        _level_heading(report.design.level, gettext),
+        gettext("p"),
+        gettext("variance removed"),
+    )
+    note = gettext("Covariates: %(names)s. A sensitivity check: the verdict rests on the unadjusted comparison.")
+    names = ", ".join(row.name for row in report.design.covariates)
+    return Table(gettext("Adjusted for covariates (Lin)"), columns, tuple(rows), note % {"names": names})
+
+
+def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Gettext) -> Table:
+    """One comparison inside each segment, and pooled."""
+    rows = [
+        (
+            segment.segment,
+            f"{segment.n:,}",
+            *_effect(segment.difference, outcome.kind, gettext),
+            _p(segment.difference, gettext),
+            _number(segment.adjusted_p, plain_p, gettext),
+        )
+        for segment in row.by_segment
+    ]
+    note = ""
+    if row.stratified is not None:
+        pooled = row.stratified.risk_difference
+        total = f"{sum(segment.n for segment in row.by_segment):,}"
+        effect = _effect(pooled, outcome.kind, gettext)
+        rows.append((gettext("All segments, pooled"), total, *effect, _p(pooled, gettext), ""))
+        note = _heterogeneity_note(row, gettext)
+    columns = (
+        gettext("segment"),
+        gettext("n"),
+        gettext("difference"),
+        _level_heading(level, gettext),
+        gettext("p"),
+        gettext("adjusted p (Benjamini-Hochberg)"),
+    )
+    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": row.variant}
+    return Table(title, columns, tuple(rows), note)
+
+
+def _heterogeneity_note(row: Comparison, gettext: Gettext) -> str:
+    if row.stratified is None:
+        return ""
+    parts = []
+    test = row.stratified.heterogeneity
+    if computable(test):
+        differ = gettext("The segments differ in the effect (Cochran's Q, p %(p_value)s).")
+        same = gettext("The segments don't differ detectably in the effect (Cochran's Q, p %(p_value)s).")
+        parts.append((differ if test.p_value < 0.05 else same) % {"p_value": p_text(test.p_value)})
+    else:
+        parts.append(reason_words(test, gettext))
+    if row.stratified.pooled:
+        parts.append(
+            gettext("Too small to stand alone and pooled as “other”: %(segments)s.")
+            % {"segments": ", ".join(row.stratified.pooled)}
+        )
+    return " ".join(parts)
+
+
+def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> Table | None:
+    """Take-up, the effect of the behaviour, and the as-treated comparison that isn't one."""
+    found = row.encouragement
+    if found is None:
+        return None
+    rows = [*_take_up_rows(found, gettext), *_effect_rows(found, outcome.kind, gettext)]
+    title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % {
+        "behaviour": report.design.behaviour,
+        "outcome": outcome.name,
+        "variant": row.variant,
+    }
+    columns = (gettext("quantity"), gettext("value"), _level_heading(report.design.level, gettext), gettext("p"))
+    return Table(title, columns, tuple(rows))
+
+
+def _take_up_rows(found: Encouragement, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+    take_up = found.take_up
+    heading = gettext("Take-up (share that did it)")
+    if not computable(take_up):
+        return [(heading, reason_words(take_up, gettext), "", "")]
+    arms = gettext("%(control)s in control, %(variant)s with the nudge") % {
+        "control": share_text(take_up.control),
+        "variant": share_text(take_up.variant),
+    }
+    moved = _points(take_up.difference, gettext)
+    interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
+    strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
+    return [
+        (heading, arms, "", ""),
+        (gettext("Moved by the nudge (first stage)"), moved, interval, ""),
+        (gettext("Strength of the nudge (robust F)"), strength, "", ""),
+    ]
+
+
+def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+    share = kind is Kind.PROPORTION
+    rows = [
+        (
+            gettext("Effect among the moved (Wald)"),
+            *_effect(found.effect, kind, gettext),
+            _p(found.effect, gettext),
+        )
+    ]
+    if found.adjusted_effect is not None:
+        effect = _effect(found.adjusted_effect, kind, gettext)
+        rows.append((gettext("The same with covariates (2SLS)"), *effect, _p(found.adjusted_effect, gettext)))
+    rows.append(
+        (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
+    )
+    as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
+    rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
+    return rows
+
+
+def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
+    """An Anderson-Rubin set in words, unbounded shapes included."""
+    if not computable(value):
+        return reason_words(value, gettext)
+    low = None if value.low is None else effect_text(value.low, share=share, gettext=gettext)
+    high = None if value.high is None else effect_text(value.high, share=share, gettext=gettext)
+    if value.shape == "empty":
+        return gettext("empty: the data contradict every effect")
+    if value.shape == "line" or (low is None and high is None):
+        return gettext("every value is possible")
+    if value.shape == "rays":
+        return gettext("up to %(low)s, or from %(high)s on") % {"low": low, "high": high}
+    if low is None:
+        return gettext("up to %(high)s") % {"high": high}
+    if high is None:
+        return gettext("from %(low)s on") % {"low": low}
+    return f"{low} … {high}"
+
+
+# ── Formatting ────────────────────────────────────────────────────────────────
+def _level_heading(level: float, gettext: Gettext) -> str:
+    return gettext("%(level)s interval") % {"level": f"{level * 100:g} %"}
+
+
+def _points(value: float, gettext: Gettext) -> str:
+    return effect_text(value, share=True, gettext=gettext)
+
+
+def _number(value: float | NotComputable, write: Callable[[float], str], gettext: Gettext) -> str:
+    return write(value) if computable(value) else reason_words(value, gettext)
+
+
+def _level(value: float | NotComputable, kind: Kind, gettext: Gettext) -> str:
+    return _number(value, _percent if kind is Kind.PROPORTION else number, gettext)
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.2f} %"
+
+
+def _level_interval(value: Interval | NotComputable, kind: Kind, gettext: Gettext) -> str:
+    if not computable(value):
+        return ""
+    return f"{_level(value.low, kind, gettext)} … {_level(value.high, kind, gettext)}"
+
+
+def _effect(value: Estimate | NotComputable, kind: Kind, gettext: Gettext) -> tuple[str, str]:
+    if not computable(value):
+        return reason_words(value, gettext), ""
+    share = kind is Kind.PROPORTION
+    low = effect_text(value.low, share=share, gettext=gettext)
+    high = effect_text(value.high, share=share, gettext=gettext)
+    return effect_text(value.estimate, share=share, gettext=gettext), f"{low} … {high}"
+
+
+def _p(value: Estimate | NotComputable, gettext: Gettext) -> str:
+    return plain_p(value.p_value) if computable(value) else ""
+
+
+def _lift(value: Interval | NotComputable, gettext: Gettext) -> str:
+    if not computable(value):
+        return reason_words(value, gettext)
+    return f"{value.estimate * 100:+.1f} % ({value.low * 100:+.1f} … {value.high * 100:+.1f})"

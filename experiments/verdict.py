@@ -1,0 +1,177 @@
+"""The verdict machine: exactly one of seven codes, by the first row of the table that holds. Source: METHODS 5."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from events.reasons import NotComputable, computable
+from experiments.design import Kind
+from experiments.stats.encouragement import TakeUp
+from experiments.stats.results import Estimate
+from experiments.stats.validity import Inequalities
+from experiments.stats.weak_instrument import AndersonRubin
+
+MIN_UNITS = 50
+MIN_EVENTS = 5
+# METHODS 5: a quarter of the planned first stage, at least one point; a file has no plan, so the floor holds.
+MIN_FIRST_STAGE = 0.01
+
+
+class Code(StrEnum):
+    """The seven verdicts."""
+
+    CAUSES = "CAUSES"
+    HARMS = "HARMS"
+    NO_MATERIAL_EFFECT = "NO_MATERIAL_EFFECT"
+    NUDGE_FAILED = "NUDGE_FAILED"
+    NUDGE_NOT_BEHAVIOUR = "NUDGE_NOT_BEHAVIOUR"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+
+type Detail = str | int | float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict with the code of its reason and the figures that the sentence mentions."""
+
+    code: Code
+    reason: str
+    details: dict[str, Detail] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the table looks at, for one variant against control on one outcome.
+
+    Attributes:
+        kind: of the outcome; decides how the sentence writes its figures.
+        names: outcome, variant and behaviour as the sentence calls them.
+        invalid: reason codes that make the data useless; empty when the checks passed.
+        enough: both arms have at least 50 units and, for a share, 5 units with and 5 without the outcome.
+        alpha: registered two-sided level.
+        difference: effect of the nudge on the outcome (intention to treat).
+        narrow: the same at level 1 - 2 alpha, for the two one-sided tests.
+        adjusted_p: Holm-adjusted p-value of ``difference``.
+        margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
+        take_up: the nudge's effect on the behaviour; None in a plain A/B test.
+        effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
+        narrow_set: the same at level 1 - 2 alpha.
+        inequalities: test of the instrument inequalities.
+        min_first_stage: smallest first stage worth dividing by, in share of units.
+    """
+
+    kind: Kind
+    names: dict[str, Detail]
+    invalid: tuple[str, ...]
+    enough: bool
+    alpha: float
+    difference: Estimate | NotComputable
+    narrow: Estimate | NotComputable
+    adjusted_p: float | NotComputable
+    margin: float | None = None
+    take_up: TakeUp | None = None
+    effect_set: AndersonRubin | None = None
+    narrow_set: AndersonRubin | None = None
+    inequalities: Inequalities | NotComputable | None = None
+    min_first_stage: float = MIN_FIRST_STAGE
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The first row of the table that holds decides; the order is part of the method."""
+    if evidence.invalid:
+        return Verdict(Code.INVALID, evidence.invalid[0], evidence.names)
+    if not evidence.enough or not computable(evidence.difference) or not computable(evidence.adjusted_p):
+        return Verdict(Code.INCONCLUSIVE, "too_small", {**evidence.names, "units": MIN_UNITS, "events": MIN_EVENTS})
+    significant = evidence.adjusted_p < evidence.alpha
+    facts = _facts(evidence, evidence.difference, evidence.adjusted_p)
+    if evidence.take_up is None or evidence.effect_set is None or evidence.narrow_set is None:
+        return _plain(evidence, evidence.difference, facts, significant)
+    return _encouraged(
+        evidence, evidence.take_up, evidence.effect_set, evidence.narrow_set, facts, significant=significant
+    )
+
+
+def _plain(evidence: Evidence, difference: Estimate, facts: dict[str, Detail], significant: bool) -> Verdict:
+    """A plain A/B test: the verdict is about the nudge alone."""
+    narrow, margin = evidence.narrow, evidence.margin
+    if margin is not None and computable(narrow) and -margin < narrow.low and narrow.high < margin:
+        reason = "immaterial" if significant else "equivalent"
+        return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": margin})
+    if significant:
+        return Verdict(Code.CAUSES if difference.estimate > 0 else Code.HARMS, "nudge", facts)
+    return Verdict(Code.INCONCLUSIVE, "no_difference", facts)
+
+
+def _encouraged(
+    evidence: Evidence,
+    take_up: TakeUp,
+    effect_set: AndersonRubin,
+    narrow_set: AndersonRubin,
+    facts: dict[str, Detail],
+    *,
+    significant: bool,
+) -> Verdict:
+    facts = {**facts, "take_up": take_up.difference, "take_up_low": take_up.low, "take_up_high": take_up.high}
+    weak = take_up.high < evidence.min_first_stage
+    if take_up.high < 0:
+        return Verdict(Code.NUDGE_FAILED, "wrong_direction", facts)
+    inequalities = evidence.inequalities
+    if inequalities is not None and computable(inequalities) and inequalities.p_value < evidence.alpha:
+        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", {**facts, "inequality_p": inequalities.p_value})
+    if significant and weak:
+        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
+    if not significant and (not effect_set.bounded or weak):
+        return Verdict(Code.NUDGE_FAILED, "weak_first_stage", facts)
+    if not effect_set.bounded:
+        return Verdict(Code.INCONCLUSIVE, "weak_first_stage", facts)
+    return _bounded(evidence, effect_set, narrow_set, facts, significant=significant)
+
+
+def _bounded(
+    evidence: Evidence,
+    effect_set: AndersonRubin,
+    narrow_set: AndersonRubin,
+    facts: dict[str, Detail],
+    *,
+    significant: bool,
+) -> Verdict:
+    """Rows 5 to 8: the set of effects is a bounded interval."""
+    low, high = _ends(effect_set)
+    facts = {**facts, "effect_low": low, "effect_high": high}
+    excludes_zero = low > 0 or high < 0
+    if evidence.margin is not None and narrow_set.bounded:
+        narrow_low, narrow_high = _ends(narrow_set)
+        if -evidence.margin < narrow_low and narrow_high < evidence.margin:
+            reason = "immaterial" if excludes_zero else "equivalent"
+            return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": evidence.margin})
+    if significant and low > 0:
+        return Verdict(Code.CAUSES, "behaviour", facts)
+    if significant and high < 0:
+        return Verdict(Code.HARMS, "behaviour", facts)
+    return Verdict(Code.INCONCLUSIVE, "multiplicity" if excludes_zero else "underpowered", facts)
+
+
+def _ends(effect_set: AndersonRubin) -> tuple[float, float]:
+    if effect_set.low is None or effect_set.high is None:
+        raise ValueError("a bounded set has two ends")
+    return effect_set.low, effect_set.high
+
+
+def _facts(evidence: Evidence, difference: Estimate, adjusted_p: float) -> dict[str, Detail]:
+    return {
+        **evidence.names,
+        "kind": str(evidence.kind),
+        "level": 1 - evidence.alpha,
+        "estimate": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+        "adjusted_p": adjusted_p,
+    }
+
+
+def leading(verdicts: list[tuple[float | NotComputable, Verdict]]) -> Verdict:
+    """The document's verdict: that of the comparison with the smallest adjusted p; ties keep the first."""
+    key: Callable[[tuple[float | NotComputable, Verdict]], float] = lambda row: row[0] if computable(row[0]) else 2.0  # noqa: E731
+    return min(verdicts, key=key)[1]

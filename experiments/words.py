@@ -1,0 +1,258 @@
+"""Verdicts, findings and warnings as plain sentences. Pure: `gettext` decides the language.
+
+Whole sentences are translated, with named placeholders, because word order differs between languages.
+"""
+
+from collections.abc import Callable, Mapping
+
+from experiments.health import Finding, Severity
+from experiments.verdict import Code, Verdict
+
+type Gettext = Callable[[str], str]
+
+
+def number(value: float) -> str:
+    """A number with four significant digits and grouped thousands, for people."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size < 0.0001:
+        return f"{value:.2g}"
+    digits = 4 if size < 1 else 3 if size < 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def p_text(value: float) -> str:
+    """A p-value for people: never printed as 0."""
+    if value < 0.0001:
+        return "< 0.0001"
+    return f"= {value:.4f}" if value < 0.01 else f"= {value:.3f}"
+
+
+def plain_p(value: float) -> str:
+    """A p-value for a table cell."""
+    return p_text(value).removeprefix("= ")
+
+
+def share_text(value: float) -> str:
+    """A share of units as a percentage."""
+    return f"{value * 100:.1f} %" if abs(value) >= 0.001 else f"{value * 100:.2g} %"
+
+
+EFFECTS = {"estimate", "low", "high", "effect_low", "effect_high", "margin"}
+
+
+def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
+    """An effect in its own unit: points for a difference of shares, the outcome's unit for a mean."""
+    if not share:
+        return number(value)
+    points = value * 100
+    text = f"{points:.2f}" if abs(points) < 10 else f"{points:.1f}"
+    return gettext("%(value)s points") % {"value": text}
+
+
+def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
+    """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
+    text: dict[str, str] = {}
+    share = details.get("kind") == "proportion"
+    for name, value in details.items():
+        if isinstance(value, str):
+            text[name] = value
+        elif name in {"p_value", "adjusted_p", "inequality_p"}:
+            text[name] = p_text(value)
+        elif name in EFFECTS:
+            text[name] = effect_text(value, share=share, gettext=gettext)
+        elif name == "level":
+            text[name] = f"{value * 100:g} %"
+        elif name == "share" or name.startswith("take_up"):
+            text[name] = share_text(value)
+        elif isinstance(value, int):
+            text[name] = f"{value:,}"
+        else:
+            text[name] = number(value)
+    return text
+
+
+def code_words(code: Code, gettext: Gettext) -> str:
+    """The verdict's code as a short heading."""
+    headings = {
+        Code.CAUSES: gettext("It causes a gain"),
+        Code.HARMS: gettext("It does harm"),
+        Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
+        Code.NUDGE_FAILED: gettext("The nudge failed"),
+        Code.NUDGE_NOT_BEHAVIOUR: gettext("The nudge works, but not through the behaviour"),
+        Code.INCONCLUSIVE: gettext("Undecided"),
+        Code.INVALID: gettext("The data can't answer"),
+    }
+    return headings[code]
+
+
+def severity_words(severity: Severity, gettext: Gettext) -> str:
+    """How much a finding matters, in a word."""
+    names = {
+        Severity.ERROR: gettext("Problem"),
+        Severity.WARNING: gettext("Caution"),
+        Severity.INFO: gettext("Note"),
+    }
+    return names[severity]
+
+
+def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
+    """The verdict's reason as one plain sentence."""
+    template = _verdict_template(verdict, gettext)
+    return template % _formatted(verdict.details, gettext)
+
+
+def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
+    sentences: dict[tuple[Code, str], str] = {
+        (Code.INVALID, "srm"): gettext(
+            "The groups don't have their planned sizes, so units were lost or logged unevenly; no effect can be read "
+            "from these data."
+        ),
+        (Code.INVALID, "multi_exposure"): gettext(
+            "Too many units were seen in several variants, so the groups aren't separate; no effect can be read from "
+            "these data."
+        ),
+        (Code.INCONCLUSIVE, "too_small"): gettext(
+            "There are too few data for a verdict: each group needs at least %(units)s units and, for a share, "
+            "%(events)s units with and %(events)s without the outcome."
+        ),
+        (Code.CAUSES, "nudge"): gettext(
+            "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
+            "%(adjusted_p)s)."
+        ),
+        (Code.HARMS, "nudge"): gettext(
+            "%(variant)s changes %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
+            "%(adjusted_p)s), so it does harm."
+        ),
+        (Code.NO_MATERIAL_EFFECT, "equivalent"): gettext(
+            "Any effect on %(outcome)s is smaller than the smallest effect of interest, %(margin)s."
+        ),
+        (Code.NO_MATERIAL_EFFECT, "immaterial"): gettext(
+            "The direction of the effect on %(outcome)s is known, but it is smaller than the smallest effect of "
+            "interest, %(margin)s."
+        ),
+        (Code.INCONCLUSIVE, "no_difference"): gettext(
+            "The data neither show nor rule out an effect of %(variant)s on %(outcome)s: it lies between %(low)s and "
+            "%(high)s (adjusted p %(adjusted_p)s)."
+        ),
+        (Code.NUDGE_FAILED, "wrong_direction"): gettext(
+            "The nudge made fewer units reach %(behaviour)s (%(take_up)s of the units), so this says nothing about "
+            "the behaviour itself."
+        ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "inequality"): gettext(
+            "%(outcome)s changed in units whose %(behaviour)s didn't (instrument test p %(inequality_p)s), so the "
+            "nudge works on another path than the behaviour."
+        ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
+            "The nudge changed %(outcome)s by %(estimate)s, but hardly %(behaviour)s (%(take_up)s of the units), so "
+            "it works on another path."
+        ),
+        (Code.NUDGE_FAILED, "weak_first_stage"): gettext(
+            "The nudge moved too few units to %(behaviour)s (%(take_up)s, at most %(take_up_high)s), so this says "
+            "nothing about the behaviour itself."
+        ),
+        (Code.INCONCLUSIVE, "weak_first_stage"): gettext(
+            "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "
+            "units) to say what the behaviour does."
+        ),
+        (Code.CAUSES, "behaviour"): gettext(
+            "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
+        ),
+        (Code.HARMS, "behaviour"): gettext(
+            "%(behaviour)s does harm: among the %(take_up)s of units that the nudge moved to it, it changes "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
+        ),
+        (Code.INCONCLUSIVE, "underpowered"): gettext(
+            "The effect of %(behaviour)s on %(outcome)s lies between %(effect_low)s and %(effect_high)s, which "
+            "includes none at all: more units or a stronger nudge are needed (adjusted p %(adjusted_p)s)."
+        ),
+        (Code.INCONCLUSIVE, "multiplicity"): gettext(
+            "Taken alone the effect on %(outcome)s would count, but not among all comparisons that were made (adjusted "
+            "p %(adjusted_p)s)."
+        ),
+    }
+    return sentences[verdict.code, verdict.reason]
+
+
+def finding_sentence(finding: Finding, gettext: Gettext) -> str:
+    """What a health check found, as one plain sentence."""
+    template = _sizes_template(finding.check, gettext) or _column_template(finding.check, gettext)
+    return template % _formatted(finding.details, gettext)
+
+
+def _sizes_template(check: str, gettext: Gettext) -> str:
+    sentences = {
+        "sample_ratio": gettext(
+            "The group sizes don't fit the planned split (p %(p_value)s, alarm below .001): %(counts)s, planned "
+            "%(expected)s. Find out why before anything else."
+        ),
+        "sample_ratio_watch": gettext(
+            "The group sizes fit the planned split only barely (p %(p_value)s; the alarm is below .001): %(counts)s, "
+            "planned %(expected)s."
+        ),
+        "sample_ratio_small": gettext("With %(n)s assigned units the split can't be checked (it needs 100)."),
+        "sample_ratio_by_segment": gettext(
+            "Inside segments the group sizes don't fit the planned split: %(bad)s of %(segments)s segments alarm. "
+            "Worst: %(segment)s with %(counts)s, planned %(expected)s (p %(p_value)s)."
+        ),
+        "several_variants": gettext("%(n)s units (%(share)s) were seen in more than one variant. They were left out."),
+        "missing_variant": gettext("%(n)s rows (%(share)s) have no variant. They were left out."),
+        "missing_unit": gettext("%(n)s rows (%(share)s) have no unit id. They were left out."),
+        "empty_variant": gettext("Variant %(variant)s has no units."),
+        "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
+        "few_clusters": gettext(
+            "A variant has only %(n)s clusters. Below about %(needed)s the errors come out too small: read the "
+            "intervals as too narrow."
+        ),
+        "mixed_clusters": gettext("%(n)s of %(clusters)s clusters hold units of several variants."),
+        "unit_of_assignment": gettext(
+            "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
+            "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."
+        ),
+    }
+    return sentences.get(check, "")
+
+
+def _column_template(check: str, gettext: Gettext) -> str:
+    sentences = {
+        "missing_values": gettext("%(column)s has no value for %(n)s units (%(share)s)."),
+        "missing_differs": gettext(
+            "%(column)s has no value for %(n)s units (%(share)s), and the variants differ in it (p %(p_value)s): the "
+            "comparison of those who have one may mislead."
+        ),
+        "no_variation": gettext("%(column)s is %(value)s for every unit of variant %(variant)s."),
+        "outlier": gettext(
+            "One unit of variant %(variant)s has %(column)s = %(value)s, which is %(share)s of the group's whole "
+            "variation. The group's mean is %(mean)s with it and %(mean_without)s without."
+        ),
+        "balance_unknown": gettext("Whether the covariates are balanced between the variants couldn't be computed."),
+        "imbalance": gettext(
+            "The covariates differ between the variants more than chance would give (p %(p_value)s): were they known "
+            "before assignment, and was assignment random?"
+        ),
+        "check_failed": gettext("The check %(check)s failed to run (%(error)s)."),
+    }
+    return sentences[check]
+
+
+def warning_sentence(code: str, gettext: Gettext) -> str:
+    """A caveat of the encouragement analysis as one plain sentence."""
+    sentences = {
+        "as_treated": gettext(
+            "As-treated compares those who did it with those who didn't, whatever their group. They differ in more "
+            "than the behaviour, so this is no effect; it is shown as a warning only."
+        ),
+        "weak_nudge": gettext(
+            "The nudge moves the behaviour too little for the plain interval of the effect (F below 104.7): read the "
+            "Anderson-Rubin set instead."
+        ),
+        "unbounded_set": gettext("The data can't bound the behaviour's effect on every side."),
+        "compliers_only": gettext(
+            "The effect holds for units that the nudge moved to the behaviour, not for everybody."
+        ),
+    }
+    return sentences[code]

@@ -1,0 +1,105 @@
+"""The self-contained HTML report of a file: words, tables and pictures of one `Report`, put into the template."""
+
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from experiments import charts, tables, words
+from experiments.definitions import definitions
+from experiments.report import Report
+from insight_site import __version__
+from insight_site.rendering import svg
+
+type Context = dict[str, Any]
+
+
+def file_report(report: Report) -> str:
+    """Render the report in the active language.
+
+    Args:
+        report: a finished analysis.
+
+    Returns:
+        One HTML file without script and without any outside request.
+    """
+    return render_to_string("experiments/file_report.html", _context(report))
+
+
+def _context(report: Report) -> Context:
+    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    level = report.design.level
+    return {
+        "report": report,
+        "subtitle": _subtitle(report),
+        "verdict_heading": words.code_words(report.verdict.code, gettext),
+        "verdict_reason": words.verdict_sentence(report.verdict, gettext),
+        "findings": [
+            {
+                "severity": finding.severity,
+                "label": words.severity_words(finding.severity, gettext),
+                "message": words.finding_sentence(finding, gettext),
+            }
+            for finding in report.health
+        ],
+        "flow": tables.flow(report, gettext),
+        "levels": tables.levels(report, gettext),
+        "comparisons": tables.comparisons(report, gettext),
+        "outcome_chart": _picture(charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")),
+        "verdicts": [
+            {
+                "heading": words.code_words(row.verdict.code, gettext),
+                "reason": f"{outcome.name} · {row.variant}: {words.verdict_sentence(row.verdict, gettext)}",
+            }
+            for outcome, row in pairs
+        ],
+        "adjusted": tables.adjusted(report, gettext),
+        "segments": [
+            {
+                "table": tables.segments(outcome, row, level, gettext),
+                "chart": _picture(
+                    charts.segment_forest(outcome, row, gettext), f"segment{place}", gettext("Effects by segment")
+                ),
+            }
+            for place, (outcome, row) in enumerate(pairs)
+            if row.by_segment
+        ],
+        "behaviours": [
+            {
+                "table": table,
+                "chart": _picture(
+                    charts.causal_bars(outcome, row, gettext), f"causal{place}", gettext("As treated against causal")
+                ),
+                "warnings": [words.warning_sentence(code, gettext) for code in row.encouragement.warnings],
+            }
+            for place, (outcome, row) in enumerate(pairs)
+            if row.encouragement is not None and (table := tables.behaviour(report, outcome, row, gettext)) is not None
+        ],
+        "definitions": definitions(report, gettext),
+        "made": gettext("Made by Insight %(version)s on %(date)s.")
+        % {"version": __version__, "date": timezone.localdate().isoformat()},
+    }
+
+
+def _subtitle(report: Report) -> str:
+    design = report.design
+    parts = [gettext("control: %(label)s") % {"label": design.control}]
+    if design.behaviour is not None:
+        parts.append(gettext("behaviour: %(name)s") % {"name": design.behaviour})
+    if design.segment is not None:
+        parts.append(gettext("segments: %(name)s") % {"name": design.segment})
+    if design.cluster is not None:
+        parts.append(gettext("clusters: %(name)s") % {"name": design.cluster})
+    parts.append(gettext("alpha %(alpha)s, two-sided") % {"alpha": f"{design.alpha:g}"})
+    if design.margin is not None:
+        parts.append(gettext("smallest effect of interest %(margin)s") % {"margin": f"{design.margin:g}"})
+    return " · ".join(parts)
+
+
+def _picture(chart: Any, slug: str, label: str) -> dict[str, str | SafeString] | None:
+    if chart is None:
+        return None
+    # vl-convert escapes what comes from the data (names of columns and variants); the markup itself is ours.
+    return {"label": label, "svg": mark_safe(svg(chart.to_dict(), slug))}  # noqa: S308

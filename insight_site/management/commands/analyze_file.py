@@ -1,0 +1,160 @@
+"""`analyze_file`: the main engine on the file of a finished experiment. Options and JSON as in DESIGN.md §8."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand
+from django.utils import translation
+from django.utils.translation import gettext
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from events.reasons import Refused
+from experiments import tables, words
+from experiments.design import Covariate, Design
+from experiments.document import document
+from experiments.report import Report
+from experiments.services.file_analysis import analyze_file
+from insight_site.commands import refuse
+
+
+class Command(BaseCommand):
+    help = "Analyse the file of a finished experiment: did the nudge work, and did the behaviour cause it?"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("file", type=Path, help="CSV, TSV or Parquet; .gz is unpacked")
+        add("--variant", required=True, metavar="COL", help="column of the assigned variant")
+        add("--control", required=True, metavar="LABEL", help="the control variant's label")
+        add(
+            "--outcome",
+            required=True,
+            action="append",
+            metavar="COL",
+            help="repeatable; 0/1 is a share, other numbers are means; the first is the primary one",
+        )
+        add("--unit", metavar="COL", help="column of the unit id; without it each row is one unit")
+        add("--segment", metavar="COL", help="stratify by this column, known before assignment")
+        add("--behaviour", metavar="COL", help="0/1: reached the AHA moment; makes it an encouragement analysis")
+        add(
+            "--covariate",
+            action="append",
+            default=[],
+            metavar="COL[:category]",
+            help="repeatable; known before assignment; text and :category become dummies",
+        )
+        add("--cluster", metavar="COL", help="group that was assigned as a whole: cluster-robust errors")
+        add(
+            "--ratio",
+            action="append",
+            default=[],
+            metavar="LABEL=SHARE",
+            help="repeatable; the planned split (default: equal)",
+        )
+        add("--alpha", type=float, default=0.05, help="two-sided false alarm rate (default 0.05)")
+        add("--margin", type=float, metavar="M", help="smallest effect of interest, absolute")
+        add("--language", choices=["en", "ko"], default="en", help="language of sentences and report")
+        add("--json", action="store_true", help="print one JSON document and nothing else")
+        add("--html", type=Path, metavar="FILE", help="write a self-contained report")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = analyze_file(options["file"], _design(options))
+            with translation.override(options["language"]):
+                if options["html"] is not None:
+                    self._write_html(report, options["html"])
+                if options["json"]:
+                    self.stdout.write(json.dumps(document(report, gettext), ensure_ascii=False, allow_nan=False))
+                else:
+                    _print(report, _console(self.stdout))
+        except Refused as error:
+            refuse(error)
+
+    def _write_html(self, report: Report, path: Path) -> None:
+        from insight_site.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
+
+        try:
+            path.write_text(file_report(report), encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"--html {path}: the report can't be written there ({error.strerror})") from None
+        self.stderr.write(f"report written to {path}")
+
+
+def _console(stream: Any) -> Console:
+    # Without a terminal (a pipe, a log) nothing knows the width; a narrow default would cut names.
+    wide = None if stream.isatty() else 160
+    return Console(file=cast("IO[str]", stream), highlight=False, width=wide)
+
+
+def _design(options: dict[str, Any]) -> Design:
+    return Design(
+        variant=options["variant"],
+        control=options["control"],
+        outcomes=tuple(options["outcome"]),
+        unit=options["unit"],
+        segment=options["segment"],
+        behaviour=options["behaviour"],
+        covariates=tuple(
+            Covariate(text.removesuffix(":category"), text.endswith(":category")) for text in options["covariate"]
+        ),
+        cluster=options["cluster"],
+        shares=_shares(options["ratio"]),
+        alpha=options["alpha"],
+        margin=options["margin"],
+    )
+
+
+def _shares(texts: list[str]) -> dict[str, float] | None:
+    shares: dict[str, float] = {}
+    for text in texts:
+        label, mark, share = text.rpartition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            value = -1.0
+        if not mark or not 0 <= value < float("inf"):
+            raise Refused(f"--ratio {text!r} must be LABEL=SHARE with a share of at least 0, for example control=0.5")
+        if label in shares:
+            raise Refused(f"--ratio gives variant {label!r} two shares")
+        shares[label] = value
+    total = sum(shares.values())
+    if shares and total == 0:
+        raise Refused("--ratio: the shares add up to 0")
+    return {label: share / total for label, share in shares.items()} or None
+
+
+def _print(report: Report, console: Console) -> None:
+    """The report for people: the verdict first, then what may be wrong, then the numbers."""
+    verdict = report.verdict
+    console.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    console.print(escape(words.verdict_sentence(verdict, gettext)))
+    for finding in report.health:
+        label = words.severity_words(finding.severity, gettext)
+        console.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
+    _print_table(tables.flow(report, gettext), console)
+    _print_table(tables.levels(report, gettext), console)
+    _print_table(tables.comparisons(report, gettext), console)
+    for outcome in report.outcomes:
+        for row in outcome.comparisons:
+            _print_table(tables.behaviour(report, outcome, row, gettext), console)
+    _print_table(tables.adjusted(report, gettext), console)
+    for outcome in report.outcomes:
+        for row in outcome.comparisons:
+            if row.by_segment:
+                _print_table(tables.segments(outcome, row, report.design.level, gettext), console)
+
+
+def _print_table(table: tables.Table | None, console: Console) -> None:
+    if table is None:
+        return
+    printed = RichTable(title=escape(table.title), title_justify="left", caption_justify="left")
+    printed.caption = escape(table.note) or None
+    for column in table.columns:
+        printed.add_column(escape(column), overflow="fold")
+    for row in table.rows:
+        printed.add_row(*(escape(cell) for cell in row))
+    console.print()
+    console.print(printed)

@@ -1,0 +1,35 @@
+"""Every string that people read exists in Korean, with the same placeholders."""
+
+import re
+
+from tools.messages import extracted, korean
+
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def test_korean__every_string__translated_and_not_fuzzy() -> None:
+    catalog = korean()
+
+    absent = [message.id for message in extracted() if message.id and message.id not in catalog]
+    empty = [message.id for message in catalog if message.id and not message.string]
+    fuzzy = [message.id for message in catalog if message.fuzzy and message.id]
+
+    assert absent == []
+    assert empty == []
+    assert fuzzy == []
+
+
+def test_korean__placeholders__are_those_of_the_source() -> None:
+    def names(text: str | tuple[str, ...] | list[str] | None) -> set[str]:
+        return set(PLACEHOLDER.findall(text if isinstance(text, str) else " ".join(text or ())))
+
+    wrong = [message.id for message in korean() if message.id and names(message.id) != names(message.string)]
+
+    assert wrong == []
+
+
+def test_extracted__templates_and_code__are_both_seen() -> None:
+    strings = {message.id for message in extracted()}
+
+    assert "Verdict of each comparison" in strings
+    assert "The nudge failed" in strings
