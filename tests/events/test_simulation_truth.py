@@ -7,6 +7,7 @@ import pytest
 from scipy import special, stats
 
 from events.simulation import WORLDS, Simulation, draw_arms, experiment_table, simulate, truth
+from events.simulation.people import active_days, draw_people
 from events.simulation.worlds import SMOOTH_SCALE
 
 SHARES, MEANS = np.array([0.35, 0.30, 0.20, 0.15]), np.array([-0.5, 0.0, 0.2, 0.7])
@@ -82,6 +83,31 @@ def test_truth__average_effect__agrees_with_quadrature(step: Simulation) -> None
     # Common random numbers: the difference has the variance of a share of changed users only.
     effect = with_moment - without
     assert abs(truth(step)["ate"] - effect) < 4 * np.sqrt(effect / 20_000)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.2])
+def test_active_days__given_engagement__have_the_chance_of_the_formula(shift: float) -> None:
+    """Summed plainly and weighted by E: an error in how engagement enters leaves the plain sum almost alone."""
+    people = draw_people(WORLDS["step"], 100_000, 1)
+    active = active_days(people, shift)
+    engagement = people.engagement
+
+    stays = 1 - leave(0, engagement, shift)
+    for day in range(1, 35):
+        stays = stays * (1 - leave(day, engagement, shift))
+        chance = stays * special.expit(0.1 + 0.7 * engagement)
+        for weight in (np.ones(100_000), engagement):
+            error = np.sqrt((weight**2 * chance * (1 - chance)).sum())
+            assert abs((weight * (active[:, day] - chance)).sum()) < 4.5 * error, day
+
+
+def test_retained__at_both_edges_of_the_window__counts_days_21_and_27_only(step: Simulation) -> None:
+    active = np.zeros((20_000, 35), dtype=bool)
+    active[step.active_user, step.active_day] = True
+
+    assert np.array_equal(step.retained, active[:, [21, 22, 23, 24, 25, 26, 27]].any(axis=1))
+    for first, last in ((20, 27), (22, 27), (21, 26), (21, 28)):  # the sample can tell these windows apart
+        assert not np.array_equal(step.retained, active[:, first : last + 1].any(axis=1))
 
 
 def test_truth__effect__is_the_mean_difference_among_compliers(step: Simulation) -> None:
