@@ -1,0 +1,26 @@
+"""Simulated worlds with known truth, for tests, the demo and benchmarks. The choices: docs/simulation.md."""
+
+from events.simulation.generate import NOT_ENROLLED, Simulation, simulate
+from events.simulation.people import draw_arms
+from events.simulation.replay import replay
+from events.simulation.tables import EXPERIMENT_KEY, events_table, experiment_table, users_table, write_files
+from events.simulation.truth import truth, unit_ids
+from events.simulation.worlds import WORLDS, Behaviour, World
+
+__all__ = [
+    "EXPERIMENT_KEY",
+    "NOT_ENROLLED",
+    "WORLDS",
+    "Behaviour",
+    "Simulation",
+    "World",
+    "draw_arms",
+    "events_table",
+    "experiment_table",
+    "replay",
+    "simulate",
+    "truth",
+    "unit_ids",
+    "users_table",
+    "write_files",
+]

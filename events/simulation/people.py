@@ -1,0 +1,143 @@
+"""Who the simulated users are, and on which days they are there: METHODS.md §9, day by day, vectorised over users."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtri
+
+from events.simulation.draws import Floats, Ints, Stream, choose, poisson_inverse, uniform
+from events.simulation.worlds import DAYS, TARGET, TIMES, WITHIN_DAYS, World
+
+Flags = NDArray[np.bool_]
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+START = 1_767_571_200 * SECOND  # 2026-01-05T00:00:00Z in microseconds since 1970
+SIGNUP_DAYS = 56
+GUILD_SIZE = 20
+FRIENDS_EACH_SIDE = 2
+PLATFORMS = ("android", "ios")
+CHANNELS = ("organic", "ads", "referral")
+COUNTRIES = ("KR", "US")
+
+
+@dataclass(frozen=True)
+class People:
+    """What is fixed about each user before anything happens; all arrays have one entry per user.
+
+    Attributes:
+        user: 0, 1, 2, ...; the id is made from it.
+        group: index of the play-pattern group.
+        engagement: E.
+        platform, channel, country: indexes into the tuples of this module.
+        guild: index of the guild of 20 users.
+        signup: microseconds since 1970, whole milliseconds.
+        responds: whether the user would respond to a nudge.
+        stays_draw, active_draw: users x days uniforms that decide staying and activity.
+    """
+
+    user: Ints
+    group: Ints
+    engagement: Floats
+    platform: Ints
+    channel: Ints
+    country: Ints
+    guild: Ints
+    signup: Ints
+    responds: Flags
+    stays_draw: Floats
+    active_draw: Floats
+
+
+def draw_people(world: World, units: int, seed: int) -> People:
+    """The users of a world; the first n users of a larger world with the same seed are these n."""
+    user = np.arange(units)
+    days = np.arange(DAYS)[None, :]
+    group = choose(uniform(seed, Stream.GROUP, user), world.shares)
+    means = np.array(world.engagement_means)
+    engagement = means[group] + world.engagement_sd * ndtri(uniform(seed, Stream.ENGAGEMENT, user))
+    milliseconds = np.floor(uniform(seed, Stream.SIGNUP, user) * SIGNUP_DAYS * 86_400_000).astype(np.int64)
+    return People(
+        user=user,
+        group=group,
+        engagement=engagement,
+        platform=(uniform(seed, Stream.PLATFORM, user) < expit(0.5 * engagement)).astype(np.int64),
+        channel=choose(uniform(seed, Stream.CHANNEL, user), [1 / len(CHANNELS)] * len(CHANNELS)),
+        country=choose(uniform(seed, Stream.COUNTRY, user), [1 / len(COUNTRIES)] * len(COUNTRIES)),
+        guild=user // GUILD_SIZE,
+        signup=START + milliseconds * 1000,
+        responds=uniform(seed, Stream.RESPONDS, user) < world.take_up,
+        stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
+        active_draw=uniform(seed, Stream.ACTIVE, user[:, None], days),
+    )
+
+
+def draw_arms(world: World, units: int, seed: int, *, by_guild: bool = False) -> Ints:
+    """Arm indexes with even chances, drawn for each user or for each guild as a whole."""
+    user = np.arange(units)
+    draws = uniform(seed, Stream.GUILD_ARM, user // GUILD_SIZE) if by_guild else uniform(seed, Stream.ARM, user)
+    return choose(draws, [1 / len(world.arms)] * len(world.arms))
+
+
+def active_days(people: People, shift: Floats | float) -> Flags:
+    """Users x days: active or not, when the logit of leaving is lowered by ``shift`` from day 7 on.
+
+    Leaving is drawn on every day, day 0 too; but day 0 is active for everyone, since the user signed up on it.
+    """
+    leave_base = -2.6 - 0.8 * people.engagement
+    active_chance = expit(0.1 + 0.7 * people.engagement)
+    there = np.ones(people.user.size, dtype=np.bool_)
+    active = np.zeros(people.stays_draw.shape, dtype=np.bool_)
+    for day in range(DAYS):
+        logit = leave_base + 1.2 * np.exp(-day / 3) - (shift if day >= WITHIN_DAYS else 0.0)
+        there = there & (people.stays_draw[:, day] >= expit(logit))
+        active[:, day] = there & (people.active_draw[:, day] < active_chance)
+    active[:, 0] = True
+    return active
+
+
+def friend_boost(world: World, people: People, nudged: Flags) -> Floats:
+    """Factor on each user's friend_add rate on days 0..6 when ``nudged`` says who gets the nudge.
+
+    A responding nudged user has the whole boost. Where the world spills over, the two neighbours on each side in the
+    guild's ring gain a share of it, once, and never on top of a boost of their own.
+    """
+    boosted = nudged & people.responds
+    factor = np.where(boosted, world.boost, 1.0)
+    if world.spill == 0:
+        return factor
+    first = people.guild * GUILD_SIZE
+    size = np.minimum(GUILD_SIZE, people.user.size - first)
+    friend_boosted = np.zeros_like(boosted)
+    for step in (*range(-FRIENDS_EACH_SIDE, 0), *range(1, FRIENDS_EACH_SIDE + 1)):
+        friend_boosted |= boosted[first + (people.user - first + step) % size]
+    return np.maximum(factor, np.where(friend_boosted, 1 + world.spill * (world.boost - 1), 1.0))
+
+
+def behaviour_counts(
+    world: World, people: People, seed: int, user: Ints, day: Ints, behaviour: int, boost: Floats
+) -> Ints:
+    """How often the users did a behaviour on the given active days (one entry per pair of user and day)."""
+    kind = world.behaviours[behaviour]
+    base = np.array(kind.rates)[people.group] * np.exp(kind.load * people.engagement)
+    rate = base[user]
+    if kind.name == TARGET:
+        rate = np.where(day < WITHIN_DAYS, rate * boost[user], rate)
+    return poisson_inverse(uniform(seed, Stream.COUNT, user, day, behaviour), rate)
+
+
+def early_target_count(world: World, people: People, seed: int, active: Flags, boost: Floats) -> Ints:
+    """N(friend_add, 0..6) of each user; all 0 in a world without friend_add."""
+    names = [behaviour.name for behaviour in world.behaviours]
+    if TARGET not in names:
+        return np.zeros(people.user.size, dtype=np.int64)
+    user, day = np.nonzero(active[:, :WITHIN_DAYS])
+    counts = behaviour_counts(world, people, seed, user, day, names.index(TARGET), boost)
+    return np.bincount(user, weights=counts, minlength=people.user.size).astype(np.int64)
+
+
+def leaving_shift(world: World, people: People, target_count: Ints, nudged: Flags) -> Floats:
+    """tau * step + delta * nudged: how far the logit of leaving falls from day 7 on."""
+    dose = np.minimum(target_count, 10) / 10 if world.smooth else (target_count >= TIMES).astype(np.float64)
+    return np.array(world.tau)[people.group] * dose + world.delta * nudged

@@ -1,0 +1,100 @@
+"""The same world as it would arrive over HTTP: with robots, repeats, late events and wrong clocks."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from events.simulation.draws import Ints
+from events.simulation.generate import Simulation
+from events.simulation.people import DAY, SECOND, SIGNUP_DAYS, START
+from events.simulation.tables import events_table
+from events.simulation.worlds import DAYS
+
+ROBOT_SHARE = 0.002
+ROBOT_EVENTS_A_DAY = 500
+DUPLICATE_SHARE = 0.005
+LATE_SHARE, LATE_DAYS = 0.01, 3
+WRONG_CLOCK_SHARE, WRONG_CLOCK_DAYS = 0.001, 30
+NORMAL_DELAY = SECOND
+BLOCK = 10_000
+
+
+def _stamp(microseconds: int) -> str:
+    # Whole milliseconds, so dividing loses nothing that the text would show.
+    moment = datetime.fromtimestamp(microseconds // SECOND, UTC).replace(microsecond=microseconds % SECOND)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _robots(simulation: Simulation, rng: np.random.Generator, days: int) -> tuple[pa.Table, Ints]:
+    """Robot events, 500 on each day of each robot, and their times."""
+    robots = round(simulation.units * ROBOT_SHARE)
+    signup = START + rng.integers(0, SIGNUP_DAYS * DAY // 1000, size=robots) * 1000
+    robot = np.repeat(np.arange(robots), days * ROBOT_EVENTS_A_DAY)
+    day = np.tile(np.repeat(np.arange(days), ROBOT_EVENTS_A_DAY), robots)
+    behaviour = rng.integers(0, len(simulation.world.behaviours), size=robot.size)
+    time = signup[robot] + day * DAY + rng.integers(0, DAY // 1000, size=robot.size) * 1000
+    ids = pa.array([f"robot-{number:05d}" for number in range(1, robots + 1)], pa.string())
+    names = pa.array([kind.name for kind in simulation.world.behaviours])
+    number = pc.utf8_lpad(pa.array(np.arange(robot.size)).cast(pa.string()), 9, "0")
+    user_id = ids.take(pa.array(robot))
+    columns = {
+        "user_id": user_id,
+        "event": names.take(pa.array(behaviour)),
+        "properties": pa.array(["{}"]).take(pa.array(np.zeros(robot.size, dtype=np.int64))),
+        "message_id": pc.binary_join_element_wise(user_id, number, "-"),
+    }
+    return pa.table(columns), time
+
+
+def replay(simulation: Simulation, seed: int, *, robot_days: int = DAYS) -> Iterator[dict[str, Any]]:
+    """The world's events as Segment `track` calls, in the order in which they would be sent.
+
+    ``timestamp`` is the client's clock; ``sentAt`` is when the call leaves. Users' events keep the message ids of the
+    clean log, so a store that drops repeats holds the clean log, the robots and the wrong times.
+
+    * robots: 0.2 % as many as users, ids robot-00001, ..., with 500 events a day for ``robot_days`` days;
+    * duplicates: 0.5 % of the users' events are sent twice, the second time up to an hour later;
+    * late events: 1 % are sent up to 3 days after they happened, all others after one second;
+    * wrong clocks: 0.1 % carry a ``timestamp`` that is up to 30 days too early or too late.
+
+    Args:
+        simulation: the world.
+        seed: of what goes wrong on the way; the world itself has its own.
+        robot_days: how many days each robot stays.
+    """
+    rng = np.random.default_rng(seed)
+    clean, time = simulation.log.time.size, simulation.log.time
+    delay = np.full(clean, NORMAL_DELAY)
+    late = rng.random(clean) < LATE_SHARE
+    delay[late] = rng.integers(NORMAL_DELAY, LATE_DAYS * DAY, size=late.sum())
+    wrong = rng.random(clean) < WRONG_CLOCK_SHARE
+    shift = np.zeros(clean, dtype=np.int64)
+    sign = rng.choice(np.array([-1, 1]), size=wrong.sum())
+    shift[wrong] = sign * rng.integers(3600 * 1000, WRONG_CLOCK_DAYS * DAY // 1000, size=wrong.sum()) * 1000
+    again = np.flatnonzero(rng.random(clean) < DUPLICATE_SHARE)
+    resent = delay[again] + rng.integers(SECOND, 3600 * SECOND, size=again.size)
+    robots, robot_time = _robots(simulation, rng, robot_days)
+
+    table = pa.concat_tables([events_table(simulation).drop_columns("time"), robots])
+    source = np.concatenate([np.arange(clean), again, clean + np.arange(robot_time.size)])
+    sent = np.concatenate([time + delay, time[again] + resent, robot_time + NORMAL_DELAY])
+    happened = np.concatenate([time + shift, robot_time])
+    order = np.argsort(sent, kind="stable")
+    for begin in range(0, order.size, BLOCK):
+        positions = order[begin : begin + BLOCK]
+        rows = table.take(pa.array(source[positions])).to_pylist()
+        for row, position in zip(rows, positions, strict=True):
+            yield {
+                "type": "track",
+                "userId": row["user_id"],
+                "event": row["event"],
+                "timestamp": _stamp(int(happened[source[position]])),
+                "sentAt": _stamp(int(sent[position])),
+                "messageId": row["message_id"],
+                "properties": json.loads(row["properties"]),
+            }

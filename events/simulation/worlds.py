@@ -1,0 +1,141 @@
+"""The table of simulated worlds: every number of METHODS.md §9, once.
+
+Changing a number here to make a figure pass is a defect: the verdicts that Insight must reach are stated for these
+numbers.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+
+Groups = tuple[float, float, float, float]
+
+GROUP_NAMES = ("solo crafter", "battler", "trader", "social")
+DAYS = 35
+TARGET, TIMES, WITHIN_DAYS = "friend_add", 3, 7
+RETENTION, RETENTION_DAYS = "window:21-27", (21, 27)
+STANDARD_UNITS = 20_000
+MAX_UNITS = 1_000_000
+
+TAU: Groups = (1.2 * 0.6, 1.2 * 1.1, 1.2 * 0.4, 1.2 * 1.3)
+NO_TAU: Groups = (0.0, 0.0, 0.0, 0.0)
+# The mean of tau * 1[N >= 3] over the mean of tau * min(N, 10) / 10, both without a nudge, by quadrature
+# (tests/events/test_simulation.py computes it anew): it gives `smooth` the same mean effect as `step`.
+SMOOTH_SCALE = 1.4085
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a user may do on an active day.
+
+    Attributes:
+        name: the event name.
+        rates: expected events on an active day at engagement 0, for each of the four groups.
+        load: how the rate follows engagement E: the rate is multiplied by exp(load * E).
+    """
+
+    name: str
+    rates: Groups
+    load: float
+
+
+def _flat(name: str) -> Behaviour:
+    return Behaviour(name, (0.3, 0.3, 0.3, 0.3), 0.0)
+
+
+NEGATIVE_CONTROLS = ("settings_open", "error_seen", "rotate", "mute", "help_open", "ad_seen", "screenshot")
+BEHAVIOURS = (
+    Behaviour(TARGET, (0.35, 0.55, 0.75, 1.10), 0.3),
+    Behaviour("craft", (1.2, 0.2, 0.3, 0.6), 0.2),
+    Behaviour("battle", (0.2, 1.5, 0.3, 0.6), 0.3),
+    Behaviour("shop", (0.10, 0.15, 0.90, 0.30), 0.2),
+    Behaviour("chat", (0.20, 0.35, 0.60, 1.10), 0.9),
+    Behaviour("browse", (2.0, 2.0, 2.0, 2.0), 0.6),
+    *(_flat(name) for name in NEGATIVE_CONTROLS),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """The parameters of one simulated world.
+
+    Attributes:
+        name: its name on the command line and in truth.json.
+        moment: whether an AHA moment exists: friend_add at least 3 times within 7 days.
+        shares: share of users in each play-pattern group; they add up to 1.
+        engagement_means: mean of engagement E in each group.
+        engagement_sd: standard deviation of E in every group.
+        tau: how far reaching the moment lowers the logit of leaving from day 7 on, for each group.
+        smooth: the dose is min(N, 10) / 10 instead of 1[N >= 3].
+        delta: how far a nudge lowers that logit by itself, from day 7 on (a violated exclusion restriction).
+        take_up: probability that a nudged user responds to the nudge.
+        boost: factor on the friend_add rate of a responding user on days 0..6.
+        spill: share of the boost that the friends of a responding user gain.
+        lost_exposures: share of the nudged arm's exposure events that are lost.
+        tutorial_reach: share of users with a `tutorial` event on day 0; above 0 there is also a `daily_bonus`.
+        arms: names of the arms, control first; users are split evenly.
+        behaviours: what users do.
+        units: users unless said otherwise.
+    """
+
+    name: str
+    moment: bool = True
+    shares: Groups = (0.35, 0.30, 0.20, 0.15)
+    engagement_means: Groups = (-0.5, 0.0, 0.2, 0.7)
+    engagement_sd: float = 0.7
+    tau: Groups = TAU
+    smooth: bool = False
+    delta: float = 0.0
+    take_up: float = 0.6
+    boost: float = 3.0
+    spill: float = 0.0
+    lost_exposures: float = 0.0
+    tutorial_reach: float = 0.0
+    arms: tuple[str, ...] = ("control", "nudge")
+    behaviours: tuple[Behaviour, ...] = BEHAVIOURS
+    units: int = STANDARD_UNITS
+
+    @property
+    def parameter_hash(self) -> str:
+        """SHA-256 of all parameters, so that a result can say which numbers made its data."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def inert(self) -> tuple[str, ...]:
+        """Names of the behaviours that can't change retention in this world."""
+        forced = ("tutorial", "daily_bonus") if self.tutorial_reach > 0 else ()
+        return tuple(b.name for b in self.behaviours if b.name != TARGET or not any(self.tau)) + forced
+
+
+_STEP = World("step")
+WORLDS: dict[str, World] = {
+    world.name: world
+    for world in (
+        _STEP,
+        replace(_STEP, name="no_effect", moment=False, tau=NO_TAU),
+        replace(
+            _STEP,
+            name="smooth",
+            moment=False,
+            smooth=True,
+            tau=(TAU[0] * SMOOTH_SCALE, TAU[1] * SMOOTH_SCALE, TAU[2] * SMOOTH_SCALE, TAU[3] * SMOOTH_SCALE),
+        ),
+        replace(_STEP, name="forced", tutorial_reach=0.98),
+        replace(_STEP, name="direct_nudge", moment=False, tau=NO_TAU, delta=0.4, arms=("control", "nudge", "placebo")),
+        replace(_STEP, name="weak_nudge", take_up=0.02),
+        replace(_STEP, name="opposite_segments", tau=(1.2, 1.2, 1.2 * -0.8, 1.2 * -0.8)),
+        replace(_STEP, name="sample_ratio", lost_exposures=0.12),
+        replace(_STEP, name="spillover", spill=0.5),
+        replace(_STEP, name="blob", shares=(0.0, 1.0, 0.0, 0.0)),
+        replace(_STEP, name="planted_groups", moment=False, tau=NO_TAU, engagement_means=(0.0, 0.0, 0.0, 0.0)),
+        replace(
+            _STEP,
+            name="noise",
+            moment=False,
+            tau=NO_TAU,
+            behaviours=tuple(_flat(f"noise_{number:02d}") for number in range(1, 51)),
+            units=2_000,
+        ),
+    )
+}
