@@ -9,6 +9,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 timeout = 30
 graceful_timeout = 30
 keepalive = 5
+control_socket_disable = True  # two servers of one user would share its path
 limit_request_field_size = 8190
 
 

@@ -201,7 +201,7 @@ def excerpt(raw: Any, limit: int = 2_000) -> str:
         text = json.dumps(raw)
     except (RecursionError, ValueError):
         text = "(nested too deeply to be shown)"
-    return text if len(text) <= limit else text[:limit] + " …"
+    return text if len(text) <= limit else text[:limit] + " ..."
 
 
 def _read_event(

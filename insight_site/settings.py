@@ -89,6 +89,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # FULL: an answered event must survive a power cut; NORMAL would only survive a crash of the process.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # Tests start and kill other processes over the same rows, so their database lies on disk too.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
