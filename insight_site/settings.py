@@ -1,9 +1,11 @@
 """Settings, read from the environment and from `.env` (see `.env.example`). One file, for every kind of machine."""
 
+import hashlib
 import secrets
 from pathlib import Path
 
 import environ
+import structlog
 from django.utils.csp import CSP
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,6 +29,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret_key()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=False)
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+INTERNAL_NETWORKS = env.list("INTERNAL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 
 INSTALLED_APPS = [
     "unfold",
@@ -44,6 +48,7 @@ INSTALLED_APPS = [
     "events",
 ]
 MIDDLEWARE = [
+    "insight_site.middleware.operations",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "insight_site.middleware.admin_csp",
@@ -55,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "insight_site.access.Doors",
 ]
 ROOT_URLCONF = "insight_site.urls"
 WSGI_APPLICATION = "insight_site.wsgi.application"
@@ -80,10 +86,23 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # FULL: an answered event must survive a power cut; NORMAL would only survive a crash of the process.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # Tests start and kill other processes over the same rows, so their database lies on disk too.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+REDIS_URL = env.str("REDIS_URL", default="")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
+EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
+REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
+OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # /readyz fails when the oldest row waits longer
 
 # ── People and language ───────────────────────────────────────────────────────
 AUTH_PASSWORD_VALIDATORS = [
@@ -115,12 +134,20 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 SECURE_SSL_REDIRECT = HTTPS
+# Machines must never be redirected: a redirected POST loses its body. insight_site.access answers them with 403.
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
+# The first pepper makes new keys; further ones keep older keys alive while it is being changed.
+API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
+    hashlib.sha256(f"api-key-pepper:{SECRET_KEY}".encode()).hexdigest()
+]
+KEY_ROTATION_DAYS = env.int("KEY_ROTATION_DAYS", default=7)  # how long a rotated key goes on working
+RATES = {"ingest": env.int("RATE_INGEST", default=600)}  # calls a minute for each key, by door; 60 for others
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
 # ── Background work ───────────────────────────────────────────────────────────
@@ -134,4 +161,36 @@ Q_CLUSTER = {
     "max_attempts": 3,
     "save_limit": 1000,
     "catch_up": False,
+}
+
+# ── Logs: one JSON object a line ──────────────────────────────────────────────
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+_SHARED_PROCESSORS: list[structlog.types.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # The door's own line says it all; Django's would add a second one for each refused request.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }

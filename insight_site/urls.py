@@ -1,8 +1,18 @@
-"""Routes of the whole site."""
+"""Routes of the whole site. Each name has its rule in `insight_site.access`; a route without one answers 403."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from insight_site import views
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("v1/", include("events.urls")),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
 ]
+handler400 = "insight_site.views.bad_request"
+handler403 = "insight_site.views.permission_denied"
+handler404 = "insight_site.views.not_found"
+handler500 = "insight_site.views.server_error"

@@ -1,0 +1,53 @@
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from events.models import Flush, Rejected, Source, UnitTraits
+
+
+class ReadOnly(ModelAdmin):
+    """What the doors have written: to be read, never edited by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Source)
+class SourceAdmin(ModelAdmin):
+    list_display = ["name", "created_at"]
+    search_fields = ["name"]
+
+
+@admin.register(Rejected)
+class RejectedAdmin(ReadOnly):
+    """The quarantine: what was refused, why, and how it began."""
+
+    list_display = ["received_at", "source", "code", "message", "message_id", "beginning"]
+    list_filter = ["code", "source", "received_at"]
+    search_fields = ["message_id", "payload"]
+    list_select_related = ["source"]
+    date_hierarchy = "received_at"
+    show_full_result_count = False
+
+    @admin.display(description=_("what was sent"))
+    def beginning(self, row: Rejected) -> str:
+        return row.payload if len(row.payload) <= 80 else row.payload[:80] + " …"
+
+
+@admin.register(UnitTraits)
+class UnitTraitsAdmin(ReadOnly):
+    list_display = ["user_id", "traits", "updated_at"]
+    search_fields = ["user_id"]
+    show_full_result_count = False
+
+
+@admin.register(Flush)
+class FlushAdmin(ReadOnly):
+    list_display = ["version", "rows", "created_at", "committed_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # the numbering goes on from the last one

@@ -1,0 +1,129 @@
+"""The Segment-compatible door: events in by HTTP. Contract: docs/events.md.
+
+The libraries drop a whole batch on 400, 401, 403, 404 or 413, so those are for requests that can't be read at all; a
+bad event is reported inside a 200. A 200 is sent after the rows are durable, never before.
+"""
+
+import zlib
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection, load_json
+from events.services import accept
+
+REPORTED = 100
+RETRY_SECONDS = 5
+log = structlog.get_logger()
+
+
+class RefusedRequestError(Exception):
+    """A request that can't be read: status, code and one sentence."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+@csrf_exempt
+def ingest(request: HttpRequest, kind: str) -> HttpResponse:
+    """Take a batch, or one event whose type is in the path. No exception leaves as HTML."""
+    received_at = timezone.now()
+    try:
+        return _take(request, kind, received_at)
+    except RefusedRequestError as refusal:
+        return JsonResponse({"code": refusal.code, "message": refusal.message}, status=refusal.status)
+    except (DatabaseError, InterfaceError) as trouble:
+        log.error("ingest.database_away", error=type(trouble).__name__)
+        answer = {"code": "unavailable", "message": "the events could not be stored; send them again"}
+        return JsonResponse(answer, status=503, headers={"Retry-After": str(RETRY_SECONDS)})
+    except Exception:
+        log.exception("ingest.failed")
+        return JsonResponse({"code": "internal_error", "message": "our fault; send the events again"}, status=500)
+
+
+def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
+    body = _decoded(_body(request), request.headers.get("Content-Encoding", ""))
+    try:
+        data = load_json(body)
+    except ValueError:
+        raise RefusedRequestError(400, "bad_json", "the body must be JSON in UTF-8, not nested too deeply") from None
+    caller: Caller | None = getattr(request, "caller", None)
+    if caller is None:
+        key = data.get("writeKey") if isinstance(data, dict) else None
+        answer: Caller | HttpResponse = request.identify(key if isinstance(key, str) else None)  # type: ignore[attr-defined]
+        if isinstance(answer, HttpResponse):
+            return answer
+        caller = answer
+    options: dict[str, Any] = {"kind": None if kind in ("batch", "import") else kind, "historical": kind == "import"}
+    if options["kind"] is None:
+        events = _batch(data)
+        options |= {"context": data.get("context"), "sent_at": data.get("sentAt")}
+    else:
+        events = [data]
+    receipt = accept.accept_events(source_id=caller.source_id, events=events, received_at=received_at, **options)
+    return JsonResponse(
+        {
+            "success": True,
+            "accepted": receipt.accepted,
+            "duplicates": receipt.duplicates,
+            "rejectedCount": len(receipt.rejected),
+            "rejected": [_shown(item) for item in receipt.rejected[:REPORTED]],
+        }
+    )
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The body as sent. Without a length a WSGI server shows a chunked body as an empty one: that is 411, not 200."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdigit() or request.headers.get("Transfer-Encoding"):
+        raise RefusedRequestError(411, "length_required", "send a Content-Length; chunked bodies are not taken")
+    if int(length) > BATCH_BYTES:
+        raise _too_large()
+    try:
+        body = request.read(BATCH_BYTES + 1)
+    except (OSError, UnreadablePostError):
+        body = b""
+    if len(body) < int(length):
+        raise RefusedRequestError(400, "cut_body", "the body is shorter than its Content-Length")
+    return body
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """Open a gzip body, never past the limit: a small body can hold a gigabyte of zeros."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise RefusedRequestError(415, "unsupported_encoding", "Content-Encoding must be gzip or identity")
+    opener = zlib.decompressobj(wbits=31)
+    try:
+        opened = opener.decompress(body, BATCH_BYTES + 1)
+    except zlib.error:
+        raise RefusedRequestError(400, "bad_gzip", "the gzip body is damaged") from None
+    if len(opened) > BATCH_BYTES:
+        raise _too_large()
+    if not opener.eof or opener.unused_data:
+        raise RefusedRequestError(400, "bad_gzip", "the gzip body is cut short or has something behind it")
+    return opened
+
+
+def _batch(data: Any) -> list[Any]:
+    events = data.get("batch") if isinstance(data, dict) else None
+    if not isinstance(events, list):
+        raise RefusedRequestError(400, "bad_batch", "the body must be an object with a list `batch`")
+    if len(events) > BATCH_EVENTS:
+        raise RefusedRequestError(413, "batch_too_long", f"a batch may have at most {BATCH_EVENTS} events")
+    return events
+
+
+def _too_large() -> RefusedRequestError:
+    return RefusedRequestError(413, "body_too_large", f"the body may have at most {BATCH_BYTES} bytes, also unpacked")
+
+
+def _shown(item: Rejection) -> dict[str, Any]:
+    return {"index": item.index, "messageId": item.message_id, "code": item.code, "message": item.message}

@@ -1,0 +1,25 @@
+"""Move accepted events from the outbox to the event store now."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from events.services import flush
+
+
+class Command(BaseCommand):
+    help = "Move accepted events from the outbox to the event store now."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--maintain", action="store_true", help="also compact, vacuum and drop old message ids")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        result: dict[str, int] = {"moved": flush.flush_events()}
+        if options["maintain"]:
+            result |= flush.maintain_store()
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+        else:
+            self.stdout.write(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in result.items()))

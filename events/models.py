@@ -1,0 +1,97 @@
+"""Rows of the OLTP database: what has come in and not yet reached the store, and what was refused."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Source(models.Model):
+    """Where events come from: one app, site or backend. Message ids are unique within a source."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Flush(models.Model):
+    """One batch on its way from the outbox to the store. Its rows are fixed before anything is written.
+
+    At most one is open: batches are numbered, and a higher number in the store closes the door for a lower one.
+    """
+
+    version = models.PositiveBigIntegerField(_("number"), unique=True)
+    writer = models.CharField(
+        _("writer"), max_length=64
+    )  # who numbers: one for each database, under this name in Delta
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    committed_at = models.DateTimeField(_("in the store since"), null=True, blank=True, db_index=True)
+    rows = models.PositiveIntegerField(_("events"), default=0)
+
+    class Meta:
+        verbose_name = _("flush")
+        verbose_name_plural = _("flushes")
+        ordering = ["-version"]
+
+    def __str__(self) -> str:
+        return f"flush {self.version}"
+
+
+class OutboxEvent(models.Model):
+    """An accepted event. After its flush only the message id stays, to recognise what is sent again."""
+
+    message_id = models.CharField(max_length=140, unique=True)  # "<source>:<id of the sender>"
+    user_id = models.CharField(max_length=256)
+    event = models.CharField(max_length=256)
+    time = models.DateTimeField()
+    properties = models.TextField()
+    received_at = models.DateTimeField()
+    flush = models.ForeignKey(Flush, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], name="outbox_waiting", condition=models.Q(flush__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
+class UnitTraits(models.Model):
+    """The latest traits of each unit, from identify events."""
+
+    user_id = models.CharField(_("user"), max_length=256, unique=True)
+    traits = models.JSONField(_("traits"), default=dict)
+    times = models.JSONField(_("when each was said"), default=dict)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("user traits")
+        verbose_name_plural = _("user traits")
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class Rejected(models.Model):
+    """The quarantine: an event that could not be kept, with the reason, for a person to read."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", verbose_name=_("source"))
+    received_at = models.DateTimeField(_("received"), db_index=True)
+    code = models.CharField(_("reason"), max_length=40, db_index=True)
+    message = models.CharField(_("explanation"), max_length=200)
+    message_id = models.CharField(_("message id"), max_length=100, blank=True)
+    payload = models.TextField(_("what was sent"))
+
+    class Meta:
+        verbose_name = _("rejected event")
+        verbose_name_plural = _("rejected events")
+        ordering = ["-received_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message_id}".strip()

@@ -1,0 +1,366 @@
+"""The event record: what a sender may send, what is kept of it, and why an event is refused. Pure.
+
+An event that can't be kept never fails its batch: `read_event` answers with a `Rejection` that the door reports and the
+quarantine keeps. The rules are those of docs/events.md; the codes are part of the contract.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+EVENT_BYTES = 32 * 1024
+BATCH_BYTES = 500 * 1024
+BATCH_EVENTS = 2_500
+CONTEXT_BYTES = 8 * 1024
+MAX_DEPTH = 64
+MAX_TRAITS = 500
+MESSAGE_ID_CHARS = 99
+NAME_CHARS = 256
+SKEW_MIN = timedelta(seconds=5)
+SKEW_MAX = timedelta(days=1)
+HISTORY = timedelta(hours=48)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+KINDS = ("track", "identify", "page", "screen", "group", "alias")
+EXPOSURE = "Experiment Viewed"
+EXPOSURE_ALIASES = (EXPOSURE, "experiment_viewed")
+BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
+ERRORS = {
+    "not_an_object": "an event must be a JSON object",
+    "unknown_type": "type must be one of " + ", ".join(KINDS),
+    "missing_identity": "userId or anonymousId is required",
+    "missing_event_name": "a track event needs a name in `event`",
+    "event_too_large": f"an event may have at most {EVENT_BYTES} bytes and {MAX_DEPTH} levels",
+    "bad_message_id": f"messageId must be a string of 1 to {MESSAGE_ID_CHARS} characters",
+    "bad_timestamp": "timestamp must be an ISO 8601 date and time from 1970 on",
+    "bad_number": "numbers must be finite, and integers must fit 64 bits",
+    "bad_text": "text must be valid Unicode without NUL, and names and ids at most 256 characters",
+    "bad_exposure": "an Experiment Viewed event needs experiment_id and variation_id",
+    "missing_field": "alias needs previousId and group needs groupId",
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is calling, as the key says; the site puts it on `request.caller` and apps only read it.
+
+    Attributes:
+        key_prefix: the first characters of the key, which may be logged.
+        kind: ``client``, ``server`` or ``admin``.
+        source_id: the row of `events.Source` that the caller's events belong to.
+        scopes: what the key may do, for example ``{"events:write"}``.
+        allowed_origins: browser origins that may use the key; empty for any.
+        rate: calls a minute for each door, or None for the door's own default.
+    """
+
+    key_prefix: str
+    kind: str
+    source_id: int
+    scopes: frozenset[str]
+    allowed_origins: tuple[str, ...] = ()
+    rate: int | None = None
+
+    def may(self, scope: str) -> bool:
+        """True when the key has the scope itself or all of its family (``admin:*``)."""
+        return scope in self.scopes or f"{scope.split(':')[0]}:*" in self.scopes
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One accepted event, in the columns of the store.
+
+    Attributes:
+        user_id: the unit.
+        event: the name; kinds other than track are called ``$page``, ``$identify`` and so on.
+        time: when it happened, after the correction of the sender's clock, UTC.
+        properties: JSON text.
+        message_id: the sender's id, or None: such an event can't be recognised when it is sent again.
+        traits: of an identify event, else None.
+        clamped: True when the event claimed to come from the future and was set to the time of arrival.
+    """
+
+    user_id: str
+    event: str
+    time: datetime
+    properties: str
+    message_id: str | None
+    traits: dict[str, Any] | None = None
+    clamped: bool = False
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One refused event: a code of `ERRORS`, its place in the batch, and the beginning of what was sent."""
+
+    index: int
+    message_id: str | None
+    code: str
+    payload: str
+
+    @property
+    def message(self) -> str:
+        """The code as one sentence."""
+        return ERRORS[self.code]
+
+
+class BadEventError(Exception):
+    """Raised inside this module with a code of `ERRORS`."""
+
+
+def read_batch(
+    events: list[Any],
+    *,
+    received_at: datetime,
+    kind: str | None = None,
+    context: Any = None,
+    sent_at: Any = None,
+    historical: bool = False,
+) -> tuple[list[EventRecord], list[Rejection]]:
+    """Read the events of one request.
+
+    Args:
+        events: as JSON gave them.
+        received_at: our time of arrival, aware.
+        kind: the type when the path says it; otherwise each event has its own.
+        context: the batch's context, given to each event that has none; ignored when it is over 8 KiB or holds what
+            an event may not hold, since refusing it would refuse every event.
+        sent_at: the sender's clock when it sent the request, as JSON gave it; an unreadable one counts as absent,
+            since refusing it would make the libraries drop the batch.
+        historical: True for `/v1/import`: times are kept as sent.
+    """
+    sent, context = _sent_at(sent_at), _shared_context(context)
+    accepted: list[EventRecord] = []
+    rejected: list[Rejection] = []
+    for index, raw in enumerate(events):
+        try:
+            shared = context if isinstance(raw, dict) and raw.get("context") is None else None
+            own = _sent_at(raw.get("sentAt")) if sent is None and isinstance(raw, dict) else sent
+            accepted.append(_read_event(raw, kind, shared, own, received_at, historical))
+        except BadEventError as error:
+            rejected.append(Rejection(index, _safe_id(raw), str(error), excerpt(raw)))
+    return accepted, rejected
+
+
+def load_json(body: bytes) -> Any:
+    """Parse a request body. A number that JSON or 64 bits can't hold becomes NaN, which then fails its event alone.
+
+    Raises:
+        ValueError: when it is not JSON in UTF-8, or nested too deeply to be read at all.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=lambda _: math.nan, parse_int=_parse_int)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def correct_time(
+    original: datetime, *, sent_at: datetime | None, received_at: datetime, historical: bool = False
+) -> datetime:
+    """When the event happened by our clock. Source: Segment's rule, `receivedAt - (sentAt - originalTimestamp)`.
+
+    The difference of the clocks counts when it is over 5 seconds and under a day; an import, and an event more than 48
+    hours older than its sending, keep their time. The result may lie after `received_at`: the caller decides.
+    """
+    if historical or sent_at is None or sent_at - original > HISTORY:
+        return original
+    if not SKEW_MIN < abs(received_at - sent_at) < SKEW_MAX:
+        return original
+    return received_at - (sent_at - original)
+
+
+def merge_traits(
+    traits: Mapping[str, Any], times: Mapping[str, str], new: Mapping[str, Any], at: datetime
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Latest value of each trait by the time of its event, so that a late arrival doesn't undo a newer value.
+
+    Args:
+        traits: value by name; `times` has the ISO time (UTC) at which each was said.
+        new: traits of one identify event that happened at `at`. At equal times the one that arrives later wins.
+
+    Returns:
+        New values and times, at most `MAX_TRAITS` names: the latest said.
+    """
+    values, said = dict(traits), dict(times)
+    stamp = at.astimezone(UTC).isoformat(timespec="microseconds")
+    for name, value in new.items():
+        if said.get(name, "") <= stamp:
+            values[name], said[name] = value, stamp
+    if len(values) > MAX_TRAITS:
+        keep = sorted(said, key=lambda name: said[name], reverse=True)[:MAX_TRAITS]
+        values, said = {name: values[name] for name in keep}, {name: said[name] for name in keep}
+    return values, said
+
+
+def excerpt(raw: Any, limit: int = 2_000) -> str:
+    """The beginning of an event as plain ASCII JSON, for a person to read; safe for every database."""
+    try:
+        text = json.dumps(raw)
+    except (RecursionError, ValueError):
+        text = "(nested too deeply to be shown)"
+    return text if len(text) <= limit else text[:limit] + " ..."
+
+
+def _read_event(
+    raw: Any, kind: str | None, context: Any, sent_at: datetime | None, received_at: datetime, historical: bool
+) -> EventRecord:
+    if not isinstance(raw, dict):
+        raise BadEventError("not_an_object")
+    _check_values(raw)
+    if len(_dumps(raw).encode()) > EVENT_BYTES:
+        raise BadEventError("event_too_large")
+    kind = kind or raw.get("type")
+    if kind not in KINDS:
+        raise BadEventError("unknown_type")
+    user, anonymous = _identity(raw.get("userId")), _identity(raw.get("anonymousId"))
+    if not (user or anonymous):
+        raise BadEventError("missing_identity")
+    message_id = _message_id(raw)
+    original = _timestamp(raw.get("timestamp"), received_at)
+    time = correct_time(original, sent_at=sent_at, received_at=received_at, historical=historical)
+    if time < EARLIEST:
+        raise BadEventError("bad_timestamp")
+    event, properties = _name_and_properties(kind, raw)
+    own = raw.get("context") if context is None else context
+    extra: dict[str, Any] = dict(own) if isinstance(own, dict) else {}
+    if user and anonymous and user != anonymous:
+        extra["anonymousId"] = anonymous
+    if min(time, received_at) != original:
+        extra["originalTimestamp"] = original.isoformat()
+    kept = properties if "context" in properties or not extra else {**properties, "context": extra}
+    return EventRecord(
+        user_id=user or anonymous,
+        event=event,
+        time=min(time, received_at),
+        properties=_dumps(kept),
+        message_id=message_id,
+        traits=properties if kind == "identify" else None,
+        clamped=time > received_at,
+    )
+
+
+def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    given = raw.get("traits" if kind in ("identify", "group") else "properties")
+    properties: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+    if kind == "track":
+        name = raw.get("event")
+        if not isinstance(name, str) or not name.strip():
+            raise BadEventError("missing_event_name")
+        if len(name) > NAME_CHARS:
+            raise BadEventError("bad_text")
+        return (EXPOSURE, _exposure(properties)) if name in EXPOSURE_ALIASES else (name, properties)
+    if kind in ("page", "screen") and isinstance(raw.get("name"), str):
+        properties.setdefault("name", raw["name"])
+    for needed, field in (("alias", "previousId"), ("group", "groupId")):
+        if kind == needed:
+            properties[field] = _identity(raw.get(field))
+            if not properties[field]:
+                raise BadEventError("missing_field")
+    return f"${kind}", properties
+
+
+def _exposure(properties: dict[str, Any]) -> dict[str, Any]:
+    """Only the shape: which experiments there are is not known here."""
+    for name, other in (("experiment_id", "experimentId"), ("variation_id", "variationId")):
+        value = properties.get(name, properties.get(other))
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise BadEventError("bad_exposure")
+        properties[name] = str(value)
+    return properties
+
+
+def _shared_context(context: Any) -> dict[str, Any] | None:
+    try:
+        if isinstance(context, dict):
+            _check_values(context)
+            return context if len(_dumps(context).encode()) <= CONTEXT_BYTES else None
+    except BadEventError:
+        pass
+    return None
+
+
+def _check_values(raw: dict[str, Any]) -> None:
+    for value in _scalars(raw):
+        if isinstance(value, str):
+            if BAD_TEXT.search(value):
+                raise BadEventError("bad_text")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise BadEventError("bad_number")
+
+
+def _scalars(raw: Any) -> Iterator[Any]:
+    """Every key and value that is not a container, without recursion, level by level."""
+    level = [raw]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                yield from item.keys()
+            values = item.values() if isinstance(item, dict) else item
+            for value in values:
+                if isinstance(value, dict | list):
+                    below.append(value)
+                else:
+                    yield value
+        if not below:
+            return
+        level = below
+    raise BadEventError("event_too_large")
+
+
+def _identity(value: Any) -> str:
+    """An id as a string; null and "" count as absent."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    if len(str(value)) > NAME_CHARS:
+        raise BadEventError("bad_text")
+    return str(value)
+
+
+def _message_id(raw: dict[str, Any]) -> str | None:
+    value = raw.get("messageId")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MESSAGE_ID_CHARS:
+        raise BadEventError("bad_message_id")
+    return value
+
+
+def _safe_id(raw: Any) -> str | None:
+    value = raw.get("messageId") if isinstance(raw, dict) else None
+    if not isinstance(value, str):
+        return None
+    return value.encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:100]
+
+
+def _timestamp(value: Any, default: datetime) -> datetime:
+    if value is None:
+        return default
+    try:
+        return _utc(value)
+    except (TypeError, ValueError, OverflowError):
+        raise BadEventError("bad_timestamp") from None
+
+
+def _sent_at(value: Any) -> datetime | None:
+    try:
+        return _utc(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _utc(value: Any) -> datetime:
+    time = datetime.fromisoformat(value)
+    return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
+
+
+def _parse_int(text: str) -> int | float:
+    number = int(text) if len(text) <= 20 else 2**64
+    return number if -(2**63) <= number < 2**63 else math.nan
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,151 @@
+"""Move accepted events from the outbox to the store, each exactly once, whatever is killed and when.
+
+1. *Seal* (one transaction): a new `Flush` with the next number takes up to `FLUSH_ROWS` waiting rows.
+2. *Write*: one Delta commit that carries the number. A batch that is in already is not written again.
+3. *Settle* (one transaction): the flush is marked, its rows keep only their message ids.
+
+Dying after 1 or 2 leaves an open flush, which the next call takes up before it seals another. Two calls at once work on
+the same open flush: Delta lets one of them write it. `version` is unique, so that two can't seal at once either.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from events import store
+from events.models import Flush, OutboxEvent, Rejected, UnitTraits
+
+FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
+PRUNE_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class OutboxState:
+    """How far the store is behind: waiting rows, and the age of the oldest in seconds (0 when none waits)."""
+
+    rows: int
+    lag_seconds: float
+
+
+def flush_events() -> int:
+    """Move everything that was accepted before this call; the number of events that this call saw into the store."""
+    moved = 0
+    while True:
+        batch, sealed_here = _seal()
+        if batch is None:
+            return moved
+        _write(batch)
+        moved += _settle(batch)
+        if sealed_here and batch.rows < FLUSH_ROWS:  # it took all that waited; who came later waits for the next call
+            return moved
+
+
+def outbox_state() -> OutboxState:
+    """Rows that wait for the store and the age of the oldest."""
+    waiting = OutboxEvent.objects.filter(flush__isnull=True) | OutboxEvent.objects.filter(flush__committed_at=None)
+    oldest: datetime | None = waiting.order_by("id").values_list("received_at", flat=True).first()
+    return OutboxState(waiting.count(), (timezone.now() - oldest).total_seconds() if oldest else 0.0)
+
+
+def maintain_store() -> dict[str, int]:
+    """Compact the store, delete files that left it a week ago, drop old message ids and old quarantine rows."""
+    done = store.compact()
+    return {
+        "files_added": done["added"],
+        "files_removed": done["removed"],
+        "files_deleted": store.vacuum(),
+        "message_ids_dropped": drop_old_message_ids(),
+        "rejected_dropped": _drop_old_rejected(),
+    }
+
+
+def drop_old_message_ids() -> int:
+    """Forget message ids whose flush is older than EVENT_ID_DAYS; a repeat after that counts as a new event."""
+    before = timezone.now() - timedelta(days=settings.EVENT_ID_DAYS)
+    old = OutboxEvent.objects.filter(flush__committed_at__lt=before)
+    dropped = 0
+    while ids := list(old.values_list("id", flat=True)[:PRUNE_ROWS]):
+        dropped += OutboxEvent.objects.filter(id__in=ids).delete()[0]
+    last = Flush.objects.order_by("-version").first()  # it stays: the numbering goes on from it
+    Flush.objects.filter(committed_at__lt=before).exclude(version=last.version if last else 0).delete()
+    return dropped
+
+
+def forget_user(*, user_id: str) -> int:
+    """Remove a user's events, traits and refused events; the number of events removed from the store.
+
+    The outbox is flushed first, so that no row is left behind that would bring the user back. The bytes leave the disk
+    with the first vacuum a week later. Events that arrive afterwards are a new user's.
+    """
+    flush_events()
+    removed = store.forget([user_id])
+    UnitTraits.objects.filter(user_id=user_id).delete()
+    Rejected.objects.filter(payload__contains=f'"{user_id}"').delete()
+    return removed
+
+
+def _seal() -> tuple[Flush | None, bool]:
+    """The open flush, or a new one with the rows that wait (then True); None when there is nothing to do."""
+    while True:
+        writer = Flush.objects.values_list("writer", flat=True).first() or uuid.uuid4().hex
+        # After the database came back from a backup the store may be ahead: a number it knows would be skipped. Read
+        # before `last`: the other way round, a batch that is written in between would be overtaken while still open.
+        in_store = store.last_version(writer)
+        last = Flush.objects.order_by("-version").first()  # one statement: open and number come from one row
+        if last is not None and last.committed_at is None:
+            return last, False
+        try:
+            with transaction.atomic():
+                return _take_rows(max(last.version if last else 0, in_store) + 1, writer), True
+        except IntegrityError:  # another process sealed this number: look again
+            continue
+
+
+def _take_rows(version: int, writer: str) -> Flush | None:
+    if not OutboxEvent.objects.filter(flush__isnull=True).exists():
+        return None
+    batch = Flush.objects.create(version=version, writer=writer)
+    waiting = OutboxEvent.objects.filter(flush__isnull=True).order_by("id").values("id")[:FLUSH_ROWS]
+    batch.rows = OutboxEvent.objects.filter(id__in=waiting).update(flush=batch)
+    batch.save(update_fields=["rows"])
+    return batch
+
+
+def _write(batch: Flush) -> bool:
+    rows = OutboxEvent.objects.filter(flush=batch).order_by("id")
+    columns = ("user_id", "event", "time", "properties", "message_id", "received_at")
+    table = to_table(rows.values_list(*columns))
+    return store.append(table, app_id=batch.writer, version=batch.version)
+
+
+def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
+    """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
+    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
+    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
+    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _settle(batch: Flush) -> int:
+    """Mark the batch, and forget all of its rows but the message ids; 0 when another process has done it."""
+    with transaction.atomic():
+        mine = Flush.objects.filter(pk=batch.pk, committed_at=None).update(committed_at=timezone.now())
+        if mine:
+            OutboxEvent.objects.filter(flush=batch).update(user_id="", event="", properties="")
+    return batch.rows if mine else 0
+
+
+def _drop_old_rejected() -> int:
+    before = timezone.now() - timedelta(days=settings.REJECTED_DAYS)
+    return Rejected.objects.filter(received_at__lt=before).delete()[0]
+
+
+def store_exists() -> bool:
+    """True when the store has a table; an OSError when it can't be reached."""
+    return store.exists()

@@ -1,0 +1,13 @@
+"""Scheduled work; the schedules are made by a migration."""
+
+from events.services import flush
+
+
+def flush_events() -> int:
+    """Each minute: outbox to store."""
+    return flush.flush_events()
+
+
+def maintain_store() -> dict[str, int]:
+    """Each night: compaction, vacuum, old message ids."""
+    return flush.maintain_store()

@@ -1,0 +1,28 @@
+"""gunicorn reads this by itself: `gunicorn insight_site.wsgi`. Every value can be given on the command line instead."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+timeout = 30
+graceful_timeout = 30
+keepalive = 5
+control_socket_disable = True  # two servers of one user would share its path
+limit_request_field_size = 8190
+
+
+def on_starting(server: Any) -> None:
+    """Counters of the last life would be added to those of this one."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(folder).mkdir(parents=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that is gone."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess  # noqa: PLC0415 - the master needs it nowhere else
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,205 @@
+"""Who may call what: one table from route to rule, deny by default, in front of every view.
+
+Apps don't import this. They find `request.caller`, a frozen `events.schema.Caller`, and on doors that take a key in the
+body `request.identify(key)`, which answers with the caller or with the refusal to send back.
+"""
+
+import base64
+import binascii
+import ipaddress
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
+
+from events.schema import Caller
+from insight_site.keys import digest, find_caller
+
+log = structlog.get_logger()
+BAD_KEYS_A_MINUTE = 20
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one route asks of its caller.
+
+    Attributes:
+        door: its name in logs, metrics and throttles.
+        scope: what the key must be allowed to do; None for routes without keys (`door` says which).
+        methods: those that are answered; others get 405.
+        key_in_body: the door reads a key from the body when the headers have none.
+        internal: callers from INTERNAL_NETWORKS need no key.
+    """
+
+    door: str
+    scope: str | None = None
+    methods: tuple[str, ...] = ()
+    key_in_body: bool = False
+    internal: bool = False
+
+
+PEOPLE = Rule("people")  # the view asks for a session itself
+RULES: dict[str, Rule] = {
+    "admin:*": PEOPLE,
+    "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
+    "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
+    "healthz": Rule("operations", methods=("GET", "HEAD")),
+    "readyz": Rule("operations", methods=("GET", "HEAD")),
+}
+MACHINE_DOORS = {"/v1/": "ingest", "/metrics": "metrics"}
+
+
+def rule_for(view_name: str) -> Rule | None:
+    """The rule of a route by its name, or of its whole namespace."""
+    return RULES.get(view_name) or RULES.get(view_name.split(":")[0] + ":*")
+
+
+def machine_door(path: str) -> str | None:
+    """The machine door that a path belongs to, also when no route matches; None for people's pages."""
+    return next((door for prefix, door in MACHINE_DOORS.items() if path.startswith(prefix)), None)
+
+
+def error(status: int, code: str, message: str, *, retry_after: int | None = None) -> HttpResponse:
+    """An error as machine doors send it. A door with a shape of its own adds it here, beside its rule."""
+    response = JsonResponse({"code": code, "message": message}, status=status)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="insight", Bearer'
+    return response
+
+
+class Doors:
+    """Middleware: English, HTTPS and CORS on machine doors; then the rule of the route before its view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, in English and with CORS headers on machine doors."""
+        if machine_door(request.path_info) is None:
+            return self.get_response(request)
+        with translation.override("en"):
+            return _with_cors(request, self._answer(request))
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        if settings.HTTPS and not request.is_secure():
+            return error(403, "https_required", "use https: this key has just travelled in the clear")
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return HttpResponse(status=204)
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Refuse what the table doesn't allow."""
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        rule = rule_for(name)
+        if rule is None:
+            log.error("access.no_rule", route=name)
+            return error(403, "forbidden", "this route has no access rule")
+        request.door = rule.door  # type: ignore[attr-defined]
+        if rule.methods and request.method not in rule.methods:
+            response = error(405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
+            response["Allow"] = ", ".join(rule.methods)
+            return response
+        if rule.scope is None or (rule.internal and _is_internal(request)):
+            return None
+        request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
+        key = _key_in_headers(request)
+        if key is None and rule.key_in_body:
+            return None
+        answer = _identify(request, rule, key)
+        return answer if isinstance(answer, HttpResponse) else None
+
+
+def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
+    """The caller of a key, put on the request; or the refusal: 401, 403, 429, 503."""
+    try:
+        caller = find_caller(key) if key else None
+    except (DatabaseError, InterfaceError):
+        return error(503, "unavailable", "the database is away; try again", retry_after=5)
+    if caller is None:
+        if _count(f"badkey:{client_address(request)}") > BAD_KEYS_A_MINUTE:
+            return error(429, "too_many_bad_keys", "too many bad keys from this address", retry_after=_next_minute())
+        return error(401, "unauthorized", "the key is missing, unknown, expired or revoked")
+    request.caller = caller  # type: ignore[attr-defined]
+    if not caller.may(rule.scope or ""):
+        return error(403, "missing_scope", f"this key may not do {rule.scope}")
+    origin = request.headers.get("Origin")
+    if origin and caller.allowed_origins and origin not in caller.allowed_origins:
+        return error(403, "origin_not_allowed", "this key may not be used from this origin")
+    limit = caller.rate or settings.RATES.get(rule.door, 60)
+    if _count(f"rate:{rule.door}:{digest(key or '')}") > limit:
+        return error(429, "too_many_requests", f"more than {limit} calls a minute", retry_after=_next_minute())
+    return caller
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address; behind a proxy the last one that our own proxy wrote, since callers can write the rest."""
+    if settings.BEHIND_PROXY and (forwarded := request.headers.get("X-Forwarded-For")):
+        return forwarded.split(",")[-1].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _key_in_headers(request: HttpRequest) -> str | None:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value.strip(), validate=True).decode("ascii").partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    if scheme.lower() in ("bearer", "api-key"):
+        return value.strip()
+    return "" if scheme else request.headers.get("X-API-Key")
+
+
+def _is_internal(request: HttpRequest) -> bool:
+    if not settings.BEHIND_PROXY and "X-Forwarded-For" in request.headers:
+        return False  # a proxy that we weren't told of: its own address says nothing about the caller
+    try:
+        address = ipaddress.ip_address(client_address(request))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in settings.INTERNAL_NETWORKS)
+
+
+def _count(name: str) -> int:
+    """Calls under this name in the running minute, this one included; 0 when the counter is away."""
+    key = f"{name}:{int(time.time() // 60)}"
+    try:
+        cache.add(key, 0, timeout=120)
+        return cache.incr(key)
+    except Exception:
+        log.exception("access.counter_away")  # a lost counter must not stop events
+        return 0
+
+
+def _next_minute() -> int:
+    return max(1, math.ceil(60 - time.time() % 60))
+
+
+def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return response
+    caller: Caller | None = getattr(request, "caller", None)
+    listed = caller is not None and bool(caller.allowed_origins)
+    response["Access-Control-Allow-Origin"] = origin if listed else "*"
+    if listed:
+        response["Vary"] = "Origin"
+    response["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-ID"
+    if request.method == "OPTIONS":
+        response["Access-Control-Allow-Methods"] = "GET, POST"
+        response["Access-Control-Allow-Headers"] = (
+            "authorization, content-type, content-encoding, if-none-match, x-api-key, x-request-id, x-retry-count"
+        )
+        response["Access-Control-Max-Age"] = "7200"
+    return response

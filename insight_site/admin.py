@@ -1,0 +1,89 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from insight_site import keys
+from insight_site.forms import ApiKeyForm
+from insight_site.models import ApiKey
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class SiteGroupAdmin(GroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """Issue, rotate and revoke. The secret is shown once, in the answer itself: a message would lie in a cookie."""
+
+    form = ApiKeyForm
+    list_display = ["name", "prefix", "kind", "source", "live", "expires_at", "last_used_at"]
+    list_filter = ["kind", "source"]
+    list_select_related = ["source"]
+    search_fields = ["name", "prefix"]
+    readonly_fields = ["prefix", "created_by", "created_at", "revoked_at", "last_used_at"]
+    actions = ["create_successor", "revoke"]
+
+    @admin.display(description=_("live"), boolean=True)
+    def live(self, row: ApiKey) -> bool:
+        return row.is_live
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # revoking keeps the record of who could do what
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return [*self.readonly_fields, *(["kind", "source"] if obj else [])]
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            obj.save()
+            keys.forget_cached_keys()
+            return
+        by = request.user if isinstance(request.user, User) else None
+        row, key = keys.issue_key(
+            name=obj.name, source=obj.source, kind=obj.kind, scopes=obj.scopes, allowed_origins=obj.allowed_origins,
+            rate=obj.rate, expires_at=obj.expires_at, created_by=by,
+        )  # fmt: skip
+        obj.pk, obj.digest, obj.prefix, obj.created_at = row.pk, row.digest, row.prefix, row.created_at
+        request.issued_key = key  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        return self._show(request, [(obj, request.issued_key)])  # type: ignore[attr-defined]
+
+    @admin.action(description=_("Create successor"), permissions=["add"])
+    def create_successor(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
+        by = request.user if isinstance(request.user, User) else None
+        return self._show(request, [keys.rotate_key(row=row, created_by=by) for row in queryset])
+
+    @admin.action(description=_("Revoke"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        rows = list(queryset)
+        for row in rows:
+            keys.revoke_key(row=row)
+        text = ngettext("%(count)d key was revoked.", "%(count)d keys were revoked.", len(rows)) % {"count": len(rows)}
+        messages.success(request, text)
+
+    def _show(self, request: HttpRequest, issued: list[tuple[ApiKey, str]]) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "title": _("New API key"), "issued": issued}
+        response = TemplateResponse(request, "insight_site/keys_issued.html", context)
+        response["Cache-Control"] = "no-store"
+        return response

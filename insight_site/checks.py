@@ -1,0 +1,33 @@
+"""System checks of our own settings: `manage.py check` names what would lose events or let keys in."""
+
+import importlib.util
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+PEPPER_CHARS = 32
+
+
+@register()
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """All checks, each with its own id."""
+    found: list[CheckMessage] = []
+    queue, database = settings.Q_CLUSTER, settings.DATABASES["default"]
+    if queue["retry"] <= queue["timeout"]:
+        text = "Q_CLUSTER: retry must be larger than timeout, or a running task is started a second time."
+        found.append(Error(text, id="insight.E001"))
+    if database["ENGINE"].endswith("sqlite3") and database.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE":
+        text = "DATABASES: SQLite needs transaction_mode IMMEDIATE, since select_for_update does nothing there."
+        found.append(Error(text, id="insight.E002"))
+    if not settings.API_KEY_PEPPERS or any(len(pepper) < PEPPER_CHARS for pepper in settings.API_KEY_PEPPERS):
+        text = f"API_KEY_PEPPERS: each pepper needs at least {PEPPER_CHARS} characters."
+        found.append(Error(text, id="insight.E003"))
+    if settings.EVENT_ID_DAYS < 7:
+        text = "EVENT_ID_DAYS must be at least 7: senders are promised that repeats are recognised for a week."
+        found.append(Error(text, id="insight.E004"))
+    if settings.REDIS_URL and importlib.util.find_spec("redis") is None:
+        found.append(Error("REDIS_URL is set, but the package redis is not installed.", id="insight.E005"))
+    if any(rate < 1 for rate in settings.RATES.values()):
+        found.append(Error("RATE_… settings must be 1 or more calls a minute.", id="insight.E006"))
+    return found

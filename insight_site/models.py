@@ -1,0 +1,47 @@
+"""API keys: who may call which door. The secret itself is never stored."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from events.models import Source
+
+
+class ApiKey(models.Model):
+    """One key: its digest, what it may do, until when."""
+
+    class Kind(models.TextChoices):
+        CLIENT = "client", _("client: browsers and apps, public")
+        SERVER = "server", _("server: backends, secret")
+        ADMIN = "admin", _("admin: automation")
+
+    name = models.CharField(_("name"), max_length=100)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", verbose_name=_("source"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    scopes = models.JSONField(_("scopes"), default=list)
+    allowed_origins = models.JSONField(_("allowed browser origins"), default=list, blank=True)
+    rate = models.PositiveIntegerField(_("calls a minute"), null=True, blank=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    prefix = models.CharField(_("begins with"), max_length=8, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+",
+        verbose_name=_("created by"),
+    )  # fmt: skip
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_live(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

@@ -1,0 +1,180 @@
+"""Outbox to store: killed at every step, two at once, old ids dropped."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from events import store
+from events.models import Flush, OutboxEvent
+from events.services import accept, flush
+from tests.events.conftest import stored_ids
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parents[2]
+DB = pytest.mark.django_db(transaction=True)
+
+
+def accept_some(*ids: str, user: str = "u") -> accept.Receipt:
+    from events.models import Source
+
+    source, _ = Source.objects.get_or_create(name="app")
+    events = [{"type": "track", "userId": user, "event": "e", "messageId": name} for name in ids]
+    return accept.accept_events(source_id=source.pk, events=events, received_at=NOW)
+
+
+def plain_ids() -> dict[str, int]:
+    return {name.partition(":")[2]: count for name, count in stored_ids().items()}
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_flush__of_what_was_accepted__moves_it_once_and_keeps_only_the_ids() -> None:
+    first = accept_some("a", "b", "b")
+    moved = flush.flush_events()
+    again = accept_some("a", "c")
+
+    assert (first.accepted, first.duplicates, moved) == (2, 1, 2)
+    assert (again.accepted, again.duplicates) == (1, 1)
+    assert (flush.flush_events(), flush.flush_events()) == (1, 0)
+    assert plain_ids() == {"a": 1, "b": 1, "c": 1}
+    assert set(OutboxEvent.objects.values_list("user_id", "properties")) == {("", "")}
+    assert flush.outbox_state() == flush.OutboxState(0, 0.0)
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush, "FLUSH_ROWS", 3)
+    accept_some(*"abcdefgh")
+
+    assert flush.flush_events() == 8
+    assert plain_ids() == dict.fromkeys("abcdefgh", 1)
+    assert list(Flush.objects.order_by("version").values_list("rows", flat=True)) == [3, 3, 2]
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_flush__when_the_store_is_ahead_of_a_restored_database__skips_no_event() -> None:
+    accept_some("a")
+    flush.flush_events()
+    writer = Flush.objects.get().writer
+    store.append(store.SCHEMA.empty_table(), app_id=writer, version=9)
+
+    accept_some("b")
+    flush.flush_events()
+
+    assert plain_ids() == {"a": 1, "b": 1}
+    assert Flush.objects.latest("version").version == 10
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_flush__by_four_at_once__moves_each_event_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush, "FLUSH_ROWS", 5)
+    ids = [f"m{number}" for number in range(40)]
+    accept_some(*ids)
+    failures: list[BaseException] = []
+    moved: list[int] = []
+
+    def work() -> None:
+        try:
+            moved.append(flush.flush_events())
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert sum(moved) == 40
+    assert plain_ids() == dict.fromkeys(ids, 1)
+    assert not Flush.objects.filter(committed_at=None).exists()
+
+
+KILLED = """
+import os, signal, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
+import django; django.setup()
+from events import store
+from events.services import flush
+def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
+def after(module, name):
+    real = getattr(module, name)
+    def wrapper(*a, **k):
+        real(*a, **k); die()
+    setattr(module, name, wrapper)
+where, name = sys.argv[1].split(":")
+module = store if name in ("append", "write_deltalake", "_sync_commit") else flush
+setattr(module, name, die) if where == "before" else after(module, name)
+flush.flush_events()
+"""
+STEPS = [f"{when}:{step}" for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "_settle")
+         for when in ("before", "after")]  # fmt: skip
+
+
+@DB
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_flush__killed_at_a_step__loses_and_doubles_nothing(step: str, event_store: Path) -> None:
+    accept_some("a", "b", "c")
+    database = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        if "mode=memory" in database:
+            pytest.skip("another process needs a database on disk: run with a test database name")
+        url = f"sqlite:///{database}"
+    else:
+        url = f"postgres://{connection.settings_dict['USER']}@{connection.settings_dict['HOST']}:5432/{database}"
+    environment = {**os.environ, "DATABASE_URL": url, "EVENTS_URL": str(event_store)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, step],
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    accept_some("d", "a")
+    flush.flush_events()
+
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert plain_ids() == dict.fromkeys("abcd", 1)
+    assert not OutboxEvent.objects.exclude(flush__committed_at__isnull=False).exists()
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+@pytest.mark.parametrize(("age", "dropped"), [(timedelta(days=7, minutes=1), 2), (timedelta(days=6, hours=23), 0)])
+def test_message_ids__after_a_week__are_dropped_and_not_earlier(age: timedelta, dropped: int) -> None:
+    accept_some("a", "b")
+    flush.flush_events()
+    Flush.objects.update(committed_at=timezone.now() - age)
+    accept_some("c")
+
+    assert flush.drop_old_message_ids() == dropped
+    assert accept_some("a").duplicates == (1 if dropped == 0 else 0)
+    assert Flush.objects.count() == 1  # the last one stays: the numbering goes on from it
+
+
+@DB
+@pytest.mark.usefixtures("event_store")
+def test_forget__of_a_user_with_waiting_events__leaves_nothing() -> None:
+    accept_some("a", user="gone")
+    accept_some("b", user="stays")
+
+    assert flush.forget_user(user_id="gone") == 1
+    assert plain_ids() == {"b": 1}

@@ -1,0 +1,120 @@
+"""The Delta table: a batch once, readers undisturbed."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from events import store
+from tests.events.conftest import stored_ids
+
+pytestmark = pytest.mark.usefixtures("event_store")
+MOMENT = datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+def rows(*ids: str, user: str = "u", time: datetime = MOMENT) -> pa.Table:
+    stamp = pa.timestamp("us", tz="UTC")
+    return pa.table(
+        {
+            "user_id": [user] * len(ids),
+            "event": ["e"] * len(ids),
+            "time": pa.array([time] * len(ids), stamp),
+            "properties": ["{}"] * len(ids),
+            "message_id": list(ids),
+            "received_at": pa.array([time] * len(ids), stamp),
+        }
+    )
+
+
+def test_store__before_the_first_append__is_empty() -> None:
+    assert (store.exists(), store.file_uris(), store.last_version("w"), store.compact()["added"], store.vacuum()) == (
+        False,
+        [],
+        0,
+        0,
+        0,
+    )
+
+
+def test_append__of_a_batch_that_is_in__writes_nothing() -> None:
+    first = store.append(rows("a"), app_id="w", version=2)
+    again = store.append(rows("a"), app_id="w", version=2)
+    older = store.append(rows("b"), app_id="w", version=1)
+    other = store.append(rows("c"), app_id="x", version=1)
+
+    assert (first, again, older, other) == (True, False, False, True)
+    assert stored_ids() == {"a": 1, "c": 1}
+    assert store.last_version("w") == 2
+
+
+def test_append__of_one_batch_by_many_at_once__writes_it_once() -> None:
+    store.append(rows("first"), app_id="w", version=1)
+    written = []
+    barrier = threading.Barrier(4)
+
+    def write(version: int) -> None:
+        barrier.wait()
+        written.append((version, store.append(rows(f"m{version}"), app_id="w", version=version)))
+
+    for version in range(2, 8):
+        threads = [threading.Thread(target=write, args=(version,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(version for version, wrote in written if wrote) == [2, 3, 4, 5, 6, 7]
+    assert stored_ids() == {"first": 1, **{f"m{version}": 1 for version in range(2, 8)}}
+
+
+def test_append__before_and_after_midnight__parts_by_utc_date() -> None:
+    store.append(rows("a"), app_id="w", version=1)
+    store.append(rows("b", time=MOMENT + timedelta(microseconds=1)), app_id="w", version=2)
+
+    found = duckdb.sql(
+        "SELECT message_id, event_date::VARCHAR, time AT TIME ZONE 'UTC' "
+        "FROM read_parquet($f, hive_partitioning=true) ORDER BY 1",
+        params={"f": store.file_uris()},
+    ).fetchall()
+
+    assert found == [
+        ("a", "2026-11-24", datetime(2026, 11, 24, 23, 59, 59, 999_999)),  # noqa: DTZ001
+        ("b", "2026-11-25", datetime(2026, 11, 25)),  # noqa: DTZ001
+    ]
+
+
+def test_compaction__while_a_reader_holds_the_old_files__disturbs_nobody() -> None:
+    for version in range(1, 12):
+        store.append(rows(f"m{version}"), app_id="w", version=version)
+    held = store.file_uris()
+
+    done = store.compact()
+    store.vacuum()
+
+    assert done == {"added": 1, "removed": 11}
+    assert len(store.file_uris()) == 1
+    assert sum(stored_ids().values()) == 11
+    assert all(Path(uri).exists() for uri in held)
+    assert store.append(rows("m3"), app_id="w", version=3) is False  # the numbers survive
+
+
+def test_vacuum__with_less_than_a_week__is_refused() -> None:
+    with pytest.raises(ValueError, match="168"):
+        store.vacuum(keep_hours=167)
+
+
+def test_forget__of_a_user_with_a_quote__removes_only_that_user() -> None:
+    store.append(rows("a", "b", user="o'neil"), app_id="w", version=1)
+    store.append(rows("c", user="other"), app_id="w", version=2)
+
+    assert store.forget(["o'neil"]) == 2
+    assert stored_ids() == {"c": 1}
+
+
+def test_append__without_a_column__names_it() -> None:
+    with pytest.raises(ValueError, match="message_id"):
+        store.append(rows("a").drop_columns(["message_id"]), app_id="w", version=1)
+    assert not store.exists()
