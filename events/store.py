@@ -1,0 +1,204 @@
+"""The event store: one Delta Lake table, partitioned by event date. Only this module and `events.warehouse` touch it.
+
+Exactly once rests on two facts of Delta (both are tested): a commit can carry a number under an application id, and two
+concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has
+already seen, so `append` reads the last number first, through the very handle that it then writes with.
+
+Readers take `file_uris()` and read Parquet. Compaction only adds files and marks old ones as removed; `vacuum` deletes
+those a week later, so a query that has listed its files is never disturbed.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from django.conf import settings
+
+SCHEMA = pa.schema(
+    [
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("event", pa.string(), nullable=False),
+        pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("properties", pa.string()),  # JSON text, as it was sent
+        pa.field("message_id", pa.string()),
+        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("event_date", pa.date32(), nullable=False),  # the UTC date of `time`: the partition
+    ]
+)
+PARTITION = "event_date"
+ATTEMPTS = 20
+COMPACT_TO_BYTES = 128 * 1024 * 1024
+KEEP_REMOVED_HOURS = 7 * 24
+CONFIGURATION = {
+    "delta.dataSkippingStatsColumns": "user_id,event,time",
+    "delta.deletedFileRetentionDuration": f"interval {KEEP_REMOVED_HOURS} hours",
+}
+
+
+def exists() -> bool:
+    """True when the table has been made, which the first append does."""
+    return bool(DeltaTable.is_deltatable(url()))
+
+
+def url() -> str:
+    """Where the table lies: a folder or an object-store address (EVENTS_URL)."""
+    place = str(settings.EVENTS_URL)
+    return place.removeprefix("file://") if place.startswith("file://") else place
+
+
+def file_uris() -> list[str]:
+    """The Parquet files that make up the table now; empty when there is no table yet. `event_date` is in the path."""
+    try:
+        return [str(uri) for uri in DeltaTable(url()).file_uris()]
+    except TableNotFoundError:
+        return []
+
+
+def last_version(app_id: str) -> int:
+    """The highest batch number that the table holds of this writer; 0 before its first."""
+    try:
+        return int(DeltaTable(url()).transaction_version(app_id) or 0)
+    except TableNotFoundError:
+        return 0
+
+
+def append(table: pa.Table, *, app_id: str, version: int) -> bool:
+    """Append rows in one commit, unless this writer's batch is already in.
+
+    Args:
+        table: rows with the columns of `SCHEMA`; `event_date` may be left out and is then the UTC date of `time`.
+        app_id: who writes. Its batches are numbered upwards, and a batch with a number that is not above the last is
+            taken for a replay and skipped.
+        version: the number of the batch, 1 or more.
+
+    Returns:
+        True when this call wrote the rows, False when the batch was there already (also when another process writes
+        the same batch at this moment).
+
+    Raises:
+        ValueError: for a version below 1 or columns that don't fit `SCHEMA`.
+        OSError: when the store can't be reached.
+    """
+    if version < 1:
+        raise ValueError(f"version must be 1 or more, not {version}")
+    rows = _conform(table)
+    commit = CommitProperties(app_transactions=[Transaction(app_id, version)])
+    for _ in range(ATTEMPTS):
+        handle = _open_or_create()
+        if int(handle.transaction_version(app_id) or 0) >= version:
+            _sync_everything()
+            return False
+        try:
+            write_deltalake(handle, rows, mode="append", commit_properties=commit)
+        except CommitFailedError:  # another process committed in between: look again whether it was this batch
+            continue
+        _sync_commit(int(handle.version()))
+        return True
+    raise OSError(f"the event store could not be written: {ATTEMPTS} attempts collided with other writers")
+
+
+def forget(user_ids: Iterable[str]) -> int:
+    """Remove every event of these users; the bytes leave the disk at the first `vacuum` a week later.
+
+    Returns:
+        The number of events removed.
+    """
+    listed = ", ".join("'" + user_id.replace("'", "''") + "'" for user_id in user_ids)
+    if not listed or not exists():
+        return 0
+    for _ in range(ATTEMPTS):
+        try:
+            return int(DeltaTable(url()).delete(f"user_id IN ({listed})")["num_deleted_rows"])
+        except CommitFailedError:
+            continue
+    raise OSError(f"the event store could not be written: {ATTEMPTS} attempts collided with other writers")
+
+
+def compact() -> dict[str, int]:
+    """Join small files into larger ones, partition by partition; readers and writers go on meanwhile.
+
+    Returns:
+        ``{"added": files written, "removed": files replaced}``; zeros when another compaction was quicker.
+    """
+    if not exists():
+        return {"added": 0, "removed": 0}
+    try:
+        done = DeltaTable(url()).optimize.compact(target_size=COMPACT_TO_BYTES, max_concurrent_tasks=1)
+    except CommitFailedError:
+        return {"added": 0, "removed": 0}
+    return {"added": int(done["numFilesAdded"]), "removed": int(done["numFilesRemoved"])}
+
+
+def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS) -> int:
+    """Delete files that left the table more than `keep_hours` ago (at least the week that readers may rely on).
+
+    Returns:
+        The number of files deleted.
+    """
+    if keep_hours < KEEP_REMOVED_HOURS:
+        raise ValueError(f"keep_hours must be at least {KEEP_REMOVED_HOURS}, not {keep_hours}: a reader may hold them")
+    if not exists():
+        return 0
+    return len(DeltaTable(url()).vacuum(retention_hours=keep_hours, dry_run=False))
+
+
+def _conform(table: pa.Table) -> pa.Table:
+    if PARTITION not in table.column_names:
+        dates = table.column("time").cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
+        table = table.append_column(PARTITION, dates)
+    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise ValueError(f"the columns {', '.join(missing)} are missing")
+    return table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def _open_or_create() -> Any:
+    for _ in range(ATTEMPTS):
+        try:
+            return DeltaTable(url())
+        except TableNotFoundError:
+            if _is_local():
+                Path(url()).mkdir(parents=True, exist_ok=True)
+            try:
+                DeltaTable.create(
+                    url(), SCHEMA, partition_by=[PARTITION], mode="ignore", name="events", configuration=CONFIGURATION
+                )
+            except (CommitFailedError, DeltaError):  # two processes made it at once; the loser opens it
+                continue
+    raise OSError("the event store could not be made")
+
+
+def _is_local() -> bool:
+    return urlsplit(url()).scheme in ("", "file")
+
+
+def _sync_commit(version: int) -> None:
+    """Force one commit to the disk: the writer doesn't, and the outbox forgets its rows after this."""
+    if not _is_local():
+        return  # an object store has kept it when it answers
+    root = Path(url())
+    log = root / "_delta_log" / f"{version:020d}.json"
+    if not log.exists():  # pragma: no cover - another layout of the log: the slow way is always right
+        _sync_everything()
+        return
+    actions = [json.loads(line) for line in log.read_text().splitlines() if line]
+    files = [root / unquote(action["add"]["path"]) for action in actions if "add" in action]
+    folders = {path.parent for path in files} | {root, log.parent}
+    for path in [*files, *folders, log]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sync_everything() -> None:
+    """The batch came from another process or an earlier life: nobody knows what of it has reached the disk."""
+    if _is_local():
+        os.sync()
