@@ -84,6 +84,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
+WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
+WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
 
 # ── People and language ───────────────────────────────────────────────────────
 AUTH_PASSWORD_VALIDATORS = [
