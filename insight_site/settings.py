@@ -103,6 +103,8 @@ WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
 OUTBOX_LAG_SECONDS = env.int("OUTBOX_LAG_SECONDS", default=900)  # /readyz fails when the oldest row waits longer
+WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
+WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
 
 # ── People and language ───────────────────────────────────────────────────────
 AUTH_PASSWORD_VALIDATORS = [

@@ -4,7 +4,7 @@ import re
 
 from tools.messages import extracted, korean
 
-PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
 def test_korean__every_string__translated_and_not_fuzzy() -> None:

@@ -1,0 +1,42 @@
+"""The day index as an Ibis expression that every engine counts alike.
+
+Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
+timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`.
+"""
+
+from datetime import UTC, datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from events.windows import Clock, DayMode, offsets
+
+
+def day_index(
+    moment: ir.TimestampValue, anchor: ir.TimestampValue, anchor_date: ir.DateValue, clock: Clock
+) -> ir.Value:
+    """The day index of a moment: 0 on the anchor's day, negative before it."""
+    dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
+    if clock.mode is DayMode.CALENDAR:
+        return dates
+    # A rolling day ends at the anchor's time of day: before it, the day of the date before still runs.
+    return dates - (moment < anchor + dates.as_interval("D")).cast("int64")
+
+
+def local_date(moment: ir.TimestampValue, clock: Clock) -> ir.DateValue:
+    """The date that numbers the days of this clock."""
+    return wall_clock(moment, clock.zone).date()
+
+
+def wall_clock(moment: ir.TimestampValue, zone: str) -> ir.TimestampValue:
+    """The wall-clock reading of a UTC moment, by the zone's offsets as a CASE, the newest change first."""
+    *changes, (_, oldest) = offsets(zone)
+    if not changes:
+        return moment if oldest == 0 else moment + ibis.interval(seconds=oldest)
+    branches = [(moment >= utc(since), moment + ibis.interval(seconds=shift)) for since, shift in changes]
+    return ibis.cases(*branches, else_=moment + ibis.interval(seconds=oldest))
+
+
+def utc(moment: datetime) -> ir.TimestampScalar:
+    """A UTC moment as a naive literal: the event table's times are naive UTC."""
+    return ibis.literal(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "timestamp")

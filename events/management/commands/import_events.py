@@ -1,0 +1,148 @@
+"""`import_events`: files of events into the event store."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext, ngettext
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from events.importing import BadRow, ImportOptions, ImportReport, TooManyBadRows, import_files
+from events.reasons import Refused
+
+
+class Command(BaseCommand):
+    help = "Import events from CSV, TSV, whitespace-separated, JSON Lines or Parquet files (text may be gzipped)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("files", nargs="+", type=Path, metavar="FILE")
+        add("--user", required=True, metavar="COL", help="column of the user id")
+        add("--event", metavar="COL", help="column of the event's name")
+        add("--event-name", metavar="NAME", help="name of all events of a file that holds one kind only")
+        add("--time", required=True, metavar="COL", help="column of the time")
+        add("--time-format", default="iso", metavar="F", help="iso (default), unix_s, unix_ms or e.g. %%Y%%m%%d")
+        add("--time-zone", default=settings.TIME_ZONE, metavar="TZ", help="zone of times that carry none")
+        add("--properties", nargs="+", default=[], metavar="COL", help="columns that become properties")
+        add("--message-id", metavar="COL", help="column of a unique id; by default ids are made from the content")
+        add("--separator", metavar="S", help="one character, \\t or whitespace; by default by the file's ending")
+        add("--no-header", action="store_true", help="the first line is an event; name the columns by --columns")
+        add("--columns", nargs="+", metavar="COL", help="names of the columns, with --no-header")
+        add("--max-bad", type=int, default=0, metavar="N", help="leave out up to N bad rows (default 0)")
+        add("--json", action="store_true", help="print one JSON document")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            wanted = _options(options)
+            with _Bar() as bar:
+                report = import_files(options["files"], wanted, bar.show)
+        except TooManyBadRows as refusal:
+            raise CommandError(_too_many(refusal.report), returncode=2) from refusal
+        except Refused as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        except OSError as error:
+            place = settings.EVENTS_URL if error.filename is None else error.filename
+            raise CommandError(f"{place}: {error.strerror or error}", returncode=2) from error
+        for row in report.examples:
+            self.stderr.write(f"{_where(row)}: {_words(row)}")
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(report), ensure_ascii=False))
+        else:
+            self.stdout.write(_summary(report))
+
+
+class _Bar:
+    """A progress bar on standard error, and silence where that is no terminal."""
+
+    def __enter__(self) -> "_Bar":
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[speed]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._progress.add_task("", total=100, speed="")
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def show(self, step: str, percent: float, rows_per_second: float) -> None:
+        speed = f"{rows_per_second:,.0f} rows/s" if rows_per_second else ""
+        self._progress.update(self._task, description=step, completed=percent, speed=speed)
+
+
+def _options(options: dict[str, Any]) -> ImportOptions:
+    if options["no_header"] != bool(options["columns"]):
+        raise Refused("--no-header and --columns go together: a file without a header line needs names.")
+    columns = tuple(options["columns"]) if options["columns"] else None
+    keys = ("user", "time", "event", "event_name", "message_id", "time_format", "time_zone", "separator", "max_bad")
+    return ImportOptions(
+        **{key: options[key] for key in keys}, properties=tuple(options["properties"]), columns=columns
+    )
+
+
+def _words(row: BadRow) -> str:
+    sentences: dict[str, Callable[[], str]] = {
+        "fields": lambda: gettext("the number of fields is wrong, or the line is no JSON object"),
+        "quotes": lambda: gettext("a quotation mark is not closed"),
+        "encoding": lambda: gettext("the text is not UTF-8"),
+        "too_long": lambda: gettext("the line is too long"),
+        "missing_user": lambda: gettext("there is no user id"),
+        "missing_event": lambda: gettext("there is no event name"),
+        "missing_time": lambda: gettext("there is no time"),
+        "bad_time": lambda: gettext("the time can't be read: {value}"),
+        "time_out_of_range": lambda: gettext("the time lies outside 1900 to 2199: {value}"),
+        "missing_message_id": lambda: gettext("there is no message id"),
+    }
+    return sentences[row.reason]().format(value=row.value)
+
+
+def _where(row: BadRow) -> str:
+    kind = gettext("row") if row.file.endswith(".parquet") else gettext("line")
+    return f"{row.file}, {kind} {row.line}"
+
+
+def _too_many(report: ImportReport) -> str:
+    n = sum(report.bad.values())
+    text = ngettext("{n} bad row; nothing was written.", "{n} bad rows; nothing was written.", n).format(n=n)
+    shown = "; ".join(f"{_where(row)}: {_words(row)}" for row in report.examples)
+    return f"{text} {shown}. " + gettext("--max-bad {n} imports the rest.").format(n=n)
+
+
+def _document(report: ImportReport) -> dict[str, Any]:
+    return {
+        "files": report.files,
+        "rows": report.rows,
+        "imported": report.imported,
+        "already_there": report.already_there,
+        "bad": report.bad,
+        "examples": [vars(row) for row in report.examples],
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _summary(report: ImportReport) -> str:
+    text = gettext(
+        "{rows} rows read, {imported} imported, {already} already there, {bad} bad; {seconds} s ({speed} rows/s)."
+    )
+    speed = f"{report.rows / max(report.seconds, 1e-9):,.0f}"
+    return text.format(
+        rows=f"{report.rows:,}",
+        imported=f"{report.imported:,}",
+        already=f"{report.already_there:,}",
+        bad=f"{sum(report.bad.values()):,}",
+        seconds=f"{report.seconds:.1f}",
+        speed=speed,
+    )

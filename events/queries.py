@@ -1,0 +1,368 @@
+"""Questions to the event log, as Ibis expressions: cohorts, days, counts, retention, values. Nothing runs here.
+
+Every function takes the normalised event table of `events.warehouse` (``user_id, event, time, properties, …`` with
+naive UTC timestamps) and gives a table; the docstring names its columns. A table of *users* always has ``user_id,
+anchor, anchor_date, complete_days``, and any further column (variant, segment) travels along.
+
+How days are counted alike on every engine: `events.day_index`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from events.day_index import day_index, local_date, utc, wall_clock
+from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
+from events.properties import property_text
+from events.windows import Clock, Window
+
+# Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
+EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
+USER_COLUMNS = ("user_id", "anchor", "anchor_date", "complete_days")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What every question needs to know, stored with each result.
+
+    Attributes:
+        clock: how days are counted.
+        data_end: the moment up to which the data are complete (`events.windows.data_end`); later events don't count.
+        activity: names of the events that make a unit "active", or None for all but exposures.
+        dialect: the engine's name, which decides how JSON is read.
+    """
+
+    clock: Clock
+    data_end: datetime
+    activity: tuple[str, ...] | None = None
+    dialect: str = "duckdb"
+
+
+def span(events: ir.Table, clock: Clock) -> ir.Table:
+    """One row: ``events, users, oldest, newest, day_grain`` (True when every event falls on a local midnight)."""
+    local = wall_clock(events.time, clock.time_zone)
+    return events.aggregate(
+        events=events.count(),
+        users=events.user_id.nunique(),
+        oldest=events.time.min(),
+        newest=events.time.max(),
+        day_grain=(local == local.truncate("D")).all(),
+    )
+
+
+def event_names(events: ir.Table) -> ir.Table:
+    """One row per event name: ``event, events, users, first_time, last_time``."""
+    return events.group_by("event").aggregate(
+        events=events.count(),
+        users=events.user_id.nunique(),
+        first_time=events.time.min(),
+        last_time=events.time.max(),
+    )
+
+
+def cohort(
+    events: ir.Table, anchor: str, basis: Basis, *, first: date | None = None, last: date | None = None
+) -> ir.Table:
+    """Units with their clock zero: ``user_id, anchor, anchor_date, complete_days``.
+
+    Args:
+        events: the event log.
+        anchor: the event whose first occurrence starts a unit's clock; ``*`` takes the first event of any kind.
+        basis: clock and data's end.
+        first: first local date of the anchor that belongs to the cohort.
+        last: last such date, inclusive.
+
+    Units that are too young are in the table: they are excluded by maturity, and their number is reported.
+    """
+    log = events if anchor == "*" else events.filter(events.event == anchor)
+    users = log.group_by("user_id").aggregate(anchor=log.time.min())
+    return _in_dates(with_clock(users, basis), first, last)
+
+
+def exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
+    """Units that met a variant: ``user_id, anchor, anchor_date, complete_days, variant, variants``.
+
+    The clock starts with the first exposure. `variants` counts the different variants a unit was seen with; where it is
+    not 1 the unit is dropped by the analysis and `variant` means nothing.
+    """
+    log = events.filter(events.event.isin(EXPOSURE_EVENTS))
+    log = log.mutate(
+        experiment=_either(log, ("experiment_id", "experimentId"), basis),
+        variant=_either(log, ("variation_id", "variationId"), basis),
+    )
+    log = log.filter(log.experiment == experiment, log.variant.notnull())
+    users = log.group_by("user_id").aggregate(
+        anchor=log.time.min(), variant=log.variant.min(), variants=log.variant.nunique()
+    )
+    return with_clock(users, basis)
+
+
+def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
+    """Add ``anchor_date, complete_days`` to a table that has ``user_id, anchor``."""
+    users = users.mutate(anchor_date=local_date(users.anchor, basis.clock))
+    end = utc(basis.data_end)
+    return users.mutate(complete_days=day_index(end, users.anchor, users.anchor_date, basis.clock))
+
+
+def mature(users: ir.Table, window: Window) -> ir.BooleanValue:
+    """Whether the whole window of each unit lies before the data's end."""
+    return users.complete_days >= window.days_needed
+
+
+def eligibility(users: ir.Table, window: Window, *, by: Sequence[str] = ()) -> ir.Table:
+    """One row (per group): ``units, eligible, too_young``; the last two add up to the first."""
+    ready = mature(users, window)
+    numbers = {
+        "units": users.count(),
+        "eligible": ready.sum().fill_null(0),
+        "too_young": (~ready).sum().fill_null(0),
+    }
+    return users.group_by(list(by)).aggregate(**numbers) if by else users.aggregate(**numbers)
+
+
+def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
+    """One row per unit and active day of the window: ``user_id, day, events``."""
+    log = _in_window(_since_anchor(_active(events, basis), users, basis), window)
+    return log.group_by("user_id", "day").aggregate(events=log.count())
+
+
+def counts(
+    events: ir.Table, users: ir.Table, basis: Basis, *, days: int, behaviours: Sequence[Behaviour] | None = None
+) -> ir.Table:
+    """One row per unit, behaviour and day 0 to `days` - 1 with something to count: ``user_id, behaviour, day, n``.
+
+    Args:
+        events: the event log.
+        users: the units, with their clocks.
+        basis: clock, data's end, engine.
+        days: the landmark, the largest "within Y days" that will be asked.
+        behaviours: what to count, at least one; None takes every event name but exposures.
+
+    For ``EVENT#prop`` a value counts on the day it is first seen, so that sums over days give the number of different
+    values, exactly as they give the number of events for the others.
+    """
+    if behaviours is None:
+        log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
+        log = log.mutate(behaviour=log.event)
+        return _daily(_in_window(_since_anchor(log, users, basis), Window(0, days - 1)))
+    if not behaviours:
+        raise ValueError("counts needs at least one behaviour")
+    log = _in_window(_since_anchor(_matching(events, behaviours, basis), users, basis), Window(0, days - 1))
+    if not any(behaviour.distinct for behaviour in behaviours):
+        return _daily(log)
+    distinct = [str(behaviour) for behaviour in behaviours if behaviour.distinct]
+    seen = log.filter(log.behaviour.isin(distinct), log.value.notnull())
+    first_seen = seen.group_by("user_id", "behaviour", "value").aggregate(day=seen.day.min())
+    return ibis.union(_daily(log.filter(~log.behaviour.isin(distinct))), _daily(first_seen), distinct=False)
+
+
+def outcomes(events: ir.Table, users: ir.Table, basis: Basis, definitions: Mapping[str, Retention | Value]) -> ir.Table:
+    """The users' columns and one column per definition, in one pass: a number, or null for a unit that is too young.
+
+    Retention gives 1.0 or 0.0, values give the number per unit (0.0 for a unit that did nothing). `survival` has two
+    columns and a population of its own: see `survival_times`.
+    """
+    if not definitions:
+        raise ValueError("outcomes needs at least one definition")
+    if any(isinstance(definition, Survival) for definition in definitions.values()):
+        raise ValueError("survival is asked through survival_times")
+    log = _since_anchor(events, users, basis)
+    last_days = [definition.window.end_day for definition in _bounded(definitions)]
+    first = min(definition.window.start_day for definition in _bounded(definitions))
+    open_ended = any(day is None for day in last_days)
+    reach = Window(first, None if open_ended else max(day for day in last_days if day is not None))
+    log = _in_window(log, reach)
+    found = log.group_by("user_id").aggregate(
+        **{f"_{name}": _aggregate(log, definition, basis) for name, definition in definitions.items()}
+    )
+    joined = users.left_join(found, "user_id").drop("user_id_right")
+    values = {
+        name: ibis.cases(
+            (mature(joined, definition.window), _finish(joined[f"_{name}"], definition)),
+            else_=ibis.null("float64"),
+        )
+        for name, definition in definitions.items()
+        if not isinstance(definition, Survival)
+    }
+    return joined.mutate(**values).drop(*[f"_{name}" for name in definitions])
+
+
+def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
+    """The users' columns and ``mature, retained`` (1.0, 0.0, or null where not mature) for one definition."""
+    if isinstance(definition, Survival):
+        times = survival_times(events, users, basis, definition.gap)
+        return times.mutate(mature=ibis.literal(True), retained=1.0 - times.churned.cast("float64"))
+    table = outcomes(events, users, basis, {"retained": definition})
+    return table.mutate(mature=mature(table, definition.window))
+
+
+def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) -> ir.Table:
+    """The users' columns and ``duration, churned``: day of the last activity before the first silence of `gap` days.
+
+    Follow-up ends for everybody at the data's end minus the gap: units that started later are left out, and a unit
+    without such a silence is censored there, not at its last activity, since no churn can be seen later than that.
+    """
+    users = users.filter(users.complete_days >= gap)
+    log = _since_anchor(_active(events, basis), users, basis, "complete_days")
+    log = log.filter(log.day >= 0, log.day < log.complete_days)
+    active = log.select("user_id", "day", "complete_days").distinct()
+    start = users.select("user_id", day=ibis.literal(0, "int64"), complete_days=users.complete_days)
+    active = ibis.union(active.cast({"day": "int64"}), start, distinct=True)  # the anchor itself is activity on day 0
+    following = active.day.lead().over(ibis.window(group_by="user_id", order_by="day"))
+    active = active.mutate(silence=ibis.coalesce(following, active.complete_days) - active.day - 1)
+    churn = active.filter(active.silence >= gap).group_by("user_id").aggregate(_last=ibis._.day.min())
+    joined = users.left_join(churn, "user_id").drop("user_id_right")
+    return joined.mutate(
+        churned=joined._last.notnull(), duration=ibis.coalesce(joined._last, joined.complete_days - gap)
+    ).drop("_last")
+
+
+def retention_curve(
+    events: ir.Table, users: ir.Table, basis: Basis, days: Sequence[int], *, by: Sequence[str] = ()
+) -> ir.Table:
+    """One row per day (and group): ``day, eligible, active``; both count only units with that whole day observed."""
+    if not days:
+        raise ValueError("retention_curve needs at least one day")
+    wanted = ibis.memtable({"day": sorted(set(days))}, schema={"day": "int64"})
+    groups = list(by)
+    ages = users.group_by(*groups, "complete_days").aggregate(units=users.count())
+    pairs = ages.cross_join(wanted)
+    pairs = pairs.filter(pairs.complete_days > pairs.day)
+    eligible = pairs.group_by(*groups, "day").aggregate(eligible=pairs.units.sum())
+    log = _since_anchor(_active(events, basis), users, basis, "complete_days", *groups)
+    log = log.filter(log.day.isin(sorted(set(days))), log.day < log.complete_days)
+    active = log.group_by(*groups, "day").aggregate(active=log.user_id.nunique())
+    active = active.cast({"day": "int64"})
+    table = eligible.left_join(active, [*groups, "day"]).drop("day_right", *[f"{name}_right" for name in groups])
+    return table.mutate(active=table.active.fill_null(0)).order_by([*groups, "day"])
+
+
+def summaries(
+    outcomes: ir.Table, columns: Sequence[str], *, by: Sequence[str] = (), pairs: Sequence[tuple[str, str]] = ()
+) -> ir.Table:
+    """Sufficient statistics per group, one row each.
+
+    Columns: the groups, ``units``, for every column ``c`` ``n_c`` (units with a value), ``mean_c``, ``var_c`` (n-1),
+    and for every pair ``n_a_b, cov_a_b`` (n-1) over the units that have both. The variance of one unit is null.
+    """
+    numbers: dict[str, ir.Value] = {"units": outcomes.count()}
+    for name in columns:
+        value = outcomes[name].cast("float64")
+        numbers |= {f"n_{name}": value.count(), f"mean_{name}": value.mean(), f"var_{name}": value.var(how="sample")}
+    for a, b in pairs:
+        left, right = outcomes[a].cast("float64"), outcomes[b].cast("float64")
+        both = left.notnull() & right.notnull()
+        numbers |= {f"n_{a}_{b}": both.sum(), f"cov_{a}_{b}": left.cov(right, how="sample", where=both)}
+    return outcomes.group_by(list(by)).aggregate(**numbers) if by else outcomes.aggregate(**numbers)
+
+
+def _aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.Value:
+    """One number per unit over the events of the definition's window."""
+    if isinstance(definition, Survival):
+        raise ValueError("survival is asked through survival_times")
+    inside = _between(log.day, definition.window)
+    match definition:
+        case Active():
+            return (inside & _is_activity(log, basis)).sum()
+        case MinDays() | ActiveDays():
+            return log.day.nunique(where=inside & _is_activity(log, basis))
+        case MinEvents():
+            return (inside & (log.event == definition.event)).sum()
+        case Count():
+            matches = inside & _matches(log, definition.behaviour, basis)
+            if definition.behaviour.distinct is None:
+                return matches.sum()
+            return property_text(log.properties, definition.behaviour.distinct, basis.dialect).nunique(where=matches)
+        case Total():
+            number = property_text(log.properties, definition.property, basis.dialect).try_cast("float64")
+            return number.sum(where=inside & (log.event == definition.event))
+
+
+def _finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
+    number = number.fill_null(0)
+    if isinstance(definition, Count | Total | ActiveDays):
+        return number.cast("float64")
+    least = 1
+    if isinstance(definition, MinDays):
+        least = definition.days
+    elif isinstance(definition, MinEvents):
+        least = definition.times
+    return (number >= least).cast("float64")
+
+
+def _bounded(definitions: Mapping[str, Retention | Value]) -> list[Active | MinDays | MinEvents | Value]:
+    return [definition for definition in definitions.values() if not isinstance(definition, Survival)]
+
+
+def _since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) -> ir.Table:
+    """Events of these units from their anchor to the data's end, with `day`; earlier events are no behaviour."""
+    slim = users.select("user_id", "anchor", "anchor_date", *keep)
+    log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
+    log = log.filter(log.time >= log.anchor)
+    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock))
+
+
+def _in_window(log: ir.Table, window: Window) -> ir.Table:
+    return log.filter(_between(log.day, window))
+
+
+def _between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
+    if window.end_day is None:
+        return day >= window.start_day
+    return day.between(window.start_day, window.end_day)
+
+
+def _daily(log: ir.Table) -> ir.Table:
+    return log.group_by("user_id", "behaviour", "day").aggregate(n=log.count())
+
+
+def _matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
+    """One row per event and behaviour it shows: the event's columns and ``behaviour, value``, from a single scan."""
+    unique = list(dict.fromkeys(behaviours))
+    listed = ibis.memtable({"event": [b.event for b in unique], "behaviour": [str(b) for b in unique]})
+    log = events.join(listed, "event")
+    conditions = [
+        (log.behaviour != str(b)) | (property_text(log.properties, b.where[0], basis.dialect) == b.where[1])
+        for b in unique
+        if b.where is not None
+    ]
+    log = log.filter(*conditions) if conditions else log
+    values = [
+        (log.behaviour == str(b), property_text(log.properties, b.distinct, basis.dialect))
+        for b in unique
+        if b.distinct is not None
+    ]
+    return log.mutate(value=ibis.cases(*values, else_=ibis.null("string")) if values else ibis.null("string"))
+
+
+def _matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
+    same = log.event == behaviour.event
+    if behaviour.where is None:
+        return same
+    name, value = behaviour.where
+    return same & (property_text(log.properties, name, basis.dialect) == value).fill_null(False)
+
+
+def _active(events: ir.Table, basis: Basis) -> ir.Table:
+    return events.filter(_is_activity(events, basis))
+
+
+def _is_activity(events: ir.Table, basis: Basis) -> ir.BooleanValue:
+    if basis.activity is None:
+        return ~events.event.isin(EXPOSURE_EVENTS)
+    return events.event.isin(basis.activity)
+
+
+def _either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
+    return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])
+
+
+def _in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:
+    if first is not None:
+        users = users.filter(users.anchor_date >= ibis.literal(first))
+    if last is not None:
+        users = users.filter(users.anchor_date <= ibis.literal(last))
+    return users

@@ -1,0 +1,153 @@
+"""Definitions: their text form parses back, nonsense is refused, sentences name every number."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.metrics import (
+    Active,
+    ActiveDays,
+    Behaviour,
+    Count,
+    Metric,
+    MinDays,
+    MinEvents,
+    Ratio,
+    Survival,
+    Total,
+    is_display_only,
+    outcome_window,
+    parse_behaviour,
+    parse_metric,
+    parse_retention,
+    sentence,
+)
+from events.reasons import Refused
+from events.windows import Window
+
+names = st.text(min_size=1, max_size=12)
+windows = st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda w: Window(w[0], w[0] + w[1]))
+behaviours = st.builds(
+    Behaviour, names, where=st.none() | st.tuples(names, st.text(max_size=8)), distinct=st.none() | names
+)
+values = st.one_of(
+    st.builds(Count, behaviours, windows), st.builds(Total, names, names, windows), st.builds(ActiveDays, windows)
+)
+retentions = st.one_of(
+    st.builds(Active, windows),
+    st.integers(0, 400).map(lambda n: Active(Window(n, n), "on_day")),
+    st.integers(1, 60).map(lambda n: Active(Window(7 * n - 6, 7 * n), "week")),
+    st.integers(0, 400).map(lambda n: Active(Window(n, None), "unbounded")),
+    windows.flatmap(lambda w: st.builds(MinDays, st.just(w), st.integers(1, len(w)))),
+    st.builds(MinEvents, names, windows, st.integers(1, 99)),
+    st.builds(Survival, st.integers(1, 99)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "definition"),
+    [
+        ("on_day:7", Active(Window(7, 7), "on_day")),
+        ("window:14-20", Active(Window(14, 20))),
+        ("week:2", Active(Window(8, 14), "week")),
+        ("unbounded:14", Active(Window(14, None), "unbounded")),
+        ("min_days:14-20:2", MinDays(Window(14, 20), 2)),
+        ("min_events:shop open:14-20:3", MinEvents("shop open", Window(14, 20), 3)),
+        ("survival:7", Survival(7)),
+    ],
+)
+def test_retention__each_form_of_methods__parses_and_prints_back(text: str, definition: Metric) -> None:
+    assert parse_retention(text) == definition
+    assert str(definition) == text
+
+
+@given(retentions | values | st.builds(Ratio, values, values))
+def test_metric__any__parses_back_from_its_line(definition: Metric) -> None:
+    assert parse_metric(str(definition)) == definition
+
+
+@given(behaviours)
+def test_behaviour__any__parses_back_from_its_line(behaviour: Behaviour) -> None:
+    assert parse_behaviour(str(behaviour)) == behaviour
+
+
+@pytest.mark.parametrize(
+    ("text", "behaviour"),
+    [
+        ("invite", Behaviour("invite")),
+        ("shop: open", Behaviour("shop: open")),
+        ("play[mode=ranked]", Behaviour("play", where=("mode", "ranked"))),
+        ("message#target", Behaviour("message", distinct="target")),
+        ("play[mode=a/b:c]#map", Behaviour("play", ("mode", "a/b:c"), "map")),
+    ],
+)
+def test_behaviour__as_an_analyst_writes_it__is_understood(text: str, behaviour: Behaviour) -> None:
+    assert parse_behaviour(text) == behaviour
+
+
+def test_min_events__plain_colon_in_the_name__is_part_of_the_name() -> None:
+    assert parse_retention("min_events:shop:open:1-7:2") == MinEvents("shop:open", Window(1, 7), 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "on_day",
+        "on_day:-1",
+        "on_day:7.5",
+        "week:0",
+        "window:20-14",
+        "window:14",
+        "min_days:14-20:8",
+        "min_days:1-2:0",
+        "min_events:14-20:3",
+        "min_events::1-7:1",
+        "survival:0",
+        "day:7",
+        "on_day:７",
+        "unbounded:14-20",
+    ],
+)
+def test_retention__nonsense__is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(Refused, match=r"\."):
+        parse_retention(text)
+
+
+@pytest.mark.parametrize("text", ["", "a[b]", "a[b=c", "#b", "a#", "[b=c]", "a[=c]", "a#b#c"])
+def test_behaviour__nonsense__is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        parse_behaviour(text)
+
+
+@pytest.mark.parametrize("text", ["count:a", "sum:a:0-6", "count:a:0-6 / week:2", "active_days:6", "sum:a:b:c:0-6"])
+def test_metric__nonsense__is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        parse_metric(text)
+
+
+@given(retentions | values | behaviours)
+def test_sentence__any_definition__names_its_numbers(definition: Metric | Behaviour) -> None:
+    shown = sentence(definition, lambda text: text)
+
+    assert shown
+    if not isinstance(definition, Behaviour | Survival | Ratio):
+        window = outcome_window(definition)
+        assert str(window.start_day) in shown
+        assert window.end_day is None or str(window.end_day) in shown
+
+
+def test_sentence__other_language__uses_its_words() -> None:
+    korean = {"Retained: active on day {first}.": "{first}일째에 활동했으면 유지."}
+
+    assert sentence(parse_retention("on_day:7"), lambda text: korean.get(text, text)) == "7일째에 활동했으면 유지."
+
+
+def test_display_only__only_unbounded() -> None:
+    assert is_display_only(parse_retention("unbounded:14"))
+    assert not is_display_only(parse_retention("window:14-20"))
+
+
+def test_outcome_window__survival__has_none() -> None:
+    with pytest.raises(ValueError, match="window"):
+        outcome_window(Survival(7))

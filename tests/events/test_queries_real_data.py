@@ -1,0 +1,116 @@
+"""The figures of public logs, reproduced through `import_events` and the queries."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from events import queries, warehouse
+from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.queries import Basis
+from events.windows import Clock, DayMode, Window, data_end
+
+MESSAGES = "--separator , --user source --time weight --time-format unix_s --event-name message --properties target"
+
+
+@pytest.fixture(autouse=True)
+def own_store(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "store")
+
+
+def load(path: Path, options: str, **replaced: str) -> None:
+    call_command("import_events", str(path), *[replaced.get(word, word) for word in options.split()], verbosity=0)
+
+
+def ground(house: Any, clock: Clock) -> Basis:
+    span = house.run(queries.span(house.events, clock)).iloc[0]
+    end = data_end(span.newest.to_pydatetime(), clock, day_grain=bool(span.day_grain))
+    return Basis(clock, end, dialect=house.dialect)
+
+
+CURVES = {
+    DayMode.ROLLING: {1: (1348, 537), 7: (1344, 321), 14: (1339, 269), 30: (1328, 140), 60: (1309, 40), 90: (1284, 42)},
+    DayMode.CALENDAR: {1: (1348, 590), 7: (1344, 354), 14: (1339, 260), 30: (1329, 144)},
+}
+
+
+@pytest.mark.parametrize("mode", list(DayMode))
+def test_college_messages__day_n_of_both_clocks__equal_the_known_table(real_data: Path, mode: DayMode) -> None:
+    load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
+
+    with warehouse.connect() as house:
+        b = ground(house, Clock(mode))
+        users = queries.cohort(house.events, "message", b)
+        curve = house.run(queries.retention_curve(house.events, users, b, list(CURVES[mode])))
+
+    assert {row.day: (row.eligible, row.active) for row in curve.itertuples()} == CURVES[mode]
+
+
+def test_college_messages__aha_table__equals_the_known_counts(real_data: Path) -> None:
+    load(real_data / "events/CollegeMsg.txt", MESSAGES, **{",": " "})
+    definitions: Any = {
+        "r": parse_retention("window:14-34"),
+        "people": parse_metric("count:message#target:0-6"),
+        "sent": parse_metric("count:message:0-6"),
+        "days": parse_metric("active_days:0-6"),
+    }
+
+    with warehouse.connect() as house:
+        b = ground(house, Clock())
+        users = queries.cohort(house.events, "message", b)
+        frame = house.run(queries.outcomes(house.events, users, b, definitions))
+        people = parse_behaviour("message#target")
+        counts = house.run(queries.counts(house.events, users, b, days=7, behaviours=[people]))
+
+    mature = frame.dropna()
+    assert (len(mature), mature.r.sum()) == (1324, 727)
+    for column, times, did, stayed in [("people", 4, 631, 484), ("people", 2, 983, 639), ("sent", 5, 741, 543)]:
+        doers = mature[mature[column] >= times]
+        assert (len(doers), doers.r.sum()) == (did, stayed), column
+    assert ((mature.days >= 3).sum(), mature.r[mature.days >= 3].sum()) == (634, 483)
+    long = counts.groupby("user_id").n.sum()
+    assert (long.reindex(mature.user_id).fillna(0) == mature.set_index("user_id").people).all()
+
+
+def test_365__registrations_and_lectures__equal_the_known_shares(real_data: Path) -> None:
+    load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
+    load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
+    days = {0: 13172, 1: 3266, 7: 1014, 14: 683, 30: 398}
+    windows: Any = {"a": "window:1-7", "b": "window:8-30", "c": "window:31-60", "d": "active_days:0-6"}
+
+    with warehouse.connect() as house:
+        plain = ground(house, Clock())
+        b = Basis(plain.clock, plain.data_end, activity=("watch",))
+        users = queries.cohort(house.events, "register", b)
+        old = users.filter(queries.mature(users, Window(31, 60)))
+        curve = house.run(queries.retention_curve(house.events, old, b, list(days)))
+        asked = {name: parse_metric(text) for name, text in windows.items()}
+        frame = house.run(queries.outcomes(house.events, old, b, asked))  # type: ignore[arg-type]
+
+    assert {row.day: (row.eligible, row.active) for row in curve.itertuples()} == {
+        day: (33452, n) for day, n in days.items()
+    }
+    assert (frame.a.sum(), frame.b.sum(), frame.c.sum()) == (5531, 3037, 1849)
+    assert ((frame.d >= 3).sum(), frame.b[frame.d >= 3].sum()) == (1935, 1095)
+
+
+def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zeros(real_data: Path) -> None:
+    load(
+        real_data / "events/CDNOW_master.txt",
+        "--separator whitespace --user customer_id --time date --time-format %Y%m%d --event-name buy "
+        "--properties number_of_cds dollar_value",
+    )
+    texts: Any = {"a": "window:1-30", "b": "window:31-60", "c": "window:61-90", "d": "window:91-180"}
+    texts |= {"cds": "sum:buy:number_of_cds:0-0", "all": "count:buy:0-0"}
+
+    with warehouse.connect() as house:
+        b = ground(house, Clock())
+        users = queries.cohort(house.events, "buy", b)
+        asked = {name: parse_metric(text) for name, text in texts.items()}
+        frame = house.run(queries.outcomes(house.events, users, b, asked))  # type: ignore[arg-type]
+        events = house.run(queries.event_names(house.events)).iloc[0]
+
+    assert (events.events, events.users) == (69659, 23570)
+    assert [int(frame[name].sum()) for name in "abcd"] == [4115, 3057, 2350, 4644]
+    assert frame.user_id.str.len().eq(5).all()

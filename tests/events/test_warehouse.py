@@ -1,0 +1,55 @@
+"""The warehouse that the settings name: the empty store, a table elsewhere with other column names, and refusals."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from events import queries, warehouse
+from events.reasons import Refused
+from events.windows import Clock
+
+
+@pytest.fixture
+def elsewhere(settings: Any, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
+        connection.execute("SET TimeZone = 'Asia/Seoul'")
+        connection.execute(
+            "CREATE TABLE hits AS SELECT 7 AS uid, 'play' AS name, TIMESTAMPTZ '2024-03-01 19:00:00+09' AS ts"
+        )
+    settings.WAREHOUSE_URL = f"duckdb://{tmp_path / 'other.duckdb'}"
+    settings.WAREHOUSE_TABLE = "hits"
+    settings.WAREHOUSE_COLUMNS = "user_id=uid, event=name, time=ts"
+
+
+def test_connect__no_store_yet__is_an_empty_log(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "nothing")
+
+    with warehouse.connect() as house:
+        assert house.run(queries.span(house.events, Clock())).iloc[0].events == 0
+
+
+def test_connect__table_with_other_names__is_mapped_to_ours_in_utc(elsewhere: None) -> None:
+    with warehouse.connect() as house:
+        row = house.run(house.events).iloc[0]
+
+    assert (row.user_id, row.event, row.time.isoformat()) == ("7", "play", "2024-03-01T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("WAREHOUSE_COLUMNS", "user_id=uid", "no column event, time"),
+        ("WAREHOUSE_COLUMNS", "user=uid", "WAREHOUSE_COLUMNS"),
+        ("WAREHOUSE_TABLE", "nowhere", "no table nowhere"),
+        ("WAREHOUSE_URL", "nosuchengine://host", "WAREHOUSE_URL"),
+    ],
+)
+def test_connect__setting_that_fits_nothing__is_refused_by_name(
+    elsewhere: None, settings: Any, name: str, value: str, words: str
+) -> None:
+    setattr(settings, name, value)
+
+    with pytest.raises(Refused, match=words), warehouse.connect():
+        pass
