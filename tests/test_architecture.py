@@ -38,8 +38,8 @@ def test_execute__only_in_the_warehouse() -> None:
         and path.relative_to(ROOT).parts[0] != "insight_site"
         and path.name != "warehouse.py"
     ]
-    # Cursors of services speak SQL to the project's own database; the import runs on the engine that the warehouse lends
-    # it, because parsing and hashing a file is no question about events.
+    # Cursors of services speak SQL to the project's own database; the import runs on the engine that the warehouse
+    # lends it, because parsing and hashing a file is no question about events.
     allowed = ("events/services/", "events/importing.py", "events/import_sources.py")
     assert [path for path in found if not path.startswith(allowed)] == []
 

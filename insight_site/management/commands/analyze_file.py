@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import translation
@@ -18,7 +18,7 @@ from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
-from insight_site.commands import refuse
+from insight_site.commands import console, refuse
 
 
 class Command(BaseCommand):
@@ -69,7 +69,7 @@ class Command(BaseCommand):
                 if options["json"]:
                     self.stdout.write(json.dumps(document(report, gettext), ensure_ascii=False, allow_nan=False))
                 else:
-                    _print(report, _console(self.stdout))
+                    _print(report, console(self.stdout))
         except Refused as error:
             refuse(error)
 
@@ -81,12 +81,6 @@ class Command(BaseCommand):
         except OSError as error:
             raise Refused(f"--html {path}: the report can't be written there ({error.strerror})") from None
         self.stderr.write(f"report written to {path}")
-
-
-def _console(stream: Any) -> Console:
-    # Without a terminal (a pipe, a log) nothing knows the width; a narrow default would cut names.
-    wide = None if stream.isatty() else 160
-    return Console(file=cast("IO[str]", stream), highlight=False, width=wide)
 
 
 def _design(options: dict[str, Any]) -> Design:
@@ -126,28 +120,28 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
     return {label: share / total for label, share in shares.items()} or None
 
 
-def _print(report: Report, console: Console) -> None:
+def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
-    console.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
-    console.print(escape(words.verdict_sentence(verdict, gettext)))
+    out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    out.print(escape(words.verdict_sentence(verdict, gettext)))
     for finding in report.health:
         label = words.severity_words(finding.severity, gettext)
-        console.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
-    _print_table(tables.flow(report, gettext), console)
-    _print_table(tables.levels(report, gettext), console)
-    _print_table(tables.comparisons(report, gettext), console)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
+    _print_table(tables.flow(report, gettext), out)
+    _print_table(tables.levels(report, gettext), out)
+    _print_table(tables.comparisons(report, gettext), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
-            _print_table(tables.behaviour(report, outcome, row, gettext), console)
-    _print_table(tables.adjusted(report, gettext), console)
+            _print_table(tables.behaviour(report, outcome, row, gettext), out)
+    _print_table(tables.adjusted(report, gettext), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
             if row.by_segment:
-                _print_table(tables.segments(outcome, row, report.design.level, gettext), console)
+                _print_table(tables.segments(outcome, row, report.design.level, gettext), out)
 
 
-def _print_table(table: tables.Table | None, console: Console) -> None:
+def _print_table(table: tables.Table | None, out: Console) -> None:
     if table is None:
         return
     printed = RichTable(title=escape(table.title), title_justify="left", caption_justify="left")
@@ -156,5 +150,5 @@ def _print_table(table: tables.Table | None, console: Console) -> None:
         printed.add_column(escape(column), overflow="fold")
     for row in table.rows:
         printed.add_row(*(escape(cell) for cell in row))
-    console.print()
-    console.print(printed)
+    out.print()
+    out.print(printed)
