@@ -1,0 +1,172 @@
+"""The engine against independent computations on seeded data."""
+
+import numpy as np
+import pytest
+
+from events.reasons import computable
+from experiments.design import Covariate, Design, Kind, Outcome, Units
+from experiments.engine import analyze
+from experiments.stats.validity import instrument_inequalities
+from experiments.verdict import Code
+
+
+def _units(n: int = 4000, seed: int = 5, *, direct: float = 0.0, moved: float = 0.3, effect: float = 0.2) -> Units:
+    """An encouragement design: `moved` of the units are compliers, the behaviour is worth `effect`."""
+    rng = np.random.default_rng(seed)
+    arm = rng.integers(0, 2, n)
+    kind = rng.random(n)
+    did = np.where(kind < 0.2, 1, np.where(kind < 0.2 + moved, arm, 0)).astype(float)
+    kept = (rng.random(n) < 0.3 + effect * did + direct * arm).astype(float)
+    return Units(
+        labels=("control", "nudge"),
+        arm=arm.astype(np.int64),
+        outcomes=(Outcome("kept", Kind.PROPORTION, kept),),
+        rows=n,
+        behaviour=did,
+        segment=rng.integers(0, 3, n).astype(np.int64),
+        segment_labels=("a", "b", "c"),
+    )
+
+
+DESIGN = Design(variant="arm", control="control", outcomes=("kept",), behaviour="did", segment="part")
+
+
+def test_encouragement__against_linearmodels__same_effect() -> None:
+    from linearmodels.iv import IV2SLS
+
+    units = _units()
+    report = analyze("data", DESIGN, units)
+
+    reference = IV2SLS(units.outcomes[0].values, np.ones(len(units.arm)), units.behaviour, units.arm).fit(
+        cov_type="robust"
+    )
+    found = report.outcomes[0].comparisons[0].encouragement
+    assert found is not None
+    assert computable(found.effect)
+    assert found.effect.estimate == pytest.approx(float(reference.params.iloc[-1]), abs=1e-10)
+    assert found.effect.standard_error == pytest.approx(float(reference.std_errors.iloc[-1]), rel=1e-3)
+    assert report.verdict.code is Code.CAUSES
+
+
+def test_encouragement__p_and_set__never_contradict() -> None:
+    for seed in range(40):
+        report = analyze("data", DESIGN, _units(600, seed, effect=0.15))
+        row = report.outcomes[0].comparisons[0]
+        assert row.encouragement is not None
+        assert computable(row.encouragement.effect_set)
+        assert computable(row.difference)
+        assert row.encouragement.effect_set.contains(0.0) == (row.difference.p_value >= 0.05)
+
+
+def test_verdict__nudge_with_an_effect_of_its_own__not_the_behaviour() -> None:
+    report = analyze("data", DESIGN, _units(20_000, direct=0.25, effect=0.0, moved=0.1))
+
+    assert report.verdict.code is Code.NUDGE_NOT_BEHAVIOUR
+
+
+def test_verdict__nudge_that_moves_nobody__failed() -> None:
+    assert analyze("data", DESIGN, _units(moved=0.0)).verdict.code is Code.NUDGE_FAILED
+
+
+@pytest.mark.parametrize("behaviour", [0.0, 1.0])
+def test_verdict__behaviour_without_variation__failed_not_a_number(behaviour: float) -> None:
+    units = _units(effect=0.0)
+    flat = Units(**{**units.__dict__, "behaviour": np.full(len(units.arm), behaviour)})
+
+    report = analyze("data", DESIGN, flat)
+
+    found = report.outcomes[0].comparisons[0].encouragement
+    assert found is not None
+    assert not computable(found.effect)
+    assert report.verdict.code is Code.NUDGE_FAILED
+
+
+def test_stratified__against_statsmodels__same_pooled_odds_ratio() -> None:
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    units = _units()
+    plain = Units(**{**units.__dict__, "behaviour": None})
+    report = analyze("data", Design("arm", "control", ("kept",), segment="part"), plain)
+
+    cells = []
+    assert units.segment is not None
+    for code in range(3):
+        inside = units.segment == code
+        rows = [(units.outcomes[0].values[inside & (units.arm == arm)]) for arm in (1, 0)]
+        cells.append([[values.sum(), (1 - values).sum()] for values in rows])
+    reference = StratifiedTable([np.array(table) for table in cells])
+    found = report.outcomes[0].comparisons[0].stratified
+    assert found is not None
+    assert computable(found.odds_ratio)
+    assert computable(found.cmh_p_value)
+    assert found.odds_ratio.estimate == pytest.approx(reference.oddsratio_pooled, rel=1e-9)
+    assert found.cmh_p_value == pytest.approx(reference.test_null_odds(correction=False).pvalue, rel=1e-6)
+
+
+@pytest.mark.parametrize(("sizes", "labels"), [((49, 49), ["b", "other"]), ((50, 50), ["a1", "a2", "b"])])
+def test_segments__below_fifty_per_arm__are_pooled(sizes: tuple[int, int], labels: list[str]) -> None:
+    small = sum(sizes)
+    arm = np.concatenate([np.tile([0, 1], small), np.tile([0, 1], 200)])
+    segment = np.concatenate([np.repeat([0, 1], small), np.repeat(2, 400)])
+    kept = np.tile([0.0, 0.0, 1.0, 1.0], (len(arm) + 3) // 4)[: len(arm)]
+    units = Units(
+        labels=("control", "nudge"),
+        arm=arm.astype(np.int64),
+        outcomes=(Outcome("kept", Kind.PROPORTION, kept),),
+        rows=len(arm),
+        segment=segment.astype(np.int64),
+        segment_labels=("a1", "a2", "b"),
+    )
+
+    report = analyze("data", Design("arm", "control", ("kept",), segment="part"), units)
+
+    assert sorted(row.segment for row in report.outcomes[0].comparisons[0].by_segment) == labels
+
+
+def test_swapped_arms__every_sign_turns() -> None:
+    units = _units()
+    swapped = Units(**{**units.__dict__, "arm": 1 - units.arm})
+
+    first = analyze("data", DESIGN, units).outcomes[0].comparisons[0]
+    second = analyze("data", DESIGN, swapped).outcomes[0].comparisons[0]
+
+    assert computable(first.difference)
+    assert computable(second.difference)
+    assert first.difference.estimate == pytest.approx(-second.difference.estimate)
+    assert first.difference.p_value == pytest.approx(second.difference.p_value)
+    assert first.encouragement is not None
+    assert second.encouragement is not None
+    assert computable(first.encouragement.effect)
+    assert computable(second.encouragement.effect)
+    # The effect of the behaviour doesn't depend on which arm is called control.
+    assert first.encouragement.effect.estimate == pytest.approx(second.encouragement.effect.estimate)
+
+
+def test_covariates__kept_apart_from_the_verdict() -> None:
+    units = _units()
+    x = np.random.default_rng(9).normal(size=(len(units.arm), 1)) + units.outcomes[0].values[:, None]
+    adjusted = Units(**{**units.__dict__, "covariates": x, "covariate_names": ("x",)})
+
+    plain = analyze("data", DESIGN, units)
+    found = analyze(
+        "data", Design("arm", "control", ("kept",), behaviour="did", covariates=(Covariate("x"),)), adjusted
+    )
+
+    assert found.verdict == plain.verdict
+    change = found.outcomes[0].comparisons[0].covariate_adjusted
+    assert change is not None
+    assert computable(change)
+    assert change.variance_reduction > 0.1
+
+
+@pytest.mark.slow
+def test_inequalities__valid_nudge__rejected_in_at_most_alpha() -> None:
+    rejected = 0
+    for seed in range(400):
+        units = _units(1000, seed, moved=0.2)
+        assert units.behaviour is not None
+        result = instrument_inequalities(units.outcomes[0].values, units.behaviour, units.arm == 1)
+        assert computable(result)
+        rejected += result.p_value < 0.05
+    # Binomial(400, .05): 99.9 % of its mass is at or below 34.
+    assert rejected <= 34
