@@ -19,6 +19,7 @@ echo "setup: $("$python" --version) at $python"
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "setup: installing Debian's python3-venv (this Python has no ensurepip)"
+        export DEBIAN_FRONTEND=noninteractive
         apt-get -qq update >/dev/null && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null
     else
         echo "setup: this Python has no ensurepip. Run: sudo apt-get install python3-venv" >&2
