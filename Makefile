@@ -29,6 +29,7 @@ lint: setup  ## ruff, mypy strict, import contracts
 
 fast: setup  ## the fast tests, with coverage of the pure modules
 	$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=
+	@$(VENV)/bin/coverage report --skip-covered --fail-under=95 --include="experiments/stats/*,experiments/engine.py,experiments/health.py,experiments/verdict.py,experiments/document.py,events/metrics.py,events/windows.py,events/schema.py,events/simulation/*"
 
 test: setup  ## the whole test suite
 	$(PY) -m pytest -n 2 -q
