@@ -32,7 +32,7 @@ BROKEN = Inequalities(0.049, (1, 0), (0.01, 0.5))
 
 PLAIN = Evidence(
     kind=Kind.PROPORTION,
-    names={"outcome": "kept", "variant": "nudge"},
+    names={"outcome": "kept", "variant": "nudge", "behaviour": "did"},
     invalid=(),
     enough=True,
     alpha=0.05,

@@ -1,0 +1,66 @@
+"""Every code has a sentence, in both languages, with its figures filled in."""
+
+import inspect
+import re
+
+import pytest
+from django.utils import translation
+from django.utils.translation import gettext
+
+from events.reasons import NotComputable, Reason
+from events.reasons import words as reason_words
+from experiments import health, words
+from experiments.verdict import Code, Evidence, decide
+from tests.experiments.test_verdict import CASES
+
+
+def filled(sentence: str) -> bool:
+    """No placeholder is left, and it is a sentence."""
+    return "%(" not in sentence and len(sentence) > 10
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("evidence", [case[0] for case in CASES.values()], ids=list(CASES))
+def test_verdict_sentence__every_row_of_the_table__is_filled(evidence: Evidence, language: str) -> None:
+    with translation.override(language):
+        assert filled(words.verdict_sentence(decide(evidence), gettext))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_finding_sentence__every_check_in_the_source__is_filled(language: str) -> None:
+    # Every code that the module can put into a Finding, read from its source, with every detail it could mention.
+    source = inspect.getsource(health)
+    codes = set(re.findall(r'Finding\(\s*"(\w+)"', source)) | set(re.findall(r'"(missing_\w+)"', source))
+    details: dict[str, health.Detail] = dict.fromkeys(re.findall(r'"(\w+)":', source), 0.5)
+    details |= dict.fromkeys(("p_value", "counts", "expected", "segment", "column", "variant", "error", "check"), "x")
+    details["p_value"] = 0.0004
+
+    assert len(codes) > 15
+    with translation.override(language):
+        for code in codes:
+            finding = health.Finding(code, health.Severity.INFO, details)
+            assert filled(words.finding_sentence(finding, gettext)), code
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
+    with translation.override(language):
+        assert all(filled(reason_words(NotComputable(reason), gettext)) for reason in Reason)
+        assert all(words.code_words(code, gettext) for code in Code)
+        for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
+            assert filled(words.warning_sentence(code, gettext))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.00001234, "1.2e-05"), (0.5, "0.5000"), (5.25, "5.250"), (49.5, "49.50"), (-12345.6, "-12,346")],
+)
+def test_number__any_size__four_digits(value: float, text: str) -> None:
+    assert words.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "< 0.0001"), (0.00156, "= 0.0016"), (0.0744, "= 0.074"), (1.0, "= 1.000")]
+)
+def test_p_text__never_zero(value: float, text: str) -> None:
+    assert words.p_text(value) == text
