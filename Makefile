@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
 
-.PHONY: help setup check lint test test-database fast slow demo serve worker bench lock messages clean
+.PHONY: help setup clients check lint test test-database fast slow demo serve worker bench lock messages clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt tools/setup.sh
 locale/ko/LC_MESSAGES/django.mo: locale/ko/LC_MESSAGES/django.po $(VENV)/.ready
 	@$(VENV)/bin/pybabel -q compile --domain=django --directory=locale
 
+clients: setup  ## install the published clients that tests/clients drives
+	@sh tools/clients.sh
+
 check: setup lint fast  ## lint, types, import contracts, fast tests with coverage: each commit passes this
 
 lint: setup  ## ruff, mypy strict, import contracts
@@ -31,13 +34,13 @@ fast: setup  ## the fast tests, with coverage of the pure modules
 	$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=
 	@$(VENV)/bin/coverage report --skip-covered --fail-under=95 --include="experiments/stats/*,experiments/engine.py,experiments/health.py,experiments/verdict.py,experiments/document.py,events/metrics.py,events/windows.py,events/schema.py,events/simulation/*"
 
-test: setup  ## the whole test suite
+test: clients  ## the whole test suite
 	$(PY) -m pytest -n 2 -q
 
-test-database: setup  ## the tests that meet the database, on DATABASE_URL
+test-database: clients  ## the tests that meet the database, on DATABASE_URL
 	$(PY) -m pytest -n 2 -q -m "django_db"
 
-slow: setup  ## only the slow tests
+slow: clients  ## only the slow tests
 	$(PY) -m pytest -n 2 -q -m slow
 
 demo: setup  ## a seeded, made-up experiment to a report that can be opened; SERVE=1 serves the site
@@ -56,6 +59,7 @@ messages: setup  ## bring the Korean catalogue up to date with the code
 lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/clients/requirements.in -o tests/clients/requirements.txt
 
 clean:  ## remove what setup and the demo made
-	rm -rf $(VENV) var static_root
+	rm -rf $(VENV) .venv-clients tests/clients/node_modules var static_root

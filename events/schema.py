@@ -244,6 +244,8 @@ def _read_event(
 
 def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     given = raw.get("traits" if kind in ("identify", "group") else "properties")
+    if kind == "identify" and not isinstance(given, dict) and isinstance(raw.get("context"), dict):
+        given = raw["context"].get("traits")  # RudderStack's libraries say them only there
     properties: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
     if kind == "track":
         name = raw.get("event")
@@ -252,8 +254,9 @@ def _name_and_properties(kind: str, raw: dict[str, Any]) -> tuple[str, dict[str,
         if len(name) > NAME_CHARS:
             raise BadEventError("bad_text")
         return (EXPOSURE, _exposure(properties)) if name in EXPOSURE_ALIASES else (name, properties)
-    if kind in ("page", "screen") and isinstance(raw.get("name"), str):
-        properties.setdefault("name", raw["name"])
+    for field in ("name", "category") if kind in ("page", "screen") else ():
+        if isinstance(raw.get(field), str):
+            properties.setdefault(field, raw[field])
     for needed, field in (("alias", "previousId"), ("group", "groupId")):
         if kind == needed:
             properties[field] = _identity(raw.get(field))

@@ -81,16 +81,21 @@ TEMPLATES = [
 
 # ── Data ──────────────────────────────────────────────────────────────────────
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'insight.sqlite3'}")}
+# How long a writer waits for another; a request may wait twice. Less than the patience of the event libraries (10 s)
+# and of gunicorn (30 s): they must get a 503, which they send again, not a worker that is killed in the middle.
+DATABASE_LOCK_SECONDS = env.int("DATABASE_LOCK_SECONDS", default=4)
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE: select_for_update() does nothing on SQLite, so a writer must take the lock when it begins.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
+        "timeout": DATABASE_LOCK_SECONDS,
         # FULL: an answered event must survive a power cut; NORMAL would only survive a crash of the process.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     # Tests start and kill other processes over the same rows, so their database lies on disk too.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", DATABASE_LOCK_SECONDS)
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {

@@ -222,3 +222,25 @@ def test_event__of_any_shape__is_kept_as_clean_text_or_refused(raw: dict[str, An
         assert result.time <= NOW
     else:
         result.payload.encode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ({"type": "identify", "traits": {"a": 1}, "context": {"traits": {"a": 2}}}, {"a": 1}),
+        ({"type": "identify", "traits": {}, "context": {"traits": {"a": 2}}}, {}),
+        ({"type": "identify", "context": {"traits": {"a": 2}}}, {"a": 2}),
+        ({"type": "identify", "context": {"traits": 7}}, {}),
+        ({"type": "page", "name": "home", "category": "docs", "properties": {"n": 1}},
+         {"n": 1, "name": "home", "category": "docs"}),
+        ({"type": "screen", "name": "home", "category": 7, "properties": {"name": "own"}}, {"name": "own"}),
+    ],
+)  # fmt: skip
+def test_fields__outside_of_the_properties__are_kept_with_them(raw: dict[str, Any], kept: dict[str, Any]) -> None:
+    record = read_one({"userId": "u1", **raw})
+
+    assert isinstance(record, schema.EventRecord)
+    properties = json.loads(record.properties)
+    properties.pop("context", None)
+    assert properties == kept
+    assert record.traits == (kept if raw["type"] == "identify" else None)
