@@ -89,7 +89,10 @@ def _body(request: HttpRequest) -> bytes:
     except (OSError, UnreadablePostError):
         body = b""
     if len(body) < int(length):
-        raise RefusedRequestError(400, "cut_body", "the body is shorter than its Content-Length")
+        # 408 and not 400: the libraries send again after the one, and drop the batch after the other.
+        raise RefusedRequestError(
+            408, "cut_body", "the body did not arrive as long as its Content-Length; send it again"
+        )
     return body
 
 

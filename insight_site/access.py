@@ -25,6 +25,9 @@ from insight_site.keys import digest, find_caller
 
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20
+REST_BYTES = 8 * 1024 * 1024
+REST_SECONDS = 10.0
+IDLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,13 @@ class Doors:
         """Answer, in English and with CORS headers on machine doors."""
         if machine_door(request.path_info) is None:
             return self.get_response(request)
+        if connection := request.META.get("gunicorn.socket"):
+            connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
         with translation.override("en"):
-            return _with_cors(request, self._answer(request))
+            response = _with_cors(request, self._answer(request))
+        if response.status_code != 408:  # there it was waited for long enough
+            _read_rest(request)
+        return response
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if settings.HTTPS and not request.is_secure():
@@ -183,6 +191,24 @@ def _count(name: str) -> int:
 
 def _next_minute() -> int:
     return max(1, math.ceil(60 - time.time() % 60))
+
+
+def _read_rest(request: HttpRequest) -> None:
+    """Read what the sender is still sending, within bounds.
+
+    A server that closes with bytes unread resets the connection, and the sender may lose the answer: told 413 it drops
+    the batch, told nothing it sends the same batch again and again.
+    """
+    chunked = "CONTENT_LENGTH" not in request.META
+    source = request.META.get("wsgi.input") if chunked else request  # without a length Django reads nothing
+    if source is None or (chunked and "Transfer-Encoding" not in request.headers):
+        return
+    left, deadline = REST_BYTES, time.monotonic() + REST_SECONDS
+    try:
+        while left > 0 and time.monotonic() < deadline and (piece := source.read(65_536)):
+            left -= len(piece)
+    except Exception as trouble:  # a broken body is the sender's affair, and the answer stands already
+        log.info("access.rest_unread", error=type(trouble).__name__)
 
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -27,12 +27,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def _keys(site: Site) -> list[str]:
-    return site.issue_keys(40)  # one call, since each start of Django costs a second
+    return site.issue_keys(20)  # one call, since each start of Django costs a second
 
 
 @pytest.fixture
 def key(_keys: list[str]) -> str:
     """A key whose source has no event yet."""
+    return _keys.pop()
+
+
+@pytest.fixture(scope="session")
+def shared_key(_keys: list[str]) -> str:
+    """A key for tests that don't mind each other's events."""
     return _keys.pop()
 
 
