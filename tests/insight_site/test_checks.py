@@ -1,0 +1,104 @@
+"""The system checks of our own settings, and the site's production settings under Django's."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings as live
+
+from insight_site.checks import check_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}}
+GOOD: dict[str, Any] = {
+    "DATABASES": SQLITE,
+    "API_KEY_PEPPERS": ["p" * 32],
+    "EVENT_ID_DAYS": 7,
+    "Q_CLUSTER": {"timeout": 10, "retry": 11},
+    "RATES": {"ingest": 1},
+    "REDIS_URL": "",
+}
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
+    """The ids that the checks find when these settings differ from good ones."""
+
+    def ids(**changed: Any) -> list[str | None]:
+        monkeypatch.setattr("insight_site.checks.settings", SimpleNamespace(**{**GOOD, **changed}))
+        return [message.id for message in check_settings(None)]
+
+    return ids
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "ids"),
+    [
+        ({}, []),
+        ({"Q_CLUSTER": {"timeout": 10, "retry": 10}}, ["insight.E001"]),
+        ({"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}}}, ["insight.E002"]),
+        ({"DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}}}, []),
+        ({"API_KEY_PEPPERS": []}, ["insight.E003"]),
+        ({"API_KEY_PEPPERS": ["p" * 32, "p" * 31]}, ["insight.E003"]),
+        ({"EVENT_ID_DAYS": 6}, ["insight.E004"]),
+        ({"RATES": {"ingest": 0}}, ["insight.E006"]),
+        ({"EVENT_ID_DAYS": 6, "RATES": {"ingest": 0}}, ["insight.E004", "insight.E006"]),
+    ],
+    ids=str,
+)
+def test_check__of_a_setting__refuses_just_beyond_the_limit(
+    changed: dict[str, Any], ids: list[str], check: Callable[..., list[str | None]]
+) -> None:
+    assert check(**changed) == ids
+
+
+@pytest.mark.parametrize(("installed", "ids"), [(None, ["insight.E005"]), ("redis", [])])
+def test_check__of_redis__needs_its_package(
+    installed: str | None, ids: list[str], check: Callable[..., list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("insight_site.checks.importlib.util.find_spec", lambda name: installed)
+
+    assert check(REDIS_URL="redis://127.0.0.1/0") == ids
+
+
+def test_check__of_the_default_settings__finds_nothing() -> None:
+    assert check_settings(None) == []
+    assert live.Q_CLUSTER["retry"] > live.Q_CLUSTER["timeout"]
+
+
+def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) -> None:
+    done = manage(
+        "check", "--deploy", "--fail-level", "WARNING",
+        HTTPS="1", DEBUG="0", SECRET_KEY="0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        ALLOWED_HOSTS="insight.example", EVENTS_URL=str(tmp_path),
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (0 silenced)."), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"EVENT_ID_DAYS": "6"}, "insight.E004"), ({"RATE_INGEST": "0"}, "insight.E006")],
+    ids=str,
+)
+def test_check__of_a_bad_environment__ends_with_an_error(environment: dict[str, str], said: str) -> None:
+    done = manage("check", **environment)
+
+    assert done.returncode == 1
+    assert said in done.stderr
