@@ -27,6 +27,8 @@ class Reason(StrEnum):
     NO_PLANNED_SHARE = "no_planned_share"
     NO_DATA = "no_data"
     NO_DENOMINATOR = "no_denominator"
+    CLUSTERED = "clustered"
+    CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
         Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
         Reason.NO_DATA: gettext("There are no values to compute this from."),
+        Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
+        Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
     }
     return sentences[missing.reason]

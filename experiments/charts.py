@@ -60,6 +60,9 @@ def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext
     found = comparison.encouragement
     if found is None or not computable(found.as_treated) or not computable(found.effect):
         return None
+    if computable(found.effect_set) and not found.effect_set.bounded:
+        # A bar without an interval would look certain just where nothing is.
+        return None
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     promised = gettext("As treated (not causal)")
     caused = gettext("Causal effect")

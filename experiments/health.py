@@ -4,7 +4,6 @@ A check returns what it found as codes and figures; `experiments.words` turns th
 ``invalid`` set makes the verdict INVALID: the data then can't answer, whatever the effect looks like.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -82,13 +81,23 @@ def split_of(design: Design, units: Units) -> SampleRatio | NotComputable:
 def check_sample_ratio(context: Context) -> Iterator[Finding]:
     """Do the arms have the planned sizes? Pearson's chi-square at .001. Source: METHODS 4.2."""
     result = context.sample_ratio
+    counts = _assigned(context.units, np.ones(len(context.units.arm), dtype=bool))
+    for label, share in _shares(context.design, context.units).items():
+        if share == 0 and counts.get(label, 0) > 0:
+            yield Finding("unplanned_units", Severity.ERROR, {"variant": label, "n": counts[label]}, invalid="srm")
     if not computable(result):
         return
-    counts = _assigned(context.units, np.ones(len(context.units.arm), dtype=bool))
+    if sum(counts.values()) >= SAMPLE_RATIO_UNITS and not _large_enough(counts, result):
+        # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
+        p_value = _exact_split(counts, result)
+        if p_value < SAMPLE_RATIO_ALARM:
+            details = {"p_value": p_value, **_sizes(counts, result.expected)}
+            yield Finding("sample_ratio", Severity.ERROR, details, invalid="srm")
+        return
     if not _large_enough(counts, result):
         yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
         return
-    details: dict[str, Detail] = {"p_value": result.p_value, **_sizes(counts, result.expected)}
+    details = {"p_value": result.p_value, **_sizes(counts, result.expected)}
     if result.p_value < SAMPLE_RATIO_ALARM:
         yield Finding("sample_ratio", Severity.ERROR, details, invalid="srm")
     elif result.p_value < SAMPLE_RATIO_WATCH:
@@ -140,8 +149,8 @@ def check_several_variants(context: Context) -> Iterator[Finding]:
 
 
 def check_left_out(context: Context) -> Iterator[Finding]:
-    """Rows without a variant or without a unit id can't be used."""
-    for reason in ("missing_variant", "missing_unit"):
+    """Rows without a variant, a unit id or a cluster can't be used."""
+    for reason in ("missing_variant", "missing_unit", "missing_cluster"):
         n = context.units.excluded.get(reason, 0)
         if n:
             yield Finding(reason, Severity.WARNING, {"n": n, "share": n / context.units.rows})
@@ -169,10 +178,12 @@ def check_missing_values(context: Context) -> Iterator[Finding]:
         table = np.array([absent[used], (sizes - absent)[used]])
         differs = (table.sum(axis=1) > 0).all() and used.sum() > 1
         p_value = float(stats.chi2_contingency(table, correction=False).pvalue) if differs else 1.0
-        if p_value < MISSING_DIFFERS:
+        if p_value < MISSING_DIFFERS and context.units.cluster is None:
             yield Finding("missing_differs", Severity.WARNING, {**details, "p_value": p_value})
         else:
-            yield Finding("missing_values", Severity.WARNING if share >= MISSING_SHARE else Severity.INFO, details)
+            harmless = column in {row.name for row in context.design.covariates}
+            grave = share >= MISSING_SHARE and not harmless
+            yield Finding("missing_values", Severity.WARNING if grave else Severity.INFO, details)
 
 
 def check_variation(context: Context) -> Iterator[Finding]:
@@ -230,13 +241,29 @@ def check_clusters(context: Context) -> Iterator[Finding]:
 def check_balance(context: Context) -> Iterator[Finding]:
     """Do the covariates predict the arm? Likelihood-ratio test, p < .001. Source: METHODS 4.2."""
     units = context.units
-    if units.covariates is None or units.covariates.shape[1] == 0 or len(np.unique(units.arm)) < 2:
+    if units.covariates is None or len(np.unique(units.arm)) < 2:
         return
-    p_value = _balance_p(units.arm, units.covariates)
+    arm, covariates = units.arm, units.covariates
+    if units.cluster is not None:
+        # Groups were assigned, so groups are compared; units of a group repeat each other.
+        first = np.unique(units.cluster, return_index=True)[1]
+        sizes = np.bincount(units.cluster)
+        sums = [np.bincount(units.cluster, weights=column) for column in covariates.T]
+        arm, covariates = arm[first], np.column_stack(sums) / sizes[:, None]
+    p_value = _balance_p(arm, covariates)
     if p_value is None:
         yield Finding("balance_unknown", Severity.INFO)
     elif p_value < BALANCE_ALARM:
         yield Finding("imbalance", Severity.WARNING, {"p_value": p_value})
+
+
+def check_behaviour(context: Context) -> Iterator[Finding]:
+    """A behaviour that equals the variant is the assignment under another name."""
+    behaviour, column = context.units.behaviour, context.design.behaviour
+    if behaviour is None or column is None or len(behaviour) == 0:
+        return
+    if np.array_equal(behaviour, (context.units.arm != 0).astype(float)):
+        yield Finding("behaviour_is_variant", Severity.WARNING, {"column": column})
 
 
 CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
@@ -251,6 +278,7 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     check_unit_of_assignment,
     check_clusters,
     check_balance,
+    check_behaviour,
 )
 ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -290,6 +318,13 @@ def _large_enough(counts: dict[str, int], result: SampleRatio) -> bool:
     )
 
 
+def _exact_split(counts: dict[str, int], result: SampleRatio) -> float:
+    """Smallest exact binomial p of an arm against the rest, times the number of arms (Bonferroni)."""
+    total = sum(counts[label] for label in result.expected)
+    p_values = [stats.binomtest(counts[label], total, share).pvalue for label, share in result.expected.items()]
+    return min(1.0, len(p_values) * float(min(p_values)))
+
+
 def _sizes(counts: dict[str, int], expected: dict[str, float]) -> dict[str, Detail]:
     total = sum(counts.values())
     seen = ", ".join(f"{label} {n:,}" for label, n in counts.items())
@@ -321,22 +356,29 @@ def _outlier(column: str, label: str, values: Floats) -> Finding | None:
 
 
 def _balance_p(arm: np.ndarray, covariates: Floats) -> float | None:
-    """Likelihood-ratio p of a multinomial logit of the arm on the covariates; None when the fit doesn't converge."""
-    from statsmodels.discrete.discrete_model import MNLogit
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+    """p of the likelihood-ratio test of the arms on the covariates in the normal linear model (Wilks' lambda).
 
+    Unlike a logit it has an answer when a covariate separates the arms. Bartlett's chi-square approximation. None when
+    no covariate varies or there are too few units.
+    """
     scale = covariates.std(axis=0)
     kept = covariates[:, scale > 0]
-    if kept.shape[1] == 0:
+    arms = np.unique(arm)
+    n = len(arm)
+    if kept.shape[1] == 0 or n <= kept.shape[1] + len(arms) + 1:
         return None
     scaled = (kept - kept.mean(axis=0)) / kept.std(axis=0)
-    # Redundant dummies leave the fit without a unique solution: keep the columns that span the space.
-    rank = np.abs(np.diag(np.linalg.qr(scaled)[1])) > 1e-8 * np.sqrt(len(scaled))
-    design = np.column_stack([np.ones(len(scaled)), scaled[:, rank]])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            fit = MNLogit(arm, design).fit(disp=0, maxiter=100)
-    except (PerfectSeparationError, np.linalg.LinAlgError, Warning):
-        return None
-    return float(stats.chi2.sf(fit.llr, fit.df_model))
+    # Redundant dummies repeat what other columns say: keep the directions that the columns span.
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / n)
+    spanned = values > 1e-9
+    basis = scaled @ vectors[:, spanned] / np.sqrt(values[spanned] * n)
+    groups = np.column_stack([arm == code for code in arms[1:]]).astype(float)
+    groups -= groups.mean(axis=0)
+    residual = groups - basis @ (basis.T @ groups)
+    total = np.linalg.slogdet(groups.T @ groups)[1]
+    sign, left = np.linalg.slogdet(residual.T @ residual)
+    if sign <= 0 or left - total < -60:
+        return 0.0
+    rank, others = int(spanned.sum()), groups.shape[1]
+    statistic = (n - 1 - (rank + others + 1) / 2) * (total - left)
+    return float(stats.chi2.sf(statistic, rank * others))

@@ -124,6 +124,7 @@ class Report:
         outcomes: one entry per outcome, the primary one first.
         health: findings, gravest first.
         verdict: that of the first outcome's comparison with the smallest adjusted p-value.
+        leading: the variant of that comparison.
     """
 
     source: str
@@ -136,3 +137,4 @@ class Report:
     outcomes: tuple[OutcomeReport, ...]
     health: tuple[Finding, ...]
     verdict: Verdict
+    leading: str

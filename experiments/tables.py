@@ -9,7 +9,7 @@ from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
-from experiments.words import code_words, effect_text, number, p_text, plain_p, share_text
+from experiments.words import MINUS, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
 
@@ -45,7 +45,11 @@ def flow(report: Report, gettext: Gettext) -> Table:
     split = report.sample_ratio
     note = ""
     if computable(split):
-        note = gettext("Planned split: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s.") % {
+        planned = gettext("Planned split: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s.")
+        assumed = gettext(
+            "Split, assumed equal: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s."
+        )
+        note = (assumed if report.design.shares is None else planned) % {
             "split": ", ".join(f"{label} {share_text(share)}" for label, share in split.expected.items()),
             "statistic": f"{split.statistic:.2f}",
             "p_value": p_text(split.p_value),
@@ -85,10 +89,12 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         (
             outcome.name,
             row.variant,
+            _sizes(outcome, row, report.design.control),
             *_effect(row.difference, outcome.kind, gettext),
             _p(row.difference, gettext),
             _number(row.adjusted_p, plain_p, gettext),
             _lift(row.lift, gettext),
+            _needed(row.difference, outcome.kind),
             code_words(row.verdict.code, gettext),
         )
         for outcome in report.outcomes
@@ -97,11 +103,13 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     columns = (
         gettext("outcome"),
         gettext("variant"),
+        gettext("n, control and variant"),
         gettext("difference"),
         _level_heading(report.design.level, gettext),
         gettext("p"),
         gettext("adjusted p (Holm)"),
         gettext("relative lift"),
+        gettext("units per one changed"),
         gettext("verdict"),
     )
     note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
@@ -300,7 +308,19 @@ def _p(value: Estimate | NotComputable, gettext: Gettext) -> str:
     return plain_p(value.p_value) if computable(value) else ""
 
 
+def _sizes(outcome: OutcomeReport, row: Comparison, control: str) -> str:
+    return f"{outcome.values[control].n:,} / {outcome.values[row.variant].n:,}"
+
+
+def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
+    """Number needed to treat, 1/difference: units given the variant for one whose outcome changes."""
+    if kind is not Kind.PROPORTION or not computable(value) or value.estimate == 0:
+        return ""
+    return f"{abs(1 / value.estimate):,.0f}"
+
+
 def _lift(value: Interval | NotComputable, gettext: Gettext) -> str:
     if not computable(value):
         return reason_words(value, gettext)
-    return f"{value.estimate * 100:+.1f} % ({value.low * 100:+.1f} … {value.high * 100:+.1f})"
+    text = f"{value.estimate * 100:+.1f} % ({value.low * 100:+.1f} … {value.high * 100:+.1f})"
+    return text.replace("-", MINUS)

@@ -1,10 +1,9 @@
 """The verdict machine: exactly one of seven codes, by the first row of the table that holds. Source: METHODS 5."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from events.reasons import NotComputable, computable
+from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate
@@ -13,6 +12,8 @@ from experiments.stats.weak_instrument import AndersonRubin
 
 MIN_UNITS = 50
 MIN_EVENTS = 5
+# Ours: simulated with 2 to 4 nudged clusters, clustered tests still gave 8 to 30 % false alarms at 5 %.
+MIN_CLUSTERS = 5
 # METHODS 5: a quarter of the planned first stage, at least one point; a file has no plan, so the floor holds.
 MIN_FIRST_STAGE = 0.01
 
@@ -55,6 +56,7 @@ class Evidence:
         narrow: the same at level 1 - 2 alpha, for the two one-sided tests.
         adjusted_p: Holm-adjusted p-value of ``difference``.
         margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
+        few_clusters: an arm has fewer than five clusters.
         take_up: the nudge's effect on the behaviour; None in a plain A/B test.
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
         narrow_set: the same at level 1 - 2 alpha.
@@ -71,6 +73,7 @@ class Evidence:
     narrow: Estimate | NotComputable
     adjusted_p: float | NotComputable
     margin: float | None = None
+    few_clusters: bool = False
     take_up: TakeUp | None = None
     effect_set: AndersonRubin | None = None
     narrow_set: AndersonRubin | None = None
@@ -82,6 +85,12 @@ def decide(evidence: Evidence) -> Verdict:
     """The first row of the table that holds decides; the order is part of the method."""
     if evidence.invalid:
         return Verdict(Code.INVALID, evidence.invalid[0], evidence.names)
+    if not computable(evidence.difference) and evidence.difference.reason is not Reason.TOO_FEW_UNITS:
+        return Verdict(
+            Code.INCONCLUSIVE, "not_computable", {**evidence.names, "missing": str(evidence.difference.reason)}
+        )
+    if evidence.few_clusters:
+        return Verdict(Code.INCONCLUSIVE, "few_clusters", {**evidence.names, "clusters": MIN_CLUSTERS})
     if not evidence.enough or not computable(evidence.difference) or not computable(evidence.adjusted_p):
         return Verdict(Code.INCONCLUSIVE, "too_small", {**evidence.names, "units": MIN_UNITS, "events": MIN_EVENTS})
     significant = evidence.adjusted_p < evidence.alpha
@@ -101,6 +110,8 @@ def _plain(evidence: Evidence, difference: Estimate, facts: dict[str, Detail], s
         return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": margin})
     if significant:
         return Verdict(Code.CAUSES if difference.estimate > 0 else Code.HARMS, "nudge", facts)
+    if difference.p_value < evidence.alpha:
+        return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)
     return Verdict(Code.INCONCLUSIVE, "no_difference", facts)
 
 
@@ -169,9 +180,3 @@ def _facts(evidence: Evidence, difference: Estimate, adjusted_p: float) -> dict[
         "high": difference.high,
         "adjusted_p": adjusted_p,
     }
-
-
-def leading(verdicts: list[tuple[float | NotComputable, Verdict]]) -> Verdict:
-    """The document's verdict: that of the comparison with the smallest adjusted p; ties keep the first."""
-    key: Callable[[tuple[float | NotComputable, Verdict]], float] = lambda row: row[0] if computable(row[0]) else 2.0  # noqa: E731
-    return min(verdicts, key=key)[1]

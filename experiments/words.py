@@ -5,10 +5,14 @@ Whole sentences are translated, with named placeholders, because word order diff
 
 from collections.abc import Callable, Mapping
 
+from events.reasons import NotComputable, Reason
+from events.reasons import words as reason_words
 from experiments.health import Finding, Severity
 from experiments.verdict import Code, Verdict
 
 type Gettext = Callable[[str], str]
+
+MINUS = "\u2212"
 
 
 def number(value: float) -> str:
@@ -16,12 +20,13 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     size = abs(value)
+    sign = MINUS if value < 0 else ""
     if size >= 1000:
-        return f"{value:,.0f}"
+        return f"{sign}{size:,.0f}"
     if size < 0.0001:
-        return f"{value:.2g}"
+        return f"{sign}{size:.2g}"
     digits = 4 if size < 1 else 3 if size < 10 else 2
-    return f"{value:,.{digits}f}"
+    return f"{sign}{size:,.{digits}f}"
 
 
 def p_text(value: float) -> str:
@@ -50,7 +55,7 @@ def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
         return number(value)
     points = value * 100
     text = f"{points:.2f}" if abs(points) < 10 else f"{points:.1f}"
-    return gettext("%(value)s points") % {"value": text}
+    return gettext("%(value)s points") % {"value": text.replace("-", MINUS)}
 
 
 def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
@@ -101,6 +106,12 @@ def severity_words(severity: Severity, gettext: Gettext) -> str:
 
 def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
     """The verdict's reason as one plain sentence."""
+    if verdict.reason == "not_computable":
+        missing = NotComputable(Reason(str(verdict.details["missing"])))
+        return gettext("There is no verdict on %(outcome)s. %(reason)s") % {
+            "outcome": verdict.details.get("outcome", ""),
+            "reason": reason_words(missing, gettext),
+        }
     template = _verdict_template(verdict, gettext)
     return template % _formatted(verdict.details, gettext)
 
@@ -118,6 +129,9 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
         (Code.INCONCLUSIVE, "too_small"): gettext(
             "There are too few data for a verdict: each group needs at least %(units)s units and, for a share, "
             "%(events)s units with and %(events)s without the outcome."
+        ),
+        (Code.INCONCLUSIVE, "few_clusters"): gettext(
+            "There are too few clusters for a verdict: each group needs at least %(clusters)s."
         ),
         (Code.CAUSES, "nudge"): gettext(
             "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
@@ -202,6 +216,12 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
         "several_variants": gettext("%(n)s units (%(share)s) were seen in more than one variant. They were left out."),
         "missing_variant": gettext("%(n)s rows (%(share)s) have no variant. They were left out."),
         "missing_unit": gettext("%(n)s rows (%(share)s) have no unit id. They were left out."),
+        "missing_cluster": gettext("%(n)s rows (%(share)s) have no cluster. They were left out."),
+        "unplanned_units": gettext("%(n)s units are in variant %(variant)s, whose planned share is 0."),
+        "behaviour_is_variant": gettext(
+            "%(column)s is the same as the variant for every unit: this compares the variants and says nothing more "
+            "about a behaviour."
+        ),
         "empty_variant": gettext("Variant %(variant)s has no units."),
         "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
         "few_clusters": gettext(

@@ -1,5 +1,9 @@
 """What all commands share: how they refuse, and where they print."""
 
+import os
+import sys
+import tempfile
+from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from django.core.management.base import CommandError
@@ -18,5 +22,21 @@ def console(stream: Any) -> Console:
 
     Without a terminal (a pipe, a log) nothing knows the width, and a narrow default would cut names.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal that can't show Hangul or a box line gets "?" there instead of an error.
+        sys.stdout.reconfigure(errors="replace")
     wide = None if stream.isatty() else 160
     return Console(file=cast("IO[str]", stream), highlight=False, width=wide)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step, so that a failure leaves what was there before."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".insight-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -72,15 +72,21 @@ def _context(report: Report) -> Context:
                 "chart": _picture(
                     charts.causal_bars(outcome, row, gettext), f"causal{place}", gettext("As treated against causal")
                 ),
-                "warnings": [words.warning_sentence(code, gettext) for code in row.encouragement.warnings],
             }
             for place, (outcome, row) in enumerate(pairs)
             if row.encouragement is not None and (table := tables.behaviour(report, outcome, row, gettext)) is not None
         ],
+        "behaviour_warnings": [words.warning_sentence(code, gettext) for code in _warnings(report)],
         "definitions": definitions(report, gettext),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
+
+
+def _warnings(report: Report) -> list[str]:
+    """Codes of the caveats of all comparisons, each once."""
+    rows = (row for outcome in report.outcomes for row in outcome.comparisons)
+    return list(dict.fromkeys(code for row in rows if row.encouragement for code in row.encouragement.warnings))
 
 
 def _subtitle(report: Report) -> str:

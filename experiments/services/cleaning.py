@@ -31,6 +31,9 @@ def resolve(source: Source, design: Design) -> Design:
         Refused: a column is missing, or one column has two parts to play.
     """
     names: list[str] = source.table.column_names
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise Refused(f"{source.name}: column {doubled[0]!r} stands twice in the header")
 
     def find(name: str, role: str) -> str:
         if name in names:
@@ -38,7 +41,7 @@ def resolve(source: Source, design: Design) -> Design:
         close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
         if len(close) == 1:
             return close[0]
-        raise Refused(f"{source.name}: there is no column {name!r} ({role}); the file has {', '.join(names)}")
+        raise Refused(f"{source.name}: there is no column {name!r} ({role}); the file has {_listed(names)}")
 
     found = Design(
         variant=find(design.variant, "--variant"),
@@ -55,6 +58,12 @@ def resolve(source: Source, design: Design) -> Design:
     )
     _refuse_double_roles(source, found)
     return found
+
+
+def _listed(names: list[str]) -> str:
+    """The first columns by name, the rest as a number."""
+    shown = ", ".join(names[:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20:,} more"
 
 
 def _refuse_double_roles(source: Source, design: Design) -> None:
@@ -123,6 +132,10 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
             f"{source.name}: column {name!r} (--variant) has {len(variant.names):,} different values; "
             f"at most {MAX_VARIANTS} variants can be compared"
         )
+    close = [label for label in variant.names if label.casefold() == control.casefold()]
+    if control not in variant.names and len(close) == 1:
+        # Parquet writes booleans as true and false, CSV as people do.
+        control = close[0]
     if control not in variant.names:
         raise Refused(
             f"{source.name}: control {control!r} (--control) isn't a value of column {name!r}, "
@@ -211,6 +224,8 @@ def _build(
     names: tuple[str, ...] = ()
     if design.covariates:
         matrix, names, holes = covariate_matrix(source, design.covariates, kept)
+        # A category with one level says nothing, and leaves no column.
+        matrix = matrix if matrix.shape[1] else None
         for column, absent in holes.items():
             note(column, absent)
     return Units(
@@ -248,6 +263,13 @@ def _group_hint(source: Source, design: Design, arm: Codes, kept: NDArray[np.boo
         if hint is not None and (best is None or hint.groups > best.groups):
             best = hint
     return best
+
+
+def _can_name_groups(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
+    return any(test(kind) for test in tests)
 
 
 def _nested(name: str, codes: Codes, arm: Codes) -> GroupHint | None:

@@ -14,6 +14,12 @@ from experiments.services.reading import Source
 
 MISSING_LABEL = "(missing)"
 MAX_LEVELS = 1000
+# Written by programs for "no value". "NA", "None" and "null" stay labels: they are countries and variants somewhere.
+NO_LABEL = ["", "NaN", "nan", "<NA>", "\\N", "#N/A"]
+LARGEST_WHOLE = 2.0**53
+# Beyond these, squares leave the range of floating point numbers.
+LARGEST_VALUE = 1e100
+SMALLEST_VALUE = 1e-100
 MAX_CATEGORIES = 100
 
 
@@ -27,15 +33,23 @@ class Labels:
 
 def _raw(source: Source, name: str) -> pa.Array:
     column = source.table.column(name).combine_chunks()
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type):
+        column = pc.cast(column, pa.string())
+    return column
 
 
 def _text(column: pa.Array) -> pa.Array:
     """Labels as text; whole numbers without ".0", blanks around a label dropped."""
-    if pa.types.is_floating(column.type) and pc.all(pc.equal(column, pc.round(column))).as_py():
-        column = pc.cast(column, pa.int64())
+    if pa.types.is_floating(column.type):
+        # pandas writes a hole in a column of numbers as NaN, which is no label.
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+        whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), LARGEST_WHOLE))
+        if pc.all(whole).as_py():
+            column = pc.cast(column, pa.int64())
     text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return pc.if_else(pc.is_in(text, pa.array(NO_LABEL)), pa.scalar(None, pa.string()), text)
 
 
 def label_column(source: Source, name: str) -> Labels:
@@ -60,16 +74,20 @@ def numbers(source: Source, name: str, role: str) -> Floats:
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)
     ):
-        values: Floats = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            raise Refused(f"{source.name}: row {infinite[0] + source.first_row}, column {name!r} ({role}) is infinite")
+        values: Floats = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        large = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
+        if len(large):
+            raise Refused(
+                f"{source.name}: row {large[0] + source.first_row}, column {name!r} ({role}) holds "
+                f"{values[large[0]]:g}, which is too large to compute with"
+            )
+        values[np.abs(values) < SMALLEST_VALUE] = 0.0
         return values
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row, value = _first_text(column)
         raise Refused(
-            f"{source.name}: column {name!r} ({role}) must hold numbers, but row {row + source.first_row} "
-            f"holds {value!r}"
+            f"{source.name}: column {name!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), "
+            f"but row {row + source.first_row} holds {value!r}"
         )
     raise Refused(f"{source.name}: column {name!r} ({role}) must hold numbers, but it holds {kind}")
 
@@ -158,7 +176,8 @@ def covariate_matrix(
                 names.append(f"{covariate.name}={MISSING_LABEL}")
         if absent.any():
             holes[covariate.name] = absent
-    return np.column_stack(columns), tuple(names), holes
+    matrix = np.column_stack(columns) if columns else np.empty((int(kept.sum()), 0))
+    return matrix, tuple(names), holes
 
 
 def _add_dummies(

@@ -1,5 +1,6 @@
 """Analyse the file of a finished experiment."""
 
+from math import inf
 from pathlib import Path
 
 from events.reasons import Refused
@@ -25,8 +26,8 @@ def analyze_file(path: Path, design: Design) -> Report:
     """
     if not 0 < design.alpha < 0.5:
         raise Refused(f"--alpha must lie between 0 and 0.5, not {design.alpha:g}")
-    if design.margin is not None and not design.margin > 0:
-        raise Refused(f"--margin must be above 0, not {design.margin:g}")
+    if design.margin is not None and not 0 < design.margin < inf:
+        raise Refused(f"--margin must be above 0 and finite, not {design.margin:g}")
     labels = [design.variant, design.unit, design.segment, design.cluster]
     labels += [row.name for row in design.covariates if row.category]
     source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))

@@ -45,6 +45,8 @@ def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
     Raises:
         Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with its mark).
     """
+    if path.exists() and not path.is_file():
+        raise Refused(f"{path}: this is not a file")
     if not path.is_file():
         raise Refused(f"{path}: there is no such file")
     if path.stat().st_size == 0:
@@ -62,7 +64,9 @@ def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
 
 
 def _open(path: Path) -> BinaryIO:
-    if path.suffix.lower() == ".gz":
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
         return cast("BinaryIO", gzip.open(path, "rb"))
     return path.open("rb")
 
@@ -81,9 +85,6 @@ def _read_parquet(path: Path) -> pa.Table:
 def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Table:
     encoding = "utf-16" if magic[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     header, separator = _header(path, encoding)
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        raise Refused(f"{path}: column {doubled[0]!r} stands twice in the header")
     convert = pa_csv.ConvertOptions(
         null_values=NULLS,
         strings_can_be_null=False,
@@ -108,7 +109,7 @@ def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Tab
 
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
-    """Column names and the separator: the one of comma, tab, semicolon and bar that splits the header most."""
+    """Column names and the separator among comma, tab, semicolon and bar."""
     import csv  # noqa: PLC0415
     import io  # noqa: PLC0415
 
@@ -122,9 +123,18 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
         raise Refused(_bad_encoding(path, encoding)) from None
     if "\x00" in text:
         raise Refused(f"{path}: the file is neither text nor Parquet (it holds NUL bytes)")
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
-    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=first.count)
-    return next(csv.reader([first], delimiter=separator), []), separator
+    lines = [line for line in io.StringIO(text, newline=None) if line.strip()][:2]
+
+    def split(separator: str, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=separator), [])
+
+    def fit(separator: str) -> tuple[bool, int]:
+        """Splits header and first row alike, into as many columns as possible."""
+        sizes = [len(split(separator, line)) for line in lines] or [0]
+        return len(set(sizes)) == 1, sizes[0]
+
+    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=fit)
+    return split(separator, lines[0]) if lines else [], separator
 
 
 def _bad_encoding(path: Path, encoding: str) -> str:

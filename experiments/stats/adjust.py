@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.design import cluster_codes, cluster_sums, fewest_clusters, independent_columns
+from experiments.stats.design import cluster_codes, cluster_degrees, cluster_sums, fewest_clusters, independent_columns
 from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.summaries import Array, Joint, Values, finite_array
 
@@ -25,6 +25,10 @@ class Adjusted(Estimate):
 
     variance_reduction: float
     kept: tuple[int, ...]
+
+
+# Rule of thumb; simulated with 12 to 30 clusters and 3 to 6 covariates, fewer gave 10-13 % false alarms at 5 %.
+CLUSTERS_PER_COEFFICIENT = 5
 
 
 def lin(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | NotComputable:
@@ -103,7 +107,8 @@ def lin_clustered(
     """Lin's interacted regression with errors clustered by the unit of assignment.
 
     The influence of each unit includes that of the estimated covariate means, as in ``lin``. The small-sample factor is
-    G/(G-1) * (n-1)/(n-k), the reference distribution t with G-1 degrees of freedom.
+    G/(G-1) * (n-1)/(n-k), the reference distribution t with Satterthwaite degrees of freedom. Refused below
+    ``CLUSTERS_PER_COEFFICIENT`` clusters per arm for each coefficient of that arm: fewer give far too many alarms.
 
     Args:
         y: outcome per unit.
@@ -127,6 +132,9 @@ def lin_clustered(
     p, n = len(kept), len(outcome)
     if n <= 2 * p + 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2 * p + 3})
+    fewest, needed = fewest_clusters(arm, codes, (0.0, 1.0)), CLUSTERS_PER_COEFFICIENT * (p + 1)
+    if fewest < needed:
+        return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
     design = np.column_stack([np.ones(n), arm, centred, centred * arm[:, None]])
     scale = np.sqrt((design**2).mean(axis=0))
     slopes, influence = _least_squares(outcome, design / scale)
@@ -135,8 +143,8 @@ def lin_clustered(
     variance = _clustered_variance(of_effect, codes, design.shape[1])
     plain = cluster_difference(outcome, arm, clusters, alpha=alpha)
     unadjusted = 0.0 if isinstance(plain, NotComputable) else plain.standard_error**2
-    groups = int(codes.max()) + 1
-    return _adjusted(float(slopes[1]), variance, unadjusted, kept, alpha, "lin-adjustment-clustered", df=groups - 1)
+    df = cluster_degrees(cluster_sums(of_effect, codes)[:, 0], codes, arm)
+    return _adjusted(float(slopes[1]), variance, unadjusted, kept, alpha, "lin-adjustment-clustered", df=df)
 
 
 def cluster_difference(
@@ -152,8 +160,8 @@ def cluster_difference(
         alpha: two-sided error rate.
 
     Returns:
-        Variant minus control; factor G/(G-1) * (n-1)/(n-k), t with G-1 degrees of freedom. Fewer than two clusters in
-        either arm are refused; below about 30 in all, intervals are still somewhat too narrow.
+        Variant minus control; factor G/(G-1) * (n-1)/(n-k), t with Satterthwaite degrees of freedom. Fewer than two
+        clusters in either arm are refused.
 
     Source: Liang and Zeger 1986; Cameron and Miller 2015.
     """
@@ -162,7 +170,6 @@ def cluster_difference(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    groups = int(codes.max()) + 1
     others = [value for value in np.unique(arm) if value != 0]
     design = np.column_stack([np.ones(len(arm)), *(arm == value for value in others)]).astype(np.float64)
     position = 1 + [float(value) for value in others].index(1.0)
@@ -170,7 +177,8 @@ def cluster_difference(
     variance = _clustered_variance(influence[:, [position]], codes, design.shape[1])
     if variance <= 0:
         return NotComputable(Reason.NO_VARIANCE)
-    return _estimate(float(slopes[position]), sqrt(variance), alpha, "cluster-robust", groups - 1)
+    df = cluster_degrees(cluster_sums(influence[:, [position]], codes)[:, 0], codes, arm)
+    return _estimate(float(slopes[position]), sqrt(variance), alpha, "cluster-robust", df)
 
 
 def _arms(treated: Values) -> Array:

@@ -1,5 +1,6 @@
 """Two groups compared: proportions, means, ratios, relative lift, equivalence. Always variant minus control."""
 
+import logging
 from math import exp, inf, log, sqrt
 
 from scipy import stats
@@ -230,8 +231,18 @@ def _welch(control: Mean, variant: Mean) -> tuple[float, float]:
 def _exact_p(successes: tuple[int, int], n: tuple[int, int]) -> tuple[float, str]:
     table = [list(successes), [n[0] - successes[0], n[1] - successes[1]]]
     if (n[0] + 1) * (n[1] + 1) <= LARGEST_EXACT_TABLE:
-        return float(stats.boschloo_exact(table).pvalue), "boschloo-exact"
+        return _boschloo_p(table), "boschloo-exact"
     return float(stats.fisher_exact(table).pvalue), "fisher-exact"
+
+
+def _boschloo_p(table: list[list[int]]) -> float:
+    # SciPy's global optimiser reports its progress to the root logger, once per table.
+    previous = logging.root.manager.disable
+    logging.disable(max(previous, logging.INFO))
+    try:
+        return float(stats.boschloo_exact(table).pvalue)
+    finally:
+        logging.disable(previous)
 
 
 def _mean_variance(group: Mean, *, share: bool) -> float:

@@ -51,6 +51,30 @@ def fewest_clusters(treated: Array, codes: Integers, arms: tuple[float, ...]) ->
     return min(len(np.unique(codes[treated == arm])) for arm in arms)
 
 
+def cluster_degrees(sums: Array, codes: Integers, treated: Array) -> float:
+    """Degrees of freedom of a clustered difference of two arms, by Satterthwaite over the arms.
+
+    G-1 would trust 2 nudged clusters among 40 as if they were 40: with them alone carrying the variance, there is one
+    degree of freedom. Clusters with units of both arms can't be split, so they get G-1.
+
+    Args:
+        sums: influence on the effect, summed per cluster.
+        codes: cluster of each unit, 0..G-1.
+        treated: arm of each unit; 0 and 1 are compared.
+
+    Source: Satterthwaite 1946; Bell and McCaffrey 2002 give the general form.
+    """
+    groups = len(sums)
+    in_arm = [np.bincount(codes[treated == arm], minlength=groups) > 0 for arm in (0.0, 1.0)]
+    parts = [float((sums[inside] ** 2).sum()) for inside in in_arm]
+    total = sum(parts)
+    if (in_arm[0] & in_arm[1]).any() or total <= 0:
+        return float(groups - 1)
+    sizes = [int(inside.sum()) for inside in in_arm]
+    spread = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    return float(total**2 / spread)
+
+
 def _unexplained(matrix: Array, kept: list[int], column: int) -> float:
     variance = float(matrix[column, column])
     if variance <= 0:

@@ -5,9 +5,10 @@ from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.design import cluster_codes, cluster_sums, fewest_clusters, independent_columns
+from experiments.stats.design import cluster_codes, cluster_degrees, cluster_sums, fewest_clusters, independent_columns
 from experiments.stats.summaries import Array, Joint, Values, finite_array
 
 # Share of the nudge's variance that the covariates must leave unexplained.
@@ -26,6 +27,8 @@ class IvMoments:
         c_rd: their sampling covariance.
         n_control: units in control.
         n_variant: units in the variant.
+        degrees_of_freedom: of the t law when clusters were assigned; None means the normal law. One number for all that
+            is computed from these moments, so that the test of the outcome and the set of effects can't contradict.
     """
 
     itt: float
@@ -35,6 +38,19 @@ class IvMoments:
     c_rd: float
     n_control: int
     n_variant: int
+    degrees_of_freedom: float | None = None
+
+    def critical_value(self, alpha: float) -> float:
+        """Two-sided critical value of the normal law, or of the t law between clusters."""
+        if self.degrees_of_freedom is None:
+            return float(stats.norm.isf(alpha / 2))
+        return float(stats.t.isf(alpha / 2, self.degrees_of_freedom))
+
+    def tail(self, statistic: float) -> float:
+        """Two-sided p-value of a statistic under the same law."""
+        if self.degrees_of_freedom is None:
+            return 2 * float(stats.norm.sf(abs(statistic)))
+        return 2 * float(stats.t.sf(abs(statistic), self.degrees_of_freedom))
 
     def __post_init__(self) -> None:
         numbers = (self.itt, self.first_stage, self.v_r, self.v_d, self.c_rd)
@@ -69,7 +85,8 @@ def iv_moments_adjusted(
     """Moments from the OLS of R and of D on (1, G, X), with sandwich (co)variances from their influence terms.
 
     The influence of a unit is G_res * residual / sum(G_res^2). The sandwich is HC0, without small-sample factor; with
-    ``clusters`` the influence is summed within them first. ``x`` may have no columns; redundant ones are dropped.
+    ``clusters`` the influence is summed within them first, and factor and law are those of ``cluster_difference``, so
+    that without covariates both give the same test. ``x`` may have no columns; redundant ones are dropped.
 
     Args:
         r: outcome per unit.
@@ -104,14 +121,18 @@ def iv_moments_adjusted(
         coefficient = float(left @ unexplained) / strength
         coefficients.append(coefficient)
         influence[:, i] = left * (unexplained - coefficient * left) / strength
+    factor, degrees = 1.0, None
     if clusters is not None:
         codes = cluster_codes(clusters, n)
         if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
             return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
         influence = cluster_sums(influence, codes)
-    errors = influence.T @ influence
+        groups = len(influence)
+        factor = groups / (groups - 1) * (n - 1) / (n - design.shape[1] - 1)
+        degrees = cluster_degrees(influence[:, 0], codes, nudge)
+    errors = factor * influence.T @ influence
     v_r, v_d, c_rd = float(errors[0, 0]), float(errors[1, 1]), float(errors[0, 1])
-    return IvMoments(coefficients[0], coefficients[1], v_r, v_d, c_rd, n - n_variant, n_variant)
+    return IvMoments(coefficients[0], coefficients[1], v_r, v_d, c_rd, n - n_variant, n_variant, degrees)
 
 
 def constant_and_covariates(columns: Array) -> Array:

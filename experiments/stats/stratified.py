@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
+from experiments.stats.design import cluster_codes, cluster_degrees, cluster_sums, fewest_clusters
 from experiments.stats.results import Estimate, Interval, check_alpha
-from experiments.stats.summaries import Array, Mean
+from experiments.stats.summaries import Array, Mean, Values, finite_array
 
 type Strata = Sequence[tuple[Mean, Mean]]
 
@@ -64,6 +66,56 @@ def risk_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotCom
     p_value = 2 * float(stats.norm.sf(abs(effect) / error))
     method = "mantel-haenszel-difference"
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
+
+
+def clustered_risk_difference(
+    y: Values, treated: Values, strata: npt.ArrayLike, clusters: npt.ArrayLike, *, alpha: float = 0.05
+) -> Estimate | NotComputable:
+    """Mantel-Haenszel difference when whole clusters were assigned; a cluster may reach into several strata.
+
+    Args:
+        y: outcome per unit.
+        treated: 1 variant, 0 control.
+        strata: label of each unit's stratum. Strata without units in one arm carry no weight.
+        clusters: label of each unit's cluster.
+        alpha: two-sided error rate.
+
+    Returns:
+        Variant minus control with weights n1*n0/N. The influence of each unit on the weighted difference is summed
+        within clusters, with factor G/(G-1) and Satterthwaite degrees of freedom.
+
+    Source: Mantel and Haenszel 1959; Liang and Zeger 1986.
+    """
+    check_alpha(alpha)
+    outcome, arm = finite_array(y, dimensions=1), finite_array(treated, dimensions=1)
+    labels = np.asarray(strata)
+    influence, effect, total = np.zeros(len(outcome)), 0.0, 0.0
+    for label in np.unique(labels):
+        inside = [(labels == label) & (arm == value) for value in (0.0, 1.0)]
+        n0, n1 = (int(rows.sum()) for rows in inside)
+        if not n0 or not n1:
+            continue
+        weight = n0 * n1 / (n0 + n1)
+        total += weight
+        for rows, n, sign in ((inside[0], n0, -1), (inside[1], n1, 1)):
+            mean = outcome[rows].mean()
+            effect += sign * weight * float(mean)
+            influence[rows] = sign * weight / n * (outcome[rows] - mean)
+    if total == 0:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    codes = cluster_codes(clusters, len(outcome))
+    if fewest_clusters(arm, codes, (0.0, 1.0)) < 2:
+        return NotComputable(Reason.TOO_FEW_CLUSTERS)
+    sums = cluster_sums(influence[:, None] / total, codes)[:, 0]
+    variance = len(sums) / (len(sums) - 1) * float((sums**2).sum())
+    if variance <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    law, error, effect = stats.t(cluster_degrees(sums, codes, arm)), sqrt(variance), effect / total
+    half = error * float(law.isf(alpha / 2))
+    p_value = 2 * float(law.sf(abs(effect) / error))
+    return Estimate(
+        effect, error, effect - half, effect + half, p_value, 1 - alpha, "mantel-haenszel-difference-clustered"
+    )
 
 
 def odds_ratio(strata: Strata, *, alpha: float = 0.05) -> Interval | NotComputable:

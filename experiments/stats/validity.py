@@ -60,9 +60,9 @@ def instrument_inequalities(
             cell = ((coded == value) & (behaviour == did)).astype(float)
             # Positive means "more often without the reason to be": the direction that the assumptions forbid.
             sign = -1.0 if did == 1 else 1.0
-            z = _unpooled_z(cell, nudged, clusters)
-            if z is not None:
-                raw.append(float(stats.norm.sf(sign * z)))
+            p_value = _forbidden_tail(cell, nudged, clusters, sign)
+            if p_value is not None:
+                raw.append(p_value)
                 cells.append((int(value), did))
     if not raw:
         return NotComputable(Reason.NO_VARIANCE)
@@ -79,23 +79,32 @@ def _codes(outcome: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
     return np.searchsorted(edges, outcome, side="right").astype(np.int64)
 
 
-def _unpooled_z(
-    cell: NDArray[np.float64], nudged: NDArray[np.bool_], clusters: NDArray[np.int64] | None
+def _forbidden_tail(
+    cell: NDArray[np.float64], nudged: NDArray[np.bool_], clusters: NDArray[np.int64] | None, sign: float
 ) -> float | None:
-    """Difference of the cell's share, nudge minus control, over its unpooled standard error."""
-    difference, variance = 0.0, 0.0
-    for arm, sign in ((nudged, 1.0), (~nudged, -1.0)):
+    """One-sided p-value of the cell's share in the direction that the assumptions forbid.
+
+    Normal law with unpooled errors; between clusters a t law with Satterthwaite degrees of freedom.
+    """
+    difference, parts = 0.0, []
+    for arm, side in ((nudged, 1.0), (~nudged, -1.0)):
         values = cell[arm]
         if len(values) < 2:
             return None
-        difference += sign * float(values.mean())
+        difference += side * float(values.mean())
         residual = values - values.mean()
-        if clusters is None:
-            variance += float(residual @ residual) / (len(values) - 1) / len(values)
-        else:
+        groups, squares = len(values), float(residual @ residual)
+        if clusters is not None:
             sums = np.bincount(clusters[arm], weights=residual)
-            groups = len(np.unique(clusters[arm]))
-            if groups < 2:
-                return None
-            variance += groups / (groups - 1) * float(sums @ sums) / len(values) ** 2
-    return difference / float(np.sqrt(variance)) if variance > 0 else None
+            groups, squares = len(np.unique(clusters[arm])), float(sums @ sums)
+        if groups < 2:
+            return None
+        parts.append((groups / (groups - 1) * squares / len(values) ** 2, groups - 1))
+    variance = sum(part for part, _ in parts)
+    if variance <= 0:
+        return None
+    statistic = sign * difference / float(np.sqrt(variance))
+    if clusters is None:
+        return float(stats.norm.sf(statistic))
+    degrees = variance**2 / sum(part**2 / df for part, df in parts)
+    return float(stats.t.sf(statistic, degrees))

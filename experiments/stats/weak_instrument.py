@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import copysign, sqrt
 
-from scipy import stats
-
 from experiments.stats.instruments import IvMoments
 from experiments.stats.results import check_alpha
 
@@ -56,8 +54,8 @@ def anderson_rubin(moments: IvMoments, *, q: float | None = None, alpha: float =
 
     Args:
         moments: from ``iv_moments`` or ``iv_moments_adjusted``.
-        q: critical value of the squared z; by default the chi-square(1) quantile. A sequential plan passes its own,
-            with the ``alpha`` it spends, which names the level.
+        q: critical value of the squared z; by default the chi-square(1) quantile (between clusters: of the
+            squared t). A sequential plan passes its own, with the ``alpha`` it spends, which names the level.
         alpha: two-sided error rate.
 
     Returns:
@@ -67,7 +65,7 @@ def anderson_rubin(moments: IvMoments, *, q: float | None = None, alpha: float =
     Source: Anderson and Rubin 1949; Dufour 1997; METHODS 4.12.
     """
     check_alpha(alpha)
-    critical = float(stats.chi2.isf(alpha, 1)) if q is None else q
+    critical = moments.critical_value(alpha) ** 2 if q is None else q
     if not 0 < critical < float("inf"):
         raise ValueError(f"the critical value must be a positive number, not {critical}")
     level = 1 - alpha

@@ -170,3 +170,130 @@ def test_inequalities__valid_nudge__rejected_in_at_most_alpha() -> None:
         rejected += result.p_value < 0.05
     # Binomial(400, .05): 99.9 % of its mass is at or below 34.
     assert rejected <= 34
+
+
+def _guilds(seed: int, nudged: int, groups: int, *, size: int = 20, behaviour: bool = True) -> Units:
+    """Groups assigned as a whole, each with a level of its own; no effect on the outcome."""
+    rng = np.random.default_rng(seed)
+    guild = np.repeat(np.arange(groups), size)
+    arm = (guild < nudged).astype(np.int64)
+    did = (rng.random(len(arm)) < 0.2 + 0.4 * arm).astype(float)
+    values = rng.normal(size=groups)[guild] + rng.normal(size=len(arm))
+    return Units(
+        labels=("control", "nudge"),
+        arm=arm,
+        outcomes=(Outcome("score", Kind.MEAN, values),),
+        rows=len(arm),
+        behaviour=did if behaviour else None,
+        cluster=guild,
+    )
+
+
+GUILDS = Design("arm", "control", ("score",), behaviour="did", cluster="guild")
+
+
+def test_clusters__p_and_set__never_contradict() -> None:
+    for seed in range(40):
+        row = analyze("data", GUILDS, _guilds(seed, 6, 12)).outcomes[0].comparisons[0]
+        assert row.encouragement is not None
+        assert computable(row.encouragement.effect_set)
+        assert computable(row.difference)
+        assert row.encouragement.effect_set.contains(0.0) == (row.difference.p_value >= 0.05)
+
+
+@pytest.mark.parametrize(("nudged", "enough"), [(4, False), (5, True)])
+def test_clusters__below_five_in_an_arm__no_verdict(nudged: int, enough: bool) -> None:
+    report = analyze("data", Design("arm", "control", ("score",), cluster="guild"), _guilds(1, nudged, 40))
+
+    assert (report.verdict.reason != "few_clusters") == enough
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("nudged", "groups"), [(5, 40), (6, 12), (20, 40)])
+def test_clusters__no_effect__false_alarms_near_five_percent(nudged: int, groups: int) -> None:
+    design = Design("arm", "control", ("score",), cluster="guild")
+    rejected = 0
+    for seed in range(400):
+        row = analyze("data", design, _guilds(seed, nudged, groups, behaviour=False)).outcomes[0].comparisons[0]
+        assert computable(row.difference)
+        rejected += row.difference.p_value < 0.05
+    # Binomial(400, .05) stays at or below 36 in 99.9 %. Below five groups the verdict refuses: t is too rough there.
+    assert rejected <= 36
+
+
+def test_segments__clusters__pooled_error_is_between_clusters() -> None:
+    units = _guilds(3, 20, 40, behaviour=False)
+    parted = Units(
+        **{
+            **units.__dict__,
+            "segment": (np.arange(len(units.arm)) % 2).astype(np.int64),
+            "segment_labels": ("even", "odd"),
+        }
+    )
+
+    row = analyze("data", Design("arm", "control", ("score",), cluster="guild", segment="part"), parted)
+    found = row.outcomes[0].comparisons[0]
+
+    assert found.stratified is not None
+    assert computable(found.stratified.risk_difference)
+    assert computable(found.difference)
+    # Every guild is half even, half odd: stratifying changes nothing, so the error is that of the clusters.
+    assert found.stratified.risk_difference.standard_error == pytest.approx(found.difference.standard_error, rel=0.02)
+    assert not computable(found.stratified.cmh_p_value)
+    assert not computable(found.stratified.heterogeneity)
+
+
+def test_missing_behaviour__intention_to_treat_keeps_everybody() -> None:
+    units = _units()
+    assert units.behaviour is not None
+    # The nudged who didn't stay lose their record: conditioning on the record would invent an effect.
+    lost = (units.arm == 1) & (units.outcomes[0].values == 0) & (np.arange(len(units.arm)) % 2 == 0)
+    holed = Units(**{**units.__dict__, "behaviour": np.where(lost, np.nan, units.behaviour)})
+
+    whole = analyze("data", DESIGN, units).outcomes[0].comparisons[0]
+    found = analyze("data", DESIGN, holed).outcomes[0].comparisons[0]
+
+    assert found.difference == whole.difference
+    assert found.encouragement != whole.encouragement
+
+
+def test_segments__lone_sparse_one__isnt_tested() -> None:
+    units = _units()
+    rows = np.arange(len(units.arm))
+    small = np.where(rows < 20, 2, rows % 2).astype(np.int64)
+    parted = Units(**{**units.__dict__, "behaviour": None, "segment": small})
+
+    found = analyze("data", Design("arm", "control", ("kept",), segment="part"), parted).outcomes[0].comparisons[0]
+
+    tested = {row.segment: computable(row.difference) for row in found.by_segment}
+    assert tested == {"a": True, "b": True, "c": False}
+    assert found.stratified is not None
+    assert computable(found.stratified.heterogeneity)
+    assert found.stratified.heterogeneity.degrees_of_freedom == 1
+
+
+def test_margin__is_in_the_unit_of_the_primary_outcome() -> None:
+    units = _units(20_000, effect=0.0)
+    assert units.behaviour is not None
+    won = Outcome("won", Kind.MEAN, 1e-6 * np.random.default_rng(2).normal(size=20_000))
+    both = Units(**{**units.__dict__, "behaviour": None, "outcomes": (*units.outcomes, won)})
+
+    first, second = analyze("data", Design("arm", "control", ("kept", "won"), margin=0.05), both).outcomes
+
+    assert first.comparisons[0].verdict.code is Code.NO_MATERIAL_EFFECT
+    assert second.comparisons[0].verdict.code is Code.INCONCLUSIVE
+
+
+def test_leading__tie_of_holm__smaller_raw_p() -> None:
+    rng = np.random.default_rng(4)
+    arm = rng.integers(0, 3, 9000)
+    kept = (rng.random(9000) < np.array([0.30, 0.328, 0.331])[arm]).astype(float)
+    units = Units(("a", "b", "c"), arm.astype(np.int64), (Outcome("kept", Kind.PROPORTION, kept),), 9000)
+
+    report = analyze("data", Design("arm", "a", ("kept",)), units)
+
+    rows = {row.variant: row for row in report.outcomes[0].comparisons}
+    assert computable(rows["b"].difference)
+    assert computable(rows["c"].difference)
+    smaller = min("bc", key=lambda label: rows[label].difference.p_value)  # type: ignore[union-attr]
+    assert report.leading == smaller

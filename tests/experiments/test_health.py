@@ -112,6 +112,54 @@ def test_outlier__a_fifth_of_the_variance(value: float, flagged: bool) -> None:
     assert ("outlier" in findings(data)) == flagged
 
 
+def test_balance__covariate_that_is_the_arm__is_the_worst_imbalance() -> None:
+    arm = np.repeat([0.0, 1.0], 200)[:, None]
+
+    assert "imbalance" in findings(units((200, 200), covariates=arm))
+
+
+def test_balance__clusters__groups_are_compared() -> None:
+    # 40 guilds of 50 that share a value: between 2,000 rows it would look like an imbalance half of the time.
+    flagged = 0
+    for seed in range(20):
+        guild = np.repeat(np.arange(40), 50)
+        x = np.random.default_rng(seed).normal(size=40)[guild][:, None]
+        flagged += "imbalance" in findings(units((1000, 1000), covariates=x, cluster=guild), cluster="guild")
+    assert flagged == 0
+
+
+def test_balance__no_imbalance__p_values_are_uniform() -> None:
+    from scipy import stats
+
+    from experiments.health import _balance_p
+
+    rng = np.random.default_rng(8)
+    found = [_balance_p(rng.integers(0, 3, 300), rng.normal(size=(300, 4))) for _ in range(300)]
+    p_values = [p_value for p_value in found if p_value is not None]
+    assert len(p_values) == 300
+
+    assert stats.kstest(p_values, "uniform").pvalue > 0.001
+
+
+@pytest.mark.parametrize(("sizes", "alarm"), [((585, 15), True), ((596, 4), False)])
+def test_sample_ratio__tiny_planned_arm__is_tested_exactly(sizes: tuple[int, int], alarm: bool) -> None:
+    # 3 of 600 planned: P(X >= 15) is about 1e-6, P(X >= 4) about a third.
+    found = findings(units(sizes), shares={"a": 0.995, "b": 0.005})
+
+    assert ("sample_ratio" in found) == alarm
+    assert "sample_ratio_small" not in found
+
+
+def test_sample_ratio__units_in_an_arm_of_share_zero__alarm() -> None:
+    assert findings(units((200, 3)), shares={"a": 1.0, "b": 0.0})["unplanned_units"].invalid == "srm"
+
+
+def test_behaviour_that_is_the_variant__is_said() -> None:
+    data = units((100, 100), behaviour=np.repeat([0.0, 1.0], 100))
+
+    assert "behaviour_is_variant" in findings(data, behaviour="did")
+
+
 def test_unit_of_assignment__hint_only_without_clusters() -> None:
     hint = GroupHint("store", 120, 480)
 

@@ -10,7 +10,7 @@ from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate
 from experiments.stats.validity import Inequalities
 from experiments.stats.weak_instrument import AndersonRubin, Shape
-from experiments.verdict import Code, Evidence, Verdict, decide, leading
+from experiments.verdict import Code, Evidence, decide
 
 
 def effect(estimate: float = 0.02, low: float = 0.01, high: float = 0.03, p: float = 0.001) -> Estimate:
@@ -62,8 +62,14 @@ CASES = {
     "no difference computable": (
         replace(PLAIN, difference=NotComputable(Reason.NO_VARIANCE)),
         Code.INCONCLUSIVE,
+        "not_computable",
+    ),
+    "too few units for a difference": (
+        replace(PLAIN, difference=NotComputable(Reason.TOO_FEW_UNITS)),
+        Code.INCONCLUSIVE,
         "too_small",
     ),
+    "few clusters, though significant": (replace(NUDGED, few_clusters=True), Code.INCONCLUSIVE, "few_clusters"),
     # Row 2: the nudge lowers the behaviour; before the inequalities, which it breaks too.
     "upper limit of the first stage below 0": (
         replace(NUDGED, take_up=take_up(-0.1, -0.15, -0.0001), inequalities=BROKEN),
@@ -124,7 +130,12 @@ CASES = {
     # A plain A/B test: the nudge alone.
     "plain gain": (PLAIN, Code.CAUSES, "nudge"),
     "plain harm": (replace(PLAIN, difference=effect(-0.02, -0.03, -0.01)), Code.HARMS, "nudge"),
-    "plain, adjusted p exactly alpha": (replace(PLAIN, adjusted_p=0.05), Code.INCONCLUSIVE, "no_difference"),
+    "plain, adjusted p exactly alpha": (replace(PLAIN, adjusted_p=0.05), Code.INCONCLUSIVE, "multiplicity"),
+    "plain, raw p exactly alpha": (
+        replace(PLAIN, difference=effect(p=0.05), adjusted_p=0.05),
+        Code.INCONCLUSIVE,
+        "no_difference",
+    ),
     "plain equivalent": (
         replace(PLAIN, adjusted_p=0.4, narrow=effect(low=-0.019, high=0.019), margin=0.02),
         Code.NO_MATERIAL_EFFECT,
@@ -136,7 +147,7 @@ CASES = {
         "immaterial",
     ),
     "plain, limit exactly at the margin": (
-        replace(PLAIN, adjusted_p=0.4, narrow=effect(low=-0.02, high=0.019), margin=0.02),
+        replace(PLAIN, difference=effect(p=0.4), adjusted_p=0.4, narrow=effect(low=-0.02, high=0.019), margin=0.02),
         Code.INCONCLUSIVE,
         "no_difference",
     ),
@@ -148,11 +159,3 @@ def test_decide__first_matching_row__gives_the_code(evidence: Evidence, code: Co
     verdict = decide(evidence)
 
     assert (verdict.code, verdict.reason) == (code, reason)
-
-
-def test_leading__smallest_adjusted_p__first_wins_a_tie() -> None:
-    first, second = Verdict(Code.CAUSES, "nudge"), Verdict(Code.HARMS, "nudge")
-
-    assert leading([(0.2, first), (0.1, second)]) is second
-    assert leading([(0.1, first), (0.1, second)]) is first
-    assert leading([(NotComputable(Reason.NO_DATA), first), (1.0, second)]) is second

@@ -53,7 +53,14 @@ def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.00001234, "1.2e-05"), (0.5, "0.5000"), (5.25, "5.250"), (49.5, "49.50"), (-12345.6, "-12,346")],
+    [
+        (0.0, "0"),
+        (0.00001234, "1.2e-05"),
+        (0.5, "0.5000"),
+        (5.25, "5.250"),
+        (49.5, "49.50"),
+        (-2345.6, words.MINUS + "2,346"),
+    ],
 )
 def test_number__any_size__four_digits(value: float, text: str) -> None:
     assert words.number(value) == text

@@ -18,7 +18,7 @@ from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
-from insight_site.commands import console, refuse
+from insight_site.commands import console, refuse, write_whole
 
 
 class Command(BaseCommand):
@@ -62,12 +62,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            if options["html"] is not None and options["html"].resolve() == options["file"].resolve():
+                raise Refused(f"--html {options['html']}: this would overwrite the data")
             report = analyze_file(options["file"], _design(options))
             with translation.override(options["language"]):
                 if options["html"] is not None:
                     self._write_html(report, options["html"])
                 if options["json"]:
-                    self.stdout.write(json.dumps(document(report, gettext), ensure_ascii=False, allow_nan=False))
+                    self.stdout.write(json.dumps(document(report, gettext), allow_nan=False))
                 else:
                     _print(report, console(self.stdout))
         except Refused as error:
@@ -77,7 +79,7 @@ class Command(BaseCommand):
         from insight_site.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
 
         try:
-            path.write_text(file_report(report), encoding="utf-8")
+            write_whole(path, file_report(report))
         except OSError as error:
             raise Refused(f"--html {path}: the report can't be written there ({error.strerror})") from None
         self.stderr.write(f"report written to {path}")
@@ -124,6 +126,7 @@ def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
     out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
     out.print(escape(words.verdict_sentence(verdict, gettext)))
     for finding in report.health:
         label = words.severity_words(finding.severity, gettext)

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         except Refused as error:
             refuse(error)
         if options["json"]:
-            self.stdout.write(json.dumps(_summary(report, facts, pages), ensure_ascii=False, allow_nan=False))
+            self.stdout.write(json.dumps(_summary(report, facts, pages), allow_nan=False))
         else:
             self._print(report, facts, pages)
 

@@ -187,8 +187,10 @@ def test_two_stage__clusters__divides_by_the_first_stage() -> None:
     found = computed(two_stage(Y, D, G, NO_X, clusters=clusters))
     assert found.estimate == pytest.approx((Y[4:].mean() - Y[:4].mean()) / 0.5)
     moments = computed(iv_moments_adjusted(Y, D, G, NO_X, clusters))
-    factor = (4 / 3 * 7 / 6) ** 0.5
-    assert found.standard_error == pytest.approx(computed(wald(moments)).standard_error * factor)
+    assert found.standard_error == pytest.approx(computed(wald(moments)).standard_error)
+    # Four clusters, two in each arm, of the same spread: Satterthwaite gives 2 degrees of freedom at the most.
+    assert moments.degrees_of_freedom is not None
+    assert 1 <= moments.degrees_of_freedom <= 2
 
 
 @pytest.mark.parametrize(

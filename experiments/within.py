@@ -1,0 +1,127 @@
+"""One comparison inside segments, pooled over them, and whether the segments differ. Pure."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from events.reasons import NotComputable, Reason, computable
+from experiments.design import Kind
+from experiments.pair import Pair, plain_difference
+from experiments.report import SegmentEffect, Stratified
+from experiments.stats import adjust, compare, stratified
+from experiments.stats.multiplicity import benjamini_hochberg
+from experiments.stats.results import Estimate
+from experiments.stats.summaries import Mean
+
+# METHODS 4.6: sparser segments are pooled before any test.
+SEGMENT_UNITS = 50
+SEGMENT_EVENTS = 10
+OTHER_SEGMENT = "other"
+
+
+def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]]:
+    """Summaries per segment, sparse ones pooled as "other"; and the labels that were pooled."""
+    if pair.segment is None:
+        return [], ()
+    rows: list[tuple[str, Mean, Mean]] = []
+    pooled: list[str] = []
+    other = (Mean(0, 0.0, 0.0), Mean(0, 0.0, 0.0))
+    for code, label in enumerate(pair.segment_labels):
+        inside = pair.segment == code
+        control = Mean.from_values(pair.values[inside & ~pair.treated])
+        variant = Mean.from_values(pair.values[inside & pair.treated])
+        if control.n + variant.n == 0:
+            continue
+        if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
+            pooled.append(label)
+            other = (other[0] + control, other[1] + variant)
+        else:
+            rows.append((label, control, variant))
+    if other[0].n + other[1].n:
+        taken = OTHER_SEGMENT in pair.segment_labels and OTHER_SEGMENT not in pooled
+        name = f"({OTHER_SEGMENT})" if taken else OTHER_SEGMENT
+        rows.append((name if len(pooled) > 1 else pooled[0], *other))
+    return rows, tuple(pooled) if len(pooled) > 1 else ()
+
+
+def _sparse(kind: Kind, arm: Mean) -> bool:
+    events = min(arm.successes, arm.n - arm.successes) if kind is Kind.PROPORTION else SEGMENT_EVENTS
+    return arm.n < SEGMENT_UNITS or events < SEGMENT_EVENTS
+
+
+def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], *, alpha: float) -> Stratified | None:
+    """The comparison pooled over segments, and the test of whether ``effects`` differ; None without segments."""
+    if pair.segment is None:
+        return None
+    rows, pooled = strata_of(pair)
+    strata = [(control, variant) for _, control, variant in rows if control.n > 0 and variant.n > 0]
+    not_share = NotComputable(Reason.CLUSTERED if pair.cluster is not None else Reason.NOT_A_PROPORTION)
+    plain = pair.kind is Kind.PROPORTION and pair.cluster is None
+    if pair.cluster is None:
+        difference = stratified.risk_difference(strata, alpha=alpha)
+    else:
+        codes = pair.segment
+        difference = stratified.clustered_risk_difference(
+            pair.values, pair.treated.astype(float), codes, pair.cluster, alpha=alpha
+        )
+    return Stratified(
+        risk_difference=difference,
+        odds_ratio=stratified.odds_ratio(strata, alpha=alpha) if plain else not_share,
+        cmh_p_value=_cmh_p(strata) if plain else not_share,
+        heterogeneity=_heterogeneity(pair, effects),
+        odds_ratio_heterogeneity_p=_breslow_day_p(strata) if plain else not_share,
+        pooled=pooled,
+    )
+
+
+def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified.Heterogeneity | NotComputable:
+    """Cochran's Q over the segments that can be tested; clusters that reach into several would tie them together."""
+    if pair.cluster is not None and pair.segment is not None:
+        pairs = np.unique(np.column_stack([pair.cluster, pair.segment]), axis=0)
+        if len(pairs) > len(np.unique(pair.cluster)):
+            return NotComputable(Reason.CLUSTERED)
+    return stratified.heterogeneity([row.difference for row in effects if computable(row.difference)])
+
+
+def _cmh_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
+    result = stratified.cmh_test(strata)
+    return result[1] if computable(result) else result
+
+
+def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
+    result = stratified.breslow_day(strata)
+    return result.p_value if computable(result) else result
+
+
+def segment_effects(pair: Pair, *, alpha: float) -> tuple[SegmentEffect, ...]:
+    """The comparison inside each segment, sparse ones pooled as "other"; p-values by Benjamini-Hochberg."""
+    rows, pooled = strata_of(pair)
+    effects = [_segment_difference(pair, *row, pooled=pooled, alpha=alpha) for row in rows]
+    adjusted = adjust_all([effect.p_value if computable(effect) else effect for effect in effects], benjamini_hochberg)
+    return tuple(
+        SegmentEffect(label, control.n + variant.n, effect, p_value)
+        for (label, control, variant), effect, p_value in zip(rows, effects, adjusted, strict=True)
+    )
+
+
+def _segment_difference(
+    pair: Pair, label: str, control: Mean, variant: Mean, *, pooled: tuple[str, ...], alpha: float
+) -> Estimate | NotComputable:
+    """The same test as for everybody, inside one segment; what is still sparse after pooling isn't tested."""
+    if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
+        return NotComputable(Reason.SPARSE_TABLE)
+    if pair.cluster is not None and pair.segment is not None:
+        names = pooled if label not in pair.segment_labels or label in pooled else (label,)
+        inside = np.isin(pair.segment, [pair.segment_labels.index(name) for name in names])
+        return adjust.cluster_difference(pair.values[inside], pair.treated[inside], pair.cluster[inside], alpha=alpha)
+    if pair.behaviour is not None:
+        return compare.compare_unpooled(control, variant, alpha=alpha)
+    return plain_difference(pair.kind, control, variant, alpha=alpha)
+
+
+def adjust_all(
+    p_values: Sequence[float | NotComputable], method: Callable[[Sequence[float]], list[float]]
+) -> list[float | NotComputable]:
+    """Adjust the p-values that exist; the others keep their reason and don't count as tests."""
+    done = iter(method([p for p in p_values if computable(p)]))
+    return [next(done) if computable(p) else p for p in p_values]
