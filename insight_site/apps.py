@@ -1,9 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class InsightSiteConfig(AppConfig):
     name = "insight_site"
-    verbose_name = "Access"
+    verbose_name = _("Access")
 
     def ready(self) -> None:
         from insight_site import checks  # noqa: F401, PLC0415 - registers the system checks, which need loaded apps
