@@ -44,6 +44,7 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     import duckdb
 
     from events import importing, queries, store, warehouse
+    from events.import_options import ImportOptions
     from events.metrics import parse_retention
     from events.windows import Clock, data_end
 
@@ -55,7 +56,7 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     )
     copy = f"COPY (SELECT * FROM read_csv('{csv}')) TO '{folder / 'copy.parquet'}' (FORMAT parquet)"
     floor = timed("DuckDB's own copy", events, lambda: duckdb.connect().execute(copy))
-    options = importing.ImportOptions(user="user", time="time", event="event", properties=("level", "platform"))
+    options = ImportOptions(user="user", time="time", event="event", properties=("level", "platform"))
     first = timed("import", events, lambda: importing.import_files([csv], options))
     print(f"{'import against the copy':28} {floor / first:8.2f} of its speed; peak memory so far {peak_mb():,.0f} MB")
     timed("import again (no-op)", events, lambda: importing.import_files([csv], options))
