@@ -53,6 +53,9 @@ serve: setup  ## serve the site on localhost
 worker: setup  ## run scheduled and requested background work
 	$(PY) manage.py qcluster
 
+bench: setup  ## measure import, flush, compaction and questions (five million events)
+	$(PY) benchmarks/events.py
+
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages
 

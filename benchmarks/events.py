@@ -43,9 +43,8 @@ def _prepare(folder: Path) -> None:
 def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     import duckdb
 
-    from events import importing, queries, store, warehouse
-    from events.metrics import parse_retention
-    from events.windows import Clock, data_end
+    from events import importing
+    from events.import_options import ImportOptions
 
     csv = folder / "events.csv"
     make_events(csv, events, days, seed)
@@ -55,12 +54,42 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     )
     copy = f"COPY (SELECT * FROM read_csv('{csv}')) TO '{folder / 'copy.parquet'}' (FORMAT parquet)"
     floor = timed("DuckDB's own copy", events, lambda: duckdb.connect().execute(copy))
-    options = importing.ImportOptions(user="user", time="time", event="event", properties=("level", "platform"))
+    options = ImportOptions(user="user", time="time", event="event", properties=("level", "platform"))
     first = timed("import", events, lambda: importing.import_files([csv], options))
     print(f"{'import against the copy':28} {floor / first:8.2f} of its speed; peak memory so far {peak_mb():,.0f} MB")
     timed("import again (no-op)", events, lambda: importing.import_files([csv], options))
-    bench_flush()
-    timed("compaction", events, store.compact)
+    bench_repeats(folder, csv, events, options)
+    bench_flush(min(events, 50_000))
+    ask(events, "before compaction")
+    bench_compaction(min(300, max(10, events // 10_000)), 100)
+    ask(events, "after compaction")
+    print(f"{'peak memory':28} {peak_mb():8,.0f} MB")
+
+
+def bench_repeats(folder: Path, csv: Path, events: int, options: object) -> None:
+    """The same log, each hundredth row twice: every date has repeats, the import's worst case. In its own store."""
+    import duckdb
+    from django.conf import settings
+
+    from events import importing
+
+    twice, place = folder / "repeats.csv", settings.EVENTS_URL
+    duckdb.connect().execute(
+        f"""COPY (SELECT * FROM read_csv('{csv}', all_varchar = true) UNION ALL
+            SELECT * FROM read_csv('{csv}', all_varchar = true) WHERE level = '7') TO '{twice}' (FORMAT csv, HEADER)"""
+    )
+    settings.EVENTS_URL = str(folder / "repeats")
+    timed("import, 1 % of rows twice", events * 101 // 100, lambda: importing.import_files([twice], options))
+    settings.EVENTS_URL = place
+
+
+def ask(events: int, when: str) -> None:
+    """Questions to the store as it is now."""
+    from events import queries, warehouse
+    from events.metrics import parse_retention
+    from events.windows import Clock, data_end
+
+    print(when)
     definitions = {"r": parse_retention("window:14-20"), "d": parse_retention("min_days:14-20:2")}
     with warehouse.connect() as house:
         span = house.run(queries.span(house.events, Clock())).iloc[0]
@@ -76,7 +105,6 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
             events,
             lambda: house.run(counts.aggregate(n=counts.n.sum(), rows=counts.count())),
         )
-    print(f"{'peak memory':28} {peak_mb():8,.0f} MB")
 
 
 def make_events(path: Path, events: int, days: int, seed: int) -> None:
@@ -99,23 +127,74 @@ def make_events(path: Path, events: int, days: int, seed: int) -> None:
     )
 
 
-def bench_flush() -> None:
-    """The outbox's flush, once the ingest side of the project is there."""
-    try:
-        from events import services
-    except ImportError:
-        print(f"{'flush':28} not measured: events.services isn't there yet")
-        return
-    flush = getattr(services, "flush_outbox", None) or getattr(services, "flush", None)
-    if flush is None:
-        print(f"{'flush':28} not measured: see benchmarks/ingest.py")
+def bench_flush(rows: int) -> None:
+    """The outbox's flush: rows made by the door's own insert, then moved to the store."""
+    from datetime import UTC, datetime
+
+    from django.core.management import call_command
+    from django.db import transaction
+
+    from events.schema import read_batch
+    from events.services import accept, flush
+
+    call_command("migrate", verbosity=0)
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def fill() -> None:
+        for start in range(0, rows, 2_500):
+            batch = [
+                {
+                    "type": "track",
+                    "userId": f"u{n % 997}",
+                    "event": f"event_{n % 60}",
+                    "messageId": f"m{n}",
+                    "timestamp": "2026-10-31T12:00:00Z",
+                    "properties": {"level": n % 100},
+                }
+                for n in range(start, min(start + 2_500, rows))
+            ]
+            records, rejected = read_batch(batch, received_at=now)
+            if rejected:
+                raise SystemExit(f"the benchmark's own events were refused: {rejected[0]}")
+            with transaction.atomic():
+                accept.add_to_outbox(records, prefix="bench", received_at=now)
+
+    timed("accept into the outbox", rows, fill)
+    timed("flush", rows, flush.flush_events)
+
+
+def bench_compaction(commits: int, rows: int) -> None:
+    """Many small appends on ten dates, as a flush each minute makes them; compaction, and a scan before and after."""
+    from datetime import UTC, datetime, timedelta
+
+    import duckdb
+
+    from events import store
+    from events.services.flush import to_table
+
+    def fill() -> None:
+        for number in range(1, commits + 1):
+            moment = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(days=number % 10)
+            table = to_table([(f"u{n}", "e", moment, "{}", f"c{number}-{n}", moment) for n in range(rows)])
+            store.append(table, app_id="bench", version=number)
+
+    def scan() -> None:
+        duckdb.execute("SELECT count(DISTINCT user_id) FROM read_parquet($f)", {"f": store.file_uris()}).fetchall()
+
+    timed(f"{commits} appends of {rows} rows", commits * rows, fill)
+    before = len(store.file_uris())
+    timed("scan before compaction", 0, scan)
+    timed("compaction", commits * rows, store.compact)
+    print(f"{'files':28} {before:8} before, {len(store.file_uris())} after")
+    timed("scan after compaction", 0, scan)
 
 
 def timed(name: str, rows: int, job: Callable[[], object]) -> float:
     started = time.perf_counter()
     job()
     seconds = time.perf_counter() - started
-    print(f"{name:28} {seconds:8.2f} s {rows / seconds:12,.0f} rows/s", flush=True)
+    speed = f" {rows / seconds:12,.0f} rows/s" if rows else ""
+    print(f"{name:28} {seconds:8.2f} s{speed}", flush=True)
     return seconds
 
 

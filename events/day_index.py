@@ -19,8 +19,9 @@ def day_index(
     dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
     if clock.mode is DayMode.CALENDAR:
         return dates
-    # A rolling day ends at the anchor's time of day: before it, the day of the date before still runs.
-    return dates - (moment < anchor + dates.as_interval("D")).cast("int64")
+    # A rolling day ends at the anchor's time of day: before it, the day of the date before still runs. The number is
+    # chosen, not cast: PostgreSQL casts no truth value to one.
+    return dates - (moment < anchor + dates.as_interval("D")).ifelse(1, 0)
 
 
 def local_date(moment: ir.TimestampValue, clock: Clock) -> ir.DateValue:

@@ -194,7 +194,7 @@ def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Reten
     """The users' columns and ``mature, retained`` (1.0, 0.0, or null where not mature) for one definition."""
     if isinstance(definition, Survival):
         times = survival_times(events, users, basis, definition.gap)
-        return times.mutate(mature=ibis.literal(True), retained=1.0 - times.churned.cast("float64"))
+        return times.mutate(mature=ibis.literal(True), retained=times.churned.ifelse(0.0, 1.0))
     table = outcomes(events, users, basis, {"retained": definition})
     return table.mutate(mature=mature(table, definition.window))
 
@@ -290,7 +290,7 @@ def _finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
         least = definition.days
     elif isinstance(definition, MinEvents):
         least = definition.times
-    return (number >= least).cast("float64")
+    return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL casts no truth value to a number
 
 
 def _bounded(definitions: Mapping[str, Retention | Value]) -> list[Active | MinDays | MinEvents | Value]:

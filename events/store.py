@@ -1,4 +1,4 @@
-"""The event store: one Delta Lake table, partitioned by event date. Only this module and `events.warehouse` touch it.
+"""The event store: one Delta Lake table, partitioned by event date. Only this module knows Delta.
 
 Exactly once rests on two facts of Delta (both are tested): a commit can carry a number under an application id, and two
 concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has
@@ -10,7 +10,13 @@ those a week later, so a query that has listed its files is never disturbed.
 
 import json
 import os
-from collections.abc import Iterable
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +24,10 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
 from django.conf import settings
+
+from events.reasons import Refused
 
 SCHEMA = pa.schema(
     [
@@ -103,6 +112,99 @@ def append(table: pa.Table, *, app_id: str, version: int) -> bool:
     raise OSError(f"the event store could not be written: {ATTEMPTS} attempts collided with other writers")
 
 
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file that isn't part of the table yet.
+
+    Attributes:
+        path: where it lies now: somewhere on the store's disk, so that a rename puts it in its place.
+        day: the UTC date of all its events.
+        rows: how many they are.
+        size: bytes.
+        oldest: the first event's time, ISO 8601 in UTC.
+        newest: the last event's time.
+    """
+
+    path: Path
+    day: date
+    rows: int
+    size: int
+    oldest: str
+    newest: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The table at one version, open for one commit of files that are written already.
+
+    Who reads the known ids and commits through the same snapshot and application id can't be overtaken: when another
+    writer of that id commits in between, Delta refuses this commit.
+    """
+
+    handle: Any
+
+    def files(self) -> list[tuple[date, str]]:
+        """The date (UTC) and the path of every Parquet file of this version."""
+        marker = f"{PARTITION}="
+        found = [str(uri) for uri in self.handle.file_uris()]
+        return [
+            (date.fromisoformat(next(p for p in uri.split("/") if p.startswith(marker))[len(marker) :]), uri)
+            for uri in found
+        ]
+
+    def add(self, files: Sequence[NewFile], *, app_id: str) -> None:
+        """Move files into the table and commit them together.
+
+        Raises:
+            Refused: when another writer with this application id committed meanwhile; the files are gone then.
+        """
+        if not files:
+            return
+        root = Path(url())
+        placed = [_place(root, file) for file in files]
+        for path in {*placed, *(path.parent for path in placed), root}:
+            _force(path)  # the commit may only name files that the disk has
+        version = int(self.handle.transaction_version(app_id) or 0) + 1
+        try:
+            self.handle.create_write_transaction(
+                [_action(root, path, file) for path, file in zip(placed, files, strict=True)],
+                "append",
+                self.handle.schema(),
+                [PARTITION],
+                commit_properties=CommitProperties(app_transactions=[Transaction(app_id, version)]),
+            )
+        except CommitFailedError as error:
+            for path in placed:
+                path.unlink(missing_ok=True)
+            raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
+        _force(root / "_delta_log")
+        _force(root / "_delta_log" / f"{self.handle.version():020d}.json")
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A folder on the store's disk for files to come; readers don't see it, and at the end of the block it is gone.
+
+    Raises:
+        Refused: when the store lies in an object store, where nothing can be renamed.
+    """
+    if not _is_local():
+        raise Refused("EVENTS_URL is an object store; import_events writes to a folder. Import there, then copy.")
+    Path(url()).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="_import-", dir=url()) as folder:  # Delta ignores names with an underscore
+        yield Path(folder)
+
+
+def snapshot() -> Snapshot:
+    """Open the table for one commit, and make it when there is none."""
+    return Snapshot(_open_or_create())
+
+
+def files_of(files: Collection[tuple[date, str]], days: Collection[date]) -> list[str]:
+    """The paths of those files that hold events of these dates."""
+    return [path for day, path in files if day in days]
+
+
 def forget(user_ids: Iterable[str]) -> int:
     """Remove every event of these users; the bytes leave the disk at the first `vacuum` a week later.
 
@@ -145,6 +247,10 @@ def vacuum(*, keep_hours: int = KEEP_REMOVED_HOURS) -> int:
         raise ValueError(f"keep_hours must be at least {KEEP_REMOVED_HOURS}, not {keep_hours}: a reader may hold them")
     if not exists():
         return 0
+    if _is_local():  # what an import left behind that was killed
+        for folder in Path(url()).glob("_import-*"):
+            if folder.stat().st_mtime < time.time() - keep_hours * 3600:
+                shutil.rmtree(folder, ignore_errors=True)
     return len(DeltaTable(url()).vacuum(retention_hours=keep_hours, dry_run=False))
 
 
@@ -191,14 +297,31 @@ def _sync_commit(version: int) -> None:
     files = [root / unquote(action["add"]["path"]) for action in actions if "add" in action]
     folders = {path.parent for path in files} | {root, log.parent}
     for path in [*files, *folders, log]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _force(path)
 
 
 def _sync_everything() -> None:
     """The batch came from another process or an earlier life: nobody knows what of it has reached the disk."""
     if _is_local():
         os.sync()
+
+
+def _place(root: Path, file: NewFile) -> Path:
+    folder = root / f"{PARTITION}={file.day.isoformat()}"
+    folder.mkdir(exist_ok=True)
+    return file.path.rename(folder / file.path.name)
+
+
+def _action(root: Path, path: Path, file: NewFile) -> AddAction:
+    """The file as Delta's log wants it."""
+    stats = {"numRecords": file.rows, "minValues": {"time": file.oldest}, "maxValues": {"time": file.newest}}
+    place, day = path.relative_to(root).as_posix(), file.day.isoformat()
+    return AddAction(place, file.size, {PARTITION: day}, int(time.time() * 1000), True, json.dumps(stats))
+
+
+def _force(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,21 +5,15 @@ lock out all other processes. `WAREHOUSE_URL` names any Ibis backend instead, wi
 already lie in a warehouse. All sessions run in UTC.
 """
 
-import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
 from django.conf import settings
 
 from events import store
@@ -103,89 +97,6 @@ def scratch(folder: Path, *, memory: str = "1GB") -> Iterator[Scratch]:
         connection.close()
 
 
-@dataclass(frozen=True)
-class StoreTarget:
-    """The event store at one version, open for one set-based append.
-
-    The import reads the known ids and appends through the same handle and application id: when another import commits
-    in between, Delta refuses this commit, so that two imports of one file at once can't double its rows.
-    """
-
-    handle: Any
-
-    def files(self, dates: set[date] | None) -> list[str]:
-        """The Parquet files of this version, of some dates (UTC) or of all."""
-        files = [str(uri) for uri in self.handle.file_uris()]
-        if dates is None:
-            return files
-        folders = {f"{store.PARTITION}={day.isoformat()}/" for day in dates}
-        return [file for file in files if _folders(file) & folders]
-
-    def append(self, connection: Scratch, sql: str, app_id: str, run: Callable[[str], Any]) -> int:
-        """Append the rows of ``user_id, event, us, properties, message_id`` that `sql` gives, in one commit.
-
-        Returns:
-            The number of rows.
-
-        Raises:
-            Refused: when another import committed meanwhile.
-        """
-        connection.execute("SET TimeZone = 'UTC'")
-        columns = (
-            "user_id, event, make_timestamptz(us) AS time, properties, message_id, "
-            f"make_timestamptz({time.time_ns() // 1000}) AS received_at, "
-            f"CAST(make_timestamp(us) AS DATE) AS {store.PARTITION}"
-        )
-        root = Path(store.url())
-        rows = run(
-            f"COPY (SELECT {columns} FROM ({sql})) TO {literal(str(root))} (FORMAT parquet, "
-            f"PARTITION_BY ({store.PARTITION}), APPEND, FILENAME_PATTERN 'import-{{uuid}}', RETURN_STATS)"
-        )
-        added = [_added(root, row) for row in rows]
-        try:
-            if added:
-                self._commit([action for action, _ in added], app_id)
-        except CommitFailedError as error:
-            for row in rows:
-                Path(row[0]).unlink(missing_ok=True)
-            raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
-        return sum(count for _, count in added)
-
-    def _commit(self, actions: list[AddAction], app_id: str) -> None:
-        version = int(self.handle.transaction_version(app_id) or 0) + 1
-        for action in actions:  # the commit may only name files that the disk has
-            _force(Path(store.url()) / action.path)
-        self.handle.create_write_transaction(
-            actions,
-            "append",
-            self.handle.schema(),
-            [store.PARTITION],
-            commit_properties=CommitProperties(app_transactions=[Transaction(app_id, version)]),
-        )
-        _force(Path(store.url()) / "_delta_log" / f"{self.handle.version():020d}.json")
-
-
-@contextmanager
-def open_store() -> Iterator[StoreTarget]:
-    """Open the store for an import, and make it when there is none.
-
-    Raises:
-        Refused: when the store lies in an object store: imports need a folder.
-    """
-    if "://" in store.url():
-        raise Refused("EVENTS_URL is an object store; import_events writes to a folder. Import there, then copy.")
-    Path(store.url()).mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(
-        store.url(),
-        store.SCHEMA,
-        partition_by=[store.PARTITION],
-        mode="ignore",
-        name="events",
-        configuration=store.CONFIGURATION,
-    )
-    yield StoreTarget(DeltaTable(store.url()))
-
-
 def mapping(text: str) -> dict[str, str]:
     """Read WAREHOUSE_COLUMNS, for example ``user_id=uid,event=name,time=ts``: our column = the warehouse's column."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
@@ -252,28 +163,6 @@ def _column(table: "ir.Table", name: str, kind: str) -> Any:
     if name not in table.columns:
         return ibis.null(kind)
     return table[name].cast(kind)
-
-
-def _added(root: Path, row: tuple[Any, ...]) -> tuple[AddAction, int]:
-    """One written file as Delta's log wants it, and its number of rows."""
-    file, count, size, _, statistics, partition = row
-    moments = statistics['"time"']
-    low, high = (str(moments[end]).replace(" ", "T").replace("+00", "Z") for end in ("min", "max"))
-    stats = json.dumps({"numRecords": count, "minValues": {"time": low}, "maxValues": {"time": high}})
-    path = Path(file).relative_to(root).as_posix()
-    return AddAction(path, size, dict(partition), int(time.time() * 1000), True, stats), int(count)
-
-
-def _folders(file: str) -> set[str]:
-    return {f"{part}/" for part in file.split("/")}
-
-
-def _force(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def literal(text: str) -> str:

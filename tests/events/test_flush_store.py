@@ -1,5 +1,6 @@
 """The Delta table: a batch once, readers undisturbed."""
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +105,22 @@ def test_compaction__while_a_reader_holds_the_old_files__disturbs_nobody() -> No
 def test_vacuum__with_less_than_a_week__is_refused() -> None:
     with pytest.raises(ValueError, match="168"):
         store.vacuum(keep_hours=167)
+
+
+def test_vacuum__folder_of_an_import_that_was_killed__goes_after_a_week(event_store: Path) -> None:
+    store.append(rows("a"), app_id="w", version=1)
+    old, young = event_store / "_import-old", event_store / "_import-young"
+    week = timedelta(hours=store.KEEP_REMOVED_HOURS)
+    for folder, age in ((old, week + timedelta(minutes=1)), (young, week - timedelta(minutes=1))):
+        (folder / "source=0").mkdir(parents=True)
+        moment = (datetime.now(UTC) - age).timestamp()
+        os.utime(folder, (moment, moment))
+
+    store.vacuum()
+
+    assert not old.exists()
+    assert young.exists()
+    assert stored_ids() == {"a": 1}
 
 
 def test_forget__of_a_user_with_a_quote__removes_only_that_user() -> None:

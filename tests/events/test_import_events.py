@@ -1,8 +1,10 @@
 """`import_events` through the command line: formats, times, ids, bad rows, and nothing written when it fails."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from django.core.management import CommandError, call_command
 
-from events import store, warehouse
+from events import import_files, importing, store, warehouse
 from events.import_sources import line_at_byte, open_source
 
 BASE = ["--user", "user", "--event", "event", "--time", "time"]
@@ -238,17 +241,90 @@ def test_import__option_that_makes_no_sense__is_refused_in_one_line(
 
 
 def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file(
-    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    write: Callable[[str, str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    file = write("a.csv", "user,event,time\nu,a,2024-03-01\n")
-    with warehouse.open_store() as target, warehouse.scratch(tmp_path) as connection:
-        run(capsys, file, *BASE)  # the other import
-        sql = "SELECT 'u' AS user_id, 'a' AS event, 0::BIGINT AS us, '{}' AS properties, 'm' AS message_id"
-        with pytest.raises(Exception, match="Another import"):
-            target.append(connection, sql, "import", lambda text: connection.execute(text).fetchall())
+    file = write("a.csv", "user,event,time\nu,a,2024-03-01\nv,a,2024-03-02\n")
+    store.snapshot()  # the table is there before either import
 
-    assert len(stored()) == 1
-    assert len(list((tmp_path / "store").rglob("import-*.parquet"))) == 1
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(importing, "settle", import_files.settle)
+        run(capsys, file, *BASE)  # the other import, between our look at the store and our commit
+        return import_files.settle(*arguments)
+
+    monkeypatch.setattr(importing, "settle", overtaken)
+    with pytest.raises(CommandError, match="Another import") as refused:
+        call_command("import_events", file, *BASE)
+
+    assert refused.value.returncode == 2
+    assert [row[0] for row in stored()] == ["u", "v"]
+    assert len(list((tmp_path / "store").rglob("*.parquet"))) == 2
+    assert list((tmp_path / "store").glob("_import-*")) == []
+
+
+def test_import__row_once_in_one_file_and_thrice_in_another__is_kept_thrice(
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
+) -> None:
+    row = "u,play,2024-03-01T10:00:00Z\n"
+    once, thrice = write("a.csv", "user,event,time\n" + row), write("b.csv", "user,event,time\n" + row * 3)
+
+    assert run(capsys, once, *BASE)["imported"] == 1
+    assert run(capsys, thrice, *BASE)["imported"] == 2
+    assert run(capsys, once, thrice, *BASE)["imported"] == 0
+    assert len(stored()) == 3
+
+
+def test_import__repeats_on_one_of_two_dates__are_kept_beside_untouched_rows(
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
+) -> None:
+    head, one, two = "user,event,time\n", "u,a,2024-03-01\n", "v,b,2024-03-02\n"
+    report = run(capsys, write("a.csv", head + one * 2 + two), write("b.csv", head + one + two), *BASE)
+
+    assert (report["rows"], report["imported"], report["already_there"]) == (5, 3, 2)
+    assert [row[:2] for row in stored()] == [("u", "a"), ("u", "a"), ("v", "b")]
+
+
+def test_import__id_of_another_date_in_the_store__is_not_doubled(
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
+) -> None:
+    head = "user,event,time,id\n"
+    run(capsys, write("a.csv", head + "u,x,2024-03-01,1\n"), *BASE, "--message-id", "id")
+
+    report = run(capsys, write("b.csv", head + "u,x,2024-03-05,1\nu,y,2024-03-06,2\n"), *BASE, "--message-id", "id")
+
+    assert (report["imported"], report["already_there"]) == (1, 1)
+    assert [row[1] for row in stored()] == ["x", "y"]
+
+
+def test_import__message_ids__do_not_depend_on_the_engine(
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
+) -> None:
+    text = "user,event,time,level\n" + "ü,play,2024-03-01T10:00:00Z,3\n" * 2
+    run(capsys, write("a.csv", text), *BASE, "--properties", "level")
+
+    with warehouse.connect() as house:
+        found = sorted(house.run(house.events).message_id)
+
+    digest = hashlib.md5('2:ü4:play1709287200000000:{"level":"3"}'.encode()).hexdigest()
+    assert found == [digest, f"{digest}-1"]
+
+
+def test_import__committed_files__tell_delta_their_rows_and_times(
+    capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str]
+) -> None:
+    times = ["2024-03-01T10:00:00.000001Z", "2024-03-01T23:59:59.999999Z", "2024-03-02T00:00:00Z"]
+    run(capsys, write("a.csv", "user,event,time\n" + "".join(f"u,a,{time}\n" for time in times)), *BASE)
+
+    actions = pa.table(DeltaTable(store.url()).get_add_actions(flatten=True)).to_pylist()
+
+    found = sorted(
+        (row["partition.event_date"].isoformat(), row["num_records"], row["min.time"], row["max.time"])
+        for row in actions
+    )
+    moments = [datetime.fromisoformat(time) for time in times]
+    assert found == [("2024-03-01", 2, moments[0], moments[1]), ("2024-03-02", 1, moments[2], moments[2])]
 
 
 def test_line_at_byte__counts_physical_lines(write: Callable[[str, str], str], tmp_path: Path) -> None:

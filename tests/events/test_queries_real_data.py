@@ -1,8 +1,10 @@
 """The figures of public logs, reproduced through `import_events` and the queries."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from django.core.management import call_command
 
@@ -114,3 +116,40 @@ def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zero
     assert (events.events, events.users) == (69659, 23570)
     assert [int(frame[name].sum()) for name in "abcd"] == [4115, 3057, 2350, 4644]
     assert frame.user_id.str.len().eq(5).all()
+
+
+def test_365__monthly_cohorts__equal_the_known_shares(real_data: Path) -> None:
+    load(real_data / "events/365_student_info.csv", "--user student_id --time date_registered --event-name register")
+    load(real_data / "events/365_student_engagement.csv", "--user student_id --time date_watched --event-name watch")
+    known = {date(2021, 12, 1): (632, 3582), date(2022, 3, 1): (719, 3711), date(2022, 6, 1): (681, 4237)}
+    known[date(2022, 8, 1)] = (1209, 5588)
+
+    with warehouse.connect() as house:
+        plain = ground(house, Clock())
+        b = Basis(plain.clock, plain.data_end, activity=("watch",))
+        for first, (retained, units) in known.items():
+            last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+            users = queries.cohort(house.events, "register", b, first=first, last=last)
+            values = queries.outcomes(house.events, users, b, {"r": parse_retention("window:1-30")})
+            row = house.run(queries.summaries(values, ["r"])).iloc[0]
+            assert (round(row.mean_r * row.n_r), row.n_r, row.units) == (retained, units, units), first
+
+
+def test_cdnow__cohorts_by_month_of_first_purchase__equal_the_known_sizes_and_repeats(real_data: Path) -> None:
+    load(
+        real_data / "events/CDNOW_master.txt",
+        "--separator whitespace --user customer_id --time date --time-format %Y%m%d --event-name buy",
+    )
+    known = {1: (7846, [1157, 964, 810]), 2: (8476, [1312, 980, 783]), 3: (7248, [1032, 752, 756])}
+
+    with warehouse.connect() as house:
+        b = ground(house, Clock(DayMode.CALENDAR))
+        for month, (size, active) in known.items():
+            first, after = date(1997, month, 1), date(1997, month + 1, 1)
+            users = queries.cohort(house.events, "buy", b, first=first, last=after - timedelta(days=1))
+            days = queries.activity_days(house.events, users, b, Window(0, 180)).join(users, "user_id")
+            frame = house.run(days.select("user_id", "day", "anchor_date"))
+            when = pd.to_datetime(frame.anchor_date) + pd.to_timedelta(frame.day, unit="D")
+            later = (when.dt.year - 1997) * 12 + when.dt.month - month
+            assert house.run(users.count().as_table()).iloc[0, 0] == size
+            assert [frame.user_id[later == k].nunique() for k in (1, 2, 3)] == active

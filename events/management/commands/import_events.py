@@ -13,7 +13,8 @@ from django.utils.translation import gettext, ngettext
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from events.importing import BadRow, ImportOptions, ImportReport, TooManyBadRows, import_files
+from events.import_options import ImportOptions
+from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
 from events.reasons import Refused
 
 

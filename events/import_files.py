@@ -1,0 +1,152 @@
+"""The Parquet files of a running import: written beside the store, and made distinct before they are committed."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from events.import_options import ImportOptions
+from events.store import PARTITION, NewFile, files_of
+from events.warehouse import Scratch, literal
+
+Progress = Callable[[str, float, float], None]  # step, percentage done, rows per second (0: not known)
+COLUMNS = 'user_id, event, "time", properties, message_id, received_at, event_date'
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One written file of an import; `day` is None where its rows are bad, and `oldest` and `newest` may be empty."""
+
+    path: Path
+    day: date | None
+    rows: int
+    size: int
+    oldest: str
+    newest: str
+
+    def as_new(self) -> NewFile:
+        """The file as the store takes it."""
+        if self.day is None:
+            raise ValueError("bad rows must not reach the store")
+        return NewFile(self.path, self.day, self.rows, self.size, self.oldest, self.newest)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every step of one import needs: its engine, its options, whom to tell, and its folder."""
+
+    connection: Scratch
+    options: ImportOptions
+    show: Progress
+    folder: Path
+
+    def run(self, sql: str, step: str, rows: int = 0) -> list[tuple[Any, ...]]:
+        """Run one long statement in a thread, report its progress meanwhile, and give its rows."""
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.connection.execute, sql)
+            while not running.done():
+                percent = max(0.0, self.connection.query_progress())
+                self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
+                time.sleep(0.02)
+            return running.result().fetchall()
+
+    def write(self, sql: str, name: str, step: str, rows: int = 0) -> list[Staged]:
+        """Write the store's columns that `sql` gives as Parquet below the folder `name`, a folder per date."""
+        root = self.folder / name
+        written = self.run(
+            f"COPY ({sql}) TO {literal(str(root))} (FORMAT parquet, PARQUET_VERSION v2, PARTITION_BY ({PARTITION}), "
+            "FILENAME_PATTERN 'import-{uuid}', RETURN_STATS)",
+            step,
+            rows,
+        )
+        return [_staged(row) for row in written]
+
+
+def settle(job: Job, files: Sequence[Staged], known: Collection[tuple[date, str]]) -> list[Staged]:
+    """The files to commit: identical rows told apart, and without the events that the store has.
+
+    Only dates that hold a message id twice, or that the store has events of, are written again.
+
+    Args:
+        job: the import.
+        files: the good rows of all files, each below a folder ``source=N``.
+        known: date and path of every file of the store.
+
+    Where message ids are given, one id is one event: the earliest.
+    """
+    if not files:
+        return []
+    job.run(
+        f"CREATE TEMP TABLE repeated AS SELECT hash(message_id) AS key FROM {_read(files)} "
+        "GROUP BY key HAVING count(*) > 1",
+        "comparing rows",
+    )
+    days = {file.day for file in files if file.day is not None}
+    if job.options.message_id is None:  # identical rows have the same date
+        old = files_of(known, days)
+        doubtful = days & {day for day, _ in known}
+    else:
+        old = [path for _, path in known]
+        doubtful = _days_with_known_ids(job, files, old)
+    doubtful |= _days_with_repeats(job, files)
+    if not doubtful:
+        return list(files)
+    rewritten = job.write(_distinct(job, [file for file in files if file.day in doubtful], old), "distinct", "storing")
+    return [file for file in files if file.day not in doubtful] + rewritten
+
+
+def _distinct(job: Job, files: Sequence[Staged], old: Sequence[str]) -> str:
+    """SQL for the rows of these files, each event once and none that the store's files `old` have."""
+    repeats = f"SELECT * FROM {_read(files)} SEMI JOIN repeated ON hash(message_id) = key"
+    if job.options.message_id is None:
+        numbered = f"SELECT *, row_number() OVER (PARTITION BY source, message_id) - 1 AS occurrence FROM ({repeats})"
+        repeats = (
+            "SELECT * REPLACE (CASE occurrence WHEN 0 THEN message_id ELSE concat(message_id, '-', occurrence) END "
+            f"AS message_id) FROM ({numbered})"
+        )
+    once = (
+        f"SELECT {COLUMNS} FROM ({repeats}) QUALIFY row_number() OVER (PARTITION BY message_id "
+        'ORDER BY "time", user_id, event, properties, source) = 1'
+    )
+    rows = f"SELECT {COLUMNS} FROM {_read(files)} ANTI JOIN repeated ON hash(message_id) = key UNION ALL {once}"
+    if not old:
+        return rows
+    return f"SELECT * FROM ({rows}) ANTI JOIN {_parquet(old)} AS stored USING (message_id)"
+
+
+def _days_with_repeats(job: Job, files: Sequence[Staged]) -> set[date]:
+    if not job.connection.execute("SELECT 1 FROM repeated LIMIT 1").fetchall():
+        return set()
+    sql = f"SELECT DISTINCT event_date FROM {_read(files)} SEMI JOIN repeated ON hash(message_id) = key"
+    return {row[0] for row in job.run(sql, "comparing rows")}
+
+
+def _days_with_known_ids(job: Job, files: Sequence[Staged], old: Sequence[str]) -> set[date]:
+    if not old:
+        return set()
+    sql = f"SELECT DISTINCT event_date FROM {_read(files)} SEMI JOIN {_parquet(old)} AS stored USING (message_id)"
+    return {row[0] for row in job.run(sql, "comparing with the store")}
+
+
+def _read(files: Sequence[Staged]) -> str:
+    return _parquet([str(file.path) for file in files])
+
+
+def _parquet(paths: Sequence[str]) -> str:
+    listed = ", ".join(literal(path) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{PARTITION}: DATE}})"
+
+
+def _staged(row: tuple[Any, ...]) -> Staged:
+    """One written file as RETURN_STATS describes it."""
+    file, count, size, _, statistics, partition = row
+    moments = statistics.get('"time"', {})
+    oldest, newest = (str(moments.get(end, "")).replace(" ", "T").replace("+00", "Z") for end in ("min", "max"))
+    day = dict(partition)[PARTITION]
+    return Staged(
+        Path(file), date.fromisoformat(day) if day and day[0].isdigit() else None, count, size, oldest, newest
+    )

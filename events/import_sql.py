@@ -1,0 +1,114 @@
+"""SQL text that turns one file's fields into events: user, name, moment, properties, message id, and what is wrong.
+
+Nothing runs here; `events.importing` runs it. Names and texts enter through `literal` and `identifier` only.
+"""
+
+from collections.abc import Sequence
+
+from events.import_options import ImportOptions
+from events.import_sources import Source
+from events.warehouse import literal
+
+EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
+# The lengths keep two rows apart whose fields only run together alike. `strlen` counts bytes, which costs nothing.
+CONTENT = "concat(strlen(user_id), ':', user_id, strlen(event), ':', event, us, ':', properties)"
+
+
+def fields(source: Source, options: ImportOptions) -> str:
+    """Rows of ``user_id, event, raw_time, us, properties, given, bad, shown``; `bad` is a code, or null for an event.
+
+    `us` is the moment in microseconds since 1970, `given` the message id of the file, `shown` the text to complain of.
+    """
+
+    def guarded(sql: str) -> str:  # a line of the wrong shape must not be asked for its fields
+        return sql if source.broken == "false" else f"CASE WHEN NOT ({source.broken}) THEN {sql} END"
+
+    user = f"CAST({source.field(options.user)} AS VARCHAR)"
+    event = literal(str(options.event_name))
+    if options.event is not None:
+        event = f"CAST({source.field(options.event)} AS VARCHAR)"
+    given = "NULL" if options.message_id is None else f"CAST({source.field(options.message_id)} AS VARCHAR)"
+    moment = source.field(options.time)
+    line = "line, " if source.kind == "lines" else ""
+    return f"""SELECT *, CASE WHEN bad IS NOT NULL THEN
+            left(coalesce(CASE WHEN bad LIKE '%time%' THEN raw_time END, user_id, ''), 80) END AS shown
+        FROM (SELECT *, {_bad(source, options)} AS bad
+        FROM (SELECT {line}{source.broken} AS broken, {guarded(user)} AS user_id,
+            {guarded(event)} AS event, CAST({guarded(moment)} AS VARCHAR) AS raw_time,
+            {guarded(_microseconds(source, options, moment))} AS us,
+            {guarded(_properties(source, options.properties))} AS properties,
+            {guarded(given)} AS given FROM {source.relation}))"""
+
+
+def stored_columns(source: Source, options: ImportOptions, *, received_us: int) -> str:
+    """The columns of the store; a bad row has no `event_date`.
+
+    The message id is the content's digest, the same for identical rows: `events.importing` tells those apart later.
+    """
+    message_id = f"md5({CONTENT})" if options.message_id is None else "given"
+    return f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, {message_id} AS message_id,
+        make_timestamptz({received_us}) AS received_at,
+        CASE WHEN bad IS NULL THEN CAST(make_timestamp(us) AS DATE) END AS event_date
+        FROM ({fields(source, options)})"""
+
+
+def _bad(source: Source, options: ImportOptions) -> str:
+    blank = "line IS NULL OR trim(line, ' \t\r') = ''" if source.kind == "lines" else "false"
+    nameless = f"WHEN {_empty('given')} THEN 'missing_message_id'" if options.message_id else ""
+    return f"""CASE WHEN {blank} THEN 'blank' WHEN broken THEN 'fields'
+        WHEN {_empty("user_id")} THEN 'missing_user'
+        WHEN {_empty("event")} THEN 'missing_event'
+        WHEN {_empty("raw_time")} THEN 'missing_time'
+        WHEN us IS NULL THEN 'bad_time' WHEN us < {EARLIEST} OR us >= {LATEST} THEN 'time_out_of_range'
+        {nameless} END"""
+
+
+def _empty(name: str) -> str:
+    """SQL that is true for a missing or blank text; the comparison spares nearly every row the costly `trim`."""
+    return f"({name} IS NULL OR ({name} < '!' AND trim({name}) = ''))"
+
+
+def _properties(source: Source, names: Sequence[str]) -> str:
+    for name in names:
+        source.require(name)
+    if not names:
+        return "'{}'"
+    pairs = ", ".join(f"{literal(name)}, {source.json_field(name)}" for name in names)
+    made = f"CAST(json_object({pairs}) AS VARCHAR)"
+    if len(names) > 1:
+        return made
+    whole = f"CAST({source.json_field(names[0])} AS VARCHAR)"
+    return f"CASE WHEN starts_with(ltrim({whole}), '{{') AND json_valid({whole}) THEN {whole} ELSE {made} END"
+
+
+def _microseconds(source: Source, options: ImportOptions, moment: str) -> str:
+    """SQL for microseconds since 1970 in UTC, null where the time can't be read."""
+    kind = source.types.get(options.time, "VARCHAR")
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"epoch_us({moment})"
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return _in_zone(f"CAST({moment} AS TIMESTAMP)", options.time_zone)
+    text = f"CAST({moment} AS VARCHAR)"
+    trimmed = f"trim({text})"
+    if options.time_format in ("unix_s", "unix_ms"):
+        factor = 1_000_000 if options.time_format == "unix_s" else 1_000
+        return f"TRY_CAST(round(TRY_CAST({trimmed} AS DECIMAL(24, 6)) * {factor}) AS BIGINT)"
+    if options.time_format == "iso":
+        # Casting to a zoned type honours the row's own offset; a plain TIMESTAMP would drop it without a word. The
+        # first digit keeps out words such as 'infinity' and 'epoch', and spares nearly every row the costly `trim`.
+        return (
+            "CASE "
+            + " ".join(
+                f"WHEN {value} BETWEEN '0' AND ':' THEN epoch_us(TRY_CAST({value} AS TIMESTAMPTZ))"
+                for value in (text, trimmed)
+            )
+            + " END"
+        )
+    parsed = f"try_strptime({trimmed}, {literal(options.time_format)})"
+    if "%z" in options.time_format or "%Z" in options.time_format:
+        return f"epoch_us({parsed})"
+    return _in_zone(parsed, options.time_zone)
+
+
+def _in_zone(wall: str, zone: str) -> str:
+    return f"epoch_us({wall})" if zone == "UTC" else f"epoch_us(timezone({literal(zone)}, {wall}))"

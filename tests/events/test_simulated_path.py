@@ -1,0 +1,166 @@
+"""A simulated world through the whole path, file, `import_events`, queries: the answers equal what was drawn."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pytest
+from django.core.management import call_command
+
+from events import queries, warehouse
+from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.queries import Basis
+from events.simulation import WORLDS, Simulation, simulate, write_files
+from events.simulation.tables import events_table, users_table
+from events.windows import Clock
+from tests.conftest import missing
+
+UNITS = 2_000
+# Signups lie in eight weeks from 5 January and each user is drawn for 35 days: on 6 April every window is complete.
+END = datetime(2026, 4, 6)  # noqa: DTZ001
+IMPORT = ["--user", "user_id", "--event", "event", "--time", "time", "--properties", "properties"]
+IMPORT += ["--message-id", "message_id"]
+
+
+@pytest.fixture(scope="module")
+def world() -> Simulation:
+    return simulate(WORLDS["step"], UNITS, 7)
+
+
+@pytest.fixture
+def house(world: Simulation, settings: Any, tmp_path: Path) -> Iterator[warehouse.Warehouse]:
+    """The warehouse after the import of the world's file."""
+    settings.EVENTS_URL = str(tmp_path / "store")
+    write_files(world, tmp_path / "world")
+    out = StringIO()
+    call_command("import_events", str(tmp_path / "world/events.parquet"), *IMPORT, "--json", stdout=out)
+    assert f'"imported": {world.log.user.size},' in out.getvalue()
+    with warehouse.connect() as opened:
+        yield opened
+
+
+def drawn(world: Simulation) -> pd.DataFrame:
+    """What was drawn, by user id: arm, retained, and the number of friend_add in the first 7 days."""
+    users: pd.DataFrame = users_table(world).to_pandas().set_index("user_id")
+    return users.assign(retained=world.retained.astype(float), friends=world.target_count)
+
+
+def with_arms(house: warehouse.Warehouse, basis: Basis) -> Any:
+    """The cohort by signup with the variant that each unit met."""
+    users = queries.cohort(house.events, "signup", basis)
+    met = queries.exposures(house.events, "aha-nudge", basis)
+    return users.join(met.select("user_id", "variant"), "user_id")
+
+
+def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
+    house: warehouse.Warehouse, world: Simulation
+) -> None:
+    frame = house.run(queries.cohort(house.events, "signup", Basis(Clock(), END))).set_index("user_id").sort_index()
+
+    users = drawn(world)
+    assert frame.index.tolist() == users.index.tolist()
+    assert (frame.anchor.to_numpy() == users.signup.dt.tz_localize(None).to_numpy()).all()
+
+
+def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
+    house: warehouse.Warehouse, world: Simulation
+) -> None:
+    basis = Basis(Clock(), END)
+    units = queries.retention(house.events, with_arms(house, basis), basis, parse_retention("window:21-27"))
+
+    frame = house.run(units).set_index("user_id")
+
+    truth = drawn(world)[world.exposed]
+    assert frame.mature.all()
+    assert frame.variant.sort_index().tolist() == truth.arm.tolist()
+    assert frame.retained.sort_index().tolist() == truth.retained.tolist()
+    assert 0 < truth.retained.mean() < 1
+
+
+def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
+    house: warehouse.Warehouse, world: Simulation
+) -> None:
+    basis = Basis(Clock(), END)
+    users = queries.cohort(house.events, "signup", basis)
+    asked = queries.counts(house.events, users, basis, days=7, behaviours=[parse_behaviour("friend_add")])
+
+    counts = house.run(asked).groupby("user_id").n.sum()
+
+    truth = drawn(world).friends
+    assert counts.reindex(truth.index, fill_value=0).tolist() == truth.tolist()
+    assert (truth >= 3).any()
+
+
+def test_simulated_world__summaries_by_arm__equal_numpy(house: warehouse.Warehouse, world: Simulation) -> None:
+    basis = Basis(Clock(), END)
+    definitions: Any = {"r": parse_retention("window:21-27"), "f": parse_metric("count:friend_add:0-6")}
+    values = queries.outcomes(house.events, with_arms(house, basis), basis, definitions)
+
+    frame = house.run(queries.summaries(values, ["r", "f"], by=["variant"], pairs=[("r", "f")])).set_index("variant")
+
+    truth = drawn(world)[world.exposed]
+    assert sorted(frame.index) == sorted(world.world.arms)
+    for arm, row in frame.iterrows():
+        r, f = (truth.loc[truth.arm == arm, name].to_numpy(dtype=float) for name in ("retained", "friends"))
+        assert (row.units, row.n_r, row.n_f, row.n_r_f) == (r.size,) * 4
+        expected = [r.mean(), f.mean(), r.var(ddof=1), f.var(ddof=1), np.cov(r, f)[0, 1]]
+        found = [row.mean_r, row.mean_f, row.var_r, row.var_f, row.cov_r_f]
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.fixture
+def postgres(settings: Any) -> Iterator[psycopg.Connection]:
+    """A server with the log of a small world in a table of its own names; the settings point at it."""
+    url = str(settings.DATABASES["default"].get("HOST") or "127.0.0.1")
+    address = f"postgres://postgres@{url}:5432/postgres"
+    try:
+        connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
+    except psycopg.OperationalError:
+        missing("PostgreSQL on port 5432")
+        raise
+    schema = f"insight_test_{connection.info.backend_pid}"
+    settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = address, f"{schema}.hits"
+    settings.WAREHOUSE_COLUMNS = "user_id=uid, event=name, time=ts, properties=props"
+    with connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        try:
+            connection.execute(f"CREATE TABLE {schema}.hits (uid text, name text, ts timestamptz, props text)")
+            yield connection
+        finally:
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_postgresql__retention_and_counts_by_arm__equal_the_drawn_truth(
+    postgres: psycopg.Connection, settings: Any
+) -> None:
+    small = simulate(WORLDS["step"], 40, 7)
+    log: pa.Table = events_table(small).select(["user_id", "event", "time", "properties"])
+    with postgres.cursor() as cursor, cursor.copy(f"COPY {settings.WAREHOUSE_TABLE} FROM STDIN") as copy:
+        for row in zip(*(column.to_pylist() for column in log.columns), strict=True):
+            copy.write_row(row)
+    postgres.execute(f"ANALYZE {settings.WAREHOUSE_TABLE}")  # a fresh table has no statistics, and plans go astray
+    definitions: Any = {
+        "r": parse_retention("window:21-27"),
+        "f": parse_metric("count:friend_add:0-6"),
+        "ios": parse_metric("count:signup[platform=ios]:0-0"),
+    }
+
+    with warehouse.connect() as house:
+        basis = Basis(Clock(), END, dialect=house.dialect)
+        values = queries.outcomes(house.events, with_arms(house, basis), basis, definitions)
+        frame = house.run(values).set_index("user_id").sort_index()
+        frames = house.run(queries.summaries(values, ["r"], by=["variant"])).set_index("variant")
+
+    truth = drawn(small)[small.exposed]
+    assert house.dialect == "postgres"
+    assert frame.variant.tolist() == truth.arm.tolist()
+    assert frame.r.tolist() == truth.retained.tolist()
+    assert frame.f.tolist() == truth.friends.tolist()
+    assert frame.ios.tolist() == (truth.platform == "ios").astype(float).tolist()
+    assert frames.mean_r.to_dict() == pytest.approx(truth.groupby("arm").retained.mean().to_dict(), rel=1e-12)
