@@ -48,6 +48,7 @@ demo: setup  ## a seeded, made-up experiment to a report that can be opened; SER
 	@if [ "$(SERVE)" = 1 ]; then $(MAKE) --no-print-directory serve; fi
 
 serve: setup  ## serve the site on localhost
+	@echo "serve: http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"
 	$(PY) manage.py runserver $(PORT)
 
 worker: setup  ## run scheduled and requested background work

@@ -52,6 +52,8 @@ class Rule:
 PEOPLE = Rule("people")  # the view asks for a session itself
 RULES: dict[str, Rule] = {
     "admin:*": PEOPLE,
+    "home": Rule("pages", methods=("GET", "HEAD")),
+    "demo_report": Rule("pages", methods=("GET", "HEAD")),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
     "healthz": Rule("operations", methods=("GET", "HEAD")),

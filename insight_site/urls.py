@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from insight_site import views
+from insight_site import pages, views
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("demo/<str:language>", pages.demo_report, name="demo_report"),
     path("admin/", admin.site.urls),
     path("v1/", include("events.urls")),
     path("healthz", views.healthz, name="healthz"),

@@ -1,6 +1,8 @@
 """Read the table of a finished experiment: CSV, TSV or Parquet, also compressed. Bad files get one clear sentence."""
 
+import csv
 import gzip
+import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +112,6 @@ def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Tab
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     """Column names and the separator among comma, tab, semicolon and bar."""
-    import csv  # noqa: PLC0415
-    import io  # noqa: PLC0415
-
     with _open(path) as stream:
         start = stream.read(HEADER_BYTES)
     try:

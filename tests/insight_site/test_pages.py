@@ -1,0 +1,50 @@
+"""The home page and the demo's report: in both languages, under a strict policy."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings, "VAR_DIR", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "stay because of it?"), ("ko", "그 행동 때문에")])
+def test_home__without_a_demo__says_how_to_make_one(client: Client, folder: Path, language: str, words: str) -> None:
+    answer = client.get("/", headers={"accept-language": language})
+
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert words in text
+    assert "make demo" in text
+    policy = answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy
+
+
+def test_demo_report__made__is_served_without_script(client: Client, folder: Path) -> None:
+    (folder / "demo").mkdir()
+    (folder / "demo" / "report.html").write_text("<!doctype html>report", encoding="utf-8")
+
+    home = client.get("/").content.decode()
+    answer = client.get("/demo/en")
+
+    assert 'href="/demo/en"' in home
+    assert 'href="/demo/ko"' not in home
+    assert b"".join(answer.streaming_content) == b"<!doctype html>report"  # type: ignore[attr-defined]
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
+@pytest.mark.parametrize("path", ["/demo/ko", "/demo/..%2Fsecret_key", "/demo/fr"])
+def test_demo_report__absent_or_invented__is_not_found(client: Client, folder: Path, path: str) -> None:
+    (folder / "secret_key").write_text("x")
+
+    assert client.get(path).status_code == 404
+
+
+def test_pages__other_methods__are_refused(client: Client, folder: Path) -> None:
+    assert client.post("/").status_code == 405
