@@ -165,8 +165,8 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "it works on another path."
         ),
         (Code.NUDGE_FAILED, "weak_first_stage"): gettext(
-            "The nudge moved too few units to %(behaviour)s (%(take_up)s, at most %(take_up_high)s), so this says "
-            "nothing about the behaviour itself."
+            "The nudge can't be shown to have moved enough units to %(behaviour)s (%(take_up)s, at most "
+            "%(take_up_high)s), so this says nothing about the behaviour itself."
         ),
         (Code.INCONCLUSIVE, "weak_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "
