@@ -241,8 +241,12 @@ def _evidence(design: Design, outcome: str, row: Comparison, pair: Pair, invalid
         margin=design.margin if outcome == design.outcomes[0] else None,
     )
     found = row.encouragement
-    if found is None or not computable(found.take_up) or not computable(found.effect_set) or pair.behaviour is None:
+    if found is None:
         return plain
+    if not computable(found.take_up):
+        return replace(plain, behaviour_missing=found.take_up.reason)
+    if not computable(found.effect_set):
+        return replace(plain, behaviour_missing=found.effect_set.reason)
     known = pair.with_behaviour
     if known.behaviour is None:
         return plain

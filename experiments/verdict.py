@@ -57,6 +57,7 @@ class Evidence:
         adjusted_p: Holm-adjusted p-value of ``difference``.
         margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
         few_clusters: an arm has fewer than five clusters.
+        behaviour_missing: why nothing can be said of the behaviour, when one was named.
         take_up: the nudge's effect on the behaviour; None in a plain A/B test.
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
         narrow_set: the same at level 1 - 2 alpha.
@@ -74,6 +75,7 @@ class Evidence:
     adjusted_p: float | NotComputable
     margin: float | None = None
     few_clusters: bool = False
+    behaviour_missing: Reason | None = None
     take_up: TakeUp | None = None
     effect_set: AndersonRubin | None = None
     narrow_set: AndersonRubin | None = None
@@ -93,6 +95,11 @@ def decide(evidence: Evidence) -> Verdict:
         return Verdict(Code.INCONCLUSIVE, "few_clusters", {**evidence.names, "clusters": MIN_CLUSTERS})
     if not evidence.enough or not computable(evidence.difference) or not computable(evidence.adjusted_p):
         return Verdict(Code.INCONCLUSIVE, "too_small", {**evidence.names, "units": MIN_UNITS, "events": MIN_EVENTS})
+    if evidence.behaviour_missing is not None:
+        # Falling back to the nudge alone would be read as a verdict on the behaviour that was asked for.
+        return Verdict(
+            Code.INCONCLUSIVE, "not_computable", {**evidence.names, "missing": str(evidence.behaviour_missing)}
+        )
     significant = evidence.adjusted_p < evidence.alpha
     facts = _facts(evidence, evidence.difference, evidence.adjusted_p)
     if evidence.take_up is None or evidence.effect_set is None or evidence.narrow_set is None:

@@ -60,9 +60,8 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], *, alpha:
     if pair.cluster is None:
         difference = stratified.risk_difference(strata, alpha=alpha)
     else:
-        codes = pair.segment
         difference = stratified.clustered_risk_difference(
-            pair.values, pair.treated.astype(float), codes, pair.cluster, alpha=alpha
+            pair.values, pair.treated.astype(float), pair.segment, pair.cluster, alpha=alpha
         )
     return Stratified(
         risk_difference=difference,

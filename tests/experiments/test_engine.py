@@ -297,3 +297,19 @@ def test_leading__tie_of_holm__smaller_raw_p() -> None:
     assert computable(rows["c"].difference)
     smaller = min("bc", key=lambda label: rows[label].difference.p_value)  # type: ignore[union-attr]
     assert report.leading == smaller
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.4])
+def test_behaviour_never_recorded_in_an_arm__no_verdict_on_it(effect: float) -> None:
+    units = _units(20_000, effect=effect)
+    assert units.behaviour is not None
+    holed = Units(**{**units.__dict__, "behaviour": np.where(units.arm == 1, np.nan, units.behaviour)})
+
+    report = analyze("data", DESIGN, holed)
+
+    # The nudge's own effect is still shown, but a verdict here would be read as one on the behaviour.
+    row = report.outcomes[0].comparisons[0]
+    assert computable(row.difference)
+    assert row.encouragement is not None
+    assert not computable(row.encouragement.effect)
+    assert (report.verdict.code, report.verdict.reason) == (Code.INCONCLUSIVE, "not_computable")

@@ -69,6 +69,11 @@ CASES = {
         Code.INCONCLUSIVE,
         "too_small",
     ),
+    "behaviour asked for but not known": (
+        replace(PLAIN, behaviour_missing=Reason.TOO_FEW_UNITS),
+        Code.INCONCLUSIVE,
+        "not_computable",
+    ),
     "few clusters, though significant": (replace(NUDGED, few_clusters=True), Code.INCONCLUSIVE, "few_clusters"),
     # Row 2: the nudge lowers the behaviour; before the inequalities, which it breaks too.
     "upper limit of the first stage below 0": (
