@@ -21,7 +21,6 @@ from events.windows import Clock, Window
 
 # Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
 EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
-USER_COLUMNS = ("user_id", "anchor", "anchor_date", "complete_days")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ already lie in a warehouse. All sessions run in UTC.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,6 @@ class Warehouse:
         """Run a question and bring its answer, which must be an aggregate or one row per unit, never raw events."""
         frame: pd.DataFrame = self.backend.to_pandas(question)
         return frame
-
-    def explain(self, question: "ir.Table") -> str:
-        """The SQL of a question, for people and for logs."""
-        return str(ibis.to_sql(question, dialect=self.dialect))
 
 
 @contextmanager
@@ -173,8 +169,3 @@ def literal(text: str) -> str:
 def identifier(name: str) -> str:
     """A name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def settings_as_mapping() -> Mapping[str, str]:
-    """The warehouse settings, to be stored with a run (the address itself may hold a password and is left out)."""
-    return {"table": settings.WAREHOUSE_TABLE, "columns": settings.WAREHOUSE_COLUMNS}
