@@ -41,4 +41,14 @@ if [ -x "$venv/bin/uv" ]; then
 else
     $pip install --require-hashes -r requirements.txt -r requirements-dev.txt
 fi
+# LightGBM's wheel brings no OpenMP of its own.
+if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: installing Debian's libgomp1 (LightGBM needs it)"
+        apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends libgomp1 >/dev/null
+    else
+        echo "setup: LightGBM needs the OpenMP library. Run: sudo apt-get install libgomp1" >&2
+        exit 2
+    fi
+fi
 touch "$venv/.ready"

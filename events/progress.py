@@ -1,0 +1,30 @@
+"""How far a long run is: stages with a share, told to whoever listens; listening may answer "stop".
+
+Pure code calls `progress(stage, share)` between its steps and knows nothing of rows, pages or terminals.
+"""
+
+from collections.abc import Callable
+
+type Progress = Callable[[str, float], None]
+
+
+class Cancelled(Exception):  # noqa: N818 - a person asked for it; nothing went wrong
+    """Raised by a listener in the middle of a run that a person cancelled."""
+
+
+def silent(stage: str, share: float) -> None:
+    """Listen to nothing."""
+
+
+def part(progress: Progress, low: float, high: float) -> Progress:
+    """A listener for one part of a run.
+
+    Args:
+        progress: the listener of the whole run.
+        low: share of the whole run that is done when the part begins, 0 to 1.
+        high: share that is done when it ends.
+
+    Returns:
+        A listener whose 0 to 1 becomes `low` to `high` of the whole.
+    """
+    return lambda stage, share: progress(stage, low + (high - low) * min(max(share, 0.0), 1.0))
