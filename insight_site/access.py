@@ -7,6 +7,7 @@ body `request.identify(key)`, which answers with the caller or with the refusal 
 import base64
 import binascii
 import ipaddress
+import json
 import math
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ class Rule:
         methods: those that are answered; others get 405.
         key_in_body: the door reads a key from the body when the headers have none.
         internal: callers from INTERNAL_NETWORKS need no key.
+        write_scope: what a key needs for methods that change something; None for the same as `scope`.
+        session: a person who is logged in needs no key; the view checks their permission.
     """
 
     door: str
@@ -47,6 +50,12 @@ class Rule:
     methods: tuple[str, ...] = ()
     key_in_body: bool = False
     internal: bool = False
+    write_scope: str | None = None
+    session: bool = False
+
+    def scope_for(self, method: str | None) -> str | None:
+        """The scope that a call with this method needs."""
+        return self.write_scope if self.write_scope and method not in ("GET", "HEAD", "OPTIONS") else self.scope
 
 
 PEOPLE = Rule("people")  # the view asks for a session itself
@@ -54,12 +63,20 @@ RULES: dict[str, Rule] = {
     "admin:*": PEOPLE,
     "home": Rule("pages", methods=("GET", "HEAD")),
     "demo_report": Rule("pages", methods=("GET", "HEAD")),
+    "login": PEOPLE,
+    "logout": PEOPLE,
+    "set_language": PEOPLE,
+    "picture": PEOPLE,
+    "segments:*": PEOPLE,
+    "api_schema": Rule("management", "reports:read", session=True),
+    "api_docs": PEOPLE,
+    "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
     "healthz": Rule("operations", methods=("GET", "HEAD")),
     "readyz": Rule("operations", methods=("GET", "HEAD")),
 }
-MACHINE_DOORS = {"/v1/": "ingest", "/metrics": "metrics"}
+MACHINE_DOORS = {"/v1/": "ingest", "/metrics": "metrics", "/api/v1/": "management"}
 
 
 def rule_for(view_name: str) -> Rule | None:
@@ -95,7 +112,9 @@ class Doors:
         if connection := request.META.get("gunicorn.socket"):
             connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
         with translation.override("en"):
-            response = _with_cors(request, self._answer(request))
+            response = _shaped(request, self._answer(request))
+            if machine_door(request.path_info) != "management":  # a browser elsewhere has no business there
+                response = _with_cors(request, response)
         if response.status_code != 408:  # there it was waited for long enough
             _read_rest(request)
         return response
@@ -123,7 +142,7 @@ class Doors:
             return None
         request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
         key = _key_in_headers(request)
-        if key is None and rule.key_in_body:
+        if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
             return None
         answer = _identify(request, rule, key)
         return answer if isinstance(answer, HttpResponse) else None
@@ -140,8 +159,9 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
             return error(429, "too_many_bad_keys", "too many bad keys from this address", retry_after=_next_minute())
         return error(401, "unauthorized", "the key is missing, unknown, expired or revoked")
     request.caller = caller  # type: ignore[attr-defined]
-    if not caller.may(rule.scope or ""):
-        return error(403, "missing_scope", f"this key may not do {rule.scope}")
+    scope = rule.scope_for(request.method) or ""
+    if not caller.may(scope):
+        return error(403, "missing_scope", f"this key may not do {scope}")
     origin = request.headers.get("Origin")
     if origin and caller.allowed_origins and origin not in caller.allowed_origins:
         return error(403, "origin_not_allowed", "this key may not be used from this origin")
@@ -149,6 +169,23 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
     if _count(f"rate:{rule.door}:{digest(key or '')}") > limit:
         return error(429, "too_many_requests", f"more than {limit} calls a minute", retry_after=_next_minute())
     return caller
+
+
+def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """An error of ours in the shape of its door: the management API answers with problem+json (RFC 9457)."""
+    plain = response.headers.get("Content-Type") == "application/json" and response.status_code >= 400
+    if not plain or machine_door(request.path_info) != "management":
+        return response
+    found = json.loads(response.content)
+    if "code" not in found or "message" not in found:
+        return response
+    body = {
+        "type": f"urn:insight:{found['code']}", "title": found["code"].replace("_", " "),
+        "status": response.status_code, "detail": found["message"], "instance": request.path, "code": found["code"],
+    }  # fmt: skip
+    response.content = json.dumps(body).encode()
+    response["Content-Type"] = "application/problem+json"
+    return response
 
 
 def client_address(request: HttpRequest) -> str:

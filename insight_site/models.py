@@ -45,3 +45,24 @@ class ApiKey(models.Model):
     def is_live(self) -> bool:
         """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class Picture(models.Model):
+    """One chart of a finished run in one language, rendered once and kept with the run."""
+
+    run_label = models.CharField(max_length=60)  # "segments.SegmentationRun"
+    run_pk = models.PositiveBigIntegerField()
+    language = models.CharField(max_length=10)
+    slug = models.CharField(max_length=60)
+    label = models.TextField()
+    spec = models.JSONField()
+    marks = models.PositiveIntegerField()
+    content = models.BinaryField()  # SVG text, or PNG where there are many marks
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run_label", "run_pk", "language", "slug"], name="one_picture_of_a_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_label} {self.run_pk} {self.slug} {self.language}"

@@ -23,6 +23,11 @@ def svg(chart: dict[str, Any], slug: str) -> str:
     return _prefix_ids(text, slug)
 
 
+def png(chart: dict[str, Any], *, scale: float = 2.0) -> bytes:
+    """Render a chart as PNG, for charts of many marks and for people who need a file for their slides."""
+    return bytes(vl_convert.vegalite_to_png(json.dumps(chart), scale=scale, allowed_base_urls=[]))
+
+
 def _prefix_ids(text: str, slug: str) -> str:
     names = set(re.findall(r'\bid="([^"]+)"', text))
     for name in names:

@@ -1,14 +1,29 @@
 """Routes of the whole site. Each name has its rule in `insight_site.access`; a route without one answers 403."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from insight_site import pages, views
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("demo/<str:language>", pages.demo_report, name="demo_report"),
+    path("login/", LoginView.as_view(template_name="insight_site/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set_language"),
+    path(
+        "pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>",
+        pages.picture,
+        name="picture",
+    ),
     path("admin/", admin.site.urls),
+    path("segments/", include("segments.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("api/v1/", include("segments.api_urls")),
     path("v1/", include("events.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

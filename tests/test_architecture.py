@@ -54,7 +54,22 @@ def test_files__at_most_400_lines() -> None:
 
 
 def test_start_of_the_site__no_heavy_library_is_loaded() -> None:
-    heavy = ("scipy", "statsmodels", "linearmodels", "pandas", "sklearn", "ibis", "duckdb", "altair", "vl_convert")
+    heavy = (
+        "scipy",
+        "statsmodels",
+        "linearmodels",
+        "pandas",
+        "sklearn",
+        "ibis",
+        "duckdb",
+        "altair",
+        "vl_convert",
+        "umap",
+        "shap",
+        "lightgbm",
+        "numba",
+        "openTSNE",
+    )
     script = (
         "import django, sys; django.setup(); import insight_site.urls, insight_site.wsgi\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"

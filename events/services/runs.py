@@ -1,0 +1,113 @@
+"""Moves a run from queued to its end: one process takes it, progress goes to its row, every failure is a reason."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+from django_q.tasks import async_task
+
+from events.models import Run
+from events.progress import Cancelled, Progress, silent
+from events.reasons import Refused
+
+log = structlog.get_logger()
+SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
+LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a sign of life
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
+
+type Compute = Callable[[Progress], dict[str, Any]]
+
+
+def enqueue(run: Run, task: str) -> None:
+    """Hand a saved run to the queue's workers, by the dotted name of a task that takes its id."""
+    transaction.on_commit(lambda: async_task(task, run.pk))
+
+
+def perform(run: Run, compute: Compute, *, listen: Progress = silent) -> bool:
+    """Compute a run and store what came of it.
+
+    Args:
+        run: a saved row; only a queued one is taken, so that a repeated task does no harm.
+        compute: gives the payload, a JSON object; it calls the progress it is given between its steps.
+        listen: a further listener, for example a bar on the terminal.
+
+    Returns:
+        True when the run is done; False when it failed, was cancelled, or somebody else has it. The row says why.
+    """
+    now = timezone.now()
+    taken = _rows(run).filter(status=Run.Status.QUEUED)
+    if not taken.update(status=Run.Status.RUNNING, started_at=now, heard_at=now):
+        run.refresh_from_db()
+        return False
+    try:
+        payload = compute(_notes(run, listen))
+    except Cancelled:
+        _close(run, Run.Status.CANCELLED, reason=gettext("A person cancelled this run."))
+    except Refused as refusal:
+        _close(run, Run.Status.FAILED, reason=str(refusal))
+    except Exception as trouble:  # a failure is a row too; the page keeps the last good run
+        log.exception("run.failed", run=run._meta.label, pk=run.pk)
+        text = gettext("An error of the program ({name}). The log has its details under run {pk}.")
+        _close(run, Run.Status.FAILED, reason=text.format(name=type(trouble).__name__, pk=run.pk))
+    else:
+        _close(run, Run.Status.DONE, payload=payload, share=1.0, versions={name: version(name) for name in LIBRARIES})
+        async_task("insight_site.tasks.draw_pictures", run._meta.label, run.pk)
+    run.refresh_from_db()
+    return run.status == Run.Status.DONE
+
+
+def request_cancel(run: Run) -> None:
+    """Ask an open run to stop: a queued one at once, a running one at its next step.
+
+    Raises:
+        Refused: when the run has ended already.
+    """
+    if (
+        _rows(run)
+        .filter(status=Run.Status.QUEUED)
+        .update(status=Run.Status.CANCELLED, reason=gettext("A person cancelled this run."), finished_at=timezone.now())
+    ):
+        return
+    if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
+        raise Refused(gettext("This run has ended already, so there is nothing to cancel."))
+
+
+def close_lost(model: type[Run]) -> int:
+    """End the runs whose process died in the middle; returns how many.
+
+    Without this a killed worker leaves a page that says "running" for ever.
+    """
+    lost = model._default_manager.filter(status=Run.Status.RUNNING, heard_at__lt=timezone.now() - LOST_AFTER)
+    reason = gettext("The process that computed this run stopped in the middle. Start it again.")
+    return lost.update(status=Run.Status.FAILED, reason=reason, finished_at=timezone.now())
+
+
+def _rows(run: Run) -> Any:
+    return type(run)._default_manager.filter(pk=run.pk)
+
+
+def _close(run: Run, status: str, **values: Any) -> None:
+    _rows(run).update(status=status, finished_at=timezone.now(), **values)
+
+
+def _notes(run: Run, listen: Progress) -> Progress:
+    last = 0.0
+
+    def note(stage: str, share: float) -> None:
+        nonlocal last
+        listen(stage, share)
+        now = time.monotonic()
+        if now - last < SECONDS_BETWEEN_NOTES:
+            return
+        last = now
+        _rows(run).update(stage=stage, share=share, heard_at=timezone.now())
+        if _rows(run).filter(cancel_requested=True).exists():
+            raise Cancelled
+
+    return note

@@ -1,0 +1,60 @@
+"""Errors of the management API in one shape, RFC 9457. REST_FRAMEWORK names this; apps don't import it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from events.reasons import Refused
+
+PROBLEM = "application/problem+json"
+
+
+def problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """RFC 9457: one shape for every error; a refusal is 409 with its sentence."""
+    request = context["request"]
+    if isinstance(error, Refused):
+        return _response(request, status.HTTP_409_CONFLICT, "refused", str(error))
+    if isinstance(error, ValidationError):
+        error = exceptions.ValidationError(error.messages)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    answer = exception_handler(error, context)
+    if answer is None or not isinstance(error, exceptions.APIException):
+        return answer
+    if isinstance(error, exceptions.ValidationError):
+        rows = list(_pointers(error.detail, ""))
+        return _response(request, answer.status_code, "invalid", rows[0]["detail"] if rows else "invalid", errors=rows)
+    code = error.get_codes()
+    found = _response(request, answer.status_code, code if isinstance(code, str) else "error", str(error.detail))
+    for name in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if name in answer:
+            found[name] = answer[name]
+    return found
+
+
+def _response(request: Request, status_code: int, code: str, detail: str, **more: Any) -> Response:
+    body = {
+        "type": f"urn:insight:{code}", "title": code.replace("_", " "), "status": status_code, "detail": detail,
+        "instance": request.path, "code": code, **more,
+    }  # fmt: skip
+    return Response(body, status=status_code, content_type=PROBLEM)
+
+
+def _pointers(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _pointers(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+    elif isinstance(detail, list):
+        for place, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from _pointers(inner, f"{pointer}/{place}" if nested else pointer)
+    else:
+        yield {"pointer": pointer, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}

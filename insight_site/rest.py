@@ -1,0 +1,67 @@
+"""What every endpoint of the management API shares: who calls, how lists are paged.
+
+Apps don't import this; REST_FRAMEWORK names it. Keys and their scopes were checked by `insight_site.access` before a
+view ran; here a key's caller becomes DRF's user, and people come in by their session with Django's permissions.
+"""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import pagination, permissions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from events.schema import Caller
+
+
+class KeyUser(AnonymousUser):
+    """A caller with a key: authenticated, without a row of its own."""
+
+    is_authenticated = True  # type: ignore[assignment]
+
+    def __init__(self, caller: Caller) -> None:
+        super().__init__()
+        self.caller = caller
+
+
+class KeyAuthentication(BaseAuthentication):
+    """The key that `insight_site.access` has already checked."""
+
+    def authenticate(self, request: Request) -> tuple[KeyUser, Caller] | None:
+        """The caller of the key, or None so that a session is tried next."""
+        caller = getattr(request._request, "caller", None)
+        return None if caller is None else (KeyUser(caller), caller)
+
+    def authenticate_header(self, request: Request) -> str:
+        """Without this DRF turns 401 into 403."""
+        return 'Basic realm="insight", Bearer'
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document names keys."""
+
+    target_class = "insight_site.rest.KeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """A bearer key; X-API-Key and Basic work alike."""
+        return {"type": "http", "scheme": "bearer", "description": "An API key; `X-API-Key` and Basic work alike."}
+
+
+class MayUse(permissions.DjangoModelPermissions):
+    """A key's scope was checked at the door; a person reads when logged in and writes with the model's permission."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """True when the caller may do this."""
+        if isinstance(request.user, KeyUser) or request.method in permissions.SAFE_METHODS:
+            return bool(request.user.is_authenticated)
+        return super().has_permission(request, view)
+
+
+class Pages(pagination.PageNumberPagination):
+    """Lists of configuration: by page number."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 500

@@ -1,0 +1,18 @@
+"""Background work of the site, called by name."""
+
+from django.apps import apps
+
+from events.models import Run
+from events.services import runs
+
+
+def draw_pictures(label: str, pk: int) -> int:
+    """After a run: its charts in every language. The renderer is imported here: web processes must start without it."""
+    from insight_site import pictures  # noqa: PLC0415
+
+    return pictures.draw_run(label, pk)
+
+
+def close_lost_runs() -> int:
+    """Every quarter of an hour: runs whose process died in the middle get their reason."""
+    return sum(runs.close_lost(model) for model in apps.get_models() if issubclass(model, Run))

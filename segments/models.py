@@ -1,0 +1,155 @@
+"""Who plays how: runs that look for groups, and the groups that were published, version by version."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from events.models import Run
+
+
+class SegmentationRun(Run):
+    """One search for play patterns. Its payload is `segments.report.Report` as JSON."""
+
+    title = models.CharField(_("title"), max_length=100, blank=True)
+    model = models.JSONField(_("fitted model"), null=True, blank=True)  # how new units are placed; big, so apart
+
+    class Meta(Run.Meta):
+        verbose_name = _("segmentation")
+        verbose_name_plural = _("segmentations")
+
+    def __str__(self) -> str:
+        return self.title or f"segmentation {self.pk}"
+
+
+class SegmentModel(models.Model):
+    """A named way to tell units apart, by clusters or by a rule; its versions hold what was published when."""
+
+    class Kind(models.TextChoices):
+        CLUSTER = "cluster", _("by play pattern")
+        RULE = "rule", _("by rule")
+
+    key = models.SlugField(_("key"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    refresh_days = models.PositiveSmallIntegerField(
+        _("refresh every … days"), null=True, blank=True, help_text=_("Empty: only when a person asks.")
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("created by"),
+    )  # fmt: skip
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("segment model")
+        verbose_name_plural = _("segment models")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def current(self) -> "SegmentVersion | None":
+        """The version that new questions use; older ones stay for experiments that began with them."""
+        return self.versions.order_by("-number").first()
+
+
+class SegmentVersion(models.Model):
+    """What was published once, with the membership of every unit at its last refresh. The fit never changes."""
+
+    model = models.ForeignKey(SegmentModel, on_delete=models.PROTECT, related_name="versions", verbose_name=_("model"))
+    number = models.PositiveIntegerField(_("version"))
+    run = models.ForeignKey(
+        SegmentationRun,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="published",
+        verbose_name=_("run"),
+    )
+    rule = models.JSONField(_("rule"), null=True, blank=True)
+    inputs = models.JSONField(_("inputs"), default=dict)
+    fitted = models.JSONField(_("fitted model"), null=True, blank=True)
+    fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
+    drift = models.JSONField(_("drift"), null=True, blank=True)
+    units = models.PositiveBigIntegerField(_("units"), default=0)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("published by"),
+    )  # fmt: skip
+    published_at = models.DateTimeField(_("published"), auto_now_add=True)
+    refreshed_at = models.DateTimeField(_("membership of"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("segment version")
+        verbose_name_plural = _("segment versions")
+        ordering = ["model", "-number"]
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="one_segment_version_of_a_number")]
+
+    def __str__(self) -> str:
+        return f"{self.model.key} v{self.number}"
+
+
+class Segment(models.Model):
+    """A named group of units of one version. People change its name; its key stays, since services know it."""
+
+    version = models.ForeignKey(
+        SegmentVersion, on_delete=models.PROTECT, related_name="segments", verbose_name=_("version")
+    )
+    key = models.SlugField(_("key"), max_length=80)
+    number = models.PositiveSmallIntegerField(_("number"), default=0)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    profile = models.JSONField(_("profile"), default=dict)
+    stability = models.FloatField(_("stability"), null=True, blank=True)
+    targetable = models.BooleanField(_("may be targeted"), default=True)
+    size = models.PositiveBigIntegerField(_("units"), default=0)
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("segment")
+        verbose_name_plural = _("segments")
+        ordering = ["version", "number"]
+        constraints = [models.UniqueConstraint(fields=["version", "key"], name="one_segment_of_a_key")]
+
+    def __str__(self) -> str:
+        return self.name or self.key
+
+
+class Membership(models.Model):
+    """Where one unit belongs in one version; without a segment it says why."""
+
+    class Place(models.TextChoices):
+        MEMBER = "member", _("member")
+        OUTSIDE = "outside", _("outside")
+        TOO_LITTLE_DATA = "too_little_data", _("too little data")
+        UNLIKE_ANY = "unlike_any", _("unlike any segment")
+
+    version = models.ForeignKey(SegmentVersion, on_delete=models.CASCADE, related_name="members")
+    unit = models.CharField(max_length=256)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, null=True, related_name="members")
+    place = models.CharField(max_length=20, choices=Place.choices, default=Place.MEMBER)
+    risk = models.FloatField(null=True)  # chance of leaving, 0 to 1, by the segment's churn model
+    reasons = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "unit"], name="one_place_for_a_unit")]
+        indexes = [models.Index(fields=["unit"]), models.Index(fields=["segment", "-risk"])]
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.place}"
+
+
+class ChurnRun(Run):
+    """One model of leaving for one segment: its payload says how good it is, or why there is none."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="churn_runs", verbose_name=_("segment"))
+    model = models.JSONField(_("fitted model"), null=True, blank=True)
+
+    class Meta(Run.Meta):
+        verbose_name = _("churn model")
+        verbose_name_plural = _("churn models")
+
+    def __str__(self) -> str:
+        return f"churn of {self.segment}"
