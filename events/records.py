@@ -1,0 +1,64 @@
+"""Frozen records to JSON and back: how a result is stored with its run, and how it leaves the house.
+
+Stored, a missing number keeps its reason as a code, so that a page can say it in the reader's language. Outward (command
+line, REST) it is ``{"not_computable": "reason in words"}``.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from events.reasons import NotComputable, Reason, words
+
+NOT_COMPUTABLE_KEYS = {"reason", "details"}
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def dump(record: Any) -> dict[str, Any]:
+    """A frozen dataclass as JSON values.
+
+    Raises:
+        ValueError: for NaN or infinity anywhere inside: a missing number must be a reason.
+    """
+    found: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")
+    _refuse_nan(found, type(record).__name__)
+    return found
+
+
+def load[T](kind: type[T], document: Any) -> T:
+    """The record that `dump` wrote.
+
+    Raises:
+        pydantic.ValidationError: when the document has another shape.
+    """
+    found: T = _adapter(kind).validate_python(document)
+    return found
+
+
+def outward(document: Any, gettext: Callable[[str], str]) -> Any:
+    """The same document as other programs read it: each missing number with its reason in words."""
+    if isinstance(document, dict):
+        if document.keys() == NOT_COMPUTABLE_KEYS:
+            missing = NotComputable(Reason(document["reason"]), document["details"])
+            return {"not_computable": words(missing, gettext)}
+        return {name: outward(value, gettext) for name, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [outward(value, gettext) for value in document]
+    return document
+
+
+def _refuse_nan(value: Any, path: str) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_nan(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            _refuse_nan(inner, f"{path}[{place}]")
+    elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        raise ValueError(f"{path} is {value}; a missing number must be a reason")
