@@ -1,7 +1,7 @@
 """Frozen records to JSON and back: how a result is stored with its run, and how it leaves the house.
 
-Stored, a missing number keeps its reason as a code, so that a page can say it in the reader's language. Outward (command
-line, REST) it is ``{"not_computable": "reason in words"}``.
+Stored, a missing number keeps its reason as a code, so that a page can say it in the reader's language. Outward
+(command line, REST) it is ``{"not_computable": "reason in words"}``.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def dump(record: Any) -> dict[str, Any]:
     Raises:
         ValueError: for NaN or infinity anywhere inside: a missing number must be a reason.
     """
-    found: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")
+    found: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")  # type: ignore[arg-type]
     _refuse_nan(found, type(record).__name__)
     return found
 
@@ -37,7 +37,7 @@ def load[T](kind: type[T], document: Any) -> T:
     Raises:
         pydantic.ValidationError: when the document has another shape.
     """
-    found: T = _adapter(kind).validate_python(document)
+    found: T = _adapter(kind).validate_python(document)  # type: ignore[arg-type]
     return found
 
 
