@@ -1,0 +1,84 @@
+"""Open the warehouse for one analysis: flush first, then fix how days are counted and where the data end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from events.reasons import Refused
+from events.services.flush import flush_events
+from events.windows import Clock, DayMode, data_end
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from events.queries import Basis
+    from events.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Questions:
+    """An open warehouse with its basis; `run` answers an expression.
+
+    Attributes:
+        warehouse: the connection.
+        basis: clock, data's end, activity and engine: stored with every result.
+        events: number of events in the store.
+    """
+
+    warehouse: "Warehouse"
+    basis: "Basis"
+    events: int
+
+    @property
+    def log(self) -> "ir.Table":
+        """The event log."""
+        return self.warehouse.events
+
+    def run(self, question: "ir.Table") -> "pd.DataFrame":
+        """The answer to a question."""
+        return self.warehouse.run(question)
+
+    def need_event(self, name: str, option: str) -> None:
+        """Refuse an event name that the log doesn't have, with the names that are near.
+
+        Raises:
+            Refused: naming the option and up to five names of the log.
+        """
+        from events import queries  # noqa: PLC0415 - Ibis costs a second to import
+
+        names = [str(row) for row in self.run(queries.event_names(self.log)).event]
+        if name != "*" and name not in names:
+            raise Refused(f"{option}: there is no event {name!r}; the log has {_some(names)}.")
+
+
+@contextmanager
+def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = None) -> Iterator[Questions]:
+    """Flush the outbox and open the warehouse.
+
+    Args:
+        day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
+        activity: event names that make a unit active; None for all but exposures.
+
+    Raises:
+        Refused: when there is no event yet, or the warehouse can't be opened.
+    """
+    from events import queries  # noqa: PLC0415
+    from events.warehouse import connect  # noqa: PLC0415
+
+    flush_events()
+    clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
+    with connect() as warehouse:
+        span: Any = warehouse.run(queries.span(warehouse.events, clock)).iloc[0]
+        if not int(span.events):
+            raise Refused("There are no events yet. Send some, or read a file with import_events.")
+        end = data_end(span.newest.to_pydatetime(), clock, day_grain=bool(span.day_grain))
+        yield Questions(warehouse, queries.Basis(clock, end, activity, warehouse.dialect), int(span.events))
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
