@@ -1,0 +1,89 @@
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from events.reasons import Refused
+from segments.inputs import Inputs, check_inputs
+from segments.rules import parse_rule, to_document
+
+
+class SegmentationForm(forms.Form):
+    title = forms.CharField(label=_("Title"), max_length=100, required=False)
+    signup_event = forms.CharField(
+        label=_("Event that starts a user's clock"), initial="signup",
+        help_text=_("Write * to take each user's first event of any kind."),
+        widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
+    )  # fmt: skip
+    first_day = forms.IntegerField(label=_("First day of play to look at"), initial=0, min_value=0)
+    last_day = forms.IntegerField(
+        label=_("Last day of play to look at"), initial=13, min_value=0,
+        help_text=_("Only users whose whole window has passed are taken."),
+    )  # fmt: skip
+    retention = forms.CharField(
+        label=_("Retention that the groups are compared by"), initial="window:21-27", required=False,
+        help_text=_("For example window:21-27. It must begin after the last day of play."),
+    )  # fmt: skip
+    behaviours = forms.CharField(
+        label=_("Behaviours"), required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
+    )  # fmt: skip
+    clusters = forms.IntegerField(
+        label=_("Number of groups"), required=False, min_value=2, max_value=10,
+        help_text=_("Empty lets the data choose, and say so when there are none."),
+    )  # fmt: skip
+    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
+    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
+    seed = forms.IntegerField(label=_("Seed"), initial=1, min_value=0, help_text=_("Same data, same seed, same groups."))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        dates = {name: data[name].isoformat() if data[name] else None for name in ("first_date", "last_date")}
+        try:
+            self.inputs = check_inputs(
+                Inputs(
+                    signup_event=data["signup_event"], first_day=data["first_day"], last_day=data["last_day"],
+                    retention=data["retention"] or None, clusters=data["clusters"],
+                    behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()), **dates,
+                )
+            )  # fmt: skip
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+        return data
+
+
+class PublishForm(forms.Form):
+    key = forms.SlugField(label=_("Key"), max_length=60, help_text=_("Services use it; it stays the same."))
+    name = forms.CharField(label=_("Name"), max_length=100)
+    refresh_days = forms.IntegerField(
+        label=_("Refresh every … days"), required=False, min_value=1, max_value=365, initial=1,
+        help_text=_("New users are placed by the same model. Empty: only when a person asks."),
+    )  # fmt: skip
+
+
+class RuleForm(PublishForm):
+    signup_event = forms.CharField(
+        label=_("Event that starts a user's clock"), initial="signup",
+        widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
+    )  # fmt: skip
+    rule = forms.CharField(
+        label=_("Rule"), widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
+        initial='{"all": [\n  {"trait": "platform", "is": "ios"},\n  {"behaviour": "friend_add", "days": 7, "at_least": 3}\n]}',
+        help_text=_("Conditions on traits, on behaviour within days of signing up, and on features, as JSON."),
+    )  # fmt: skip
+
+    def clean_rule(self) -> dict[str, Any]:
+        try:
+            return to_document(parse_rule(json.loads(self.cleaned_data["rule"])))
+        except json.JSONDecodeError as error:
+            text = _("This is no JSON: line %(line)s, column %(column)s.")
+            raise forms.ValidationError(text, params={"line": error.lineno, "column": error.colno}) from None
+        except Refused as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+
+
+class RenameForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=100)
