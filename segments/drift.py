@@ -14,7 +14,7 @@ UNLIKE_ANY, TOO_LITTLE_DATA, ABSENT = -1, -2, -3
 WATCH_AT, REFIT_AT = 0.1, 0.25
 # An empty bin would make the index infinite.
 EMPTY_SHARE = 1e-4
-DECILES = 10
+TENTHS = np.arange(1, 10) / 10
 # A centroid that moved further than this share of the way to its nearest neighbour may be another cluster by now.
 NAMED_WITHIN = 0.5
 
@@ -118,8 +118,8 @@ def drift_code(value: float) -> Drift:
 
 
 def decile_edges(values: Floats) -> tuple[float, ...]:
-    """Inner borders of the deciles, to be stored with the model. Ties give fewer than nine."""
-    return tuple(float(edge) for edge in np.unique(np.quantile(values, np.arange(1, DECILES) / DECILES)))
+    """Inner borders of the deciles, values that occur, to be stored with the model. Ties give fewer than nine."""
+    return tuple(float(edge) for edge in np.unique(np.quantile(values, TENTHS, method="inverted_cdf")))
 
 
 def bin_counts(values: Floats, edges: Sequence[float]) -> Ints:

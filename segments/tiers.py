@@ -3,7 +3,7 @@
 Tiers are cut on active days, so every total differs by construction. Even a rate per active day misleads unit by unit:
 three active days can only give rates in steps of a third, thirty give fine ones, so that a model, or a rank measure of
 a skewed count, tells the tiers apart by the graininess alone. Unit-level measures here therefore compare everybody
-over the *same* number of active days: each count is thinned at random to the shortest exposure of the two groups.
+over the *same* number of active days: drawn days where the caller has them, else counts thinned at random.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,19 @@ class Cuts:
 
     low: int
     mid: int
+
+
+@dataclass(frozen=True, eq=False)
+class EqualExposure:
+    """What every unit did on the same number of its active days, drawn at random.
+
+    Attributes:
+        counts: units x behaviours, events on the drawn days; rows outside both groups aren't read.
+        days: how many days were drawn for each unit.
+    """
+
+    counts: Ints
+    days: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,8 @@ class Separation:
 
     Attributes:
         first_units, second_units: group sizes.
-        exposure_days: active days to which every unit's counts were thinned for the unit-level measures.
+        exposure_days: active days of every unit that the unit-level measures speak of.
+        thinned: they were thinned from all days, which is exact only where events don't come in bursts.
         contrasts: one per behaviour, in the caller's order.
         importance: a model of belonging to the second group on rates at equal exposure.
         seed: of thinning, resamples and models.
@@ -95,6 +109,7 @@ class Separation:
     first_units: int
     second_units: int
     exposure_days: int
+    thinned: bool
     contrasts: tuple[Contrast, ...]
     importance: Importance | NotComputable
     seed: int
@@ -132,6 +147,7 @@ def separate(
     second: Flags,
     names: Sequence[str],
     seed: int,
+    equal: EqualExposure | None = None,
     replicates: int = REPLICATES,
     progress: Progress = silent,
 ) -> Separation | NotComputable:
@@ -143,6 +159,8 @@ def separate(
         first, second: the groups, for example mid and high; no unit may be in both.
         names: one per behaviour.
         seed: of everything random.
+        equal: counts on equally many drawn days. Without it each count is thinned to the fewest active days of any
+            member; that is exact for Poisson counts, but events that come in bursts keep some of the bias.
         replicates: resamples for Cliff's delta.
         progress: told how far the run is.
 
@@ -160,9 +178,9 @@ def separate(
     if smaller < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smaller, "needed": 2})
     rng = np.random.default_rng(seed)
-    exposure = int(active_days[first | second].min())
     rows = np.flatnonzero(first | second)
-    rates = _thin(counts[rows], active_days[rows], exposure, rng) / exposure
+    sample = EqualExposure(equal.counts[rows], equal.days) if equal else _thin(counts[rows], active_days[rows], rng)
+    rates = sample.counts / sample.days
     is_second = second[rows]
     deltas = []
     for j in range(len(names)):
@@ -184,7 +202,9 @@ def separate(
     importance = rank_features(
         rates, is_second, names=names, seed=int(rng.integers(2**31)), progress=part(progress, 0.3, 1.0)
     )
-    return Separation(int(first.sum()), int(second.sum()), exposure, tuple(contrasts), importance, seed)
+    return Separation(
+        int(first.sum()), int(second.sum()), sample.days, equal is None, tuple(contrasts), importance, seed
+    )
 
 
 def cliffs_delta(
@@ -219,7 +239,8 @@ def cliffs_delta(
 def _delta(one: Floats, two: Floats) -> Floats:
     """Delta of histograms over the same ascending values, along the last axis."""
     up_to = np.cumsum(one, axis=-1)
-    return np.asarray((two * (2 * up_to - one - 1)).sum(axis=-1))
+    # Rounding may pass 1 by an ulp.
+    return np.clip((two * (2 * up_to - one - 1)).sum(axis=-1), -1.0, 1.0)
 
 
 def _stochastic_p(first: Floats, second: Floats) -> float:
@@ -233,9 +254,11 @@ def _with_adjusted(delta: Delta, adjusted_p: float) -> Delta:
     return Delta(delta.estimate, delta.low, delta.high, delta.p_value, adjusted_p)
 
 
-def _thin(counts: Ints, days: Ints, exposure: int, rng: np.random.Generator) -> Ints:
-    """Counts as if only `exposure` of each unit's active days had been seen: exact for Poisson counts."""
-    return np.asarray(rng.binomial(counts.astype(np.int64), (exposure / days)[:, None]), dtype=np.int64)
+def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:
+    """Counts as if only the shortest exposure of all had been seen of each unit."""
+    shortest = int(days.min())
+    thinned = rng.binomial(counts.astype(np.int64), (shortest / days)[:, None])
+    return EqualExposure(np.asarray(thinned, dtype=np.int64), shortest)
 
 
 def _rates(sides: Sequence[tuple[Ints, Ints]]) -> tuple[Rate, Rate, Rate]:

@@ -18,7 +18,8 @@ _JOIN = {Quantifier.ALL: "$and", Quantifier.ANY: "$or", Quantifier.NONE: "$nor"}
 
 
 def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
-    """The rule in words, for example ``all of (platform is ios; friend_add at least 3 times in the first 7 days)``."""
+    """The rule in words, for example ``all of (platform is ios; number of friend_add in the first 7 days at
+    least 3)``."""
     if isinstance(rule, Rule):
         words = {
             Quantifier.ALL: gettext("all of ({parts})"),
@@ -31,8 +32,8 @@ def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
             return _trait_words(rule, gettext).format(name=name, value=_values(rule))
         case BehaviourCount(behaviour, days):
             words_count = {
-                Operator.AT_LEAST: gettext("{behaviour} at least {times} times in the first {days} days"),
-                Operator.AT_MOST: gettext("{behaviour} at most {times} times in the first {days} days"),
+                Operator.AT_LEAST: gettext("{behaviour} in the first {days} days at least {times}"),
+                Operator.AT_MOST: gettext("{behaviour} in the first {days} days at most {times}"),
             }
             what = metrics.sentence(behaviour, gettext)
             return words_count[rule.operator].format(behaviour=what, times=rule.value, days=days)
