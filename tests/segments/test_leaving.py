@@ -16,7 +16,7 @@ def test_curve__published_data__curve_and_errors() -> None:
     found = curve(np.tile(TIME, 7), np.tile(EVENT, 7))
 
     assert computable(found)
-    assert found.days == (1, 2, 3, 5)
+    assert found.days == (1.0, 2.0, 3.0, 5.0)
     assert found.at_risk == (56, 42, 28, 7)
     assert found.survival == pytest.approx((0.875, 0.72917, 0.546875, 0), abs=5e-6)
     s, error = 0.875, 0.11693 / np.sqrt(7)
