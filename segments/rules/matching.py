@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from segments.ranks import Flags
-from segments.rules.records import BehaviourCount, Condition, Feature, Operator, Quantifier, Rule, Subject, Trait
+from segments.rules.records import BehaviourCount, Condition, Operator, Quantifier, Rule, Subject, Trait
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,10 @@ def matches(rule: Rule, facts: Facts) -> bool:
         matches(part, facts) if isinstance(part, Rule) else _holds(part, _fact(part.subject, facts))
         for part in rule.parts
     )
-    match rule.quantifier:
-        case Quantifier.ALL:
-            return all(answers)
-        case Quantifier.ANY:
-            return any(answers)
-        case Quantifier.NONE:
-            return not any(answers)
+    if rule.quantifier is Quantifier.ALL:
+        return all(answers)
+    found = any(answers)
+    return found if rule.quantifier is Quantifier.ANY else not found
 
 
 def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, units: int) -> Flags:
@@ -69,13 +66,9 @@ def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, unit
 
 
 def _fact(subject: Subject, facts: Facts) -> object:
-    match subject:
-        case Trait(name):
-            return facts.traits.get(name)
-        case Feature(name):
-            return facts.features.get(name)
-        case BehaviourCount():
-            return facts.counts.get(subject)
+    if isinstance(subject, Trait):
+        return facts.traits.get(subject.name)
+    return facts.counts.get(subject) if isinstance(subject, BehaviourCount) else facts.features.get(subject.name)
 
 
 def _column(condition: Condition, columns: Mapping[Subject, np.ndarray[Any, Any]], units: int) -> Flags:

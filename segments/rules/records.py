@@ -89,13 +89,10 @@ def to_document(rule: Rule | Condition) -> dict[str, Any]:
     if isinstance(rule, Rule):
         return {rule.quantifier.value: [to_document(part) for part in rule.parts]}
     value = list(rule.value) if isinstance(rule.value, tuple) else rule.value
-    match rule.subject:
-        case Trait(name):
-            return {"trait": name, rule.operator.value: value}
-        case BehaviourCount(behaviour, days):
-            return {"behaviour": str(behaviour), "days": days, rule.operator.value: value}
-        case Feature(name):
-            return {"feature": name, rule.operator.value: value}
+    subject = rule.subject
+    if isinstance(subject, BehaviourCount):
+        return {"behaviour": str(subject.behaviour), "days": subject.days, rule.operator.value: value}
+    return {"trait" if isinstance(subject, Trait) else "feature": subject.name, rule.operator.value: value}
 
 
 def conditions(rule: Rule) -> Iterator[Condition]:

@@ -5,7 +5,7 @@ from typing import Any
 from events import metrics
 from events.metrics import Gettext
 from events.reasons import Refused
-from segments.rules.records import BehaviourCount, Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
+from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
 
 _GROWTHBOOK = {
     Operator.IS: "$eq",
@@ -27,18 +27,20 @@ def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
             Quantifier.NONE: gettext("none of ({parts})"),
         }
         return words[rule.quantifier].format(parts="; ".join(sentence(part, gettext) for part in rule.parts))
-    match rule.subject:
-        case Trait(name):
-            return _trait_words(rule, gettext).format(name=name, value=_values(rule))
-        case BehaviourCount(behaviour, days):
-            words_count = {
-                Operator.AT_LEAST: gettext("{behaviour} in the first {days} days at least {times}"),
-                Operator.AT_MOST: gettext("{behaviour} in the first {days} days at most {times}"),
-            }
-            what = metrics.sentence(behaviour, gettext)
-            return words_count[rule.operator].format(behaviour=what, times=rule.value, days=days)
-        case Feature(name):
-            return _feature_words(rule, gettext).format(name=feature_name(name, gettext), value=rule.value)
+    subject = rule.subject
+    if isinstance(subject, Trait):
+        return _trait_words(rule, gettext).format(name=subject.name, value=_values(rule))
+    least = rule.operator is Operator.AT_LEAST
+    if isinstance(subject, Feature):
+        words_feature = gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
+        return words_feature.format(name=feature_name(subject.name, gettext), value=rule.value)
+    words_count = (
+        gettext("{behaviour} in the first {days} days at least {times}")
+        if least
+        else gettext("{behaviour} in the first {days} days at most {times}")
+    )
+    what = metrics.sentence(subject.behaviour, gettext)
+    return words_count.format(behaviour=what, times=rule.value, days=subject.days)
 
 
 def feature_name(name: str, gettext: Gettext) -> str:
@@ -61,11 +63,6 @@ def _trait_words(condition: Condition, gettext: Gettext) -> str:
         Operator.AT_LEAST: gettext("{name} at least {value}"),
         Operator.AT_MOST: gettext("{name} at most {value}"),
     }[condition.operator]
-
-
-def _feature_words(condition: Condition, gettext: Gettext) -> str:
-    least = condition.operator is Operator.AT_LEAST
-    return gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
 
 
 def _values(condition: Condition) -> str:

@@ -139,6 +139,16 @@ def test_rank_features__samples__stay_inside_their_limits() -> None:
     assert np.array_equal(explained.values, values[explained.rows])
 
 
+def test_rank_features__fewer_explained_than_folds__still_additive() -> None:
+    values, outcome = planted(1500, 3)
+
+    found = rank_features(values, outcome, names=NAMES, seed=1, repeats=1, replicates=5, max_explained=2)
+
+    assert computable(found)
+    explained = ranking(found).explained
+    assert explained.base + explained.shap.sum(axis=1) == pytest.approx(explained.margin)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_rank_features__value_not_finite__raises(bad: float) -> None:
     values, outcome = planted(200, 1)

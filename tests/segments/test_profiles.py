@@ -77,6 +77,15 @@ def test_profile_clusters__cluster_absent_from_half_one__has_no_features() -> No
     assert found.clusters[2].name == ()
 
 
+def test_profile_clusters__half_one_without_clusters__no_features_but_the_rest() -> None:
+    labels, rates = halves(200, 1)
+
+    found = profile_clusters(labels, names=NAMES, half_labels=np.full(200, -1), half_rates=rates)
+
+    assert found.agreement == NotComputable(Reason.NO_DATA)
+    assert [(profile.size, computable(profile.features)) for profile in found.clusters] == [(100, False)] * 2
+
+
 def test_profile_clusters__units_in_no_cluster__are_left_out() -> None:
     labels, rates = halves(300, 1)
     labels = np.where(np.arange(300) < 100, -1, labels)

@@ -14,9 +14,13 @@ from segments.rules import (
     MAX_DAYS,
     MAX_DEPTH,
     BehaviourCount,
+    Condition,
     Facts,
     Feature,
     Needs,
+    Operator,
+    Quantifier,
+    Rule,
     Subject,
     Trait,
     is_live,
@@ -267,6 +271,13 @@ def test_members__missing_or_wrong_column() -> None:
     assert members(rule, {}, units=3).tolist() == [True] * 3
     with pytest.raises(ValueError, match="not \\(3,\\)"):
         members(rule, {Feature("tenure"): np.zeros(2)}, units=3)
+
+
+def test_matches__size_without_a_number__raises() -> None:
+    flawed = Rule(Quantifier.ALL, (Condition(Trait("a"), Operator.AT_LEAST, "x"),))
+
+    with pytest.raises(ValueError, match="needs a number"):
+        matches(flawed, Facts({"a": 1}))
 
 
 def test_members__typed_columns__texts_and_numbers() -> None:
