@@ -29,6 +29,12 @@ class Reason(StrEnum):
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
+    TOO_FEW_FOR_MODEL = "too_few_for_model"
+    NO_SKILL = "no_skill"
+    NO_CROSSING = "no_crossing"
+    SMALL_GROUP = "small_group"
+    TOO_FEW_VALUES = "too_few_values"
+    TOO_FEW_FOR_DRIFT = "too_few_for_drift"
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,16 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_DATA: gettext("There are no values to compute this from."),
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
+        Reason.TOO_FEW_FOR_MODEL: gettext(
+            "Too few units with the outcome, or without it: a model needs at least 50 of each."
+        ),
+        Reason.NO_SKILL: gettext(
+            "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
+        ),
+        Reason.NO_CROSSING: gettext("The feature moves the prediction one way only, so it has no turning point."),
+        Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
+        Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
+        Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
     }
     return sentences[missing.reason]

@@ -1,0 +1,45 @@
+"""Rule segments: conditions on traits, behaviour counts and features, kept as JSON. See docs/profiles.md."""
+
+from segments.rules.matching import Facts, matches, members
+from segments.rules.parsing import MAX_CONDITIONS, MAX_DAYS, MAX_DEPTH, parse_rule
+from segments.rules.records import (
+    FEATURES,
+    BehaviourCount,
+    Condition,
+    Feature,
+    Needs,
+    Operator,
+    Quantifier,
+    Rule,
+    Subject,
+    Trait,
+    is_live,
+    needs,
+    to_document,
+)
+from segments.rules.wording import sentence, to_growthbook
+
+__all__ = [
+    "FEATURES",
+    "MAX_CONDITIONS",
+    "MAX_DAYS",
+    "MAX_DEPTH",
+    "BehaviourCount",
+    "Condition",
+    "Facts",
+    "Feature",
+    "Needs",
+    "Operator",
+    "Quantifier",
+    "Rule",
+    "Subject",
+    "Trait",
+    "is_live",
+    "matches",
+    "members",
+    "needs",
+    "parse_rule",
+    "sentence",
+    "to_document",
+    "to_growthbook",
+]

@@ -1,0 +1,97 @@
+"""A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
+
+from typing import Any
+
+from events import metrics
+from events.metrics import Gettext
+from events.reasons import Refused
+from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
+
+_GROWTHBOOK = {
+    Operator.IS: "$eq",
+    Operator.IS_NOT: "$ne",
+    Operator.IN: "$in",
+    Operator.AT_LEAST: "$gte",
+    Operator.AT_MOST: "$lte",
+}
+_JOIN = {Quantifier.ALL: "$and", Quantifier.ANY: "$or", Quantifier.NONE: "$nor"}
+
+
+def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
+    """The rule in words, for example ``all of (platform is ios; number of friend_add in the first 7 days at
+    least 3)``."""
+    if isinstance(rule, Rule):
+        words = {
+            Quantifier.ALL: gettext("all of ({parts})"),
+            Quantifier.ANY: gettext("any of ({parts})"),
+            Quantifier.NONE: gettext("none of ({parts})"),
+        }
+        return words[rule.quantifier].format(parts="; ".join(sentence(part, gettext) for part in rule.parts))
+    subject = rule.subject
+    if isinstance(subject, Trait):
+        return _trait_words(rule, gettext).format(name=subject.name, value=_values(rule))
+    least = rule.operator is Operator.AT_LEAST
+    if isinstance(subject, Feature):
+        words_feature = gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
+        return words_feature.format(name=feature_name(subject.name, gettext), value=rule.value)
+    words_count = (
+        gettext("{behaviour} in the first {days} days at least {times}")
+        if least
+        else gettext("{behaviour} in the first {days} days at most {times}")
+    )
+    what = metrics.sentence(subject.behaviour, gettext)
+    return words_count.format(behaviour=what, times=rule.value, days=subject.days)
+
+
+def feature_name(name: str, gettext: Gettext) -> str:
+    """The name of one of `FEATURES` in words."""
+    return {
+        "active_days": gettext("active days"),
+        "sessions": gettext("sessions"),
+        "recency": gettext("days since the last activity"),
+        "tenure": gettext("days since the first activity"),
+    }[name]
+
+
+def _trait_words(condition: Condition, gettext: Gettext) -> str:
+    if condition.operator is Operator.EXISTS:
+        return gettext("{name} is known") if condition.value else gettext("{name} is not known")
+    return {
+        Operator.IS: gettext("{name} is {value}"),
+        Operator.IS_NOT: gettext("{name} is known and not {value}"),
+        Operator.IN: gettext("{name} is one of {value}"),
+        Operator.AT_LEAST: gettext("{name} at least {value}"),
+        Operator.AT_MOST: gettext("{name} at most {value}"),
+    }[condition.operator]
+
+
+def _values(condition: Condition) -> str:
+    each = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    return ", ".join({True: "true", False: "false"}[value] if isinstance(value, bool) else str(value) for value in each)
+
+
+def to_growthbook(rule: Rule) -> dict[str, Any]:
+    """The rule as a GrowthBook targeting condition, for a payload.
+
+    Every comparison asks for `$exists` first: the SDKs take a missing attribute for null, which is "not" any value and
+    "at most" 5. With it an unknown trait leaves the unit out, as in `matches`.
+
+    Raises:
+        ValueError: the rule needs more than traits: ask `is_live` first.
+        Refused: a trait's name has a dot, which SDKs read as a path, or begins with ``$``.
+    """
+    if not is_live(rule):
+        raise ValueError("only a rule on traits alone can be evaluated by an SDK")
+    return {_JOIN[rule.quantifier]: [_growthbook_part(part) for part in rule.parts]}
+
+
+def _growthbook_part(part: Rule | Condition) -> dict[str, Any]:
+    if isinstance(part, Rule):
+        return to_growthbook(part)
+    name = part.subject.name if isinstance(part.subject, Trait) else ""
+    if "." in name or name.startswith("$"):
+        raise Refused(f"The trait {name!r} can't be targeted by an SDK: names may not have a dot or begin with $.")
+    if part.operator is Operator.EXISTS:
+        return {name: {"$exists": part.value}}
+    value = list(part.value) if isinstance(part.value, tuple) else part.value
+    return {name: {"$exists": True, _GROWTHBOOK[part.operator]: value}}
