@@ -29,6 +29,15 @@ class Reason(StrEnum):
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
+    NO_OVERLAP = "no_overlap"
+    TOO_FEW_FOR_MODEL = "too_few_for_model"
+    RAW_COVERS_ZERO = "raw_covers_zero"
+    TOO_FEW_CONTROLS = "too_few_controls"
+    CURVE_STILL_FALLS = "curve_still_falls"
+    CURVE_TOO_NOISY = "curve_too_noisy"
+    CURVE_TOO_SHORT = "curve_too_short"
+    NO_EXPERIMENT_YET = "no_experiment_yet"
+    NOTHING_TO_DETECT = "nothing_to_detect"
 
 
 @dataclass(frozen=True)
@@ -75,5 +84,14 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
+        Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
+        Reason.TOO_FEW_FOR_MODEL: gettext("Too few units for an adjustment by a model: it needs 50 in each group."),
+        Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
+        Reason.TOO_FEW_CONTROLS: gettext("Too few negative controls: this needs at least five inert behaviours."),
+        Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
+        Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
+        Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
+        Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
+        Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
     }
     return sentences[missing.reason]
