@@ -10,7 +10,8 @@ from math import sqrt
 
 import numpy as np
 
-from aha.aipw import MAX_UNITS, Adjusted, Codes, Difference, Flags, Floats, adjust, normal_difference
+from aha.aipw import MAX_UNITS, Adjusted, Difference, adjust, normal_difference
+from aha.nuisance import Codes, Flags, Floats
 from events.progress import Progress, part, silent
 from events.reasons import NotComputable, Reason, computable
 

@@ -7,7 +7,8 @@ from math import inf, sqrt
 import numpy as np
 from scipy import stats
 
-from aha.aipw import Codes, Difference, Flags, Floats, RiskRatio
+from aha.aipw import Difference, RiskRatio
+from aha.nuisance import Codes, Flags, Floats
 from events.reasons import NotComputable, Reason
 
 TOP_SHARE = 1 / 3

@@ -15,15 +15,14 @@ from statsmodels.discrete.discrete_model import Probit
 from statsmodels.regression.linear_model import OLS
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
-from aha import aipw
-from aha.aipw import Nuisance, adjust, fit_nuisance, measure_overlap, weigh
+from aha import nuisance as models
+from aha.aipw import CLIP, adjust, measure_overlap, weigh
+from aha.nuisance import Floats, Nuisance, fit_nuisance
 from events.reasons import NotComputable, Reason
 from tests.experiments.stats.make import computed
 
 # Stata 17 `teffects aipw` of Cattaneo's birth weights, as in statsmodels' test results.
 STATA_EFFECT, STATA_ERROR = -230.99, 26.21
-
-type Floats = NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def test_weigh__predictions_of_statsmodels__gives_its_point(
     given_predictions = predictions(reference)
 
     ours = computed(weigh(weight, smokes, given_predictions))
-    monkeypatch.setattr(reference, "prob_select", np.clip(reference.prob_select, aipw.CLIP, 1 - aipw.CLIP))
+    monkeypatch.setattr(reference, "prob_select", np.clip(reference.prob_select, CLIP, 1 - CLIP))
     theirs = reference.aipw(return_results=False)
 
     # The reference clips nothing: 8 of 4,642 propensities are below .02, which moves the third digit behind the point.
@@ -110,19 +109,19 @@ def test_nuisance__curved_propensity__takes_the_boosted_model() -> None:
     did = rng.random(3000) < np.where(np.abs(covariates[:, 0]) < 0.7, 0.8, 0.2)
     outcome = (rng.random(3000) < 1 / (1 + np.exp(-covariates[:, 0]))).astype(np.float64)
 
-    models = fit_nuisance(outcome, did, covariates, seed=1).models
+    chosen = fit_nuisance(outcome, did, covariates, seed=1).models
 
-    assert models == ("boosted", "linear", "linear")
+    assert chosen == ("boosted", "linear", "linear")
 
 
 def test_nuisance__own_outcome_turned__own_prediction_unmoved() -> None:
     outcome, did, covariates = confounded(600, seed=6)
     turned = outcome.copy()
     turned[0] = 1 - turned[0]
-    fold = aipw._folds(did, 1)
+    fold = models._folds(did, 1)
 
     before, after = (
-        aipw._best(covariates, target, np.ones(600, dtype=bool), fold, 1, lambda stage, share: None)
+        models._best(covariates, target, np.ones(600, dtype=bool), fold, 1, lambda stage, share: None)
         for target in (outcome, turned)
     )
 
@@ -135,7 +134,7 @@ def test_nuisance__own_outcome_turned__own_prediction_unmoved() -> None:
 def test_folds__few_doers__spread_evenly() -> None:
     did = np.arange(103) < 52
 
-    fold = aipw._folds(did, 9)
+    fold = models._folds(did, 9)
 
     assert {int((fold[did] == number).sum()) for number in range(5)} == {10, 11}
     assert {int((fold[~did] == number).sum()) for number in range(5)} == {10, 11}
@@ -214,6 +213,35 @@ def test_weigh__potential_mean_of_zero__has_a_difference_but_no_ratio() -> None:
 def test_weigh__alpha_out_of_range__raises(alpha: float) -> None:
     with pytest.raises(ValueError, match="alpha"):
         weigh(np.zeros(10), np.arange(10) < 5, flat_nuisance(10), alpha=alpha)
+
+
+def test_weigh__nothing_to_adjust__errors_of_two_independent_shares() -> None:
+    # Constant predictions equal to the groups' own rates: 30 of 60 against 20 of 140.
+    did = np.arange(200) < 60
+    outcome = np.concatenate([np.arange(60) < 30, np.arange(140) < 20]).astype(np.float64)
+    own = Nuisance(np.full(200, 0.3), np.full(200, 1 / 2), np.full(200, 1 / 7))
+
+    result = computed(weigh(outcome, did, own))
+
+    correction = (200 / 199) ** 0.5  # n-1 in place of n
+    unpooled = (1 / 4 / 60 + 6 / 49 / 140) ** 0.5
+    katz = (1 / 30 - 1 / 60 + 1 / 20 - 1 / 140) ** 0.5
+    ratio = computed(result.ratio)
+    assert result.difference.standard_error == pytest.approx(unpooled * correction)
+    assert ratio.estimate == pytest.approx(3.5)
+    assert np.log(ratio.high / ratio.low) / 2 == pytest.approx(1.959964 * katz * correction, rel=1e-6)
+
+
+def test_weigh__outcome_exactly_doubled__ratio_of_two_without_error() -> None:
+    did, without = np.arange(100) % 2 == 0, 1 + np.arange(100.0)
+
+    result = computed(
+        weigh(np.where(did, 2 * without, without), did, Nuisance(np.full(100, 0.5), 2 * without, without))
+    )
+
+    ratio = computed(result.ratio)
+    assert (ratio.low, ratio.estimate, ratio.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert result.difference.standard_error == pytest.approx(without.std(ddof=1) / 10)
 
 
 @settings(max_examples=60, deadline=None)

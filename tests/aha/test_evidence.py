@@ -1,6 +1,7 @@
 """The rungs of the adjustment ladder, one by one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from aha.aipw import Codes, Difference, Flags
+from aha.aipw import Difference
 from aha.evidence import (
     RungName,
     Units,
@@ -19,6 +20,7 @@ from aha.evidence import (
     stratified_difference,
     surviving_share,
 )
+from aha.nuisance import Codes, Flags
 from events.progress import Progress
 from events.reasons import NotComputable, Reason
 from events.windows import Window, guard
@@ -202,6 +204,32 @@ def test_climb__immortal_time__spurious_until_landmark_and_activity_are_held() -
     for rung in (stratified, full):
         assert rung.low < 0 < rung.high
         assert abs(rung.estimate) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("column", "adjusted"),
+    [
+        ("before", (False, False, True, True)),
+        ("week", (False, True, True, True)),
+        ("segment", (False, True, True, True)),
+        ("active_days", (False, True, False, True)),
+        ("others", (False, False, False, True)),
+    ],
+)
+def test_climb__one_common_cause__removed_by_the_rungs_that_know_it(column: str, adjusted: tuple[bool, ...]) -> None:
+    rng, n = np.random.default_rng(2), 4000
+    cause = rng.integers(0, 2, n)
+    same = np.zeros(n, dtype=np.int64)
+    retained, did = (rng.random(n) < 0.2 + 0.5 * cause for _ in range(2))
+    columns: dict[str, Any] = dict.fromkeys(("active_days", "week", "segment"), same)
+    columns |= dict.fromkeys(("before", "others"), np.zeros((n, 1)))
+    columns[column] = cause[:, None].astype(np.float64) if column in ("before", "others") else cause
+
+    rungs = climb(Units(retained=retained, did=did, **columns), seed=1).rungs
+
+    for rung, knows in zip(rungs, adjusted, strict=True):
+        found = computed(rung.difference)
+        assert (found.low < 0 < found.high) if knows else found.low > 0.15
 
 
 def test_climb__small_sample__names_units_windows_and_seed() -> None:
