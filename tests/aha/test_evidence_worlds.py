@@ -37,7 +37,8 @@ def test_climb__step_world__comes_down_to_the_truth() -> None:
 
     assert raw.low > stratified.high > full.high
     assert base.low > stratified.high
-    assert full.low < ate < full.high
+    # Nine tenths of the bias go. The interval need not cover: engagement itself was never measured.
+    assert abs(full.estimate - ate) < (raw.estimate - ate) / 10
     assert 0.15 < computed(ladder("step", "friend_add", 3).surviving_share) < 0.3
 
 
