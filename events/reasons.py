@@ -35,6 +35,14 @@ class Reason(StrEnum):
     SMALL_GROUP = "small_group"
     TOO_FEW_VALUES = "too_few_values"
     TOO_FEW_FOR_DRIFT = "too_few_for_drift"
+    NO_OVERLAP = "no_overlap"
+    RAW_COVERS_ZERO = "raw_covers_zero"
+    TOO_FEW_CONTROLS = "too_few_controls"
+    CURVE_STILL_FALLS = "curve_still_falls"
+    CURVE_TOO_NOISY = "curve_too_noisy"
+    CURVE_TOO_SHORT = "curve_too_short"
+    NO_EXPERIMENT_YET = "no_experiment_yet"
+    NOTHING_TO_DETECT = "nothing_to_detect"
 
 
 @dataclass(frozen=True)
@@ -91,5 +99,13 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
         Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
+        Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
+        Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
+        Reason.TOO_FEW_CONTROLS: gettext("Too few negative controls: this needs at least five inert behaviours."),
+        Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
+        Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
+        Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
+        Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
+        Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
     }
     return sentences[missing.reason]

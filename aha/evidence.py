@@ -1,0 +1,211 @@
+"""The adjustment ladder of a candidate: how much of the raw difference is left when more is held equal.
+
+Four rungs, from nothing adjusted to everything measured. A ladder that falls to 0 says that the raw difference was
+activity; one that stays up says only that nothing *measured* explains it. The experiment alone convicts.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import sqrt
+
+import numpy as np
+
+from aha.aipw import MAX_UNITS, Adjusted, Difference, adjust, normal_difference
+from aha.nuisance import Codes, Flags, Floats
+from events.progress import Progress, part, silent
+from events.reasons import NotComputable, Reason, computable
+
+
+class RungName(StrEnum):
+    """The rungs, in order."""
+
+    RAW = "raw"
+    STRATIFIED = "mantel_haenszel"
+    BASE = "aipw_base"
+    FULL = "aipw_full"
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The eligible units of one candidate. Arrays have one entry per unit unless said.
+
+    Attributes:
+        retained: whether the unit was retained.
+        did: whether it reached the candidate's times within its days.
+        active_days: number of active days among days 0..L-1, L the study's landmark.
+        week: code of its signup week.
+        segment: code of its segment, known at signup; the same for all when there are none.
+        before: units x columns known before the behaviour (platform, channel, country, as dummies).
+        others: units x behaviours, counts of the *other* behaviours on days 0..L-1.
+    """
+
+    retained: Flags
+    did: Flags
+    active_days: Codes
+    week: Codes
+    segment: Codes
+    before: Floats
+    others: Floats
+
+    def __post_init__(self) -> None:
+        columns = (self.did, self.active_days, self.week, self.segment, self.before, self.others)
+        if any(len(column) != len(self.retained) for column in columns):
+            raise ValueError("every column needs one entry per unit")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One estimate of the ladder.
+
+    Attributes:
+        name: which rung.
+        difference: share retained among doers minus that among others, or why there is none.
+        units: units that it rests on; Mantel-Haenszel strata without both groups carry no weight and aren't counted.
+        same_window: True when it holds equal what was measured in the behaviour's own window: it may then remove part
+            of a real effect, or open a path between common causes.
+        adjusted: overlap, models and potential means of an AIPW rung.
+    """
+
+    name: RungName
+    difference: Difference | NotComputable
+    units: int
+    same_window: bool = False
+    adjusted: Adjusted | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The four rungs of a candidate.
+
+    Attributes:
+        rungs: raw, Mantel-Haenszel, AIPW-base, AIPW-full.
+        surviving_share: the last rung over the first; below 0 when adjusting turns the sign. Missing when the raw
+            interval covers 0: a share of nothing.
+        seed: of samples, folds and models.
+    """
+
+    rungs: tuple[Rung, Rung, Rung, Rung]
+    surviving_share: float | NotComputable
+    seed: int
+
+
+def climb(
+    units: Units, *, seed: int, alpha: float = 0.05, max_units: int = MAX_UNITS, progress: Progress = silent
+) -> Ladder:
+    """All four rungs. The first two use every unit, the models at most `max_units`.
+
+    Args:
+        units: the eligible units. The window guard has to hold: the behaviour's window ends before retention begins.
+        seed: of samples, folds and models.
+        alpha: two-sided error rate of every interval.
+        max_units: largest sample for the models.
+        progress: told how far it is.
+
+    Source: METHODS 2.12.
+    """
+    raw = raw_difference(units.retained, units.did, alpha=alpha)
+    strata = combine(units.active_days, units.segment, units.week)
+    stratified = stratified_difference(units.retained, units.did, strata, alpha=alpha)
+    known = np.column_stack([units.before, dummies(units.week), dummies(units.segment)])
+    measured = np.column_stack([known, dummies(units.active_days), np.log1p(units.others)])
+    outcome = units.retained.astype(np.float64)
+    base, full = (
+        adjust(outcome, units.did, columns, seed=seed, alpha=alpha, max_units=max_units, progress=inner)
+        for columns, inner in ((known, part(progress, 0, 0.5)), (measured, part(progress, 0.5, 1)))
+    )
+    rungs = (
+        Rung(RungName.RAW, raw, len(outcome)),
+        Rung(RungName.STRATIFIED, stratified, _units_compared(units.did, strata), same_window=True),
+        _model_rung(RungName.BASE, base, same_window=False),
+        _model_rung(RungName.FULL, full, same_window=True),
+    )
+    return Ladder(rungs, surviving_share(raw, rungs[3].difference), seed)
+
+
+def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Difference | NotComputable:
+    """Share retained among doers minus that among others, with Newcombe's hybrid score interval.
+
+    The standard error is the unpooled one; the interval doesn't use it.
+
+    Source: Newcombe 1998 (statsmodels).
+    """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    n_with, n_without = int(did.sum()), int((~did).sum())
+    if min(n_with, n_without) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_with, n_without), "needed": 2})
+    stayed_with, stayed_without = int(retained[did].sum()), int(retained[~did].sum())
+    p1, p0 = stayed_with / n_with, stayed_without / n_without
+    error = sqrt(p1 * (1 - p1) / n_with + p0 * (1 - p0) / n_without)
+    low, high = confint_proportions_2indep(
+        stayed_with, n_with, stayed_without, n_without, method="newcomb", compare="diff", alpha=alpha
+    )
+    return Difference(p1 - p0, error, float(low), float(high), 1 - alpha)
+
+
+def stratified_difference(
+    retained: Flags, did: Flags, strata: Codes, *, alpha: float = 0.05
+) -> Difference | NotComputable:
+    """Mantel-Haenszel risk difference with Sato's variance, right for few large and for many sparse strata.
+
+    Args:
+        retained, did: one entry per unit.
+        strata: code of each unit's stratum. Strata without doers, or with doers only, carry no weight.
+        alpha: two-sided error rate.
+
+    Source: Greenland and Robins 1985; Sato 1989. Own code: statsmodels has the odds ratio only, and the experiments'
+    code lies above this app; a test compares the two.
+    """
+    codes = np.unique(strata, return_inverse=True)[1]
+    n1, n0, a, c = (
+        np.bincount(codes, weights=rows, minlength=codes.max(initial=-1) + 1)
+        for rows in (did, ~did, did & retained, ~did & retained)
+    )
+    both = (n1 > 0) & (n0 > 0)
+    if not both.any():
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    n1, n0, a, c = n1[both], n0[both], a[both], c[both]
+    n = n1 + n0
+    weights = n1 * n0 / n
+    total = float(weights.sum())
+    effect = float((weights * (a / n1 - c / n0)).sum()) / total
+    p = float(((n1**2 * c - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / n**2).sum())
+    q = float(((a * (n0 - c) + c * (n1 - a)) / (2 * n)).sum())
+    variance = (effect * p + q) / total**2
+    if variance <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    return normal_difference(effect, sqrt(variance), alpha=alpha)
+
+
+def surviving_share(raw: Difference | NotComputable, adjusted: Difference | NotComputable) -> float | NotComputable:
+    """The adjusted difference over the raw one, only if the raw interval excludes 0."""
+    if not computable(raw):
+        return raw
+    if not computable(adjusted):
+        return adjusted
+    if not raw.excludes_zero:
+        return NotComputable(Reason.RAW_COVERS_ZERO)
+    return adjusted.estimate / raw.estimate
+
+
+def dummies(codes: Codes) -> Floats:
+    """One 0/1 column per value but the first; no column when all are the same."""
+    values = np.unique(codes)
+    return np.asarray(codes[:, None] == values[None, 1:], dtype=np.float64)
+
+
+def combine(*labels: Codes) -> Codes:
+    """One code per combination of the labels."""
+    return np.unique(np.column_stack(labels), axis=0, return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+
+def _units_compared(did: Flags, strata: Codes) -> int:
+    codes = np.unique(strata, return_inverse=True)[1]
+    n1, n0 = (np.bincount(codes, weights=rows, minlength=codes.max(initial=-1) + 1) for rows in (did, ~did))
+    return int((n1 + n0)[(n1 > 0) & (n0 > 0)].sum())
+
+
+def _model_rung(name: RungName, result: Adjusted | NotComputable, *, same_window: bool) -> Rung:
+    if not computable(result):
+        return Rung(name, result, 0, same_window)
+    return Rung(name, result.difference, result.n_with + result.n_without, same_window, result)

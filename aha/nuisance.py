@@ -1,0 +1,127 @@
+"""Cross-fitted predictions: what models that never saw a unit expect of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from events.progress import Progress, part, silent
+
+type Floats = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
+type Codes = NDArray[np.int64]
+type Predict = Callable[[Floats], Floats]
+
+FOLDS = 5
+BOOSTING = {"learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 50, "verbosity": -1, "num_threads": 1}
+ROUNDS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Nuisance:
+    """What the models say about each unit, from models that never saw it. Arrays have one entry per unit.
+
+    Attributes:
+        propensity: probability of doing the behaviour, given the covariates.
+        mean_with, mean_without: expected outcome with and without the behaviour, given the covariates.
+        models: which model was chosen for the three, in this order: "linear", "boosted" or "given".
+    """
+
+    propensity: Floats
+    mean_with: Floats
+    mean_without: Floats
+    models: tuple[str, str, str] = ("given", "given", "given")
+
+
+def fit_nuisance(
+    outcome: Floats, did: Flags, covariates: Floats, *, seed: int, progress: Progress = silent
+) -> Nuisance:
+    """Out-of-fold predictions (5 folds, stratified by D): for each of the three, the model with the smaller loss.
+
+    The loss is log loss where the target is 0/1, squared error otherwise, measured out of fold. The choice between two
+    models sees all folds; that costs nothing at the order of the standard error.
+    """
+    fold = _folds(did, seed)
+    everyone = np.ones(len(did), dtype=np.bool_)
+    tasks = ((did.astype(np.float64), everyone), (outcome, did), (outcome, ~did))
+    chosen: list[tuple[str, Floats]] = []
+    for number, (target, rows) in enumerate(tasks):
+        inner = part(progress, number / 3, (number + 1) / 3)
+        chosen.append(_best(covariates, target, rows, fold, seed, inner))
+    (first, propensity), (second, mean_with), (third, mean_without) = chosen
+    return Nuisance(propensity, mean_with, mean_without, (first, second, third))
+
+
+def _folds(did: Flags, seed: int) -> Codes:
+    """Fold of each unit, with the share of doers the same in all."""
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(did), dtype=np.int64)
+    for rows in (np.flatnonzero(did), np.flatnonzero(~did)):
+        fold[rng.permutation(rows)] = np.arange(len(rows)) % FOLDS
+    return fold
+
+
+def _best(
+    covariates: Floats, target: Floats, rows: Flags, fold: Codes, seed: int, progress: Progress
+) -> tuple[str, Floats]:
+    """Name and out-of-fold predictions, for everyone, of the model that predicts best among `rows`."""
+    predictions: dict[str, Floats] = {}
+    for number, (name, fit) in enumerate((("linear", _fit_linear), ("boosted", _fit_boosted))):
+        predictions[name] = np.empty(len(target))
+        for out in range(FOLDS):
+            progress("adjustment", (number * FOLDS + out) / (2 * FOLDS))
+            inside, held_out = rows & (fold != out), fold == out
+            predictions[name][held_out] = fit(covariates[inside], target[inside], seed)(covariates[held_out])
+    progress("adjustment", 1.0)
+    best = min(predictions, key=lambda name: _loss(target[rows], predictions[name][rows]))
+    return best, predictions[best]
+
+
+def _is_binary(target: Floats) -> bool:
+    return bool(np.isin(target, (0.0, 1.0)).all())
+
+
+def _loss(target: Floats, prediction: Floats) -> float:
+    if not _is_binary(target):
+        return float(((target - prediction) ** 2).mean())
+    safe = np.clip(prediction, 1e-9, 1 - 1e-9)
+    return float(-(target * np.log(safe) + (1 - target) * np.log1p(-safe)).mean())
+
+
+def _constant(covariates: Floats, target: Floats) -> Predict | None:
+    """The only possible model when nothing varies; libraries refuse such data."""
+    if covariates.shape[1] and np.ptp(target) > 0:
+        return None
+    mean = float(target.mean())
+    return lambda rows: np.full(len(rows), mean)
+
+
+def _fit_linear(covariates: Floats, target: Floats, seed: int) -> Predict:
+    """Logistic regression of a 0/1 target, ridge regression of another; columns are standardised."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    constant = _constant(covariates, target)
+    if constant is not None:
+        return constant
+    if _is_binary(target):
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(covariates, target)
+        return lambda rows: np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+    ridge = make_pipeline(StandardScaler(), Ridge()).fit(covariates, target)
+    return lambda rows: np.asarray(ridge.predict(rows), dtype=np.float64)
+
+
+def _fit_boosted(covariates: Floats, target: Floats, seed: int) -> Predict:
+    """A small LightGBM model: 100 trees of 7 leaves, one thread so that sums don't depend on the machine."""
+    import lightgbm
+
+    constant = _constant(covariates, target)
+    if constant is not None:
+        return constant
+    objective = "binary" if _is_binary(target) else "regression"
+    parameters = {**BOOSTING, "objective": objective, "seed": seed % 2**31, "deterministic": True}
+    parameters["force_row_wise"] = True
+    model = lightgbm.train(parameters, lightgbm.Dataset(covariates, target), num_boost_round=ROUNDS)
+    return lambda rows: np.asarray(model.predict(rows), dtype=np.float64)
