@@ -29,6 +29,8 @@ class Reason(StrEnum):
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
+    TOO_FEW_ACTIVE_UNITS = "too_few_active_units"
+    TOO_FEW_FEATURES = "too_few_features"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_DATA: gettext("There are no values to compute this from."),
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
+        Reason.TOO_FEW_ACTIVE_UNITS: gettext("Too few units were active on enough days to show a play pattern."),
+        Reason.TOO_FEW_FEATURES: gettext("Fewer than two behaviours differ between units, so there is no pattern."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
     }
     return sentences[missing.reason]
