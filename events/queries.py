@@ -124,20 +124,34 @@ def eligibility(users: ir.Table, window: Window, *, by: Sequence[str] = ()) -> i
 
 def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
     """One row per unit and active day of the window: ``user_id, day, events``."""
-    log = _in_window(_since_anchor(_active(events, basis), users, basis), window)
+    log = activity_since_anchor(events, users, basis, window)
     return log.group_by("user_id", "day").aggregate(events=log.count())
 
 
+def activity_since_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
+    """One row per activity of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
+    return _in_window(_since_anchor(_active(events, basis), users, basis), window)
+
+
 def counts(
-    events: ir.Table, users: ir.Table, basis: Basis, *, days: int, behaviours: Sequence[Behaviour] | None = None
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    *,
+    days: int,
+    first_day: int = 0,
+    behaviours: Sequence[Behaviour] | None = None,
 ) -> ir.Table:
-    """One row per unit, behaviour and day 0 to `days` - 1 with something to count: ``user_id, behaviour, day, n``.
+    """One row per unit, behaviour and day `first_day` to `days` - 1 with something to count.
+
+    Columns: ``user_id, behaviour, day, n``.
 
     Args:
         events: the event log.
         users: the units, with their clocks.
         basis: clock, data's end, engine.
         days: the landmark, the largest "within Y days" that will be asked.
+        first_day: the first day that counts, usually the anchor's.
         behaviours: what to count, at least one; None takes every event name but exposures.
 
     For ``EVENT#prop`` a value counts on the day it is first seen, so that sums over days give the number of different
@@ -146,10 +160,10 @@ def counts(
     if behaviours is None:
         log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
         log = log.mutate(behaviour=log.event)
-        return _daily(_in_window(_since_anchor(log, users, basis), Window(0, days - 1)))
+        return _daily(_in_window(_since_anchor(log, users, basis), Window(first_day, days - 1)))
     if not behaviours:
         raise ValueError("counts needs at least one behaviour")
-    log = _in_window(_since_anchor(_matching(events, behaviours, basis), users, basis), Window(0, days - 1))
+    log = _in_window(_since_anchor(_matching(events, behaviours, basis), users, basis), Window(first_day, days - 1))
     if not any(behaviour.distinct for behaviour in behaviours):
         return _daily(log)
     distinct = [str(behaviour) for behaviour in behaviours if behaviour.distinct]

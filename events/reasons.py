@@ -43,6 +43,8 @@ class Reason(StrEnum):
     CURVE_TOO_SHORT = "curve_too_short"
     NO_EXPERIMENT_YET = "no_experiment_yet"
     NOTHING_TO_DETECT = "nothing_to_detect"
+    TOO_FEW_ACTIVE_UNITS = "too_few_active_units"
+    TOO_FEW_FEATURES = "too_few_features"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
         Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
         Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
+        Reason.TOO_FEW_ACTIVE_UNITS: gettext("Too few units were active on enough days to show a play pattern."),
+        Reason.TOO_FEW_FEATURES: gettext("Fewer than two behaviours differ between units, so there is no pattern."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),

@@ -35,7 +35,9 @@ class SegmentationForm(forms.Form):
     )  # fmt: skip
     first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
     last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
-    seed = forms.IntegerField(label=_("Seed"), initial=1, min_value=0, help_text=_("Same data, same seed, same groups."))
+    seed = forms.IntegerField(
+        label=_("Seed"), initial=1, min_value=0, help_text=_("Same data, same seed, same groups.")
+    )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -1,0 +1,97 @@
+"""What units did in a window, in two questions: activity per unit, and counts per unit and random half of its days.
+
+Both give one or two rows per unit, never events. The halves let profiles be tested on days that formed no cluster.
+"""
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+
+from events.metrics import Behaviour
+from events.queries import Basis, activity_days, activity_since_anchor, counts, mature
+from events.windows import Window
+
+SESSION_GAP_MINUTES = 30
+# The hash of (unit, day) below: primes, so that products of two of its numbers stay far inside 64 bits everywhere.
+PRIME, STEP = 1_000_003, 7_919
+
+
+def eligible(users: ir.Table, window: Window, outcome: Window | None = None) -> ir.Table:
+    """The units whose window, and outcome window if there is one, is complete."""
+    ready = mature(users, window)
+    return users.filter(ready if outcome is None else ready & mature(users, outcome))
+
+
+def activity(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
+    """One row per unit: ``user_id, active_days, sessions, tenure, recency``, quiet units included.
+
+    Args:
+        events: the event log.
+        users: eligible units with their clocks.
+        basis: clock, data's end, what counts as activity.
+        window: with an end.
+
+    A new session begins after more than 30 minutes without activity. `tenure` is complete days since the anchor at the
+    data's end; `recency` is days from the last active day to the window's last day, the whole window for quiet units.
+    """
+    if window.end_day is None:
+        raise ValueError("a play pattern needs a window with an end")
+    log = activity_since_anchor(events, users, basis, window)
+    before = log.time.lag().over(ibis.window(group_by="user_id", order_by="time"))
+    log = log.mutate(starts=(before.isnull() | (log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES))))
+    found = log.group_by("user_id").aggregate(
+        active_days=log.day.nunique(), sessions=log.starts.sum(), last_day=log.day.max()
+    )
+    table = users.left_join(found, "user_id")
+    return table.select(
+        "user_id",
+        active_days=table.active_days.fill_null(0).cast("int64"),
+        sessions=table.sessions.fill_null(0).cast("int64"),
+        tenure=table.complete_days.cast("int64"),
+        recency=ibis.coalesce(window.end_day - table.last_day, len(window)).cast("int64"),
+    )
+
+
+def halves(events: ir.Table, users: ir.Table, basis: Basis, window: Window, *, seed: int = 1) -> ir.Table:
+    """One row per unit and active day: ``user_id, day, half``; half 0 or 1 at random, sizes differ by at most one.
+
+    Days are ordered by a hash of the unit's anchor, the day and the seed, in integers only, so that every engine splits
+    alike (no engine's own hash does), and dealt out in turn. Nothing the unit does later enters the hash. Where a log
+    has dates only, units that start on the same date share one order of days.
+    """
+    days = activity_days(events, users, basis, window)
+    slim = users.select("user_id", "anchor")
+    days = days.join(slim, "user_id")
+    moment = days.anchor
+    since = moment.day_of_year() * 86_400 + moment.hour() * 3_600 + moment.minute() * 60 + moment.second()
+    unit = (since.cast("int64") * STEP + seed * STEP) % PRIME
+    step = days.day.cast("int64") + 1
+    key = (unit * step + (unit + STEP) % PRIME * step % PRIME * step) % PRIME
+    days = days.mutate(unit=unit, key=key)
+    place = ibis.row_number().over(ibis.window(group_by="user_id", order_by=["key", "day"]))
+    return days.select("user_id", "day", half=((place + days.unit) % 2).cast("int64"))
+
+
+def pattern(
+    events: ir.Table, users: ir.Table, basis: Basis, window: Window, behaviours: Sequence[Behaviour], *, seed: int = 1
+) -> ir.Table:
+    """One row per unit and half of its active days: ``user_id, half, active_days, n_0, n_1, …`` in the given order.
+
+    Both halves together are the whole window. Events on days that hold no activity (when the project names which events
+    are) are not counted: they have no active day to be a rate of.
+    """
+    if window.end_day is None:
+        raise ValueError("a play pattern needs a window with an end")
+    split = halves(events, users, basis, window, seed=seed)
+    long = counts(events, users, basis, days=window.end_day + 1, first_day=window.start_day, behaviours=behaviours)
+    long = long.join(split, ["user_id", "day"])
+    # Small first: one row per unit, half and behaviour; only then is it spread over columns (a wide scan is slow).
+    long = long.group_by("user_id", "half", "behaviour").aggregate(n=long.n.sum())
+    wide = long.group_by("user_id", "half").aggregate(
+        **{f"n_{index}": long.n.sum(where=long.behaviour == str(name)) for index, name in enumerate(behaviours)}
+    )
+    base = split.group_by("user_id", "half").aggregate(active_days=split.count())
+    table = base.left_join(wide, ["user_id", "half"])
+    numbers = {f"n_{index}": table[f"n_{index}"].fill_null(0).cast("int64") for index, _ in enumerate(behaviours)}
+    return table.select("user_id", "half", active_days=table.active_days.cast("int64"), **numbers)
