@@ -29,6 +29,13 @@ class Reason(StrEnum):
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
+    STUDY_TOO_SMALL = "study_too_small"
+    NO_CELL_TO_TEST = "no_cell_to_test"
+    NO_CELL_TO_RECOMMEND = "no_cell_to_recommend"
+    WINDOWS_OVERLAP = "windows_overlap"
+    TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
+    NO_LATER_COHORT = "no_later_cohort"
+    NO_HOLD_OUT = "no_hold_out"
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,21 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_DATA: gettext("There are no values to compute this from."),
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
+        Reason.STUDY_TOO_SMALL: gettext(
+            "A study needs at least 200 eligible units, with at least 50 retained and 50 not."
+        ),
+        Reason.NO_CELL_TO_TEST: gettext(
+            "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        ),
+        Reason.NO_CELL_TO_RECOMMEND: gettext(
+            "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."
+        ),
+        Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
+        Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
+            "Too few different counts: a smooth curve and a jump can't be told apart."
+        ),
+        Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
+        Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
     }
     return sentences[missing.reason]
