@@ -18,8 +18,8 @@ FORCED_REACH = 0.95
 FORCED_IN_FIRST_SESSION = 0.95
 ACTIVITY_CORRELATION = 0.9
 DUPLICATE_CORRELATION = 0.95
-# A rare behaviour first appears some hours or days into any log. Only an absence that its later reach makes this
-# improbable means that it wasn't there yet.
+# A rare behaviour first appears some hours or days into any log: only an absence this improbable means that it wasn't
+# there yet.
 CHANCE_OF_ABSENCE = 0.001
 
 
@@ -171,8 +171,8 @@ def not_yet_available(
 ) -> dict[str, datetime | None]:
     """Behaviours that came later than the cohort's start, and since when (None: never): only later units count.
 
-    A rare behaviour first appears late by chance. So it counts as missing only when the units whose days had already
-    passed would all have left it out with a probability below 0.1 %, given how many of the later units did it.
+    A rare behaviour first appears late by chance. So it counts as missing only when, with its doers spread over the
+    units at random, all of them would come after its first appearance with a probability below 0.1 % (hypergeometric).
 
     Args:
         table: the feature table.
@@ -187,8 +187,7 @@ def not_yet_available(
             continue
         moment = np.datetime64(first.replace(tzinfo=None), "us")
         before = int((anchors + np.timedelta64(timedelta(days=table.days[-1])) <= moment).sum())
-        after = anchors >= moment
-        reach = float((table.counts[after, place, -1] > 0).mean()) if after.any() else 1.0
-        if before and before * np.log1p(-min(reach, 1 - 1e-12)) < np.log(CHANCE_OF_ABSENCE):
+        doers = int((table.counts[:, place, -1] > 0).sum())
+        if before and stats.hypergeom.pmf(0, table.n, doers, before) < CHANCE_OF_ABSENCE:
             late[name] = first
     return late

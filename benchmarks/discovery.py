@@ -251,7 +251,7 @@ def noise(seeds: int) -> None:
                 shuffled[mine] = rng.permutation(shuffled[mine])
             name = "equally active" if by_activity else "cohort"
             for kind, one in ((f"{name}", table), (f"{name}, shuffled", replace(table, retained=shuffled))):
-                null = grid_null(one, grid, rng=rng, by_activity=by_activity)
+                null = grid_null(one, grid, rng=rng, by_activity=by_activity, permutations=199)
                 alarms[kind] += null.smallest_p <= 0.05
         if (seed + 1) % 100 == 0:
             print(f"{seed + 1} seeds: " + "; ".join(f"{k} {v / (seed + 1):.3f}" for k, v in alarms.items()), flush=True)
