@@ -146,6 +146,26 @@ def counts(
 
     Columns: ``user_id, behaviour, day, n``.
 
+    The arguments are those of `occurrences`, of which these are the numbers of rows.
+    """
+    log = occurrences(events, users, basis, days=days, first_day=first_day, behaviours=behaviours)
+    return log.group_by("user_id", "behaviour", "day").aggregate(n=log.count())
+
+
+def occurrences(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    *,
+    days: int,
+    first_day: int = 0,
+    behaviours: Sequence[Behaviour] | None = None,
+    keep: Sequence[str] = (),
+) -> ir.Table:
+    """One row for each thing to count on day `first_day` to `days` - 1: ``user_id, behaviour, day`` and `keep`.
+
+    These rows are events: a question groups them before anything leaves the warehouse.
+
     Args:
         events: the event log.
         users: the units, with their clocks.
@@ -153,23 +173,45 @@ def counts(
         days: the landmark, the largest "within Y days" that will be asked.
         first_day: the first day that counts, usually the anchor's.
         behaviours: what to count, at least one; None takes every event name but exposures.
+        keep: further columns of `users` that travel along.
 
     For ``EVENT#prop`` a value counts on the day it is first seen, so that sums over days give the number of different
     values, exactly as they give the number of events for the others.
     """
+    window = Window(first_day, days - 1)
+    columns = ["user_id", "behaviour", "day", *keep]
     if behaviours is None:
         log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
         log = log.mutate(behaviour=log.event)
-        return _daily(_in_window(_since_anchor(log, users, basis), Window(first_day, days - 1)))
+        return _in_window(_since_anchor(log, users, basis, *keep), window).select(columns)
     if not behaviours:
-        raise ValueError("counts needs at least one behaviour")
-    log = _in_window(_since_anchor(_matching(events, behaviours, basis), users, basis), Window(first_day, days - 1))
+        raise ValueError("at least one behaviour is needed")
+    log = _in_window(_since_anchor(matching(events, behaviours, basis), users, basis, *keep), window)
     if not any(behaviour.distinct for behaviour in behaviours):
-        return _daily(log)
+        return log.select(columns)
     distinct = [str(behaviour) for behaviour in behaviours if behaviour.distinct]
     seen = log.filter(log.behaviour.isin(distinct), log.value.notnull())
-    first_seen = seen.group_by("user_id", "behaviour", "value").aggregate(day=seen.day.min())
-    return ibis.union(_daily(log.filter(~log.behaviour.isin(distinct))), _daily(first_seen), distinct=False)
+    first_seen = seen.group_by("user_id", "behaviour", "value", *keep).aggregate(day=seen.day.min())
+    return ibis.union(log.filter(~log.behaviour.isin(distinct)).select(columns), first_seen.select(columns))
+
+
+def matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
+    """One row per event and behaviour it shows: the event's columns and ``behaviour, value``, from a single scan."""
+    unique = list(dict.fromkeys(behaviours))
+    listed = ibis.memtable({"event": [b.event for b in unique], "behaviour": [str(b) for b in unique]})
+    log = events.join(listed, "event")
+    conditions = [
+        (log.behaviour != str(b)) | (property_text(log.properties, b.where[0], basis.dialect) == b.where[1])
+        for b in unique
+        if b.where is not None
+    ]
+    log = log.filter(*conditions) if conditions else log
+    values = [
+        (log.behaviour == str(b), property_text(log.properties, b.distinct, basis.dialect))
+        for b in unique
+        if b.distinct is not None
+    ]
+    return log.mutate(value=ibis.cases(*values, else_=ibis.null("string")) if values else ibis.null("string"))
 
 
 def outcomes(events: ir.Table, users: ir.Table, basis: Basis, definitions: Mapping[str, Retention | Value]) -> ir.Table:
@@ -326,29 +368,6 @@ def _between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
     if window.end_day is None:
         return day >= window.start_day
     return day.between(window.start_day, window.end_day)
-
-
-def _daily(log: ir.Table) -> ir.Table:
-    return log.group_by("user_id", "behaviour", "day").aggregate(n=log.count())
-
-
-def _matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
-    """One row per event and behaviour it shows: the event's columns and ``behaviour, value``, from a single scan."""
-    unique = list(dict.fromkeys(behaviours))
-    listed = ibis.memtable({"event": [b.event for b in unique], "behaviour": [str(b) for b in unique]})
-    log = events.join(listed, "event")
-    conditions = [
-        (log.behaviour != str(b)) | (property_text(log.properties, b.where[0], basis.dialect) == b.where[1])
-        for b in unique
-        if b.where is not None
-    ]
-    log = log.filter(*conditions) if conditions else log
-    values = [
-        (log.behaviour == str(b), property_text(log.properties, b.distinct, basis.dialect))
-        for b in unique
-        if b.distinct is not None
-    ]
-    return log.mutate(value=ibis.cases(*values, else_=ibis.null("string")) if values else ibis.null("string"))
 
 
 def _matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:

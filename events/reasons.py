@@ -45,6 +45,13 @@ class Reason(StrEnum):
     NOTHING_TO_DETECT = "nothing_to_detect"
     TOO_FEW_ACTIVE_UNITS = "too_few_active_units"
     TOO_FEW_FEATURES = "too_few_features"
+    STUDY_TOO_SMALL = "study_too_small"
+    NO_CELL_TO_TEST = "no_cell_to_test"
+    NO_CELL_TO_RECOMMEND = "no_cell_to_recommend"
+    WINDOWS_OVERLAP = "windows_overlap"
+    TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
+    NO_LATER_COHORT = "no_later_cohort"
+    NO_HOLD_OUT = "no_hold_out"
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,21 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
         Reason.TOO_FEW_ACTIVE_UNITS: gettext("Too few units were active on enough days to show a play pattern."),
         Reason.TOO_FEW_FEATURES: gettext("Fewer than two behaviours differ between units, so there is no pattern."),
+        Reason.STUDY_TOO_SMALL: gettext(
+            "A study needs at least 200 eligible units, with at least 50 retained and 50 not."
+        ),
+        Reason.NO_CELL_TO_TEST: gettext(
+            "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        ),
+        Reason.NO_CELL_TO_RECOMMEND: gettext(
+            "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."
+        ),
+        Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
+        Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
+            "Too few different counts: a smooth curve and a jump can't be told apart."
+        ),
+        Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
+        Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),

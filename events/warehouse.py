@@ -22,6 +22,7 @@ from events.reasons import Refused
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
+    import pyarrow as pa
 
 Scratch = duckdb.DuckDBPyConnection
 ScratchError = duckdb.Error
@@ -62,6 +63,10 @@ class Warehouse:
         """Run a question and bring its answer, which must be an aggregate or one row per unit, never raw events."""
         frame: pd.DataFrame = self.backend.to_pandas(question)
         return frame
+
+    def arrow(self, question: "ir.Table") -> "pa.Table":
+        """The same as an Arrow table: several times cheaper than `run` for an answer of a million rows."""
+        return self.backend.to_pyarrow(question)
 
 
 @contextmanager

@@ -8,6 +8,11 @@ from events.reasons import Refused
 from segments.inputs import Inputs, check_inputs
 from segments.rules import parse_rule, to_document
 
+EXAMPLE_RULE = """{"all": [
+  {"trait": "platform", "is": "ios"},
+  {"behaviour": "friend_add", "days": 7, "at_least": 3}
+]}"""
+
 
 class SegmentationForm(forms.Form):
     title = forms.CharField(label=_("Title"), max_length=100, required=False)
@@ -43,13 +48,14 @@ class SegmentationForm(forms.Form):
         data = super().clean() or {}
         if self.errors:
             return data
-        dates = {name: data[name].isoformat() if data[name] else None for name in ("first_date", "last_date")}
+        first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
         try:
             self.inputs = check_inputs(
                 Inputs(
                     signup_event=data["signup_event"], first_day=data["first_day"], last_day=data["last_day"],
                     retention=data["retention"] or None, clusters=data["clusters"],
-                    behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()), **dates,
+                    behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()),
+                    first_date=first, last_date=last,
                 )
             )  # fmt: skip
         except Refused as refusal:
@@ -73,7 +79,7 @@ class RuleForm(PublishForm):
     )  # fmt: skip
     rule = forms.CharField(
         label=_("Rule"), widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
-        initial='{"all": [\n  {"trait": "platform", "is": "ios"},\n  {"behaviour": "friend_add", "days": 7, "at_least": 3}\n]}',
+        initial=EXAMPLE_RULE,
         help_text=_("Conditions on traits, on behaviour within days of signing up, and on features, as JSON."),
     )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""Questions of a study, as Ibis expressions: who signed up, who did what how often. Nothing runs here.
+
+The full grid of cells costs one grouped scan (`histogram`); the matrix of a sample costs another (`unit_counts`). Both
+read the same rows in the same way, so that they agree to the unit.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from events import queries
+from events.metrics import Behaviour, Retention
+from events.queries import Basis
+from events.windows import Window
+
+SESSION_GAP = timedelta(minutes=30)
+UNIT_COLUMNS = ("user_id", "anchor", "anchor_date", "unit", "retained")
+
+
+def units(
+    events: ir.Table,
+    basis: Basis,
+    *,
+    signup: str,
+    definition: Retention,
+    first: date | None = None,
+    last: date | None = None,
+) -> ir.Table:
+    """One row per signup of the cohort: ``user_id, anchor, anchor_date, complete_days, mature, retained``.
+
+    `retained` is null where the unit is too young: such units are excluded and counted, never churned. The answer is
+    brought home once; with a number per unit it comes back as the `users` of the other questions.
+    """
+    return queries.retention(events, queries.cohort(events, signup, basis, first=first, last=last), basis, definition)
+
+
+def unit_counts(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    *,
+    days: Sequence[int],
+    behaviours: Sequence[Behaviour] | None = None,
+) -> ir.Table:
+    """One row per unit and behaviour that it did: ``unit, retained, behaviour`` and one ``n_Y`` for every Y of `days`.
+
+    Args:
+        events: the event log.
+        users: eligible units: ``user_id, anchor, anchor_date, unit, retained``; `unit` is a number, since grouping by
+            numbers is cheaper than by names.
+        basis: clock, data's end, engine.
+        days: the Y values, ascending; ``n_Y`` counts days 0 to Y - 1.
+        behaviours: what to count; None takes every event name but exposures.
+    """
+    log = queries.occurrences(events, users, basis, days=max(days), behaviours=behaviours, keep=("unit", "retained"))
+    numbers = {
+        _name(y): (log.count() if y == max(days) else (log.day < y).ifelse(1, 0).sum()).cast("int32") for y in days
+    }
+    return log.group_by("unit", "retained", "behaviour").aggregate(**numbers)
+
+
+def histogram(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    *,
+    days: Sequence[int],
+    cap: int,
+    behaviours: Sequence[Behaviour] | None = None,
+) -> ir.Table:
+    """How many units did each behaviour how often: ``behaviour, retained, units`` and ``n_Y`` cut off at `cap`.
+
+    Every cell of the grid with times up to `cap` follows by adding. Units that never did a behaviour have no row.
+    """
+    counts = unit_counts(events, users, basis, days=days, behaviours=behaviours)
+    counts = counts.mutate(**{_name(y): ibis.least(counts[_name(y)], cap) for y in days})
+    keys = ["behaviour", "retained", *(_name(y) for y in days)]
+    return counts.group_by(keys).aggregate(units=counts.count())
+
+
+def active_days(events: ir.Table, users: ir.Table, basis: Basis, *, days: int) -> ir.Table:
+    """One row per unit: ``user_id, active_days``, the different active days among days 0 to `days` - 1."""
+    active = queries.activity_days(events, users, basis, Window(0, days - 1))
+    return active.group_by("user_id").aggregate(active_days=active.count())
+
+
+def first_times(events: ir.Table, basis: Basis, behaviours: Sequence[Behaviour]) -> ir.Table:
+    """When each behaviour first appears in the whole log: ``behaviour, first_time``; one that never does has no row."""
+    log = queries.matching(events, behaviours, basis)
+    return log.group_by("behaviour").aggregate(first_time=log.time.min())
+
+
+def first_sessions(
+    events: ir.Table, users: ir.Table, basis: Basis, behaviours: Sequence[Behaviour], *, days: int
+) -> ir.Table:
+    """Who did a behaviour first inside the first session: ``behaviour, doers, in_first_session``.
+
+    The first session begins at the anchor and ends with the first pause of 30 minutes; it is followed for one day. Only
+    what happens within `days` days of the anchor counts as doing. `users` is a sample: the answer is a share.
+    """
+    slim = users.select("user_id", "anchor")
+    log = events.join(slim, "user_id")
+    log = log.filter(log.time >= log.anchor, log.time < log.anchor + ibis.interval(days=1))
+    order = ibis.window(group_by="user_id", order_by="time")
+    log = log.select("user_id", "time", before=log.time.lag().over(order))
+    pauses = log.filter(log.time >= log.before + ibis.interval(seconds=int(SESSION_GAP.total_seconds())))
+    ends = pauses.group_by("user_id").aggregate(session_end=pauses.time.min())
+
+    done = queries.matching(events, behaviours, basis).join(slim, "user_id")
+    done = done.filter(done.time >= done.anchor, done.time < done.anchor + ibis.interval(days=days))
+    firsts = done.group_by("user_id", "behaviour").aggregate(first=done.time.min(), anchor=done.anchor.min())
+    firsts = firsts.left_join(ends, "user_id")
+    end = ibis.coalesce(firsts.session_end, firsts.anchor + ibis.interval(days=1))
+    inside = (firsts.first < end).ifelse(1, 0)
+    return firsts.group_by("behaviour").aggregate(doers=firsts.count(), in_first_session=inside.sum())
+
+
+def _name(days: int) -> str:
+    return f"n_{days}"

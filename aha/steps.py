@@ -1,0 +1,372 @@
+"""Does retention jump at Z, or is any number a convention? A test of a step over a smooth curve (METHODS 2.10).
+
+Per behaviour and window the null model is a smooth curve: logit P(stayed) = cubic in log(1 + count) + active days +
+segment. Its patterns are few, so it is fitted to sums over units with the same pattern, for all bootstrap replicates at
+once. The largest score statistic over all windows and times is calibrated by a parametric bootstrap.
+
+A smooth confounder can't make a jump; a product rule that fires at Z, such as a badge or an unlock, can.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.special import expit, logit
+
+from aha.cells import NULL_REACH, Interval, newcombe, risk_difference
+from aha.grid import Floats, Ints, Table
+from aha.thresholds import resample
+from events.progress import Progress, silent
+from events.reasons import NotComputable, Reason
+
+REPLICATES = 499
+BLOCK = 100
+JUMP = 0.05
+SMOOTH_TERMS = 3
+DETECTION = 0.80
+SETTLED_SHARE, SETTLED_TIMES = 0.90, 2
+NEWTON_STEPS = 12
+RIDGE = 1e-6
+
+
+class StepVerdict(StrEnum):
+    """What can be said about a jump."""
+
+    JUMP = "jump"
+    SMOOTH = "smooth"
+    CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step evidence of one behaviour.
+
+    Attributes:
+        behaviour: its text form.
+        verdict: jump at `times` within `days`; smooth, any number is a convention; or cannot tell.
+        days, times: where the score statistic is largest, 0 when nothing could be tested.
+        statistic: the largest score statistic, about chi-square(1) at a single cell but not as a maximum.
+        p_value: share of null replicates that reach it, and Holm's adjustment over the behaviours tested.
+        adjusted_p_value: the same after Holm.
+        log_odds: one-step estimate of the jump, positive when retention rises at Z.
+        settled_times: smallest set of times holding 90 % of the places found in resampled users, if p was small.
+        detection: share of replicates with the registered jump that the test finds, if p was not small.
+        ever: retention of those who ever did it minus that of the others within the longest window, shown apart:
+            never-doers differ for many reasons.
+        reason: why nothing could be tested, if so.
+    """
+
+    behaviour: str
+    verdict: StepVerdict
+    days: int
+    times: int
+    statistic: float | NotComputable
+    p_value: float | NotComputable
+    adjusted_p_value: float | NotComputable
+    log_odds: float | NotComputable
+    settled_times: tuple[int, ...]
+    detection: float | None
+    ever: Interval | NotComputable
+    reason: NotComputable | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """One behaviour within one window, by pattern: the smooth part, the steps, and which unit has which pattern."""
+
+    days: int
+    times: Ints
+    smooth: Floats  # patterns × terms
+    steps: Floats  # times × patterns
+    counts: Ints  # the count of each pattern
+    member: sparse.csr_array  # patterns × units
+    pattern: Ints  # per unit
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """A behaviour before the second stage."""
+
+    designs: tuple[_Design, ...]
+    rates: tuple[Floats, ...]  # fitted under the null, per design and pattern
+    design: int
+    place: int
+    statistic: float
+    log_odds: float
+    p_value: float
+    critical: float
+
+
+def step_evidence(
+    table: Table,
+    times: Sequence[Sequence[int]],
+    *,
+    rng: np.random.Generator,
+    replicates: int = REPLICATES,
+    jump: float = JUMP,
+    alpha: float = 0.05,
+    progress: Progress = silent,
+) -> tuple[Step, ...]:
+    """Test every behaviour of the table for a jump of retention.
+
+    Args:
+        table: the units that did not choose a cell (`Parts.unseen`).
+        times: the Z values of each behaviour; those from 2 on with a reach from 2 % to 98 % are tested.
+        rng: the randomness of both bootstraps.
+        replicates: at least 499 for a result that is shown.
+        jump: the registered jump, in points of retention, that "smooth" must have been able to find.
+        alpha: family-wise error rate over the behaviours.
+        progress: told the share done.
+
+    Source: Davies 1987 (a maximum of score statistics under a smooth null); Holm 1979.
+    """
+    coins = rng.random((table.n, replicates), dtype=np.float32)
+    weights = np.concatenate(list(resample(table.strata(), replicates, rng)), axis=1)
+    tested: list[_Tested | NotComputable] = []
+    for place in range(len(table.behaviours)):
+        progress("steps", 0.8 * place / len(table.behaviours))
+        tested.append(_test(table, place, times[place], coins, alpha))
+    adjusted = _holm([found.p_value for found in tested if isinstance(found, _Tested)])
+    result = []
+    for place, found in enumerate(tested):
+        progress("steps", 0.8 + 0.2 * place / len(table.behaviours))
+        if isinstance(found, NotComputable):
+            result.append(_untested(table, place, found))
+        else:
+            result.append(_conclude(table, place, found, adjusted.pop(0), coins, weights, jump, alpha))
+    progress("steps", 1.0)
+    return tuple(result)
+
+
+def _test(
+    table: Table, place: int, times: Sequence[int], coins: npt.NDArray[np.float32], alpha: float
+) -> _Tested | NotComputable:
+    designs = tuple(
+        design for column in range(len(table.days)) if (design := _design(table, place, column, times)) is not None
+    )
+    if not designs:
+        return NotComputable(Reason.TOO_FEW_DIFFERENT_COUNTS)
+    best = (-1.0, 0, 0, 0.0)
+    maxima = np.zeros(coins.shape[1])
+    rates = []
+    for number, design in enumerate(designs):
+        n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
+        beta = _fit(design.smooth, n, stayed)
+        rate = expit(design.smooth @ beta)[:, 0]
+        rates.append(rate)
+        scores, slopes = _scores(design, n, stayed, beta)
+        highest = int(np.argmax(scores[:, 0]))
+        if scores[highest, 0] > best[0]:
+            best = (float(scores[highest, 0]), number, highest, float(slopes[highest, 0]))
+        # The same coins for every window: a unit lucky in one is lucky in all, as one unit's retention is.
+        maxima = np.maximum(maxima, _largest(design, _toss(design, rate, coins), beta))
+    p = float((1 + (maxima >= best[0] * (1 - 1e-9)).sum()) / (maxima.size + 1))
+    return _Tested(designs, tuple(rates), best[1], best[2], best[0], best[3], p, float(np.quantile(maxima, 1 - alpha)))
+
+
+def _conclude(
+    table: Table,
+    place: int,
+    found: _Tested,
+    adjusted: float,
+    coins: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    jump: float,
+    alpha: float,
+) -> Step:
+    design = found.designs[found.design]
+    at = int(design.times[found.place])
+    settled: tuple[int, ...] = ()
+    detection = None
+    verdict = StepVerdict.CANNOT_TELL
+    if adjusted <= alpha:
+        settled = _settled(table, found, weights)
+        listed = sorted({int(z) for one in found.designs for z in one.times})
+        close = len(settled) <= SETTLED_TIMES and listed.index(settled[-1]) - listed.index(settled[0]) < SETTLED_TIMES
+        if found.log_odds > 0 and close and at in settled:
+            verdict = StepVerdict.JUMP
+    elif found.p_value > alpha:
+        detection = _detection(design, found, coins, jump)
+        if detection >= DETECTION:
+            verdict = StepVerdict.SMOOTH
+    return Step(
+        behaviour=table.behaviours[place],
+        verdict=verdict,
+        days=design.days,
+        times=at,
+        statistic=found.statistic,
+        p_value=found.p_value,
+        adjusted_p_value=adjusted,
+        log_odds=found.log_odds,
+        settled_times=settled,
+        detection=detection,
+        ever=_ever(table, place),
+        reason=None,
+    )
+
+
+def _untested(table: Table, place: int, reason: NotComputable) -> Step:
+    name, ever = table.behaviours[place], _ever(table, place)
+    return Step(name, StepVerdict.CANNOT_TELL, 0, 0, reason, reason, reason, reason, (), None, ever, reason)
+
+
+def _design(table: Table, place: int, column: int, times: Sequence[int]) -> _Design | None:
+    """None when the counts have too few different values for the smooth part, or no threshold can be tested."""
+    counts = table.counts[:, place, column].astype(np.int64)
+    reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
+    usable = (np.asarray(times) >= 2) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
+    if np.unique(counts).size < 2 * SMOOTH_TERMS or not usable.any():
+        return None
+    keys = np.stack([counts, table.active_days, table.segment], axis=1)
+    patterns, pattern = np.unique(keys, axis=0, return_inverse=True)
+    pattern = pattern.reshape(-1)
+    member = sparse.csr_array(
+        (np.ones(table.n, dtype=np.float32), (pattern, np.arange(table.n))), shape=(len(patterns), table.n)
+    )
+    size = np.bincount(pattern).astype(np.float64)
+    wanted = np.asarray(times, dtype=np.int64)[usable]
+    steps = (patterns[:, 0][None, :] >= wanted[:, None]).astype(np.float64)
+    smooth = _smooth(patterns, size)
+    return _Design(table.days[column], wanted, smooth, steps, patterns[:, 0], member, pattern)
+
+
+def _smooth(patterns: Ints, size: Floats) -> Floats:
+    """Cubic in log(1 + count), active days and segment as categories; orthonormal over units, repeats left out."""
+    x = np.log1p(patterns[:, 0])
+    columns = [np.ones(len(patterns)), *(x**power for power in range(1, SMOOTH_TERMS + 1))]
+    for category in (patterns[:, 1], patterns[:, 2]):
+        columns += [(category == value).astype(np.float64) for value in np.unique(category)[1:]]
+    weighted = np.column_stack(columns) * np.sqrt(size)[:, None]
+    left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
+    kept = left[:, values > 1e-7 * values[0]]
+    return np.asarray(kept * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
+
+
+def _sums(design: _Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
+    return size, np.asarray(design.member @ retained, dtype=np.float64)
+
+
+def _toss(
+    design: _Design, rate: Floats, coins: npt.NDArray[np.float32], log_odds: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Patterns × replicates: how many of each pattern stay when everyone's retention is drawn from the model."""
+    chance = rate if log_odds is None else expit(logit(rate) + log_odds)
+    per_unit = chance[design.pattern].astype(np.float32)[:, None]
+    blocks = [
+        design.member @ (coins[:, start : start + BLOCK] < per_unit).astype(np.float32)
+        for start in range(0, coins.shape[1], BLOCK)
+    ]
+    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
+    return size, np.concatenate(blocks, axis=1).astype(np.float64)
+
+
+def _largest(design: _Design, sums: tuple[Floats, Floats], start: Floats) -> Floats:
+    """Per replicate the largest score statistic over the times of one window, the null model fitted anew."""
+    beta = _fit(design.smooth, *sums, start=start)
+    return np.asarray(_scores(design, *sums, beta)[0].max(axis=0))
+
+
+def _fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Floats:
+    """Logistic regressions for all replicates at once, terms × replicates, by Newton's method.
+
+    A ridge far below the data's information keeps a category in which everybody stayed from running away.
+    """
+    terms, replicates = x.shape[1], stayed.shape[1]
+    if start is None:
+        total = np.clip(stayed.sum(axis=0) / (n * np.ones_like(stayed)).sum(axis=0), 1e-6, 1 - 1e-6)
+        # The first column of orthonormal terms isn't the constant: its best fit to the overall logit is.
+        beta = np.linalg.lstsq(x, np.ones(len(x)), rcond=None)[0][:, None] * logit(total)[None, :]
+    else:
+        beta = np.repeat(start, replicates, axis=1) if start.shape[1] == 1 else start
+    for _ in range(NEWTON_STEPS):
+        rate = expit(np.clip(x @ beta, -30, 30))
+        slope = x.T @ (stayed - n * rate)
+        step = np.linalg.solve(_information(x, n * rate * (1 - rate)), slope.T[:, :, None])[:, :, 0].T
+        # A long step would overshoot where categories are nearly separated.
+        step /= np.maximum(1.0, np.abs(step).max(axis=0) / 5.0)
+        beta = beta + step
+        if np.abs(step).max() < 1e-7:
+            break
+    return np.asarray(beta.reshape(terms, replicates))
+
+
+def _information(x: Floats, weight: Floats) -> Floats:
+    """X'WX for every column of weights: replicates × terms × terms."""
+    terms = x.shape[1]
+    upper = np.triu_indices(terms)
+    flat = weight.T @ (x[:, upper[0]] * x[:, upper[1]])
+    full = np.empty((weight.shape[1], terms, terms))
+    full[:, upper[0], upper[1]] = flat
+    full[:, upper[1], upper[0]] = flat
+    full[:, np.arange(terms), np.arange(terms)] += RIDGE * max(float(weight.sum(axis=0).max()), 1.0)
+    return full
+
+
+def _scores(design: _Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[Floats, Floats]:
+    """Score statistics U²/V and one-step slopes U/V: times × replicates."""
+    x, g = design.smooth, design.steps
+    rate = expit(np.clip(x @ beta, -30, 30))
+    weight = n * rate * (1 - rate)
+    u = g @ (stayed - n * rate)
+    cross = np.stack([g @ (weight * x[:, [term]]) for term in range(x.shape[1])])  # terms × times × replicates
+    solved = np.linalg.solve(_information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
+    alone = g @ weight
+    v = alone - np.einsum("rtz,tzr->zr", solved, cross)
+    told = v > 1e-6 * np.maximum(alone, 1.0)
+    slope = np.divide(u, v, out=np.zeros_like(u), where=told)
+    return slope * u, slope
+
+
+def _settled(table: Table, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
+    """The smallest set of times that holds 90 % of the places of the maximum in resampled users, ascending."""
+    best = np.full(weights.shape[1], -1.0)
+    at = np.zeros(weights.shape[1], dtype=np.int64)
+    kept = weights * table.retained[:, None].astype(np.float32)
+    for design, rate in zip(found.designs, found.rates, strict=True):
+        n, stayed = (np.asarray(design.member @ part, dtype=np.float64) for part in (weights, kept))
+        start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
+        scores, _ = _scores(design, n, stayed, _fit(design.smooth, n, stayed, start))
+        highest = np.argmax(scores, axis=0)
+        value = scores[highest, np.arange(highest.size)]
+        better = value > best
+        best, at = np.where(better, value, best), np.where(better, design.times[highest], at)
+    times, picks = np.unique(at, return_counts=True)
+    order = np.argsort(-picks, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(picks[order]) / picks.sum(), SETTLED_SHARE - 1e-12)) + 1
+    return tuple(sorted(int(z) for z in times[order[:enough]]))
+
+
+def _detection(design: _Design, found: _Tested, coins: npt.NDArray[np.float32], jump: float) -> float:
+    """Share of replicates with the registered jump at the best cell in which that window alone passes the test.
+
+    The other windows could only add to it, so "smooth" is said rather too seldom than too often.
+    """
+    rate = found.rates[found.design]
+    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)
+    before = design.counts == design.times[found.place] - 1
+    rows = before if before.any() else design.counts < design.times[found.place]
+    p = float((rate * size)[rows].sum() / size[rows].sum())
+    log_odds = design.steps[found.place] * jump / (p * (1 - p))
+    start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
+    return float((_largest(design, _toss(design, rate, coins, log_odds), start) > found.critical).mean())
+
+
+def _ever(table: Table, place: int) -> Interval | NotComputable:
+    did, stayed = table.counts[:, place, -1] > 0, table.retained
+    cell = tuple(
+        np.array([int((d & s).sum())]) for d, s in ((~did, stayed), (did, stayed), (did, ~stayed), (~did, ~stayed))
+    )
+    if not did.any() or did.all():
+        return NotComputable(Reason.NO_DATA)
+    low, high = newcombe(*cell)
+    return Interval(float(risk_difference(*cell)[0]), float(low[0]), float(high[0]))
+
+
+def _holm(p_values: list[float]) -> list[float]:
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(value) for value in multipletests(p_values, method="holm")[1]] if p_values else []
