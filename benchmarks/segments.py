@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/segments.py scale --units 1000000   # made-up counts, 30 behaviours, both reductions
     .venv/bin/python benchmarks/segments.py scale --method umap          # the dearer path
+    .venv/bin/python benchmarks/segments.py scale --units 1000000   # made-up counts, 30 behaviours
+    .venv/bin/python benchmarks/segments.py scale --method umap     # the dearer path
     .venv/bin/python benchmarks/segments.py question --units 100000      # the feature question on a simulated log
     .venv/bin/python benchmarks/segments.py worlds                       # planted_groups x 5, blob x 20 (half an hour)
 

@@ -2,7 +2,7 @@
 
 Who is looked at where (all draws by the stored seed): models are fitted on at most 200,000 units, a UMAP on at most
 20,000; the table of K, the scorecard, bootstrap and null use the same at most 5,000 *reference* units (UMAP refits the
-first 2,500 of them); pictures show 3,000. Every unit gets its label from the fitted model.
+first 1,500 of them); pictures show 3,000. Every unit gets its label from the fitted model.
 """
 
 import time
@@ -61,7 +61,7 @@ class Options:
     model_rows: int = 200_000
     umap_rows: int = 20_000
     reference_rows: int = 5_000
-    refit_rows: int = 2_500
+    refit_rows: int = 1_500
     measure_rows: int = 3_000
     picture_rows: int = 3_000
     resamples: tuple[int, int] = (50, 20)

@@ -81,7 +81,7 @@ def test_near_duplicate__both_sides_of_the_limit(noise: float, dropped: bool) ->
 
 
 def test_features__event_of_the_outcome__its_variants_go_too() -> None:
-    table = small_table(np.random.default_rng(3).poisson(5.0, size=(100, 4)))
+    table = small_table(np.random.default_rng(3).poisson(5.0, size=(100, 4)).astype(float))
     renamed = table.__class__(
         table.unit_ids, ("buy", "buy[kind=gem]", "buyer", "craft"), *list(vars(table).values())[2:]
     )

@@ -59,9 +59,9 @@ def test_feature_question__a_dozen_rows__counted_on_fingers(engine: Any) -> None
     activity, pattern = asked(engine, ROWS, Window(0, 6))
     whole = unit_table(activity, pattern, list(map(str, BEHAVIOURS)))
 
-    a = activity.set_index("user_id").loc["a"]
-    assert (a.active_days, a.sessions, a.recency, a.tenure) == (3, 4, 3, 30)
-    assert activity.set_index("user_id").loc["quiet"].active_days == 1  # the signup itself
+    found = {row[0]: row[1:] for row in activity.itertuples(index=False)}
+    assert found["a"] == (3, 4, 30, 3)
+    assert found["quiet"] == (1, 1, 30, 6)  # the signup itself
     assert whole.counts[0].tolist() == [4, 1, 3]
     assert sorted(pattern[pattern.user_id == "a"].active_days) == [1, 2]
 
@@ -69,9 +69,9 @@ def test_feature_question__a_dozen_rows__counted_on_fingers(engine: Any) -> None
 def test_feature_question__window_from_day_2__counts_only_its_days_and_keeps_quiet_units(engine: Any) -> None:
     activity, pattern = asked(engine, ROWS, Window(2, 6))
 
-    found = activity.set_index("user_id")
-    assert found.loc["a"].tolist() == [2, 2, 30, 3]
-    assert found.loc["quiet"].tolist() == [0, 0, 30, 5]
+    found = {row[0]: row[1:] for row in activity.itertuples(index=False)}
+    assert found["a"] == (2, 2, 30, 3)
+    assert found["quiet"] == (0, 0, 30, 5)
     assert unit_table(activity, pattern, list(map(str, BEHAVIOURS))).counts.tolist() == [[2, 0, 2], [0, 0, 0]]
 
 

@@ -60,7 +60,8 @@ def test_faithfulness__same_space_and_shuffled_space__one_and_little() -> None:
         reduction.faithfulness(values, other, rng=np.random.default_rng(2)) for other in (values, values[::-1])
     )
 
-    assert same == Faithfulness(1.0, 1.0, 1.0, pytest.approx(1.0))
+    assert (same.trustworthiness, same.continuity, same.overlap) == (1.0, 1.0, 1.0)
+    assert same.distances == pytest.approx(1.0)
     assert shuffled.overlap < 0.1
     assert abs(shuffled.distances) < 0.05
     assert shuffled.trustworthiness < 0.6
@@ -134,7 +135,7 @@ def test_penguins__species__as_published(real_data: Path) -> None:
 
     frame = pd.read_csv(real_data / "cluster" / "penguins.csv").dropna()
     columns = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
-    species = frame["species"].astype("category").cat.codes.to_numpy(dtype=np.int64)
+    species = frame["species"].astype("category").cat.codes.to_numpy().astype(np.int64)
     values = standard(frame[columns].to_numpy(dtype=np.float64))
 
     plain = clustering.kmeans(values, 3, seed=1)
@@ -144,7 +145,6 @@ def test_penguins__species__as_published(real_data: Path) -> None:
     assert np.bincount(plain.labels).tolist() == [129, 119, 85]
     assert clustering.silhouette(values, plain.labels) == pytest.approx(0.446, abs=0.001)
     assert clustering.agreement(species, clustering.kmeans(umap, 3, seed=1).labels) >= 0.85
-    unscaled = frame[columns].to_numpy(dtype=np.float64)
-    assert clustering.agreement(species, clustering.kmeans(unscaled, 3, seed=1).labels) == pytest.approx(
-        0.321, abs=0.01
-    )
+    # Several starts end in solutions of nearly the same inertia here (.32 and .33), so a band: scaling decides.
+    unscaled = clustering.kmeans(frame[columns].to_numpy(dtype=np.float64), 3, seed=1)
+    assert 0.30 < clustering.agreement(species, unscaled.labels) < 0.35
