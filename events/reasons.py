@@ -52,6 +52,10 @@ class Reason(StrEnum):
     TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
     NO_LATER_COHORT = "no_later_cohort"
     NO_HOLD_OUT = "no_hold_out"
+    TOO_FEW_MATURE = "too_few_mature"
+    NO_DETECTABLE_EFFECT = "no_detectable_effect"
+    TOO_MANY_UNITS = "too_many_units"
+    NO_DAILY_UNITS = "no_daily_units"
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,14 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
         Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
+        Reason.TOO_FEW_MATURE: gettext(
+            "An interval that allows looking at any time needs at least 100 mature units in each group."
+        ),
+        Reason.NO_DETECTABLE_EFFECT: gettext(
+            "With this many units even the largest possible effect would be found too rarely."
+        ),
+        Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
+        Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),

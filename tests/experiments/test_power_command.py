@@ -1,0 +1,142 @@
+"""`power`: one document or one sentence."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+
+def run(*options: str) -> str:
+    out = io.StringIO()
+    call_command("power", *options, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def document(*options: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(run(*options, "--json"))
+    return parsed
+
+
+def test_json__effect_with_take_up__is_the_document_of_the_design() -> None:
+    found = document(
+        "--baseline", "0.3", "--effect", "0.08", "--take-up", "0.2", "--daily-units", "500", "--window-end", "7"
+    )
+
+    assert found == {
+        "per_variant": 13069,
+        "total": 26138,
+        "smallest_effect": pytest.approx(0.08, abs=1e-5),
+        "power": pytest.approx(0.80002, abs=1e-5),
+        "days": 53 + 8,
+    }
+
+
+def test_json__per_variant__is_the_smallest_effect() -> None:
+    found = document("--baseline", "0.5", "--per-variant", "50", "--power", "0.9", "--daily-units", "10")
+
+    assert found == {
+        "per_variant": 50,
+        "total": 100,
+        "smallest_effect": pytest.approx(0.3026, abs=5e-5),
+        "power": 0.9,
+        "days": 10,
+    }
+
+
+def test_json__per_variant_and_effect__is_the_power() -> None:
+    found = document("--baseline", "0.5", "--per-variant", "50", "--effect", "0.25")
+
+    assert found["power"] == pytest.approx(0.740, abs=0.0005)
+    assert found["days"] == {"not_computable": "The number of units per day isn't known, so the duration isn't either."}
+
+
+def test_json__loss__has_a_negative_smallest_effect() -> None:
+    assert document("--baseline", "0.5", "--per-variant", "50", "--effect", "-0.25")["smallest_effect"] < 0
+
+
+def test_json__unequal_split__lists_the_units_of_each_variant() -> None:
+    found = document("--baseline", "0.3", "--effect", "0.03", "--split", "0.5", "0.3", "0.2")
+
+    assert len(found["per_variant"]) == 3
+    assert found["total"] == sum(found["per_variant"])
+    assert found["per_variant"][0] == pytest.approx(0.5 * found["total"], rel=0.001)
+
+
+def test_json__equal_split_of_three__is_that_of_three_variants() -> None:
+    split = document("--baseline", "0.3", "--effect", "0.03", "--split", "1", "1", "1")
+
+    assert split == document("--baseline", "0.3", "--effect", "0.03", "--variants", "3")
+    assert split["total"] == 3 * split["per_variant"]
+
+
+def test_json__nothing_can_be_found__says_so_in_place_of_each_number() -> None:
+    few = document("--baseline", "0.3", "--per-variant", "5")
+    tiny = document("--baseline", "0.3", "--effect", "1e-9")
+
+    assert set(few["smallest_effect"]) == set(few["power"]) == {"not_computable"}
+    assert all(set(value) == {"not_computable"} for value in tiny.values())
+
+
+@pytest.mark.parametrize("method", ["fixed", "group_sequential", "always_valid"])
+def test_json__mean__needs_no_baseline(method: str) -> None:
+    found = document("--sd", "2", "--effect", "0.1", "--method", method, "--looks", "3")
+
+    assert found["per_variant"] > 6000
+
+
+def test_table__take_up__has_formula_and_curve() -> None:
+    text = run("--baseline", "0.3", "--effect", "0.08", "--take-up", "0.2")
+
+    assert "power.prop.test" in text
+    assert "13,069" in text
+    assert "413,626" in text
+    assert "0.05" in text
+
+
+def test_table__without_take_up__has_no_curve() -> None:
+    text = run("--baseline", "0.3", "--effect", "0.001", "--split", "9", "1", "--daily-units", "1000")
+
+    assert "take-up" not in text
+    assert " / " in text
+
+
+def test_table__size_that_nobody_has__says_so_and_has_a_curve_of_dashes() -> None:
+    text = run("--baseline", "0.3", "--effect", "1e-7", "--take-up", "0.5")
+
+    assert "More than a million million units would be needed." in text
+    assert text.count("–") == 8
+
+
+SHARE = ("--baseline", "0.3", "--effect", "0.1")
+OUTSIDE = "--effect 0.9 would take the share from 0.3 to 1.2, which must stay within 0 and 1."
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "--baseline is needed: the share that control reaches, 0 to 1."),
+        (("--baseline", "0.3"), "--effect or --per-variant is needed."),
+        (("--baseline", "1.3", "--effect", "0.1"), "--baseline must lie between 0 and 1 for a share."),
+        (("--baseline", "0.3", "--effect", "0"), "--effect must be a number other than 0."),
+        (("--baseline", "0.3", "--effect", "0.9"), OUTSIDE),
+        (("--baseline", "0.3", "--effect", "0.9", "--per-variant", "9"), OUTSIDE),
+        (("--baseline", "0.3", "--effect", "2", "--take-up", "0.1"), "--effect on a share must lie between -1 and 1."),
+        (("--baseline", "0.3", "--per-variant", "1"), "--per-variant must be at least 2 in each variant."),
+        ((*SHARE, "--variants", "1"), "--variants must be at least 2: control and one more."),
+        ((*SHARE, "--variants", "3", "--split", "1", "1"), "--split gives 2 shares, but --variants says 3."),
+        ((*SHARE, "--take-up", "1.5"), "--take-up must lie above 0 and be at most 1."),
+        ((*SHARE, "--daily-units", "0"), "--daily-units must be a positive number."),
+        ((*SHARE, "--window-end", "7"), "--window-end needs --daily-units."),
+        ((*SHARE, "--sd", "-1"), "--sd must be a positive number."),
+        ((*SHARE, "--looks", "0"), "--looks must lie between 1 and 100."),
+    ],
+)
+def test_bad_option__ends_with_one_sentence_and_status_2(options: tuple[str, ...], sentence: str) -> None:
+    out = io.StringIO()
+
+    with pytest.raises(CommandError) as caught:
+        call_command("power", *options, "--json", stdout=out, stderr=io.StringIO())
+
+    assert (str(caught.value), caught.value.returncode, out.getvalue()) == (sentence, 2, "")
