@@ -73,6 +73,7 @@ class SegmentVersion(models.Model):
     inputs = models.JSONField(_("inputs"), default=dict)
     fitted = models.JSONField(_("fitted model"), null=True, blank=True)
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
+    baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
     units = models.PositiveBigIntegerField(_("units"), default=0)
     published_by = models.ForeignKey(

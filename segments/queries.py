@@ -95,3 +95,35 @@ def pattern(
     table = base.left_join(wide, ["user_id", "half"])
     numbers = {f"n_{index}": table[f"n_{index}"].fill_null(0).cast("int64") for index, _ in enumerate(behaviours)}
     return table.select("user_id", "half", active_days=table.active_days.cast("int64"), **numbers)
+
+
+def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:
+    """One row per unit over its whole life so far: ``user_id, active_days, sessions, recency, tenure``.
+
+    `recency` is complete days since the last activity, `tenure` complete days since the anchor.
+    """
+    log = activity_since_anchor(events, users, basis, Window(0, None))
+    before = log.time.lag().over(ibis.window(group_by="user_id", order_by="time"))
+    log = log.mutate(starts=(before.isnull() | (log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES))))
+    found = log.group_by("user_id").aggregate(
+        active_days=log.day.nunique(), sessions=log.starts.sum(), last_day=log.day.max()
+    )
+    table = users.left_join(found, "user_id")
+    return table.select(
+        "user_id",
+        active_days=table.active_days.fill_null(0).cast("int64"),
+        sessions=table.sessions.fill_null(0).cast("int64"),
+        recency=(table.complete_days - table.last_day.fill_null(0)).cast("int64"),
+        tenure=table.complete_days.cast("int64"),
+    )
+
+
+def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Sequence[tuple[Behaviour, int]]) -> ir.Table:
+    """One row per unit with something to count: ``user_id, c_0, c_1, …``, each within its number of days."""
+    long = counts(events, users, basis, days=max(days for _, days in wanted), behaviours=[name for name, _ in wanted])
+    return long.group_by("user_id").aggregate(
+        **{
+            f"c_{place}": long.n.sum(where=(long.behaviour == str(name)) & (long.day < days)).fill_null(0)
+            for place, (name, days) in enumerate(wanted)
+        }
+    )

@@ -1,0 +1,223 @@
+"""Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
+
+from collections.abc import Iterable, Iterator
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from events.reasons import Refused
+from events.records import load
+from events.services.asking import questions
+from segments.inputs import Inputs
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+
+if TYPE_CHECKING:
+    from segments.placement import FittedModel
+    from segments.report import Report
+
+Place = Membership.Place
+BATCH = 5_000
+MIN_JACCARD = 0.6
+
+
+def publish_run(
+    *, run: SegmentationRun, key: str, name: str, refresh_days: int | None = None, by: User | None = None
+) -> SegmentVersion:
+    """Publish the groups of a finished segmentation as a new model, or as the next version of one.
+
+    Names go over from the version before where the clusters match (METHODS 3.6); others start unnamed.
+
+    Raises:
+        Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
+    """
+    from segments.placement import FittedModel
+    from segments.report import Report
+
+    if run.status != SegmentationRun.Status.DONE or run.model is None:
+        raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
+    report, fitted = load(Report, run.payload), load(FittedModel, run.model)
+    if not report.found:
+        raise Refused(gettext("There are no stable groups in this segmentation, so it can't be published."))
+    with transaction.atomic():
+        model = open_model(key, name, SegmentModel.Kind.CLUSTER, refresh_days, by)
+        before = model.current
+        version = SegmentVersion.objects.create(
+            model=model, number=(before.number if before else 0) + 1, run=run, inputs=run.inputs, fitted=run.model,
+            fidelity=fitted.fidelity, published_by=by,
+        )  # fmt: skip
+        _add_clusters(version, report, _names(before, fitted))
+    return refresh(version=version)
+
+
+def refresh(*, version: SegmentVersion) -> SegmentVersion:
+    """Place every unit anew by the stored model or rule; the model itself doesn't change.
+
+    One transaction replaces the membership, so that a reader sees the old or the new, never half.
+    """
+    if version.rule is not None:
+        from segments.services.rules import rule_places
+
+        places: Iterable[tuple[str, int | None, str]] = rule_places(version)
+        drift = None
+    else:
+        places, drift = _cluster_places(version)
+    segments = {segment.number: segment for segment in version.segments.all()}
+    sizes: dict[int, int] = dict.fromkeys(segments, 0)
+    units = 0
+    with transaction.atomic():
+        locked = SegmentVersion.objects.select_for_update().get(pk=version.pk)
+        kept = dict(locked.members.exclude(risk=None).values_list("unit", "risk"))
+        reasons = dict(locked.members.exclude(risk=None).values_list("unit", "reasons"))
+        locked.members.all().delete()
+        for batch in batched(places, BATCH):
+            Membership.objects.bulk_create(
+                Membership(
+                    version=locked, unit=unit, place=place, segment=segments[number] if number is not None else None,
+                    risk=kept.get(unit), reasons=reasons.get(unit),
+                )
+                for unit, number, place in batch
+            )  # fmt: skip
+            units += len(batch)
+            for _, number, _ in batch:
+                if number is not None:
+                    sizes[number] += 1
+        for number, segment in segments.items():
+            segment.size = sizes[number]
+            segment.save(update_fields=["size"])
+        locked.units, locked.refreshed_at, locked.drift = units, timezone.now(), drift
+        locked.save(update_fields=["units", "refreshed_at", "drift"])
+    return locked
+
+
+def refresh_due() -> int:
+    """Refresh every model's current version whose time has come; returns how many."""
+    count = 0
+    for model in SegmentModel.objects.exclude(refresh_days=None):
+        version = model.current
+        days = model.refresh_days or 0
+        if version is not None and (
+            version.refreshed_at is None or (timezone.now() - version.refreshed_at).total_seconds() >= days * 86_400
+        ):
+            refresh(version=version)
+            count += 1
+    return count
+
+
+def rename(*, segment: Segment, name: str) -> Segment:
+    """Give a segment the name that people use. Its key stays.
+
+    Raises:
+        Refused: an empty name, or a cluster too unstable to be named (METHODS 3.4).
+    """
+    if not name.strip():
+        raise Refused(gettext("A name can't be empty."))
+    if segment.stability is not None and segment.stability < MIN_JACCARD:
+        raise Refused(gettext("This group is too unstable to be named: another sample of users would not show it."))
+    with transaction.atomic():
+        row = Segment.objects.select_for_update().get(pk=segment.pk)
+        row.name = name.strip()
+        row.full_clean()
+        row.save(update_fields=["name"])
+    return row
+
+
+def member_rows(segment: Segment) -> Iterator[list[str]]:
+    """CSV rows of a segment's units, the highest risk first: user, segment, risk of leaving, its reasons."""
+    yield ["user", "segment", "risk_of_leaving", "reasons"]
+    rows = (
+        segment.members.order_by("-risk", "unit")
+        if segment.members.exclude(risk=None).exists()
+        else (segment.members.order_by("unit"))
+    )
+    for row in rows.iterator(chunk_size=BATCH):
+        risk = "" if row.risk is None else f"{row.risk:.4f}"
+        yield [_safe(row.unit), _safe(str(segment)), risk, _safe("; ".join(row.reasons or []))]
+
+
+def segments_of(unit: str) -> list[Segment]:
+    """The published segments that a unit belongs to now, one per model."""
+    current = [version.pk for model in SegmentModel.objects.all() if (version := model.current)]
+    rows = Membership.objects.filter(unit=unit, version__in=current, segment__isnull=False)
+    return [row.segment for row in rows.select_related("segment__version__model") if row.segment is not None]
+
+
+def _safe(text: str) -> str:
+    """A spreadsheet runs a cell that begins like a formula; ids come from outside."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:
+    """The model of this key, locked, made if it is new.
+
+    Raises:
+        Refused: the key belongs to a model of another kind.
+    """
+    model = SegmentModel.objects.select_for_update().filter(key=key).first()
+    if model is None:
+        model = SegmentModel(key=key, name=name, kind=kind, refresh_days=refresh_days, created_by=by)
+        model.full_clean()
+        model.save()
+    elif model.kind != kind:
+        raise Refused(gettext("The key {key} belongs to a model of another kind.").format(key=key))
+    else:
+        model.name, model.refresh_days = name, refresh_days
+        model.save(update_fields=["name", "refresh_days"])
+    return model
+
+
+def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
+    from events.records import dump
+
+    for number, cluster in enumerate(report.clusters):
+        segment = Segment(
+            version=version, key=cluster.key, number=number, name=names.get(number, ""), stability=cluster.stability,
+            targetable=cluster.stability >= MIN_JACCARD, profile=dump(cluster.profile),
+        )  # fmt: skip
+        segment.save()
+
+
+def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, str]:
+    """Names of the last version's clusters for the new clusters that match them."""
+    import numpy as np
+
+    from segments.drift import match_centroids
+    from segments.placement import FittedModel
+
+    if before is None or before.fitted is None:
+        return {}
+    old = load(FittedModel, before.fitted)
+    if old.preparation.names != fitted.preparation.names:
+        return {}  # centres of different features can't be compared
+    known = {segment.number: segment.name for segment in before.segments.all()}
+    matches = match_centroids(np.array(old.centres), np.array(fitted.centres))
+    return {row.new: known.get(row.old, "") for row in matches if row.old is not None and row.keeps_name}
+
+
+def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], dict[str, Any]]:
+    from segments.placement import FittedModel
+    from segments.services.drifting import baseline, measure_drift
+    from segments.services.play import read_units
+
+    inputs, fitted = load(Inputs, version.inputs), load(FittedModel, version.fitted)
+    with questions(day_mode=inputs.day_mode) as asked:
+        table = read_units(asked, inputs, fitted.preparation.behaviours)
+    placed = fitted.place(table)
+    labels = [int(label) for label in placed.labels]
+    unlike = [bool(flag) for flag in placed.unlike]
+    if version.baseline is None:
+        version.baseline = baseline(fitted, table, placed)
+        version.save(update_fields=["baseline"])
+    drift = measure_drift(version, fitted, table, placed)
+    return (
+        (str(unit), *_place(label, far)) for unit, label, far in zip(table.unit_ids, labels, unlike, strict=True)
+    ), drift
+
+
+def _place(label: int, far: bool) -> tuple[int | None, str]:
+    if label < 0:
+        return None, Place.TOO_LITTLE_DATA
+    return (None, Place.UNLIKE_ANY) if far else (label, Place.MEMBER)

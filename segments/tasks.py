@@ -1,0 +1,16 @@
+"""Background work, called by name; each may run twice without harm."""
+
+from segments.services import churn, publishing, segmentation
+
+
+def run_segmentation(pk: int) -> bool:
+    return segmentation.compute_segmentation(pk)
+
+
+def run_churn(pk: int) -> bool:
+    return churn.compute_churn(pk)
+
+
+def refresh_segments() -> int:
+    """Each hour: models whose membership is due."""
+    return publishing.refresh_due()
