@@ -52,10 +52,10 @@ def measure_drift(version: SegmentVersion, fitted: FittedModel, table: UnitTable
         "unlike_share": float(placed.unlike.sum() / max(len(rows), 1)),
         "migration": None,
     }
-    earlier = version.model.versions.filter(number__lt=version.number).order_by("-number").first()
+    earlier: SegmentVersion | None = version.model.versions.filter(number__lt=version.number).first()
     source = earlier or version
     before = _states(source)
-    if before:
+    if len(before):
         found["migration"] = {
             **_migration(before, table, placed),
             "from_version": source.number,

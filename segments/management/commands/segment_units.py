@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(document(report, _), allow_nan=False, ensure_ascii=False))
             return
-        out = Console(file=self.stdout._out, highlight=False)
+        out = Console(file=cast("IO[str]", self.stdout), highlight=False, width=None if self.stdout.isatty() else 160)
         found = document(report, _)
         text = _("%(k)d stable groups.") if report.found else _("No stable groups: use activity tiers. The best %(k)d:")
         out.print(text % {"k": report.k})
