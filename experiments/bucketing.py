@@ -102,7 +102,9 @@ def read_units(ids: Sequence[str]) -> Units:
         for start in range(0, places.size, CHUNK):
             part = places[start : start + CHUNK]
             # NumPy's fixed-width text is one uint32 for each character; NULs at the end are kept in the buffer.
-            text = np.array([ids[place] for place in part], dtype=f"U{max(1, int(length))}")
+            same = places.size == len(ids)
+            chosen = ids[start : start + CHUNK] if same else [ids[place] for place in part.tolist()]
+            text = np.array(chosen, dtype=f"U{max(1, int(length))}")
             codes = text.view(np.uint32).reshape(part.size, -1)[:, :length]
             wide = (codes > 0xFFFF).any(axis=1)
             if wide.any():

@@ -1,12 +1,13 @@
 """The published OpenFeature clients for servers against the running site: every type, every row of the table."""
 
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.clients.flags import arms, create, evaluate, issue
+from tests.clients.flags import arms, ask, create, evaluate, issue
 from tests.clients.server import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -116,3 +117,24 @@ def test_clients__after_a_429__pause_and_resume(site: Site, keys: list[str]) -> 
         assert answers[0]["error"] is None
         assert answers[11]["error"] == "GENERAL"
         assert (answers[-1]["error"], answers[-1]["value"]) == (None, answers[0]["value"])
+
+
+def test_site__whose_database_is_away__answers_by_hash_and_later_keeps_the_same_arm(
+    site: Site, keys: list[str]
+) -> None:
+    path = "/ofrep/v1/evaluate/flags/"
+    units = [f"away-{n}" for n in range(6)]
+    for _ in range(8):  # both workers know the key and the configuration
+        ask(site, keys[0], path + "open", {"context": {"targetingKey": "warm"}})
+
+    with site.database_away():
+        away = [ask(site, keys[0], path + "open", {"context": {"targetingKey": unit}}) for unit in units]
+    later = [ask(site, keys[0], path + "open", {"context": {"targetingKey": unit}}) for unit in units]
+
+    assert [(status, body["metadata"]["sticky"]) for status, _, body in away] == [(200, False)] * 6
+    assert [body["variant"] for _, _, body in away] == [body["variant"] for _, _, body in later]
+    with urllib.request.urlopen(site.url + "/metrics", timeout=10) as answer:
+        line = next(
+            row for row in answer.read().decode().splitlines() if row.startswith("insight_assignments_unsticky")
+        )
+    assert float(line.split()[-1]) >= 6
