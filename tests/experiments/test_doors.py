@@ -277,3 +277,15 @@ def test_answers__of_every_situation__have_a_reason_that_clients_know() -> None:
     assert {flag["reason"] for flag in flags} == REASONS
     assert all(set(flag) == {"key", "value", "variant", "reason", "metadata"} for flag in flags)
     assert all(not isinstance(value, dict | list | None.__class__) for f in flags for value in f["metadata"].values())
+
+
+def test_key__that_cannot_be_looked_up__is_500_for_ofrep_which_knows_no_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(key: str) -> Any:
+        raise OperationalError
+
+    monkeypatch.setattr("insight_site.access.find_caller", away)
+
+    answer = post(f"{BULK}/exp", unit(), "pk_" + "x" * 43)
+
+    assert (answer.status_code, answer.json()["errorCode"]) == (500, "GENERAL")
+    assert Client().get("/api/features/pk_x").status_code == 503

@@ -299,3 +299,13 @@ def test_assign_units__of_a_draft__is_refused() -> None:
 
     with pytest.raises(Refused):
         list(assign.assign_units(experiment_key="exp", units=["a"]))
+
+
+def test_traits__of_the_context__go_over_stored_ones_and_never_claim_a_segment() -> None:
+    claim = {"any": [{"trait": "segments", "exists": True}]}
+    running(audience=[{"segment_key": "ios", "rule": IOS}, {"segment_key": "claimed", "rule": claim}])
+    for unit in ("phone", "tablet"):
+        UnitTraits.objects.create(user_id=unit, traits={"platform": "ios"})
+
+    assert said(ask(unit="phone", platform="android", segments=["claimed"])) == ("STATIC", "default", "segment")
+    assert ask(unit="tablet", country="KR").reason == "SPLIT"

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from events.reasons import Refused
 from experiments.lifecycle import Action
-from experiments.models import Amendment, AudienceRow, Experiment, Holdout, Layer, Variant
+from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
 from experiments.services import config, lifecycle, plan
 from tests.experiments.make import ARMS, do, draft, running
 
@@ -195,3 +195,23 @@ def test_override__removed__lets_the_draw_decide_again() -> None:
     config.forget()
 
     assert config.current().flags["exp"].overrides == {}
+
+
+def test_every_change__that_the_doors_must_see__raises_the_number_of_the_configuration() -> None:
+    later = timezone.localdate() + timedelta(days=90)
+    draft(audience=[{"segment_key": "a", "coverage": 5_000}])
+    changes: list[Any] = [
+        lambda: lifecycle.move(key="exp", action=Action.START),
+        lambda: plan.set_override(key="exp", unit="qa", variant="banner"),
+        lambda: plan.raise_coverage(key="exp", position=0, coverage=6_000, why="x"),
+        lambda: plan.amend(key="exp", why="x", planned_end=later),
+        lambda: plan.remove_override(override=Override.objects.get()),
+        lambda: lifecycle.move(key="exp", action=Action.PAUSE),
+    ]
+    numbers = [0]
+
+    for change in changes:
+        change()
+        numbers.append(ConfigVersion.objects.get().version)
+
+    assert numbers == sorted(set(numbers))
