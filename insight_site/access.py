@@ -40,6 +40,7 @@ class Rule:
         scope: what the key must be allowed to do; None for routes without keys (`door` says which).
         methods: those that are answered; others get 405.
         key_in_body: the door reads a key from the body when the headers have none.
+        key_in_path: the key is the path's `client_key`; then only client keys are taken.
         internal: callers from INTERNAL_NETWORKS need no key.
         write_scope: what a key needs for methods that change something; None for the same as `scope`.
         session: a person who is logged in needs no key; the view checks their permission.
@@ -49,6 +50,7 @@ class Rule:
     scope: str | None = None
     methods: tuple[str, ...] = ()
     key_in_body: bool = False
+    key_in_path: bool = False
     internal: bool = False
     write_scope: str | None = None
     session: bool = False
@@ -72,11 +74,23 @@ RULES: dict[str, Rule] = {
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
+    "experiments:ofrep": Rule("evaluation", "assign:read", ("POST",)),
+    "experiments:ofrep_bulk": Rule("evaluation", "assign:read", ("POST",)),
+    "experiments:features": Rule("payload", "config:read", ("GET",), key_in_path=True),
+    "experiments:remote_eval": Rule("evaluation", "assign:read", ("POST",), key_in_path=True),
     "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
     "healthz": Rule("operations", methods=("GET", "HEAD")),
     "readyz": Rule("operations", methods=("GET", "HEAD")),
 }
-MACHINE_DOORS = {"/v1/": "ingest", "/metrics": "metrics", "/api/v1/": "management"}
+MACHINE_DOORS = {
+    "/v1/": "ingest",
+    "/ofrep/": "evaluation",
+    "/api/features/": "payload",
+    "/api/eval/": "evaluation",
+    "/api/v1/": "management",
+    "/metrics": "metrics",
+}
+OFREP_FLAG = "/ofrep/v1/evaluate/flags/"
 
 
 def rule_for(view_name: str) -> Rule | None:
@@ -89,9 +103,19 @@ def machine_door(path: str) -> str | None:
     return next((door for prefix, door in MACHINE_DOORS.items() if path.startswith(prefix)), None)
 
 
-def error(status: int, code: str, message: str, *, retry_after: int | None = None) -> HttpResponse:
-    """An error as machine doors send it. A door with a shape of its own adds it here, beside its rule."""
-    response = JsonResponse({"code": code, "message": message}, status=status)
+def error(
+    request: HttpRequest, status: int, code: str, message: str, *, retry_after: int | None = None
+) -> HttpResponse:
+    """An error in the shape of the machine door that was asked."""
+    path = request.path_info
+    body: dict[str, object] = {"code": code, "message": message}
+    if path.startswith("/ofrep/"):
+        status = 500 if status == 503 else status  # OFREP knows no 503
+        flag = path.removeprefix(OFREP_FLAG).strip("/") if path.startswith(OFREP_FLAG) else ""
+        body = {**({"key": flag} if flag else {}), "errorCode": "GENERAL", "errorDetails": message}
+    elif path.startswith(("/api/features/", "/api/eval/")):
+        body = {"status": status, "error": message}
+    response = JsonResponse(body, status=status)
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     if status == 401:
@@ -121,7 +145,7 @@ class Doors:
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if settings.HTTPS and not request.is_secure():
-            return error(403, "https_required", "use https: this key has just travelled in the clear")
+            return error(request, 403, "https_required", "use https: this key has just travelled in the clear")
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return HttpResponse(status=204)
         return self.get_response(request)
@@ -132,16 +156,16 @@ class Doors:
         rule = rule_for(name)
         if rule is None:
             log.error("access.no_rule", route=name)
-            return error(403, "forbidden", "this route has no access rule")
+            return error(request, 403, "forbidden", "this route has no access rule")
         request.door = rule.door  # type: ignore[attr-defined]
         if rule.methods and request.method not in rule.methods:
-            response = error(405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
+            response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
             response["Allow"] = ", ".join(rule.methods)
             return response
         if rule.scope is None or (rule.internal and _is_internal(request)):
             return None
         request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
-        key = _key_in_headers(request)
+        key = kwargs["client_key"] if rule.key_in_path else _key_in_headers(request)
         if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
             return None
         answer = _identify(request, rule, key)
@@ -153,21 +177,24 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
     try:
         caller = find_caller(key) if key else None
     except (DatabaseError, InterfaceError):
-        return error(503, "unavailable", "the database is away; try again", retry_after=5)
+        return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
+    if caller is not None and rule.key_in_path and caller.kind != "client":
+        log.error("access.secret_key_in_path", key=caller.key_prefix)  # it stands in logs now: rotate it
+        caller = None
     if caller is None:
         if _count(f"badkey:{client_address(request)}") > BAD_KEYS_A_MINUTE:
-            return error(429, "too_many_bad_keys", "too many bad keys from this address", retry_after=_next_minute())
-        return error(401, "unauthorized", "the key is missing, unknown, expired or revoked")
+            return _too_many(request, "too_many_bad_keys", "too many bad keys from this address")
+        return error(request, 401, "unauthorized", "the key is missing, unknown, expired or revoked")
     request.caller = caller  # type: ignore[attr-defined]
     scope = rule.scope_for(request.method) or ""
     if not caller.may(scope):
-        return error(403, "missing_scope", f"this key may not do {scope}")
+        return error(request, 403, "missing_scope", f"this key may not do {scope}")
     origin = request.headers.get("Origin")
     if origin and caller.allowed_origins and origin not in caller.allowed_origins:
-        return error(403, "origin_not_allowed", "this key may not be used from this origin")
+        return error(request, 403, "origin_not_allowed", "this key may not be used from this origin")
     limit = caller.rate or settings.RATES.get(rule.door, 60)
     if _count(f"rate:{rule.door}:{digest(key or '')}") > limit:
-        return error(429, "too_many_requests", f"more than {limit} calls a minute", retry_after=_next_minute())
+        return _too_many(request, "too_many_requests", f"more than {limit} calls a minute")
     return caller
 
 
@@ -186,6 +213,10 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     response.content = json.dumps(body).encode()
     response["Content-Type"] = "application/problem+json"
     return response
+
+
+def _too_many(request: HttpRequest, code: str, message: str) -> HttpResponse:
+    return error(request, 429, code, message, retry_after=_next_minute())
 
 
 def client_address(request: HttpRequest) -> str:

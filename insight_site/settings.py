@@ -159,7 +159,11 @@ API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
     hashlib.sha256(f"api-key-pepper:{SECRET_KEY}".encode()).hexdigest()
 ]
 KEY_ROTATION_DAYS = env.int("KEY_ROTATION_DAYS", default=7)  # how long a rotated key goes on working
-RATES = {"ingest": env.int("RATE_INGEST", default=600)}  # calls a minute for each key, by door; 60 for others
+RATES = {  # calls a minute for each key, by door; 60 for others
+    "ingest": env.int("RATE_INGEST", default=600),
+    "evaluation": env.int("RATE_EVALUATION", default=12_000),
+    "payload": env.int("RATE_PAYLOAD", default=600),
+}
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -1,0 +1,98 @@
+"""The life of an experiment as one table: which action is allowed in which state, and what must hold before. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from experiments import plan as planning
+from experiments.plan import Plan
+
+
+class Status(StrEnum):
+    """Where an experiment stands."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CONCLUDED = "concluded"
+    ARCHIVED = "archived"
+
+
+class Action(StrEnum):
+    """What a person may ask for."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CLOSE_ENROLMENT = "close_enrolment"
+    STOP = "stop"
+    CONCLUDE = "conclude"
+    ARCHIVE = "archive"
+
+
+MOVES: dict[tuple[Status, Action], Status] = {
+    (Status.DRAFT, Action.START): Status.RUNNING,
+    (Status.DRAFT, Action.ARCHIVE): Status.ARCHIVED,
+    (Status.RUNNING, Action.PAUSE): Status.PAUSED,
+    (Status.RUNNING, Action.CLOSE_ENROLMENT): Status.RUNNING,
+    (Status.RUNNING, Action.STOP): Status.STOPPED,
+    (Status.PAUSED, Action.RESUME): Status.RUNNING,
+    (Status.PAUSED, Action.CLOSE_ENROLMENT): Status.PAUSED,
+    (Status.PAUSED, Action.STOP): Status.STOPPED,
+    (Status.STOPPED, Action.CONCLUDE): Status.CONCLUDED,
+    (Status.CONCLUDED, Action.ARCHIVE): Status.ARCHIVED,
+}
+LIVE = (Status.RUNNING, Status.PAUSED)  # they hold their flag and their slice of a layer
+SERVED = (*LIVE, Status.STOPPED, Status.CONCLUDED)  # the door knows them; drafts and archived ones are not found
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the guards look at: the plan, and whether new units are still enrolled."""
+
+    plan: Plan
+    enrolment_open: bool
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a move is refused: `not_allowed`, `enrolment_closed`, or `plan` with one problem of the plan."""
+
+    code: str
+    status: Status
+    action: Action
+    problem: planning.Problem | None = None
+
+
+def target(status: Status, action: Action) -> Status | None:
+    """The state after an action; None when the table doesn't know the move."""
+    return MOVES.get((status, action))
+
+
+def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refusal, ...]:
+    """Every reason against a move; empty when it is allowed."""
+    if target(status, action) is None:
+        return (Refusal("not_allowed", status, action),)
+    if action is Action.START:
+        return tuple(Refusal("plan", status, action, one) for one in planning.problems(situation.plan))
+    if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
+        return (Refusal("enrolment_closed", status, action),)
+    return ()
+
+
+def words(refusal: Refusal, gettext: Callable[[str], str]) -> str:
+    """The refusal as one plain sentence in the language of ``gettext``."""
+    if refusal.problem is not None:
+        return planning.words(refusal.problem, gettext)
+    if refusal.code == "enrolment_closed":
+        return gettext("Enrolment is closed already.")
+    states = {
+        Status.DRAFT: gettext("The experiment is a draft: it can only be started or archived."),
+        Status.RUNNING: gettext("The experiment is running: it can be paused, closed for new units, or stopped."),
+        Status.PAUSED: gettext("The experiment is paused: it can be resumed, closed for new units, or stopped."),
+        Status.STOPPED: gettext("The experiment is stopped: it can only be concluded. Make a new one to go on."),
+        Status.CONCLUDED: gettext("The experiment is concluded: it can only be archived."),
+        Status.ARCHIVED: gettext("The experiment is archived: nothing about it can be changed any more."),
+    }
+    return states[refusal.status]

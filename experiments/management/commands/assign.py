@@ -1,0 +1,48 @@
+"""`assign`: the variants of units, one JSON line each."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.reasons import Refused
+from experiments.services import assign
+
+
+class Command(BaseCommand):
+    help = "Assigns units to a started experiment and prints one JSON line for each. It never logs an exposure."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("experiment_key", metavar="EXPERIMENT_KEY")
+        given = parser.add_mutually_exclusive_group(required=True)
+        given.add_argument("--unit", nargs="+", metavar="ID", help="ids of units")
+        given.add_argument("--file", metavar="FILE", help="a text file with one id a line, in UTF-8")
+        parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        units = options["unit"] if options["file"] is None else list(_lines(Path(options["file"])))
+        try:
+            # Every id is read before the first is assigned: a bad one must leave nothing behind.
+            assign.check_units(units)
+            answers = assign.assign_units(experiment_key=options["experiment_key"], units=units)
+            lines = ({"unit": unit, **answer.document()} for unit, answer in answers)
+            if options["json"]:
+                self.stdout.write(json.dumps(list(lines), ensure_ascii=False))
+                return
+            for line in lines:
+                self.stdout.write(json.dumps(line, ensure_ascii=False))
+        except Refused as refusal:
+            raise CommandError(str(refusal), returncode=2) from None
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                if unit := line.rstrip("\r\n"):
+                    yield unit
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CommandError(f"--file: {path} can't be read ({reason}).", returncode=2) from None

@@ -1,0 +1,233 @@
+"""The plan of an experiment as one frozen record, and everything that can be wrong with it. Pure.
+
+`problems` answers with codes; `words` turns each into a sentence. Shares are whole numbers of 0.01 % ("steps"), so that
+they add up exactly.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from events.metrics import is_display_only, parse_metric
+from events.reasons import Refused
+from experiments.evaluation import DEFAULT
+
+WHOLE = 10_000  # steps of 0.01 %
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
+VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
+METHODS = ("fixed", "group_sequential", "always_valid")
+MAX_PRIMARY = 2
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """One arm: key, value and weight in steps of 0.01 %. The first of a plan is the control."""
+
+    key: str
+    value: Any
+    weight: int
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One row of the audience: segment (None: everyone), coverage and weights in steps (None: the variants' own)."""
+
+    segment: str | None
+    coverage: int
+    weights: tuple[int, ...] | None = None
+    has_rule: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is fixed before the start. Shares in steps of 0.01 %; `alpha`, `power`, `expected_take_up` 0 to 1.
+
+    Attributes:
+        flag_taken_by: key of another live experiment under the same flag, or None.
+        layer: slice of the layer in steps, or None without a layer.
+        layer_taken: name and slice of the other live experiments of the layer.
+        today: the day on which it is asked.
+    """
+
+    key: str
+    flag: str
+    hypothesis: str
+    variants: tuple[PlannedVariant, ...]
+    value_type: str
+    default: Any
+    primary: tuple[str, ...]
+    today: date
+    planned_units: int | None
+    planned_end: date | None
+    smallest_effect: float | None
+    secondary: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    alpha: float = 0.05
+    power: float = 0.8
+    method: str = "fixed"
+    expected_take_up: float | None = None
+    audience: tuple[PlannedRow, ...] = ()
+    flag_taken_by: str | None = None
+    layer: tuple[int, int] | None = None
+    layer_taken: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: a code that `words` knows, and what its sentence mentions."""
+
+    code: str
+    details: dict[str, str | int] = field(default_factory=dict)
+
+
+def problems(plan: Plan) -> tuple[Problem, ...]:
+    """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
+    checks = (_keys, _words, _variants, _values, _outcomes, _numbers, _audience, _layer)
+    return tuple(problem for check in checks for problem in check(plan))
+
+
+def fits(value: Any, value_type: str) -> bool:
+    """True when a value has the flag's declared type; a whole number is a number, too."""
+    match value_type:
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, dict | list)
+
+
+def _keys(plan: Plan) -> Iterator[Problem]:
+    for key in dict.fromkeys((plan.key, plan.flag)):
+        if not KEY.fullmatch(key):
+            yield Problem("bad_key", {"key": key})
+    if plan.flag_taken_by is not None:
+        yield Problem("flag_taken", {"flag": plan.flag, "other": plan.flag_taken_by})
+
+
+def _words(plan: Plan) -> Iterator[Problem]:
+    if not plan.hypothesis.strip():
+        yield Problem("no_hypothesis")
+
+
+def _variants(plan: Plan) -> Iterator[Problem]:
+    keys = [variant.key for variant in plan.variants]
+    if len(keys) < 2:
+        yield Problem("too_few_variants")
+    for key in keys:
+        if key == DEFAULT or not KEY.fullmatch(key):
+            yield Problem("bad_variant_key", {"key": key})
+    if len(set(keys)) < len(keys):
+        yield Problem("repeated_variant")
+    weights = [variant.weight for variant in plan.variants]
+    if len(keys) >= 2 and (sum(weights) != WHOLE or min(weights) < 1):
+        yield Problem("bad_weights", {"sum": f"{sum(weights) / 100:g}"})
+
+
+def _values(plan: Plan) -> Iterator[Problem]:
+    if plan.value_type not in VALUE_TYPES:
+        yield Problem("bad_value_type", {"type": plan.value_type})
+        return
+    values = [(DEFAULT, plan.default), *((variant.key, variant.value) for variant in plan.variants)]
+    for key, value in values:
+        if not fits(value, plan.value_type):
+            yield Problem("bad_value", {"variant": key, "type": plan.value_type})
+
+
+def _outcomes(plan: Plan) -> Iterator[Problem]:
+    if not 1 <= len(plan.primary) <= MAX_PRIMARY:
+        yield Problem("primary_count")
+    for text in (*plan.primary, *plan.secondary, *plan.guardrails):
+        try:
+            if is_display_only(parse_metric(text)):
+                yield Problem("display_only", {"metric": text})
+        except Refused as refusal:
+            yield Problem("bad_metric", {"why": str(refusal)})
+
+
+def _numbers(plan: Plan) -> Iterator[Problem]:
+    if not 0 < plan.alpha < 0.5:
+        yield Problem("bad_alpha")
+    if not plan.alpha < plan.power < 1:
+        yield Problem("bad_power")
+    if plan.smallest_effect is None or plan.smallest_effect <= 0:
+        yield Problem("no_smallest_effect")
+    if plan.method not in METHODS:
+        yield Problem("bad_method", {"method": plan.method})
+    if plan.expected_take_up is not None and not 0 < plan.expected_take_up <= 1:
+        yield Problem("bad_take_up")
+    if plan.planned_units is None or plan.planned_units < 1:
+        yield Problem("no_planned_units")
+    if plan.planned_end is None or plan.planned_end <= plan.today:
+        yield Problem("no_planned_end")
+
+
+def _audience(plan: Plan) -> Iterator[Problem]:
+    for number, row in enumerate(plan.audience, start=1):
+        if not 0 <= row.coverage <= WHOLE:
+            yield Problem("bad_coverage", {"row": number})
+        if row.weights is not None and (
+            len(row.weights) != len(plan.variants) or sum(row.weights) != WHOLE or min(row.weights) < 1
+        ):
+            yield Problem("bad_row_weights", {"row": number})
+        if row.segment is None and row.has_rule:
+            yield Problem("rule_without_segment", {"row": number})
+        if row.segment is None and number < len(plan.audience):
+            yield Problem("unreachable_row", {"row": number})
+    names = [row.segment for row in plan.audience]
+    if len(set(names)) < len(names):
+        yield Problem("repeated_segment")
+
+
+def _layer(plan: Plan) -> Iterator[Problem]:
+    if plan.layer is None:
+        return
+    low, high = plan.layer
+    if not 0 <= low < high <= WHOLE:
+        yield Problem("bad_slice")
+        return
+    for other, start, end in plan.layer_taken:
+        if low < end and start < high:
+            yield Problem("slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"})
+
+
+def words(problem: Problem, gettext: Callable[[str], str]) -> str:
+    """The problem as one plain sentence in the language of ``gettext``."""
+    sentences = {
+        "bad_key": gettext(
+            "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit."
+        ),
+        "flag_taken": gettext("The flag '{flag}' is already served by the experiment '{other}'."),
+        "no_hypothesis": gettext("The plan needs a hypothesis."),
+        "too_few_variants": gettext("An experiment needs at least two variants; the first is the control."),
+        "bad_variant_key": gettext("'{key}' can't be the key of a variant."),
+        "repeated_variant": gettext("Two variants have the same key."),
+        "bad_weights": gettext("Weights must be above 0 and add up to 100 %, not to {sum} %."),
+        "bad_value_type": gettext("'{type}' is no type of value."),
+        "bad_value": gettext("The value of '{variant}' is not of the type {type}."),
+        "primary_count": gettext("The plan needs one or two primary outcomes."),
+        "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
+        "bad_metric": "{why}",
+        "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
+        "bad_power": gettext("Power must lie between alpha and 1."),
+        "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),
+        "bad_method": gettext("'{method}' is no method of analysis."),
+        "bad_take_up": gettext("The expected take-up must lie between 0 and 1."),
+        "no_planned_units": gettext("The plan needs a planned number of units."),
+        "no_planned_end": gettext("The plan needs an end that lies after today."),
+        "bad_coverage": gettext("Row {row} of the audience: the coverage must lie between 0 and 100 %."),
+        "bad_row_weights": gettext(
+            "Row {row} of the audience: it needs a weight above 0 for each variant, and they must add up to 100 %."
+        ),
+        "rule_without_segment": gettext("Row {row} of the audience has a rule but no segment."),
+        "unreachable_row": gettext("Row {row} of the audience takes everyone, so no later row is ever reached."),
+        "repeated_segment": gettext("A segment stands in two rows of the audience."),
+        "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100 %."),
+        "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high} %)."),
+    }
+    return sentences[problem.code].format(**problem.details)

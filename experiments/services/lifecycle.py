@@ -1,0 +1,53 @@
+"""Move an experiment through its life: lock, ask the table, write, tell the doors."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from events.reasons import Refused
+from experiments.lifecycle import Action, Situation, Status, refusals, target, words
+from experiments.models import Experiment, Layer
+from experiments.services import config
+from experiments.services.plan import locked, plan_of
+
+STAMPS = {
+    Action.START: "started_at",
+    Action.CLOSE_ENROLMENT: "enrolment_closed_at",
+    Action.STOP: "stopped_at",
+    Action.CONCLUDE: "concluded_at",
+}
+
+
+def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> Experiment:
+    """Do one action on an experiment, in one transaction.
+
+    Args:
+        key: of the experiment.
+        action: what is asked for.
+        by: who asks; kept in the history with `why`.
+        why: a reason, may be empty.
+
+    Raises:
+        Refused: with a sentence for each reason against it; then nothing has changed.
+    """
+    with transaction.atomic():
+        experiment = locked(key)
+        if action is Action.START and experiment.layer_id is not None:
+            Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
+        status = Status(experiment.status)
+        found = refusals(status, action, Situation(plan_of(experiment), experiment.enrolment_closed_at is None))
+        after = target(status, action)
+        if found or after is None:
+            raise Refused(" ".join(words(refusal, _) for refusal in found))
+        experiment.status = after.value
+        fields = ["status", "version"]
+        if stamp := STAMPS.get(action):
+            setattr(experiment, stamp, timezone.now())
+            fields.append(stamp)
+        experiment.version += 1
+        experiment._history_user = by  # type: ignore[attr-defined]
+        experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
+        experiment.save(update_fields=fields)
+        config.touch()
+    return experiment

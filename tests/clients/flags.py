@@ -1,0 +1,90 @@
+"""Experiments on a running site, and the published evaluation clients that ask for them."""
+
+import http.client
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from tests.clients.conftest import HERE, PYTHON
+from tests.clients.server import Site
+from tests.conftest import missing
+
+KEYS = """
+import json
+from events.models import Source
+from insight_site.keys import issue_key
+source, _ = Source.objects.get_or_create(name="flags")
+print(json.dumps([issue_key(name="t", source=source, kind=kind, scopes=["assign:read", "config:read"], rate=rate,
+                            allowed_origins=origins)[1] for kind, rate, origins in GIVEN]))
+"""
+CREATE = """
+import json
+from datetime import timedelta
+from django.utils import timezone
+from experiments.lifecycle import Action
+from experiments.models import Holdout, Layer
+from experiments.services import lifecycle, plan
+for given in json.loads(GIVEN):
+    actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
+    if "layer" in given:
+        given["layer"], _ = Layer.objects.get_or_create(key=given["layer"])
+    if "holdout" in given:
+        rest = {"share": 500, "active": False}
+        given["holdout"], _ = Holdout.objects.get_or_create(key=given["holdout"], defaults=rest)
+    fields = {"hypothesis": "It helps.", "primary_metrics": ["window:14-20"], "smallest_effect": 0.02,
+              "planned_units": 1000, "planned_end": timezone.localdate() + timedelta(days=30), "default_value": "none"}
+    plan.create_draft(**{**fields, **given})
+    for action in actions:
+        lifecycle.move(key=given["key"], action=Action(action))
+    for override in overrides:
+        plan.set_override(key=given["key"], **override)
+"""
+
+
+def issue(site: Site, *given: tuple[str, int | None, list[str]]) -> list[str]:
+    """Keys that may evaluate: kind, calls a minute, allowed origins."""
+    keys: list[str] = site.run(KEYS.replace("GIVEN", repr(list(given))))
+    return keys
+
+
+def create(site: Site, *experiments: dict[str, Any]) -> None:
+    """Stored experiments by the fields of `create_draft`, with `actions` and `overrides`."""
+    site.run(CREATE.replace("GIVEN", repr(json.dumps(experiments))))
+
+
+def arms(*weights: int, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Variants arm0, arm1, … with weights in steps of 0.01 %; a value is the variant's own key unless given."""
+    return [
+        {"key": f"arm{at}", "weight": weight, "value": values[at] if values else f"arm{at}"}
+        for at, weight in enumerate(weights)
+    ]
+
+
+def evaluate(language: str, client: str, site: Site, key: str, **job: Any) -> list[Any]:
+    """What a published client answers; see evaluate.py and evaluate.mjs."""
+    node = language == "node"
+    if node and not (shutil.which("node") and (HERE / "node_modules" / "@growthbook").is_dir()):
+        missing("the Node clients (make clients)")
+    if not node and not PYTHON.exists():
+        missing("the Python clients (make clients)")
+    command = ["node", str(HERE / "evaluate.mjs")] if node else [str(PYTHON), str(HERE / "evaluate.py")]
+    given = json.dumps({"client": client, "url": site.url, "key": key, **job}).encode()
+    done = subprocess.run(command, input=given, capture_output=True, timeout=300, cwd=HERE, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
+
+
+def ask(site: Site, key: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
+    """One request as a plain client sends it: status, headers, JSON."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    try:
+        text = None if body is None else json.dumps(body).encode()
+        connection.request("GET" if text is None else "POST", path, text, {"X-API-Key": key, **headers})
+        answer = connection.getresponse()
+        content = answer.read()
+        return answer.status, dict(answer.getheaders()), json.loads(content) if content else None
+    finally:
+        connection.close()

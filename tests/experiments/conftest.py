@@ -1,0 +1,19 @@
+"""What this process remembers between requests is forgotten between tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from experiments.services import config
+from insight_site import keys
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    config.forget()
+    keys.forget_cached_keys()
+    cache.clear()
+    yield
+    config.forget()
+    keys.forget_cached_keys()

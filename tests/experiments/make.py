@@ -1,0 +1,61 @@
+"""Plain builders: a flag as it is served, and stored experiments."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from experiments.evaluation import Arm, Flag, Row
+from experiments.lifecycle import Action
+from experiments.models import Experiment
+from experiments.plan import Plan, PlannedVariant
+from experiments.services import config, lifecycle, plan
+
+ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
+IOS = {"all": [{"trait": "platform", "is": "ios"}]}
+MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def a_flag(**changes: Any) -> Flag:
+    """A running flag with two equal arms for everyone."""
+    given: dict[str, Any] = {
+        "pk": 1, "flag": "guild-invite", "key": "guild-invite-2026q4", "name": "Guild invite", "version": 3,
+        "state": "running", "default": "none", "seed": "9f2c41d07ab3",
+        "arms": (Arm(11, "control", "Control", "none"), Arm(12, "banner", "Banner", "banner")),
+        "rows": (Row(None, None, 1.0, (0.5, 0.5)),), **changes,
+    }  # fmt: skip
+    return Flag(**given)
+
+
+def a_plan(**changes: Any) -> Plan:
+    """A plan that may start."""
+    given: dict[str, Any] = {
+        "key": "guild-invite-2026q4", "flag": "guild-invite", "hypothesis": "An invitation keeps people.",
+        "variants": (PlannedVariant("control", "none", 5_000), PlannedVariant("banner", "banner", 5_000)),
+        "value_type": "string", "default": "none", "primary": ("window:14-20",), "today": date(2026, 11, 24),
+        "planned_units": 20_000, "planned_end": date(2026, 12, 24), "smallest_effect": 0.02, **changes,
+    }  # fmt: skip
+    return Plan(**given)
+
+
+def draft(key: str = "exp", **fields: Any) -> Experiment:
+    """A stored draft that may start."""
+    given: dict[str, Any] = {
+        "variants": ARMS, "hypothesis": "It helps.", "default_value": "none", "primary_metrics": ["window:14-20"],
+        "smallest_effect": 0.02, "planned_units": 1_000, "planned_end": timezone.localdate() + timedelta(days=30),
+        **fields,
+    }  # fmt: skip
+    return plan.create_draft(key=key, **given)
+
+
+def running(key: str = "exp", **fields: Any) -> Experiment:
+    """A started experiment that this process serves."""
+    draft(key, **fields)
+    return do(key, "start")
+
+
+def do(key: str, action: str) -> Experiment:
+    """Move it, and forget what this process has read."""
+    moved = lifecycle.move(key=key, action=Action(action))
+    config.forget()
+    return moved

@@ -1,0 +1,113 @@
+"""The whole table of states and actions, each guard on both sides of its edge, and the words of every refusal."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from experiments.lifecycle import MOVES, Action, Situation, Status, refusals, target, words
+from experiments.plan import PlannedRow, PlannedVariant, problems
+from experiments.plan import words as problem_words
+from tests.experiments.make import a_plan
+
+ALLOWED = {
+    ("draft", "start"): "running",
+    ("draft", "archive"): "archived",
+    ("running", "pause"): "paused",
+    ("running", "close_enrolment"): "running",
+    ("running", "stop"): "stopped",
+    ("paused", "resume"): "running",
+    ("paused", "close_enrolment"): "paused",
+    ("paused", "stop"): "stopped",
+    ("stopped", "conclude"): "concluded",
+    ("concluded", "archive"): "archived",
+}
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("status", Status)
+def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Status, action: Action) -> None:
+    found = refusals(status, action, Situation(a_plan(), enrolment_open=True))
+
+    expected = ALLOWED.get((status.value, action.value))
+    assert target(status, action) == expected
+    assert (found == ()) == (expected is not None)
+    for refusal in found:
+        assert words(refusal, str).startswith(f"The experiment is {'a draft' if status == 'draft' else status.value}")
+    assert len(MOVES) == len(ALLOWED)
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
+def test_enrolment__closed_already__is_not_closed_again(status: Status) -> None:
+    found = refusals(status, Action.CLOSE_ENROLMENT, Situation(a_plan(), enrolment_open=False))
+
+    assert [words(refusal, str) for refusal in found] == ["Enrolment is closed already."]
+
+
+def arms(*weights: int, keys: str = "abcdef", value: Any = "x") -> tuple[PlannedVariant, ...]:
+    return tuple(PlannedVariant(key, value, weight) for key, weight in zip(keys, weights, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"flag": "a/b"}, "bad_key"),
+        ({"flag": "a" * 129}, "bad_key"),
+        ({"flag": "a" * 128}, None),
+        ({"flag_taken_by": "other"}, "flag_taken"),
+        ({"hypothesis": "  "}, "no_hypothesis"),
+        ({"variants": arms(10_000)}, "too_few_variants"),
+        ({"variants": arms(5_000, 4_999)}, "bad_weights"),
+        ({"variants": arms(5_000, 5_001)}, "bad_weights"),
+        ({"variants": arms(10_000, 0)}, "bad_weights"),
+        ({"variants": arms(9_999, 1)}, None),
+        ({"variants": arms(5_000, 5_000, keys="aa")}, "repeated_variant"),
+        ({"variants": (*arms(5_000), PlannedVariant("default", "x", 5_000))}, "bad_variant_key"),
+        ({"value_type": "colour"}, "bad_value_type"),
+        ({"value_type": "boolean"}, "bad_value"),
+        ({"value_type": "number", "default": 1, "variants": arms(5_000, 5_000, value=1.5)}, None),
+        ({"value_type": "integer", "default": 1, "variants": arms(5_000, 5_000, value=1.5)}, "bad_value"),
+        ({"value_type": "integer", "default": True, "variants": arms(5_000, 5_000, value=1)}, "bad_value"),
+        ({"value_type": "json", "default": {}, "variants": arms(5_000, 5_000, value=[1])}, None),
+        ({"primary": ()}, "primary_count"),
+        ({"primary": ("week:2", "on_day:7")}, None),
+        ({"primary": ("week:2", "on_day:7", "on_day:1")}, "primary_count"),
+        ({"primary": ("unbounded:14",)}, "display_only"),
+        ({"guardrails": ("nonsense",)}, "bad_metric"),
+        ({"secondary": ("count:invite:0-6",)}, None),
+        ({"alpha": 0.0}, "bad_alpha"),
+        ({"alpha": 0.5, "power": 0.8}, "bad_alpha"),
+        ({"power": 1.0}, "bad_power"),
+        ({"smallest_effect": 0.0}, "no_smallest_effect"),
+        ({"smallest_effect": None}, "no_smallest_effect"),
+        ({"method": "peek"}, "bad_method"),
+        ({"expected_take_up": 0.0}, "bad_take_up"),
+        ({"expected_take_up": 1.0}, None),
+        ({"planned_units": 0}, "no_planned_units"),
+        ({"planned_end": date(2026, 11, 24)}, "no_planned_end"),
+        ({"planned_end": date(2026, 11, 25)}, None),
+        ({"audience": (PlannedRow("a", 10_001),)}, "bad_coverage"),
+        ({"audience": (PlannedRow("a", 0), PlannedRow(None, 10_000))}, None),
+        ({"audience": (PlannedRow(None, 10_000), PlannedRow("a", 10_000))}, "unreachable_row"),
+        ({"audience": (PlannedRow("a", 1), PlannedRow("a", 2))}, "repeated_segment"),
+        ({"audience": (PlannedRow("a", 1, (5_000, 4_999)),)}, "bad_row_weights"),
+        ({"audience": (PlannedRow("a", 1, (10_000,)),)}, "bad_row_weights"),
+        ({"audience": (PlannedRow(None, 1, None, has_rule=True),)}, "rule_without_segment"),
+        ({"layer": (5_000, 5_000)}, "bad_slice"),
+        ({"layer": (0, 10_001)}, "bad_slice"),
+        ({"layer": (5_000, 10_000), "layer_taken": (("other", 0, 5_000),)}, None),
+        ({"layer": (4_999, 10_000), "layer_taken": (("other", 0, 5_000),)}, "slice_taken"),
+    ],
+)
+def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[str, Any], code: str | None) -> None:
+    found = problems(a_plan(**changes))
+
+    assert [problem.code for problem in found] == ([] if code is None else [code] * len(found))
+    assert bool(found) == (code is not None)
+    for problem, refusal in zip(
+        found, refusals(Status.DRAFT, Action.START, Situation(a_plan(**changes), True)), strict=True
+    ):
+        sentence = words(refusal, str)
+        assert sentence == problem_words(problem, str)
+        assert sentence.endswith(".")
+        assert "{" not in sentence
