@@ -26,6 +26,7 @@ class Reason(StrEnum):
     NOT_A_PROPORTION = "not_a_proportion"
     NO_PLANNED_SHARE = "no_planned_share"
     NO_DATA = "no_data"
+    NO_HALVES = "no_halves"
     NO_DENOMINATOR = "no_denominator"
     CLUSTERED = "clustered"
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
@@ -98,6 +99,9 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.SPARSE_TABLE: gettext("The counts are too small for this number."),
         Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
         Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
+        Reason.NO_HALVES: gettext(
+            "The days that formed the groups are all there are, so nothing is left to test the differences on."
+        ),
         Reason.NO_DATA: gettext("There are no values to compute this from."),
         Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
         Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),

@@ -7,11 +7,11 @@ import numpy as np
 from events.progress import Progress, part, silent
 from events.reasons import NotComputable, Reason
 from segments import clustering
-from segments.features import Flags, Floats, Ints, UnitTable
+from segments.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
 from segments.importance import Group
 from segments.inputs import Inputs
 from segments.leaving import Share, leaving, share, wilson
-from segments.profiles import Profiles, profile_clusters
+from segments.profiles import Profiles, describe, profile_clusters, suggest_name
 from segments.reduction import Method
 from segments.report import Cluster, Drivers, Points, Report, Tier, Tiers, Units
 from segments.segmentation import Options, Segmentation, segment
@@ -64,7 +64,11 @@ def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silen
         Report and segmentation, or the reason why nothing can be looked at.
     """
     options = Options(
-        clusters=inputs.clusters, activity_weight=inputs.activity_weight, outcome_event=inputs.outcome_event, seed=seed
+        clusters=inputs.clusters,
+        activity_weight=inputs.activity_weight,
+        outcome_event=inputs.outcome_event,
+        min_active_days=min(MIN_ACTIVE_DAYS, len(inputs.window)),
+        seed=seed,
     )
     left = None if play.retained is None else 1.0 - play.retained
     found = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75))
@@ -115,16 +119,35 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
     second = play.second_half.take(rows)
     counts = second.counts[:, _columns(second, names)]
     rates = counts / np.maximum(second.active_days, 1)[:, None]
+    half_labels = _half_labels(play.first_half.take(rows), found)
+    half_labels[second.active_days == 0] = -1  # nothing to test on
     profiles = profile_clusters(
         found.labels[rows],
         names=names,
-        half_labels=_half_labels(play.first_half.take(rows), found),
+        half_labels=half_labels,
         half_rates=rates,
         retained=_flags(play.retained, rows),
         follow_up=None if play.follow_up is None else (play.follow_up[0][rows], play.follow_up[1][rows]),
         tenure=play.whole.tenure[rows],
     )
+    if (half_labels < 0).all():
+        profiles = _untested(profiles, play.whole.take(rows), found.labels[rows], names)
     return _from_everybody(profiles, play, found)
+
+
+def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[str, ...]) -> Profiles:
+    """Descriptions without p-values, where nobody has two active days: the same days formed the groups."""
+    rates = whole.counts[:, _columns(whole, names)] / np.maximum(whole.active_days, 1)[:, None]
+    described = describe(labels, rates, names=names)
+    no_test = NotComputable(Reason.NO_HALVES)
+    clusters = []
+    for profile in profiles.clusters:
+        found = described[profile.cluster]
+        if not isinstance(found, NotComputable):
+            found = tuple(replace(row, p_value=no_test, adjusted_p_value=no_test) for row in found)
+        name = () if isinstance(found, NotComputable) else suggest_name(found)
+        clusters.append(replace(profile, features=found, name=name))
+    return Profiles(tuple(clusters), profiles.association, profiles.agreement)
 
 
 def _from_everybody(profiles: Profiles, play: Play, found: Segmentation) -> Profiles:

@@ -45,6 +45,7 @@ class Options:
         pattern: what the pattern columns are.
         activity_weight: weight of the activity block in the distance.
         outcome_event: event of a `min_events` retention, which is then no feature.
+        min_active_days: units with fewer have too little data; a window shorter than three days can't ask for three.
         seed: of every draw.
         model_rows, umap_rows, reference_rows, refit_rows, measure_rows, picture_rows: sizes of the samples.
         resamples: bootstrap resamples for PCA and for UMAP.
@@ -57,6 +58,7 @@ class Options:
     pattern: Pattern = Pattern.SHARES
     activity_weight: float = 0.0
     outcome_event: str | None = None
+    min_active_days: int = MIN_ACTIVE_DAYS
     seed: int = 1
     model_rows: int = 200_000
     umap_rows: int = 20_000
@@ -196,9 +198,9 @@ def segment(
     """
     chosen = options or Options()
     progress("features", 0.0)
-    eligible = np.flatnonzero(table.active_days >= MIN_ACTIVE_DAYS)
+    eligible = np.flatnonzero(table.active_days >= chosen.min_active_days)
     if len(eligible) < MIN_UNITS:
-        details: dict[str, str | int | float] = {"units": len(eligible), "active_days": MIN_ACTIVE_DAYS}
+        details: dict[str, str | int | float] = {"units": len(eligible), "active_days": chosen.min_active_days}
         return NotComputable(Reason.TOO_FEW_ACTIVE_UNITS, details | {"needed": MIN_UNITS})
     train = np.random.default_rng(chosen.seed).permutation(eligible)[: chosen.model_rows]
     learnt = learn_features(
@@ -206,6 +208,7 @@ def segment(
         pattern=chosen.pattern,
         outcome_event=chosen.outcome_event,
         activity_weight=chosen.activity_weight,
+        min_active_days=chosen.min_active_days,
     )
     if isinstance(learnt, NotComputable):
         return learnt

@@ -3,7 +3,6 @@ by hand: finding them is tested elsewhere and takes minutes."""
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -45,12 +44,11 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path, settings: Any) -> Iterator[None]:
+def store(folder: Path, settings: Any) -> None:
     settings.EVENTS_URL = str(folder / "store")
     if not (folder / "store").exists():
         columns = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
         call_command("import_events", str(folder / "files/events.parquet"), *columns, "--json", stdout=StringIO())
-    yield
 
 
 def truth(world: Simulation) -> set[str]:
