@@ -16,7 +16,7 @@ from events.metrics import Behaviour
 from events.simulation import Simulation
 
 SMALL = Effort(
-    permutations=99, replicates=50, step_replicates=99, repeats=1, max_explained=300, ladder_units=1_000, followed=2
+    permutations=99, replicates=50, step_replicates=49, repeats=1, max_explained=300, ladder_units=1_000, followed=1
 )
 INPUTS = Inputs("signup", (1, 3, 7), "window:21-27", max_times=5)
 

@@ -1,5 +1,6 @@
 """A study from the store to its row: what is asked, what is refused with nothing kept, and what the command prints."""
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,19 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError
+from rich.console import Console
 
 from aha import tasks
 from aha.inputs import Inputs
+from aha.management.commands.discover import _print
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
 from aha.services.gathering import gather
 from aha.services.population import Restriction, restriction_of
 from aha.services.reach import weekly_reach
+from aha.study import study
 from events.reasons import Refused
 from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
-from tests.aha.answers import keys_of
+from tests.aha.answers import SMALL, keys_of
 from tests.aha.store import discover, store_of
 from tests.aha.test_study import EXPECTED_KEYS
 
@@ -104,6 +108,10 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     moment = moments.promote_candidate(study=study, behaviour="friend_add", times=first["times"], days=first["days"])
     assert moment.evidence["ladder"]["rungs"][0]["name"] == "raw"
     assert moments.is_intact(moment)
+    printed = io.StringIO()
+    _print(study, report, Console(file=printed, width=200))
+    assert f"friend_add at least {first['times']} times within {first['days']} days" in printed.getvalue()
+    assert f"Stored as study {study.pk}." in printed.getvalue()
 
 
 def test_task__gone_or_taken__does_nothing() -> None:
@@ -156,6 +164,20 @@ def test_gather__more_units_than_the_sample__keeps_exact_counts_of_everybody(wor
     reached = np.asarray(found.histogram["n_7"]) >= 3
     friends = np.asarray(found.histogram["behaviour"]) == "friend_add"
     assert np.asarray(found.histogram["units"])[reached & friends].sum() == world.reached.sum()
+
+
+def test_study__of_a_sample__cells_count_everybody_and_the_rest_the_sample(world: Simulation) -> None:
+    with questions() as asked:
+        answers = gather(asked, INPUTS, Restriction(), seed=1, most_units=600)
+
+    found = study(answers, INPUTS, seed=1, effort=SMALL)
+
+    place = found.grid.find(found.asked.behaviours.index("friend_add"), 7, 3)
+    assert place is not None
+    assert found.grid.b[place] == int((world.reached & world.retained).sum())
+    assert (found.samples["eligible"], found.samples["sample"]) == (UNITS, 600)
+    assert sum(row.units for row in found.candidates[0].by_week) == 600
+    assert found.candidates[0].cell.b + found.candidates[0].cell.a == int(world.retained.sum())
 
 
 def test_gather__all_event_names__without_exposures_and_with_inert_conditions() -> None:

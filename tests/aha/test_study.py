@@ -6,8 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aha import tables, words
 from aha.document import document
+from aha.evidence import RungName
+from aha.guard import Flag
 from aha.report import Report
+from aha.steps import StepVerdict
 from aha.study import study
 from events.progress import Cancelled
 from events.reasons import NotComputable, Reason, computable
@@ -204,6 +208,31 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
     assert keys_of({**found, **some_rows}) == sorted(EXPECTED_KEYS)
     text = json.dumps(found, allow_nan=False)
     assert "NaN" not in text
+
+
+def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
+    for made in (tables.population, tables.ranking, tables.candidates, tables.cells, tables.ladder):
+        title, columns, rows = made(report, plain)
+
+        assert title
+        assert rows
+        assert {len(row) for row in rows} == {len(columns)}
+    numbers = [row[1] for row in tables.population(report, plain)[2]]
+    assert numbers[:3] == ["3,007", "7", "3,000"]
+
+
+def test_words__every_code__has_its_own_words(report: Report) -> None:
+    codes = [*Flag, "activity_only", "no_better_than_everybody", "as_strong_as_inert"]
+
+    assert len({words.flag_words(code, plain) for code in codes}) == len(codes)
+    assert len({words.flag_sentence(code, plain) for code in codes}) == len(codes)
+    assert len({words.step_words(verdict, plain) for verdict in StepVerdict}) == 3
+    assert len({words.rung_words(name, plain) for name in RungName}) == 4
+    assert all(words.step_sentence(row.step, plain) for row in report.judged if row.step is not None)
+    assert len(words.asked_sentences(report.asked, plain)) == 3
+    assert "Activity alone passes this" in words.null_sentence(report.luck, plain)
+    assert "equally active" in words.null_sentence(report.active, plain)
+    assert "risk ratio" in words.hidden_cause_sentence(report.candidates[0], plain)
 
 
 def test_progress__told_in_order__ends_with_one_and_may_cancel(world: Simulation) -> None:
