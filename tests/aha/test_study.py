@@ -133,7 +133,7 @@ def test_dose__for_the_picture__points_hold_the_units_that_did_not_choose(report
 
 
 def test_study__twice_with_one_seed__identical_and_another_seed_differs(world: Simulation) -> None:
-    answers = some(answers_of(world), np.arange(400))
+    answers = some(answers_of(world), np.arange(300))
 
     first, second, other = (dump(study(answers, INPUTS, seed=seed, effort=SMALL)) for seed in (3, 3, 4))
 
@@ -237,7 +237,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
 
 def test_progress__told_in_order__ends_with_one_and_may_cancel(world: Simulation) -> None:
     heard: list[float] = []
-    answers = some(answers_of(world), np.arange(400))
+    answers = some(answers_of(world), np.arange(300))
 
     study(answers, INPUTS, seed=3, effort=SMALL, progress=lambda stage, share: heard.append(share))
 
