@@ -178,7 +178,7 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
             gettext("0: right on average; more: too low"),
         ),
     )  # fmt: skip
-    columns = (gettext("quantity"), gettext("value (95 % interval)"), gettext("how to read it"))
+    columns = (gettext("quantity"), gettext("value (95 % CI)"), gettext("how to read it"))
     return Table(gettext("How good the scores are"), columns, rows)
 
 
@@ -191,5 +191,5 @@ def _bins(found: Quality, gettext: Gettext) -> Table:
         (f"{row.n:,}", percent(row.predicted), f"{percent(row.observed)} ({percent(row.low)} … {percent(row.high)})")
         for row in found.table
     )
-    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % interval)"))
+    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)

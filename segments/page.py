@@ -154,13 +154,14 @@ def pictures(report: Report, gettext: Gettext) -> dict[str, str]:
 
 def lines(text: str, width: int = LINE) -> list[str]:
     """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
-    found, length = [""], 0
+    found: list[str] = []
+    room = 0
     for word in text.split(" "):
         size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
-        if found[-1] and length + 1 + size > width:
-            found.append(word)
-            length = size
+        if found and size + 1 <= room:
+            found[-1] += f" {word}"
+            room -= size + 1
         else:
-            found[-1] += f" {word}" if found[-1] else word
-            length += size + 1
+            found.append(word)
+            room = width - size
     return found

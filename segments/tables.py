@@ -198,8 +198,8 @@ def retention(report: Report, gettext: Gettext) -> Table:
     everybody = words.share(report.retention_rate, gettext)
     rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
-        gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % interval)"),
-        gettext("left (95 % interval)"), gettext("more or fewer leavers than by chance"),
+        gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % CI)"),
+        gettext("left (95 % CI)"), gettext("more or fewer leavers than by chance"),
         gettext("median days since the first activity"),
     )  # fmt: skip
     return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report, gettext))
@@ -262,7 +262,7 @@ def tiers(report: Report, gettext: Gettext) -> Table:
         note = gettext("Low: up to %(low)s active days; middle: up to %(mid)s; high: more.") % {
             "low": cuts.low, "mid": cuts.mid,
         }  # fmt: skip
-    columns = (gettext("tier"), gettext("users"), gettext("retained (95 % interval)"))
+    columns = (gettext("tier"), gettext("users"), gettext("retained (95 % CI)"))
     return Table(gettext("Activity tiers"), columns, rows, note)
 
 
@@ -279,7 +279,7 @@ def drivers(found: Drivers, gettext: Gettext) -> Table:
         rows.append((words.feature_name(row.name, gettext), *rates, *last))
     columns = (
         gettext("behaviour"), words.tier_name(found.first, gettext), words.tier_name(found.second, gettext),
-        gettext("difference (95 % interval)"), gettext("Cliff's delta (95 % interval)"), gettext("adjusted p"),
+        gettext("difference (95 % CI)"), gettext("Cliff's delta (95 % CI)"), gettext("adjusted p"),
     )  # fmt: skip
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
@@ -301,7 +301,7 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
         for row in found.ranking
     )
     columns = (
-        gettext("rank"), gettext("rank (95 % interval)"), gettext("behaviours that can't be told apart"),
+        gettext("rank"), gettext("rank (95 % CI)"), gettext("behaviours that can't be told apart"),
         gettext("mean |SHAP|, log-odds"),
     )  # fmt: skip
     note = gettext(
