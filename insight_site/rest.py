@@ -4,6 +4,7 @@ Apps don't import this; REST_FRAMEWORK names it. Keys and their scopes were chec
 view ran; here a key's caller becomes DRF's user, and people come in by their session with Django's permissions.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -36,6 +37,9 @@ class KeyAuthentication(BaseAuthentication):
             return None
         # The history of a row names a user; a key is none, and a row written by one has to be possible.
         HistoricalRecords.context.request = None
+        # DRF lends the key's user to the request, and a history can name people only: the write would fail.
+        with suppress(AttributeError):
+            del HistoricalRecords.context.request
         return KeyUser(caller), caller
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,0 +1,197 @@
+"""Segments over HTTP: start, cancel, rename, and who belongs where, each with its own right."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from events.models import Source
+from events.reasons import Refused
+from events.records import dump
+from insight_site import keys
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.services import publishing, segmentation
+from tests.segments.make_report import report
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    keys.forget_cached_keys()
+    yield
+    keys.forget_cached_keys()
+
+
+def key(kind: str, *scopes: str) -> dict[str, str]:
+    source, _ = Source.objects.get_or_create(name="app")
+    return {"authorization": f"Bearer {keys.issue_key(name='k', source=source, kind=kind, scopes=scopes)[1]}"}
+
+
+def segment(stability: float = 0.9) -> Segment:
+    model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+    version = SegmentVersion.objects.create(model=model, number=1, units=2)
+    profile = dump(report().clusters[0].profile)
+    return Segment.objects.create(version=version, key="g1", name="Fighters", stability=stability, profile=profile)
+
+
+def post(client: Client, path: str, body: Any, headers: dict[str, str]) -> Any:
+    return client.post(f"{API}{path}", body, content_type="application/json", headers=headers)
+
+
+def test_segmentations__started__202_and_the_inputs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def start(**kwargs: Any) -> SegmentationRun:
+        asked.append(kwargs)
+        return SegmentationRun.objects.create(inputs=dump(kwargs["inputs"]))
+
+    monkeypatch.setattr(segmentation, "start_segmentation", start)
+
+    answer = post(
+        client, "/segmentations", {"signup_event": "signup", "first_date": "2026-01-01"}, key("admin", "admin:*")
+    )
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert asked[0]["inputs"].first_date == "2026-01-01"
+    assert (asked[0]["inputs"].last_day, asked[0]["by"]) == (13, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"signup_event": "signup", "retention": "window:5-9"}, 400),
+        ({"signup_event": "s", "clusters": 1}, 400),
+    ],
+)
+def test_segmentations__nonsense__a_problem_and_no_run(client: Client, body: dict[str, Any], status: int) -> None:
+    answer = post(client, "/segmentations", body, key("admin", "admin:*"))
+
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert not SegmentationRun.objects.exists()
+
+
+def test_segmentations__refused__409(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> Any:
+        raise Refused("No, because.")
+
+    monkeypatch.setattr(segmentation, "start_segmentation", refuse)
+
+    answer = post(client, "/segmentations", {"signup_event": "signup"}, key("admin", "admin:*"))
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "No, because.")
+
+
+def test_segmentations__reading_key__may_not_start(client: Client) -> None:
+    answer = post(client, "/segmentations", {"signup_event": "signup"}, key("server", "reports:read"))
+
+    assert answer.status_code == 403
+
+
+def test_segmentations__person_without_permission__may_read_only(client: Client) -> None:
+    client.force_login(User.objects.create_user("ann"))
+
+    assert client.get(f"{API}/segmentations").status_code == 200
+    assert post(client, "/segmentations", {"signup_event": "signup"}, {}).status_code == 403
+
+
+def test_segmentation__done__missing_numbers_in_words(client: Client) -> None:
+    run = SegmentationRun.objects.create(status="done", payload=dump(report()), versions={"numpy": "2"})
+
+    answer = client.get(f"{API}/segmentations/{run.pk}", headers=key("server", "reports:read")).json()
+
+    assert answer["result"]["found"] is True
+    assert "no values" in answer["result"]["clusters"][0]["profile"]["survival"]["not_computable"]
+    assert (
+        "result" not in client.get(f"{API}/segmentations", headers=key("server", "reports:read")).json()["results"][0]
+    )
+
+
+def test_segmentation__cancelled_twice__202_then_409(client: Client) -> None:
+    run = SegmentationRun.objects.create()
+    headers = key("admin", "admin:*")
+
+    first, second = (post(client, f"/segmentations/{run.pk}/cancel", {}, headers) for _ in range(2))
+
+    assert (first.status_code, first.json()["status"]) == (202, "cancelled")
+    assert second.status_code == 409
+
+
+@pytest.mark.parametrize(("stability", "status", "name"), [(0.9, 200, "Brawlers"), (0.5, 409, "Fighters")])
+def test_segment__renamed__unless_unstable(client: Client, stability: float, status: int, name: str) -> None:
+    row = segment(stability)
+
+    answer = client.patch(
+        f"{API}/segments/{row.pk}", {"name": "Brawlers", "key": "other", "size": 9}, content_type="application/json",
+        headers=key("admin", "admin:*"),
+    )  # fmt: skip
+
+    row.refresh_from_db()
+    assert answer.status_code == status
+    assert (row.name, row.key, row.size) == (name, "g1", 0)
+
+
+def test_segment__put_and_delete__405(client: Client) -> None:
+    path, headers = f"{API}/segments/{segment().pk}", key("admin", "admin:*")
+
+    assert client.put(path, {}, content_type="application/json", headers=headers).status_code == 405
+    assert client.delete(path, headers=headers).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "status"),
+    [("server", "segments:read", 200), ("server", "reports:read", 403), ("client", "config:read", 403)],
+)
+@pytest.mark.parametrize("path", ["/segments/{pk}/members", "/units/u1/segments"])
+def test_members__by_scope(client: Client, path: str, kind: str, scope: str, status: int) -> None:
+    row = segment()
+
+    answer = client.get(API + path.format(pk=row.pk), headers=key(kind, scope))
+
+    assert answer.status_code == status
+
+
+def test_members__many__by_cursor_each_once(client: Client) -> None:
+    row, headers = segment(), key("server", "segments:read")
+    Membership.objects.bulk_create(
+        Membership(version=row.version, unit=f"u{number:03}", segment=row) for number in range(25)
+    )
+    Membership.objects.create(version=row.version, unit="outside", place="outside")
+
+    path, units = f"{API}/segments/{row.pk}/members?page_size=10", list[str]()
+    while path:
+        page = client.get(path, headers=headers).json()
+        units += [member["unit"] for member in page["results"]]
+        path = page["next"]
+
+    assert units == [f"u{number:03}" for number in range(25)]
+
+
+def test_unit_segments__current_version_only(client: Client) -> None:
+    row = segment()
+    newer = SegmentVersion.objects.create(model=row.version.model, number=2)
+    now = Segment.objects.create(version=newer, key="g1", name="Brawlers")
+    for version, place in ((row.version, row), (newer, now)):
+        Membership.objects.create(version=version, unit="u1", segment=place)
+
+    answer = client.get(f"{API}/units/u1/segments", headers=key("server", "segments:read"))
+
+    assert [found["name"] for found in answer.json()] == ["Brawlers"]
+
+
+def test_members__unknown_segment__404(client: Client) -> None:
+    assert client.get(f"{API}/segments/999/members", headers=key("server", "segments:read")).status_code == 404
+
+
+def test_rename__patch_without_name__changes_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "rename", None)
+
+    answer = client.patch(
+        f"{API}/segments/{segment().pk}", {}, content_type="application/json", headers=key("admin", "admin:*")
+    )
+
+    assert answer.status_code == 200

@@ -1,0 +1,217 @@
+"""The parts of the page, their tables and their pictures, from one report."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from events.reasons import NotComputable, Reason
+from events.records import dump
+from segments import charts, model_page, page, report_io, tables
+from segments.churn import Bin, Coefficient, Quality
+from segments.learning import Skill
+from segments.ranks import Auc
+from segments.report import Report, Tiers
+from tests.segments.make_report import cluster, nothing_found, report
+
+
+def same(text: str) -> str:
+    return text
+
+
+def parts(made: Report) -> list[page.Part]:
+    return [*page.evidence(made, same), *page.description(made, same), *page.activity(made, same)]
+
+
+def without_retention() -> Report:
+    missing = NotComputable(Reason.NO_DATA)
+    made = report()
+    bare = tuple(
+        replace(one, profile=replace(one.profile, retained=missing, left=missing, residual=missing))
+        for one in made.clusters
+    )
+    dots = tuple(replace(row, left=(None, None, None)) for row in made.points)
+    tiers = replace(made.tiers, tiers=tuple(replace(tier, retained=missing) for tier in made.tiers.tiers))
+    return report(clusters=bare, retention_rate=missing, association=missing, points=dots, tiers=tiers)
+
+
+def without_tiers() -> Report:
+    missing = NotComputable(Reason.TOO_FEW_VALUES)
+    return report(tiers=Tiers(missing, (), missing))
+
+
+def test_read__dumped__the_same_report() -> None:
+    assert report_io.read(json.loads(json.dumps(dump(report())))) == report()
+
+
+@pytest.mark.parametrize("made", [report(), nothing_found(), without_retention(), without_tiers()])
+def test_draw__any_report__the_pictures_of_the_page(made: Report) -> None:
+    drawn = charts.draw(made, same)
+
+    assert [row.slug for row in drawn] == [part.slug for part in parts(made) if part.picture]
+    assert [row.label for row in drawn] == [part.finding for part in parts(made) if part.picture]
+    assert "NaN" not in json.dumps([row.spec for row in drawn])
+
+
+@pytest.mark.parametrize("made", [report(), without_retention(), without_tiers()])
+def test_parts__each_picture__has_a_table(made: Report) -> None:
+    assert [part.slug for part in parts(made) if part.picture and part.table is None] == []
+
+
+def test_parts__no_retention__no_bars_and_a_reason() -> None:
+    shown = {part.slug: part for part in parts(without_retention())}
+
+    assert not shown["retention"].picture
+    assert not shown["tiers"].picture
+    assert "There are no values to compute this from." in str(shown["retention"].table)
+
+
+def test_draw__shares__begin_at_zero_with_an_interval() -> None:
+    spec = next(row.spec for row in charts.draw(report(), same) if row.slug == "retention")
+    layers = spec["layer"]
+
+    assert layers[0]["encoding"]["x"]["scale"]["zero"] is True
+    assert layers[1]["encoding"]["x"]["field"] == "low"
+    assert layers[1]["encoding"]["x2"]["field"] == "high"
+
+
+def test_draw__maps__never_by_colour_alone() -> None:
+    spec = json.dumps(next(row.spec for row in charts.draw(report(), same) if row.slug == "maps"))
+
+    assert spec.count('"shape"') >= 4
+    assert '"left later"' in spec
+
+
+def test_draw__korean_title__survives_into_the_svg() -> None:
+    from insight_site.rendering import svg
+
+    drawn = next(
+        row for row in charts.draw(report(), lambda text: "그룹이 다시 나타남" if "Resampling" in text else text)
+        if row.slug == "stability"
+    )  # fmt: skip
+
+    assert "그룹이 다시 나타남" in svg(drawn.spec, drawn.slug)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("one two", ["one two"]), ("aaaa bbbb", ["aaaa", "bbbb"]), ("가나 다", ["가나", "다"]), ("x" * 20, ["x" * 20])],
+)
+def test_lines__width_six_or_seven__hangul_counts_twice(text: str, found: list[str]) -> None:
+    assert page.lines(text, 7 if text.startswith("one") else 6) == found
+
+
+def test_flow__rows__add_up() -> None:
+    counts = [int(count.replace(",", "")) for _, count in tables.flow(report(), same).rows]
+
+    assert counts[0] == counts[1] + counts[2]
+    assert counts[2] == counts[3] + counts[4]
+
+
+def test_scorecard__each_measure__who_is_better() -> None:
+    better = {row[0]: row[3] for row in tables.scorecard(report(), same).rows}
+
+    assert better["trustworthiness"] == "UMAP"
+    assert better["neighbours kept"] == "PCA"
+    assert better["usefulness"] == "alike"
+    assert better["seconds"] == "PCA"  # fewer
+    assert better["stability"] == ""  # measured for one of them
+
+
+def test_numbers_of_groups__criteria__their_disagreement_shows() -> None:
+    table = tables.numbers_of_groups(report(), same)
+
+    assert "Davies-Bouldin 3" in table.note
+    assert "silhouette 2" in table.note
+    assert [row[0] for row in table.rows] == ["2 ←", "3", "4"]
+    assert [row[3] for row in table.rows] == ["yes", "yes", "no"]
+
+
+def test_standing_out__features__largest_first() -> None:
+    table = tables.standing_out(cluster(0, heat=(0.0, 0.0)), same)
+
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["battle", "shop"]
+
+
+def test_dropped__reasons__in_words() -> None:
+    table = tables.dropped(report(), same)
+
+    assert table is not None
+    assert "battle" in table.rows[1][1]
+    assert tables.dropped(report(dropped=()), same) is None
+
+
+# ── Published models ──────────────────────────────────────────────────────────
+INDEX: dict[str, Any] = {"value": 0.3, "by_chance": 0.001, "code": "refit"}
+DRIFT: dict[str, Any] = {
+    "shares": {"value": 0.01, "by_chance": 0.001, "code": "stable"},
+    "features": {"battle": INDEX, "shop": {"reason": "too_few_for_drift", "details": {"n": 2}}},
+    "unlike_share": 0.0,
+    "migration": {
+        "states": [0, 1, -3], "counts": [[90, 5, 5], [0, 50, 0], [0, 0, 0]], "stayed": 0.96, "adjusted_rand": 0.9,
+        "from_version": 1, "names": {"0": "Old fighters"},
+    },
+}  # fmt: skip
+
+
+def test_drift__stored__lights_and_reasons() -> None:
+    view = model_page.drift(DRIFT, {0: "Fighters"}, same)
+
+    assert view is not None
+    assert [light.colour for light in view.lights] == ["good", "bad", ""]
+    assert view.lights[2].words == "Too few units to tell drift from chance."
+    assert "0.0 % of the placed users" in view.note
+
+
+@pytest.mark.parametrize("document", [None, {}])
+def test_drift__never_measured__none(document: dict[str, Any] | None) -> None:
+    assert model_page.drift(document, {}, same) is None
+    assert model_page.worst(document, same) == ("", "not measured yet")
+
+
+def test_worst__any_refit__decides() -> None:
+    assert model_page.worst(DRIFT, same) == ("bad", "drifted: look for groups anew")
+
+
+def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
+    view = model_page.migration(DRIFT["migration"], {0: "Fighters", 1: "Builders"}, same)
+
+    assert view.columns == ("Fighters", "Builders", "not there")
+    assert [row.label for row in view.rows] == ["Old fighters", "g2"]
+    assert [cell.shade for cell in view.rows[0].cells] == [8, 0, 0]
+    assert view.rows[1].cells[1] == model_page.Cell("50", 9)
+    assert view.finding.startswith("96.0 %")
+
+
+def quality(low: float = 0.9) -> Quality:
+    skill = Skill(1_000, 400, Auc(0.75, 0.01, 0.73, 0.77), 0.5, 0.6, 0.1, 0.08, 0.12)
+    rows = (Bin(500, 0.2, 0.21, 0.18, 0.24), Bin(500, 0.6, 0.59, 0.55, 0.63))
+    return Quality(skill, 0.2, 0.24, Coefficient(1.0, low, 1.1), Coefficient(0.0, -0.1, 0.1), rows)
+
+
+@pytest.mark.parametrize(("low", "beginning"), [(1.0, "Scores can be read"), (1.0001, "Scores rank users")])
+def test_churn__slope_covers_one_or_not(low: float, beginning: str) -> None:
+    view = model_page.churn({"quality": dump(quality(low))}, same)
+
+    assert view.finding.startswith(beginning)
+    assert view.calibration is not None
+    assert len(view.calibration.rows) == 2
+
+
+def test_churn__no_skill__the_reason_and_no_picture() -> None:
+    missing = NotComputable(Reason.NO_SKILL)
+    payload = {"quality": dump(missing)}
+
+    view = model_page.churn(payload, same)
+
+    assert view.quality is None
+    assert "does not beat the base rate" in view.finding
+    assert charts.draw_quality(report_io.read_quality(payload), same) == ()
+
+
+def test_draw_quality__model__calibration_with_intervals() -> None:
+    drawn = charts.draw_quality(report_io.read_quality({"quality": dump(quality())}), same)
+
+    assert [row.slug for row in drawn] == ["calibration"]
