@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from events.metrics import Behaviour, Retention, parse_behaviour, parse_retention
+from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
 from events.reasons import Refused
-from events.windows import DayMode
+from events.windows import DayMode, Window
 
 MAX_DAYS = 90
 MAX_TIMES = 1_000
@@ -57,6 +57,20 @@ class Inputs:
         if not self.behaviours:
             return ()
         return tuple(dict.fromkeys(parse_behaviour(text) for text in (*self.behaviours, *self.inert)))
+
+    @property
+    def largest_times(self) -> int:
+        """The largest Z that any behaviour can be asked for."""
+        return MAX_TIMES if self.max_times is None else self.max_times
+
+    @property
+    def window(self) -> Window:
+        """The days on which retention is measured.
+
+        Raises:
+            ValueError: for `survival`, which no study takes.
+        """
+        return outcome_window(self.definition)
 
     @property
     def dates(self) -> tuple[date | None, date | None]:

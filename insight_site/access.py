@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
     "healthz": Rule("operations", methods=("GET", "HEAD")),
