@@ -117,5 +117,34 @@ def first_sessions(
     return firsts.group_by("behaviour").aggregate(doers=firsts.count(), in_first_session=inside.sum())
 
 
+def signup_properties(events: ir.Table, users: ir.Table, signup: str) -> ir.Table:
+    """One row per unit: ``user_id, properties``, the JSON text of the event that started its clock.
+
+    What stands there was known before any behaviour. `users` is a sample.
+    """
+    log = events if signup == "*" else events.filter(events.event == signup)
+    log = log.join(users.select("user_id", "anchor"), "user_id")
+    log = log.filter(log.time == log.anchor)
+    return log.group_by("user_id").aggregate(properties=log.properties.min())
+
+
+def reached_by_week(
+    events: ir.Table, users: ir.Table, basis: Basis, behaviour: Behaviour, *, days: int, times: int
+) -> ir.Table:
+    """One row per signup week: ``week, signups, eligible, reached``; `week` is its Monday.
+
+    Only units whose `days` days are complete are eligible, and only they can have reached it.
+    """
+    ready = users.mutate(ready=queries.mature(users, Window(0, days - 1)), week=users.anchor_date.truncate("W"))
+    log = queries.occurrences(events, ready, basis, days=days, behaviours=[behaviour])
+    counted = log.group_by("user_id").aggregate(n=log.count())
+    table = ready.left_join(counted, "user_id")
+    did = table.ready & (table.n.fill_null(0) >= times)
+    found = table.group_by("week").aggregate(
+        signups=table.count(), eligible=table.ready.ifelse(1, 0).sum(), reached=did.ifelse(1, 0).sum()
+    )
+    return found.order_by("week")
+
+
 def _name(days: int) -> str:
     return f"n_{days}"

@@ -23,6 +23,7 @@ urlpatterns = [
     path("segments/", include("segments.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
+    path("api/v1/", include("aha.api_urls")),
     path("api/v1/", include("segments.api_urls")),
     path("v1/", include("events.urls")),
     path("", include("experiments.urls")),

@@ -1,0 +1,151 @@
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from aha.inputs import RULES, Inputs
+from aha.models import AhaMoment, Study
+from aha.services import moments, studies
+from events.records import outward
+from events.services import runs
+
+
+class InputsSerializer(serializers.Serializer[Inputs]):
+    """The question of a study, as `discover` takes it."""
+
+    signup_event = serializers.CharField(max_length=256, help_text="starts a user's clock; * for the first of any kind")
+    days = serializers.ListField(child=serializers.IntegerField(min_value=1), min_length=1, help_text="within Y days")
+    retention = serializers.CharField(max_length=400, help_text="a SPEC, for example window:14-20")
+    behaviours = serializers.ListField(child=serializers.CharField(max_length=400), default=list)
+    max_times = serializers.IntegerField(min_value=1, allow_null=True, default=None)
+    segment = serializers.SlugField(allow_null=True, default=None)
+    first_date = serializers.DateField(allow_null=True, default=None)
+    last_date = serializers.DateField(allow_null=True, default=None)
+    choose = serializers.ChoiceField(choices=RULES, default="j")
+    gap = serializers.IntegerField(min_value=0, default=0)
+    day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], default="rolling")
+    inert = serializers.ListField(child=serializers.CharField(max_length=400), default=list)
+
+    def to_inputs(self, values: dict[str, Any]) -> Inputs:
+        """The frozen record of validated values."""
+        lists = {name: tuple(values[name]) for name in ("behaviours", "inert")}
+        dates = {name: values[name] and values[name].isoformat() for name in ("first_date", "last_date")}
+        return Inputs(**{**values, **lists, **dates, "days": tuple(sorted(set(values["days"])))})
+
+
+class NewStudySerializer(serializers.Serializer[Study]):
+    title = serializers.CharField(max_length=100, default="", allow_blank=True)
+    seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=1)
+    inputs = InputsSerializer()
+
+
+class StudySerializer(serializers.ModelSerializer[Study]):
+    # A plain text: every kind of run has a status, and an enumeration of each would fight for one name.
+    status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
+
+    class Meta:
+        model = Study
+        fields = [
+            "id", "title", "status", "stage", "share", "reason", "seed", "inputs", "as_of", "created_at", "started_at",
+            "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class StudyDetailSerializer(StudySerializer):
+    report = serializers.SerializerMethodField(help_text="null until the study is done")
+
+    class Meta(StudySerializer.Meta):
+        fields = [*StudySerializer.Meta.fields, "report", "versions"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.JSONField(allow_null=True))
+    def get_report(self, study: Study) -> Any:
+        """The stored report; each missing number is ``{"not_computable": reason}``."""
+        return None if study.payload is None else outward(study.payload, gettext)
+
+
+class PromoteSerializer(serializers.Serializer[AhaMoment]):
+    behaviour = serializers.CharField(max_length=400)
+    times = serializers.IntegerField(min_value=1)
+    days = serializers.IntegerField(min_value=1)
+    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+
+
+class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
+    status = serializers.CharField(read_only=True, help_text="candidate, testing, confirmed, refuted or inconclusive")
+    intact = serializers.SerializerMethodField(help_text="the evidence is what was frozen at promotion")
+
+    class Meta:
+        model = AhaMoment
+        fields = [
+            "key", "name", "behaviour", "times", "days", "signup_event", "retention", "status", "study", "evidence",
+            "evidence_hash", "intact", "finding", "note", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_intact(self, moment: AhaMoment) -> bool:
+        """True when nobody changed the evidence."""
+        return moments.is_intact(moment)
+
+    def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
+        """Missing numbers of the evidence in words."""
+        found = super().to_representation(instance)
+        return {**found, "evidence": outward(found["evidence"], gettext)}
+
+
+class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
+    """Studies: searches for AHA moments."""
+
+    queryset = Study.objects.order_by("-id")
+    serializer_class = StudySerializer
+    filterset_fields = ["status"]
+
+    def get_serializer_class(self) -> type[StudySerializer]:
+        return StudyDetailSerializer if self.action == "retrieve" else StudySerializer
+
+    @extend_schema(request=NewStudySerializer, responses={202: StudySerializer})
+    def create(self, request: Request) -> Response:
+        """Start a study; it is computed by the workers."""
+        asked = NewStudySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        inputs = InputsSerializer().to_inputs(values["inputs"])
+        study = studies.start_study(inputs=inputs, title=values["title"], seed=values["seed"], by=_person(request))
+        return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={202: StudySerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Ask a study to stop."""
+        study = self.get_object()
+        runs.request_cancel(study)
+        study.refresh_from_db()
+        return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=PromoteSerializer, responses={201: AhaMomentSerializer})
+    @action(detail=True, methods=["post"])
+    def promote(self, request: Request, pk: str) -> Response:
+        """Make an AHA moment of a candidate, with its evidence frozen."""
+        asked = PromoteSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        moment = moments.promote_candidate(study=self.get_object(), by=_person(request), **asked.validated_data)
+        return Response(AhaMomentSerializer(moment).data, status=status.HTTP_201_CREATED)
+
+
+class AhaMomentViewSet(viewsets.ReadOnlyModelViewSet[AhaMoment]):
+    """AHA moments: claims with their frozen evidence, and what experiments said."""
+
+    queryset = AhaMoment.objects.select_related("study").order_by("key")
+    serializer_class = AhaMomentSerializer
+    lookup_field = "key"
+    filterset_fields = ["status"]
+
+
+def _person(request: Request) -> User | None:
+    return request.user if isinstance(request.user, User) else None

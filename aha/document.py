@@ -1,0 +1,131 @@
+"""A study as the JSON document of `discover --json`, exactly as DESIGN.md section 8 has it. Other programs read it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from aha.report import Candidate, Grid, Report
+from events.metrics import sentence
+from events.reasons import NotComputable, Reason, computable, words
+
+type Gettext = Callable[[str], str]
+
+COUNTS = ("A", "B", "C", "O")
+NUMBERS = ("j", "phi", "ppv", "recall")
+
+
+def document(report: Report, gettext: Gettext) -> dict[str, Any]:
+    """The document. What can't be computed is ``{"not_computable": reason}`` in place of the number or object."""
+    population, model = report.population, report.model
+    rate = population.rate
+    ranking = model.ranking if computable(model) else model
+    return {
+        "units": {"eligible": population.eligible, "excluded": population.excluded},
+        "retention": {
+            "definition": sentence(report.asked.inputs.definition, gettext),
+            "rate": rate.estimate if computable(rate) else _missing(rate, gettext),
+        },
+        "model": (
+            {"auc": model.trees.auc.estimate, "beats_base_rate": model.trees.beats_base_rate}
+            if computable(model)
+            else _missing(model, gettext)
+        ),
+        "ranking": (
+            [
+                {
+                    "behaviour": row.name,
+                    "importance": row.importance,
+                    "rank_low": row.rank_low,
+                    "rank_high": row.rank_high,
+                    "group": row.group,
+                }
+                for row in ranking
+                if row.kind == "behaviour"
+            ]
+            if computable(ranking)
+            else _missing(ranking, gettext)
+        ),
+        "cells": [*_cells(report, gettext), *_invalid(report, gettext)],
+        "candidates": (
+            _missing(report.floor, gettext)
+            if report.floor is not None
+            else [_candidate(row, gettext) for row in report.candidates]
+        ),
+    }
+
+
+def _cells(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
+    grid = report.grid
+    no_data = _missing(NotComputable(Reason.NO_DATA), gettext)
+    untested = _missing(report.floor or NotComputable(Reason.NO_CELL_TO_TEST), gettext)
+    for place in range(grid.size):
+        p = grid.p_luck[place]
+        yield {
+            "behaviour": report.asked.behaviours[grid.behaviour[place]],
+            "days": grid.days[place],
+            "times": grid.times[place],
+            "A": grid.a[place],
+            "B": grid.b[place],
+            "C": grid.c[place],
+            "O": grid.o[place],
+            **{name: _or(getattr(grid, name)[place], no_data) for name in NUMBERS},
+            "difference": _difference(grid, place, no_data),
+            "adjusted_p_value": untested if p is None else p,
+            "valid": True,
+            "reason": None,
+        }
+
+
+def _invalid(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
+    """Cells whose days reach into the retention window: refused, listed with the reason, never counted."""
+    for row in report.asked.invalid_days:
+        missing = _missing(row.reason, gettext)
+        for behaviour, times in zip(report.asked.behaviours, report.asked.times, strict=True):
+            for z in times:
+                names = (*COUNTS, *NUMBERS, "difference", "adjusted_p_value")
+                cell = {"behaviour": behaviour, "days": row.days, "times": z, **dict.fromkeys(names, missing)}
+                yield {**cell, "valid": False, "reason": words(row.reason, gettext)}
+
+
+def _difference(grid: Grid, place: int, no_data: dict[str, str]) -> dict[str, Any]:
+    estimate, low, high = grid.difference[place], grid.difference_low[place], grid.difference_high[place]
+    if estimate is None or low is None or high is None:
+        return no_data
+    return {"estimate": estimate, "low": low, "high": high}
+
+
+def _candidate(row: Candidate, gettext: Gettext) -> dict[str, Any]:
+    e_value = row.e_value
+    return {
+        "behaviour": row.behaviour,
+        "days": row.days,
+        "times": row.times,
+        "j": _estimate(row.cell.j, gettext),
+        "hold_out_j": _estimate(row.hold_out_j, gettext),
+        "later_cohort_j": _estimate(row.later_cohort_j, gettext),
+        "pick_share": row.pick_share,
+        "indifference": [[pick.days, pick.times] for pick in row.indifference],
+        "step": row.step.value,
+        "ladder": [{"rung": rung.name.value, **_interval(rung.difference, gettext)} for rung in row.ladder.rungs],
+        "e_value": e_value.point if computable(e_value) else _missing(e_value, gettext),
+        "flags": list(row.flags),
+    }
+
+
+def _interval(number: Any, gettext: Gettext) -> dict[str, Any]:
+    if computable(number):
+        return {"estimate": number.estimate, "low": number.low, "high": number.high}
+    return dict.fromkeys(("estimate", "low", "high"), _missing(number, gettext))
+
+
+def _estimate(number: Any, gettext: Gettext) -> Any:
+    if not computable(number):
+        return _missing(number, gettext)
+    return number if isinstance(number, float) else number.estimate
+
+
+def _or(value: float | None, missing: dict[str, str]) -> float | dict[str, str]:
+    return missing if value is None else value
+
+
+def _missing(reason: NotComputable, gettext: Gettext) -> dict[str, str]:
+    return {"not_computable": words(reason, gettext)}

@@ -1,0 +1,74 @@
+"""The shared goal: which share of each week's new users reaches an AHA moment."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from aha.models import AhaMoment
+from events.metrics import parse_behaviour
+from events.reasons import NotComputable, Reason
+from events.services.asking import questions
+
+if TYPE_CHECKING:
+    from aha.cells import Number
+
+
+@dataclass(frozen=True)
+class ReachWeek:
+    """One signup week.
+
+    Attributes:
+        week: its Monday.
+        signups: units whose clock starts in it.
+        eligible: those whose days are complete; only they can have reached the moment.
+        reached: of the eligible.
+        share: reached over eligible, 0 to 1, with Wilson's interval.
+        complete: True when every unit that can still sign up in it had its days; other weeks may change.
+    """
+
+    week: date
+    signups: int
+    eligible: int
+    reached: int
+    share: "Number"
+    complete: bool
+
+
+@dataclass(frozen=True)
+class WeeklyReach:
+    """The weekly share of new users who reach a moment, oldest week first, and the data's end (ISO, UTC)."""
+
+    weeks: tuple[ReachWeek, ...]
+    data_end: str
+
+
+def weekly_reach(moment: AhaMoment) -> WeeklyReach:
+    """Ask the warehouse once.
+
+    Args:
+        moment: behaviour, times, days and signup event define who reaches it. Days are counted as its study did.
+
+    Raises:
+        Refused: the log has no events, or not the moment's signup event.
+    """
+    from aha import queries
+    from aha.columns import wilson_interval
+    from events import queries as events_queries
+
+    mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
+    with questions(day_mode=mode) as asked:
+        asked.need_event(moment.signup_event, "--signup-event")
+        users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
+        behaviour = parse_behaviour(moment.behaviour)
+        table = queries.reached_by_week(asked.log, users, asked.basis, behaviour, days=moment.days, times=moment.times)
+        rows = asked.warehouse.arrow(table).to_pylist()
+        today = asked.basis.clock.local_date(asked.basis.data_end)
+        end = asked.basis.data_end.isoformat()
+    weeks = []
+    for row in rows:
+        monday = row["week"].date() if hasattr(row["week"], "date") else row["week"]
+        eligible, reached = int(row["eligible"]), int(row["reached"])
+        share = wilson_interval(reached, eligible) if eligible else NotComputable(Reason.NO_DATA)
+        complete = today >= monday + timedelta(days=7 + moment.days)
+        weeks.append(ReachWeek(monday, int(row["signups"]), eligible, reached, share, complete))
+    return WeeklyReach(tuple(weeks), end)

@@ -1,0 +1,99 @@
+"""Studies: check what is asked, keep it, compute it."""
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+
+from aha.inputs import Inputs, check_inputs
+from aha.models import Study
+from aha.services.population import Restriction, restriction_of
+from events.metrics import MinEvents, parse_behaviour
+from events.progress import Progress, part, silent
+from events.reasons import Refused
+from events.records import dump, load
+from events.services import runs
+from events.services.asking import questions
+
+if TYPE_CHECKING:
+    from aha.report import Report
+    from events.services.asking import Questions
+
+TASK = "aha.tasks.run_study"
+GATHERED = 0.15  # share of a study that the questions take
+
+
+def create_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
+    """Check what is asked, against the data too, and keep it as a study that waits.
+
+    Raises:
+        Refused: with one sentence that names the option; nothing is kept then.
+    """
+    check_inputs(inputs)
+    if not 0 <= seed < 2**63:
+        raise Refused(f"--seed: 0 or more and below 2^63, not {seed}.")
+    restriction = restriction_of(inputs)
+    with questions(day_mode=inputs.day_mode) as asked:
+        _check_data(asked, inputs, restriction)
+    study = Study(inputs=dump(inputs), title=title or _title(inputs), seed=seed, created_by=by)
+    study.full_clean()
+    study.save()
+    return study
+
+
+def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
+    """Keep a study and hand it to the workers.
+
+    Raises:
+        Refused: as `create_study`.
+    """
+    study = create_study(inputs=inputs, title=title, seed=seed, by=by)
+    runs.enqueue(study, TASK)
+    return study
+
+
+def run_study(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a waiting study; True when it is done. A study that is gone or taken is left alone."""
+    study = Study.objects.filter(pk=pk).first()
+    return study is not None and runs.perform(study, lambda progress: _compute(study, progress), listen=listen)
+
+
+def read_report(study: Study) -> "Report | None":
+    """The report of a finished study, None when it has none."""
+    from aha.report import Report
+
+    return None if study.payload is None else load(Report, study.payload)
+
+
+def _compute(study: Study, progress: Progress) -> dict[str, Any]:
+    from aha.services.gathering import gather
+    from aha.study import study as compute
+
+    inputs = load(Inputs, study.inputs)
+    restriction = restriction_of(inputs)
+    with questions(day_mode=inputs.day_mode) as asked:
+        Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
+        answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
+    return dump(compute(answers, inputs, seed=study.seed, progress=part(progress, GATHERED, 1)))
+
+
+def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) -> None:
+    from aha.services.gathering import check_population
+
+    asked.need_event(inputs.signup_event, "--signup-event")
+    definition = inputs.definition
+    if isinstance(definition, MinEvents):
+        asked.need_event(definition.event, "--retention")
+    for option, texts in (("--behaviours", inputs.behaviours), ("--inert", inputs.inert)):
+        for text in texts:
+            asked.need_event(parse_behaviour(text).event, option)
+    check_population(asked, inputs, restriction)
+
+
+def _aware(asked: "Questions") -> Any:
+    end = asked.basis.data_end
+    return end.replace(tzinfo=UTC) if end.tzinfo is None else end
+
+
+def _title(inputs: Inputs) -> str:
+    return f"{inputs.signup_event} → {inputs.retention}"[:100]

@@ -1,0 +1,5 @@
+from aha.services import studies
+
+
+def run_study(pk: int) -> None:
+    studies.run_study(pk)
