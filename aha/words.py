@@ -9,7 +9,7 @@ from aha.exhibits import NullPicture
 from aha.guard import Flag
 from aha.report import Asked, Candidate
 from aha.steps import Step, StepVerdict
-from events.metrics import sentence
+from events.metrics import parse_retention, sentence
 from events.reasons import NotComputable, computable, words
 
 type Gettext = Callable[[str], str]
@@ -177,3 +177,28 @@ def difference_words(difference: Difference | NotComputable, gettext: Gettext) -
     numbers = (f"{100 * value:+.1f}" for value in (difference.estimate, difference.low, difference.high))
     estimate, low, high = numbers
     return gettext("{estimate} points ({low} to {high})").format(estimate=estimate, low=low, high=high)
+
+
+def definition_sentence(retention: str, gettext: Gettext) -> str:
+    """What a stored retention means."""
+    return sentence(parse_retention(retention), gettext)
+
+
+def stage_words(stage: str, gettext: Gettext) -> str:
+    """What a study is doing now; unknown stages keep their own name."""
+    names = {
+        "units": gettext("finding who counts"),
+        "counts": gettext("counting behaviours"),
+        "histogram": gettext("counting behaviours"),
+        "attributes": gettext("reading what is known at signup"),
+        "curve": gettext("counting who comes back"),
+        "null": gettext("shuffling retention"),
+        "model": gettext("training and judging the model"),
+        "shap": gettext("explaining the model"),
+        "ranks": gettext("ranking behaviours"),
+        "choice": gettext("choosing the number again and again"),
+        "steps": gettext("looking for jumps"),
+        "adjustment": gettext("holding more and more equal"),
+        "report": gettext("writing the report"),
+    }
+    return names.get(stage, stage)

@@ -70,6 +70,7 @@ RULES: dict[str, Rule] = {
     "set_language": PEOPLE,
     "picture": PEOPLE,
     "segments:*": PEOPLE,
+    "aha:*": PEOPLE,
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),

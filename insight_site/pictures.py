@@ -33,7 +33,9 @@ class Source:
     draw: str
 
 
-SOURCES: dict[str, Source] = {}
+SOURCES: dict[str, Source] = {
+    "aha.Study": Source("aha.report_io.read", "aha.drawings.draw"),
+}
 
 
 def draw_run(label: str, pk: int) -> int:
