@@ -33,7 +33,10 @@ class Source:
     draw: str
 
 
-SOURCES: dict[str, Source] = {}
+SOURCES: dict[str, Source] = {
+    "segments.SegmentationRun": Source("segments.report_io.read", "segments.charts.draw"),
+    "segments.ChurnRun": Source("segments.report_io.read_quality", "segments.charts.draw_quality"),
+}
 
 
 def draw_run(label: str, pk: int) -> int:
