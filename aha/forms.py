@@ -45,7 +45,7 @@ class StudyForm(forms.Form):
     retention = forms.CharField(
         label=_("Retention"), initial="window:14-20", max_length=400,
         help_text=_(
-            "on_day:14, window:14-20, week:3, min_days:14-20:2 or min_events:EVENT:14-20:3; days are counted from signup."
+            "on_day:14, window:14-20, week:3, min_days:14-20:2 or min_events:EVENT:14-20:3; days count from signup."
         ),
     )  # fmt: skip
     choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])

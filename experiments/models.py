@@ -13,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from aha.models import AhaMoment
 from experiments.lifecycle import LIVE
 from experiments.lifecycle import Status as State
 
@@ -94,6 +95,10 @@ class Experiment(models.Model):
     flag_key = models.CharField(_("flag key"), max_length=128, db_index=True)
     name = models.CharField(_("name"), max_length=200)
     hypothesis = models.TextField(_("hypothesis"), blank=True)
+    moment = models.ForeignKey(
+        AhaMoment, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments",
+        verbose_name=_("AHA moment"),
+    )  # fmt: skip
     nudge = models.TextField(_("nudge"), blank=True)
     value_type = models.CharField(_("type of value"), max_length=10, choices=ValueType, default=ValueType.STRING)
     default_value = models.JSONField(_("value outside the experiment"), null=True, blank=True)
@@ -160,7 +165,7 @@ class Experiment(models.Model):
 # What a unit's arm depends on. Changing any of it would move units, or give an arm another meaning.
 FROZEN = (
     "key", "flag_key", "value_type", "default_value", "seed", "hash_version", "enrolment", "layer_id", "layer_low",
-    "layer_high", "holdout_id",
+    "layer_high", "holdout_id", "moment_id",
 )  # fmt: skip
 # The rest of the plan may be amended; each amendment is logged and stands on the report.
 AMENDABLE = (
@@ -317,3 +322,25 @@ class ConfigVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.version)
+
+
+# Django finds models by this module.
+from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint  # noqa: E402
+
+__all__ = [
+    "AMENDABLE",
+    "FROZEN",
+    "Amendment",
+    "Assignment",
+    "AudienceRow",
+    "ConfigVersion",
+    "Experiment",
+    "Holdout",
+    "Layer",
+    "Override",
+    "Variant",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "new_seed",
+    "refuse_frozen",
+]

@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "experiments:ofrep": Rule("evaluation", "assign:read", ("POST",)),

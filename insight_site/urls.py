@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),
     path("api/v1/", include("segments.api_urls")),
+    path("api/v1/", include("segments.api_member_urls")),
     path("v1/", include("events.urls")),
     path("", include("experiments.urls")),
     path("healthz", views.healthz, name="healthz"),

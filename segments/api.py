@@ -1,37 +1,200 @@
-from rest_framework import serializers, viewsets
+"""Segments over HTTP for other programs: searches, published models, segments, and who belongs to them."""
 
-from segments.models import Segment, SegmentModel
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, mixins, pagination, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.reasons import Refused
+from events.records import load, outward
+from events.services.runs import request_cancel
+from segments.inputs import Inputs, check_inputs
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.services import publishing, segmentation
 
 
+# ── Searches ──────────────────────────────────────────────────────────────────
+class SegmentationSerializer(serializers.ModelSerializer[SegmentationRun]):
+    class Meta:
+        model = SegmentationRun
+        fields = [
+            "id", "title", "status", "stage", "share", "reason", "inputs", "seed", "as_of", "created_at", "started_at",
+            "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class SegmentationDetailSerializer(SegmentationSerializer):
+    result = serializers.SerializerMethodField()
+
+    class Meta(SegmentationSerializer.Meta):
+        fields = [*SegmentationSerializer.Meta.fields, "result", "versions"]
+        read_only_fields = fields
+
+    def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
+        """The report; a number that is missing has its reason in words."""
+        found: dict[str, Any] | None = outward(run.payload, gettext)
+        return found
+
+
+class InputsSerializer(serializers.Serializer[Any]):
+    """The question of a segmentation; the defaults are those of the page."""
+
+    title = serializers.CharField(max_length=100, required=False, default="")
+    signup_event = serializers.CharField(max_length=256)
+    first_day = serializers.IntegerField(min_value=0, default=0)
+    last_day = serializers.IntegerField(min_value=0, default=13)
+    retention = serializers.CharField(max_length=256, required=False, allow_null=True, default=None)
+    behaviours = serializers.ListField(child=serializers.CharField(max_length=256), required=False, default=list)
+    clusters = serializers.IntegerField(min_value=2, max_value=10, required=False, allow_null=True, default=None)
+    day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], default="rolling")
+    first_date = serializers.DateField(required=False, allow_null=True, default=None)
+    last_date = serializers.DateField(required=False, allow_null=True, default=None)
+    activity_weight = serializers.FloatField(min_value=0, max_value=10, default=0.0)
+    seed = serializers.IntegerField(min_value=0, default=1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One sentence for a question that makes no sense."""
+        dates = {name: attrs[name] and attrs[name].isoformat() for name in ("first_date", "last_date")}
+        question = {name: value for name, value in attrs.items() if name not in ("title", "seed")} | dates
+        try:
+            inputs = check_inputs(load(Inputs, question))
+        except Refused as refusal:
+            raise serializers.ValidationError(str(refusal)) from None
+        return {"inputs": inputs, "title": attrs["title"], "seed": attrs["seed"]}
+
+
+class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
+    """Searches for groups, and what each found."""
+
+    queryset = SegmentationRun.objects.defer("model").order_by("-id")
+    serializer_class = SegmentationSerializer
+    filterset_fields = ["status"]
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[SegmentationRun]]:
+        """The result with one run only: it is large."""
+        return SegmentationDetailSerializer if self.action == "retrieve" else SegmentationSerializer
+
+    @extend_schema(request=InputsSerializer, responses={202: SegmentationSerializer})
+    def create(self, request: Request) -> Response:
+        """Start a search; it waits for the worker."""
+        question = InputsSerializer(data=request.data)
+        question.is_valid(raise_exception=True)
+        by = request.user if isinstance(request.user, User) else None
+        run = segmentation.start_segmentation(**question.validated_data, by=by)
+        return Response(SegmentationSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={202: SegmentationSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Ask an open search to stop; one that has ended answers 409."""
+        run = self.get_object()
+        request_cancel(run)
+        run.refresh_from_db()
+        return Response(SegmentationSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+# ── Published ─────────────────────────────────────────────────────────────────
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     version = serializers.IntegerField(source="version.number", read_only=True)
     model = serializers.SlugField(source="version.model.key", read_only=True)
+    profile = serializers.SerializerMethodField()
 
     class Meta:
         model = Segment
         fields = ["id", "model", "version", "key", "number", "name", "size", "stability", "targetable", "profile"]
-        read_only_fields = ["key", "number", "size", "stability", "targetable", "profile"]
+        read_only_fields = ["key", "number", "size", "stability", "targetable"]
+
+    def get_profile(self, segment: Segment) -> dict[str, Any]:
+        """What stands out; empty for a rule."""
+        found: dict[str, Any] = outward(segment.profile, gettext)
+        return found
+
+
+class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
+    class Meta:
+        model = SegmentVersion
+        fields = ["number", "run", "rule", "inputs", "units", "published_at", "refreshed_at"]
+        read_only_fields = fields
 
 
 class SegmentModelSerializer(serializers.ModelSerializer[SegmentModel]):
+    versions = SegmentVersionSerializer(many=True, read_only=True)
+
     class Meta:
         model = SegmentModel
-        fields = ["key", "name", "kind", "refresh_days", "created_at"]
-        read_only_fields = ["key", "kind", "created_at"]
+        fields = ["key", "name", "kind", "refresh_days", "created_at", "versions"]
+        read_only_fields = fields
 
 
 class SegmentModelViewSet(viewsets.ReadOnlyModelViewSet[SegmentModel]):
-    """Segment models: named ways to tell users apart."""
+    """Segment models: named ways to tell users apart, the newest version first."""
 
-    queryset = SegmentModel.objects.order_by("key")
+    queryset = SegmentModel.objects.prefetch_related("versions").order_by("key")
     serializer_class = SegmentModelSerializer
     lookup_field = "key"
     filterset_fields = ["kind"]
 
 
-class SegmentViewSet(viewsets.ReadOnlyModelViewSet[Segment]):
-    """Segments of every version."""
+class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):
+    """Segments of every version. Only the name can be changed."""
 
     queryset = Segment.objects.select_related("version__model").order_by("id")
     serializer_class = SegmentSerializer
     filterset_fields = ["version__model__key", "version__number", "targetable"]
+    http_method_names = ["get", "patch", "head", "options"]
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Segment]) -> None:
+        """Rename through the service, which may refuse."""
+        if "name" in serializer.validated_data:
+            serializer.instance = publishing.rename(
+                segment=self.get_object(), name=serializer.validated_data["name"]
+            )  # fmt: skip
+
+
+# ── Who belongs ───────────────────────────────────────────────────────────────
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    class Meta:
+        model = Membership
+        fields = ["unit", "place", "risk", "reasons"]
+        read_only_fields = fields
+
+
+class Cursor(pagination.CursorPagination):
+    """Members by unit: a page number would skip and repeat while a refresh goes on, and count millions of rows."""
+
+    ordering = "unit"
+    page_size = 500
+    page_size_query_param = "page_size"
+    max_page_size = 5_000
+
+
+class MemberList(generics.ListAPIView[Membership]):
+    """The units of a segment."""
+
+    queryset = Membership.objects.none()  # names the model for permissions
+    serializer_class = MemberSerializer
+    pagination_class = Cursor
+
+    def get_queryset(self) -> Any:
+        """Members of an existing segment."""
+        segment = generics.get_object_or_404(Segment, pk=self.kwargs["pk"])
+        return segment.members.all()
+
+
+class UnitSegments(generics.ListAPIView[Segment]):
+    """The segments that a unit belongs to now, one per model; none for a unit that no one has heard of."""
+
+    queryset = Segment.objects.none()
+    serializer_class = SegmentSerializer
+    pagination_class = None
+    filter_backends = []
+
+    def get_queryset(self) -> Any:
+        """From the current version of every model."""
+        return publishing.segments_of(self.kwargs["unit"])

@@ -72,13 +72,15 @@ class PublishForm(forms.Form):
     )  # fmt: skip
 
 
-class RuleForm(PublishForm):
+class RuleQuestionForm(forms.Form):
+    """The part of a rule segment that a preview needs."""
+
     signup_event = forms.CharField(
         label=_("Event that starts a user's clock"), initial="signup",
         widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
     )  # fmt: skip
     rule = forms.CharField(
-        label=_("Rule"), widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false"}),
+        label=_("Rule"), widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "code"}),
         initial=EXAMPLE_RULE,
         help_text=_("Conditions on traits, on behaviour within days of signing up, and on features, as JSON."),
     )  # fmt: skip
@@ -91,6 +93,17 @@ class RuleForm(PublishForm):
             raise forms.ValidationError(text, params={"line": error.lineno, "column": error.colno}) from None
         except Refused as refusal:
             raise forms.ValidationError(str(refusal)) from None
+
+
+class RuleForm(PublishForm, RuleQuestionForm):
+    """A rule segment: the question first, then under which name it is published."""
+
+
+class ChurnForm(forms.Form):
+    retention = forms.CharField(
+        label=_("Retention: who of its users stayed"), initial="window:21-27", max_length=100,
+        help_text=_("For example window:21-27. It must begin after the days whose play is looked at."),
+    )  # fmt: skip
 
 
 class RenameForm(forms.Form):

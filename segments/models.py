@@ -76,6 +76,7 @@ class SegmentVersion(models.Model):
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
     units = models.PositiveBigIntegerField(_("units"), default=0)
+    pinned = models.BooleanField(_("kept fresh for experiments"), default=False)
     published_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
         verbose_name=_("published by"),
@@ -116,6 +117,13 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.key
+
+    @property
+    def slug(self) -> str:
+        """How services name it: model, version and key. A version is part of it, since its groups never change."""
+        model = self.version.model
+        base = f"{model.key}.v{self.version.number}"
+        return base if model.kind == SegmentModel.Kind.RULE else f"{base}.{self.key}"
 
 
 class Membership(models.Model):

@@ -5,11 +5,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from aha.services.moments import begin_test
 from events.reasons import Refused
 from experiments.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.models import Experiment, Layer
 from experiments.services import config
 from experiments.services.plan import locked, plan_of
+from experiments.services.segments import freeze_audience
+from experiments.services.webhooks import announce
 
 STAMPS = {
     Action.START: "started_at",
@@ -40,6 +43,8 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
         after = target(status, action)
         if found or after is None:
             raise Refused(" ".join(words(refusal, _) for refusal in found))
+        if action is Action.START:
+            freeze_audience(experiment)
         experiment.status = after.value
         fields = ["status", "version"]
         if stamp := STAMPS.get(action):
@@ -50,4 +55,14 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
         experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
         experiment.save(update_fields=fields)
         config.touch()
+        _tell(experiment, action)
     return experiment
+
+
+def _tell(experiment: Experiment, action: Action) -> None:
+    """In the same transaction: the claim is being tested, and who listens hears of it."""
+    if action is Action.START and experiment.moment is not None:
+        begin_test(moment=experiment.moment)
+    kinds = {Action.START: "experiment.started", Action.STOP: "experiment.stopped"}
+    if kind := kinds.get(action):
+        announce(kind, {"experiment": experiment.key, "flag": experiment.flag_key, "status": experiment.status})

@@ -5,10 +5,19 @@ Rules have the form of `segments.rules`: ``{"all" | "any" | "none": [condition, 
 condition false, and so does a condition that can't be evaluated live: mistakes exclude, they never include.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import gettext
+
+from events.reasons import Refused
 from experiments.evaluation import Row
+from experiments.models import Experiment
+from segments import rules
+from segments.rules import Facts, Rule, is_live, parse_rule
+from segments.services.publishing import find_segment, slugs_of
 
 PRIVATE = ("segments", "targetingKey")  # membership is ours to look up, whatever a caller says
 
@@ -28,14 +37,30 @@ def segment_of(unit: str, traits: Mapping[str, Any], rows: Iterable[Row]) -> Row
             return row
         if row.rule is not None and matches(row.rule, traits):
             return row
-        if row.rule is None and row.segment in members_of(unit):
+        if row.rule is None and row.segment in slugs_of(unit):
             return row
     return None
 
 
-def members_of(unit: str) -> frozenset[str]:
-    """Keys of the published segments that the unit is a member of."""
-    return frozenset()
+def freeze_audience(experiment: Experiment) -> None:
+    """At the start: every segment of the audience is looked up, and a rule on traits alone is copied into its row.
+
+    Raises:
+        Refused: a segment that isn't published, or a group too unstable to be targeted.
+    """
+    for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
+        segment = find_segment(row.segment_key or "")
+        if segment is None:
+            raise Refused(gettext("There is no published segment '{key}'.").format(key=row.segment_key))
+        if not segment.targetable:
+            text = gettext("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
+            raise Refused(text.format(key=row.segment_key))
+        version = segment.version
+        if version.rule is not None and is_live(parse_rule(version.rule)):
+            row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it
+            row.save(update_fields=["rule"])
+        version.pinned = True
+        version.save(update_fields=["pinned"])
 
 
 def traits_with(stored: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,31 +69,13 @@ def traits_with(stored: Mapping[str, Any], context: Mapping[str, Any]) -> dict[s
 
 
 def matches(rule: Any, traits: Mapping[str, Any]) -> bool:
-    """True when the unit's traits meet the rule."""
-    if not isinstance(rule, Mapping):
-        return False
-    for word, decide in (("all", all), ("any", any)):
-        if word in rule:
-            return decide(matches(part, traits) for part in rule[word])
-    if "none" in rule:
-        return not any(matches(part, traits) for part in rule["none"])
-    return "trait" in rule and _meets(rule, traits.get(rule["trait"]))
-
-
-def _meets(condition: Mapping[str, Any], value: Any) -> bool:
-    if "exists" in condition:
-        return (value is not None) == bool(condition["exists"])
-    if value is None:
-        return False
+    """True when the unit's traits meet the rule; a rule that can't be read takes nobody."""
     try:
-        if "is" in condition:
-            return bool(value == condition["is"])
-        if "is_not" in condition:
-            return bool(value != condition["is_not"])
-        if "in" in condition:
-            return value in condition["in"]
-        if "at_least" in condition:
-            return bool(value >= condition["at_least"])
-        return "at_most" in condition and bool(value <= condition["at_most"])
-    except TypeError:  # a text against a number
+        return rules.matches(_parsed(json.dumps(rule, sort_keys=True)), Facts(traits=traits))
+    except Refused:
         return False
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> Rule:
+    return parse_rule(json.loads(text))

@@ -66,7 +66,9 @@ def measure_drift(version: SegmentVersion, fitted: FittedModel, table: UnitTable
 
 def _states(version: SegmentVersion) -> dict[str, int]:
     rows = version.members.values_list("unit", "segment__number", "place")
-    return {unit: STATE_OF_PLACE.get(place, ABSENT) if number is None else number for unit, number, place in rows}
+    return {
+        unit: number if place == Place.MEMBER else STATE_OF_PLACE.get(place, ABSENT) for unit, number, place in rows
+    }
 
 
 def _migration(before: dict[str, int], table: UnitTable, placed: Placement) -> dict[str, Any]:

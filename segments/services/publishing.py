@@ -1,11 +1,13 @@
 """Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -94,16 +96,15 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
 
 
 def refresh_due() -> int:
-    """Refresh every model's current version whose time has come; returns how many."""
+    """Refresh the versions whose time has come, those kept for experiments too; returns how many."""
     count = 0
     for model in SegmentModel.objects.exclude(refresh_days=None):
-        version = model.current
-        days = model.refresh_days or 0
-        if version is not None and (
-            version.refreshed_at is None or (timezone.now() - version.refreshed_at).total_seconds() >= days * 86_400
-        ):
-            refresh(version=version)
-            count += 1
+        due = timezone.now() - timedelta(days=model.refresh_days or 0)
+        newest = model.current
+        for version in model.versions.filter(Q(pk=newest.pk if newest else None) | Q(pinned=True)):
+            if version.refreshed_at is None or version.refreshed_at <= due:
+                refresh(version=version)
+                count += 1
     return count
 
 
@@ -136,6 +137,22 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
         yield [_safe(row.unit), _safe(str(segment)), risk, _safe("; ".join(row.reasons or []))]
+
+
+def slugs_of(unit: str) -> frozenset[str]:
+    """Every published segment that the unit belongs to, old versions included: one indexed look-up."""
+    rows = Membership.objects.filter(unit=unit, segment__isnull=False).select_related("segment__version__model")
+    return frozenset(row.segment.slug for row in rows if row.segment is not None)
+
+
+def find_segment(slug: str) -> Segment | None:
+    """The published segment of this slug."""
+    model, _, rest = slug.partition(".v")
+    number = rest.partition(".")[0]
+    if not number.isdecimal():
+        return None
+    rows = Segment.objects.select_related("version__model").filter(version__model__key=model, version__number=number)
+    return next((row for row in rows if row.slug == slug), None)
 
 
 def segments_of(unit: str) -> list[Segment]:

@@ -1,0 +1,3 @@
+from experiments import admin_webhooks
+
+__all__ = ["admin_webhooks"]

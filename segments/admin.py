@@ -1,0 +1,105 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+
+from events.admin import ReadOnly
+from events.reasons import Refused
+from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.services import publishing
+
+
+@admin.register(SegmentModel)
+class SegmentModelAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """Name and refresh; publishing happens on the pages, where the evidence is."""
+
+    list_display = ["name", "key", "kind", "refresh_days", "created_by", "created_at"]
+    list_filter = ["kind"]
+    search_fields = ["name", "key"]
+    readonly_fields = ["key", "kind", "created_by", "created_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # experiments may hold a version of it
+
+
+@admin.register(SegmentVersion)
+class SegmentVersionAdmin(ReadOnly):
+    list_display = ["__str__", "units", "published_by", "published_at", "refreshed_at"]
+    list_filter = ["model"]
+    list_select_related = ["model", "published_by"]
+    exclude = ["fitted", "baseline"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # experiments may have begun with it
+
+
+@admin.register(Segment)
+class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """A segment's name is all that a person changes."""
+
+    list_display = ["__str__", "key", "version", "size", "stability", "targetable"]
+    list_filter = ["version__model", "targetable"]
+    list_select_related = ["version__model"]
+    search_fields = ["name", "key"]
+    fields = ["name", "key", "version", "number", "size", "stability", "targetable"]
+    readonly_fields = ["key", "version", "number", "size", "stability", "targetable"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        try:
+            publishing.rename(segment=obj, name=obj.name)
+        except Refused as refusal:
+            request.refused = str(refusal)  # type: ignore[attr-defined]
+
+    def response_change(self, request: HttpRequest, obj: Segment) -> HttpResponse:
+        refused: str | None = getattr(request, "refused", None)
+        if refused is None:
+            return super().response_change(request, obj)  # type: ignore[no-any-return]
+        messages.error(request, refused)  # and not "was changed successfully" beside it
+        return self.response_post_save_change(request, obj)  # type: ignore[no-any-return]
+
+
+class RunAdmin(ReadOnly):
+    list_display = ["__str__", "status", "created_by", "created_at", "finished_at", "reason"]
+    list_filter = ["status"]
+    list_select_related = ["created_by"]
+    exclude = ["payload", "model"]  # megabytes; the page shows them
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(SegmentationRun)
+class SegmentationRunAdmin(RunAdmin):
+    search_fields = ["title"]
+
+
+@admin.register(ChurnRun)
+class ChurnRunAdmin(RunAdmin):
+    list_select_related = ["created_by", "segment"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnly):
+    """Where one user belongs, by the exact id: a list of millions is for the files."""
+
+    list_display = ["unit", "place", "segment", "version", "risk"]
+    list_select_related = ["segment", "version__model"]
+    search_fields = ["=unit"]
+    search_help_text = _("The exact id of a user")
+    show_full_result_count = False
+    ordering = ["-pk"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False

@@ -1,0 +1,195 @@
+"""What is said of a published model: drift, migration between versions, and its churn models. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.reasons import NotComputable, computable
+from events.reasons import words as reason_words
+from events.records import load
+from segments import words
+from segments.churn import Coefficient, Quality
+from segments.drift import REFIT_AT, WATCH_AT, Migration, StabilityIndex
+from segments.report_io import stored
+from segments.tables import Table
+from segments.words import Gettext, decimal, percent
+
+SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
+
+
+@dataclass(frozen=True)
+class Light:
+    """One index of drift: what drifted, the index, a colour name and its words."""
+
+    name: str
+    value: str
+    by_chance: str
+    colour: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and how dark its cell is, 0 to `SHADES`."""
+
+    text: str
+    shade: int
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One state before."""
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class MigrationView:
+    """Where users went: one row per group before, one column per group after."""
+
+    columns: tuple[str, ...]
+    rows: tuple[HeatRow, ...]
+    finding: str
+    note: str
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """Everything that is known of a version's drift."""
+
+    lights: tuple[Light, ...]
+    note: str
+    migration: MigrationView | None
+
+
+def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Gettext) -> DriftView | None:
+    """A version's stored drift, or None before the first refresh.
+
+    Args:
+        document: as `segments.services.drifting` stores it.
+        names: of the version's segments by their number.
+        gettext: decides the language.
+    """
+    if not document:
+        return None
+    lights = [_light(gettext("sizes of the groups"), document["shares"], gettext)]
+    lights += [
+        _light(words.feature_name(name, gettext), found, gettext) for name, found in document["features"].items()
+    ]
+    note = gettext(
+        "Population stability index against the users the groups were made from: below %(watch)s as before, from "
+        "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
+        "are unlike any group; 1 in 100 was so when the groups were made."
+    ) % {
+        "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(document["unlike_share"]),
+    }  # fmt: skip
+    moved = document.get("migration")
+    return DriftView(tuple(lights), note, None if not moved else migration(moved, names, gettext))
+
+
+def worst(document: dict[str, Any] | None, gettext: Gettext) -> tuple[str, str]:
+    """Colour name and words of the strongest drift, for a list."""
+    view = drift(document, {}, gettext)
+    if view is None:
+        return "", gettext("not measured yet")
+    order = ("bad", "warn", "good", "")
+    light = min(view.lights, key=lambda row: order.index(row.colour))
+    return light.colour, light.words
+
+
+def _light(name: str, document: dict[str, Any], gettext: Gettext) -> Light:
+    index = stored(StabilityIndex, document)
+    if not computable(index):
+        return Light(name, "", "", "", reason_words(index, gettext))
+    colour, text = words.drift_light(index.code, gettext)
+    return Light(name, decimal(index.value, 3), decimal(index.by_chance, 3), colour, text)
+
+
+def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gettext) -> MigrationView:
+    """The stored migration as a table whose cells are shaded by the share of their row."""
+    found = load(Migration, document)
+    before = {int(number): name for number, name in document.get("names", {}).items()}
+    rows = tuple(
+        HeatRow(
+            words.place_words(state, before or names, gettext),
+            tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts),
+        )
+        for state, counts in zip(found.states, found.counts, strict=True)
+        if sum(counts)
+    )
+    finding = (
+        gettext("%(share)s of the users in a group both times stayed in theirs") % {"share": percent(found.stayed)}
+        if computable(found.stayed)
+        else reason_words(found.stayed, gettext)
+    )
+    agreement = words.number(found.adjusted_rand, gettext)
+    note = gettext(
+        "Rows: where users were in version %(version)s. Columns: where the same users are now. Darker: a larger share "
+        "of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
+    ) % {"version": document.get("from_version", ""), "agreement": agreement}
+    columns = tuple(words.place_words(state, names, gettext) for state in found.states)
+    return MigrationView(columns, rows, finding, note)
+
+
+def _shade(count: int, total: int) -> int:
+    return round(SHADES * count / total) if total else 0
+
+
+@dataclass(frozen=True)
+class ChurnView:
+    """A finished churn model: its finding, quality and calibration; without a model the finding says why."""
+
+    finding: str
+    quality: Table | None
+    calibration: Table | None
+
+
+def churn(payload: dict[str, Any], gettext: Gettext) -> ChurnView:
+    """A churn run's stored payload for its page."""
+    found = stored(Quality, payload["quality"])
+    if isinstance(found, NotComputable):
+        return ChurnView(reason_words(found, gettext), None, None)
+    return ChurnView(words.calibration_finding(found, gettext), _quality(found, gettext), _bins(found, gettext))
+
+
+def _quality(found: Quality, gettext: Gettext) -> Table:
+    skill = found.skill
+    rows = (
+        (
+            gettext("users judged, of these left"), f"{skill.units:,} / {skill.positives:,}",
+            gettext("on users it never saw"),
+        ),
+        (
+            gettext("area under the curve"),
+            f"{decimal(skill.auc.estimate, 3)} ({decimal(skill.auc.low, 3)} … {decimal(skill.auc.high, 3)})",
+            gettext("0.5: chance, 1: every leaver above every other"),
+        ),
+        (
+            gettext("Brier score, base rate alone"), f"{decimal(found.brier, 4)} / {decimal(found.base_brier, 4)}",
+            gettext("mean squared error of the chance; less is better"),
+        ),
+        (
+            gettext("calibration slope"), _coefficient(found.slope),
+            gettext("1: as spread as it should be; less: too extreme"),
+        ),
+        (
+            gettext("calibration intercept"), _coefficient(found.intercept),
+            gettext("0: right on average; more: too low"),
+        ),
+    )  # fmt: skip
+    columns = (gettext("quantity"), gettext("value (95 % interval)"), gettext("how to read it"))
+    return Table(gettext("How good the scores are"), columns, rows)
+
+
+def _coefficient(value: Coefficient) -> str:
+    return f"{decimal(value.estimate)} ({decimal(value.low)} … {decimal(value.high)})"
+
+
+def _bins(found: Quality, gettext: Gettext) -> Table:
+    rows = tuple(
+        (f"{row.n:,}", percent(row.predicted), f"{percent(row.observed)} ({percent(row.low)} … {percent(row.high)})")
+        for row in found.table
+    )
+    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % interval)"))
+    return Table(gettext("Calibration: predicted against what happened"), columns, rows)
