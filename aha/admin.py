@@ -7,10 +7,11 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 from aha.models import AhaMoment, Study
+from events.admin import ReadOnly
 
 
 @admin.register(Study)
-class StudyAdmin(ModelAdmin):
+class StudyAdmin(ReadOnly):
     """What was asked and when; the report has its own page."""
 
     list_display = ["__str__", "status", "as_of", "created_by", "created_at", "page"]
@@ -19,12 +20,6 @@ class StudyAdmin(ModelAdmin):
     search_fields = ["title"]
     exclude = ["payload"]  # half a megabyte of JSON; its page shows it
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # the page starts studies: it checks what is asked
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
     @admin.display(description=_("report"))
     def page(self, row: Study) -> str:
@@ -47,6 +42,9 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # made from a candidate, or on the page by hand
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # experiments may test it
 
     @admin.display(description=_("page"))
     def page(self, row: AhaMoment) -> str:

@@ -6,7 +6,7 @@ import altair as alt
 
 from aha import words
 from aha.charts import ROW, SHARE, WIDTH, Drawn, categories, data, limits, lines, week_axis
-from aha.figures import Gettext, count, decimal, percent
+from aha.figures import Gettext, decimal, percent, short_count
 from aha.report import Candidate, Report
 from aha.series import Split, cells_of, judged_of, week_rows
 from events.charts import BLUE, GREY, INK, ORANGE, SKY, YELLOW
@@ -94,7 +94,6 @@ def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
             "recall": cell.recall, "ppv": cell.ppv,
             "kind": kinds[0] if cell.chosen else kinds[1] if cell.on_front else kinds[2],
             "order": 0 if cell.chosen else 1 if cell.on_front else 2,
-            "text": f"{cell.times} / {cell.days}" if cell.chosen else "",
         }
         for cell in sorted(cells_of(report, candidate), key=lambda cell: (cell.chosen, cell.on_front))
         if cell.recall is not None and cell.ppv is not None and cell.reason is None
@@ -112,7 +111,9 @@ def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
         size=alt.Size("kind:N", scale=alt.Scale(domain=kinds, range=[220, 70, 40]), legend=legend),
     )
     front = base.transform_filter("datum.order < 2").mark_line(color=BLUE, strokeWidth=1, interpolate="step-before")
-    text = gettext("{times} times, {days} days").format(times=candidate.times, days=candidate.days)
+    text = gettext("{times} within {days}").format(
+        times=words.times_words(candidate.times, gettext), days=words.days_words(candidate.days, gettext)
+    )
     label = base.transform_filter("datum.order === 0").mark_text(
         text=text, align="left", dx=12, dy=-8, fontSize=12, fontWeight="bold", color=ORANGE
     )
@@ -136,12 +137,12 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     rows = [
         {
             "times": name, "share": point.share, "low": point.low, "high": point.high, "smooth": point.smooth,
-            "units": count(point.units),
+            "units": short_count(point.units),
         }
         for name, point in zip(names, points, strict=True)
     ]  # fmt: skip
     days = judged.dose.days if judged is not None and judged.dose is not None else candidate.days
-    title = gettext("times within {days} days").format(days=days)
+    title = gettext("times within {days}; above: users").format(days=words.days_words(days, gettext))
     x = alt.X("times:O", sort=names, title=title, axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y("share:Q", title=gettext("stayed, with interval"), axis=SHARE, scale=alt.Scale(zero=True))

@@ -23,7 +23,7 @@ def stack(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
         gettext("at least … times"), gettext("A: stayed without"), gettext("B: did it and stayed"),
         gettext("C: did it and left"), gettext("A + B + C"),
     )  # fmt: skip
-    title = gettext("A, B and C within {days} days").format(days=candidate.days)
+    title = gettext("A, B and C within {days}").format(days=words.days_words(candidate.days, gettext))
     return Table(title, columns, rows, gettext("Shares of A + B + C; B's share is J. ◆: the candidate."))
 
 
@@ -63,7 +63,7 @@ def dose(found: Judged | None, gettext: Gettext) -> Table | None:
         for point in found.dose.points
     )  # fmt: skip
     columns = (gettext("times"), gettext("users"), gettext("stayed"), gettext("expected by a smooth curve"))
-    title = gettext("Retention by count within {days} days").format(days=found.dose.days)
+    title = gettext("Retention by count within {days}").format(days=words.days_words(found.dose.days, gettext))
     return Table(title, columns, rows, gettext("On users who had no part in choosing the number."))
 
 

@@ -41,14 +41,17 @@ def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | 
     dots = base.transform_calculate(state=f"datum.complete ? '{done}' : '{open_}'").mark_point(
         filled=True, size=90, opacity=1
     )
-    states = [done, open_]
+    states = [done, open_] if not all(row["complete"] for row in rows) else [done]
+    legend = alt.Legend(orient="bottom") if len(states) > 1 else None
     chart = alt.layer(
         base.mark_rule(color=GREY).encode(y="low:Q", y2="high:Q"),
         base.mark_line(color=BLUE).encode(y=y),
         dots.encode(
             y="share:Q",
-            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=states, range=[BLUE, YELLOW])),
-            shape=alt.Shape("state:N", title=None, scale=alt.Scale(domain=states, range=["circle", "triangle-up"])),
+            color=alt.Color("state:N", title=None, legend=legend, scale=alt.Scale(domain=states, range=[BLUE, YELLOW])),
+            shape=alt.Shape(
+                "state:N", title=None, legend=legend, scale=alt.Scale(domain=states, range=["circle", "triangle-up"])
+            ),
         ),
     ).properties(width=WIDTH, height=220, title=headline(finding))
     return drawing("reach", finding, chart, marks=3 * len(rows))

@@ -1,9 +1,8 @@
 """Numbers of a study as people read them: one hand for its sentences, tables and charts. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from aha import words
 from aha.aipw import Difference
 from aha.cells import Interval
 from aha.promise import Gain
@@ -14,6 +13,7 @@ type Gettext = Callable[[str], str]
 type Row = tuple[str, ...]
 
 MINUS = "\u2212"
+GLUE = "\u00a0"  # a number never parts from its unit, nor an interval from itself, at the end of a line
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def decimal(value: float, digits: int = 2) -> str:
 
 def percent(value: float, digits: int = 1) -> str:
     """A share, 0 to 1, as a percentage."""
-    return f"{decimal(value * 100, digits)} %"
+    return f"{decimal(value * 100, digits)}{GLUE}%"
 
 
 def points(value: float, digits: int = 1) -> str:
@@ -62,7 +62,7 @@ def number(value: Interval | float | NotComputable, gettext: Gettext, digits: in
     if isinstance(value, NotComputable):
         return reason_words(value, gettext)
     if isinstance(value, Interval):
-        return f"{decimal(value.estimate, digits)} ({decimal(value.low, digits)} … {decimal(value.high, digits)})"
+        return f"{decimal(value.estimate, digits)} ({between(decimal(value.low, digits), decimal(value.high, digits))})"
     return decimal(value, digits)
 
 
@@ -72,15 +72,26 @@ def difference(value: Interval | Difference | Gain | float | NotComputable, gett
         return reason_words(value, gettext)
     if isinstance(value, float):
         return points(value)
-    return f"{points(value.estimate)} ({points(value.low)} … {points(value.high)})"
+    return f"{points(value.estimate)} ({between(points(value.low), points(value.high))})"
+
+
+def between(low: str, high: str) -> str:
+    """Two limits that stay together."""
+    return f"{low}{GLUE}…{GLUE}{high}"
+
+
+def p_text(value: float) -> str:
+    """A p-value inside a sentence, with its sign of relation."""
+    text = p_value(value)
+    return f"p{GLUE}{text}" if text.startswith("<") else f"p{GLUE}={GLUE}{text}"
 
 
 def p_value(value: float | None) -> str:
-    """A p-value for a cell of a table: never printed as 0, a dash of words where it wasn't tested."""
+    """A p-value for a cell of a table: never printed as 0, empty where it wasn't tested."""
     if value is None:
         return ""
     if value < 0.0001:
-        return "< 0.0001"
+        return f"<{GLUE}0.0001"
     return f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
@@ -90,10 +101,10 @@ def count(value: int) -> str:
 
 
 def limits(estimate: float, low: float, high: float) -> str:
-    """A share with its limits."""
-    return f"{percent(estimate)} ({percent(low)} … {percent(high)})"
+    """A share with its limits, all in percent."""
+    return f"{percent(estimate)} ({between(decimal(100 * low, 1), decimal(100 * high, 1))})"
 
 
-def marks(codes: Iterable[str], gettext: Gettext) -> str:
-    """The short names of marks."""
-    return ", ".join(words.flag_words(code, gettext) for code in codes)
+def short_count(value: int) -> str:
+    """A whole number where there is little room: 3,265 is 3.3k."""
+    return str(value) if value < 1_000 else f"{value / 1_000:.1f}k" if value < 100_000 else f"{value / 1_000:,.0f}k"

@@ -4,14 +4,18 @@ Whole sentences are translated, with named placeholders, because word order diff
 """
 
 from aha import words
+from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
 from aha.curve import Curve
-from aha.figures import Gettext, count, decimal, difference, p_value, percent, points, share
+from aha.figures import Gettext, count, decimal, difference, p_text, percent, points
 from aha.report import Candidate, Controls, Ranked, Report
 from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
 from aha.words import claim_words
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+
+# Marks that speak against an experiment, as long as others are there.
+DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
 
 # ── First of all ──────────────────────────────────────────────────────────────
 
@@ -20,9 +24,11 @@ def headline(report: Report, gettext: Gettext) -> str:
     """The study in one sentence."""
     if report.floor is not None:
         return reason_words(report.floor, gettext)
-    n = len(report.candidates) + report.more_candidates
-    if not n:
+    if not report.candidates:
         return gettext("No behaviour tells who stays better than luck does.")
+    n = sum(not DOUBTS & set(row.flags) for row in report.candidates)
+    if not n:
+        return gettext("Some behaviours beat luck, but none tells more than activity does.")
     if n == 1:
         return gettext("One behaviour is worth an experiment.")
     return gettext("{n} behaviours are worth an experiment; the first is the most promising.").format(n=n)
@@ -33,22 +39,23 @@ def claim(candidate: Candidate, gettext: Gettext) -> str:
     cell = candidate.honesty.hold_out if computable(candidate.honesty.hold_out) else candidate.cell
     texts = {
         StepVerdict.JUMP: gettext(
-            "Users who do {behaviour} at least {times} times within {days} days stay {did} against {other}: a jump at "
-            "{times}. Only an experiment can tell whether it is the cause."
+            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: a jump at "
+            "{number}. Only an experiment can tell whether it is the cause."
         ),
         StepVerdict.SMOOTH: gettext(
-            "Users who do {behaviour} at least {times} times within {days} days stay {did} against {other}: a smooth "
-            "rise, so {times} is a convention. Only an experiment can tell whether it is the cause."
+            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: a smooth "
+            "rise, so {number} is a convention. Only an experiment can tell whether it is the cause."
         ),
         StepVerdict.CANNOT_TELL: gettext(
-            "Users who do {behaviour} at least {times} times within {days} days stay {did} against {other}; whether "
-            "it jumps at {times} can't be told. Only an experiment can tell whether it is the cause."
+            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}; whether "
+            "it jumps at {number} can't be told. Only an experiment can tell whether it is the cause."
         ),
     }
     return texts[candidate.step].format(
         behaviour=candidate.behaviour,
-        times=candidate.times,
-        days=candidate.days,
+        times=words.times_words(candidate.times, gettext),
+        days=words.days_words(candidate.days, gettext),
+        number=candidate.times,
         did=percent(cell.ppv.estimate, 0) if computable(cell.ppv) else reason_words(cell.ppv, gettext),
         other=(
             percent(cell.retained_without.estimate, 0)
@@ -69,7 +76,7 @@ def measured_on(candidate: Candidate, gettext: Gettext) -> str:
 
 def controls_warning(report: Report, gettext: Gettext) -> str:
     """For the top of the page when inert behaviours come out as strong as candidates, else empty."""
-    names = [row.behaviour for row in report.candidates if "as_strong_as_inert" in row.flags]
+    names = [row.behaviour for row in report.candidates if AS_STRONG_AS_INERT in row.flags]
     if not names:
         return ""
     text = gettext(
@@ -189,8 +196,8 @@ def stack(report: Report, candidate: Candidate, gettext: Gettext) -> str:
     row = next((row for row in splits(report, candidate) if row.chosen), None)
     if row is None:
         return claim_words(candidate, gettext)
-    text = gettext("At {times} times, {b} of those who did it or stayed are both.")
-    return text.format(times=row.times, b=percent(row.share(row.b), 0))
+    text = gettext("At {times}, {b} of those who did it or stayed are both.")
+    return text.format(times=words.times_words(row.times, gettext), b=percent(row.share(row.b), 0))
 
 
 def heat(report: Report, candidate: Candidate, gettext: Gettext) -> str:
@@ -292,8 +299,8 @@ def luck(candidate: Candidate, gettext: Gettext) -> str:
     """The candidate's own adjusted p-values of both nulls."""
     if isinstance(candidate.p_active, NotComputable):
         return reason_words(candidate.p_active, gettext)
-    text = gettext("Adjusted over the whole grid: p = {luck} against luck, p = {active} against equally active users.")
-    return text.format(luck=p_value(candidate.p_luck), active=p_value(candidate.p_active))
+    text = gettext("Adjusted over the whole grid: {luck} against luck, {active} against equally active users.")
+    return text.format(luck=p_text(candidate.p_luck), active=p_text(candidate.p_active))
 
 
 def promise(candidate: Candidate, gettext: Gettext) -> str:
@@ -314,8 +321,8 @@ def calibrated(candidate: Candidate, gettext: Gettext) -> str:
     found = candidate.calibrated
     if not computable(found):
         return reason_words(found, gettext)
-    text = gettext("Against the negative controls: {low} to {high} points after calibration, p = {p}.")
-    return text.format(low=points(found.low), high=points(found.high), p=p_value(found.p_value))
+    text = gettext("Against the negative controls: {low} to {high} points after calibration, {p}.")
+    return text.format(low=points(found.low), high=points(found.high), p=p_text(found.p_value))
 
 
 def benchmark(candidate: Candidate, gettext: Gettext) -> str:
@@ -334,6 +341,6 @@ def benchmark(candidate: Candidate, gettext: Gettext) -> str:
     )  # fmt: skip
 
 
-def rate(report: Report, gettext: Gettext) -> str:
-    """Retention of all eligible users."""
-    return share(report.population.rate, gettext)
+def hidden_cause(candidate: Candidate, gettext: Gettext) -> tuple[str, ...]:
+    """E-value with its benchmark, and the negative controls; one reason is said once."""
+    return tuple(dict.fromkeys((benchmark(candidate, gettext), calibrated(candidate, gettext))))

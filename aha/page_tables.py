@@ -3,8 +3,20 @@
 from aha import findings, words
 from aha.curve import Curve
 from aha.exhibits import NullPicture
-from aha.figures import Gettext, Row, Table, count, decimal, difference, limits, number, p_value, percent, share
-from aha.figures import marks as marks_text
+from aha.figures import (
+    Gettext,
+    Row,
+    Table,
+    between,
+    count,
+    decimal,
+    difference,
+    limits,
+    number,
+    p_value,
+    percent,
+    share,
+)
 from aha.report import Controls, Judged, Report
 from aha.series import ranked, tied
 from aha.thresholds import Pick
@@ -20,12 +32,12 @@ def flow(report: Report, gettext: Gettext) -> Table:
         why = words.exclusion_words(code, gettext)
         rows.append((gettext("left out: {why}").format(why=why), count(n)))
     rows.append((gettext("eligible"), count(found.eligible)))
-    rows.append((gettext("of these retained"), f"{count(found.retained)}, {share(found.rate, gettext)}"))
+    rows.append((gettext("of the eligible: retained"), f"{count(found.retained)}, {share(found.rate, gettext)}"))
     if report.parts:
         names = {
-            "train": gettext("of these: choose the number"),
-            "hold_out": gettext("of these: held out to judge it"),
-            "later": gettext("of these: later cohorts, to see whether it lasts"),
+            "train": gettext("of the eligible: choose the number"),
+            "hold_out": gettext("of the eligible: held out to judge it"),
+            "later": gettext("of the eligible: later cohorts, to see whether it lasts"),
         }
         rows += [(names[name], count(n)) for name, n in report.parts.items()]
     note = ""
@@ -47,7 +59,7 @@ def candidates(report: Report, gettext: Gettext) -> Table:
             words.claim_words(row, gettext), words.step_words(row.step, gettext), share(row.cell.reach, gettext),
             share(row.cell.ppv, gettext), share(row.cell.retained_without, gettext),
             number(row.hold_out_j, gettext), difference(row.ladder.rungs[3].difference, gettext),
-            marks_text(row.flags, gettext),
+            words.marks(row.flags, gettext),
         )
         for row in report.candidates
     )  # fmt: skip
@@ -87,7 +99,7 @@ def _plateau(found: Curve, gettext: Gettext) -> tuple[str, str, str]:
     if not computable(plateau):
         return (reason_words(plateau, gettext), "", "")
     return (
-        f"{plateau.day} ({plateau.day_low} … {plateau.day_high})",
+        f"{plateau.day} ({between(str(plateau.day_low), str(plateau.day_high))})",
         limits(plateau.height, plateau.low, plateau.high),
         percent(plateau.decline, 2),
     )
@@ -111,7 +123,7 @@ def ranking(report: Report, gettext: Gettext) -> Table | None:
         ),
         tuple(
             (
-                findings.feature_name(row, gettext), kinds[row.kind], f"{row.rank} ({row.rank_low} … {row.rank_high})",
+                findings.feature_name(row, gettext), kinds[row.kind], f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
                 gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
                 decimal(row.group_importance, 3), number(row.direction, gettext, 2),
             )
@@ -169,9 +181,7 @@ def controls(found: Controls, gettext: Gettext) -> Table | None:
         return None
     rows = tuple(
         (
-            gettext("{behaviour} at least {times} times within {days} days").format(
-                behaviour=row.behaviour, times=row.times, days=row.days
-            ),
+            words.cell_words(row.behaviour, row.times, row.days, gettext),
             difference(row.adjusted, gettext),
         )
         for row in found.rows
@@ -204,13 +214,15 @@ def _judged(row: Judged, gettext: Gettext) -> tuple[str, ...]:
     else:
         p = step.adjusted_p_value
         jump = (
-            gettext("{words} (largest step at {times} within {days} days)").format(
-                words=words.step_words(step.verdict, gettext), times=step.times, days=step.days
+            gettext("{words} (largest step at {times} within {days})").format(
+                words=words.step_words(step.verdict, gettext),
+                times=words.times_words(step.times, gettext),
+                days=words.days_words(step.days, gettext),
             ),
             p_value(p) if computable(p) else reason_words(p, gettext),
         )
     taken = pick_words(row.chosen, gettext) if computable(row.chosen) else ""
-    return (*picked, *jump, taken, marks_text(row.flags, gettext))
+    return (*picked, *jump, taken, words.marks(row.flags, gettext))
 
 
 def marks(report: Report, gettext: Gettext) -> Table | None:
@@ -251,4 +263,5 @@ def samples(report: Report, gettext: Gettext) -> Table:
 
 def pick_words(pick: Pick, gettext: Gettext) -> str:
     """A cell without its behaviour."""
-    return gettext("{times} times within {days} days").format(times=pick.times, days=pick.days)
+    text = gettext("{times} within {days}")
+    return text.format(times=words.times_words(pick.times, gettext), days=words.days_words(pick.days, gettext))

@@ -33,12 +33,14 @@ class Venn:
     Attributes:
         did: circle of B + C, on the left.
         stayed: circle of A + B, on the right.
+        both: outline of their overlap as an SVG path, empty where there is none.
         letters: of the regions that have room for one.
         width, height: of the whole picture, in pixels.
     """
 
     did: Circle
     stayed: Circle
+    both: str
     letters: tuple[Letter, ...]
     width: float = WIDTH
     height: float = HEIGHT
@@ -62,7 +64,7 @@ def venn(a: int, b: int, c: int) -> Venn:
     start = (WIDTH - (right - left) * scale) / 2 - left * scale
     one = Circle(round(start, 2), HEIGHT / 2, round(did * scale, 2))
     other = Circle(round(start + apart * scale, 2), HEIGHT / 2, round(stayed * scale, 2))
-    return Venn(one, other, _letters(one, other))
+    return Venn(one, other, _lens(one, other) if b else "", _letters(one, other))
 
 
 def overlap(r: float, s: float, distance: float) -> float:
@@ -87,6 +89,20 @@ def _distance(r: float, s: float, area: float) -> float:
         else:
             high = middle
     return (low + high) / 2
+
+
+def _lens(did: Circle, stayed: Circle) -> str:
+    """The overlap: an arc of each circle, or the smaller circle where it lies inside the other."""
+    r, s, apart = did.radius, stayed.radius, stayed.x - did.x
+    if apart <= abs(r - s) + 0.01:
+        x, small = (did.x, r) if r < s else (stayed.x, s)
+        return f"M {x - small:.2f} {did.y} a {small} {small} 0 1 1 {2 * small:.2f} 0 a {small} {small} 0 1 1 {-2 * small:.2f} 0 Z"
+    x = (apart**2 + r**2 - s**2) / (2 * apart)
+    half = sqrt(max(r**2 - x**2, 0.0))
+    at, top, bottom = did.x + x, did.y - half, did.y + half
+    right = f"A {r} {r} 0 {int(x < 0)} 1 {at:.2f} {bottom:.2f}"
+    left = f"A {s} {s} 0 {int(apart < x)} 1 {at:.2f} {top:.2f}"
+    return f"M {at:.2f} {top:.2f} {right} {left} Z"
 
 
 def _letters(did: Circle, stayed: Circle) -> tuple[Letter, ...]:

@@ -6,6 +6,7 @@ from aha.candidate_tables import four_counts
 from aha.figures import Gettext, Table, percent
 from aha.report import Report
 from aha.venn import Venn, venn
+from aha.words import cell_words
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def venn_cell(report: Report, behaviour: str, days: int, times: int, gettext: Ge
         return None
     a, b, c, o = grid.a[place], grid.b[place], grid.c[place], grid.o[place]
     union = a + b + c
-    text = gettext("{behaviour} at least {times} times within {days} days: {b} of those who did it or stayed are both.")
-    sentence = text.format(behaviour=behaviour, times=times, days=days, b=percent(b / union if union else 0.0, 0))
+    text = gettext("{cell}: {b} of those who did it or stayed are both.")
+    sentence = text.format(cell=cell_words(behaviour, times, days, gettext), b=percent(b / union if union else 0.0, 0))
     table = four_counts(a, b, c, o, gettext)
     return VennCell(
         behaviour, days, times, asked.behaviours, asked.valid_days, all_times, sentence, venn(a, b, c), table

@@ -201,7 +201,7 @@ def _candidate_page(
             ("evidence", gettext("What speaks for it, and how much is left"),
              page.evidence(report, candidate, place - 1, gettext)),
         ],
-        "hidden": [findings.benchmark(candidate, gettext), findings.calibrated(candidate, gettext)],
+        "hidden": findings.hidden_cause(candidate, gettext),
         "promise": findings.promise(candidate, gettext),
         "promise_table": candidate_tables.promise(candidate, gettext),
         "moment": AhaMoment.objects.filter(study=study, **claim).first(),
@@ -315,6 +315,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "moment": moment,
         "intact": moments.is_intact(moment),
+        "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
         "sentence": "" if evidence is None else parts.claim(evidence, gettext),
         "tables": () if evidence is None else parts.tables(evidence, gettext),
