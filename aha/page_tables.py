@@ -115,25 +115,24 @@ def ranking(report: Report, gettext: Gettext) -> Table | None:
         "activity": gettext("activity"),
         "attribute": gettext("known at signup"),
     }
-    return Table(
-        gettext("Ranks of what the model leans on"),
-        (
-            gettext("feature"), gettext("kind"), gettext("rank of its group (95 % range)"), gettext("tied"),
-            gettext("mean |SHAP|, log-odds"), gettext("of its group"), gettext("direction (−1 to 1)"),
-        ),
-        tuple(
-            (
-                findings.feature_name(row, gettext), kinds[row.kind], f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
-                gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
-                decimal(row.group_importance, 3), number(row.direction, gettext, 2),
-            )
-            for row in rows
-        ),
-        gettext(
-            "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the "
-            "order is not known. Direction: does more of it raise the prediction?"
-        ),
+    columns = (
+        gettext("feature"), gettext("kind"), gettext("rank of its group (95 % range)"), gettext("tied"),
+        gettext("mean |SHAP|, log-odds"), gettext("of its group"), gettext("direction (−1 to 1)"),
     )  # fmt: skip
+    texts = tuple(
+        (
+            findings.feature_name(row, gettext), kinds[row.kind],
+            f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
+            gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
+            decimal(row.group_importance, 3), number(row.direction, gettext, 2),
+        )
+        for row in rows
+    )  # fmt: skip
+    note = gettext(
+        "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the order "
+        "is not known. Direction: does more of it raise the prediction?"
+    )
+    return Table(gettext("Ranks of what the model leans on"), columns, texts, note)
 
 
 def nulls(report: Report, gettext: Gettext) -> Table:

@@ -163,7 +163,8 @@ def study(
     kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
     model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
     parts = split(table)
-    judged = _judge(kept, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
+    asked = kept.only(()) if floor else kept
+    judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
     evidence = Evidence(table, answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
@@ -271,7 +272,7 @@ def _judge(
     progress: Progress,
 ) -> tuple[Judged, ...]:
     """Choice of every behaviour that isn't set aside, and the step test of those that may be candidates."""
-    if not kept.behaviours or not kept.n:
+    if not kept.behaviours:
         return ()
     times = dict(zip(table.behaviours, all_times, strict=True))
     train = kept.take(parts.train)
@@ -307,7 +308,7 @@ def _judged(
     unseen: Table,
 ) -> Judged:
     chosen, by_step = take_cell(choice, step, exact)
-    dose = None if step is None or not unseen.n else dose_curve(unseen, name, step.days or unseen.days[-1])
+    dose = None if step is None else dose_curve(unseen, name, step.days or unseen.days[-1])
     return Judged(name, codes, choice, step, dose, chosen, by_step)
 
 

@@ -96,7 +96,8 @@ def _lens(did: Circle, stayed: Circle) -> str:
     r, s, apart = did.radius, stayed.radius, stayed.x - did.x
     if apart <= abs(r - s) + 0.01:
         x, small = (did.x, r) if r < s else (stayed.x, s)
-        return f"M {x - small:.2f} {did.y} a {small} {small} 0 1 1 {2 * small:.2f} 0 a {small} {small} 0 1 1 {-2 * small:.2f} 0 Z"
+        arcs = " ".join(f"a {small} {small} 0 1 1 {step:.2f} 0" for step in (2 * small, -2 * small))
+        return f"M {x - small:.2f} {did.y} {arcs} Z"
     x = (apart**2 + r**2 - s**2) / (2 * apart)
     half = sqrt(max(r**2 - x**2, 0.0))
     at, top, bottom = did.x + x, did.y - half, did.y + half

@@ -65,7 +65,8 @@ def scale(units: int, behaviours: int, method: str | None) -> None:
     print(
         f"{units:>9,} units x {behaviours}: {cpu:6.1f} s CPU, {wall:6.1f} s wall, UMAP {spent['umap'] / cpu:4.0%}, "
         f"peak {peak_mb():,.0f} MB, method {found.method} ({found.method_reason}), k {found.k}, "
-        f"found {found.clusters_found}"
+        f"found {found.clusters_found}",
+        flush=True,
     )
 
 

@@ -103,7 +103,7 @@ class Segment(models.Model):
     key = models.SlugField(_("key"), max_length=80)
     number = models.PositiveSmallIntegerField(_("number"), default=0)
     name = models.CharField(_("name"), max_length=100, blank=True)
-    profile = models.JSONField(_("profile"), default=dict)
+    profile = models.JSONField(_("profile"), default=dict, blank=True)
     stability = models.FloatField(_("stability"), null=True, blank=True)
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)

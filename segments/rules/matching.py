@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from segments.ranks import Flags
 from segments.rules.records import BehaviourCount, Condition, Operator, Quantifier, Rule, Subject, Trait
+
+# Not from `segments.ranks`: SciPy must not be loaded where rules decide an assignment.
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)

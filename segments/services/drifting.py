@@ -20,7 +20,7 @@ from segments.models import Membership, SegmentVersion
 from segments.placement import FittedModel, Placement
 
 Place = Membership.Place
-STATE_OF_PLACE = {Place.UNLIKE_ANY: UNLIKE_ANY, Place.TOO_LITTLE_DATA: TOO_LITTLE_DATA}
+STATE_OF_PLACE: dict[str, int] = {Place.UNLIKE_ANY: UNLIKE_ANY, Place.TOO_LITTLE_DATA: TOO_LITTLE_DATA}
 
 
 def baseline(fitted: FittedModel, table: UnitTable, placed: Placement) -> dict[str, Any]:

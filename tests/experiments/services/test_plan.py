@@ -12,7 +12,7 @@ from events.reasons import Refused
 from experiments.lifecycle import Action
 from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
 from experiments.services import config, lifecycle, plan
-from tests.experiments.make import ARMS, do, draft, running
+from tests.experiments.make import ARMS, IOS, do, draft, running
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def test_frozen_field__of_a_started_experiment__is_refused_everywhere(field: str
 
 
 def test_arms_and_rows__of_a_started_experiment__are_frozen_but_for_growing_coverage() -> None:
-    running(audience=[{"segment_key": "a", "coverage": 5_000}])
+    running(audience=[{"segment_key": "a", "rule": IOS, "coverage": 5_000}])
     arm, row = Variant.objects.order_by("position")[0], AudienceRow.objects.get()
 
     for changed, field, value in ((arm, "weight", 1), (arm, "value", "x"), (arm, "key", "k"), (row, "segment_key", "b"),
@@ -199,7 +199,7 @@ def test_override__removed__lets_the_draw_decide_again() -> None:
 
 def test_every_change__that_the_doors_must_see__raises_the_number_of_the_configuration() -> None:
     later = timezone.localdate() + timedelta(days=90)
-    draft(audience=[{"segment_key": "a", "coverage": 5_000}])
+    draft(audience=[{"segment_key": "a", "rule": IOS, "coverage": 5_000}])
     changes: list[Any] = [
         lambda: lifecycle.move(key="exp", action=Action.START),
         lambda: plan.set_override(key="exp", unit="qa", variant="banner"),
