@@ -1,18 +1,17 @@
 """The words of a study, from its codes: one place for page, command and report, in the reader's language."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 from aha.aipw import Difference
 from aha.candidates import ACTIVITY_ONLY, ALPHA, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
 from aha.evidence import RungName
 from aha.exhibits import NullPicture
+from aha.figures import Gettext, count, p_text
 from aha.guard import Flag
 from aha.report import Asked, Candidate
 from aha.steps import Step, StepVerdict
-from events.metrics import sentence
+from events.metrics import parse_retention, sentence
 from events.reasons import NotComputable, computable, words
-
-type Gettext = Callable[[str], str]
 
 
 def asked_sentences(asked: Asked, gettext: Gettext) -> tuple[str, ...]:
@@ -88,14 +87,14 @@ def step_sentence(step: Step, gettext: Gettext) -> str:
     match step.verdict:
         case StepVerdict.JUMP:
             text = gettext(
-                "Retention jumps at {times} times within {days} days. Engagement can't make a jump; a rule of the "
+                "Retention jumps at {times} within {days}. Engagement can't make a jump; a rule of the "
                 "product that fires there, such as a badge, can."
             )
         case StepVerdict.SMOOTH:
             text = gettext("Retention rises smoothly with the count: any number is a convention.")
         case _:
             text = gettext("These data can't tell a jump at {times} from a smooth rise.")
-    return text.format(times=step.times, days=step.days)
+    return text.format(times=times_words(step.times, gettext), days=days_words(step.days, gettext))
 
 
 def rung_words(name: RungName, gettext: Gettext) -> str:
@@ -125,17 +124,17 @@ def null_sentence(picture: NullPicture | NotComputable, gettext: Gettext) -> str
     passed = picture.smallest_p <= ALPHA
     if picture.by_activity:
         text = (
-            gettext("Some cell tells those who stay even among equally active users (p = {p}, {n} cells tested).")
+            gettext("Some cell tells those who stay even among equally active users ({p}, {n} cells tested).")
             if passed
-            else gettext("No cell tells those who stay among equally active users (p = {p}, {n} cells tested).")
+            else gettext("No cell tells those who stay among equally active users ({p}, {n} cells tested).")
         )
     else:
         text = (
-            gettext("The best cell is better than the best of {n} cells by luck (p = {p}). Activity alone passes this.")
+            gettext("The best cell is better than the best of {n} cells by luck ({p}). Activity alone passes this.")
             if passed
-            else gettext("The best of {n} cells is no better than luck would make it (p = {p}).")
+            else gettext("The best of {n} cells is no better than luck would make it ({p}).")
         )
-    return text.format(p=f"{picture.smallest_p:.3g}", n=picture.tested)
+    return text.format(p=p_text(picture.smallest_p), n=count(picture.tested))
 
 
 def choice_caption(gettext: Gettext) -> str:
@@ -148,8 +147,28 @@ def choice_caption(gettext: Gettext) -> str:
 
 def claim_words(candidate: Candidate, gettext: Gettext) -> str:
     """The claim as one line."""
-    text = gettext("{behaviour} at least {times} times within {days} days")
-    return text.format(behaviour=candidate.behaviour, times=candidate.times, days=candidate.days)
+    return cell_words(candidate.behaviour, candidate.times, candidate.days, gettext)
+
+
+def cell_words(behaviour: str, times: int, days: int, gettext: Gettext) -> str:
+    """A behaviour with its number of times and days."""
+    text = gettext("{behaviour} at least {times} within {days}")
+    return text.format(behaviour=behaviour, times=times_words(times, gettext), days=days_words(days, gettext))
+
+
+def times_words(times: int, gettext: Gettext) -> str:
+    """How often."""
+    return gettext("once") if times == 1 else gettext("{n} times").format(n=times)
+
+
+def days_words(days: int, gettext: Gettext) -> str:
+    """Within how long."""
+    return gettext("1 day") if days == 1 else gettext("{n} days").format(n=days)
+
+
+def marks(codes: Iterable[str], gettext: Gettext) -> str:
+    """The short names of marks."""
+    return ", ".join(flag_words(code, gettext) for code in codes)
 
 
 def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
@@ -177,3 +196,28 @@ def difference_words(difference: Difference | NotComputable, gettext: Gettext) -
     numbers = (f"{100 * value:+.1f}" for value in (difference.estimate, difference.low, difference.high))
     estimate, low, high = numbers
     return gettext("{estimate} points ({low} to {high})").format(estimate=estimate, low=low, high=high)
+
+
+def definition_sentence(retention: str, gettext: Gettext) -> str:
+    """What a stored retention means."""
+    return sentence(parse_retention(retention), gettext)
+
+
+def stage_words(stage: str, gettext: Gettext) -> str:
+    """What a study is doing now; unknown stages keep their own name."""
+    names = {
+        "units": gettext("finding who counts"),
+        "counts": gettext("counting behaviours"),
+        "histogram": gettext("counting behaviours"),
+        "attributes": gettext("reading what is known at signup"),
+        "curve": gettext("counting who comes back"),
+        "null": gettext("shuffling retention"),
+        "model": gettext("training and judging the model"),
+        "shap": gettext("explaining the model"),
+        "ranks": gettext("ranking behaviours"),
+        "choice": gettext("choosing the number again and again"),
+        "steps": gettext("looking for jumps"),
+        "adjustment": gettext("holding more and more equal"),
+        "report": gettext("writing the report"),
+    }
+    return names.get(stage, stage)

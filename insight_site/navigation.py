@@ -6,7 +6,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
-ITEMS: tuple[tuple[str, Any], ...] = (("segments:list", gettext_lazy("Segments")),)
+ITEMS: tuple[tuple[str, Any], ...] = (
+    ("segments:list", gettext_lazy("Segments")),
+    ("aha:studies", gettext_lazy("AHA discovery")),
+)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

@@ -1,45 +1,12 @@
 """The shared goal: which share of each week's new users reaches an AHA moment."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 from aha.models import AhaMoment
+from aha.reached import ReachWeek, WeeklyReach
 from events.metrics import parse_behaviour
 from events.reasons import NotComputable, Reason
 from events.services.asking import questions
-
-if TYPE_CHECKING:
-    from aha.cells import Number
-
-
-@dataclass(frozen=True)
-class ReachWeek:
-    """One signup week.
-
-    Attributes:
-        week: its Monday.
-        signups: units whose clock starts in it.
-        eligible: those whose days are complete; only they can have reached the moment.
-        reached: of the eligible.
-        share: reached over eligible, 0 to 1, with Wilson's interval.
-        complete: True when every unit that can still sign up in it had its days; other weeks may change.
-    """
-
-    week: date
-    signups: int
-    eligible: int
-    reached: int
-    share: "Number"
-    complete: bool
-
-
-@dataclass(frozen=True)
-class WeeklyReach:
-    """The weekly share of new users who reach a moment, oldest week first, and the data's end (ISO, UTC)."""
-
-    weeks: tuple[ReachWeek, ...]
-    data_end: str
 
 
 def weekly_reach(moment: AhaMoment) -> WeeklyReach:

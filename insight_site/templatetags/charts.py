@@ -1,15 +1,20 @@
-"""`{% picture run "slug" %}`: the stored chart of a run, with its label and its files."""
+"""`{% picture run "slug" %}`: the stored chart of a run, with its files. `{% drawn drawing %}`: a small fresh chart."""
 
+import hashlib
+import json
 from typing import Any
 
 from django import template
+from django.core.cache import cache
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
+from events.charts import Drawing
 from events.models import Run
 from insight_site.models import Picture
 
 register = template.Library()
+DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old picture can only be a right one
 
 
 @register.inclusion_tag("components/picture.html")
@@ -27,3 +32,19 @@ def picture(run: Run, slug: str) -> dict[str, Any]:
         # vl-convert escapes what comes from the data; the markup itself is ours.
         "svg": mark_safe(bytes(row.content).decode()) if row and inline else None,  # noqa: S308
     }
+
+
+@register.inclusion_tag("components/chart.html")
+def drawn(drawing: Drawing | None) -> dict[str, Any]:
+    """A small chart that follows an input, rendered at the first request for it and then kept in the cache."""
+    if drawing is None:
+        return {"chart": None}
+    key = f"drawn:{drawing.slug}:{hashlib.sha256(json.dumps(drawing.spec, sort_keys=True).encode()).hexdigest()}"
+    svg = cache.get(key)
+    if svg is None:
+        from insight_site import rendering  # noqa: PLC0415 - the renderer costs a second to import
+
+        svg = rendering.svg(drawing.spec, drawing.slug)
+        cache.set(key, svg, DRAWN_SECONDS)
+    # vl-convert escapes what comes from the data; the markup itself is ours.
+    return {"chart": {"label": drawing.label, "svg": mark_safe(svg)}}  # noqa: S308

@@ -1,0 +1,51 @@
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+
+from aha.models import AhaMoment, Study
+from events.admin import ReadOnly
+
+
+@admin.register(Study)
+class StudyAdmin(ReadOnly):
+    """What was asked and when; the report has its own page."""
+
+    list_display = ["__str__", "status", "as_of", "created_by", "created_at", "page"]
+    list_filter = ["status", "created_at"]
+    list_select_related = ["created_by"]
+    search_fields = ["title"]
+    exclude = ["payload"]  # half a megabyte of JSON; its page shows it
+    show_full_result_count = False
+
+    @admin.display(description=_("report"))
+    def page(self, row: Study) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("aha:study", args=[row.pk]), _("open"))
+
+
+@admin.register(AhaMoment)
+class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """The name and the note can be changed; the claim, its evidence and its verdict can't."""
+
+    list_display = ["name", "behaviour", "times", "days", "status", "study", "created_at", "page"]
+    list_filter = ["status"]
+    list_select_related = ["study"]
+    search_fields = ["name", "key", "behaviour"]
+    fields = [
+        "name", "note", "key", "behaviour", "times", "days", "signup_event", "retention", "status", "study",
+        "evidence_hash", "created_by", "created_at",
+    ]  # fmt: skip
+    readonly_fields = [name for name in fields if name not in ("name", "note")]
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # made from a candidate, or on the page by hand
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # experiments may test it
+
+    @admin.display(description=_("page"))
+    def page(self, row: AhaMoment) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("aha:moment", args=[row.key]), _("open"))

@@ -1,0 +1,47 @@
+"""All pictures of a finished study, in the order of its pages; `insight_site.pictures` names this function. Pure."""
+
+from collections.abc import Callable
+
+from aha import candidate_charts as one
+from aha import charts
+from aha.charts import Drawn
+from aha.figures import Gettext
+from aha.page import pictures, slug_of
+from aha.report import Candidate, Report
+from aha.series import splits
+from events.charts import Drawing, drawing
+
+
+def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
+    """Every picture of a finished study.
+
+    Args:
+        report: the study.
+        gettext: decides the language of titles and axes.
+    """
+    makers: dict[str, Callable[[], Drawn]] = {
+        "curve": lambda: charts.curve(report, gettext),
+        "weeks": lambda: charts.weeks(report, gettext),
+        "ranking": lambda: charts.ranking(report, gettext),
+        "swarm": lambda: charts.swarm(report, gettext),
+        "nulls": lambda: charts.nulls(report, gettext),
+    }
+    for place, candidate in enumerate(report.candidates):
+        makers |= _of_candidate(report, candidate, place, gettext)
+    found = []
+    for slug, finding in pictures(report, gettext).items():
+        chart, marks = makers[slug]()
+        found.append(drawing(slug, finding, chart.properties(title=charts.headline(finding)), marks=marks))
+    return tuple(found)
+
+
+def _of_candidate(report: Report, candidate: Candidate, place: int, gettext: Gettext) -> dict[str, Callable[[], Drawn]]:
+    return {
+        slug_of(place, "stack"): lambda: one.stack(splits(report, candidate), gettext),
+        slug_of(place, "heat"): lambda: one.heat(report, candidate, gettext),
+        slug_of(place, "pareto"): lambda: one.pareto(report, candidate, gettext),
+        slug_of(place, "dose"): lambda: one.dose(report, candidate, gettext),
+        slug_of(place, "ladder"): lambda: one.ladder(candidate, gettext),
+        slug_of(place, "weeks"): lambda: one.by_week(candidate, gettext),
+        slug_of(place, "segments"): lambda: one.by_segment(candidate, gettext),
+    }

@@ -1,0 +1,89 @@
+"""The page of an AHA moment: its evidence as frozen, what an experiment found, and its weekly reach. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aha import candidate_tables, findings
+from aha.figures import Gettext, Row, Table, count, percent, points, share
+from aha.reached import WeeklyReach
+from aha.report import Candidate
+from events.reasons import computable
+
+
+def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
+    """The evidence of a moment in one line."""
+    full = candidate.ladder.rungs[3].difference
+    cell = candidate.cell
+    text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
+    unknown = gettext("unknown")
+    return text.format(
+        did=percent(cell.ppv.estimate, 0) if computable(cell.ppv) else unknown,
+        other=percent(cell.retained_without.estimate, 0) if computable(cell.retained_without) else unknown,
+        left=gettext("{points} points").format(points=points(full.estimate)) if computable(full) else unknown,
+    )
+
+
+def tables(candidate: Candidate, gettext: Gettext) -> tuple[Table, ...]:
+    """The evidence as it stood when the candidate was promoted."""
+    found = (
+        candidate_tables.counts(candidate, gettext),
+        candidate_tables.ladder(candidate, gettext),
+        candidate_tables.honesty(candidate, gettext),
+        candidate_tables.promise(candidate, gettext),
+    )
+    return (*found, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else found
+
+
+def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
+    """The verdict of the experiment in a sentence, with its effect where it has one."""
+    sentences = {
+        "CAUSES": gettext("An experiment found that it causes retention."),
+        "HARMS": gettext("An experiment found that it harms retention."),
+        "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
+    }
+    sentence = sentences.get(str(found.get("code")), gettext("An experiment could not decide."))
+    effect = found.get("effect")
+    if isinstance(effect, Mapping) and {"estimate", "low", "high"} <= effect.keys():
+        numbers = [effect[name] for name in ("estimate", "low", "high")]
+        if all(isinstance(value, (int, float)) for value in numbers):
+            estimate, low, high = (points(float(value)) for value in numbers)
+            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
+            sentence += " " + text.format(estimate=estimate, low=low, high=high)
+    return sentence
+
+
+def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:
+    """The last complete week against the one before."""
+    done = [row for row in found.weeks if row.complete and computable(row.share)]
+    shares = [row.share.estimate for row in done if computable(row.share)]
+    if not shares:
+        return gettext("No week is complete yet.")
+    if len(shares) == 1:
+        text = gettext("In the last complete week {now} of the new users reached it.")
+        return text.format(now=percent(shares[-1]))
+    text = gettext("In the last complete week {now} of the new users reached it, in the week before {before}.")
+    return text.format(now=percent(shares[-1]), before=percent(shares[-2]))
+
+
+def reach_table(found: WeeklyReach, gettext: Gettext) -> Table:
+    """The weeks, newest first."""
+    rows: tuple[Row, ...] = tuple(
+        (
+            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share, gettext),
+            gettext("yes") if row.complete else gettext("not yet"),
+        )
+        for row in reversed(found.weeks)
+    )  # fmt: skip
+    columns = (
+        gettext("week of signup (Monday)"), gettext("signed up"), gettext("days complete"), gettext("reached it"),
+        gettext("share (95 % interval)"), gettext("week complete"),
+    )  # fmt: skip
+    note = gettext(
+        "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
+    )
+    return Table(gettext("Reach by signup week"), columns, rows, note)
+
+
+def claim(candidate: Candidate, gettext: Gettext) -> str:
+    """The claim with its caution."""
+    return findings.claim(candidate, gettext)

@@ -1,0 +1,18 @@
+from django.urls import path
+
+from aha import views
+
+app_name = "aha"
+urlpatterns = [
+    path("studies/", views.study_list, name="studies"),
+    path("studies/new/", views.new_study, name="new_study"),
+    path("studies/<int:pk>/", views.study_page, name="study"),
+    path("studies/<int:pk>/progress/", views.study_progress, name="study_progress"),
+    path("studies/<int:pk>/cancel/", views.cancel_study, name="cancel_study"),
+    path("studies/<int:pk>/candidates/<int:place>/", views.candidate_page, name="candidate"),
+    path("studies/<int:pk>/candidates/<int:place>/promote/", views.promote, name="promote"),
+    path("studies/<int:pk>/venn/", views.venn_page, name="venn"),
+    path("moments/", views.moment_list, name="moments"),
+    path("moments/new/", views.new_moment, name="new_moment"),
+    path("moments/<slug:key>/", views.moment_page, name="moment"),
+]

@@ -1,0 +1,349 @@
+"""Pages of AHA discovery: studies, their candidates, and the AHA moments that people decided to test."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language, gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from aha.forms import MomentForm, PromoteForm, StudyForm
+from aha.models import AhaMoment, Study
+from aha.services import moments, reach, studies
+from events.models import Run
+from events.reasons import Refused
+from events.services.runs import request_cancel
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+    from aha.report import Candidate, Report
+
+# Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
+# processes start quickly.
+STUDIES_SHOWN = 50
+VENN_SECONDS = 24 * 3600  # a finished study never changes
+REACH_SECONDS = 300  # the question costs the warehouse seconds
+
+
+def _may[View: Callable[..., HttpResponse]](permission: str) -> Callable[[View], View]:
+    """403 for a logged-in person without the permission; asked after `login_required`."""
+    return permission_required(f"aha.{permission}", raise_exception=True)
+
+
+def _person(request: HttpRequest) -> User | None:
+    return request.user if isinstance(request.user, User) else None
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx)
+
+
+# ── Studies ───────────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def study_list(request: HttpRequest) -> HttpResponse:
+    """All studies, the newest first, with what they found."""
+    from aha import findings
+
+    rows = []
+    for study in Study.objects.select_related("created_by")[:STUDIES_SHOWN]:
+        report = studies.read_report(study)
+        rows.append({"study": study, "found": "" if report is None else findings.headline(report, gettext)})
+    return render(request, "aha/studies.html", {"rows": rows})
+
+
+@login_required
+@_may("add_study")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_study(request: HttpRequest) -> HttpResponse:
+    """Ask a study and start it."""
+    form = StudyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=_person(request))
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("aha:study", pk=study.pk)
+    return render(request, "aha/new_study.html", {"form": form})
+
+
+@login_required
+@require_safe
+def study_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A study: how far it is, or what it found."""
+    study = get_object_or_404(Study, pk=pk)
+    report = studies.read_report(study)
+    context: dict[str, Any] = {"run": study, **_progress(study)}
+    if report is not None:
+        context |= _study_context(study, report)
+    return render(request, "aha/study.html", context)
+
+
+def _study_context(study: Study, report: "Report") -> dict[str, Any]:
+    from aha import findings, page, page_tables, words
+
+    return {
+        "report": report,
+        "headline": findings.headline(report, gettext),
+        "warning": findings.controls_warning(report, gettext),
+        "asked": words.asked_sentences(report.asked, gettext),
+        "claims": [
+            {"place": place + 1, "candidate": row, "sentence": findings.claim(row, gettext), **_tags(row)}
+            for place, row in enumerate(report.candidates)
+        ],
+        "flow": page_tables.flow(report, gettext),
+        "candidates": page_tables.candidates(report, gettext) if report.candidates else None,
+        "sections": [
+            ("cohort", gettext("The cohort"), page.cohort(report, gettext)),
+            ("model", gettext("What a model of retention leans on"), page.model(report, gettext)),
+            ("chance", gettext("Better than chance?"), page.chance(report, gettext)),
+        ],
+        "judged": page_tables.judged(report, gettext),
+        "marks": page_tables.marks(report, gettext),
+        "invalid": page_tables.invalid(report, gettext),
+        "samples": page_tables.samples(report, gettext),
+        "moments": study.moments.all(),
+    }
+
+
+def _tags(candidate: "Candidate") -> dict[str, Any]:
+    from aha import words
+
+    step = words.step_words(candidate.step, gettext)
+    return {"step": step, "marks": [words.flag_words(code, gettext) for code in candidate.flags]}
+
+
+def _progress(study: Study) -> dict[str, Any]:
+    from aha import words
+
+    return {
+        "run": study,
+        "progress_url": reverse("aha:study_progress", args=[study.pk]),
+        "cancel_url": reverse("aha:cancel_study", args=[study.pk]),
+        "stage_words": words.stage_words(study.stage, gettext),
+    }
+
+
+@login_required
+@require_safe
+def study_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """The progress fragment; when the study has ended, the page asks for itself anew."""
+    study = get_object_or_404(Study, pk=pk)
+    if not _is_htmx(request):
+        return redirect("aha:study", pk=pk)
+    response = render(request, "components/progress.html", _progress(study))
+    patch_vary_headers(response, ["HX-Request"])
+    if not study.is_open:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@_may("add_study")
+@require_POST
+def cancel_study(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask a study to stop."""
+    try:
+        request_cancel(get_object_or_404(Study, pk=pk))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("aha:study", pk=pk)
+
+
+# ── Candidates ────────────────────────────────────────────────────────────────
+def _candidate(pk: int, place: int) -> "tuple[Study, Report, Candidate]":
+    study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
+    report = studies.read_report(study)
+    if report is None or not 1 <= place <= len(report.candidates):
+        raise Http404
+    return study, report, report.candidates[place - 1]
+
+
+@login_required
+@require_safe
+def candidate_page(request: HttpRequest, pk: int, place: int) -> HttpResponse:
+    """One candidate with all its evidence."""
+    study, report, candidate = _candidate(pk, place)
+    return _candidate_page(request, study, report, candidate, place, PromoteForm())
+
+
+def _candidate_page(
+    request: HttpRequest, study: Study, report: "Report", candidate: "Candidate", place: int, form: PromoteForm
+) -> HttpResponse:
+    from aha import candidate_tables, findings, page, words
+
+    claim = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
+    context = {
+        "run": study,
+        "place": place,
+        "claim": words.claim_words(candidate, gettext),
+        "sentence": findings.claim(candidate, gettext),
+        "measured_on": findings.measured_on(candidate, gettext),
+        "luck": findings.luck(candidate, gettext),
+        **_tags(candidate),
+        "mark_sentences": [words.flag_sentence(code, gettext) for code in candidate.flags],
+        **_venn_context(study, report, (candidate.behaviour, candidate.days, candidate.times), fixed=True),
+        "sections": [
+            ("number", gettext("Why this number?"), page.number(report, candidate, place - 1, gettext)),
+            ("evidence", gettext("What speaks for it, and how much is left"),
+             page.evidence(report, candidate, place - 1, gettext)),
+        ],
+        "hidden": findings.hidden_cause(candidate, gettext),
+        "promise": findings.promise(candidate, gettext),
+        "promise_table": candidate_tables.promise(candidate, gettext),
+        "moment": AhaMoment.objects.filter(study=study, **claim).first(),
+        "others": [(number, words.claim_words(row, gettext)) for number, row in enumerate(report.candidates, start=1)],
+        "form": form,
+    }  # fmt: skip
+    return render(request, "aha/candidate.html", context)
+
+
+@login_required
+@_may("add_ahamoment")
+@require_POST
+def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
+    """Make an AHA moment of a candidate."""
+    study, report, candidate = _candidate(pk, place)
+    form = PromoteForm(request.POST)
+    if form.is_valid():
+        try:
+            moment = moments.promote_candidate(
+                study=study, behaviour=candidate.behaviour, times=candidate.times, days=candidate.days,
+                name=form.cleaned_data["name"], by=_person(request),
+            )  # fmt: skip
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, gettext("It is an AHA moment now; its evidence is frozen."))
+            return redirect("aha:moment", key=moment.key)
+    return _candidate_page(request, study, report, candidate, place, form)
+
+
+@login_required
+@require_safe
+def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A, B and C of any cell; htmx gets the picture alone."""
+    study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
+    asked = request.GET
+    try:
+        days, times = int(asked.get("days", "")), int(asked.get("times", ""))
+    except ValueError:
+        raise Http404 from None
+    fixed = asked.get("fixed") == "1"
+    context = _venn_context(study, None, (asked.get("behaviour", ""), days, times), fixed=fixed)
+    if context["cell"] is None:
+        raise Http404
+    response = render(
+        request, "aha/venn.html" if _is_htmx(request) else "aha/venn_page.html", {"run": study, **context}
+    )
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
+    from aha import venn_page as pictures
+
+    behaviour, days, times = asked
+    name = hashlib.sha256(behaviour.encode()).hexdigest()  # a cache key may hold no blanks
+    key = f"aha.venn:{study.pk}:{study.as_of and study.as_of.timestamp()}:{get_language()}:{name}:{days}:{times}"
+    cell = cache.get(key)
+    if cell is None:
+        report = report or studies.read_report(study)
+        cell = None if report is None else pictures.venn_cell(report, behaviour, days, times, gettext)
+        cache.set(key, cell, VENN_SECONDS)
+    return {"cell": cell, "fixed": fixed}
+
+
+# ── AHA moments ───────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def moment_list(request: HttpRequest) -> HttpResponse:
+    """All moments with their status and evidence in one line."""
+    from aha import moment_page, report_io
+
+    rows = []
+    for moment in AhaMoment.objects.select_related("study"):
+        evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+        line = (
+            gettext("Nobody has measured it yet.") if evidence is None else moment_page.in_one_line(evidence, gettext)
+        )
+        finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+        rows.append({"moment": moment, "line": line, "finding": finding, "light": LIGHTS.get(moment.status, "")})
+    return render(request, "aha/moments.html", {"rows": rows})
+
+
+@login_required
+@_may("add_ahamoment")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_moment(request: HttpRequest) -> HttpResponse:
+    """A moment that people believe in without a study."""
+    form = MomentForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            moment = moments.create_moment(**form.cleaned_data, by=_person(request))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        except ValidationError as wrong:
+            form.add_error(None, wrong.messages)
+        else:
+            return redirect("aha:moment", key=moment.key)
+    return render(request, "aha/new_moment.html", {"form": form})
+
+
+@login_required
+@require_safe
+def moment_page(request: HttpRequest, key: str) -> HttpResponse:
+    """One moment: evidence as frozen, finding, and its weekly reach."""
+    from aha import moment_page as parts
+    from aha import report_io, words
+
+    moment = get_object_or_404(AhaMoment.objects.select_related("study", "created_by"), key=key)
+    evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+    context = {
+        "moment": moment,
+        "intact": moments.is_intact(moment),
+        "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
+        "definition": words.definition_sentence(moment.retention, gettext),
+        "sentence": "" if evidence is None else parts.claim(evidence, gettext),
+        "tables": () if evidence is None else parts.tables(evidence, gettext),
+        "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
+        "light": LIGHTS.get(moment.status, ""),
+        **_reach(moment),
+    }
+    return render(request, "aha/moment.html", context)
+
+
+LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
+
+
+def _reach(moment: AhaMoment) -> dict[str, Any]:
+    """The weekly share as chart and table, or the sentence why there is none."""
+    from aha import charts, moment_page
+
+    key = f"aha.reach:{moment.pk}"
+    found = cache.get(key)
+    if found is None:
+        try:
+            found = reach.weekly_reach(moment)
+        except Refused as refusal:
+            return {"no_reach": str(refusal)}
+        cache.set(key, found, REACH_SECONDS)
+    finding = moment_page.reach_finding(found, gettext)
+    return {
+        "reach_finding": finding,
+        "reach_drawing": charts.draw_reach(found, finding, gettext),
+        "reach_table": moment_page.reach_table(found, gettext),
+    }
