@@ -76,7 +76,6 @@ RULES: dict[str, Rule] = {
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
-    "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "experiments:ofrep": Rule("evaluation", "assign:read", ("POST",)),
     "experiments:ofrep_bulk": Rule("evaluation", "assign:read", ("POST",)),

@@ -95,7 +95,6 @@ def _maps(report: Report, gettext: Gettext) -> tuple[Any, int]:
 def _tsne(report: Report, gettext: Gettext) -> tuple[Any, int]:
     points = next(points for points in report.points if points.name == "tsne")
     return _by_group(report, points, words.picture_name("tsne"), size=600), len(points.x)
-    return _by_group(report, points, words.picture_name("tsne"), size=460), len(points.x)
 
 
 def _dots(points: Points) -> list[Row]:
@@ -133,8 +132,6 @@ def _by_group(report: Report, points: Points, name: str, size: int = PANEL) -> A
 def _by_leaving(points: Points, name: str, gettext: Gettext) -> Any:
     fates = [gettext("stayed"), gettext("left later")]
     rows = [{**row, "fate": fates[row["left"]]} for row in _dots(points) if row["left"] is not None]
-    stayed, left = gettext("stayed"), gettext("left later")
-    rows = [{**row, "fate": left if row["left"] else stayed} for row in _dots(points) if row["left"] is not None]
     x, y = _axes(name)
     legend = alt.Legend(title=None, orient="right", symbolOpacity=1, symbolSize=70)
     return (
@@ -144,8 +141,6 @@ def _by_leaving(points: Points, name: str, gettext: Gettext) -> Any:
             x=x, y=y,
             color=alt.Color("fate:N", scale=alt.Scale(domain=fates, range=[LIGHT, ORANGE]), legend=legend),
             shape=alt.Shape("fate:N", scale=alt.Scale(domain=fates, range=["circle", "triangle-up"]), legend=legend),
-            color=alt.Color("fate:N", scale=alt.Scale(domain=[stayed, left], range=[LIGHT, ORANGE]), legend=legend),
-            shape=alt.Shape("fate:N", scale=alt.Scale(domain=[stayed, left], range=[SHAPES[0], SHAPES[2]]), legend=legend),
         )
         .properties(width=PANEL, height=round(PANEL * 0.82))
     )  # fmt: skip
@@ -299,7 +294,6 @@ def _shares(
     ]  # fmt: skip
     base = alt.Chart(_data(found)).encode(y=_names([str(row["label"]) for row in found]))
     title = gettext("users retained, % (bar: share; line: 95 % CI)")
-    title = gettext("users retained, % (bar: share; line: 95 % interval)")
     layers: list[Any] = [
         base.mark_bar(height=16, color="#7FB8D8").encode(x=alt.X("value:Q", title=title, scale=alt.Scale(zero=True))),
         base.mark_rule(color=INK, strokeWidth=2).encode(x="low:Q", x2="high:Q"),
@@ -376,7 +370,6 @@ def _ranking(report: Report, gettext: Gettext) -> tuple[Any, int]:
     axis = alt.Axis(tickMinStep=1, format="d")
     interval = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
         x=alt.X("low:Q", title=gettext("rank with its 95 % CI"), axis=axis, scale=alt.Scale(zero=False)),
-        x=alt.X("low:Q", title=gettext("rank with its 95 % interval"), axis=axis, scale=alt.Scale(zero=False)),
         x2="high:Q",
     )
     point = base.mark_point(filled=True, size=80, opacity=1, color=BLUE).encode(x="rank:Q")
@@ -396,7 +389,6 @@ def _calibration(quality: Quality, gettext: Gettext) -> Any:
     )
     line = alt.Chart(_data([{"x": 0, "y": 0}, {"x": top, "y": top}]))
     y_title = gettext("share that left, % (line: 95 % CI)")
-    y_title = gettext("share that left, % (line: 95 % interval)")
     return alt.layer(
         line.mark_line(color=GREY, strokeDash=[4, 3]).encode(x="x:Q", y="y:Q"),
         base.mark_rule(color=BLUE, strokeWidth=2).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q"),

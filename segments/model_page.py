@@ -179,7 +179,6 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
         ),
     )  # fmt: skip
     columns = (gettext("quantity"), gettext("value (95 % CI)"), gettext("how to read it"))
-    columns = (gettext("quantity"), gettext("value (95 % interval)"), gettext("how to read it"))
     return Table(gettext("How good the scores are"), columns, rows)
 
 
@@ -193,5 +192,4 @@ def _bins(found: Quality, gettext: Gettext) -> Table:
         for row in found.table
     )
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
-    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % interval)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)

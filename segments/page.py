@@ -164,13 +164,4 @@ def lines(text: str, width: int = LINE) -> list[str]:
         else:
             found.append(word)
             room = width - size
-    found, length = [""], 0
-    for word in text.split(" "):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
-        if found[-1] and length + 1 + size > width:
-            found.append(word)
-            length = size
-        else:
-            found[-1] += f" {word}" if found[-1] else word
-            length += size + 1
     return found

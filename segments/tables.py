@@ -200,8 +200,6 @@ def retention(report: Report, gettext: Gettext) -> Table:
     columns = (
         gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % CI)"),
         gettext("left (95 % CI)"), gettext("more or fewer leavers than by chance"),
-        gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % interval)"),
-        gettext("left (95 % interval)"), gettext("more or fewer leavers than by chance"),
         gettext("median days since the first activity"),
     )  # fmt: skip
     return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report, gettext))
@@ -265,7 +263,6 @@ def tiers(report: Report, gettext: Gettext) -> Table:
             "low": cuts.low, "mid": cuts.mid,
         }  # fmt: skip
     columns = (gettext("tier"), gettext("users"), gettext("retained (95 % CI)"))
-    columns = (gettext("tier"), gettext("users"), gettext("retained (95 % interval)"))
     return Table(gettext("Activity tiers"), columns, rows, note)
 
 
@@ -283,7 +280,6 @@ def drivers(found: Drivers, gettext: Gettext) -> Table:
     columns = (
         gettext("behaviour"), words.tier_name(found.first, gettext), words.tier_name(found.second, gettext),
         gettext("difference (95 % CI)"), gettext("Cliff's delta (95 % CI)"), gettext("adjusted p"),
-        gettext("difference (95 % interval)"), gettext("Cliff's delta (95 % interval)"), gettext("adjusted p"),
     )  # fmt: skip
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
@@ -306,7 +302,6 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
     )
     columns = (
         gettext("rank"), gettext("rank (95 % CI)"), gettext("behaviours that can't be told apart"),
-        gettext("rank"), gettext("rank (95 % interval)"), gettext("behaviours that can't be told apart"),
         gettext("mean |SHAP|, log-odds"),
     )  # fmt: skip
     note = gettext(

@@ -48,7 +48,6 @@ def p_text(value: float) -> str:
 
 def share(value: Share | NotComputable, gettext: Gettext) -> str:
     """A share with its 95 % CI, or the reason why there is none."""
-    """A share with its 95 % interval, or the reason why there is none."""
     if not computable(value):
         return reason_words(value, gettext)
     return f"{percent(value.estimate)} ({percent(value.low)} … {percent(value.high)})"
