@@ -103,7 +103,7 @@ def _light(name: str, document: dict[str, Any], gettext: Gettext) -> Light:
     if not computable(index):
         return Light(name, "", "", "", reason_words(index, gettext))
     colour, text = words.drift_light(index.code, gettext)
-    return Light(name, decimal(index.value, 3), decimal(index.by_chance, 3), colour, text)
+    return Light(name, decimal(index.value, 3), decimal(index.by_chance, 4), colour, text)
 
 
 def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gettext) -> MigrationView:
@@ -125,8 +125,8 @@ def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gette
     )
     agreement = words.number(found.adjusted_rand, gettext)
     note = gettext(
-        "Rows: where users were in version %(version)s. Columns: where the same users are now. Darker: a larger share "
-        "of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
+        "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
+        "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
     ) % {"version": document.get("from_version", ""), "agreement": agreement}
     columns = tuple(words.place_words(state, names, gettext) for state in found.states)
     return MigrationView(columns, rows, finding, note)

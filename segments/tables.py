@@ -75,7 +75,7 @@ def scorecard(report: Report, gettext: Gettext) -> Table:
     ]  # fmt: skip
     rows.append((gettext("dimensions"), str(pca.components), str(umap.components), "", gettext("what grouping sees")))
     columns = (gettext("measure"), "PCA", "UMAP", gettext("better"), gettext("what it measures"))
-    note = gettext("All but the seconds: 1 is best. A difference of less than 0.05 in reproducibility counts as a tie.")
+    note = gettext("All but the seconds: 1 is best. Ties: up to 0.05 in reproducibility, up to 0.01 in usefulness.")
     return Table(gettext("Scorecard of PCA and UMAP"), columns, tuple(rows), note)
 
 

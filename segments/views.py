@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from events.models import Run
 from events.reasons import Refused
@@ -139,7 +140,6 @@ def _polled(request: HttpRequest, run: Run, page: str, context: dict[str, Any]) 
     if not _is_htmx(request):
         return redirect(page)
     response = render(request, "components/progress.html", context)
-    response["Vary"] = "HX-Request"
     if not run.is_open:
         response["HX-Refresh"] = "true"
     return response
@@ -156,6 +156,7 @@ def _cancel(request: HttpRequest, run: Run) -> None:
 
 @login_required
 @require_safe
+@vary_on_headers("HX-Request")
 def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """How far a segmentation is."""
     run = get_object_or_404(SegmentationRun.objects.defer("payload", "model"), pk=pk)
@@ -211,6 +212,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @login_required
 @permission_required("segments.add_segmentversion", raise_exception=True)
 @require_POST
+@vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users a rule takes, as a fragment; without htmx as the whole page."""
     from segments import words
@@ -226,11 +228,8 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
             context = {"preview": found, "members": words.preview_sentence(found.members, found.units, gettext)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]
     if _is_htmx(request):
-        response = render(request, "segments/preview.html", context)
-    else:
-        response = render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})
-    response["Vary"] = "HX-Request"
-    return response
+        return render(request, "segments/preview.html", context)
+    return render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})
 
 
 # ── Models ────────────────────────────────────────────────────────────────────
@@ -368,6 +367,7 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_safe
+@vary_on_headers("HX-Request")
 def churn_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """How far a churn model is."""
     run = get_object_or_404(ChurnRun.objects.defer("payload", "model"), pk=pk)

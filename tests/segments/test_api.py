@@ -158,7 +158,7 @@ def test_members__by_scope(client: Client, path: str, kind: str, scope: str, sta
 def test_members__many__by_cursor_each_once(client: Client) -> None:
     row, headers = segment(), key("server", "segments:read")
     Membership.objects.bulk_create(
-        Membership(version=row.version, unit=f"u{number:03}", segment=row) for number in range(25)
+        Membership(version=row.version, unit=f"u{number:03}", segment=row) for number in reversed(range(25))
     )
     Membership.objects.create(version=row.version, unit="outside", place="outside")
 
