@@ -182,7 +182,7 @@ def ranking(report: Report, gettext: Gettext) -> Drawn:
         color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="bottom")),
     )
     bare = alt.Y("label:N", sort=labels, title=None, axis=None)
-    rank = alt.X("low:Q", title=gettext("rank of its group, 95 % range"), axis=alt.Axis(tickMinStep=1, format="d"))
+    rank = alt.X("low:Q", title=gettext("rank of its group, 95 % CI"), axis=alt.Axis(tickMinStep=1, format="d"))
     ranks = alt.layer(
         base.mark_rule(color=GREY, strokeWidth=3).encode(y=bare, x=rank, x2="high:Q"),
         base.mark_point(filled=True, size=70, color=INK, opacity=1).encode(y=bare, x="rank:Q"),

@@ -76,7 +76,7 @@ def reach_table(found: WeeklyReach, gettext: Gettext) -> Table:
     )  # fmt: skip
     columns = (
         gettext("week of signup (Monday)"), gettext("signed up"), gettext("days complete"), gettext("reached it"),
-        gettext("share (95 % interval)"), gettext("week complete"),
+        gettext("share (95 % CI)"), gettext("week complete"),
     )  # fmt: skip
     note = gettext(
         "Only users whose days are complete can have reached it. Weeks that are not complete may still change."

@@ -64,7 +64,7 @@ def candidates(report: Report, gettext: Gettext) -> Table:
         for row in report.candidates
     )  # fmt: skip
     note = gettext(
-        "Shares over all eligible users with 95 % intervals of one cell; a chosen cell looks too good, so read the "
+        "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read the "
         "hold-out. Order: a jump first, then what beats equally active users."
     )
     if report.more_candidates:
@@ -116,7 +116,7 @@ def ranking(report: Report, gettext: Gettext) -> Table | None:
         "attribute": gettext("known at signup"),
     }
     columns = (
-        gettext("feature"), gettext("kind"), gettext("rank of its group (95 % range)"), gettext("tied"),
+        gettext("feature"), gettext("kind"), gettext("rank of its group (95 % CI)"), gettext("tied"),
         gettext("mean |SHAP|, log-odds"), gettext("of its group"), gettext("direction (−1 to 1)"),
     )  # fmt: skip
     texts = tuple(
