@@ -81,7 +81,7 @@ def test_segment__too_few_active_units__says_why() -> None:
 def run(world: str, seed: int, **more: object) -> tuple[Segmentation, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
     table, simulation = world_table(world, seed=seed)
     # Fewer seeds and dots than by default: no clusters are chosen by them.
-    options = replace(Options(seed=seed, seeds=2, picture_rows=400, null_draws=(19, 19)), **more)  # type: ignore[arg-type]
+    options = replace(Options(seed=seed, seeds=2, reference_rows=3_000, picture_rows=400, null_draws=(19, 19)), **more)  # type: ignore[arg-type]
     found = segment(table, outcome=1.0 - simulation.retained.astype(np.float64), options=options)
     assert isinstance(found, Segmentation)
     return found, simulation.people.group.astype(np.int64)
@@ -89,7 +89,7 @@ def run(world: str, seed: int, **more: object) -> tuple[Segmentation, "np.ndarra
 
 @pytest.mark.slow
 def test_segment__planted_groups__four_found() -> None:
-    found, truth = run("planted_groups", 1)
+    found, truth = run("planted_groups", 1, reference_rows=5_000)
 
     known = found.labels >= 0
     assert (found.k, found.clusters_found) == (4, True)
