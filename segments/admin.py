@@ -43,12 +43,16 @@ class SegmentVersionAdmin(ReadOnly):
 class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     """A segment's name is all that a person changes."""
 
-    list_display = ["__str__", "key", "version", "size", "stability", "targetable"]
+    list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable"]
     list_filter = ["version__model", "targetable"]
     list_select_related = ["version__model"]
     search_fields = ["name", "key"]
     fields = ["name", "key", "version", "number", "size", "stability", "targetable"]
     readonly_fields = ["key", "version", "number", "size", "stability", "targetable"]
+
+    @admin.display(description=_("stability"), ordering="stability")
+    def rounded_stability(self, row: Segment) -> str | None:
+        return None if row.stability is None else f"{row.stability:.2f}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

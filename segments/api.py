@@ -42,7 +42,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
         return found
 
 
-class InputsSerializer(serializers.Serializer[Any]):
+class SegmentationInputsSerializer(serializers.Serializer[Any]):
     """The question of a segmentation; the defaults are those of the page."""
 
     title = serializers.CharField(max_length=100, required=False, default="")
@@ -80,10 +80,10 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
         """The result with one run only: it is large."""
         return SegmentationDetailSerializer if self.action == "retrieve" else SegmentationSerializer
 
-    @extend_schema(request=InputsSerializer, responses={202: SegmentationSerializer})
+    @extend_schema(request=SegmentationInputsSerializer, responses={202: SegmentationSerializer})
     def create(self, request: Request) -> Response:
         """Start a search; it waits for the worker."""
-        question = InputsSerializer(data=request.data)
+        question = SegmentationInputsSerializer(data=request.data)
         question.is_valid(raise_exception=True)
         by = request.user if isinstance(request.user, User) else None
         run = segmentation.start_segmentation(**question.validated_data, by=by)

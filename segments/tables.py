@@ -238,7 +238,10 @@ def standing_out(cluster: Cluster, gettext: Gettext) -> Table | None:
         gettext("share of the others"), gettext("median per active day"), gettext("median of the others"),
         gettext("adjusted p"),
     )  # fmt: skip
-    return Table(gettext("What stands out in %(group)s") % {"group": cluster.key}, columns, rows)
+    untested = [row.adjusted_p_value for row in ordered if not computable(row.adjusted_p_value)]
+    # One reason for all rows is said once, below them.
+    note = reason_words(untested[0], gettext) if len(untested) == len(ordered) > 0 else ""
+    return Table(gettext("What stands out in %(group)s") % {"group": cluster.key}, columns, rows, note)
 
 
 def _feature(row: FeatureContrast, gettext: Gettext) -> tuple[str, ...]:
@@ -246,7 +249,7 @@ def _feature(row: FeatureContrast, gettext: Gettext) -> tuple[str, ...]:
     return (
         words.feature_name(row.name, gettext), words.number(row.smd, gettext), percent(row.doing),
         percent(row.rest_doing), decimal(row.median), decimal(row.rest_median),
-        p_value(tested) if computable(tested) else reason_words(tested, gettext),
+        p_value(tested) if computable(tested) else gettext("not tested"),
     )  # fmt: skip
 
 

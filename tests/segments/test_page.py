@@ -135,6 +135,20 @@ def test_standing_out__features__largest_first() -> None:
     assert [row[0] for row in table.rows] == ["battle", "shop"]
 
 
+def test_standing_out__nothing_tested__the_reason_once() -> None:
+    made = cluster(0, heat=(0.0, 0.0))
+    missing = NotComputable(Reason.NO_HALVES)
+    features = made.profile.features
+    assert not isinstance(features, NotComputable)
+    untested = tuple(replace(row, adjusted_p_value=missing) for row in features)
+
+    table = tables.standing_out(replace(made, profile=replace(made.profile, features=untested)), same)
+
+    assert table is not None
+    assert [row[-1] for row in table.rows] == ["not tested", "not tested"]
+    assert table.note.startswith("The days that formed the groups are all there are")
+
+
 def test_dropped__reasons__in_words() -> None:
     table = tables.dropped(report(), same)
 
