@@ -27,6 +27,7 @@ from insight_site.keys import digest, find_caller
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20
 REST_BYTES = 8 * 1024 * 1024
+MANAGEMENT_BYTES = 1024 * 1024
 REST_SECONDS = 10.0
 IDLE_SECONDS = 5.0
 
@@ -76,6 +77,11 @@ RULES: dict[str, Rule] = {
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "experiments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    **{
+        f"experiments_api:webhookendpoint-{name}": Rule("management", "admin:*", session=True)
+        for name in ("list", "detail", "rotate", "deliveries")  # addresses of other systems are not for every reader
+    },
     "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
     "experiments:ofrep": Rule("evaluation", "assign:read", ("POST",)),
     "experiments:ofrep_bulk": Rule("evaluation", "assign:read", ("POST",)),
@@ -165,10 +171,12 @@ class Doors:
             response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
             response["Allow"] = ", ".join(rule.methods)
             return response
+        if rule.door == "management" and (refusal := _bad_length(request)):
+            return refusal
         if rule.scope is None or (rule.internal and _is_internal(request)):
             return None
         request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
-        key = kwargs["client_key"] if rule.key_in_path else _key_in_headers(request)
+        key = kwargs["client_key"] if rule.key_in_path else key_in_headers(request)
         if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
             return None
         answer = _identify(request, rule, key)
@@ -201,6 +209,16 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
     return caller
 
 
+def _bad_length(request: HttpRequest) -> HttpResponse | None:
+    """A chunked body would read as an empty one, and a verb would be done without what was said with it."""
+    if request.headers.get("Transfer-Encoding"):
+        return error(request, 411, "length_required", "send a Content-Length; chunked bodies are not taken")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > MANAGEMENT_BYTES:
+        return error(request, 413, "body_too_large", f"the body may have at most {MANAGEMENT_BYTES} bytes")
+    return None
+
+
 def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """An error of ours in the shape of its door: the management API answers with problem+json (RFC 9457)."""
     plain = response.headers.get("Content-Type") == "application/json" and response.status_code >= 400
@@ -212,6 +230,7 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     body = {
         "type": f"urn:insight:{found['code']}", "title": found["code"].replace("_", " "),
         "status": response.status_code, "detail": found["message"], "instance": request.path, "code": found["code"],
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }  # fmt: skip
     response.content = json.dumps(body).encode()
     response["Content-Type"] = "application/problem+json"
@@ -229,7 +248,8 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _key_in_headers(request: HttpRequest) -> str | None:
+def key_in_headers(request: HttpRequest) -> str | None:
+    """The key that the headers carry: empty when they carry one that can't be read, None without one."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -22,6 +22,12 @@ class ApiKey(models.Model):
     scopes = models.JSONField(_("scopes"), default=list)
     allowed_origins = models.JSONField(_("allowed browser origins"), default=list, blank=True)
     rate = models.PositiveIntegerField(_("calls a minute"), null=True, blank=True)
+    log_exposures = models.BooleanField(
+        _("evaluations log exposures"), default=True, help_text=_("Off: the service sends Experiment Viewed itself.")
+    )
+    preview = models.BooleanField(
+        _("preview"), default=False, help_text=_("Remote evaluation honours forced values: for QA alone.")
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     prefix = models.CharField(_("begins with"), max_length=8, editable=False)
     created_by = models.ForeignKey(
@@ -66,3 +72,17 @@ class Picture(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_label} {self.run_pk} {self.slug} {self.language}"
+
+
+class IdempotentCall(models.Model):
+    """A POST with an `Idempotency-Key`, and what it was answered; without a status it is still running."""
+
+    name = models.CharField(max_length=64, unique=True)  # digest of caller, path and key
+    body_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_index=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    content = models.BinaryField(default=bytes)
+
+    def __str__(self) -> str:
+        return f"{self.name[:8]} {self.status or 'running'}"

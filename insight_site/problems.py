@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -22,6 +24,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(request, status.HTTP_409_CONFLICT, "refused", str(error))
     if isinstance(error, ValidationError):
         error = exceptions.ValidationError(error.messages)
+    if isinstance(error, OverflowError | DataError):  # a number that no column holds; each database says it its own way
+        error = exceptions.ParseError("a value is out of range")
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
@@ -43,7 +47,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 def _response(request: Request, status_code: int, code: str, detail: str, **more: Any) -> Response:
     body = {
         "type": f"urn:insight:{code}", "title": code.replace("_", " "), "status": status_code, "detail": detail,
-        "instance": request.path, "code": code, **more,
+        "instance": request.path, "code": code,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""), **more,
     }  # fmt: skip
     return Response(body, status=status_code, content_type=PROBLEM)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import pagination, permissions
+from rest_framework import exceptions, pagination, permissions
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from simple_history.models import HistoricalRecords
 
 from events.schema import Caller
+from experiments.bodies import BadBodyError, parse
 
 
 class KeyUser(AnonymousUser):
@@ -61,9 +63,35 @@ class MayUse(permissions.DjangoModelPermissions):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """True when the caller may do this."""
-        if isinstance(request.user, KeyUser) or request.method in permissions.SAFE_METHODS:
+        if isinstance(request.user, KeyUser):
+            return True
+        if request.method in permissions.SAFE_METHODS and not getattr(view, "private", False):
             return bool(request.user.is_authenticated)
-        return super().has_permission(request, view)
+        method = str(request.method)
+        if getattr(view, "detail", False) and method in ("POST", "DELETE") and view.action != "destroy":
+            method = "PATCH"  # a verb, or a part of the row: it changes what is there
+        return bool(request.user.has_perms(self.get_required_permissions(method, self._queryset(view).model)))
+
+    def get_required_permissions(self, method: str, model_cls: Any) -> list[str]:
+        """A view without a queryset of its own model can't be asked; `view_…` guards what is private."""
+        if method in permissions.SAFE_METHODS:
+            return [f"{model_cls._meta.app_label}.view_{model_cls._meta.model_name}"]
+        return super().get_required_permissions(method, model_cls)
+
+
+class StrictJSON(JSONParser):
+    """JSON that every database can hold: no NUL, no lone surrogate, no integer over 64 bits."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """The value of a body.
+
+        Raises:
+            ParseError: for anything else; it becomes a 400.
+        """
+        try:
+            return parse(stream.read())
+        except BadBodyError as bad:
+            raise exceptions.ParseError(bad.message) from None
 
 
 class Pages(pagination.PageNumberPagination):

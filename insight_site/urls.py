@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),
+    path("api/v1/", include("experiments.api_urls")),
     path("api/v1/", include("segments.api_urls")),
     path("api/v1/", include("segments.api_member_urls")),
     path("v1/", include("events.urls")),

@@ -36,6 +36,23 @@ def create_endpoint(*, name: str, url: str) -> WebhookEndpoint:
     return WebhookEndpoint.objects.create(name=name, url=url, secret=new_secret())
 
 
+def update_endpoint(*, endpoint: WebhookEndpoint, **values: Any) -> WebhookEndpoint:
+    """Change `name`, `url` or `enabled`; switching on forgets why it was off.
+
+    Raises:
+        Refused: as `create_endpoint`.
+    """
+    if "url" in values:
+        check_url(values["url"])
+    with transaction.atomic():
+        row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.disabled_reason = "" if row.enabled else row.disabled_reason
+        row.save(update_fields=[*values, "disabled_reason"])
+    return row
+
+
 def rotate_secret(*, endpoint: WebhookEndpoint) -> WebhookEndpoint:
     """Give it a new secret; for KEY_ROTATION_DAYS messages carry a signature of the old one as well."""
     with transaction.atomic():

@@ -1,0 +1,294 @@
+"""Shapes of the management API: what goes in and out. Rules live in the plan and the services."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from aha.models import AhaMoment
+from experiments.models import (
+    AMENDABLE,
+    FROZEN,
+    Amendment,
+    Assignment,
+    AudienceRow,
+    Experiment,
+    Holdout,
+    Layer,
+    Override,
+    Variant,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from experiments.plan import WHOLE
+
+Row = dict[str, Any]
+MAX_UNITS = 2**31 - 1
+REASON = {"type": "object", "required": ["not_computable"], "properties": {"not_computable": {"type": "string"}}}
+
+
+def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
+    """A share in steps of 0.01 %. Stated here, since a model's own limits depend on the database."""
+    return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01 %", **options)
+
+
+def metrics() -> serializers.ListField:
+    """Outcomes in the order of the plan."""
+    return serializers.ListField(
+        child=serializers.CharField(max_length=400), max_length=50, required=False, help_text="a SPEC, window:14-20"
+    )
+
+
+class VariantSerializer(serializers.ModelSerializer[Variant]):
+    """One arm; the first of the list is the control."""
+
+    weight = steps(1)
+
+    class Meta:
+        model = Variant
+        fields = ["key", "name", "value", "weight"]
+        validators: list[Any] = []
+
+
+class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
+    """Who is in, by segment; no segment takes everyone. The first row that matches decides."""
+
+    coverage = steps(default=WHOLE)
+    weights = serializers.ListField(child=steps(1), allow_null=True, default=None, max_length=100)
+
+    class Meta:
+        model = AudienceRow
+        fields = ["segment_key", "rule", "coverage", "weights"]
+        read_only_fields = ["rule"]
+        validators: list[Any] = []
+
+
+class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
+    """An experiment with its arms and its audience."""
+
+    flag_key = serializers.CharField(max_length=128, required=False, help_text="the key itself unless given")
+    name = serializers.CharField(max_length=200, required=False)
+    variants = VariantSerializer(many=True, max_length=100)  # type: ignore[call-arg]
+    audience = AudienceRowSerializer(many=True, required=False, max_length=100)  # type: ignore[call-arg]
+    moment = serializers.SlugRelatedField(
+        slug_field="key", queryset=AhaMoment.objects.all(), allow_null=True, required=False
+    )
+    layer = serializers.SlugRelatedField(
+        slug_field="key", queryset=Layer.objects.all(), allow_null=True, required=False
+    )
+    holdout = serializers.SlugRelatedField(
+        slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
+    )
+    primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
+    planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
+    layer_low, layer_high = steps(required=False), steps(required=False)
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
+    # A plain text: moments and runs have a status, too, and their lists would fight for one name.
+    status = serializers.CharField(read_only=True, help_text="draft, running, paused, stopped, concluded or archived")
+
+    class Meta:
+        model = Experiment
+        fields = [
+            "key", "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "variants",
+            "audience", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
+            "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "enrolment", "layer",
+            "layer_low", "layer_high", "holdout", "remote_only", "status", "version", "seed", "created_by",
+            "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
+        ]  # fmt: skip
+        read_only_fields = [
+            "version", "seed", "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
+        ]  # fmt: skip
+        validators: list[Any] = []
+
+
+class DraftSerializer(ExperimentSerializer):
+    """Changes of a draft: what is left out stays; a list replaces the list."""
+
+    key = serializers.CharField(read_only=True)
+
+
+class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
+    """A line of the list."""
+
+    moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True)
+    status = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Experiment
+        fields = [
+            "key", "flag_key", "name", "status", "version", "moment", "created_at", "started_at", "stopped_at",
+            "planned_end",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class WhySerializer(serializers.Serializer[Row]):
+    why = serializers.CharField(default="", allow_blank=True, max_length=2_000, help_text="kept in the history")
+
+
+class AmendableSerializer(ExperimentSerializer):
+    """What of a started plan may change."""
+
+    class Meta(ExperimentSerializer.Meta):
+        fields = list(AMENDABLE)
+        read_only_fields: list[str] = []
+
+    # What is declared above must stand in `fields`, so the rest is taken back.
+    flag_key = variants = audience = moment = layer = holdout = layer_low = layer_high = None  # type: ignore[assignment]
+    created_by = status = None  # type: ignore[assignment]
+
+
+class AmendSerializer(serializers.Serializer[Row]):
+    why = serializers.CharField(max_length=2_000)
+    changes = AmendableSerializer(partial=True)
+
+
+class RaiseCoverageSerializer(serializers.Serializer[Row]):
+    why = serializers.CharField(max_length=2_000)
+    position = serializers.IntegerField(min_value=0, max_value=100, help_text="of the row in the audience, from 0")
+    coverage = steps()
+
+
+class CloneSerializer(serializers.Serializer[Row]):
+    key = serializers.CharField(max_length=128, allow_null=True, default=None, help_text="null: a free one")
+
+
+class FromMomentSerializer(serializers.Serializer[Row]):
+    take_up = serializers.FloatField(
+        min_value=0, max_value=1, allow_null=True, default=None, help_text="share of users whom the nudge moves"
+    )
+
+
+class AmendmentSerializer(serializers.ModelSerializer[Amendment]):
+    by = serializers.CharField(source="by.username", default=None, read_only=True, allow_null=True)
+
+    class Meta:
+        model = Amendment
+        fields = ["id", "at", "by", "why", "changes"]
+        read_only_fields = fields
+
+
+class OverrideSerializer(serializers.ModelSerializer[Override]):
+    """An arm for one unit, or for callers whose context meets a rule."""
+
+    variant = serializers.CharField(source="variant.key", max_length=128)
+
+    class Meta:
+        model = Override
+        fields = ["id", "unit", "rule", "variant"]
+        validators: list[Any] = []
+
+
+class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
+    variant = serializers.CharField(source="variant.key", read_only=True)
+    bucket = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Assignment
+        fields = ["id", "unit", "variant", "segment_key", "bucket", "assigned_at", "exposed_at"]
+        read_only_fields = fields
+
+    def get_bucket(self, row: Assignment) -> float:
+        """The draw, 0 to below 1."""
+        return row.bucket / WHOLE
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    """One state of an experiment: when, by whom, why, and the plan as it was."""
+
+    id = serializers.IntegerField(source="history_id", read_only=True)
+    at = serializers.DateTimeField(source="history_date", read_only=True)
+    by = serializers.CharField(source="history_user.username", default=None, read_only=True, allow_null=True)
+    why = serializers.CharField(source="history_change_reason", read_only=True, allow_null=True)
+    status = serializers.CharField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    plan = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "object", "additionalProperties": {}})
+    def get_plan(self, row: Any) -> Row:
+        """Every field that is fixed by the plan; rows of other tables by their number."""
+        return {name: getattr(row, name) for name in (*FROZEN, *AMENDABLE)}
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, REASON]})
+class Number(serializers.JSONField):
+    """A number, or the reason in words why there is none."""
+
+
+@extend_schema_field({"oneOf": [{"type": "array", "items": {"type": "integer"}}, REASON]})
+class Numbers(serializers.JSONField):
+    """Whole numbers, or the reason."""
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "format": "date"}, REASON]})
+class Day(serializers.JSONField):
+    """A date, or the reason."""
+
+
+class InflowSerializer(serializers.Serializer[Row]):
+    first, last = serializers.DateField(), serializers.DateField()
+    units = serializers.IntegerField(help_text="that arrived from first to last")
+    per_day = serializers.FloatField()
+    base = Number(help_text="mean of the first primary outcome without a nudge")
+    sd = serializers.FloatField(allow_null=True)
+    last_day = serializers.IntegerField(help_text="last day of the outcome's window")
+    reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
+
+
+class SuggestionSerializer(serializers.Serializer[Row]):
+    """A size for the plan; nothing is changed by asking."""
+
+    inflow = InflowSerializer()
+    coverage = serializers.FloatField(help_text="share of the inflow that is enrolled")
+    take_up = serializers.FloatField()
+    smallest_effect, planned_units, days = Number(), Number(), Number()
+    per_variant = Numbers(help_text="control first")
+    planned_end = Day()
+
+
+class LayerSerializer(serializers.ModelSerializer[Layer]):
+    class Meta:
+        model = Layer
+        fields = ["key", "name"]
+
+
+class HoldoutSerializer(serializers.ModelSerializer[Holdout]):
+    share = steps(1)
+
+    class Meta:
+        model = Holdout
+        fields = ["key", "share", "active"]
+
+
+class ActiveSerializer(serializers.Serializer[Row]):
+    active = serializers.BooleanField()
+
+
+class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["id", "name", "url", "enabled", "disabled_reason", "previous_until", "created_at"]
+        read_only_fields = ["disabled_reason", "previous_until", "created_at"]
+
+
+class NewWebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["name", "url"]
+
+
+class WebhookSecretSerializer(WebhookEndpointSerializer):
+    """With the secret: it is shown in this answer and never again."""
+
+    class Meta(WebhookEndpointSerializer.Meta):
+        fields = [*WebhookEndpointSerializer.Meta.fields, "secret"]
+        read_only_fields = [*WebhookEndpointSerializer.Meta.read_only_fields, "secret"]
+
+
+class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
+    class Meta:
+        model = WebhookDelivery
+        fields = [
+            "id", "message_id", "type", "created_at", "tries", "next_try_at", "delivered_at", "status", "trouble",
+        ]  # fmt: skip
+        read_only_fields = fields

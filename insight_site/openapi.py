@@ -1,0 +1,57 @@
+"""What every operation of the OpenAPI document shares: errors as problem+json, and `Idempotency-Key` on POST."""
+
+from typing import Any
+
+Json = dict[str, Any]
+METHODS = ("get", "post", "patch", "put", "delete")
+READING = {
+    400: "The question can't be read.", 401: "No key, or one that isn't known.", 403: "The key may not do this.",
+    404: "There is no such thing.", 406: "Only JSON is spoken.", 429: "Too many calls; see Retry-After.",
+    503: "The database is away; try again.",
+}  # fmt: skip
+WRITING = {
+    409: "Refused, with the reason in a sentence.", 411: "No Content-Length.", 413: "The body is too large.",
+    415: "The body isn't JSON.", 422: "The Idempotency-Key came with another body before.",
+}  # fmt: skip
+PROBLEM: Json = {
+    "type": "object",
+    "description": "An error (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail", "instance", "code", "request_id")},
+        "status": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
+            },
+        },
+    },
+}
+IDEMPOTENCY: Json = {
+    "in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "description": "The same key and body within 24 hours get the first answer again and change nothing.",
+}  # fmt: skip
+
+
+def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json:
+    """Hook of drf-spectacular: complete every operation."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described = {status: {"description": text, "content": content} for status, text in (READING | WRITING).items()}
+    components["responses"] = {f"Problem{status}": row for status, row in sorted(described.items())}
+    for path in result["paths"].values():
+        for method, operation in path.items():
+            if method in METHODS:
+                _complete(method, operation)
+    return result
+
+
+def _complete(method: str, operation: Json) -> None:
+    for status in READING if method == "get" else {**READING, **WRITING}:
+        operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/Problem{status}"})
+    if method == "post":
+        operation.setdefault("parameters", []).append(IDEMPOTENCY)

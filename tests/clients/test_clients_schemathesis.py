@@ -1,0 +1,66 @@
+"""Schemathesis against the running site: no 500, no status and no shape that the OpenAPI documents don't tell."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import PYTHON
+from tests.clients.flags import arms, create
+from tests.clients.server import ROOT, Site
+from tests.conftest import missing
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+PROGRAM = PYTHON.parent / "schemathesis"
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance"
+)
+KEY = """
+import json
+from events.models import Source
+from insight_site.keys import SCOPES, issue_key
+source, _ = Source.objects.get_or_create(name="schemathesis")
+print(json.dumps(issue_key(name="t", source=source, kind="admin", scopes=SCOPES["admin"], rate=10**9)[1]))
+"""
+ROWS = """
+from aha.services.moments import create_moment
+from segments.models import SegmentModel
+create_moment(name="Two", behaviour="add", times=2, days=2, signup_event="signup", retention="window:3-4")
+SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+print("null")
+"""
+
+
+@pytest.fixture(scope="module")
+def admin_key(site: Site) -> str:
+    """A key that may do all, on a site that has something of each kind."""
+    create(
+        site,
+        {"key": "thesis", "variants": arms(5_000, 5_000)},
+        {"key": "draft", "variants": arms(5_000, 5_000), "actions": []},
+    )
+    site.run(ROWS)
+    key: str = site.run(KEY)
+    return key
+
+
+@pytest.mark.parametrize(
+    ("document", "examples"), [("docs/openapi.yaml", 8), ("docs/openapi-ofrep.yaml", 60)], ids=["management", "ofrep"]
+)
+def test_site__asked_by_schemathesis__keeps_its_contract(
+    document: str, examples: int, site: Site, admin_key: str, tmp_path: Path
+) -> None:
+    if not PROGRAM.exists():
+        missing("schemathesis (make clients)")
+    command = [
+        str(PROGRAM), "run", str(ROOT / document), "--url", site.url, "-H", f"Authorization: Bearer {admin_key}",
+        "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
+        "--generation-deterministic", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
+        "--generation-database", "none", "--no-color",
+    ]  # fmt: skip
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ}, timeout=240)
+
+    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]

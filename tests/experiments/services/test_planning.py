@@ -1,0 +1,238 @@
+"""Sizes from what is known: inflow and base rate of a world counted on fingers, drafts from moments, clones."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from aha.models import AhaMoment
+from events.models import Source
+from events.reasons import NotComputable, Reason, Refused
+from events.schema import EventRecord
+from events.services.accept import add_to_outbox
+from experiments.lifecycle import Action
+from experiments.models import Holdout, Layer
+from experiments.services import lifecycle, plan, planning
+from experiments.stats.power import Method, Plan, days_needed, sample_size, smallest_effect
+from segments.models import Segment, SegmentModel, SegmentVersion
+from tests.experiments.make import draft
+
+pytestmark = pytest.mark.django_db
+START = datetime(2026, 9, 1, 12, tzinfo=UTC)
+DAYS = 60  # of signups, ten a day; every second unit comes back on day 3, every fifth adds two friends
+
+
+@pytest.fixture
+def world(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "store")
+    Source.objects.get_or_create(name="app")
+    rows = []
+    for n in range(DAYS * 10):
+        unit, signup = f"u{n}", START + timedelta(days=n // 10, minutes=n % 10)
+        rows.append((unit, "signup", signup))
+        if n % 2 == 0:
+            rows.append((unit, "play", signup + timedelta(days=3, hours=1)))
+        if n % 5 == 0:
+            rows += [(unit, "add", signup + timedelta(hours=1)), (unit, "add", signup + timedelta(hours=2))]
+    # A late event keeps the data open past the last signup's outcome.
+    rows.append(("u0", "play", START + timedelta(days=DAYS + 5)))
+    records = [
+        EventRecord(user_id=unit, event=event, time=time, properties="{}", message_id=f"m{at}")
+        for at, (unit, event, time) in enumerate(rows)
+    ]
+    add_to_outbox(records, prefix="t", received_at=timezone.now())
+
+
+def moment(**changes: Any) -> AhaMoment:
+    given = {
+        "key": "two-adds", "name": "Two adds", "behaviour": "add", "times": 2, "days": 2, "signup_event": "signup",
+        "retention": "window:3-4", **changes,
+    }  # fmt: skip
+    return AhaMoment.objects.create(**given)
+
+
+@pytest.mark.usefixtures("world")
+def test_inflow__of_new_units__is_counted_where_the_outcome_is_known() -> None:
+    found = planning.base_rate_and_inflow("window:3-4", signup_event="signup", moment=moment())
+
+    assert (found.base, found.reach, found.sd, found.last_day) == (0.5, 0.2, None, 4)
+    # Data end at noon of day 65, five days are needed: the last four weeks are days 32 to 59 of signups.
+    assert (found.units, found.per_day) == (280, 10.0)
+    assert found.last - found.first == timedelta(days=27)
+
+
+@pytest.mark.usefixtures("world")
+def test_inflow__of_a_value__has_mean_and_standard_deviation() -> None:
+    found = planning.base_rate_and_inflow("count:add:0-1", signup_event="signup")
+
+    assert found.base == pytest.approx(0.4)
+    assert found.sd == pytest.approx(0.8, rel=0.01)
+    assert found.reach is None
+
+
+@pytest.mark.usefixtures("world")
+def test_inflow__of_everyone__starts_with_their_first_event_of_these_weeks() -> None:
+    found = planning.base_rate_and_inflow("window:0-1", new_only=False)
+
+    assert found.units == 250 + 15  # five a day who signed up on the three days before and play in them
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    ("metric", "signup", "words"),
+    [
+        ("unbounded:3", "signup", "grows"),
+        ("survival:7", "signup", "No size"),
+        ("window:3-4", "sign_up", "no event"),
+        ("nothing", "signup", "no retention"),
+    ],
+)
+def test_inflow__that_can_not_be_asked__is_refused(metric: str, signup: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        planning.base_rate_and_inflow(metric, signup_event=signup)
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("method", list(Method))
+def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> None:
+    row = draft(
+        primary_metrics=["window:3-4"], smallest_effect=0.2, expected_take_up=0.5, enrolment="new_units", alpha=0.1,
+        method=method, audience=[{"coverage": 5_000}],
+    )  # fmt: skip
+
+    found = planning.suggest_size(row, signup_event="signup")
+
+    size = sample_size(Plan(baseline=0.5, alpha=0.1, take_up=0.5, method=method), 0.2)
+    assert not isinstance(size, NotComputable)
+    days = days_needed(size.total, 10, coverage=0.5, window_end=4)
+    assert (found.per_variant, found.planned_units, found.days) == (size.units, size.total, days)
+    assert found.planned_end == timezone.localdate() + timedelta(days=days)
+    assert (found.coverage, found.take_up, found.smallest_effect) == (0.5, 0.5, 0.2)
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(("planned", "total"), [(1_000, 1_000), (None, 280)])
+def test_suggestion__without_an_effect__tells_the_smallest(planned: int | None, total: int) -> None:
+    row = draft(primary_metrics=["window:3-4"], smallest_effect=None, planned_units=planned, enrolment="new_units")
+
+    found = planning.suggest_size(row, signup_event="signup")
+
+    assert found.planned_units == total
+    assert found.smallest_effect == smallest_effect(Plan(baseline=0.5), (total // 2, total // 2))
+
+
+@pytest.mark.usefixtures("world")
+def test_suggestion__where_nobody_varies__has_a_reason_in_place_of_numbers() -> None:
+    row = draft(primary_metrics=["on_day:9"], enrolment="new_units")
+
+    found = planning.suggest_size(row, signup_event="signup")
+
+    assert found.planned_units == NotComputable(Reason.NO_VARIANCE)
+    assert found.inflow.base == 0.0
+
+
+@pytest.mark.usefixtures("world")
+def test_suggestion__of_an_effect_that_can_not_be__says_why() -> None:
+    row = draft(primary_metrics=["window:3-4"], smallest_effect=0.9, enrolment="new_units")
+
+    with pytest.raises(Refused, match="must stay within 0 and 1"):
+        planning.suggest_size(row, signup_event="signup")
+
+
+def test_suggestion__without_any_event__is_refused(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "empty")
+
+    with pytest.raises(Refused, match="no events"):
+        planning.suggest_size(draft())
+
+
+def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
+    model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+    version = SegmentVersion.objects.create(model=model, number=1, units=1_000)
+    Segment.objects.create(version=version, key="solo", size=200)
+    row = draft(
+        layer=Layer.objects.create(key="l"), layer_low=0, layer_high=5_000,
+        holdout=Holdout.objects.create(key="h", share=1_000),
+        audience=[{"segment_key": "style.v1.solo", "coverage": 5_000}, {"coverage": 2_500}],
+    )  # fmt: skip
+
+    assert planning.enrolled_share(row) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
+
+
+def test_share__of_a_segment_that_is_not_published__is_refused() -> None:
+    with pytest.raises(Refused, match="no published segment"):
+        planning.enrolled_share(draft(audience=[{"segment_key": "none.v1", "coverage": 100}]))
+
+
+EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference": {"estimate": 0.25}}]}}
+
+
+@pytest.mark.usefixtures("world")
+def test_draft__from_a_moment__may_start_and_plans_with_the_adjusted_effect() -> None:
+    made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
+
+    size = sample_size(Plan(baseline=0.5, take_up=0.3), 0.25)
+    assert not isinstance(size, NotComputable)
+    assert (made.primary_metrics, made.enrolment, made.expected_take_up) == (["window:3-4"], "new_units", 0.3)
+    assert (made.smallest_effect, made.planned_units) == (0.25, size.total)
+    assert "add at least 2 times within 2 days" in made.hypothesis
+    assert lifecycle.move(key=made.key, action=Action.START).status == "running"
+    assert planning.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("world")
+def test_draft__without_evidence__plans_what_four_weeks_can_show() -> None:
+    made = planning.draft_from_moment(moment=moment())
+
+    assert made.planned_units == 280
+    assert made.expected_take_up == 0.1
+    assert made.smallest_effect is None  # of the behaviour no effect would be large enough: 28 units moved
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(("take_up", "fine"), [(0.8, True), (0.81, False), (0.0, False), (1.1, False)])
+def test_draft__take_up_beyond_the_head_room__is_refused(take_up: float, fine: bool) -> None:
+    if fine:
+        assert planning.draft_from_moment(moment=moment(), take_up=take_up).expected_take_up == take_up
+        return
+    with pytest.raises(Refused):
+        planning.draft_from_moment(moment=moment(), take_up=take_up)
+
+
+def test_draft__before_the_first_event__leaves_the_sizes_open(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "empty")
+
+    made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE))
+
+    assert (made.planned_units, made.planned_end, made.smallest_effect) == (None, None, 0.25)
+
+
+@pytest.mark.parametrize("last", [{"reason": "no_overlap", "details": {}}, {"estimate": -0.1}])
+def test_draft__whose_evidence_promises_nothing__takes_the_rung_before_or_none(
+    settings: Any, tmp_path: Path, last: dict[str, Any]
+) -> None:
+    settings.EVENTS_URL = str(tmp_path / "empty")
+    rungs = [{"difference": {"estimate": 0.4}}, {"difference": last}]
+
+    made = planning.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+
+    assert made.smallest_effect == (0.4 if "reason" in last else None)
+
+
+def test_clone__keeps_the_plan_and_no_dates() -> None:
+    old = draft("guild", alpha=0.01, nudge="banner", audience=[{"coverage": 4_000}])
+    plan.set_override(key="guild", variant="banner", unit="qa")
+
+    made = planning.clone(experiment=old)
+
+    assert (made.key, made.flag_key, made.alpha, made.nudge) == ("guild-2", "guild", 0.01, "banner")
+    assert (made.planned_end, made.overrides.count(), made.status) == (None, 0, "draft")
+    assert made.seed != old.seed
+    assert json.dumps(list(made.variants.values("key", "value", "weight"))) == json.dumps(
+        list(old.variants.values("key", "value", "weight"))
+    )
+    with pytest.raises(Refused):
+        planning.clone(experiment=old, key="guild")
