@@ -54,6 +54,8 @@ class Caller:
         scopes: what the key may do, for example ``{"events:write"}``.
         allowed_origins: browser origins that may use the key; empty for any.
         rate: calls a minute for each door, or None for the door's own default.
+        log_exposures: evaluations with this key log exposures.
+        preview: remote evaluation honours forced values.
     """
 
     key_prefix: str
@@ -62,6 +64,8 @@ class Caller:
     scopes: frozenset[str]
     allowed_origins: tuple[str, ...] = ()
     rate: int | None = None
+    log_exposures: bool = True
+    preview: bool = False
 
     def may(self, scope: str) -> bool:
         """True when the key has the scope itself or all of its family (``admin:*``)."""

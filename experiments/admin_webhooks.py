@@ -34,8 +34,7 @@ class WebhookEndpointAdmin(ModelAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
         if change:
-            obj.disabled_reason = "" if obj.enabled else obj.disabled_reason
-            obj.save(update_fields=["name", "url", "enabled", "disabled_reason"])
+            webhooks.update_endpoint(endpoint=obj, name=obj.name, url=obj.url, enabled=obj.enabled)
             return
         row = webhooks.create_endpoint(name=obj.name, url=obj.url)
         obj.pk, obj.secret, obj.created_at = row.pk, row.secret, row.created_at

@@ -38,7 +38,7 @@ def evaluate(request: HttpRequest, key: str | None = None) -> HttpResponse:
         detailed = _detailed(request)
         if key is None:
             return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed))
-        return _single(key, unit, context, expose=request.GET.get("exposure") != "0", detailed=detailed)
+        return _single(key, unit, context, expose=_exposes(request), detailed=detailed)
     except BadBodyError as bad:
         return _error(bad.status, key, "PARSE_ERROR" if bad.parse else "GENERAL", bad.message)
     except RefusedContextError as refused:
@@ -111,6 +111,12 @@ def _detailed(request: HttpRequest) -> bool:
     """Segment names can be sensitive: they are not for keys that lie in browsers."""
     caller: Caller | None = getattr(request, "caller", None)
     return caller is not None and caller.kind != "client"
+
+
+def _exposes(request: HttpRequest) -> bool:
+    """Neither the call nor its key says that the service logs exposures itself."""
+    caller: Caller | None = getattr(request, "caller", None)
+    return request.GET.get("exposure") != "0" and (caller is None or caller.log_exposures)
 
 
 def _error(status: int, key: str | None, code: str, details: str) -> HttpResponse:

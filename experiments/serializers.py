@@ -110,7 +110,7 @@ class DraftSerializer(ExperimentSerializer):
 class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
     """A line of the list."""
 
-    moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True)
+    moment = serializers.SlugRelatedField[AhaMoment](slug_field="key", read_only=True, allow_null=True)
     status = serializers.CharField(read_only=True)
 
     class Meta:

@@ -33,7 +33,7 @@ class ApiKeyForm(Base):
 
     class Meta:
         model = ApiKey
-        fields = ["name", "source", "kind", "scopes", "origins", "rate", "expires_at"]
+        fields = ["name", "source", "kind", "scopes", "origins", "rate", "log_exposures", "preview", "expires_at"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

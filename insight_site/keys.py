@@ -58,6 +58,8 @@ def issue_key(
     rate: int | None = None,
     expires_at: datetime | None = None,
     created_by: User | None = None,
+    log_exposures: bool = True,
+    preview: bool = False,
 ) -> tuple[ApiKey, str]:
     """Make a key.
 
@@ -73,7 +75,8 @@ def issue_key(
     key = PREFIXES[kind] + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
         name=name, source=source, kind=kind, scopes=wanted, allowed_origins=list(allowed_origins), rate=rate,
-        expires_at=expires_at, created_by=created_by, digest=digest(key), prefix=key[:8],
+        expires_at=expires_at, created_by=created_by, digest=digest(key), prefix=key[:8], log_exposures=log_exposures,
+        preview=preview,
     )  # fmt: skip
     return row, key
 
@@ -85,7 +88,7 @@ def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, 
         row = ApiKey.objects.select_for_update().get(pk=row.pk)
         successor = issue_key(
             name=row.name, source=row.source, kind=row.kind, scopes=row.scopes, allowed_origins=row.allowed_origins,
-            rate=row.rate, created_by=created_by,
+            rate=row.rate, created_by=created_by, log_exposures=row.log_exposures, preview=row.preview,
         )  # fmt: skip
         row.expires_at = min(row.expires_at or end, end)
         row.save(update_fields=["expires_at"])
@@ -147,6 +150,8 @@ def _load(key: str, now: float) -> _Entry:
         scopes=frozenset(row.scopes),
         allowed_origins=tuple(row.allowed_origins),
         rate=row.rate,
+        log_exposures=row.log_exposures,
+        preview=row.preview,
     )
     return _Entry(caller, row.expires_at, now)
 

@@ -6,11 +6,12 @@ Json = dict[str, Any]
 METHODS = ("get", "post", "patch", "put", "delete")
 READING = {
     400: "The question can't be read.", 401: "No key, or one that isn't known.", 403: "The key may not do this.",
-    404: "There is no such thing.", 406: "Only JSON is spoken.", 429: "Too many calls; see Retry-After.",
+    404: "There is no such thing.", 406: "Only JSON is spoken.",
+    409: "Refused, with the reason in a sentence.", 429: "Too many calls; see Retry-After.",
     503: "The database is away; try again.",
 }  # fmt: skip
 WRITING = {
-    409: "Refused, with the reason in a sentence.", 411: "No Content-Length.", 413: "The body is too large.",
+    411: "No Content-Length.", 413: "The body is too large.",
     415: "The body isn't JSON.", 422: "The Idempotency-Key came with another body before.",
 }  # fmt: skip
 PROBLEM: Json = {
@@ -36,6 +37,9 @@ IDEMPOTENCY: Json = {
 }  # fmt: skip
 
 
+NULL = {"type": "null"}
+
+
 def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json:
     """Hook of drf-spectacular: complete every operation."""
     components = result.setdefault("components", {})
@@ -47,7 +51,21 @@ def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json
         for method, operation in path.items():
             if method in METHODS:
                 _complete(method, operation)
-    return result
+    found: Json = _widened(result)
+    return found
+
+
+def _widened(value: Any) -> Any:
+    """Any JSON is any JSON: "anything, or null, but not both" would forbid null."""
+    if isinstance(value, list):
+        return [_widened(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _widened(inner)
+        for name, inner in value.items()
+        if not (name == "oneOf" and {} in inner and NULL in inner)
+    }
 
 
 def _complete(method: str, operation: Json) -> None:

@@ -1,6 +1,5 @@
 """Schemathesis against the running site: no 500, no status and no shape that the OpenAPI documents don't tell."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -58,9 +57,9 @@ def test_site__asked_by_schemathesis__keeps_its_contract(
         str(PROGRAM), "run", str(ROOT / document), "--url", site.url, "-H", f"Authorization: Bearer {admin_key}",
         "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
         "--generation-deterministic", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
-        "--generation-database", "none", "--no-color",
+        "--no-color",
     ]  # fmt: skip
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ}, timeout=240)
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]

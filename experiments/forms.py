@@ -1,0 +1,282 @@
+"""Forms of the admin: plans in per cent and lines instead of steps and lists, and what is asked before a move."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from events.metrics import parse_metric
+from events.reasons import Refused
+from experiments.lifecycle import MOVES, Action, Status
+from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
+from experiments.plan import WHOLE
+from segments.models import Segment
+
+if TYPE_CHECKING:
+    ExperimentForm = forms.ModelForm[Experiment]
+    VariantForm = forms.ModelForm[Variant]
+    RowForm = forms.ModelForm[AudienceRow]
+    OneOverrideForm = forms.ModelForm[Override]
+    OneHoldoutForm = forms.ModelForm[Holdout]
+else:
+    ExperimentForm = VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
+
+ACTIONS = {
+    Action.START: _("Start"),
+    Action.PAUSE: _("Pause"),
+    Action.RESUME: _("Resume"),
+    Action.CLOSE_ENROLMENT: _("Close enrolment"),
+    Action.STOP: _("Stop"),
+    Action.CONCLUDE: _("Conclude"),
+    Action.ARCHIVE: _("Archive"),
+}
+
+
+class PercentField(forms.DecimalField):
+    """Per cent on the page, whole steps of 0.01 % in the row."""
+
+    widget = UnfoldAdminDecimalFieldWidget
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=100, decimal_places=2, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Steps as per cent; what a person typed stays as it is."""
+        return f"{value / 100:g}" if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> Any:
+        """Steps."""
+        given: Decimal | None = super().clean(value)
+        return None if given is None else int(given * 100)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class PercentsField(forms.CharField):
+    """Weights of a row: 50, 30, 20; empty for the variants' own."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """Steps as per cents."""
+        return ", ".join(f"{one / 100:g}" for one in value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """A list of steps, or None."""
+        text = super().clean(value)
+        try:
+            return [int(Decimal(part) * 100) for part in text.split(",")] if text else None
+        except ArithmeticError:
+            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 50.")) from None
+
+
+class MetricsField(forms.CharField):
+    """Outcomes, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+
+    def prepare_value(self, value: Any) -> Any:
+        """One a line."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """A list of SPECs that can be read."""
+        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        for line in lines:
+            try:
+                parse_metric(line)
+            except Refused as refusal:
+                raise forms.ValidationError(str(refusal)) from None
+        return lines
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
+class ValueField(forms.CharField):
+    """A value of a flag: JSON, or a text without quotes."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """A text that would be read as JSON keeps its quotes."""
+        if value is None or (isinstance(value, str) and not _is_json(value)):
+            return value
+        return json.dumps(value, ensure_ascii=False)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What a person typed; `prepare_value` would quote it again."""
+        return self.clean_value(data)
+
+    def clean(self, value: Any) -> Any:
+        """The value."""
+        return self.clean_value(super().clean(value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare values, not their writing."""
+        return bool(self.clean_value(data) != initial)
+
+    @staticmethod
+    def clean_value(text: Any) -> Any:
+        """None when it is empty."""
+        if text in (None, ""):
+            return None
+        return json.loads(text) if _is_json(text) else text
+
+
+class DraftForm(ExperimentForm):
+    """The plan."""
+
+    default_value = ValueField(label=_("value outside the experiment"), required=False)
+    primary_metrics = MetricsField(
+        label=_("primary outcomes"), required=False, help_text=_("One or two, one a line, for example window:14-20.")
+    )
+    secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
+    guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
+    layer_low = PercentField(label=_("slice from (%)"), required=False)
+    layer_high = PercentField(label=_("slice to (%)"), required=False)
+
+    class Meta:
+        model = Experiment
+        fields: Sequence[str] = ()  # those of the admin
+
+    def clean_layer_low(self) -> int:
+        """Empty is the beginning."""
+        return self.cleaned_data["layer_low"] or 0
+
+    def clean_layer_high(self) -> int:
+        """Empty is the end."""
+        high = self.cleaned_data["layer_high"]
+        return WHOLE if high is None else int(high)
+
+
+class AmendForm(DraftForm):
+    """What of a started plan may change, and why."""
+
+    why = forms.CharField(label=_("Why"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), max_length=2_000)
+    layer_low = layer_high = default_value = None  # type: ignore[assignment]
+    clean_layer_low = clean_layer_high = None  # type: ignore[assignment]
+
+    class Meta(DraftForm.Meta):
+        fields = AMENDABLE
+
+    def changes(self) -> dict[str, Any]:
+        """Only what is different now."""
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}
+
+    def _post_clean(self) -> None:
+        """Leave the row as it is: the service writes, and says what stands against it."""
+
+
+class ArmForm(VariantForm):
+    """One arm."""
+
+    value = ValueField(label=_("value"), required=False)
+    weight = PercentField(label=_("weight (%)"))
+
+    class Meta:
+        model = Variant
+        fields = ("key", "name", "value", "weight")
+
+
+class AudienceForm(RowForm):
+    """One row of the audience."""
+
+    segment_key = forms.ChoiceField(label=_("segment"), required=False, widget=UnfoldAdminSelectWidget)
+    coverage = PercentField(label=_("coverage (%)"), initial=WHOLE)
+    weights = PercentsField(label=_("weights of its own (%)"), required=False)
+
+    class Meta:
+        model = AudienceRow
+        fields = ("segment_key", "coverage", "weights")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["segment_key"]
+        field.choices = [("", _("everyone")), *segment_choices(self.instance.segment_key)]
+
+    def clean_segment_key(self) -> str | None:
+        """No segment is everyone."""
+        return self.cleaned_data["segment_key"] or None
+
+
+class OverrideForm(OneOverrideForm):
+    """An arm for one unit, or by a rule."""
+
+    class Meta:
+        model = Override
+        fields = ("unit", "rule", "variant")
+
+
+class HoldoutForm(OneHoldoutForm):
+    """The share in per cent."""
+
+    share = PercentField(label=_("share (%)"))
+
+    class Meta:
+        model = Holdout
+        fields = ("key", "share", "active")
+
+
+class MoveForm(forms.Form):
+    """The next step in the life of an experiment, and why."""
+
+    action = forms.ChoiceField(label=_("Next step"), widget=UnfoldAdminSelectWidget)
+    why = forms.CharField(
+        label=_("Why"), required=False, max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, status: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["action"]
+        field.choices = [(one.value, ACTIONS[one]) for state, one in MOVES if state == Status(status)]
+
+
+class CoverageForm(forms.Form):
+    """More units of one row."""
+
+    position = forms.TypedChoiceField(label=_("Row of the audience"), coerce=int, widget=UnfoldAdminSelectWidget)
+    coverage = PercentField(label=_("coverage (%)"))
+    why = forms.CharField(label=_("Why"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), max_length=2_000)
+
+    def __init__(self, *args: Any, rows: Sequence[AudienceRow], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["position"]
+        field.choices = [
+            (row.position, f"{row.segment_key or _('everyone')} · {row.coverage / 100:g} %") for row in rows
+        ]
+
+
+class CloneForm(forms.Form):
+    """The key of the copy."""
+
+    key = forms.CharField(label=_("Key"), max_length=128, widget=UnfoldAdminTextInputWidget)
+
+
+def segment_choices(kept: str | None) -> list[tuple[str, str]]:
+    """Published segments that may be targeted, by the name that services use, and the one that is chosen already."""
+    rows = Segment.objects.filter(targetable=True).select_related("version__model").order_by("version", "number")
+    found = {row.slug: f"{row.slug} · {row}" for row in rows}
+    if kept and kept not in found:
+        found[kept] = kept
+    return list(found.items())
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,207 @@
+"""The admin: a PM drafts, starts, amends and tests; refusals are sentences by name, and nothing changes by a link."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from experiments.models import Amendment, Experiment, Holdout, Layer, Override
+from tests.experiments.make import draft, running
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/experiments/experiment/"
+PLAN = {
+    "key": "guild", "flag_key": "guild", "name": "Guild", "hypothesis": "It helps.", "value_type": "string",
+    "default_value": "none", "primary_metrics": "window:14-20", "method": "fixed", "alpha": "0.05", "power": "0.8",
+    "smallest_effect": "0.02", "planned_units": "1000", "planned_end": "2099-01-01", "enrolment": "all",
+}  # fmt: skip
+
+
+def rows(prefix: str, *given: dict[str, Any], initial: int = 0) -> dict[str, Any]:
+    """The fields of an inline."""
+    found: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": len(given), f"{prefix}-INITIAL_FORMS": initial}
+    for at, row in enumerate(given):
+        found |= {f"{prefix}-{at}-{name}": value for name, value in row.items()}
+    return found
+
+
+def page(
+    *, arms: Any = None, audience: Any = (), overrides: Any = (), initial: int = 0, **changes: Any
+) -> dict[str, Any]:
+    """A whole form as a browser sends it."""
+    two = ({"key": "control", "value": "none", "weight": "50"}, {"key": "banner", "value": "b", "weight": "50"})
+    return {
+        **PLAN, **changes, **rows("variants", *(two if arms is None else arms), initial=initial),
+        **rows("audience", *audience), **rows("overrides", *overrides), **rows("amendments"),
+    }  # fmt: skip
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def problems(answer: Any) -> Any:
+    form = answer.context.get("adminform")
+    return (form.form.errors, [one.formset.errors for one in answer.context["inline_admin_formsets"]]) if form else None
+
+
+def test_add__whole_plan__is_a_draft_in_steps(admin_client: Client) -> None:
+    given = page(audience=[{"segment_key": "", "coverage": "12.5", "weights": "30, 70"}])
+
+    answer = admin_client.post(f"{LIST}add/", given, follow=True)
+
+    row = Experiment.objects.filter(key="guild").first()
+    assert row is not None, problems(answer)
+    assert list(row.variants.values_list("position", "key", "value", "weight")) == [
+        (0, "control", "none", 5_000), (1, "banner", "b", 5_000),
+    ]  # fmt: skip
+    assert list(row.audience.values_list("segment_key", "coverage", "weights")) == [(None, 1_250, [3_000, 7_000])]
+    assert (row.primary_metrics, row.created_by) == (["window:14-20"], User.objects.get())
+    assert row.history.get().history_user == User.objects.get()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"primary_metrics": "nothing"}, {"key": ""}, {"arms": [{"key": "a", "value": "x", "weight": "101"}]}]
+)
+def test_add__what_can_not_be__is_shown_again(admin_client: Client, changes: dict[str, Any]) -> None:
+    answer = admin_client.post(f"{LIST}add/", page(**changes))
+
+    assert (answer.status_code, Experiment.objects.count()) == (200, 0)
+
+
+def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client) -> None:
+    admin_client.post(f"{LIST}add/", page())
+    row = Experiment.objects.get()
+    first, second = row.variants.all()
+    arms = [
+        {"id": first.pk, "key": "control", "value": "none", "weight": "20"},
+        {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80"},
+    ]  # fmt: skip
+
+    answer = admin_client.post(f"{LIST}{row.pk}/change/", page(arms=arms, initial=2, alpha="0.1"), follow=True)
+
+    row.refresh_from_db()
+    assert (row.alpha, row.version) == (0.1, 2), problems(answer)
+    assert [(arm.weight, arm.value) for arm in row.variants.all()] == [(2_000, "none"), (8_000, {"a": 1})]
+
+
+def test_change__of_a_started_one__keeps_the_plan_and_takes_overrides(admin_client: Client) -> None:
+    row = running("guild")
+    arm = row.variants.get(key="banner")
+    given = page(overrides=[{"unit": "qa", "rule": "", "variant": arm.pk}], alpha="0.4", name="Other")
+
+    answer = admin_client.post(f"{LIST}{row.pk}/change/", given, follow=True)
+
+    row.refresh_from_db()
+    assert (row.alpha, row.name, row.status) == (0.05, "guild", "running")
+    assert Override.objects.filter(unit="qa", variant=arm, rule__isnull=True).exists(), (problems(answer), said(answer))
+    assert row.variants.count() == 2
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_pages__of_a_draft_and_a_started_one__open(admin_client: Client, started: bool) -> None:
+    row = running("guild") if started else draft("guild")
+
+    pages = ["change", "history", "next-step", "amend", "raise-coverage", "clone", "size"]
+    answers = {
+        name: admin_client.get(f"{LIST}{row.pk}/{name}/" if name in ("change", "history") else _detail(row, name))
+        for name in pages
+    }
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(pages, 200)
+    row.refresh_from_db()
+    assert row.status == ("running" if started else "draft")
+
+
+def _detail(row: Experiment, name: str) -> str:
+    from django.urls import reverse
+
+    return reverse(f"admin:experiments_experiment_{name.replace('-', '_')}", args=[row.pk])
+
+
+def test_next_step__with_a_reason__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:
+    row = draft("guild")
+
+    answer = admin_client.post(_detail(row, "next-step"), {"action": "start", "why": "go"}, follow=True)
+
+    row.refresh_from_db()
+    assert (row.status, said(answer)) == ("running", ["Next step: done."])
+    last = row.history.first()
+    assert (last.history_change_reason, last.history_user) == ("go", User.objects.get())
+
+
+def test_next_step__refused__says_why_on_the_page(admin_client: Client) -> None:
+    row = draft("guild", hypothesis="")
+
+    answer = admin_client.post(_detail(row, "next-step"), {"action": "start"})
+
+    assert "The plan needs a hypothesis." in answer.content.decode()
+    row.refresh_from_db()
+    assert row.status == "draft"
+
+
+def test_list_action__on_three__does_what_it_can_and_names_each_refusal(admin_client: Client) -> None:
+    given = [draft("good"), draft("bad", hypothesis=""), running("live")]
+
+    answer = admin_client.post(
+        LIST, {"action": "start", "_selected_action": [row.pk for row in given]}, follow=True
+    )  # fmt: skip
+
+    assert [re.sub(r":.*", "", text) for text in said(answer)] == ["live", "bad", "Start"]
+    assert "needs a hypothesis" in said(answer)[1]
+    assert said(answer)[2] == "Start: done for good."
+    assert sorted(Experiment.objects.values_list("key", "status")) == [
+        ("bad", "draft"), ("good", "running"), ("live", "running"),
+    ]  # fmt: skip
+
+
+def test_amend__what_differs__is_logged(admin_client: Client) -> None:
+    row = running("guild")
+    given = {**PLAN, "planned_end": row.planned_end.isoformat(), "name": "guild", "alpha": "0.01", "why": "stricter"}  # type: ignore[union-attr]
+
+    answer = admin_client.post(_detail(row, "amend"), given, follow=True)
+
+    made = Amendment.objects.first()
+    assert made is not None, answer.context["form"].errors
+    assert (made.why, made.changes, made.by) == ("stricter", {"alpha": [0.05, 0.01]}, User.objects.get())
+
+
+def test_raise_coverage_and_clone__through_their_pages(admin_client: Client) -> None:
+    row = running("guild", audience=[{"coverage": 5_000}])
+
+    admin_client.post(_detail(row, "raise-coverage"), {"position": "0", "coverage": "60", "why": "well"})
+    lower = admin_client.post(_detail(row, "raise-coverage"), {"position": "0", "coverage": "10", "why": "oh"})
+    admin_client.post(_detail(row, "clone"), {"key": "guild-b"})
+
+    assert row.audience.get().coverage == 6_000
+    assert "only grow" in lower.content.decode()
+    assert Experiment.objects.get(key="guild-b").status == "draft"
+
+
+def test_people__who_may_only_look__change_nothing() -> None:
+    row = draft("guild")
+    user = User.objects.create_user("ann", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_experiment"))
+    client = Client()
+    client.force_login(user)
+
+    answers = [
+        client.post(_detail(row, name), {"action": "start", "key": "x"}) for name in ("next-step", "clone", "amend")
+    ]
+    client.post(LIST, {"action": "start", "_selected_action": [row.pk]})
+
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert list(Experiment.objects.values_list("key", "status")) == [("guild", "draft")]
+
+
+def test_layer_and_holdout__through_the_admin__obey_the_services(admin_client: Client) -> None:
+    admin_client.post("/admin/experiments/layer/add/", {"key": "a b"})
+    admin_client.post("/admin/experiments/layer/add/", {"key": "l", "name": "L"})
+    for key in ("h1", "h2"):
+        admin_client.post("/admin/experiments/holdout/add/", {"key": key, "share": "5", "active": "on"})
+
+    assert list(Layer.objects.values_list("key", flat=True)) == ["l"]
+    assert list(Holdout.objects.values_list("key", "share", "active")) == [("h1", 500, False), ("h2", 500, True)]
+    assert admin_client.get(f"/admin/experiments/holdout/{Holdout.objects.first().pk}/change/").status_code == 200  # type: ignore[union-attr]
