@@ -26,6 +26,28 @@ def remote_features(evaluations: Iterable[Evaluation]) -> Json:
     return {answer.flag.flag: _answered(answer) for answer in sorted(evaluations, key=lambda one: one.flag.flag)}
 
 
+def preview(found: Json, flags: Iterable[Flag], *, variations: Any, values: Any) -> Json:
+    """The features with forced values in place of the answers. They carry no tracks: nobody is exposed by a preview.
+
+    Args:
+        found: features by flag key.
+        flags: what is served.
+        variations: arm's index by experiment key, as SDKs send it; other shapes force nothing.
+        values: value by flag key, as an object or as pairs.
+    """
+    if isinstance(values, list):
+        values = dict(pair for pair in values if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str))
+    forced = dict(values) if isinstance(values, dict) else {}
+    for flag in flags:
+        arm = variations.get(flag.key) if isinstance(variations, dict) else None
+        if isinstance(arm, int) and not isinstance(arm, bool) and 0 <= arm < len(flag.arms):
+            forced.setdefault(flag.flag, flag.arms[arm].value)
+    return {
+        key: {**feature, "rules": [{"force": forced[key]}]} if key in forced else feature
+        for key, feature in found.items()
+    }
+
+
 def _feature(flag: Flag) -> Json:
     if flag.state != "running" or flag.remote_only or flag.new_since is not None:
         return {"defaultValue": flag.default}

@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from events.schema import Caller
 from experiments import payload
 from experiments.bodies import BadBodyError, read_json
 from experiments.evaluation import Evaluation
@@ -48,7 +49,8 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
         attributes = body.get("attributes") if isinstance(body, dict) else None
         if not isinstance(attributes, dict):
             return _error(400, "the body must be an object with an object `attributes`")
-        return _answered(attributes)
+        caller: Caller | None = getattr(request, "caller", None)
+        return _answered(attributes, body if caller is not None and caller.preview else {})
     except BadBodyError as bad:
         return _error(bad.status, bad.message)
     except (DatabaseError, InterfaceError):
@@ -58,7 +60,7 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
         return _error(500, "our fault; try again")
 
 
-def _answered(attributes: dict[str, Any]) -> HttpResponse:
+def _answered(attributes: dict[str, Any], forced: dict[str, Any]) -> HttpResponse:
     served, unit = config.current(), attributes.get("id")
     if unit is None or unit == "":  # nobody: every flag has its default
         found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
@@ -67,6 +69,9 @@ def _answered(attributes: dict[str, Any]) -> HttpResponse:
     else:
         answers = assign.evaluate_all(unit, attributes)
         found = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
+    if forced:
+        chosen = {"variations": forced.get("forcedVariations"), "values": forced.get("forcedFeatures")}
+        found = payload.preview(found, served.flags.values(), **chosen)
     response = JsonResponse({"status": 200, "features": found, **_updated(served)})
     response["Cache-Control"] = "no-store"
     return response

@@ -64,6 +64,46 @@ def test_single__with_exposure_0__assigns_and_does_not_expose() -> None:
     assert (Assignment.objects.count(), OutboxEvent.objects.count()) == (1, 0)
 
 
+def test_single__with_a_key_that_logs_no_exposure__assigns_alone() -> None:
+    running()
+
+    assert post(f"{BULK}/exp", unit(), a_key("server", log_exposures=False)).status_code == 200
+    assert (Assignment.objects.count(), OutboxEvent.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize(
+    "forced",
+    [{"forcedVariations": {"exp": 1}}, {"forcedFeatures": [["exp", "banner"]]}, {"forcedFeatures": {"exp": "banner"}}],
+)
+def test_remote_eval__forced_values__count_for_preview_keys_and_track_nothing(
+    forced: dict[str, Any], preview: bool
+) -> None:
+    running(seed="9f2c41d07ab3")
+    key = a_key(preview=preview)
+    control = next(f"u{n}" for n in range(99) if _arm(key, f"u{n}") == "none")
+
+    answer = post(f"/api/eval/{key}", {"attributes": {"id": control}, **forced}).json()["features"]["exp"]
+
+    assert answer["rules"][0]["force"] == ("banner" if preview else "none")
+    assert ("tracks" in answer["rules"][0]) is not preview
+
+
+@pytest.mark.parametrize("odd", [{"exp": 9}, {"exp": True}, {"exp": "1"}, [], 5, {"other": 1}])
+def test_remote_eval__forced_by_what_is_none__is_ignored(odd: Any) -> None:
+    running()
+    key = a_key(preview=True)
+
+    answer = post(f"/api/eval/{key}", {"attributes": {"id": "u"}, "forcedVariations": odd, "forcedFeatures": odd})
+
+    rule = answer.json()["features"]["exp"]["rules"][0]
+    assert rule["force"] in ("none", "banner") or odd == {"exp": rule["force"]}
+
+
+def _arm(key: str, name: str) -> Any:
+    return post(f"/api/eval/{key}", {"attributes": {"id": name}}).json()["features"]["exp"]["rules"][0]["force"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
