@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from events.models import Source
 from events.schema import Caller
+from events.services import away
 from insight_site.models import ApiKey
 
 PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}
@@ -115,8 +116,10 @@ def find_caller(key: str) -> Caller | None:
     fresh = entry is not None and now - entry.loaded < (FRESH_SECONDS if entry.caller else UNKNOWN_SECONDS)
     if entry is None or not fresh:
         try:
+            away.refuse_if_silent()
             entry = _load(key, now)
         except (DatabaseError, InterfaceError):
+            away.note(now)
             if entry is None or entry.caller is None:
                 raise
             log.warning("key.database_away", key=entry.caller.key_prefix)  # nothing can have changed meanwhile

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from events.models import UnitTraits
 from events.reasons import Refused
 from events.schema import EXPOSURE, EventRecord
+from events.services import away
 from events.services.accept import add_to_outbox
 from experiments import evaluation
 from experiments.evaluation import Draw, Evaluation, Failed, Flag
@@ -167,6 +168,7 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
 def _ask(
     pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any], *, expose: bool, detailed: bool, patient: bool
 ) -> dict[Pair, Evaluation | Failed]:
+    away.refuse_if_silent()  # key or configuration have waited already
     stored = _stored(pairs)
     unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
     answers: dict[Pair, Evaluation | Failed] = {}

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import F, Prefetch
 from django.utils import timezone
 
+from events.services import away
 from experiments.evaluation import Arm, Flag, Row, Slot
 from experiments.lifecycle import LIVE, SERVED
 from experiments.models import ConfigVersion, Experiment, Override
@@ -51,10 +52,12 @@ def current() -> Config:
     if kept is not None and now - kept.checked < CHECK_SECONDS:
         return kept.config
     try:
+        away.refuse_if_silent()
         # The number first: what changes while the rest is being read will be noticed at the next check.
         row = ConfigVersion.objects.filter(pk=1).values_list("version", "changed_at").first() or (0, timezone.now())
         config = kept.config if kept is not None and kept.config.version == row[0] else _load(*row)
     except AWAY as trouble:
+        away.note(now)
         if kept is None:
             raise
         log.warning("config.database_away", error=type(trouble).__name__)

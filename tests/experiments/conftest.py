@@ -5,15 +5,18 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from events.services import away
 from experiments.services import config
 from insight_site import keys
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
+    away.forget()
     config.forget()
     keys.forget_cached_keys()
     cache.clear()
     yield
+    away.forget()
     config.forget()
     keys.forget_cached_keys()

@@ -1,6 +1,7 @@
 """The order of the checks, stickiness, exposures, and what happens without the database."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import OperationalError
 
 from events.models import OutboxEvent, UnitTraits
 from events.reasons import Refused
+from events.services import away as away_service
 from experiments.bucketing import unit_hash
 from experiments.evaluation import Evaluation, Failed
 from experiments.models import Assignment, Experiment, Holdout, Layer
@@ -98,7 +100,7 @@ def test_override__comes_before_the_stored_arm__and_never_exposes() -> None:
     assert said(ask(unit="qa")) == ("TARGETING_MATCH", other, "override")
     assert said(ask(unit="new", staff=True)) == ("TARGETING_MATCH", "banner", "rule")
     assert ask(unit="new2", staff=1).reason == "SPLIT"  # as in the SDKs, the number 1 is not true
-    assert Assignment.objects.count() == OutboxEvent.objects.count() == 1
+    assert Assignment.objects.count() == OutboxEvent.objects.count() == 2  # qa at first, and new2
 
 
 def test_enrolment__closed__keeps_who_is_in_and_takes_nobody_new() -> None:
@@ -309,3 +311,21 @@ def test_traits__of_the_context__go_over_stored_ones_and_never_claim_a_segment()
 
     assert said(ask(unit="phone", platform="android", segments=["claimed"])) == ("STATIC", "default", "segment")
     assert ask(unit="tablet", country="KR").reason == "SPLIT"
+
+
+def test_database__silent_for_the_key__is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    running()
+    known = ask(unit="u")
+    monkeypatch.setattr(assign, "_stored", None)  # would be an error if it were called
+
+    away_service.note(time.monotonic() - away_service.SLOW_SECONDS)
+    silent = ask(unit="u")
+
+    assert (silent.value, silent.metadata["sticky"]) == (known.value, False)
+
+
+@pytest.mark.parametrize(("waited", "is_silent"), [(0.4, False), (0.6, True)])
+def test_silence__after_a_wait__is_noted_and_a_quick_refusal_is_not(waited: float, is_silent: bool) -> None:
+    away_service.note(time.monotonic() - waited)
+
+    assert away_service.is_silent() is is_silent
