@@ -25,8 +25,9 @@ ASKED = {
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache() -> None:
+def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()
+    monkeypatch.setattr(studies, "event_names", lambda: ["battle", "<chat>"])
 
 
 @pytest.fixture
@@ -134,6 +135,13 @@ def test_studies__empty_then_one__in_both_languages(viewer: Client, language: st
     study()
 
     assert found in page(viewer, "/aha/studies/", language)
+
+
+@pytest.mark.parametrize("path", ["studies/new/", "moments/new/"])
+def test_new__form__offers_the_names_of_the_log(editor: Client, path: str) -> None:
+    text = page(editor, f"/aha/{path}")
+
+    assert '<datalist id="event-names"><option value="battle"></option><option value="&lt;chat&gt;">' in text
 
 
 def test_new_study__good_question__starts_it(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,17 +283,11 @@ def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -
     assert 'id="venn"' in text
 
 
-@pytest.mark.parametrize("place", [0, 2])
-def test_candidate__unknown_place__is_not_found(viewer: Client, place: int) -> None:
-    row = study()
+@pytest.mark.parametrize(("status", "place"), [("done", 0), ("done", 2), ("running", 1)])
+def test_candidate__unknown_place_or_study_not_done__is_not_found(viewer: Client, status: str, place: int) -> None:
+    row = study(status=status)
 
     assert viewer.get(f"/aha/studies/{row.pk}/candidates/{place}/").status_code == 404
-
-
-def test_candidate__study_still_running__is_not_found(viewer: Client) -> None:
-    row = study(status="running", payload=None)
-
-    assert viewer.get(f"/aha/studies/{row.pk}/candidates/1/").status_code == 404
 
 
 def test_promote__once_and_again__freezes_then_refuses(editor: Client) -> None:
