@@ -188,7 +188,7 @@ def four_counts(a: int, b: int, c: int, o: int, gettext: Gettext) -> Table:
         (gettext("A of A + O: stay of the others"), count(a + o), _of(a, a + o), ""),
         (gettext("B of A + B: doers of those who stay"), count(a + b), _of(b, a + b), ""),
     ]
-    columns = (gettext("users"), gettext("number"), gettext("share (95 % CI)"), gettext("of all users"))
+    columns = (gettext("who"), gettext("users"), gettext("share (95 % CI)"), gettext("of all users"))
     note = gettext("A, B and C as shares of A + B + C; B's share is J. Intervals are of this one cell.")
     return Table(gettext("The four counts"), columns, tuple(rows), note)
 

@@ -108,13 +108,16 @@ def curve(report: Report, gettext: Gettext) -> Drawn:
     names = [name for name, _ in named]
     base = alt.Chart(data(rows)).encode(x=alt.X("day:Q", title=gettext("days since signup")))
     y = alt.Y("share:Q", title=gettext("active on that day, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    many = len(names) > 1
+    # The bands are pale, and the legend would take their paleness over.
+    legend = alt.Legend(orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2) if many else None
     colour = alt.Color(
         "name:N", title=None, scale=alt.Scale(domain=names, range=[INK, *SERIES][: len(names)]),
-        legend=alt.Legend(orient="right") if len(names) > 1 else None,
+        legend=legend,
     )  # fmt: skip
     dash = alt.StrokeDash(
         "name:N", title=None, scale=alt.Scale(domain=names, range=[DASHES[n % 5] for n in range(len(names))]),
-        legend=alt.Legend(orient="right") if len(names) > 1 else None,
+        legend=legend,
     )  # fmt: skip
     layers = [
         base.mark_area(opacity=0.16).encode(y="low:Q", y2="high:Q", color=colour),

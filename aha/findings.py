@@ -108,14 +108,16 @@ def ranking(report: Report, gettext: Gettext) -> str:
     rows = ranked(report)
     if not rows:
         return no_ranking(report, gettext)
-    behaviours = [row for row in rows if row.kind == "behaviour"]
+    # A behaviour that moves together with activity has the rank of activity: it tells nothing of its own.
+    activity = {row.group for row in rows if row.kind == "activity"}
+    behaviours = [row for row in rows if row.kind == "behaviour" and row.group not in activity]
     if not behaviours:
-        return gettext("No behaviour is among what the model leans on most (predictive, not causal).")
+        return gettext("No behaviour tells more than activity does (predictive, not causal).")
     first = behaviours[0]
     if tied(first, behaviours):
-        text = gettext("{name} leads the behaviours, but not alone: ranks overlap (predictive, not causal).")
+        text = gettext("Beyond activity {name} comes first, but not alone: ranks overlap (predictive, not causal).")
     else:
-        text = gettext("Of all behaviours {name} tells most about who stays (predictive, not causal).")
+        text = gettext("Beyond activity {name} tells most about who stays (predictive, not causal).")
     return text.format(name=first.name)
 
 

@@ -12,7 +12,8 @@ EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
 FIELD_OF = {
     "--signup-event": "signup_event", "--days": "days", "--max-times": "max_times", "--gap": "gap",
     "--choose": "choose", "--day-mode": "day_mode", "--behaviours": "behaviours", "--inert": "inert",
-    "--from": "first_date", "--to": "last_date", "--retention": "retention", "--segment": "segment", "--seed": "seed",
+    "--from": "first_date", "--to": "last_date", "--retention": "retention",
+    "--retention and --days": "days", "--segment": "segment", "--seed": "seed",
 }  # fmt: skip
 RULE_WORDS = {
     "j": _("J: did it and stayed, of all who did it or stayed"),
@@ -96,7 +97,7 @@ class StudyForm(forms.Form):
         """Show a refusal at the field whose option it names."""
         option, _colon, text = str(refusal).partition(": ")
         field = FIELD_OF.get(option)
-        self.add_error(field, text if field else str(refusal))
+        self.add_error(field, text[:1].upper() + text[1:] if field else str(refusal))
 
 
 class MomentForm(forms.Form):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # processes start quickly.
 STUDIES_SHOWN = 50
 VENN_SECONDS = 24 * 3600  # a finished study never changes
+NAMES_SECONDS = 60
 REACH_SECONDS = 300  # the question costs the warehouse seconds
 
 
@@ -47,6 +48,12 @@ def _person(request: HttpRequest) -> User | None:
 def _is_htmx(request: HttpRequest) -> bool:
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     return bool(htmx)
+
+
+def _event_names() -> list[str]:
+    """What the log offers; a minute old at most, for the question reads the whole log."""
+    found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
+    return found
 
 
 # ── Studies ───────────────────────────────────────────────────────────────────
@@ -77,7 +84,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form})
+    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names()})
 
 
 @login_required
@@ -300,7 +307,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
             form.add_error(None, wrong.messages)
         else:
             return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form})
+    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names()})
 
 
 @login_required

@@ -65,6 +65,18 @@ def read_report(study: Study) -> "Report | None":
     return None if study.payload is None else load(Report, study.payload)
 
 
+def event_names() -> list[str]:
+    """Names of the log's events, the most frequent first, to be offered in forms; none while the log is empty."""
+    from events import queries
+
+    try:
+        with questions() as asked:
+            found = asked.run(queries.event_names(asked.log)).sort_values(["events", "event"], ascending=[False, True])
+            return [str(name) for name in found.event]
+    except Refused:
+        return []
+
+
 def _compute(study: Study, progress: Progress) -> dict[str, Any]:
     from aha.services.gathering import gather
     from aha.study import study as compute

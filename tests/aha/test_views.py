@@ -1,0 +1,395 @@
+"""Pages of AHA discovery: who may see and do what, in both languages, and refusals as sentences."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.test import Client
+
+from aha.cells import Interval
+from aha.inputs import Inputs
+from aha.models import AhaMoment, Study
+from aha.reached import ReachWeek, WeeklyReach
+from aha.services import moments, reach, studies
+from events.reasons import NotComputable, Reason, Refused
+from events.records import dump
+from tests.aha.make_report import INPUTS, report
+
+pytestmark = pytest.mark.django_db
+ASKED = {
+    "signup_event": "signup", "days": "1 3", "retention": "window:7-13", "choose": "j", "gap": "0",
+    "day_mode": "rolling", "seed": "5", "behaviours": "friend_add\n rotate ", "inert": "", "title": "First",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    monkeypatch.setattr(studies, "event_names", lambda: ["battle", "<chat>"])
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(User.objects.create_user("ann"))
+    return client
+
+
+@pytest.fixture
+def editor(client: Client) -> Client:
+    person = User.objects.create_user("pm")
+    person.user_permissions.set(Permission.objects.filter(codename__in=("add_study", "add_ahamoment")))
+    client.force_login(person)
+    return client
+
+
+def study(**more: Any) -> Study:
+    values: dict[str, Any] = {
+        "title": "First", "status": "done", "inputs": dump(INPUTS), "payload": dump(report()),
+        "as_of": datetime(2026, 3, 1, tzinfo=UTC),
+    }  # fmt: skip
+    return Study.objects.create(**{**values, **more})
+
+
+def moment(**more: Any) -> AhaMoment:
+    return moments.promote_candidate(study=study(), behaviour="friend_add", times=2, days=3, **more)
+
+
+def weekly(*_args: object, **_more: object) -> WeeklyReach:
+    missing = NotComputable(Reason.NO_DATA)
+    return WeeklyReach(
+        (
+            ReachWeek(date(2026, 1, 5), 500, 500, 200, Interval(0.4, 0.36, 0.44), complete=True),
+            ReachWeek(date(2026, 1, 12), 500, 400, 180, Interval(0.45, 0.4, 0.5), complete=True),
+            ReachWeek(date(2026, 1, 19), 90, 0, 0, missing, complete=False),
+        ),
+        "2026-01-20T00:00:00",
+    )
+
+
+def page(client: Client, path: str, language: str = "en", **more: Any) -> str:
+    answer = client.get(path, headers={"accept-language": language}, **more)
+    assert answer.status_code == 200, path
+    return answer.content.decode().replace("\u00a0", " ")
+
+
+# ── Who may ───────────────────────────────────────────────────────────────────
+PAGES = (
+    "studies/",
+    "studies/new/",
+    "studies/1/",
+    "studies/1/candidates/1/",
+    "studies/1/venn/",
+    "moments/",
+    "moments/new/",
+    "moments/x/",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages__nobody_logged_in__ask_for_a_login(client: Client, path: str) -> None:
+    answer = client.get(f"/aha/{path}")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/login/")
+
+
+@pytest.mark.parametrize(
+    "path", ["studies/new/", "moments/new/", "studies/{pk}/cancel/", "studies/{pk}/candidates/1/promote/"]
+)
+def test_actions__without_permission__are_refused_and_change_nothing(viewer: Client, path: str) -> None:
+    row = study()
+
+    answer = viewer.post(f"/aha/{path}".format(pk=row.pk), ASKED)
+
+    assert answer.status_code == 403
+    assert Study.objects.count() == 1
+    assert not AhaMoment.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["studies/{pk}/cancel/", "studies/{pk}/candidates/1/promote/"])
+def test_actions__by_get__are_not_allowed(editor: Client, path: str) -> None:
+    assert editor.get(f"/aha/{path}".format(pk=study().pk)).status_code == 405
+
+
+def test_buttons__without_permission__are_not_shown(viewer: Client) -> None:
+    row = study()
+
+    assert "New study" not in page(viewer, "/aha/studies/")
+    assert "Make it an AHA moment" not in page(viewer, f"/aha/studies/{row.pk}/candidates/1/")
+    assert "Write one by hand" not in page(viewer, "/aha/moments/")
+
+
+# ── Studies ───────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("language", "nothing", "found"),
+    [
+        ("en", "No study yet.", "One behaviour is worth an experiment."),
+        ("ko", "아직 탐색이 없습니다.", "실험할 만한 행동이 하나 있습니다."),
+    ],
+)
+def test_studies__empty_then_one__in_both_languages(viewer: Client, language: str, nothing: str, found: str) -> None:
+    assert nothing in page(viewer, "/aha/studies/", language)
+
+    study()
+
+    assert found in page(viewer, "/aha/studies/", language)
+
+
+@pytest.mark.parametrize("path", ["studies/new/", "moments/new/"])
+def test_new__form__offers_the_names_of_the_log(editor: Client, path: str) -> None:
+    text = page(editor, f"/aha/{path}")
+
+    assert '<datalist id="event-names"><option value="battle"></option><option value="&lt;chat&gt;">' in text
+
+
+def test_new_study__good_question__starts_it(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def start(**values: Any) -> Study:
+        asked.update(values)
+        return study(status="queued", payload=None)
+
+    monkeypatch.setattr(studies, "start_study", start)
+
+    answer = editor.post("/aha/studies/new/", {**ASKED, "first_date": "2026-01-05", "segment": "guild"})
+
+    assert answer.status_code == 302
+    assert asked["inputs"] == Inputs(
+        "signup", (1, 3), "window:7-13", behaviours=("friend_add", "rotate"), segment="guild", first_date="2026-01-05"
+    )
+    assert (asked["title"], asked["seed"], asked["by"].username) == ("First", 5, "pm")
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"days": "1 x"}, "days", "Write whole numbers"),
+        ({"days": "0"}, "days", "Whole numbers from 1 to 90"),
+        ({"days": "20"}, "days", "Retention is measured from day 7 on"),
+        ({"retention": "sometimes"}, "retention", ""),
+        ({"first_date": "2026-02-01", "last_date": "2026-01-01"}, "last_date", "The last date lies before the first."),
+        ({"inert": "a[b"}, "inert", ""),
+        ({"max_times": "0"}, "max_times", ""),
+    ],
+)
+def test_new_study__bad_question__says_so_at_its_field(
+    editor: Client, change: dict[str, str], field: str, said: str
+) -> None:
+    answer = editor.post("/aha/studies/new/", {**ASKED, **change})
+
+    assert answer.status_code == 200
+    errors = answer.context["form"].errors
+    assert list(errors) == [field]
+    assert said in str(errors)
+    assert "--" not in str(errors)
+    assert not Study.objects.exists()
+
+
+def test_new_study__service_refuses__sentence_stands_at_the_field(
+    editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(**_values: Any) -> Study:
+        raise Refused("--signup-event: there is no event 'signup'; the log has a, b.")
+
+    monkeypatch.setattr(studies, "start_study", start)
+
+    answer = editor.post("/aha/studies/new/", ASKED)
+
+    assert answer.context["form"].errors["signup_event"] == ["There is no event 'signup'; the log has a, b."]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Users who do friend_add at least 2 times within 3 days stay 58 % against 21 %: a jump at 2."),
+        ("ko", "3일 이내에 friend_add 행동을 2회 이상 한 사용자의 잔존율은 58 %, 나머지는 21 %입니다."),
+    ],
+)
+def test_study__done__first_the_claim_then_numbers_and_pictures(viewer: Client, language: str, said: str) -> None:
+    row = study()
+
+    text = page(viewer, f"/aha/studies/{row.pk}/", language)
+
+    assert said in text
+    assert "1,050" in text
+    assert f"/pictures/aha.Study/{row.pk}/{language}/curve.image" in text
+    assert "40.0 % (37.0 … 43.1)" in text
+    assert "negative control" in text or "음성 대조" in text
+    assert f"/aha/studies/{row.pk}/candidates/1/" in text
+
+
+def test_study__nothing_found__says_why(viewer: Client) -> None:
+    small = NotComputable(Reason.STUDY_TOO_SMALL)
+    row = study(payload=dump(report(floor=small, model=small, luck=small, active=small, candidates=(), judged=())))
+
+    text = page(viewer, f"/aha/studies/{row.pk}/")
+
+    assert "A study needs at least 200 eligible units" in text
+    assert "ranking.image" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("queued", "waiting for the worker"), ("failed", "It broke."), ("cancelled", "cancelled")]
+)
+def test_study__not_done__shows_how_far_or_why(viewer: Client, status: str, said: str) -> None:
+    row = study(status=status, payload=None, reason="It broke." if status == "failed" else "")
+
+    text = page(viewer, f"/aha/studies/{row.pk}/")
+
+    assert said in text
+    assert ('hx-trigger="every 2s"' in text) is (status == "queued")
+
+
+def test_progress__htmx__fragment_and_refresh_when_it_ended(viewer: Client) -> None:
+    row = study(status="running", payload=None, stage="steps", share=0.5)
+    path = f"/aha/studies/{row.pk}/progress/"
+
+    running = viewer.get(path, headers={"HX-Request": "true"})
+    Study.objects.filter(pk=row.pk).update(status="done")
+    ended = viewer.get(path, headers={"HX-Request": "true"})
+
+    assert "looking for jumps" in running.content.decode()
+    assert "HX-Refresh" not in running.headers
+    assert ended.headers["HX-Refresh"] == "true"
+    assert "HX-Request" in ended.headers["Vary"]
+    assert viewer.get(path).status_code == 302
+
+
+def test_cancel__waiting_then_ended__is_cancelled_then_refused(editor: Client) -> None:
+    row = study(status="queued", payload=None)
+
+    editor.post(f"/aha/studies/{row.pk}/cancel/")
+    again = editor.post(f"/aha/studies/{row.pk}/cancel/", follow=True)
+
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+    assert "nothing to cancel" in again.content.decode()
+
+
+# ── Candidates ────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "A ladder ranks and never convicts"), ("ko", "보정 사다리는 순서를 매길 뿐")]
+)
+def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -> None:
+    row = study()
+
+    text = page(viewer, f"/aha/studies/{row.pk}/candidates/1/", language)
+
+    assert said in text
+    for slug in ("stack", "heat", "pareto", "dose", "ladder", "weeks", "segments"):
+        assert f"c1-{slug}.image" in text
+    assert 'id="venn"' in text
+
+
+@pytest.mark.parametrize(("status", "place"), [("done", 0), ("done", 2), ("running", 1)])
+def test_candidate__unknown_place_or_study_not_done__is_not_found(viewer: Client, status: str, place: int) -> None:
+    row = study(status=status)
+
+    assert viewer.get(f"/aha/studies/{row.pk}/candidates/{place}/").status_code == 404
+
+
+def test_promote__once_and_again__freezes_then_refuses(editor: Client) -> None:
+    path = f"/aha/studies/{study().pk}/candidates/1/promote/"
+
+    first = editor.post(path, {"name": "Two friends"})
+    again = editor.post(path, {"name": ""})
+
+    made = AhaMoment.objects.get()
+    assert first.headers["Location"] == f"/aha/moments/{made.key}/"
+    assert (made.name, made.created_by and made.created_by.username) == ("Two friends", "pm")
+    assert moments.is_intact(made)
+    assert "This candidate is an AHA moment already." in str(again.context["form"].errors)
+
+
+def test_venn__htmx_and_plain__fragment_and_page(viewer: Client) -> None:
+    path = f"/aha/studies/{study().pk}/venn/?behaviour=friend_add&days=3&times=1"
+
+    fragment = viewer.get(path, headers={"HX-Request": "true"})
+    whole = viewer.get(path)
+
+    assert fragment.content.decode().lstrip().startswith('<div id="venn">')
+    assert "<header" in whole.content.decode()
+    assert "HX-Request" in whole.headers["Vary"]
+    assert "at least once within 3 days: 43" in fragment.content.decode()
+
+
+def test_venn__korean_after_english__is_not_the_cached_one(viewer: Client) -> None:
+    path = f"/aha/studies/{study().pk}/venn/?behaviour=friend_add&days=3&times=1"
+
+    assert "at least once" in page(viewer, path)
+    assert "3일 이내 friend_add 1회 이상" in page(viewer, path, "ko")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "behaviour=friend_add&days=9&times=1", "behaviour=x&days=3&times=1", "behaviour=friend_add&days=x&times=1"],
+)
+def test_venn__nonsense__is_not_found(viewer: Client, query: str) -> None:
+    assert viewer.get(f"/aha/studies/{study().pk}/venn/?{query}").status_code == 404
+
+
+# ── AHA moments ───────────────────────────────────────────────────────────────
+def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> None:
+    moment()
+    by_hand = moments.create_moment(
+        name="Guild", behaviour="chat", times=1, days=7, signup_event="signup", retention="window:14-20"
+    )
+    moments.record_verdict(moment=by_hand, code="HARMS", finding={})
+
+    text = page(viewer, "/aha/moments/")
+
+    assert "Doers stay 62 % against 25 %; +8.0 points with all that was measured held equal." in text
+    assert "An experiment found that it harms retention." in text
+    assert "Nobody has measured it yet." in text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "In the last complete week 45.0 % of the new users reached it, in the week before 40.0 %."),
+        ("ko", "신규 사용자의 45.0 %가 도달"),
+    ],
+)
+def test_moment__evidence_and_weekly_reach(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    monkeypatch.setattr(reach, "weekly_reach", weekly)
+    row = moment()
+
+    text = page(viewer, f"/aha/moments/{row.key}/", language)
+
+    assert said in text
+    assert "<svg" in text
+    assert "45.0 % (40.0 … 50.0)" in text
+    assert "+8.0 (+5.0 … +11.0)" in text
+
+
+def test_moment__changed_evidence__is_said(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "weekly_reach", weekly)
+    row = moment()
+    AhaMoment.objects.filter(pk=row.pk).update(evidence={**row.evidence, "pick_share": 0.99})
+
+    assert "somebody changed it" in page(viewer, f"/aha/moments/{row.key}/")
+
+
+def test_moment__no_events_yet__shows_the_sentence(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> WeeklyReach:
+        raise Refused("There are no events yet.")
+
+    monkeypatch.setattr(reach, "weekly_reach", refuse)
+
+    assert "There are no events yet." in page(viewer, f"/aha/moments/{moment().key}/")
+
+
+def test_new_moment__good_and_bad__kept_or_refused(editor: Client) -> None:
+    values = {"name": "Guild", "behaviour": "chat", "times": "2", "days": "7", "signup_event": "signup"}
+
+    bad = editor.post("/aha/moments/new/", {**values, "retention": "sometimes"})
+    good = editor.post("/aha/moments/new/", {**values, "retention": "window:14-20"})
+
+    assert bad.status_code == 200
+    assert bad.context["form"].non_field_errors()
+    assert good.headers["Location"] == "/aha/moments/chat-2-in-7/"
+    assert AhaMoment.objects.count() == 1
