@@ -62,7 +62,8 @@ def weekly(*_args: object, **_more: object) -> WeeklyReach:
         (
             ReachWeek(date(2026, 1, 5), 500, 500, 200, Interval(0.4, 0.36, 0.44), complete=True),
             ReachWeek(date(2026, 1, 12), 500, 400, 180, Interval(0.45, 0.4, 0.5), complete=True),
-            ReachWeek(date(2026, 1, 19), 90, 0, 0, missing, complete=False),
+            ReachWeek(date(2026, 1, 19), 90, 40, 36, Interval(0.9, 0.8, 0.95), complete=False),
+            ReachWeek(date(2026, 1, 26), 90, 0, 0, missing, complete=False),
         ),
         "2026-01-20T00:00:00",
     )
