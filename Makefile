@@ -54,8 +54,9 @@ serve: setup  ## serve the site on localhost
 worker: setup  ## run scheduled and requested background work
 	$(PY) manage.py qcluster
 
-bench: setup  ## measure import, flush, compaction and questions (five million events)
+bench: setup  ## measure events (five million) and assignment
 	$(PY) benchmarks/events.py
+	$(PY) benchmarks/assignment.py
 
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages

@@ -1,15 +1,16 @@
 """What is said of a published model: drift, migration between versions, and its churn models. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from events.records import load
-from segments import words
+from segments import tables, words
 from segments.churn import Coefficient, Quality
 from segments.drift import REFIT_AT, WATCH_AT, Migration, StabilityIndex
+from segments.report import Drivers
 from segments.report_io import stored
 from segments.tables import Table
 from segments.words import Gettext, decimal, percent
@@ -61,6 +62,15 @@ class DriftView:
     lights: tuple[Light, ...]
     note: str
     migration: MigrationView | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two segments: the finding, their rates and differences, and the model's ranking if it has skill."""
+
+    finding: str
+    rows: tables.Table
+    ranking: tables.Table | None
 
 
 def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Gettext) -> DriftView | None:
@@ -193,3 +203,13 @@ def _bins(found: Quality, gettext: Gettext) -> Table:
     )
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
+
+
+def comparison(document: dict[str, Any], gettext: Gettext) -> Comparison | str:
+    """A stored comparison of two segments, or in words why there is none."""
+    found = stored(Drivers, document["drivers"])
+    if not computable(found):
+        return reason_words(found, gettext)
+    title = gettext("Behaviour on an active day")
+    rows = replace(tables.drivers(found, gettext), title=title)
+    return Comparison(words.drivers_finding(found, gettext), rows, tables.ranking(found, gettext))

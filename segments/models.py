@@ -162,3 +162,17 @@ class ChurnRun(Run):
 
     def __str__(self) -> str:
         return f"churn of {self.segment}"
+
+
+class ComparisonRun(Run):
+    """What separates two segments of one version. Its payload holds `segments.report.Drivers`, or why there is none."""
+
+    first = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("first segment"))
+    second = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("second segment"))
+
+    class Meta(Run.Meta):
+        verbose_name = _("comparison of segments")
+        verbose_name_plural = _("comparisons of segments")
+
+    def __str__(self) -> str:
+        return f"{self.first} : {self.second}"

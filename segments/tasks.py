@@ -1,6 +1,6 @@
 """Background work, called by name; each may run twice without harm."""
 
-from segments.services import churn, publishing, segmentation
+from segments.services import churn, comparing, publishing, segmentation
 
 
 def run_segmentation(pk: int) -> bool:
@@ -9,6 +9,10 @@ def run_segmentation(pk: int) -> bool:
 
 def run_churn(pk: int) -> bool:
     return churn.compute_churn(pk)
+
+
+def run_comparison(pk: int) -> bool:
+    return comparing.compute_comparison(pk)
 
 
 def refresh_segments() -> int:

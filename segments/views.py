@@ -20,9 +20,9 @@ from events.models import Run
 from events.reasons import Refused
 from events.services.runs import request_cancel
 from segments.forms import ChurnForm, PublishForm, RenameForm, RuleForm, RuleQuestionForm, SegmentationForm
-from segments.models import ChurnRun, Segment, SegmentationRun, SegmentModel
+from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentModel
 from segments.rules import parse_rule, sentence
-from segments.services import churn, publishing, rules, segmentation
+from segments.services import churn, comparing, publishing, rules, segmentation
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -382,3 +382,55 @@ def cancel_churn(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask an open churn model to stop."""
     _cancel(request, get_object_or_404(ChurnRun, pk=pk))
     return redirect("segments:churn", pk=pk)
+
+
+# ── Comparing two segments ────────────────────────────────────────────────────
+@login_required
+@permission_required("segments.add_comparisonrun", raise_exception=True)
+@require_POST
+def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask what separates two segments of the current version."""
+    model = get_object_or_404(SegmentModel, key=key)
+    segments = {str(row.pk): row for row in Segment.objects.filter(version=model.current)}
+    first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
+    try:
+        if first is None or second is None:
+            raise Refused(gettext("Choose two different segments."))
+        run = comparing.start_comparison(first=first, second=second, by=_person(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("segments:model", key=key)
+    return redirect("segments:comparison", pk=run.pk)
+
+
+@login_required
+@require_safe
+def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A comparison: how far it is, or what separates the two."""
+    run = get_object_or_404(ComparisonRun.objects.select_related("first__version__model", "second"), pk=pk)
+    context = _progress(run, "segments:comparison_progress", "segments:cancel_comparison")
+    if run.status == Run.Status.DONE and run.payload is not None:
+        from segments import model_page as page
+
+        context["comparison"] = page.comparison(run.payload, gettext)
+        context["window"] = run.payload["window"]
+    return render(request, "segments/comparison.html", context)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def comparison_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a comparison is."""
+    run = get_object_or_404(ComparisonRun.objects.defer("payload"), pk=pk)
+    context = _progress(run, "segments:comparison_progress", "segments:cancel_comparison")
+    return _polled(request, run, reverse("segments:comparison", args=[pk]), context)
+
+
+@login_required
+@permission_required("segments.add_comparisonrun", raise_exception=True)
+@require_POST
+def cancel_comparison(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask an open comparison to stop."""
+    _cancel(request, get_object_or_404(ComparisonRun, pk=pk))
+    return redirect("segments:comparison", pk=pk)

@@ -49,6 +49,9 @@ def perform(run: Run, compute: Compute, *, listen: Progress = silent) -> bool:
         payload = compute(_notes(run, listen))
     except Cancelled:
         _close(run, Run.Status.CANCELLED, reason=gettext("A person cancelled this run."))
+    except KeyboardInterrupt:  # on a terminal: the row must not say "running" for ever
+        _close(run, Run.Status.CANCELLED, reason=gettext("A person cancelled this run."))
+        raise
     except Refused as refusal:
         _close(run, Run.Status.FAILED, reason=str(refusal))
     except Exception as trouble:  # a failure is a row too; the page keeps the last good run

@@ -199,7 +199,10 @@ def _ask(
 
 def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
     units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
-    rows = Assignment.objects.filter(unit__in=units, experiment_id__in=experiments).values_list(
+    # One value is asked for as one: Django builds that statement in much less time than a list of one.
+    whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
+    where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
+    rows = Assignment.objects.filter(**whom, **where).values_list(
         "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at"
     )
     return {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from events.models import UnitTraits
@@ -22,8 +23,8 @@ from segments import placement, reduction
 from segments.clustering import kmeans
 from segments.features import learn_features
 from segments.inputs import Inputs
-from segments.models import ChurnRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.services import churn, play, publishing, rules
+from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
+from segments.services import churn, comparing, play, publishing, rules
 
 UNITS = 1_500
 INPUTS = Inputs("signup", 0, 13, "window:21-27")
@@ -254,3 +255,49 @@ def test_start_churn__retention_that_can_not_judge__is_refused(store: None, rete
     with pytest.raises(Refused):
         churn.start_churn(segment=segment, retention=retention)
     assert not ChurnRun.objects.exists()
+
+
+def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) -> None:
+    version = publish_clusters()
+    first, second = version.segments.order_by("-size")[:2]
+    run = comparing.start_comparison(first=first, second=second)
+
+    assert comparing.compute_comparison(run.pk)
+
+    run.refresh_from_db()
+    assert run.payload is not None
+    leading = run.payload["drivers"]["contrasts"][0]
+    assert leading["name"] in {"craft", "battle", "shop", "friend_add", "chat"}
+    assert leading["delta"]["adjusted_p_value"] < 0.001
+    assert run.payload["drivers"]["first_units"] == first.members.count()
+
+
+def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
+    model = SegmentModel.objects.create(key="m", name="m", kind="rule")
+    segments = [
+        Segment.objects.create(version=SegmentVersion.objects.create(model=model, number=number), key="members")
+        for number in (1, 2)
+    ]
+
+    with pytest.raises(Refused, match="two different"):
+        comparing.start_comparison(first=segments[0], second=segments[0])
+    with pytest.raises(Refused, match="one version"):
+        comparing.start_comparison(first=segments[0], second=segments[1])
+    assert not ComparisonRun.objects.exists()
+
+
+def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, admin_client: Client) -> None:
+    version = publish_clusters()
+    first, second = version.segments.order_by("-size")[:2]
+
+    answer = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": second.pk})
+    run = ComparisonRun.objects.get()
+    assert answer["Location"] == f"/segments/comparisons/{run.pk}"
+    assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
+    comparing.compute_comparison(run.pk)
+    text = admin_client.get(answer["Location"]).content.decode()
+
+    assert "On an active day" in text
+    assert "Cliff" in text
+    again = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": first.pk}, follow=True)
+    assert "Choose two different segments." in again.content.decode()
