@@ -172,6 +172,19 @@ class AmendForm(DraftForm):
     class Meta(DraftForm.Meta):
         fields = AMENDABLE
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # the admin does this for its own forms alone
+            match field.widget:
+                case UnfoldAdminTextareaWidget() | forms.CheckboxInput():
+                    continue
+                case forms.Textarea():
+                    field.widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+                case forms.Select() as plain:
+                    field.widget = UnfoldAdminSelectWidget(choices=plain.choices)
+                case _:
+                    field.widget = UnfoldAdminTextInputWidget()
+
     def changes(self) -> dict[str, Any]:
         """Only what is different now."""
         return {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}

@@ -111,6 +111,7 @@ def test_pages__of_a_draft_and_a_started_one__open(admin_client: Client, started
     }
 
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(pages, 200)
+    assert ('name="alpha"' in answers["change"].content.decode()) is not started
     row.refresh_from_db()
     assert row.status == ("running" if started else "draft")
 
