@@ -54,9 +54,11 @@ serve: setup  ## serve the site on localhost
 worker: setup  ## run scheduled and requested background work
 	$(PY) manage.py qcluster
 
-bench: setup  ## measure events (five million) and assignment
+bench: setup  ## measure events (five million), assignment, segments and discovery
 	$(PY) benchmarks/events.py
 	$(PY) benchmarks/assignment.py
+	$(PY) benchmarks/segments.py scale
+	$(PY) benchmarks/discovery.py speed
 
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages
