@@ -38,7 +38,7 @@ test: clients  ## the whole test suite
 	$(PY) -m pytest -n 2 -q
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
-	$(PY) -m pytest -n 2 -q -m "django_db"
+	$(PY) -m pytest -n 2 -q -m "django_db and not once"
 
 slow: clients  ## only the slow tests
 	$(PY) -m pytest -n 2 -q -m slow

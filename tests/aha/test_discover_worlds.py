@@ -20,7 +20,7 @@ from tests.aha.answers import keys_of
 from tests.aha.store import discover, load_file, store_of
 from tests.aha.test_study import EXPECTED_KEYS
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 WORLD = ("--signup-event", "signup", "--days", 1, 3, 7, "--max-times", 20, "--retention", "window:21-27", "--json")
 FLOODIT = ("--signup-event", "first_open", "--max-times", 4, "--retention", "on_day:1")
 

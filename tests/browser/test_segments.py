@@ -11,7 +11,7 @@ from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersi
 from segments.services import rules
 from tests.segments.make_report import report
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 def done_run() -> SegmentationRun:

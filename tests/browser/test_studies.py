@@ -12,7 +12,7 @@ from events.records import dump
 from insight_site import pictures
 from tests.aha.make_report import INPUTS, report
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

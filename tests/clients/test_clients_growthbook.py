@@ -20,7 +20,7 @@ from experiments.evaluation import Arm, Flag, Row, Slot, draw_all
 from tests.clients.flags import arms, ask, create, evaluate, issue
 from tests.clients.server import ROOT, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 UNITS, BY_HTTP = 10_000, 2_000
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
 PAYS = {"any": [{"trait": "spent", "at_least": 10}]}

@@ -16,7 +16,7 @@ from tests.clients.flags import arms, ask, create, issue
 from tests.clients.server import Site
 from tests.conftest import missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 RULE = {"all": [{"trait": "level", "at_least": 10}]}
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -12,7 +12,7 @@ from tests.clients.flags import arms, ask, create
 from tests.clients.server import ROOT, Site
 from tests.conftest import missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 SECTION = re.search(r"^## Use it from a service\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", SECTION[1] if SECTION else "", re.DOTALL | re.MULTILINE)
 KEYS = """

@@ -57,6 +57,7 @@ def flood_it(source: Path, target: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path, real_data: Path) -> None:
     players = flood_it(real_data / "events/floodit_users_raw.csv", store / "events.parquet")
     call_command("import_events", str(store / "events.parquet"), *ORIGIN, "--json", stdout=StringIO())
@@ -77,6 +78,7 @@ def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path,
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_planted_groups__published__four_groups_with_every_unit_placed(store: Path) -> None:
     write_files(simulate(WORLDS["planted_groups"], 4_000, 11), store / "world")
     call_command("import_events", str(store / "world/events.parquet"), *ORIGIN, "--json", stdout=StringIO())
