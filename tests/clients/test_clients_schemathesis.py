@@ -1,13 +1,14 @@
 """Schemathesis against the running site: no 500, no status and no shape that the OpenAPI documents don't tell."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients.conftest import PYTHON
 from tests.clients.flags import arms, create
-from tests.clients.server import ROOT, Site
+from tests.clients.server import ROOT, Site, running_site
 from tests.conftest import missing
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
@@ -33,15 +34,22 @@ print("null")
 
 
 @pytest.fixture(scope="module")
-def admin_key(site: Site) -> str:
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of its own: what schemathesis makes, an active holdout perhaps, must not reach other tests."""
+    with running_site(tmp_path_factory.mktemp("thesis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin_key(own_site: Site) -> str:
     """A key that may do all, on a site that has something of each kind."""
     create(
-        site,
+        own_site,
         {"key": "thesis", "variants": arms(5_000, 5_000)},
         {"key": "draft", "variants": arms(5_000, 5_000), "actions": []},
     )
-    site.run(ROWS)
-    key: str = site.run(KEY)
+    own_site.run(ROWS)
+    key: str = own_site.run(KEY)
     return key
 
 
@@ -49,12 +57,12 @@ def admin_key(site: Site) -> str:
     ("document", "examples"), [("docs/openapi.yaml", 5), ("docs/openapi-ofrep.yaml", 60)], ids=["management", "ofrep"]
 )
 def test_site__asked_by_schemathesis__keeps_its_contract(
-    document: str, examples: int, site: Site, admin_key: str, tmp_path: Path
+    document: str, examples: int, own_site: Site, admin_key: str, tmp_path: Path
 ) -> None:
     if not PROGRAM.exists():
         missing("schemathesis (make clients)")
     command = [
-        str(PROGRAM), "run", str(ROOT / document), "--url", site.url, "-H", f"Authorization: Bearer {admin_key}",
+        str(PROGRAM), "run", str(ROOT / document), "--url", own_site.url, "-H", f"Authorization: Bearer {admin_key}",
         "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
         "--generation-deterministic", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
         "--no-color",
