@@ -180,6 +180,15 @@ SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
+UNFOLD = {
+    "SITE_TITLE": "Insight",
+    "SITE_HEADER": "Insight",
+    # Without one the browser asks for /favicon.ico, which isn't there.
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: f"/{STATIC_URL}insight_site/icon.svg"}
+    ],
+}
+
 # ── The management API ────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

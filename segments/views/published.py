@@ -1,0 +1,232 @@
+"""Pages about published models: segments, drift, churn, comparisons."""
+
+import csv
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from events.models import Run
+from events.reasons import Refused
+from segments.forms import ChurnForm, RenameForm
+from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
+from segments.rules import parse_rule, sentence
+from segments.services import churn, comparing, publishing
+from segments.views.common import cancel_open, person, polled, progress_of
+
+if TYPE_CHECKING:
+    pass
+
+RUNS_SHOWN = 20
+
+
+# ── Models ────────────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def model_page(request: HttpRequest, key: str) -> HttpResponse:
+    """One published model: its segments now, its versions, its drift and its churn models."""
+    from segments import model_page as page
+
+    model = get_object_or_404(SegmentModel, key=key)
+    version = model.current
+    if version is None:
+        return render(request, "segments/model.html", {"model": model})
+    segments = list(version.segments.prefetch_related("churn_runs"))
+    names = {segment.number: str(segment) for segment in segments}
+    context = {
+        "model": model,
+        "version": version,
+        "versions": model.versions.select_related("run", "published_by").prefetch_related("segments"),
+        "rows": [_segment_row(segment) for segment in segments],
+        "rule": sentence(parse_rule(version.rule), gettext) if version.rule else "",
+        "drift": page.drift(version.drift, names, gettext),
+        "churn_form": ChurnForm(),
+    }
+    return render(request, "segments/model.html", context)
+
+
+def _segment_row(segment: Segment) -> dict[str, Any]:
+    from segments import words
+
+    colour, text = words.standing_of(segment.stability, gettext)
+    return {
+        "segment": segment,
+        "size": f"{segment.size:,}",
+        "play": words.play_words(segment.profile.get("name", ()), gettext) if segment.profile else "",
+        "stability": "" if segment.stability is None else words.decimal(segment.stability),
+        "colour": colour,
+        "standing": text,
+        "churn": segment.churn_runs.first(),
+    }
+
+
+@login_required
+@permission_required("segments.change_segmentversion", raise_exception=True)
+@require_POST
+def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
+    """Place every user anew by the current version."""
+    version = get_object_or_404(SegmentModel, key=key).current
+    try:
+        if version is not None:
+            publishing.refresh(version=version)
+            messages.success(request, gettext("Every user was placed anew."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("segments:model", key=key)
+
+
+@login_required
+@permission_required("segments.change_segment", raise_exception=True)
+@require_POST
+def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a segment another name."""
+    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    form = RenameForm(request.POST)
+    try:
+        if form.is_valid():
+            publishing.rename(segment=segment, name=form.cleaned_data["name"])
+            messages.success(request, gettext("The segment has a new name."))
+        else:
+            messages.error(request, gettext("A name needs 1 to 100 characters."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("segments:model", key=segment.version.model.key)
+
+
+class _Echo:
+    """Where `csv` writes: it gives each line back."""
+
+    def write(self, value: str) -> str:
+        return value
+
+
+@login_required
+@require_safe
+def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The segment's users as CSV, written while they are read."""
+    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    writer = csv.writer(_Echo())
+
+    def lines() -> Iterator[str]:
+        yield "\ufeff"  # without it Excel reads Hangul in the machine's old code page
+        for row in publishing.member_rows(segment):
+            yield writer.writerow(row)
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    name = f"{segment.version.model.key}-v{segment.version.number}-{segment.key}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+# ── Churn ─────────────────────────────────────────────────────────────────────
+@login_required
+@permission_required("segments.add_churnrun", raise_exception=True)
+@require_POST
+def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start a churn model for a segment."""
+    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    form = ChurnForm(request.POST)
+    try:
+        if form.is_valid():
+            run = churn.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
+            return redirect("segments:churn", pk=run.pk)
+        messages.error(request, gettext("Name a retention, for example window:21-27."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("segments:model", key=segment.version.model.key)
+
+
+@login_required
+@require_safe
+def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A churn model: how far it is, or how good it is."""
+    run = get_object_or_404(ChurnRun.objects.select_related("segment__version__model"), pk=pk)
+    context = progress_of(run, "segments:churn_progress", "segments:cancel_churn")
+    if run.status == Run.Status.DONE and run.payload is not None:
+        from events.metrics import parse_retention
+        from events.metrics import sentence as definition_sentence
+        from segments import model_page as page
+
+        context["churn"] = page.churn(run.payload, gettext)
+        context["units"] = f"{run.payload['units']:,}"
+        context["definition"] = definition_sentence(parse_retention(run.payload["definition"]), gettext)
+    return render(request, "segments/churn.html", context)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def churn_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a churn model is."""
+    run = get_object_or_404(ChurnRun.objects.defer("payload", "model"), pk=pk)
+    context = progress_of(run, "segments:churn_progress", "segments:cancel_churn")
+    return polled(request, run, reverse("segments:churn", args=[pk]), context)
+
+
+@login_required
+@permission_required("segments.add_churnrun", raise_exception=True)
+@require_POST
+def cancel_churn(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask an open churn model to stop."""
+    cancel_open(request, get_object_or_404(ChurnRun, pk=pk))
+    return redirect("segments:churn", pk=pk)
+
+
+# ── Comparing two segments ────────────────────────────────────────────────────
+@login_required
+@permission_required("segments.add_comparisonrun", raise_exception=True)
+@require_POST
+def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask what separates two segments of the current version."""
+    model = get_object_or_404(SegmentModel, key=key)
+    segments = {str(row.pk): row for row in Segment.objects.filter(version=model.current)}
+    first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
+    try:
+        if first is None or second is None:
+            raise Refused(gettext("Choose two different segments."))
+        run = comparing.start_comparison(first=first, second=second, by=person(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("segments:model", key=key)
+    return redirect("segments:comparison", pk=run.pk)
+
+
+@login_required
+@require_safe
+def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A comparison: how far it is, or what separates the two."""
+    run = get_object_or_404(ComparisonRun.objects.select_related("first__version__model", "second"), pk=pk)
+    context = progress_of(run, "segments:comparison_progress", "segments:cancel_comparison")
+    if run.status == Run.Status.DONE and run.payload is not None:
+        from segments import model_page as page
+
+        context["comparison"] = page.comparison(run.payload, gettext)
+        context["window"] = run.payload["window"]
+    return render(request, "segments/comparison.html", context)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def comparison_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a comparison is."""
+    run = get_object_or_404(ComparisonRun.objects.defer("payload"), pk=pk)
+    context = progress_of(run, "segments:comparison_progress", "segments:cancel_comparison")
+    return polled(request, run, reverse("segments:comparison", args=[pk]), context)
+
+
+@login_required
+@permission_required("segments.add_comparisonrun", raise_exception=True)
+@require_POST
+def cancel_comparison(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask an open comparison to stop."""
+    cancel_open(request, get_object_or_404(ComparisonRun, pk=pk))
+    return redirect("segments:comparison", pk=pk)

@@ -1,0 +1,188 @@
+"""Pages that look for groups or write them as rules."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from events.models import Run
+from events.reasons import Refused
+from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm
+from segments.models import SegmentationRun, SegmentModel
+from segments.services import publishing, rules, segmentation
+from segments.views.common import cancel_open, is_htmx, person, polled, progress_of
+
+if TYPE_CHECKING:
+    pass
+
+RUNS_SHOWN = 20
+
+
+# ── What there is ─────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def segment_list(request: HttpRequest) -> HttpResponse:
+    """Published models and the latest runs."""
+    from segments import model_page
+
+    rows = []
+    for model in SegmentModel.objects.all():
+        version = model.current
+        if version is not None:
+            colour, words = model_page.worst(version.drift, gettext) if version.rule is None else ("", "")
+            rows.append(
+                {
+                    "model": model, "version": version, "segments": version.segments.all(),
+                    "colour": colour, "drift": words,
+                }
+            )  # fmt: skip
+    return render(request, "segments/list.html", {"rows": rows, "runs": SegmentationRun.objects.all()[:RUNS_SHOWN]})
+
+
+# ── Runs ──────────────────────────────────────────────────────────────────────
+@login_required
+@permission_required("segments.add_segmentationrun", raise_exception=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_run(request: HttpRequest) -> HttpResponse:
+    """Ask a segmentation and start it."""
+    form = SegmentationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            run = segmentation.start_segmentation(
+                inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request)
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return redirect("segments:run", pk=run.pk)
+    return render(request, "segments/new_run.html", {"form": form})
+
+
+@login_required
+@require_safe
+def run_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A segmentation: how far it is, or what it found."""
+    run = get_object_or_404(SegmentationRun, pk=pk)
+    return _run_page(request, run, _publish_form(run))
+
+
+def _publish_form(run: SegmentationRun) -> PublishForm:
+    name = run.title or gettext("Play pattern")
+    return PublishForm(initial={"key": slugify(run.title) or "play-pattern", "name": name, "refresh_days": 1})
+
+
+def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
+    context = {"run": run, "form": form, **progress_of(run, "segments:run_progress", "segments:cancel_run")}
+    if run.status == Run.Status.DONE and run.payload is not None:
+        context |= _report(run)
+    return render(request, "segments/run.html", context, status=status)
+
+
+def _report(run: SegmentationRun) -> dict[str, Any]:
+    from events.metrics import sentence as definition_sentence
+    from segments import page, report_io, tables, words
+
+    report = report_io.read(run.payload or {})
+    definition = report.inputs.definition
+    return {
+        "report": report,
+        "headline": words.headline(report, gettext),
+        "why": words.why(report, gettext),
+        "definition": None if definition is None else definition_sentence(definition, gettext),
+        "flow": tables.flow(report, gettext),
+        "sections": [
+            (gettext("Are there groups?"), page.evidence(report, gettext)),
+            (gettext("Who they are"), page.description(report, gettext)),
+        ],
+        "groups": page.groups(report, gettext),
+        "activity": page.activity(report, gettext),
+        "dropped": tables.dropped(report, gettext),
+        "samples": tables.samples(report, gettext),
+        "published": run.published.select_related("model"),
+    }
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a segmentation is."""
+    run = get_object_or_404(SegmentationRun.objects.defer("payload", "model"), pk=pk)
+    context = progress_of(run, "segments:run_progress", "segments:cancel_run")
+    return polled(request, run, reverse("segments:run", args=[pk]), context)
+
+
+@login_required
+@permission_required("segments.add_segmentationrun", raise_exception=True)
+@require_POST
+def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask an open segmentation to stop."""
+    cancel_open(request, get_object_or_404(SegmentationRun, pk=pk))
+    return redirect("segments:run", pk=pk)
+
+
+@login_required
+@permission_required("segments.add_segmentversion", raise_exception=True)
+@require_POST
+def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Publish the groups of a segmentation."""
+    run = get_object_or_404(SegmentationRun, pk=pk)
+    form = PublishForm(request.POST)
+    if form.is_valid():
+        try:
+            version = publishing.publish_run(run=run, **form.cleaned_data, by=person(request))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
+            return redirect("segments:model", key=version.model.key)
+    return _run_page(request, run, form, status=422)
+
+
+# ── Rules ─────────────────────────────────────────────────────────────────────
+@login_required
+@permission_required("segments.add_segmentversion", raise_exception=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_rule(request: HttpRequest) -> HttpResponse:
+    """Write a rule segment, and publish it."""
+    form = RuleForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            version = rules.publish_rule(**form.cleaned_data, by=person(request))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
+            return redirect("segments:model", key=version.model.key)
+    return render(request, "segments/new_rule.html", {"form": form})
+
+
+@login_required
+@permission_required("segments.add_segmentversion", raise_exception=True)
+@require_POST
+@vary_on_headers("HX-Request")
+def preview_rule(request: HttpRequest) -> HttpResponse:
+    """How many users a rule takes, as a fragment; without htmx as the whole page."""
+    from segments import words
+
+    form = RuleQuestionForm(request.POST)
+    context: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            found = rules.preview_rule(**form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            context = {"preview": found, "members": words.preview_sentence(found.members, found.units, gettext)}
+    context["errors"] = [text for texts in form.errors.values() for text in texts]
+    if is_htmx(request):
+        return render(request, "segments/preview.html", context)
+    return render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})
