@@ -132,6 +132,7 @@ def test_dose__for_the_picture__points_hold_the_units_that_did_not_choose(report
     assert smooth == pytest.approx(observed, rel=1e-6)  # a logistic model with a constant keeps the total
 
 
+@pytest.mark.slow
 def test_study__twice_with_one_seed__identical_and_another_seed_differs(world: Simulation) -> None:
     answers = some(answers_of(world), np.arange(300))
 

@@ -31,6 +31,7 @@ def test_kmeans__three_lumps__found_and_ordered_by_size(seed: int) -> None:
     assert np.array_equal(found.predict(values), found.labels)
 
 
+@pytest.mark.slow
 def test_gap__three_lumps__chooses_three_and_one_lump_chooses_one() -> None:
     three, one = lumps((100, 100, 100))[0], lumps((300,))[0]
 
@@ -59,6 +60,7 @@ def test_standing__both_sides_of_each_limit(jaccard: float, expected: Standing) 
     assert clustering.standing(jaccard) is expected
 
 
+@pytest.mark.slow
 def test_bootstrap__lumps_and_one_lump_cut_in_five__stable_and_not() -> None:
     apart, one = lumps((100, 100, 100))[0], lumps((300,))[0]
 
