@@ -57,7 +57,7 @@ class Site:
         self.log = folder / "gunicorn.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO_ALLOW"))},
             "DATABASE_URL": database_url,
             "EVENTS_URL": str(folder / "events"),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),

@@ -37,10 +37,12 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    # The browser tests set it for their own process, and a deployment must not have it.
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,
