@@ -1,6 +1,8 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each calls `make setup` first.
 SHELL := /bin/sh
 VENV := .venv
+# Two test workers on two cores: the spinning threads of OpenMP would only stand in each other's way.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 -q
 PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
@@ -31,17 +33,17 @@ lint: setup  ## ruff, mypy strict, import contracts
 	$(VENV)/bin/mypy .
 
 fast: setup  ## the fast tests, with coverage of the pure modules
-	$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=
+	$(PYTEST) -m "not slow" --cov --cov-report=
 	@$(VENV)/bin/coverage report --skip-covered --fail-under=95 --include="experiments/stats/*,experiments/engine.py,experiments/health.py,experiments/verdict.py,experiments/document.py,events/metrics.py,events/windows.py,events/schema.py,events/simulation/*"
 
 test: clients  ## the whole test suite
-	$(PY) -m pytest -n 2 -q
+	$(PYTEST)
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
-	$(PY) -m pytest -n 2 -q -m "django_db and not once"
+	$(PYTEST) -m "django_db and not once"
 
 slow: clients  ## only the slow tests
-	$(PY) -m pytest -n 2 -q -m slow
+	$(PYTEST) -m slow
 
 demo: setup  ## a seeded, made-up experiment to a report that can be opened; SERVE=1 serves the site
 	$(PY) manage.py demo

@@ -79,22 +79,20 @@ def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path,
 
 @pytest.mark.slow
 @pytest.mark.once
-def test_planted_groups__published__every_unit_is_placed_and_the_same_again(store: Path) -> None:
-    write_files(simulate(WORLDS["planted_groups"], 4_000, 11), store / "world")
+def test_planted_groups__published__every_unit_is_placed(store: Path) -> None:
+    write_files(simulate(WORLDS["planted_groups"], 2_500, 11), store / "world")
     call_command("import_events", str(store / "world/events.parquet"), *ORIGIN, "--json", stdout=StringIO())
     options = ("--signup-event", "signup", "--window", "0", "13", "--retention", "window:21-27", "--publish", "style")
 
     found, messages = run(*options)
 
-    # How many there are is tested at the world's own size (test_segmentation); of 2,000 active users the gap may see 3.
+    # How many there are is tested at the world's own size (test_segmentation); of 1,250 active users the gap may see 3.
     assert found["null"]["clusters_found"] is True
     assert found["k"]["chosen"] == found["k"]["shown"] == len(found["clusters"])
     assert {*found} >= {"units", "features", "reductions", "k", "null", "clusters", "tiers"}
     assert [row["name"] for row in found["reductions"]] == ["pca", "umap"]
     assert "style v1" in messages
-    assert Membership.objects.count() == 4_000
-    again, _ = run(*options[:-2])
-    assert again["clusters"] == found["clusters"]
+    assert Membership.objects.count() == 2_500
 
 
 @pytest.mark.parametrize(
