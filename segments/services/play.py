@@ -1,6 +1,7 @@
 """What units did, as arrays: the warehouse's answers put into the order of the units."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -8,11 +9,8 @@ from events.metrics import Active, Behaviour, Survival, outcome_window, parse_be
 from events.reasons import Refused
 from events.services.asking import Questions
 from segments.composition import Play
-from segments.features import UnitTable
+from segments.features import UnitTable, unit_table
 from segments.inputs import Inputs
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_BEHAVIOURS = 60  # by number of users; more would make a wide, noisy matrix (docs/segments.md)
 
@@ -42,19 +40,16 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     if definition is not None and isinstance(definition, Survival):
         users = users.filter(users.complete_days >= definition.gap)
     behaviours = choose_behaviours(asked, inputs)
-    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window)).set_index("user_id").sort_index()
+    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:
         raise Refused(
             f"--window: none of {signed_up:,} users has completed the window {inputs.window} and the outcome."
         )
     halves = asked.run(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
-    names = tuple(str(behaviour) for behaviour in behaviours)
-    first_half, second_half = (_half(halves, half, activity, names) for half in (0, 1))
-    whole = UnitTable(
-        activity.index.to_numpy(dtype=object), names, first_half.counts + second_half.counts,
-        *(activity[name].to_numpy(dtype=np.float64) for name in ("active_days", "sessions", "tenure", "recency")),
-    )  # fmt: skip
-    retained, follow_up = _outcome(asked, users, inputs, activity)
+    names = [str(behaviour) for behaviour in behaviours]
+    whole = unit_table(activity, halves, names)
+    first_half, second_half = (_half(unit_table(activity, halves, names, half=half), whole) for half in (0, 1))
+    retained, follow_up = _outcome(asked, users, inputs, whole.unit_ids)
     return Play(whole, first_half, second_half, retained, follow_up, signed_up)
 
 
@@ -71,14 +66,9 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
 
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
-    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window)).set_index("user_id").sort_index()
+    activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
     halves = asked.run(own.pattern(asked.log, users, asked.basis, inputs.window, chosen))
-    names = tuple(str(behaviour) for behaviour in chosen)
-    counts = halves.groupby("user_id")[[f"n_{place}" for place in range(len(names))]].sum().reindex(activity.index)
-    return UnitTable(
-        activity.index.to_numpy(dtype=object), names, counts.fillna(0).to_numpy(dtype=np.float64),
-        *(activity[name].to_numpy(dtype=np.float64) for name in ("active_days", "sessions", "tenure", "recency")),
-    )  # fmt: skip
+    return unit_table(activity, halves, [str(behaviour) for behaviour in chosen])
 
 
 def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
@@ -101,30 +91,23 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     return [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
 
 
-def _half(halves: "pd.DataFrame", half: int, activity: "pd.DataFrame", names: tuple[str, ...]) -> UnitTable:
-    rows = halves[halves.half == half].set_index("user_id").reindex(activity.index)
-    counts = rows[[f"n_{place}" for place in range(len(names))]].to_numpy(dtype=np.float64)
-    days = rows.active_days.to_numpy(dtype=np.float64)
-    share = np.nan_to_num(days) / np.maximum(activity.active_days.to_numpy(dtype=np.float64), 1)
-    return UnitTable(
-        activity.index.to_numpy(dtype=object), names, np.nan_to_num(counts), np.nan_to_num(days),
-        activity.sessions.to_numpy(dtype=np.float64) * share,
-        activity.tenure.to_numpy(dtype=np.float64), activity.recency.to_numpy(dtype=np.float64),
-    )  # fmt: skip
+def _half(half: UnitTable, whole: UnitTable) -> UnitTable:
+    """Sessions in proportion to the half's days, or its sessions per day would come out twice as many."""
+    return replace(half, sessions=whole.sessions * half.active_days / np.maximum(whole.active_days, 1))
 
 
-def _outcome(asked: Questions, users: Any, inputs: Inputs, activity: "pd.DataFrame") -> tuple[Any, Any]:
+def _outcome(asked: Questions, users: Any, inputs: Inputs, unit_ids: Any) -> tuple[Any, Any]:
     from events import queries
 
     definition = inputs.definition
     if definition is None:
         return None, None
     frame = asked.run(queries.retention(asked.log, users, asked.basis, definition)).set_index("user_id")
-    retained = frame.retained.reindex(activity.index).to_numpy(dtype=np.float64)
+    retained = frame.retained.reindex(unit_ids).to_numpy(dtype=np.float64)
     if isinstance(definition, Active | Survival):
         gap = definition.gap if isinstance(definition, Survival) else 7
         times = asked.run(queries.survival_times(asked.log, users, asked.basis, gap)).set_index("user_id")
-        times = times.reindex(activity.index)
+        times = times.reindex(unit_ids)
         if not times.duration.isna().any():
             return retained, (times.duration.to_numpy(dtype=np.float64), times.churned.to_numpy(dtype=np.bool_))
     return retained, None
