@@ -211,5 +211,16 @@ def comparison(document: dict[str, Any], gettext: Gettext) -> Comparison | str:
     if not computable(found):
         return reason_words(found, gettext)
     title = gettext("Behaviour on an active day")
-    rows = replace(tables.drivers(found, gettext), title=title)
-    return Comparison(words.drivers_finding(found, gettext), rows, tables.ranking(found, gettext))
+    note = gettext(
+        "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
+        "%(days)s active days: 0 alike, 1 when each of the second group does it more often."
+    ) % {"first": f"{found.first_units:,}", "second": f"{found.second_units:,}", "days": found.exposure_days}
+    ranking = tables.ranking(found, gettext)
+    if ranking is not None:
+        judged = gettext(
+            "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
+            "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
+        ) % {"auc": words.number(found.auc, gettext)}
+        ranking = replace(ranking, note=judged)
+    rows = replace(tables.drivers(found, gettext), title=title, note=note)
+    return Comparison(words.drivers_finding(found, gettext), rows, ranking)
