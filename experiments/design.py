@@ -42,6 +42,8 @@ class Design:
         shares: planned share per label, summing to 1; None means an equal split.
         alpha: two-sided false alarm rate, 0 to 1.
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
+        placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
+            this kind works without the behaviour.
     """
 
     variant: str
@@ -55,6 +57,7 @@ class Design:
     shares: Mapping[str, float] | None = None
     alpha: float = 0.05
     margin: float | None = None
+    placebo: str | None = None
 
     @property
     def level(self) -> float:

@@ -54,19 +54,22 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         sample_ratio_passed="srm" not in invalid,
         outcomes=outcomes,
         health=findings,
-        verdict=_leading(outcomes[0]).verdict,
-        leading=_leading(outcomes[0]).variant,
+        verdict=_leading(design, outcomes[0]).verdict,
+        leading=_leading(design, outcomes[0]).variant,
     )
 
 
-def _leading(outcome: OutcomeReport) -> Comparison:
-    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them."""
+def _leading(design: Design, outcome: OutcomeReport) -> Comparison:
+    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them.
+
+    A placebo arm only tests the others: it never leads.
+    """
 
     def key(row: Comparison) -> tuple[float, float]:
         adjusted = row.adjusted_p if computable(row.adjusted_p) else 2.0
         return adjusted, row.difference.p_value if computable(row.difference) else 2.0
 
-    return min(outcome.comparisons, key=key)
+    return min((row for row in outcome.comparisons if row.variant != design.placebo), key=key)
 
 
 # ── One outcome ───────────────────────────────────────────────────────────────
@@ -212,14 +215,21 @@ def _with_verdicts(
     done: list[OutcomeReport] = []
     for outcome, data in zip(outcomes, units.outcomes, strict=True):
         rows = tuple(replace(row, adjusted_p=next(adjusted)) for row in outcome.comparisons)
+        placebo = next((row.difference for row in rows if row.variant == design.placebo), None)
         judged = tuple(
-            replace(
-                row, verdict=verdict.decide(_evidence(design, outcome.name, row, pair_of(units, data, code), invalid))
-            )
+            replace(row, verdict=verdict.decide(_with_placebo(evidence, row, design, placebo)))
             for code, row in enumerate(rows, start=1)
+            for evidence in [_evidence(design, outcome.name, row, pair_of(units, data, code), invalid)]
         )
         done.append(replace(outcome, comparisons=judged))
     return tuple(done)
+
+
+def _with_placebo(
+    evidence: verdict.Evidence, row: Comparison, design: Design, placebo: Estimate | NotComputable | None
+) -> verdict.Evidence:
+    """What the placebo arm did speaks about the other arms; about itself it is no control."""
+    return evidence if row.variant == design.placebo else replace(evidence, placebo=placebo)
 
 
 def _evidence(design: Design, outcome: str, row: Comparison, pair: Pair, invalid: tuple[str, ...]) -> verdict.Evidence:
