@@ -12,10 +12,11 @@ type Codes = NDArray[np.int64]
 
 
 class Kind(StrEnum):
-    """How an outcome is summarised: a share of units, or a mean per unit."""
+    """How an outcome is summarised: a share of units, a mean per unit, or a ratio of two sums over units."""
 
     PROPORTION = "proportion"
     MEAN = "mean"
+    RATIO = "ratio"
 
 
 @dataclass(frozen=True)
