@@ -20,6 +20,7 @@ from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
 from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
+from experiments.stats.counts import cross_counts
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.results import Estimate, Interval
@@ -198,15 +199,15 @@ class CellPair:
         """Counts of both arms as if each had the segments' common shares: a plan's weights may differ by segment."""
         total = sum(control.n + variant.n for _label, control, variant in self.strata)
         tables = [np.zeros((2, 2)), np.zeros((2, 2))]
-        for _label, *arms in self.strata:
-            weight = sum(arm.n for arm in arms) / total
-            for place, arm in enumerate(arms):
+        for _label, control, variant in self.strata:
+            weight = (control.n + variant.n) / total
+            for place, arm in enumerate((control, variant)):
                 counts = cross_counts(arm)
                 if not computable(counts):
                     return counts
                 tables[place] += weight * counts / arm.n
-        sizes = [sum(row[place].n for row in self.strata) for place in (1, 2)]
-        return tables[0] * sizes[0], tables[1] * sizes[1]
+        control_n = sum(control.n for _label, control, _variant in self.strata)
+        return tables[0] * control_n, tables[1] * (total - control_n)
 
     def _segments(self) -> list[tuple[str, Joint, Joint]]:
         found = []
