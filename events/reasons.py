@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    MODEL_CONTRADICTED = "model_contradicted"
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,9 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.MODEL_CONTRADICTED: gettext(
+            "No mix of users could show these shares if the nudge worked only through the behaviour."
+        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
