@@ -62,6 +62,7 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     MEDIAN_NOT_REACHED = "median_not_reached"
     TOO_FEW_WEEKS = "too_few_weeks"
+    MODEL_CONTRADICTED = "model_contradicted"
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,9 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.MODEL_CONTRADICTED: gettext(
+            "No mix of users could show these shares if the nudge worked only through the behaviour."
+        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),

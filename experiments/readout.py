@@ -12,10 +12,17 @@ from enum import StrEnum
 from events.reasons import NotComputable
 from experiments.health import Finding
 from experiments.report import Report
-from experiments.stats.compliers import Compliers
+from experiments.stats.bayes import Posterior
+from experiments.stats.bounds import Bounds
+from experiments.stats.compliers import Levels, Shares, Trait
+from experiments.stats.curve import CurveDifference, DayShare
 from experiments.stats.encouragement import TakeUp
+from experiments.stats.logrank import Crossing, LogRank
+from experiments.stats.novelty import Novelty
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
+from experiments.stats.survival import SurvivalCurve
+from experiments.stats.validity import Inequalities
 from experiments.verdict import Verdict
 
 
@@ -181,61 +188,70 @@ class LookTaken:
 
 
 @dataclass(frozen=True)
-class Beliefs:
-    """Bayesian companion numbers of one comparison; they never enter the verdict.
-
-    Attributes:
-        outcome, variant: which comparison.
-        better: chance that the variant's level is above control's, 0 to 1.
-        loss_variant: expected loss of choosing the variant if it is the worse one, in the outcome's unit.
-        loss_control: the same of choosing control.
-        interval: credible interval of the difference.
-    """
+class Belief:
+    """Bayesian companion numbers of one comparison; they never enter the verdict."""
 
     outcome: str
     variant: str
-    better: float
-    loss_variant: float
-    loss_control: float
-    interval: Interval
+    posterior: Posterior | NotComputable
 
 
 @dataclass(frozen=True)
-class Shrunk:
-    """Effects by segment pulled towards their mean by what noise alone would scatter (empirical Bayes).
-
-    Attributes:
-        variant: compared with control, on the first outcome.
-        centre: mean effect of the segments.
-        tau: standard deviation of the true effects, DerSimonian-Laird.
-        segments: label and shrunk effect.
-    """
-
-    variant: str
-    centre: Interval
-    tau: float
-    segments: tuple[tuple[str, Interval], ...]
-
-
-@dataclass(frozen=True)
-class Path:
+class Through:
     """Does the nudge work only through the behaviour, and for whom does the effect hold? One variant, first outcome.
 
     Attributes:
         variant: compared with control.
-        compliers: shares of compliers, always- and never-takers, and the outcome's level among compliers.
-        bounds_low, bounds_high: Balke-Pearl bounds of the effect on everybody; a reason when they can't be had.
-        inequality_p: of the instrument inequalities, after Holm.
-        placebo_p: of the placebo arm's effect; None without such an arm.
+        shares: compliers, always- and never-takers.
+        levels: the outcome among compliers, nudged and not.
+        traits: covariate level by level, compliers beside everybody.
+        bounds: Balke-Pearl bounds of the effect on everybody.
+        inequalities: test of the instrument inequalities.
+        placebo_p: of the placebo arm's effect on the outcome; None without such an arm.
         per_protocol: level of nudged doers minus that of control's non-doers: shown struck out.
     """
 
     variant: str
-    compliers: Compliers | NotComputable
-    bounds: Interval | NotComputable
-    inequality_p: float | NotComputable
-    placebo_p: float | None
+    shares: Shares | NotComputable
+    levels: Levels | NotComputable
+    traits: tuple[tuple[str, Trait | NotComputable], ...]
+    bounds: Bounds | NotComputable
+    inequalities: Inequalities | NotComputable
+    placebo_p: float | NotComputable | None
     per_protocol: float | NotComputable
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Retention over time of one variant against control.
+
+    Attributes:
+        variant: compared with control.
+        days: D-n curves with the difference and its bands.
+        log_rank: test of the times to churn, stratified by segment.
+        crossing: whether the survival curves cross.
+        restricted: difference of the mean days before churn up to `tau`.
+        tau: horizon in days, fixed by the plan.
+        novelty: the effect by week of enrolment, and whether it fades.
+    """
+
+    variant: str
+    days: CurveDifference | NotComputable
+    log_rank: LogRank | NotComputable
+    crossing: Crossing | NotComputable
+    restricted: Estimate | NotComputable
+    tau: float
+    novelty: Novelty
+
+
+@dataclass(frozen=True)
+class ArmOverTime:
+    """Retention over time of one arm: D-n shares, time to churn, and units at risk at some days."""
+
+    variant: str
+    days: tuple[DayShare, ...]
+    survival: SurvivalCurve | NotComputable
+    at_risk: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -300,10 +316,12 @@ class Readout:
     verdict: Verdict | None
     report: Report | None
     path: tuple[LookTaken, ...]
-    beliefs: tuple[Beliefs, ...]
+    beliefs: tuple[Belief, ...]
     shrunk: tuple[Shrunk, ...]
-    paths: tuple[Path, ...]
+    through: tuple[Through, ...]
     by_times: tuple[ByTimes, ...]
+    arms_over_time: tuple[ArmOverTime, ...]
+    over_time: tuple[OverTime, ...]
     data_end: str
     time_zone: str
     events: int
