@@ -11,7 +11,7 @@ from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
 from experiments.stats import adjust, compare, encouragement
 from experiments.stats.looks import Look, fixed
-from experiments.stats.multiplicity import holm
+from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
@@ -29,7 +29,7 @@ class Judgement:
         invalid: reason codes that make the data useless.
         looks: how each variant's comparison is judged; a variant without one by a fixed end at the design's alpha.
         min_first_stage: smallest first stage worth dividing by, a share of units.
-        family: outcomes whose comparisons share Holm's family; None for all of them.
+        family: outcomes whose comparisons are confirmatory and share Holm's family; None for all of them.
     """
 
     invalid: tuple[str, ...] = ()
@@ -196,13 +196,13 @@ def _warnings(
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────
 def _with_adjusted_p(outcomes: list[OutcomeReport], family: tuple[str, ...] | None) -> list[OutcomeReport]:
-    """Holm over the comparisons of the family together; outcomes outside it are each a family of their own."""
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7)."""
     inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
-    alone = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
+    others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
     done: dict[str, OutcomeReport] = {}
-    for group in (inside, *([outcome] for outcome in alone)):
+    for group, method in ((inside, holm), (others, benjamini_hochberg)):
         tests = [row.difference for outcome in group for row in outcome.comparisons]
-        adjusted = iter(adjust_all([effect.p_value if computable(effect) else effect for effect in tests], holm))
+        adjusted = iter(adjust_all([effect.p_value if computable(effect) else effect for effect in tests], method))
         for outcome in group:
             rows = tuple(replace(row, adjusted_p=next(adjusted)) for row in outcome.comparisons)
             done[outcome.name] = replace(outcome, comparisons=rows)

@@ -19,7 +19,7 @@ from experiments.stats.curve import CurveDifference, DayShare
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.logrank import Crossing, LogRank
 from experiments.stats.novelty import Novelty
-from experiments.stats.results import Estimate, Interval
+from experiments.stats.results import Estimate
 from experiments.stats.srm import SampleRatio
 from experiments.stats.survival import SurvivalCurve
 from experiments.stats.validity import Inequalities
