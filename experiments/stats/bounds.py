@@ -74,7 +74,7 @@ def bounds_of_shares(shares: npt.ArrayLike) -> Bounds | NotComputable:
         # Status 2: no mix of types reproduces the shares.
         if solved.status == 2:
             return NotComputable(Reason.MODEL_CONTRADICTED)
-        if solved.status != 0:
+        if solved.fun is None:
             raise RuntimeError(f"the linear programme of the bounds failed: {solved.message}")
         ends.append(sign * float(solved.fun))
     return Bounds(ends[0], ends[1])

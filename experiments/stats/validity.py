@@ -100,11 +100,10 @@ def inequalities_from_counts(control: ArrayLike, variant: ArrayLike) -> Inequali
 
 def inequalities_from_moments(control: Joint, variant: Joint) -> Inequalities | NotComputable:
     """The same test from each arm's moments of (R, D), both 0/1; a numeric outcome needs its bins' counts."""
-    tables = [cross_counts(arm) for arm in (control, variant)]
-    for table in tables:
-        if isinstance(table, NotComputable):
-            return table
-    return inequalities_from_counts(*tables)
+    zero, one = cross_counts(control), cross_counts(variant)
+    if isinstance(zero, NotComputable):
+        return zero
+    return one if isinstance(one, NotComputable) else inequalities_from_counts(zero, one)
 
 
 def _forbidden(did: int) -> float:

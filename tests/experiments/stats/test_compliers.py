@@ -29,7 +29,7 @@ def shares_of(world: np.ndarray) -> np.ndarray:
             for r0 in (0, 1):
                 for r1 in (0, 1):
                     p[g, r1 if did else r0, did] += world[kind, r0, r1]
-    return p / world.sum()
+    return np.asarray(p / world.sum())
 
 
 def units(seed: int, n: int = 4000) -> tuple[np.ndarray, ...]:
