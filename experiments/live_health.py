@@ -12,6 +12,7 @@ from scipy import stats
 
 from events.metrics import Ratio, Survival, parse_metric
 from events.reasons import computable
+from experiments.design import kind_of
 from experiments.health import (
     BALANCE_ALARM,
     ORDER,
@@ -43,6 +44,8 @@ USUAL_UNITS = 10.0
 # Ours: assigned units that never met their variant; more is a flag evaluated where nothing is shown.
 UNEXPOSED_SHARE = 0.2
 MIN_FIRST_STAGE_UNITS = 200
+# The confidence sequence rests on near normality (METHODS 4.8).
+GUARDRAIL_UNITS = 100
 
 
 def check_several_variants(context: Context) -> Iterator[Finding]:
@@ -164,8 +167,10 @@ def check_guardrails(context: Context) -> Iterator[Finding]:
     for (outcome, variant), row in tests.items():
         p_value = min(1.0, row.p_value * len(tests))
         if p_value < context.plan.alpha:
-            details = {"outcome": outcome, "variant": variant, "estimate": row.estimate, "low": row.low,
-                       "high": row.high, "p_value": p_value}  # fmt: skip
+            details: dict[str, str | int | float] = {
+                "outcome": outcome, "variant": variant, "kind": str(kind_of(outcome)), "estimate": row.estimate,
+                "low": row.low, "high": row.high, "p_value": p_value,
+            }  # fmt: skip
             yield Finding("guardrail", Severity.WARNING, details)
 
 
