@@ -195,9 +195,8 @@ def _connection(folder: Path, options: argparse.Namespace) -> Any:
     import duckdb
 
     con = duckdb.connect()
-    con.execute(
-        f"SET memory_limit = '{options.memory}'; SET TimeZone = 'UTC'; SET temp_directory = '{folder}/spill'; SET enable_progress_bar = false"
-    )
+    con.execute(f"SET memory_limit = '{options.memory}'")
+    con.execute(f"SET TimeZone = 'UTC'; SET temp_directory = '{folder}/spill'; SET enable_progress_bar = false")
     return con
 
 
