@@ -13,7 +13,18 @@ import ibis.expr.types as ir
 from events import queries
 from events.day_bits import active_on, churn, day_bits, words_for
 from events.day_index import day_index, local_date, utc, wall_clock
-from events.metrics import Count, Metric, MinEvents, Ratio, Retention, Total, Value, parse_behaviour, parse_metric
+from events.metrics import (
+    Count,
+    Metric,
+    MinEvents,
+    Ratio,
+    Retention,
+    Total,
+    Value,
+    outcome_window,
+    parse_behaviour,
+    parse_metric,
+)
 from events.parts import active_events, aggregate
 from events.properties import property_text
 from events.queries import EXPOSURE_EVENTS, Basis
@@ -323,7 +334,7 @@ def _pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
 
 
 def _some_shorter(asked: Asked) -> bool:
-    return any(definition.window.days_needed < asked.days for definition in definitions(asked).values())
+    return any(outcome_window(each).days_needed < asked.days for each in definitions(asked).values())
 
 
 def _counts_exposures(asked: Asked, basis: Basis) -> bool:
