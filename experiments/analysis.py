@@ -66,10 +66,10 @@ def read_out(
     findings = live_health.examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     found = Readout(
-        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings, first_stage=stages,
-        verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(), by_times=(),
-        arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(), time_zone=answers.time_zone,
-        events=answers.events, seed=seed,
+        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings,
+        first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
+        by_times=(), arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
+        time_zone=answers.time_zone, events=answers.events, seed=seed,
     )  # fmt: skip
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.

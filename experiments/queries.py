@@ -32,6 +32,8 @@ from events.windows import Window
 from experiments.answers import DENOMINATOR, REACHED, TIMES, VALUE, Asked
 
 LATE = timedelta(hours=48)
+# What arrives later than this was read from a file of history and says nothing about the senders.
+HISTORY = timedelta(days=14)
 OTHER = "other"
 UNKNOWN = -1
 BEFORE = "active_days_before"
@@ -275,7 +277,7 @@ def bins(values: ir.Table, asked: Asked, place: int) -> ir.Table:
 def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     """One row: ``known``, events since the first exposure with a known arrival, and ``late``, 48 h after they were."""
     log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
-    log = log.filter(log.received_at.notnull())
+    log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
     behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
 
