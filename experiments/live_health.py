@@ -211,6 +211,7 @@ def check_progress(context: Context) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    check_progress,  # a peek is the first line of a report that isn't broken
     check_sample_ratio,
     check_sample_ratio_mature,
     check_sample_ratio_by_segment,
@@ -229,7 +230,6 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     check_inflow,
     check_late,
     check_guardrails,
-    check_progress,
 )
 
 
