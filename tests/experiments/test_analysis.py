@@ -47,7 +47,7 @@ def test_pending__shows_no_outcome_anywhere() -> None:
     assert found.standing.state is State.PENDING
     assert found.verdict is None
     assert found.report is None
-    assert found.path == found.beliefs == found.through == found.over_time == found.arms_over_time == ()
+    assert not any((found.path, found.beliefs, found.through, found.over_time, found.arms_over_time, found.shrunk))
     assert found.first_stage[0].variant == "nudge"
     kept = str(dump(found))
     mean = float(draw_units(6_000)["value"].mean())
