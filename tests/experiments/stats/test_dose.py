@@ -1,5 +1,7 @@
 """Effect per act, the acts that the nudge added, and several arms: step or dose."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,7 +115,7 @@ def test_fit__linearmodels__gives_the_same_effect_and_nearly_its_errors(treatmen
     found = computed(fit_arms(control, arms, treatment=treatment))
     data = np.ones(len(r)), (d, acts)[treatment - 1], pd.get_dummies(arm).to_numpy(float)[:, 1:]
     fitted = IV2SLS(r, *data).fit(cov_type="robust")
-    two_step = IVGMM(r, *data, weight_type="robust").fit(iter_limit=2)
+    two_step: Any = IVGMM(r, *data, weight_type="robust").fit(iter_limit=2)
     assert found.effect.estimate == pytest.approx(float(fitted.params.iloc[-1]), rel=1e-9)
     # Its residuals aren't centred within arms; ours are, as V(b) is in METHODS 4.12.
     assert found.effect.standard_error == pytest.approx(float(fitted.std_errors.iloc[-1]), rel=5e-3)
