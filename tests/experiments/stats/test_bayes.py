@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from events.reasons import NotComputable, Reason
 from experiments.stats.bayes import beta_binomial, normal_posterior
@@ -80,6 +80,11 @@ def test_beta_binomial__ten_million_units__agree_with_draws_or_the_normal_law(n0
             if name != "method":
                 assert getattr(found, name) == pytest.approx(value, rel=2e-4), name
         return
+    laws = [stats.beta(1 + m.successes, 1 + m.n - m.successes) for m in (control, variant)]
+    thin, broad = laws if n0 > n1 else laws[::-1]
+    ends = thin.mean() - 10 * thin.std(), thin.mean() + 10 * thin.std()
+    below = integrate.quad(lambda x: thin.pdf(x) * broad.cdf(x), *ends, epsabs=1e-11, limit=200)[0]
+    assert found.chance_better == pytest.approx(1 - below if n0 > n1 else below, abs=1e-8)
     rng = np.random.default_rng(1)
     zero, one = (rng.beta(1 + m.successes, 1 + m.n - m.successes, 400_000) for m in (control, variant))
     assert found.chance_better == pytest.approx(float((one > zero).mean()), abs=0.004)
