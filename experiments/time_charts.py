@@ -56,29 +56,19 @@ def draw_survival(
     """
     if not curves:
         return None
-    names = list(curves)
-    line_rows = [row for name, curve in curves.items() for row in _steps(name, curve)]
-    band_rows = [row for name, curve in curves.items() for row in _bands(name, curve)]
-    x = alt.X("day:Q", title=None, scale=alt.Scale(domain=[0, _end(curves)], nice=False), axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("share:Q", title=gettext("share still there"), axis=SHARE, scale=alt.Scale(domain=[0, 1]))
-    horizon = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3]).encode(x=x)
-    chart = alt.layer(
-        alt.Chart(data(band_rows)).mark_area(opacity=0.16, interpolate="step-after").encode(
-            x=x, y=alt.Y("low:Q"), y2="high:Q", color=_colour(names)
-        ),
-        alt.Chart(data(line_rows)).mark_line(strokeWidth=2, interpolate="step-after").encode(
-            x=x, y=y, color=_colour(names), strokeDash=_dash(names)
-        ),
-        horizon,
-    )  # fmt: skip
+    end = max(1.0, *(curve.follow_up for curve in curves.values()))
+    layers, marks = _survival_layers(curves, end, gettext)
+    if tau <= end:
+        rule = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3])
+        layers.append(rule.encode(x=_until(end, None, alt.Axis(tickMinStep=1))))
     finding = words.stay_finding(differences, tau, gettext)
     level = words.level_text(next(iter(curves.values())).level)
     note = gettext("Bands: pointwise {level} intervals. Dotted line: the horizon of {tau} days.")
     note = note.format(level=level, tau=f"{tau:g}")
     sizes = words.sizes({name: curve.n for name, curve in curves.items()})
-    table = _table(at_risk, x, _end(curves), gettext)
-    whole = alt.vconcat(chart.properties(width=WIDTH, height=HEIGHT), table, spacing=4)
-    return _drawn("survival", finding, [sizes, note], whole, len(line_rows) + len(band_rows))
+    chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+    whole = alt.vconcat(chart, _table(at_risk, end, gettext), spacing=4)
+    return _drawn("survival", finding, [sizes, note], whole, marks)
 
 
 def draw_curve(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> Drawing | None:
@@ -191,8 +181,25 @@ def _dash(names: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=names, range=styles), legend=legend)
 
 
-def _end(curves: Mapping[str, SurvivalCurve]) -> float:
-    return max(curve.follow_up for curve in curves.values())
+def _until(end: float, title: str | None, axis: alt.Axis) -> alt.X:
+    """The days of the curves, the same for the table below them."""
+    return alt.X("day:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
+
+
+def _survival_layers(curves: Mapping[str, SurvivalCurve], end: float, gettext: Gettext) -> tuple[list[Any], int]:
+    """Bands and step curves, and how many points they have."""
+    names = list(curves)
+    curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve)]
+    band_rows = [row for name, curve in curves.items() for row in _bands(name, curve)]
+    x = _until(end, None, alt.Axis(tickMinStep=1))
+    y = alt.Y("share:Q", title=gettext("share still there"), axis=SHARE, scale=alt.Scale(domain=[0, 1]))
+    band = alt.Chart(data(band_rows)).mark_area(opacity=0.16, interpolate="step-after")
+    step = alt.Chart(data(curve_rows)).mark_line(strokeWidth=2, interpolate="step-after")
+    layers = [
+        band.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=_colour(names)),
+        step.encode(x=x, y=y, color=_colour(names), strokeDash=_dash(names)),
+    ]
+    return layers, len(curve_rows) + len(band_rows)
 
 
 def _steps(name: str, curve: SurvivalCurve) -> list[Mark]:
@@ -211,7 +218,7 @@ def _bands(name: str, curve: SurvivalCurve) -> list[Mark]:
     return [*rows, {**rows[-1], "day": curve.follow_up}] if rows else []
 
 
-def _table(at_risk: AtRisk, x: alt.X, end: float, gettext: Gettext) -> Any:
+def _table(at_risk: AtRisk, end: float, gettext: Gettext) -> Any:
     rows = [
         {"name": name, "day": day, "text": count(units)}
         for name, counts in at_risk.units.items()
@@ -219,14 +226,12 @@ def _table(at_risk: AtRisk, x: alt.X, end: float, gettext: Gettext) -> Any:
         if day <= end
     ]
     names = list(at_risk.units)
-    below = x.copy(deep=True)
-    below.title = gettext("days since day 0 of the unit; below the curves: units at risk")
-    below.axis = alt.Axis(ticks=False, domain=False, grid=False, labels=False)
+    title = gettext("days since day 0 of the unit; below the curves: units at risk")
     return (
         alt.Chart(data(rows))
         .mark_text(fontSize=11)
         .encode(
-            x=below,
+            x=_until(end, title, alt.Axis(ticks=False, domain=False, grid=False, labels=False)),
             y=alt.Y(
                 "name:N",
                 sort=names,
