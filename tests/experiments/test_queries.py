@@ -26,8 +26,8 @@ from events.windows import Clock, DayMode
 from experiments import queries
 from experiments.answers import Answers, Asked
 from experiments.services.gathering import gather
-from tests.conftest import missing
 from tests.experiments.ask import opened
+from tests.postgres import hits_table
 
 END = datetime(2026, 4, 6, tzinfo=UTC)  # every window of every simulated user is complete
 YOUNG = datetime(2026, 2, 16, tzinfo=UTC)
@@ -268,25 +268,10 @@ def test_questions__every_promised_engine__compile(dialect: str, clock: str, mon
 
 @pytest.fixture
 def postgres(settings: Any) -> Iterator[psycopg.Connection]:
-    """A server with a table of events in a schema of its own; the settings point at it."""
-    host = str(settings.DATABASES["default"].get("HOST") or "127.0.0.1")
-    address = f"postgres://postgres@{host}:5432/postgres"
-    try:
-        connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
-    except psycopg.OperationalError:
-        missing("PostgreSQL on port 5432")
-        raise
-    schema = f"insight_test_{connection.info.backend_pid}"
-    settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = address, f"{schema}.hits"
-    settings.WAREHOUSE_COLUMNS = ""
-    with connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        try:
-            columns = "user_id text, event text, time timestamptz, properties text, received_at timestamptz"
-            connection.execute(f"CREATE TABLE {schema}.hits ({columns})")
-            yield connection
-        finally:
-            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    """A server with a table of events; the settings point at it."""
+    columns = "user_id text, event text, time timestamptz, properties text, received_at timestamptz"
+    with hits_table(settings, columns, "") as connection:
+        yield connection
 
 
 @pytest.mark.parametrize("clock", CLOCKS[:2], ids=str)

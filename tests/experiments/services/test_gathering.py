@@ -435,6 +435,25 @@ def test_gather__equal_values__share_the_bin_of_the_lowest() -> None:
     assert ask(rows, plan, END).bins["count:play:2-3"] == (("control", 0, 0, 8), ("control", 4, 0, 2))
 
 
+@pytest.mark.parametrize(
+    ("primary", "day"),
+    [
+        (["window:2-3"], 6),
+        (["window:2-3", "on_day:0"], 6),  # the longest decides
+        (["on_day:0"], 3),
+        (["survival:9"], 11),
+        (["count:add:0-1 / active_days:0-5"], 8),
+        ([], None),
+    ],
+)
+def test_gather__last_mature_on__is_when_the_last_unit_has_every_primary_window_behind_it(
+    primary: list[str], day: int | None
+) -> None:
+    rows = [met("a", "control", -100), met("b", "control", -1), did("a", "add", 0)]  # b on Sunday the first, 23:00
+
+    assert ask(rows, PLAN, END, primary=primary).last_mature_on == (None if day is None else date(2026, 3, day - 1))
+
+
 # ── refusals ──────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("plan", "words"),
