@@ -68,7 +68,7 @@ def read_out(
     found = Readout(
         plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings,
         first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
-        by_times=(), arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
+        by_times=(), dose=None, arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
         time_zone=answers.time_zone, events=answers.events, seed=seed,
     )  # fmt: skip
     if standing.state is State.PENDING:
@@ -124,6 +124,7 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
         shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
         through=details.throughs(plan, answers, data, outcomes[0]),
         by_times=details.by_times(plan, answers, data, outcomes[0]),
+        dose=details.dose_arms(plan, data, outcomes[0]),
         arms_over_time=details.arms_over_time(plan, answers, tau),
         over_time=details.over_time(plan, answers, data, tau),
     )

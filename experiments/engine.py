@@ -12,6 +12,7 @@ from experiments.rows import RowData
 from experiments.stats import adjust, compare, encouragement
 from experiments.stats.looks import Look, fixed
 from experiments.stats.multiplicity import benjamini_hochberg, holm
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
@@ -210,7 +211,11 @@ def _with_adjusted_p(outcomes: list[OutcomeReport], family: tuple[str, ...] | No
 
 
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
-    placebo = next((row.difference for row in outcome.comparisons if row.variant == design.placebo), None)
+    placebo = next(
+        (_placebo(row, pair, design.alpha) for row, pair in zip(outcome.comparisons, pairs, strict=True)
+         if row.variant == design.placebo),
+        None,
+    )  # fmt: skip
     rows = []
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
@@ -219,6 +224,14 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
             evidence = replace(evidence, placebo=placebo)
         rows.append(replace(row, verdict=verdict.decide(evidence)))
     return replace(outcome, comparisons=tuple(rows))
+
+
+def _placebo(row: Comparison, pair: Pair, alpha: float) -> Placebo:
+    """What the placebo arm did: to the outcome as every look may read it, and to the behaviour."""
+    if not pair.has_behaviour:
+        return Placebo(row.difference, NotComputable(Reason.NO_DATA))
+    control, placebo = pair.joints()
+    return Placebo(row.difference, compare.compare_unpooled(control.column(1), placebo.column(1), alpha=alpha))
 
 
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:

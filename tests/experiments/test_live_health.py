@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from events.reasons import NotComputable, Reason
-from experiments import live_health
+from experiments import live_health, live_split
 from experiments.answers import Answers
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context, expected_shares, split_of
@@ -65,14 +65,14 @@ def test_all_is_quiet__no_finding() -> None:
 def test_sample_ratio__alarms_below_one_in_a_thousand(control: int, alarm: bool) -> None:
     of = context(halves(control, 1_000 - control))
 
-    finding = only(live_health.check_sample_ratio, of)
+    finding = only(live_split.check_sample_ratio, of)
 
     assert finding.check == ("sample_ratio" if alarm else "sample_ratio_watch")
     assert finding.invalid == ("srm" if alarm else None)
 
 
 def test_sample_ratio__with_too_few_units__says_so() -> None:
-    assert only(live_health.check_sample_ratio, context(halves(49, 50))).check == "sample_ratio_small"
+    assert only(live_split.check_sample_ratio, context(halves(49, 50))).check == "sample_ratio_small"
 
 
 def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
@@ -86,17 +86,17 @@ def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
     of = context(answers, plan)
 
     assert expected_shares(plan, answers) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
-    assert found(live_health.check_sample_ratio, of) == []
-    assert found(live_health.check_sample_ratio_by_segment, of) == []
-    assert only(live_health.check_sample_ratio_by_segment, context(answers)).invalid == "srm"
+    assert found(live_split.check_sample_ratio, of) == []
+    assert found(live_split.check_sample_ratio_by_segment, of) == []
+    assert only(live_split.check_sample_ratio_by_segment, context(answers)).invalid == "srm"
 
 
 def test_sample_ratio__mature_units_lost_in_one_arm__is_invalid() -> None:
     of = context()
     lost = replace(of.standing, mature={"control": 1_000, "nudge": 850})
 
-    assert found(live_health.check_sample_ratio_mature, of) == []
-    assert only(live_health.check_sample_ratio_mature, replace(of, standing=lost)).invalid == "srm"
+    assert found(live_split.check_sample_ratio_mature, of) == []
+    assert only(live_split.check_sample_ratio_mature, replace(of, standing=lost)).invalid == "srm"
 
 
 def test_sample_ratio__allocation_turned_round_over_time__warns() -> None:
@@ -105,9 +105,9 @@ def test_sample_ratio__allocation_turned_round_over_time__warns() -> None:
     arm = (np.arange(n) // 2 % 10 < np.where(week == 1, 8, 2)).astype(int)
     of = context(make_answers(draw_units(n, arm=arm, week=week, segment=np.zeros(n, dtype=int))))
 
-    finding = only(live_health.check_sample_ratio_over_time, of)
+    finding = only(live_split.check_sample_ratio_over_time, of)
 
-    assert found(live_health.check_sample_ratio, of) == []
+    assert found(live_split.check_sample_ratio, of) == []
     assert finding.severity is Severity.WARNING
     assert finding.details["week"] in {day.isoformat() for day in WEEKS}
 
