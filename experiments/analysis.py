@@ -9,7 +9,7 @@ from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
 from experiments.design import Covariate, Design
-from experiments.engine import Judgement, at_look, compare_all, leading_comparison
+from experiments.engine import Judgement, at_look, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
@@ -90,7 +90,8 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
     outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
     leading = leading_comparison(design, outcomes[0])
     concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier, invalid)
-    findings = tuple(sorted((*found.health, *notes), key=lambda finding: health.ORDER[finding.severity]))
+    notes += segment_findings(outcomes[0], leading.variant)
+    findings = health.sorted_findings((*found.health, *notes))
     taken = _looks_taken(standing, answers, outcomes[0], looks)
     tau = float(max(days_needed(plan.primary[0]) - plan.churn_gap, 1))
     report = Report(
@@ -143,6 +144,7 @@ def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
         alpha=plan.alpha,
         margin=plan.smallest_effect,
         placebo=plan.placebo,
+        stored=True,
     )
 
 

@@ -15,7 +15,6 @@ from events.reasons import computable
 from experiments.design import kind_of
 from experiments.health import (
     BALANCE_ALARM,
-    ORDER,
     SAMPLE_RATIO_UNITS,
     SEVERAL_VARIANTS_SHARE,
     SEVERAL_VARIANTS_UNITS,
@@ -23,6 +22,7 @@ from experiments.health import (
     Detail,
     Finding,
     Severity,
+    sorted_findings,
 )
 from experiments.live_context import Context, exposed_by_arm
 from experiments.live_split import (
@@ -132,7 +132,12 @@ def check_balance(context: Context) -> Iterator[Finding]:
 def check_first_stage(context: Context) -> Iterator[Finding]:
     """A nudge that doesn't move the behaviour can be seen, and mended, long before the outcome is known."""
     for row in context.first_stage:
-        if row.variant == context.plan.placebo or not computable(row.take_up):
+        if not computable(row.take_up):
+            continue
+        if row.variant == context.plan.placebo:
+            if not row.take_up.low <= 0 <= row.take_up.high:
+                details: dict[str, Detail] = {"variant": row.variant, "take_up": row.take_up.difference}
+                yield Finding("placebo_moves_behaviour", Severity.WARNING, details)
             continue
         if row.take_up.high < context.min_first_stage:
             moved: dict[str, Detail] = {"take_up": row.take_up.difference, "take_up_high": row.take_up.high}
@@ -242,7 +247,7 @@ def examine(context: Context) -> tuple[Finding, ...]:
         except (ArithmeticError, ValueError, IndexError, KeyError) as error:
             details = {"check": check.__name__, "error": type(error).__name__}
             found.append(Finding("check_failed", Severity.WARNING, details))
-    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
+    return sorted_findings(found)
 
 
 def _two_rows_p(first: list[int], second: list[int]) -> float | None:
