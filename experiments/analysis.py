@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from events.metrics import days_needed, parse_metric
 from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
@@ -14,7 +15,7 @@ from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
-from experiments.standing import days_needed, looks_of, planned_pair, standing_of, units_by_arm
+from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
 from experiments.stats.looks import Look
 from experiments.stats.results import Estimate
 from experiments.verdict import MIN_FIRST_STAGE, Code, Verdict
@@ -93,7 +94,7 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
     notes += segment_findings(outcomes[0], leading.variant)
     findings = health.sorted_findings((*found.health, *notes))
     taken = _looks_taken(standing, answers, outcomes[0], looks)
-    tau = float(max(days_needed(plan.primary[0]) - plan.churn_gap, 1))
+    tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
         design=design,

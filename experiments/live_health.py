@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 from scipy import stats
 
-from events.metrics import Ratio, Survival, parse_metric
+from events.metrics import first_day, parse_metric
 from events.reasons import computable
 from experiments.design import kind_of
 from experiments.health import (
@@ -183,9 +183,9 @@ def check_windows(context: Context) -> Iterator[Finding]:
     if claim is None:
         return
     for name in context.plan.primary:
-        first = _first_day(name)
-        if first is not None and first < claim.days:
-            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": first}
+        begins = first_day(parse_metric(name))
+        if begins is not None and begins < claim.days:
+            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": begins}
             yield Finding("window_overlap", Severity.ERROR, details, invalid="window_overlap")
 
 
@@ -260,12 +260,3 @@ def _table_p(table: np.ndarray) -> float | None:
     if min(table.shape) < 2:
         return None
     return float(stats.chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue)
-
-
-def _first_day(metric: str) -> int | None:
-    definition = parse_metric(metric)
-    if isinstance(definition, Survival):
-        return None
-    if isinstance(definition, Ratio):
-        return min(definition.numerator.window.start_day, definition.denominator.window.start_day)
-    return definition.window.start_day
