@@ -353,6 +353,14 @@ def test_crossing__single_unit_without_an_error__is_not_clear() -> None:
     assert (found.crosses, found.clearly) == (True, False)
 
 
+def test_crossing__few_units_all_still_there__are_not_clear() -> None:
+    """Four of four beside 90 % is no finding, though Greenwood's error of the four is 0."""
+    control = Durations.from_counts([(10, True, 3), (30, False, 1)])
+    variant = Durations.from_counts([(5, True, 100), (30, False, 900)])
+    found = computed(curves_cross(control, variant))
+    assert (found.crosses, found.clearly) == (True, False)
+
+
 def test_crossing__beyond_the_common_follow_up__is_not_looked_at() -> None:
     control = Durations.from_counts([(1, True, 4), (9, False, 6)])
     variant = Durations.from_counts([(2, True, 3), (20, True, 7)])
