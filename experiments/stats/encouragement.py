@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
+from experiments.stats.counts import mean_of_product
 from experiments.stats.design import cluster_codes
 from experiments.stats.instruments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
 from experiments.stats.results import Estimate, check_alpha
@@ -25,6 +26,7 @@ __all__ = [
     "first_stage",
     "iv_moments",
     "iv_moments_adjusted",
+    "per_protocol",
     "two_stage",
     "wald",
 ]
@@ -175,3 +177,19 @@ def as_treated(control: Joint, variant: Joint) -> float | NotComputable:
         return NotComputable(Reason.NO_VARIANCE)
     # For a 0/1 column the slope is exactly the difference of the two means.
     return float(pooled.covariance[0, 1] / pooled.covariance[1, 1])
+
+
+def per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
+    """Mean R of the nudged with D = 1 minus that of control with D = 0: only those who did as told.
+
+    A warning, never a finding: who does as told differs from who doesn't, with and without the nudge.
+
+    Args:
+        control: moments of (R, D).
+        variant: the same.
+    """
+    did, without = float(variant.means[1]), 1 - float(control.means[1])
+    if min(did * variant.n, without * control.n) <= 0:
+        return NotComputable(Reason.NO_DATA)
+    kept = float(control.means[0]) - mean_of_product(control)
+    return mean_of_product(variant) / did - kept / without

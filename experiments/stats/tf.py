@@ -10,8 +10,8 @@ from events.reasons import NotComputable, Reason
 from experiments.stats.instruments import IvMoments
 from experiments.stats.results import Estimate
 
-# Lee, McCrary, Moreira and Porter 2022, table 3, to two decimals: critical values of |t| at 5 % with one instrument, for
-# a first-stage F whose square root is 2.0, 2.1, ..., 10.3.
+# Lee, McCrary, Moreira and Porter 2022, table 3, to two decimals: critical values of |t| at 5 % with one instrument,
+# for a first-stage F whose square root is 2.0, 2.1, ..., 10.3.
 ROOTS = np.arange(20, 104) / 10
 CRITICAL = np.array(
     [
