@@ -1,5 +1,6 @@
 """Encouragement design: a nudge is randomised, and the effect of the *behaviour* on compliers is read from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -26,6 +27,7 @@ __all__ = [
     "first_stage",
     "iv_moments",
     "iv_moments_adjusted",
+    "opposite_signs",
     "per_protocol",
     "two_stage",
     "wald",
@@ -72,6 +74,24 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
     effect = moments.first_stage
     f_statistic = effect**2 / moments.v_d if moments.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
     return TakeUp(control_take_up, variant_take_up, effect, error, effect - half, effect + half, f_statistic, 1 - alpha)
+
+
+def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
+    """Segments whose first stage is surely of the other sign than the strongest one's: monotonicity is in doubt there.
+
+    Args:
+        segments: first stage of each segment with a Bonferroni level (alpha / number of segments), so that all hold.
+
+    Returns:
+        Names of segments whose whole interval lies on the other side of 0; none when no interval excludes 0.
+
+    Source: METHODS 4.12 ("per segment too: signs must agree").
+    """
+    sure = {name: found for name, found in segments.items() if found.low > 0 or found.high < 0}
+    if not sure:
+        return ()
+    leading = max(sure.values(), key=lambda found: abs(found.difference))
+    return tuple(name for name, found in sure.items() if (found.low > 0) != (leading.low > 0))
 
 
 def classic_f(control: Mean, variant: Mean) -> float | NotComputable:
