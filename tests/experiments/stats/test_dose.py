@@ -37,10 +37,6 @@ def groups(r: np.ndarray, d: np.ndarray, acts: np.ndarray, arm: np.ndarray) -> t
     return control, arms
 
 
-def take(joint: Joint, *columns: int) -> Joint:
-    return Joint(joint.n, joint.means[list(columns)], joint.covariance[np.ix_(columns, columns)])
-
-
 def histogram(acts: np.ndarray) -> dict[int, int]:
     values, counts = np.unique(acts.astype(int), return_counts=True)
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
@@ -51,7 +47,7 @@ def test_response__linear_effect__is_found_per_act() -> None:
 
     r, d, acts, arm = units(1, 4_000, dose=0.3, boosts=(0.0, 1.5))
     control, (variant,) = groups(r, d, acts, arm)
-    found = computed(average_response(take(control, 0, 2), take(variant, 0, 2)))
+    found = computed(average_response(control.take(0, 2), variant.take(0, 2)))
     effect = computed(found.effect)
     fitted = IV2SLS(r, np.ones(len(r)), acts, arm).fit(cov_type="robust")
     assert effect.estimate == pytest.approx(float(fitted.params.iloc[-1]), rel=1e-9)
@@ -59,7 +55,7 @@ def test_response__linear_effect__is_found_per_act() -> None:
     assert found.effect_set.contains(0.3)
     assert found.acts == pytest.approx(float(acts[arm == 1].mean() - acts[arm == 0].mean()))
     # "Reached Z" as the treatment takes every act for the step: far more than 0.3.
-    assert computed(wald(computed(iv_moments(take(control, 0, 1), take(variant, 0, 1))))).estimate > 0.6
+    assert computed(wald(computed(iv_moments(control.take(0, 1), variant.take(0, 1))))).estimate > 0.6
 
 
 def test_weights__any_counts__sum_to_one_and_to_the_acts_added() -> None:
@@ -102,7 +98,7 @@ def test_weights__no_acts_added_or_no_units__say_so() -> None:
 
 def test_response__of_moments__is_the_same() -> None:
     control, (variant,) = groups(*units(3, 600, boosts=(0.0, 1.0)))
-    pair = take(control, 0, 2), take(variant, 0, 2)
+    pair = control.take(0, 2), variant.take(0, 2)
     assert response_of(computed(iv_moments(*pair))) == average_response(*pair)
 
 
@@ -171,7 +167,7 @@ def test_arms_set__any_arms__holds_what_the_statistic_keeps(
         if isinstance(statistic, float) and abs(statistic - critical) > 1e-5:
             assert found.contains(float(b)) == (statistic <= critical)
     if m == 1:
-        alone = anderson_rubin(computed(iv_moments(take(control, 0, 1), take(arms[0], 0, 1))))
+        alone = anderson_rubin(computed(iv_moments(control.take(0, 1), arms[0].take(0, 1))))
         ends = [end for piece in found.pieces for end in piece if end is not None]
         expected = [end for end in (alone.low, alone.high) if end is not None]
         assert ends == pytest.approx(expected, rel=1e-5, abs=1e-7 * scale)

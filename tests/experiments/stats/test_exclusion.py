@@ -10,7 +10,7 @@ import pytest
 from events.reasons import NotComputable, Reason, words
 from experiments.stats.compare import compare_unpooled
 from experiments.stats.counts import joint_of_counts
-from experiments.stats.encouragement import IvMoments, anderson_rubin, wald
+from experiments.stats.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
 from experiments.stats.multiplicity import holm
 from experiments.stats.placebo import Placebo, exclusion, placebo_against_control
 from experiments.stats.results import Estimate
@@ -145,3 +145,15 @@ def test_new_reasons__have_their_own_words() -> None:
     reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE, Reason.POST_ASSIGNMENT)
     sentences = {words(NotComputable(reason), str) for reason in reasons}
     assert len(sentences) == 3
+
+
+def segment(difference: float, half: float) -> TakeUp:
+    return TakeUp(0.3, 0.3 + difference, difference, half / 2, difference - half, difference + half, 9.0, 0.95)
+
+
+def test_opposite_signs__only_sure_ones__are_named() -> None:
+    found = {"a": segment(0.2, 0.05), "b": segment(-0.04, 0.03), "c": segment(-0.04, 0.04), "d": segment(0.01, 0.05)}
+    assert opposite_signs(found) == ("b",)
+    assert opposite_signs({"a": segment(-0.2, 0.05), "b": segment(0.1, 0.05)}) == ("b",)
+    assert opposite_signs({"c": found["c"], "d": found["d"]}) == ()
+    assert opposite_signs({}) == ()
