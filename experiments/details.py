@@ -16,10 +16,9 @@ from experiments.stats.bayes import Posterior, beta_binomial, normal_posterior
 from experiments.stats.bounds import balke_pearl
 from experiments.stats.cells import pool_cells
 from experiments.stats.compliers import Trait, complier_levels, complier_shares, complier_trait
-from experiments.stats.counts import mean_of_product
 from experiments.stats.curve import curve_difference, day_shares
 from experiments.stats.dose import dose_weights, response_of
-from experiments.stats.encouragement import TakeUp, first_stage, wald
+from experiments.stats.encouragement import TakeUp, first_stage, per_protocol, wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.logrank import curves_cross, stratified_log_rank
 from experiments.stats.novelty import effect_by_week
@@ -27,7 +26,7 @@ from experiments.stats.placebo import placebo_against_control
 from experiments.stats.results import Estimate
 from experiments.stats.rmst import compare_restricted_means
 from experiments.stats.shrinkage import shrink
-from experiments.stats.summaries import Joint, Mean
+from experiments.stats.summaries import Mean
 from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
 from experiments.stats.tf import tf_adjusted
 
@@ -131,7 +130,7 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
                 inequalities=pair.inequalities(),
                 tf=_tf(pair, plan.alpha),
                 placebo=placebo,
-                per_protocol=_per_protocol(control, variant),
+                per_protocol=per_protocol(control, variant),
             )
         )
     return tuple(found)
@@ -143,15 +142,6 @@ def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
         return moments
     ratio = wald(moments, alpha=alpha)
     return tf_adjusted(ratio, moments) if computable(ratio) else ratio
-
-
-def _per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
-    """E[R | did, nudged] - E[R | didn't, control]: compares people who chose differently. Shown struck out."""
-    did, stayed_away = float(variant.means[1]), 1 - float(control.means[1])
-    if min(control.n, variant.n) == 0 or did <= 0 or stayed_away <= 0:
-        return NotComputable(Reason.NO_DATA)
-    without = float(control.means[0]) - mean_of_product(control)
-    return mean_of_product(variant) / did - without / stayed_away
 
 
 def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator[tuple[str, Trait | NotComputable]]:
@@ -170,8 +160,7 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
             pooled = pool_cells(
                 block.n[kept], block.means[kept], block.covariance[kept], inside[kept].astype(np.float64)[:, None]
             )
-            order = [len(block.names), reached]
-            arms.append(Joint(pooled.n, pooled.means[order], pooled.covariance[np.ix_(order, order)]))
+            arms.append(pooled.take(len(block.names), reached))
         if computable(iv_moments(*arms)):
             yield name, complier_trait(arms[0], arms[1], alpha=alpha)
 

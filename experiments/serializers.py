@@ -88,6 +88,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         child=serializers.CharField(max_length=100), max_length=10, required=False,
         help_text="properties of the signup event, known before assignment",
     )  # fmt: skip
+    day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
     churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
