@@ -52,7 +52,7 @@ def first_stages(plan: Planned, answers: Answers) -> tuple[FirstStage, ...]:
 
 
 def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
-    """Of units with a known first outcome; signs must agree between segments."""
+    """Of units with a known first outcome, at a level that holds for all segments: their signs must agree."""
     cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
     if REACHED not in block.names or len(cells.segments) < 2:
         return
@@ -62,7 +62,7 @@ def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[s
         for variant in (0, code):
             kept = (cells.segment == segment) & (cells.variant == variant)
             arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
-        yield name, _take_up(arms[0], arms[1], plan.alpha)
+        yield name, _take_up(arms[0], arms[1], plan.alpha / len(cells.segments))
 
 
 def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputable:

@@ -31,6 +31,7 @@ from experiments.live_split import (
     check_sample_ratio_mature,
     check_sample_ratio_over_time,
 )
+from experiments.stats.encouragement import opposite_signs
 
 # METHODS 4.2: share of stored arms that differ from the recomputed hash.
 AUDIT_SHARE = 0.001
@@ -144,6 +145,15 @@ def check_first_stage(context: Context) -> Iterator[Finding]:
             yield Finding("no_first_stage", Severity.WARNING, {"variant": row.variant, **moved})
 
 
+def check_first_stage_signs(context: Context) -> Iterator[Finding]:
+    """A nudge that keeps some segment from the behaviour breaks monotonicity there. Source: METHODS 4.12."""
+    for row in context.first_stage:
+        opposed = opposite_signs({name: found for name, found in row.by_segment if computable(found)})
+        if opposed and row.variant != context.plan.placebo:
+            details: dict[str, Detail] = {"variant": row.variant, "segments": ", ".join(opposed)}
+            yield Finding("first_stage_signs", Severity.WARNING, details)
+
+
 def check_inflow(context: Context) -> Iterator[Finding]:
     """Enrolment that stopped without anybody stopping it."""
     days = [row[0] for row in context.answers.exposures_by_day]
@@ -232,6 +242,7 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     check_no_signup,
     check_balance,
     check_first_stage,
+    check_first_stage_signs,
     check_inflow,
     check_late,
     check_guardrails,

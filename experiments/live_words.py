@@ -49,6 +49,10 @@ def live_template(check: str, gettext: Gettext) -> str:
             "%(variant)s hardly moves the behaviour: %(take_up)s of the units, at most %(take_up_high)s. Mend the "
             "nudge now; waiting for the outcome won't help."
         ),
+        "first_stage_signs": gettext(
+            "In some segments %(variant)s keeps units from the behaviour instead of moving them to it: %(segments)s. "
+            "The effect among the moved then mixes both; read the segments by themselves."
+        ),
         "inflow_stopped": gettext(
             "No unit has been exposed for %(days)s whole days (last on %(day)s), after %(per_day)s a day before. Is "
             "the flag still asked for?"

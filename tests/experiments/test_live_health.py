@@ -191,6 +191,25 @@ def test_first_stage__whose_upper_limit_is_too_low__warns_early(high: float, war
     assert bool(found(live_health.check_first_stage, context(first_stage=(stage,)))) is warns
 
 
+@pytest.mark.parametrize(("high", "named"), [(-0.001, "old"), (0.001, None)])
+def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: str | None) -> None:
+    up = TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.975)
+    down = TakeUp(0.3, 0.25, -0.05, 0.02, -0.1, high, 6.0, 0.975)
+    stage = FirstStage("nudge", up, (("new", up), ("old", down)))
+
+    findings = found(live_health.check_first_stage_signs, context(first_stage=(stage,)))
+
+    assert [finding.details["segments"] for finding in findings] == ([] if named is None else [named])
+
+
+def test_placebo__that_moves_the_behaviour__is_named() -> None:
+    moved = FirstStage("nudge", TakeUp(0.2, 0.22, 0.02, 0.005, 0.001, 0.03, 16.0, 0.95), ())
+
+    (finding,) = found(live_health.check_first_stage, context(plan=make_plan(placebo="nudge"), first_stage=(moved,)))
+
+    assert finding.check == "placebo_moves_behaviour"
+
+
 @pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
 def test_guardrails__bonferroni_over_all_of_them(p_value: float, alarm: bool) -> None:
     row = Estimate(-0.02, 0.005, -0.03, -0.01, p_value, 0.95, "x")
