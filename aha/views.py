@@ -65,7 +65,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
 
     found = listing(
         request, Study.objects.select_related("created_by"), text_in=("title",), state_in="status",
-        states=tuple(Study.Status.choices),
+        states=Study.Status.choices,
     )  # fmt: skip
     rows = []
     for study in found.page:
@@ -120,6 +120,7 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
             {"place": place + 1, "candidate": row, "sentence": findings.claim(row, gettext), **_tags(row)}
             for place, row in enumerate(report.candidates)
         ],
+        "cautioned": sum(bool(row.flags) for row in report.candidates),
         "flow": page_tables.flow(report, gettext),
         "candidates": page_tables.candidates(report, gettext) if report.candidates else None,
         "sections": [

@@ -20,7 +20,7 @@ YELLOW = "#E69F00"
 SKY = "#56B4E9"
 # What the dark theme puts in place of paper, ink and lines; marks keep their colours, which have at least 3:1 on either
 # paper. The style sheet does the same to charts that stand inline (tests compare the two).
-DARK = {"#ffffff": "#171f2a", "white": "#171f2a", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
+DARK = {"#ffffff": "#0f151d", "white": "#0f151d", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, "#7F3C8D", "#4B4B4B", "#A5AA99", "#11A579")
 
 

@@ -1,5 +1,6 @@
-"""A list page's rows: filtered by state and text, page by page. Shared by the doors of all apps, so lists work alike."""
+"""A list page's rows, filtered by state and text, page by page: shared by the doors of all apps."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Listing:
     page: Page[Any]
     text: str
     state: str
-    states: tuple[tuple[str, str], ...]
+    states: tuple[tuple[str, Any], ...]
     total: int
 
     @property
@@ -41,7 +42,7 @@ def listing(
     *,
     text_in: tuple[str, ...],
     state_in: str = "",
-    states: tuple[tuple[str, str], ...] = (),
+    states: Iterable[tuple[str, Any]] = (),
     prefix: str = "",
 ) -> Listing:
     """The rows that a request asks for by ``q``, ``state`` and ``page``; nonsense in them asks for nothing.
@@ -54,7 +55,7 @@ def listing(
         states: value and words of each state.
         prefix: in front of the three names, where one page has two lists.
     """
-    asked = request.GET
+    asked, choices = request.GET, tuple(states)
     text = asked.get(f"{prefix}q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
     state = asked.get(f"{prefix}state", "")
     total = rows.count()
@@ -63,9 +64,9 @@ def listing(
         for name in text_in:
             found |= Q(**{f"{name}__icontains": text})
         rows = rows.filter(found)
-    if state_in and state in dict(states):
+    if state_in and state in dict(choices):
         rows = rows.filter(**{state_in: state})
     else:
         state = ""
     page = Paginator(rows, PER_PAGE).get_page(asked.get(f"{prefix}page"))
-    return Listing(page, text, state, states, total)
+    return Listing(page, text, state, choices, total)

@@ -35,7 +35,7 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "moments": [_moment(row) for row in AhaMoment.objects.all()[:SHOWN]],
         "studies": [_study(row) for row in Study.objects.all()[:SHOWN]],
         "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
-        "verdicts": [_moment(row) for row in AhaMoment.objects.exclude(finding=None)[:SHOWN]],
+        "verdicts": [_moment(row) for row in AhaMoment.objects.filter(finding__isnull=False)[:SHOWN]],
     }
     return {**found, "next": next_step(user)}
 
@@ -48,7 +48,7 @@ def open_runs() -> list[dict[str, Any]]:
     }  # fmt: skip
     rows: list[Run] = []
     for model in pages:
-        rows += model.objects.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
+        rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
     rows.sort(key=lambda row: row.created_at, reverse=True)
     return [
         {"run": row, "kind": row._meta.verbose_name, "url": reverse(pages[type(row)], args=[row.pk])} for row in rows

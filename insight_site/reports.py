@@ -50,7 +50,7 @@ def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     run = _run(request, label, pk)
     try:
         days = int(request.POST.get("days", ""))
-        link, token = sharing.create_link(run=run, days=days, by=_person(request))
+        _link, token = sharing.create_link(run=run, days=days, by=_person(request))
     except ValueError:
         messages.error(request, gettext("Choose how long the link shall work."))
     else:

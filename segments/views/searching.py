@@ -33,7 +33,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     from segments import model_page
 
     runs = SegmentationRun.objects.select_related("created_by").defer("payload", "model")
-    found = listing(request, runs, text_in=("title",), state_in="status", states=tuple(SegmentationRun.Status.choices))
+    found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
