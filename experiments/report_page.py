@@ -260,9 +260,10 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
 def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     share = report.outcomes[0].kind is Kind.PROPORTION
     table = report_tables.looks(readout.path, share, gettext)
+    looked = len({look.on for look in readout.path})
     return Section(
         "path", gettext("The looks, and what they cost"), "",
-        (Part("path", gettext("Every look at the outcome"), path_finding(readout, gettext), table),),
+        (Part("path", gettext("Every look at the outcome"), path_finding(readout, gettext), table, picture=looked > 1),),
     )  # fmt: skip
 
 

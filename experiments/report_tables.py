@@ -7,7 +7,7 @@ from events.metrics import parse_metric, sentence
 from events.reasons import NotComputable, Refused, computable
 from events.reasons import words as reason_words
 from experiments import tables
-from experiments.contrasts import Contrast
+from experiments.contrasts import Contrast, effect_limits
 from experiments.design import Kind
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
@@ -122,7 +122,7 @@ def flow(readout: Readout, gettext: Gettext) -> Table:
         for name, n in arms.items():
             text = gettext("of these in {variant}: {outcome} is known")
             rows.append((text.format(variant=name, outcome=metric_words(outcome, gettext)), count(n)))
-    return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows), split(readout, gettext))
+    return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows))
 
 
 def split(readout: Readout, gettext: Gettext) -> str:
@@ -184,7 +184,7 @@ def looks(path: tuple[LookTaken, ...], share: bool, gettext: Gettext) -> Table |
         (
             look.on.isoformat(), look.variant, count(look.units), percent(look.fraction, 0),
             effect_text(look.estimate, share=share, gettext=gettext),
-            between(*(effect_text(value, share=share, gettext=gettext) for value in (look.low, look.high))),
+            effect_limits(look.low, look.high, share, gettext),
             decimal(look.z), decimal(look.critical), p_value(look.p_value), code_words(Code(look.verdict), gettext),
             gettext("peeked") if look.peeked else gettext("as planned"),
         )
@@ -206,11 +206,10 @@ def beliefs(found: tuple[Belief, ...], shares: dict[str, bool], gettext: Gettext
         if not computable(belief):
             rows.append((name, row.variant, reason_words(belief, gettext), "", "", "", ""))
             continue
-        values = (belief.estimate, belief.low, belief.high, belief.loss_variant, belief.loss_control)
+        values = (belief.estimate, belief.loss_variant, belief.loss_control)
         text = [effect_text(value, share=share, gettext=gettext) for value in values]
-        rows.append(
-            (name, row.variant, share_text(belief.chance_better), text[0], between(text[1], text[2]), text[3], text[4])
-        )
+        around = effect_limits(belief.low, belief.high, share, gettext)
+        rows.append((name, row.variant, percent(belief.chance_better), text[0], around, text[1], text[2]))
     columns = (
         gettext("outcome"), gettext("variant"), gettext("chance to beat control"), gettext("difference"),
         gettext("credible interval"), gettext("expected loss of the variant"), gettext("expected loss of control"),
@@ -322,7 +321,7 @@ def novelty(found: Mapping[str, Novelty], share: bool, gettext: Gettext) -> Tabl
                 if not computable(effect)
                 else (
                     effect_text(effect.estimate, share=share, gettext=gettext),
-                    between(*(effect_text(end, share=share, gettext=gettext) for end in (effect.low, effect.high))),
+                    effect_limits(effect.low, effect.high, share, gettext),
                 )
             )
             rows.append((name, week.week.isoformat(), f"{count(week.control_n)} / {count(week.variant_n)}", *shown))

@@ -13,7 +13,7 @@ from experiments.readout import Planned, Readout, State
 from experiments.report import Report
 from experiments.stats.encouragement import TakeUp
 from experiments.verdict import Code, Verdict
-from experiments.words import code_words, finding_sentence, share_text, verdict_sentence
+from experiments.words import code_words, finding_sentence, verdict_sentence
 
 LIGHTS = {
     Code.CAUSES: "good", Code.HARMS: "bad", Code.INVALID: "bad", Code.NO_MATERIAL_EFFECT: "warn",
@@ -142,10 +142,10 @@ def take_up_sentence(variant: str, found: TakeUp | NotComputable, gettext: Gette
         "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
         "{without} without."
     )
-    limits = between(share_text(found.low), share_text(found.high))
+    limits = between(percent(found.low), percent(found.high))
     return text.format(
-        variant=variant, moved=share_text(found.difference), limits=limits,
-        with_nudge=share_text(found.variant), without=share_text(found.control),
+        variant=variant, moved=percent(found.difference), limits=limits,
+        with_nudge=percent(found.variant), without=percent(found.control),
     )  # fmt: skip
 
 

@@ -52,6 +52,9 @@ KINDS: dict[str, Kind] = {
         "segments.views.report_body", "segments/run_body.html", "segments.document.document"
     ),
     "aha.Study": Kind("aha.views.report_body", "aha/study_body.html", "aha.document.document"),
+    "experiments.Analysis": Kind(
+        "experiments.views.report_body", "experiments/report_body.html", "experiments.readout_document.document"
+    ),
 }
 
 

@@ -30,6 +30,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
+    path("experiments/", include("experiments.page_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),
