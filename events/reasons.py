@@ -62,6 +62,7 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     MEDIAN_NOT_REACHED = "median_not_reached"
     TOO_FEW_WEEKS = "too_few_weeks"
+    TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
     POST_ASSIGNMENT = "post_assignment"
@@ -173,5 +174,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
         Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
+        Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
     }
     return sentences[missing.reason]

@@ -1,8 +1,8 @@
 """The report as tables of text, for the terminal and for the page: the same rows stand behind each chart. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from aha.figures import Table
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.design import Kind
@@ -12,23 +12,6 @@ from experiments.stats.weak_instrument import AndersonRubin
 from experiments.words import MINUS, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of formatted text.
-
-    Attributes:
-        title: what the rows are.
-        columns: headings, with units.
-        rows: one text per column.
-        note: what the reader must know to read it, or "".
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def flow(report: Report, gettext: Gettext) -> Table:

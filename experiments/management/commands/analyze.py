@@ -39,9 +39,9 @@ class Command(BaseCommand):
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                from experiments.readout_document import readout_document  # noqa: PLC0415 - SciPy costs a second
+                from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs a second
 
-                self.stdout.write(json.dumps(readout_document(readout, gettext), allow_nan=False))
+                self.stdout.write(json.dumps(document(readout, gettext), allow_nan=False))
             else:
                 _print(readout, console(self.stdout))
 
