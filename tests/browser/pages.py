@@ -1,6 +1,7 @@
 """The main pages with something on them, for tests that look at all of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -8,6 +9,7 @@ from django.core.cache import cache
 from aha.models import AhaMoment, Study
 from events.records import dump
 from insight_site import pictures
+from insight_site.models import Picture
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS
 from tests.aha.make_report import report as study_report
@@ -44,6 +46,18 @@ def path(name: str, world: World) -> str:
     return PAGES[name].format(study=world.study.pk, search=world.search.pk)
 
 
+_drawn: dict[str, list[dict[str, Any]]] = {}
+
+
+def _draw(label: str, pk: int) -> None:
+    """The pictures of a report are the same in every test, and rendering them takes many seconds: once is enough."""
+    if label not in _drawn:
+        pictures.draw_run(label, pk)
+        _drawn[label] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
+        return
+    Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label])
+
+
 def make_world() -> World:
     cache.clear()
     study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), payload=dump(study_report()))
@@ -52,8 +66,8 @@ def make_world() -> World:
     search = SegmentationRun.objects.create(
         title="Groups", status="done", inputs=dump(made.inputs), payload=dump(made), share=1.0
     )
-    for label, run in (("aha.Study", study), ("segments.SegmentationRun", search)):
-        pictures.draw_run(label, run.pk)
+    _draw("aha.Study", study.pk)
+    _draw("segments.SegmentationRun", search.pk)
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
     version = SegmentVersion.objects.create(model=model, number=1, run=search)
     for key, name in (("g1", "Fighters"), ("g2", "Builders")):
