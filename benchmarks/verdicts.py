@@ -166,8 +166,8 @@ def page(records: list[dict[str, Any]], units: int, seconds: float) -> str:
     lines = [
         "# Verdicts in the simulated worlds",
         "",
-        f"`python benchmarks/verdicts.py`, {units:,} users, seeds {seeds[0]} to {seeds[-1]}, margin {MARGIN}, level 0.95, "
-        f"commit {commit()}, {seconds / 60:.0f} minutes. Each world's experiment goes through `analyze_file` as a file.",
+        f"`python benchmarks/verdicts.py`: {units:,} users, seeds {seeds[0]} to {seeds[-1]}, margin {MARGIN};",
+        f"commit {commit()}, {seconds / 60:.1f} minutes. Every experiment goes through `analyze_file` as a file.",
         "",
         *matrix(records, worlds),
         "",
@@ -211,8 +211,8 @@ def alarms(records: list[dict[str, Any]]) -> Iterable[str]:
 def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]:
     """The effect of the behaviour on those whom the nudge moved, against the truth."""
     yield (
-        "The effect on those whom the nudge moved (points of retention). Coverage is of the complier effect; in brackets "
-        "that of ITT / first stage of the same users' potential outcomes, where direct paths and doses count."
+        "The effect on those whom the nudge moved (points of retention). Coverage is of the complier effect; in "
+        "brackets that of ITT / first stage of the same users' potential outcomes, where direct paths and doses count."
     )
     yield ""
     yield from header(
