@@ -12,10 +12,11 @@ type Codes = NDArray[np.int64]
 
 
 class Kind(StrEnum):
-    """How an outcome is summarised: a share of units, or a mean per unit."""
+    """How an outcome is summarised: a share of units, a mean per unit, or a ratio of two sums over units."""
 
     PROPORTION = "proportion"
     MEAN = "mean"
+    RATIO = "ratio"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Design:
         shares: planned share per label, summing to 1; None means an equal split.
         alpha: two-sided false alarm rate, 0 to 1.
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
+        placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
+            this kind works without the behaviour.
     """
 
     variant: str
@@ -55,6 +58,7 @@ class Design:
     shares: Mapping[str, float] | None = None
     alpha: float = 0.05
     margin: float | None = None
+    placebo: str | None = None
 
     @property
     def level(self) -> float:

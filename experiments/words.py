@@ -160,6 +160,10 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "%(outcome)s changed in units whose %(behaviour)s didn't (instrument test p %(inequality_p)s), so the "
             "nudge works on another path than the behaviour."
         ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "placebo"): gettext(
+            "The placebo nudge changed %(outcome)s too (p %(inequality_p)s), though it points at nothing that matters, "
+            "so such nudges work on another path than the behaviour."
+        ),
         (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s, but hardly %(behaviour)s (%(take_up)s of the units), so "
             "it works on another path."

@@ -89,7 +89,19 @@ CASES = {
     # Row 3: another path.
     "inequality rejected": (replace(NUDGED, inequalities=BROKEN), Code.NUDGE_NOT_BEHAVIOUR, "inequality"),
     "inequality p exactly alpha": (
-        replace(NUDGED, inequalities=Inequalities(0.05, (1, 0), (0.02,))),
+        replace(NUDGED, inequalities=Inequalities(0.05, (1, 0), (0.025, 0.5))),
+        Code.CAUSES,
+        "behaviour",
+    ),
+    "placebo arm differs": (replace(NUDGED, placebo=effect(p=0.016)), Code.NUDGE_NOT_BEHAVIOUR, "placebo"),
+    "placebo arm differs, not after Holm": (replace(NUDGED, placebo=effect(p=0.017)), Code.CAUSES, "behaviour"),
+    "placebo and effect, the inequality speaks louder": (
+        replace(NUDGED, placebo=effect(p=0.01), inequalities=Inequalities(0.002, (1, 0), (0.001, 0.5))),
+        Code.NUDGE_NOT_BEHAVIOUR,
+        "inequality",
+    ),
+    "placebo that can't be computed": (
+        replace(NUDGED, placebo=NotComputable(Reason.TOO_FEW_UNITS)),
         Code.CAUSES,
         "behaviour",
     ),
