@@ -15,9 +15,9 @@ import ibis.expr.types as ir
 
 from events.day_index import day_index, local_date, utc, wall_clock
 from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
+from events.parts import EXPOSURE_EVENTS as EXPOSURE_EVENTS
+from events.parts import Basis as Basis
 from events.parts import (
-    EXPOSURE_EVENTS,
-    Basis,
     active_events,
     aggregate,
     either,
@@ -118,11 +118,11 @@ def eligibility(users: ir.Table, window: Window, *, by: Sequence[str] = ()) -> i
 
 def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
     """One row per unit and active day of the window: ``user_id, day, events``."""
-    log = activitysince_anchor(events, users, basis, window)
+    log = activity_since_anchor(events, users, basis, window)
     return log.group_by("user_id", "day").aggregate(events=log.count())
 
 
-def activitysince_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
+def activity_since_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
     """One row per activity of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
     return in_window(since_anchor(active_events(events, basis), users, basis), window)
 

@@ -12,10 +12,9 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from events.metrics import Active, MinDays, MinEvents, Ratio, parse_metric
 from events.reasons import NotComputable, Reason, computable
 from experiments.answers import DENOMINATOR, REACHED, Cells
-from experiments.design import Kind
+from experiments.design import Kind, kind_of
 from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
@@ -31,14 +30,6 @@ type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (
 
 # A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
 STRATUM_UNITS = 50
-
-
-def kind_of(metric: str) -> Kind:
-    """How a metric is summarised: retention is a share of units."""
-    definition = parse_metric(metric)
-    if isinstance(definition, Ratio):
-        return Kind.RATIO
-    return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents) else Kind.MEAN
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +133,16 @@ class CellPair:
         """Over (outcome, behaviour, number of times)."""
         return self._joint(self.treated == 0), self._joint(self.treated == 1)
 
-    def moments(self) -> IvMoments | NotComputable:
-        """Pooled over the segments."""
+    def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
+        """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
+        columns = [0, 2] if by_times else [0, 1]
+
+        def chosen(joint: Joint) -> Joint:
+            return Joint(joint.n, joint.means[columns], joint.covariance[np.ix_(columns, columns)])
+
         if len(self.strata) > 1:
-            return iv_moments_stratified([(control, variant) for _label, control, variant in self.strata])
-        return iv_moments(*self.joints())
+            return iv_moments_stratified([(chosen(control), chosen(variant)) for _, control, variant in self.strata])
+        return iv_moments(*map(chosen, self.joints()))
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments."""
@@ -291,10 +287,12 @@ class CellData:
         kind = self.outcomes[outcome]
         return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
 
-    def pair(self, outcome: str, code: int) -> CellPair:
-        """The cells of control and of one variant that have mature units."""
+    def pair(self, outcome: str, code: int, *, week: int | None = None) -> CellPair:
+        """The cells of control and of one variant that have mature units; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
         kept = ((cells.variant == 0) | (cells.variant == code)) & (block.n > 0)
+        if week is not None:
+            kept &= cells.week == week
         return CellPair(
             kind=self.outcomes[outcome],
             names=block.names,

@@ -7,6 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from events.metrics import Active, MinDays, MinEvents, Ratio, parse_metric
+
 type Floats = NDArray[np.float64]
 type Codes = NDArray[np.int64]
 
@@ -17,6 +19,14 @@ class Kind(StrEnum):
     PROPORTION = "proportion"
     MEAN = "mean"
     RATIO = "ratio"
+
+
+def kind_of(metric: str) -> Kind:
+    """How a metric is summarised: retention is a share of units."""
+    definition = parse_metric(metric)
+    if isinstance(definition, Ratio):
+        return Kind.RATIO
+    return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents) else Kind.MEAN
 
 
 @dataclass(frozen=True)

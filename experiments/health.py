@@ -4,7 +4,7 @@ A check returns what it found as codes and figures; `experiments.words` turns th
 ``invalid`` set makes the verdict INVALID: the data then can't answer, whatever the effect looks like.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,7 +60,7 @@ class Finding:
 
     check: str
     severity: Severity
-    details: dict[str, Detail] = field(default_factory=dict)
+    details: Mapping[str, Detail] = field(default_factory=dict)
     invalid: str | None = None
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from events.metrics import Ratio, Survival, parse_metric
 from events.reasons import computable
+from experiments.design import kind_of
 from experiments.health import (
     BALANCE_ALARM,
     ORDER,
@@ -19,6 +20,7 @@ from experiments.health import (
     SEVERAL_VARIANTS_SHARE,
     SEVERAL_VARIANTS_UNITS,
     TINY_VARIANT,
+    Detail,
     Finding,
     Severity,
 )
@@ -42,7 +44,8 @@ QUIET_DAYS = 2
 USUAL_UNITS = 10.0
 # Ours: assigned units that never met their variant; more is a flag evaluated where nothing is shown.
 UNEXPOSED_SHARE = 0.2
-MIN_FIRST_STAGE_UNITS = 200
+# The confidence sequence rests on near normality (METHODS 4.8).
+GUARDRAIL_UNITS = 100
 
 
 def check_several_variants(context: Context) -> Iterator[Finding]:
@@ -71,7 +74,7 @@ def check_assignments(context: Context) -> Iterator[Finding]:
     audit = context.audit
     if audit.checked and audit.differ / audit.checked > AUDIT_SHARE:
         share = audit.differ / audit.checked
-        details = {"n": audit.differ, "checked": audit.checked, "share": share}
+        details: dict[str, Detail] = {"n": audit.differ, "checked": audit.checked, "share": share}
         yield Finding("bucket_mismatch", Severity.ERROR, details, invalid="bucket_mismatch")
 
 
@@ -83,7 +86,7 @@ def check_unexposed(context: Context) -> Iterator[Finding]:
     total = sum(met) + sum(missed)
     if not total or not sum(missed):
         return
-    details: dict[str, str | int | float] = {"n": sum(missed), "share": sum(missed) / total}
+    details: dict[str, Detail] = {"n": sum(missed), "share": sum(missed) / total}
     p_value = _two_rows_p(missed, met)
     if p_value is not None and p_value < DIFFERS:
         yield Finding("unexposed_differs", Severity.WARNING, {**details, "p_value": p_value})
@@ -97,7 +100,7 @@ def check_silent(context: Context) -> Iterator[Finding]:
     units, silent = sum(row[1] for row in rows), sum(row[2] for row in rows)
     if not silent:
         return
-    details: dict[str, str | int | float] = {"n": silent, "share": silent / units}
+    details: dict[str, Detail] = {"n": silent, "share": silent / units}
     p_value = _two_rows_p([row[2] for row in rows], [row[1] - row[2] for row in rows])
     if p_value is not None and p_value < DIFFERS:
         yield Finding("silent_differs", Severity.WARNING, {**details, "p_value": p_value})
@@ -122,7 +125,7 @@ def check_balance(context: Context) -> Iterator[Finding]:
         if p_value is not None and (worst is None or p_value < worst[0]):
             worst = (p_value, name)
     if worst is not None and worst[0] * len(cells.covariates) < BALANCE_ALARM:
-        details = {"column": worst[1], "p_value": min(1.0, worst[0] * len(cells.covariates))}
+        details: dict[str, Detail] = {"column": worst[1], "p_value": min(1.0, worst[0] * len(cells.covariates))}
         yield Finding("imbalance_in", Severity.WARNING, details)
 
 
@@ -131,11 +134,9 @@ def check_first_stage(context: Context) -> Iterator[Finding]:
     for row in context.first_stage:
         if row.variant == context.plan.placebo or not computable(row.take_up):
             continue
-        if context.standing.mature.get(row.variant, 0) < MIN_FIRST_STAGE_UNITS and row.take_up.standard_error > 0.02:
-            continue
         if row.take_up.high < context.min_first_stage:
-            details = {"variant": row.variant, "take_up": row.take_up.difference, "take_up_high": row.take_up.high}
-            yield Finding("no_first_stage", Severity.WARNING, details)
+            moved: dict[str, Detail] = {"take_up": row.take_up.difference, "take_up_high": row.take_up.high}
+            yield Finding("no_first_stage", Severity.WARNING, {"variant": row.variant, **moved})
 
 
 def check_inflow(context: Context) -> Iterator[Finding]:
@@ -164,8 +165,10 @@ def check_guardrails(context: Context) -> Iterator[Finding]:
     for (outcome, variant), row in tests.items():
         p_value = min(1.0, row.p_value * len(tests))
         if p_value < context.plan.alpha:
-            details = {"outcome": outcome, "variant": variant, "estimate": row.estimate, "low": row.low,
-                       "high": row.high, "p_value": p_value}  # fmt: skip
+            details: dict[str, Detail] = {
+                "outcome": outcome, "variant": variant, "kind": str(kind_of(outcome)), "estimate": row.estimate,
+                "low": row.low, "high": row.high, "p_value": p_value,
+            }  # fmt: skip
             yield Finding("guardrail", Severity.WARNING, details)
 
 
@@ -177,7 +180,7 @@ def check_windows(context: Context) -> Iterator[Finding]:
     for name in context.plan.primary:
         first = _first_day(name)
         if first is not None and first < claim.days:
-            details: dict[str, str | int | float] = {"outcome": name, "days": claim.days, "day": first}
+            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": first}
             yield Finding("window_overlap", Severity.ERROR, details, invalid="window_overlap")
 
 

@@ -24,4 +24,4 @@ class Analysis(Run):
         indexes = [models.Index(fields=["experiment", "status"], name="analysis_of_experiment")]
 
     def __str__(self) -> str:
-        return f"{self.experiment.key} {self.created_at:%Y-%m-%d %H:%M}" if self.created_at else self.experiment.key
+        return f"{self.experiment.key} {self.pk}"

@@ -13,7 +13,18 @@ import ibis.expr.types as ir
 from events import queries
 from events.day_bits import active_on, churn, day_bits, words_for
 from events.day_index import day_index, local_date, utc, wall_clock
-from events.metrics import Count, Metric, MinEvents, Ratio, Retention, Total, Value, parse_behaviour, parse_metric
+from events.metrics import (
+    Count,
+    Metric,
+    MinEvents,
+    Ratio,
+    Retention,
+    Total,
+    Value,
+    outcome_window,
+    parse_behaviour,
+    parse_metric,
+)
 from events.parts import active_events, aggregate
 from events.properties import property_text
 from events.queries import EXPOSURE_EVENTS, Basis
@@ -21,6 +32,8 @@ from events.windows import Window
 from experiments.answers import DENOMINATOR, REACHED, TIMES, VALUE, Asked
 
 LATE = timedelta(hours=48)
+# What arrives later than this was read from a file of history and says nothing about the senders.
+HISTORY = timedelta(days=14)
 OTHER = "other"
 UNKNOWN = -1
 BEFORE = "active_days_before"
@@ -264,7 +277,7 @@ def bins(values: ir.Table, asked: Asked, place: int) -> ir.Table:
 def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     """One row: ``known``, events since the first exposure with a known arrival, and ``late``, 48 h after they were."""
     log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
-    log = log.filter(log.received_at.notnull())
+    log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
     behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
 
@@ -323,7 +336,7 @@ def _pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
 
 
 def _some_shorter(asked: Asked) -> bool:
-    return any(definition.window.days_needed < asked.days for definition in definitions(asked).values())
+    return any(outcome_window(each).days_needed < asked.days for each in definitions(asked).values())
 
 
 def _counts_exposures(asked: Asked, basis: Basis) -> bool:

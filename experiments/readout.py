@@ -16,10 +16,12 @@ from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
 from experiments.stats.compliers import Levels, Shares, Trait
 from experiments.stats.curve import CurveDifference, DayShare
+from experiments.stats.dose import ActResponse, DoseWeights
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.logrank import Crossing, LogRank
 from experiments.stats.novelty import Novelty
 from experiments.stats.results import Estimate
+from experiments.stats.shrinkage import Shrinkage
 from experiments.stats.srm import SampleRatio
 from experiments.stats.survival import SurvivalCurve
 from experiments.stats.validity import Inequalities
@@ -222,6 +224,15 @@ class Through:
 
 
 @dataclass(frozen=True)
+class Shrunk:
+    """Effects by segment on the first outcome, pulled towards their mean; `segments` names them in order."""
+
+    variant: str
+    segments: tuple[str, ...]
+    shrinkage: Shrinkage
+
+
+@dataclass(frozen=True)
 class OverTime:
     """Retention over time of one variant against control.
 
@@ -260,17 +271,13 @@ class ByTimes:
 
     Attributes:
         variant: compared with control.
-        per_act: effect of one more act (average causal response).
-        weights: share of that average which stands at each number of times, from 1 on.
-        at_threshold: weight at the moment's own Z.
-        negative: True when some weight is clearly below 0: the nudge made some do less.
+        response: effect of one act more (average causal response).
+        weights: which acts the nudge added, and how many of them cross the moment's own number.
     """
 
     variant: str
-    per_act: Estimate | NotComputable
-    weights: tuple[tuple[int, float], ...]
-    at_threshold: float | NotComputable
-    negative: bool
+    response: ActResponse | NotComputable
+    weights: DoseWeights | NotComputable
 
 
 @dataclass(frozen=True)

@@ -124,10 +124,11 @@ def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
         return answers.last_mature_on
     if plan.planned_end is None:
         return None
-    return max(plan.planned_end, today) + timedelta(days=max(map(_days_needed, plan.primary)))
+    return max(plan.planned_end, today) + timedelta(days=max(map(days_needed, plan.primary)))
 
 
-def _days_needed(metric: str) -> int:
+def days_needed(metric: str) -> int:
+    """Complete days of follow-up that a metric needs."""
     definition = parse_metric(metric)
     if isinstance(definition, Survival):
         return definition.gap

@@ -176,6 +176,25 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "
             "units) to say what the behaviour does."
         ),
+        (Code.INVALID, "bucket_mismatch"): gettext(
+            "Stored assignments differ from what the draw gives, so somebody or something chose who is in which "
+            "group; no effect can be read from these data."
+        ),
+        (Code.INVALID, "window_overlap"): gettext(
+            "The days on which the behaviour counts reach into the days of the outcome, so each would partly measure "
+            "the other; no effect can be read from this plan."
+        ),
+        (Code.INVALID, "plan_changed"): gettext(
+            "The plan was changed after the start without a logged amendment, so the result can't be held against it."
+        ),
+        (Code.CAUSES, "crossed"): gettext(
+            "%(variant)s raised %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
+        ),
+        (Code.HARMS, "crossed"): gettext(
+            "%(variant)s lowered %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
+        ),
         (Code.CAUSES, "behaviour"): gettext(
             "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
             "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
@@ -198,7 +217,11 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
 
 def finding_sentence(finding: Finding, gettext: Gettext) -> str:
     """What a health check found, as one plain sentence."""
-    template = _sizes_template(finding.check, gettext) or _column_template(finding.check, gettext)
+    template = (
+        _sizes_template(finding.check, gettext)
+        or _live_template(finding.check, gettext)
+        or _column_template(finding.check, gettext)
+    )
     return template % _formatted(finding.details, gettext)
 
 
@@ -236,6 +259,81 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
         "unit_of_assignment": gettext(
             "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
             "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."
+        ),
+    }
+    return sentences.get(check, "")
+
+
+def _live_template(check: str, gettext: Gettext) -> str:
+    """Sentences of `experiments.live_health`."""
+    sentences = {
+        "sample_ratio_mature": gettext(
+            "Among units whose outcome is known the group sizes don't fit the planned split (p %(p_value)s, alarm "
+            "below .001): %(counts)s, planned %(expected)s. One group loses more units on the way."
+        ),
+        "sample_ratio_over_time": gettext(
+            "In %(bad)s of %(weeks)s weeks the group sizes don't fit the planned split. Worst: the week of %(week)s "
+            "with %(counts)s, planned %(expected)s (p %(p_value)s). An allocation that changed mixes effect and time."
+        ),
+        "unknown_variant": gettext(
+            "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
+        ),
+        "bucket_mismatch": gettext(
+            "%(n)s of %(checked)s stored assignments (%(share)s) differ from what the draw gives. Find out who or what "
+            "wrote them."
+        ),
+        "unexposed": gettext(
+            "%(n)s assigned units (%(share)s) never met their variant. They aren't counted; the effect speaks about "
+            "those who did."
+        ),
+        "unexposed_differs": gettext(
+            "%(n)s assigned units (%(share)s) never met their variant, and the groups differ in it (p %(p_value)s): "
+            "is the exposure logged alike in all groups?"
+        ),
+        "silent": gettext(
+            "%(n)s exposed units (%(share)s) have no event of their own at all: do their events reach Insight?"
+        ),
+        "silent_differs": gettext(
+            "%(n)s exposed units (%(share)s) have no event of their own, and the groups differ in it (p %(p_value)s): "
+            "one group's events may be lost."
+        ),
+        "no_signup": gettext(
+            "%(n)s exposed units have no signup in the log, with which their days begin. They were left out."
+        ),
+        "imbalance_in": gettext(
+            "The groups differ in %(column)s, known before assignment, more than chance would give (p %(p_value)s): "
+            "was assignment random?"
+        ),
+        "no_first_stage": gettext(
+            "%(variant)s hardly moves the behaviour: %(take_up)s of the units, at most %(take_up_high)s. Mend the "
+            "nudge now; waiting for the outcome won't help."
+        ),
+        "inflow_stopped": gettext(
+            "No unit has been exposed for %(days)s whole days (last on %(day)s), after %(per_day)s a day before. Is "
+            "the flag still asked for?"
+        ),
+        "late_events": gettext(
+            "%(n)s events (%(share)s) arrived more than two days after they happened, so recent figures may still move."
+        ),
+        "guardrail": gettext(
+            "The guardrail %(outcome)s moved with %(variant)s: %(estimate)s (%(low)s to %(high)s at any look, p "
+            "%(p_value)s). Look whether this is harm."
+        ),
+        "window_overlap": gettext(
+            "The behaviour counts within %(days)s days, but the outcome %(outcome)s begins on day %(day)s: the two "
+            "overlap."
+        ),
+        "plan_changed": gettext("The plan differs from the one at the start, and no amendment says why."),
+        "amended": gettext("The plan was amended %(n)s times after the start; the amendments stand below."),
+        "peeked": gettext(
+            "Peeked: the outcome was read when %(share)s of the planned units were mature. A fixed plan promises its "
+            "error rate for one look at the end, so these intervals are too narrow and may not decide anything."
+        ),
+        "planned_size_reached": gettext(
+            "The planned number of units (%(n)s) is reached: close the enrolment, so that the outcome can mature."
+        ),
+        "crossed_earlier": gettext(
+            "The bound was crossed at the look of %(day)s (%(share)s of the planned units); the finding stands."
         ),
     }
     return sentences.get(check, "")

@@ -263,7 +263,7 @@ def _bins(
             continue
         rows = _rows(questions, queries.bins(values, asked, place))
         counted = sorted((row["arm"], int(row["bin"]), int(row["reached"]), int(row["units"])) for row in rows)
-        found[text] = tuple((asked.variants[arm], *rest) for arm, *rest in counted)  # type: ignore[misc]
+        found[text] = tuple((asked.variants[arm], *rest) for arm, *rest in counted)
     return found
 
 

@@ -118,8 +118,8 @@ def base_rate_and_inflow(
 def _counted(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> dict[str, Any]:
-    from events import queries  # noqa: PLC0415 - Ibis costs a second to import
-    from events.day_index import utc  # noqa: PLC0415
+    from events import queries
+    from events.day_index import utc
 
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
@@ -168,7 +168,7 @@ def suggest_size(experiment: Experiment, *, signup_event: str | None = None) -> 
 
 
 def _sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
-    from experiments.stats import power  # noqa: PLC0415 - SciPy costs half a second to import
+    from experiments.stats import power
 
     share, take_up = enrolled_share(experiment), experiment.expected_take_up or 1.0
     missing = _unplannable(inflow)
@@ -199,7 +199,7 @@ def _sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
 def _effect_and_units(
     experiment: Experiment, daily: float, planned: Any
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
-    from experiments.stats import power  # noqa: PLC0415
+    from experiments.stats import power
 
     if experiment.smallest_effect is not None:
         size = power.sample_size(planned, experiment.smallest_effect)
