@@ -120,7 +120,10 @@ class Found:
 
     def as_json(self) -> dict[str, Any]:
         rows = {name: getattr(self, name) for name in ("alarms", "peeking", "coverage", "power")}
-        return {name: [asdict(row) | {"kept": row.kept} for row in each] for name, each in rows.items()}
+        days = {name: levels.tolist() for name, levels in self.by_day.items()}
+        return {"by_day": days} | {
+            name: [asdict(row) | {"kept": row.kept} for row in each] for name, each in rows.items()
+        }
 
 
 def measure(runs: int, seed: int, *, say: Any = lambda text: None) -> Found:

@@ -28,13 +28,16 @@ def alarms(found: Any) -> Any:
         }
         for row in found.alarms
     ]
+    levels = sorted({row.level for row in found.alarms})
     base = alt.Chart().encode(y=alt.Y("test:N", sort=None, title=None, axis=alt.Axis(labelLimit=380)))
     band = base.mark_bar(color=GREY, opacity=0.45, height=9).encode(
         x=alt.X("low:Q", title="share of false alarms", axis=alt.Axis(format="%")), x2="high:Q"
     )
     dots = base.mark_point(filled=True, size=38, opacity=1).encode(x="share:Q", color=coloured(alt))
     layered = alt.layer(band, dots, data=alt.Data(values=rows)).properties(width=190)
-    return layered.facet(alt.Column("level:N", title=None, sort=None)).resolve_scale(x="independent")
+    return layered.facet(
+        alt.Column("level:N", title=None, sort=[f"level {level:.0%}" for level in levels])
+    ).resolve_scale(x="independent")
 
 
 def coverage(found: Any) -> Any:
@@ -55,10 +58,10 @@ def coverage(found: Any) -> Any:
         y=alt.Y("interval:N", sort=None, title=None, axis=alt.Axis(labelLimit=380))
     )
     scale = alt.Scale(domain=[0.92, 1.0], zero=False)
-    bars = base.mark_rule(color=GREY, strokeWidth=2).encode(
+    bars = base.mark_rule(color=GREY, strokeWidth=2, clip=True).encode(
         x=alt.X("low:Q", scale=scale, title="share that holds the truth", axis=alt.Axis(format="%")), x2="high:Q"
     )
-    dots = base.mark_point(filled=True, size=38, opacity=1).encode(x="share:Q", color=coloured(alt))
+    dots = base.mark_point(filled=True, size=38, opacity=1, clip=True).encode(x="share:Q", color=coloured(alt))
     return (bars + dots + at(alt, 0.95) + at(alt, 0.94, dashed=True)).properties(width=420)
 
 
