@@ -25,6 +25,7 @@ from benchmarks import calibration_charts as charts
 from benchmarks import calibration_intervals as intervals
 from benchmarks import calibration_looks as looks
 from benchmarks import calibration_tests as tests
+from benchmarks.calibration_worlds import Floats
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261124
@@ -108,7 +109,7 @@ class Found:
 
     alarms: list[Alarm]
     peeking: list[Alarm]
-    by_day: dict[str, tests.Floats]
+    by_day: dict[str, Floats]
     coverage: list[Coverage]
     power: list[Power]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration_tests import SEGMENTS, Nudge, Rng, clustered, durations, strata
+from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata
 from events.reasons import computable
 from experiments.stats import adjust, compare, rmst, stratified
 from experiments.stats.counts import joint_of_counts

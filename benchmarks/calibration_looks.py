@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.calibration_tests import Floats, Rng
+from benchmarks.calibration_worlds import Floats, Rng
 from events.reasons import computable
 from experiments.stats import compare, sequential
 from experiments.stats.looks import Look
