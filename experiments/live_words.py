@@ -96,14 +96,16 @@ def state_sentence(why: str, gettext: Gettext) -> str:
     """Why the outcome may be read now, or may not; the codes of `experiments.readout.Standing`."""
     sentences = {
         "enrolling": gettext(
-            "Units are still being enrolled. The plan has one look, at its end: until then the outcome stays locked, "
-            "so that nobody stops on a lucky day."
+            "The outcome is locked: units are still being enrolled, and this plan looks once, at its end. Looking "
+            "earlier would find effects that aren't there."
         ),
         "maturing": gettext(
-            "Enrolment has ended, and the outcome of the last units isn't known yet; it stays locked until it is."
+            "The outcome is locked: enrolment has ended, but not every unit has lived through the outcome's days yet."
         ),
-        "next_look": gettext("The plan has looks at fixed shares of its units, and the next one isn't reached yet."),
-        "too_few": gettext("Looking at any time needs at least 100 units with a known outcome in each group."),
+        "next_look": gettext(
+            "The outcome is locked until the next planned look; looks between would cost more error than was planned."
+        ),
+        "too_few": gettext("The outcome is locked: intervals for any look need at least 100 mature units per group."),
         "ended": gettext("Enrolment has ended and every outcome is known: this is what the experiment can say."),
         "look": gettext("This is one of the planned looks; its bounds allow for all of them."),
         "any_time": gettext("The plan allows looking at any time; its intervals allow for all looks together."),
