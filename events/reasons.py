@@ -64,6 +64,8 @@ class Reason(StrEnum):
     TOO_FEW_WEEKS = "too_few_weeks"
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
+    WEAK_FIRST_STAGE = "weak_first_stage"
+    POST_ASSIGNMENT = "post_assignment"
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,12 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
+        ),
+        Reason.WEAK_FIRST_STAGE: gettext(
+            "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
+        ),
+        Reason.POST_ASSIGNMENT: gettext(
+            "A covariate was not known before the assignment, so the nudge may have moved it."
         ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),

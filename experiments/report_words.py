@@ -9,6 +9,7 @@ from events.metrics import Active, MinDays, parse_metric
 from events.reasons import NotComputable, Refused, computable
 from events.reasons import words as reason_words
 from experiments.health import Finding
+from experiments.live_words import state_sentence
 from experiments.readout import Planned, Readout, State
 from experiments.report import Report
 from experiments.stats.encouragement import TakeUp
@@ -105,21 +106,7 @@ def peek_sentence(readout: Readout, gettext: Gettext) -> str:
 
 def lock_sentence(readout: Readout, gettext: Gettext) -> str:
     """Why the outcome is locked."""
-    standing = readout.standing
-    sentences = {
-        "enrolling": gettext(
-            "The outcome is locked: units are still being enrolled, and this plan looks once, at its end. Looking "
-            "earlier would find effects that aren't there."
-        ),
-        "maturing": gettext(
-            "The outcome is locked: enrolment has ended, but not every unit has lived through the outcome's days yet."
-        ),
-        "next_look": gettext(
-            "The outcome is locked until the next planned look; looks between would cost more error than was planned."
-        ),
-        "too_few": gettext("The outcome is locked: intervals for any look need at least 100 mature units per group."),
-    }
-    return sentences.get(standing.why, standing.why)
+    return state_sentence(readout.standing.why, gettext)
 
 
 def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:

@@ -304,9 +304,10 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     kept = (
         "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
         "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
-        "planned_units", "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+        "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
+        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
     )  # fmt: skip
-    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight")
+    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:

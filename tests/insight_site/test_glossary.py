@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import translation
 
 from insight_site import glossary
+from insight_site.glossary_terms import Term
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TERMS = [term for section in glossary.sections(str) for term in section.terms]
@@ -20,14 +21,14 @@ def test_slugs__are_unique() -> None:
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.slug)
-def test_term__heading__stands_in_the_documentation(term: glossary.Term) -> None:
+def test_term__heading__stands_in_the_documentation(term: Term) -> None:
     text = (ROOT / "docs" / f"{term.doc}.md").read_text(encoding="utf-8")
 
     assert f"\n## {term.heading}\n" in text
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.slug)
-def test_term__meaning__is_two_sentences(term: glossary.Term) -> None:
+def test_term__meaning__is_two_sentences(term: Term) -> None:
     sentences = re.findall(r"[^.]*(?:\.\d[^.]*)*\.(?= |$)", term.meaning)
 
     assert len(sentences) == 2

@@ -1,5 +1,6 @@
 """The home page of somebody with an account: what runs, what was found, and the next step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -82,7 +83,12 @@ def test_open_runs__of_every_kind__newest_first() -> None:
 )  # fmt: skip
 def test_next_step__first_thing_missing__is_asked_for(state: str, url: str | None) -> None:
     states = ("nothing", "study", "moment", "experiment", "all")
-    made = [study, moment, lambda: experiment(10, 1), lambda: SegmentModel.objects.create(key="k", kind="rule")]
+    made: list[Callable[[], object]] = [
+        study,
+        moment,
+        lambda: experiment(10, 1),
+        lambda: SegmentModel.objects.create(key="k", kind="rule"),
+    ]
     for make in made[: states.index(state)]:
         make()
 
