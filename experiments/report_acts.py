@@ -3,6 +3,7 @@
 from aha.figures import Gettext, Row, Table, between, decimal, limits, p_value, percent, points
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
 from experiments.stats.compliers import Level
 from experiments.stats.dose import DoseWeights
@@ -161,9 +162,10 @@ def response(row: ByTimes, share: bool, gettext: Gettext) -> Table:
         return effect_text(value, share=share, gettext=gettext)
 
     shown = text(effect.estimate) if computable(effect) else reason_words(effect, gettext)
-    around = between(text(effect.low), text(effect.high)) if computable(effect) else ""
+    around = effect_limits(effect.low, effect.high, share, gettext) if computable(effect) else ""
     whole = found.effect_set
-    bounded = between(text(whole.low), text(whole.high)) if whole.low is not None and whole.high is not None else ""
+    ends = (whole.low, whole.high)
+    bounded = effect_limits(ends[0], ends[1], share, gettext) if ends[0] is not None and ends[1] is not None else ""
     rows = (
         (gettext("acts that the nudge added per unit"), decimal(found.acts), f"± {decimal(1.96 * found.acts_error)}"),
         (gettext("effect of one act more"), shown, around),

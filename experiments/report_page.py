@@ -250,7 +250,10 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
         text = report_acts.acts_finding(row, gettext)
         table = report_acts.weights(row.weights, gettext) if computable(row.weights) else None
         heading = gettext("Which acts did {variant} add?").format(variant=row.variant)
-        parts.append(Part(weights_slug(place), heading, text, table, picture=table is not None))
+        note = (
+            gettext("Orange: the moment's own number. Lines: 95 % intervals of each bar.") if table is not None else ""
+        )
+        parts.append(Part(weights_slug(place), heading, text, table, picture=table is not None, note=note))
         effect = report_acts.response(row, share, gettext)
         parts.append(Part(f"response-{place + 1}", effect.title, "", effect, picture=False))
     return Section("acts", gettext("Does the threshold matter, or each act?"), "", tuple(parts))
@@ -261,10 +264,14 @@ def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     share = report.outcomes[0].kind is Kind.PROPORTION
     table = report_tables.looks(readout.path, share, gettext)
     looked = len({look.on for look in readout.path})
-    return Section(
-        "path", gettext("The looks, and what they cost"), "",
-        (Part("path", gettext("Every look at the outcome"), path_finding(readout, gettext), table, picture=looked > 1),),
-    )  # fmt: skip
+    note = (
+        gettext("Dashed: the bound that |z| must reach at each look; a dot above it is a finding.")
+        if looked > 1
+        else ""
+    )
+    finding = path_finding(readout, gettext)
+    part = Part("path", gettext("Every look at the outcome"), finding, table, picture=looked > 1, note=note)
+    return Section("path", gettext("The looks, and what they cost"), "", (part,))
 
 
 def path_finding(readout: Readout, gettext: Gettext) -> str:
@@ -297,7 +304,7 @@ def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
 def outcomes_finding(readout: Readout, report: Report, gettext: Gettext) -> str:
     """How many outcomes there are and which decide."""
     plan = readout.plan
-    text = gettext("{primary} decide; {secondary} more are read; {guardrails} guardrails must not get worse.")
+    text = gettext("Outcomes that decide: {primary}. Also read: {secondary}. Guardrails: {guardrails}.")
     return text.format(primary=len(plan.primary), secondary=len(plan.secondary), guardrails=len(plan.guardrails))
 
 
@@ -305,7 +312,7 @@ def _beliefs(readout: Readout, report: Report, gettext: Gettext) -> Section:
     shares = {row.name: row.kind is Kind.PROPORTION for row in (readout.report or report).outcomes}
     table = report_tables.beliefs(readout.beliefs, shares, gettext)
     part = Part("beliefs", gettext("What a Bayesian would say"), "", table, picture=False)
-    return Section("bayes", gettext("Bayesian companion"), "", (part,), closed=True)
+    return Section("bayes", gettext("Bayesian companion"), report_tables.beliefs_caution(gettext), (part,), closed=True)
 
 
 def pictures(readout: Readout, gettext: Gettext) -> dict[str, str]:

@@ -214,11 +214,15 @@ def beliefs(found: tuple[Belief, ...], shares: dict[str, bool], gettext: Gettext
         gettext("outcome"), gettext("variant"), gettext("chance to beat control"), gettext("difference"),
         gettext("credible interval"), gettext("expected loss of the variant"), gettext("expected loss of control"),
     )  # fmt: skip
-    note = gettext(
+    return Table(gettext("Bayesian companion"), columns, tuple(rows)) if rows else None
+
+
+def beliefs_caution(gettext: Gettext) -> str:
+    """What must be read with the Bayesian numbers. Source: METHODS 4.9."""
+    return gettext(
         "These numbers never enter the verdict, and they don't make peeking harmless: whoever stops when the chance "
         "looks high will be wrong more often than it says."
     )
-    return Table(gettext("Bayesian companion"), columns, tuple(rows), note) if rows else None
 
 
 def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, level: float, gettext: Gettext) -> Table:
