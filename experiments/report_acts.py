@@ -77,12 +77,12 @@ def checks(found: Through, gettext: Gettext) -> Table:
             else gettext("Not rejected, which proves little: small direct effects go unseen."),
         ),
     ]
-    if found.placebo_p is not None:
-        seen = found.placebo_p
+    if found.placebo is not None:
+        seen = found.placebo.outcome
         rows.append(
             (
                 gettext("placebo nudge against control, p"),
-                p_value(seen) if isinstance(seen, float) else reason_words(seen, gettext),
+                p_value(seen.p_value) if computable(seen) else reason_words(seen, gettext),
                 gettext("A nudge to something inert should change nothing."),
             )
         )
