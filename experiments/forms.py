@@ -16,7 +16,6 @@ from unfold.widgets import (
 
 from events.metrics import parse_metric
 from events.reasons import Refused
-from experiments.lifecycle import MOVES, Action, Status
 from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan import WHOLE
 from segments.models import Segment
@@ -29,16 +28,6 @@ if TYPE_CHECKING:
     OneHoldoutForm = forms.ModelForm[Holdout]
 else:
     ExperimentForm = VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
-
-ACTIONS = {
-    Action.START: _("Start"),
-    Action.PAUSE: _("Pause"),
-    Action.RESUME: _("Resume"),
-    Action.CLOSE_ENROLMENT: _("Close enrolment"),
-    Action.STOP: _("Stop"),
-    Action.CONCLUDE: _("Conclude"),
-    Action.ARCHIVE: _("Archive"),
-}
 
 
 class PercentField(forms.DecimalField):
@@ -241,20 +230,6 @@ class HoldoutForm(OneHoldoutForm):
     class Meta:
         model = Holdout
         fields = ("key", "share", "active")
-
-
-class MoveForm(forms.Form):
-    """The next step in the life of an experiment, and why."""
-
-    action = forms.ChoiceField(label=_("Next step"), widget=UnfoldAdminSelectWidget)
-    why = forms.CharField(
-        label=_("Why"), required=False, max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
-    )
-
-    def __init__(self, *args: Any, status: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["action"]
-        field.choices = [(one.value, ACTIONS[one]) for state, one in MOVES if state == Status(status)]
 
 
 class CoverageForm(forms.Form):

@@ -1,6 +1,5 @@
 """The admin: a PM drafts, starts, amends and tests; refusals are sentences by name, and nothing changes by a link."""
 
-import re
 from typing import Any
 
 import pytest
@@ -104,7 +103,7 @@ def test_change__of_a_started_one__keeps_the_plan_and_takes_overrides(admin_clie
 def test_pages__of_a_draft_and_a_started_one__open(admin_client: Client, started: bool) -> None:
     row = running("guild") if started else draft("guild")
 
-    pages = ["change", "history", "next-step", "amend", "raise-coverage", "clone", "size"]
+    pages = ["change", "history", "clone", "size", *(["amend"] if started else [])]
     answers = {
         name: admin_client.get(f"{LIST}{row.pk}/{name}/" if name in ("change", "history") else _detail(row, name))
         for name in pages
@@ -122,37 +121,61 @@ def _detail(row: Experiment, name: str) -> str:
     return reverse(f"admin:experiments_experiment_{name.replace('-', '_')}", args=[row.pk])
 
 
-def test_next_step__with_a_reason__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:
-    row = draft("guild")
+def _do(action: str, *rows: Experiment) -> str:
+    return f"{LIST}do/{action}/?" + "&".join(f"id={row.pk}" for row in rows)
 
-    answer = admin_client.post(_detail(row, "next-step"), {"action": "start", "why": "go"}, follow=True)
+
+def test_do__asked_by_a_link__says_what_will_happen_and_changes_nothing(admin_client: Client) -> None:
+    row = running("guild")
+
+    page = admin_client.get(_do("stop", row)).content.decode()
 
     row.refresh_from_db()
-    assert (row.status, said(answer)) == ("running", ["Next step: done."])
+    assert row.status == "running"
+    assert "Everybody gets the value outside the experiment at once, the 0 units that are in, too." in page
+    assert "The plan asks for 1,000 units" in page
+
+
+def test_do__confirmed_with_a_note__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:
+    row = draft("guild")
+
+    answer = admin_client.post(_do("start", row), {"why": "go"}, follow=True)
+
+    row.refresh_from_db()
+    assert (row.status, said(answer)) == ("running", ["guild runs now."])
     last = row.history.first()
     assert (last.history_change_reason, last.history_user) == ("go", User.objects.get())
 
 
-def test_next_step__refused__says_why_on_the_page(admin_client: Client) -> None:
+def test_do__refused_start__is_explained_with_the_step_that_mends_it(admin_client: Client) -> None:
     row = draft("guild", hypothesis="")
 
-    answer = admin_client.post(_detail(row, "next-step"), {"action": "start"})
+    page = admin_client.post(_do("start", row)).content.decode()
 
-    assert "The plan needs a hypothesis." in answer.content.decode()
     row.refresh_from_db()
     assert row.status == "draft"
+    assert "The plan needs a hypothesis." in page
+    assert f"{LIST}{row.pk}/steps/hypothesis/" in page
 
 
-def test_list_action__on_three__does_what_it_can_and_names_each_refusal(admin_client: Client) -> None:
+def test_do__what_the_state_does_not_know__is_refused_in_a_sentence(admin_client: Client) -> None:
+    row = draft("guild")
+
+    assert "it can only be started or archived" in admin_client.get(_do("stop", row)).content.decode()
+    assert admin_client.get(f"{LIST}do/explode/?id={row.pk}").status_code == 404
+
+
+def test_list_action__on_three__asks_then_does_what_it_can_and_names_each_refusal(admin_client: Client) -> None:
     given = [draft("good"), draft("bad", hypothesis=""), running("live")]
 
-    answer = admin_client.post(
-        LIST, {"action": "start", "_selected_action": [row.pk for row in given]}, follow=True
-    )  # fmt: skip
+    asked = admin_client.post(LIST, {"action": "start", "_selected_action": [row.pk for row in given]})
+    assert Experiment.objects.filter(status="running").count() == 1  # nothing was done yet
+    answer = admin_client.post(asked["Location"], {})
 
-    assert [re.sub(r":.*", "", text) for text in said(answer)] == ["live", "bad", "Start"]
-    assert "needs a hypothesis" in said(answer)[1]
-    assert said(answer)[2] == "Start: done for good."
+    page = answer.content.decode()
+    assert said(answer) == ["good runs now."]
+    assert "needs a hypothesis" in page
+    assert "The experiment is running" in page
     assert sorted(Experiment.objects.values_list("key", "status")) == [
         ("bad", "draft"), ("good", "running"), ("live", "running"),
     ]  # fmt: skip
@@ -189,7 +212,8 @@ def test_people__who_may_only_look__change_nothing() -> None:
     client.force_login(user)
 
     answers = [
-        client.post(_detail(row, name), {"action": "start", "key": "x"}) for name in ("next-step", "clone", "amend")
+        client.post(_do("start", row)),
+        *(client.post(_detail(row, name), {"key": "x"}) for name in ("clone", "amend")),
     ]
     client.post(LIST, {"action": "start", "_selected_action": [row.pk]})
 
