@@ -38,7 +38,7 @@ from experiments.admin_inlines import (
 from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
 from experiments.services import eligible, lifecycle, overview, plan, planning
-from experiments.steps import consequences, views
+from experiments.steps import consequences, health_words, summary, views
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
 View = Callable[[Any, HttpRequest, str], HttpResponse]
@@ -123,20 +123,35 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             Experiment.objects.select_related("moment").filter(pk=object_id).first() if object_id.isdecimal() else None
         )
         if row is not None and self.has_view_or_change_permission(request, row):
+            standing = overview.standing(row)
             may_move = self.has_change_permission(request, row)
             extra_context = {
                 **(extra_context or {}),
-                "standing": overview.standing(row),
+                "standing": standing,
                 "moves": consequences.allowed(row) if may_move else [],
                 "may_plan": may_move and row.status == Status.DRAFT,
                 "troubles": eligible.troubles(row) if row.status == Status.DRAFT else [],
+                "parts": [] if row.status == Status.DRAFT else [*summary.parts(row), summary.dates(row)],
+                "health": health_words.health(standing),
+                "show_save_and_add_another": False,
             }
         return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Experiment | None = None) -> list[str]:
         if obj is None or obj.status == Experiment.Status.DRAFT:
             return self.state if obj is None else [*self.state, "key"]
-        return [name for _title, options in self.fieldsets for name in options["fields"]]
+        return [
+            *self.state,
+            *(name for _title, options in self.fieldsets for name in options["fields"] if name not in self.state),
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
+        """A started plan is told in words above the form."""
+        return self.fieldsets if obj is None or obj.status == Experiment.Status.DRAFT else []
+
+    def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
+        """Variants and audience of a started plan, likewise."""
+        return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else self.inlines[2:]
 
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(self.has_add_permission(request))

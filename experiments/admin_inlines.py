@@ -3,7 +3,10 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
@@ -49,6 +52,8 @@ class OverrideInline(TabularInline):
     model, form = Override, shapes.OverrideForm
     fields = ["unit", "rule", "variant"]
     extra = 0
+    hide_title = True
+    verbose_name_plural = _("overrides: an arm without a draw, for testers; nobody is exposed by it")
 
     def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
         return obj is not None and super().has_add_permission(request, obj)  # the arms must be there first
@@ -62,9 +67,17 @@ class OverrideInline(TabularInline):
 
 class AmendmentInline(TabularInline):
     model = Amendment
-    fields = readonly_fields = ["at", "by", "why", "changes"]
+    fields = readonly_fields = ["at", "by", "why", "in_words"]
     extra = 0
     can_delete = False
+    hide_title = True
+
+    @admin.display(description=_("what"))
+    def in_words(self, row: Amendment) -> str:
+        """One line for each field, before and after."""
+        names = {field.name: capfirst(str(field.verbose_name)) for field in Experiment._meta.fields}
+        rows = [(names.get(name, name), _plain(old), _plain(new)) for name, (old, new) in row.changes.items()]
+        return format_html_join("", "<div>{}: {} → {}</div>", rows)
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -95,3 +108,9 @@ def save_overrides(key: str, formset: Any) -> None:
             plan.remove_override(override=Override.objects.get(pk=form.instance.pk))
         if not given.get("DELETE"):
             plan.set_override(key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"])
+
+
+def _plain(value: Any) -> str:
+    if value is None or value in ("", []):
+        return "–"
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)

@@ -9,7 +9,7 @@ from experiments.words import effect_text
 
 type Gettext = Callable[[str], str]
 
-WIDTH, HEIGHT = 520, 220
+WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
 
 
 def power_curve(

@@ -272,7 +272,11 @@ class PlanForm(StepForm):
     )  # fmt: skip
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """A date field of the browser wants the plain form of a date."""
+        """A date field of the browser wants the plain form of a date; an effect needs no sixteen digits."""
         found = super().begin(experiment)
-        end = found.get("planned_end")
-        return {**found, "planned_end": None if end is None else end.isoformat()}
+        end, effect = found.get("planned_end"), found.get("smallest_effect")
+        return {
+            **found,
+            "planned_end": None if end is None else end.isoformat(),
+            "smallest_effect": None if effect is None else f"{effect:.4g}",
+        }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.forms import ValidationError
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from events.reasons import NotComputable, Refused, computable, words
@@ -111,7 +112,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
         "lines": [
             (_("Units needed"), _say(suggestion.planned_units, ",d")),
             (_("Days until the last outcome is known"), _say(suggestion.days, ",d")),
-            (_("End if it started today"), _say(suggestion.planned_end)),
+            (_("End if it started today"), _day(suggestion.planned_end)),
             (_("Smallest effect it can find"), _say(suggestion.smallest_effect, "+.4f")),
             (_("Outcome without the nudge"), _say(inflow.base, ".1%" if share else ",.3f")),
             (_("Units a day, and share enrolled"), f"{inflow.per_day:,.0f} · {suggestion.coverage:.1%}"),
@@ -176,3 +177,7 @@ def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
 
 def _say(value: Any, shape: str = "") -> str:
     return words(value, _) if isinstance(value, NotComputable) else format(value, shape)
+
+
+def _day(value: Any) -> str:
+    return words(value, _) if isinstance(value, NotComputable) else date_format(value)

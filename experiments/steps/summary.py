@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -42,6 +43,22 @@ def parts(row: Experiment) -> list[Part]:
     return [Part(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
 
 
+def dates(row: Experiment) -> Part:
+    """When it began and ended, for the page of one that has started."""
+
+    def at(value: Any) -> str:
+        return "" if value is None else date_format(timezone.localtime(value), "DATETIME_FORMAT")
+
+    lines = [
+        (_("Started"), at(row.started_at)),
+        (_("Enrolment closed"), at(row.enrolment_closed_at)),
+        (_("Stopped"), at(row.stopped_at)),
+        (_("Concluded"), at(row.concluded_at)),
+        (_("Version of the plan"), str(row.version)),
+    ]
+    return Part("review", _("Dates"), [line for line in lines if line[1]])
+
+
 def metric_words(text: str) -> str:
     """An outcome in a sentence, with its short form; one that can't be read stays as it is."""
     try:
@@ -68,8 +85,9 @@ def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
 
 def _variants(row: Experiment) -> list[tuple[str, str]]:
     arms = [
-        (f"{arm.name or arm.key}{' · ' + _('control') if arm.is_control else ''}",
-         _("{weight} % get {value}").format(weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
+        (_("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
+         _("{arm}: {weight} % get {value}").format(
+             arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
         for arm in row.variants.all()
     ]  # fmt: skip
     outside = (_("Outside the experiment"), _value(row.default_value))

@@ -178,7 +178,7 @@ def _page(request: HttpRequest, desk: Desk, row: Experiment | None, step: str, c
         "title": _("New experiment") if row is None else row.name, "step_title": summary.STEPS[step],
         "steps": [
             {"slug": slug, "title": title, "number": at + 1, "here": at == place,
-             "done": row is not None and slug not in troubled,
+             "done": row is not None and slug not in (*troubled, "review"),
              "troubled": row is not None and slug in troubled}
             for at, (slug, title) in enumerate(summary.STEPS.items())
         ],
