@@ -77,7 +77,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     date_hierarchy = "created_at"
     inlines = [VariantInline, AudienceInline, OverrideInline, AmendmentInline]
     actions = [mover(what) for what in Action]
-    actions_detail = ["amend", "raise_coverage", "size", "clone"]
+    actions_detail = ["amend", "raise_coverage", "testers", "size", "clone"]
     empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that moves users to it.")
     empty_route, empty_link = "admin:experiments_experiment_new", _("Plan an experiment")
     state = ["status", "version", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at"]
@@ -146,8 +146,8 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
-        """A started plan is told in words above the form."""
-        return self.fieldsets if obj is None or obj.status == Experiment.Status.DRAFT else []
+        """A draft has nothing to say of where it stands; a started plan is told in words above the form."""
+        return self.fieldsets[:-1] if obj is None or obj.status == Experiment.Status.DRAFT else []
 
     def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
         """Variants and audience of a started plan, likewise."""
@@ -161,6 +161,9 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         if not self.has_change_permission(request):
             return False
         return object_id is None or Experiment.objects.filter(pk=object_id, status__in=AMENDED).exists()
+
+    def has_test_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return bool(request.user.has_perm("experiments.add_override"))
 
     def has_coverage_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         rows = Experiment.objects.filter(pk=object_id, status__in=AMENDED, audience__isnull=False)
@@ -263,6 +266,30 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             request, row, form, _("Raise coverage"),
             lambda values: plan.raise_coverage(key=row.key, by=_person(request), **values), about,
         )  # fmt: skip
+
+    @detail(_("Testers"), "test", "bug_report")
+    def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Overrides, for people who build the service and may not touch the plan."""
+        row = get_object_or_404(Experiment, pk=object_id)
+        form = shapes.TesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
+        if "remove" in request.POST:
+            plan.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
+            messages.success(request, gettext("The draw decides again."))
+            return HttpResponseRedirect(request.path)
+        if request.method == "POST" and form.is_valid():
+            given = form.cleaned_data
+            try:
+                plan.set_override(key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"])
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                messages.success(request, gettext("The override is served within two seconds."))
+                return HttpResponseRedirect(request.path)
+        context = {
+            **self.admin_site.each_context(request), "title": _("Testers"), "experiment": row, "form": form,
+            "opts": self.opts, "overrides": row.overrides.select_related("variant"),
+        }  # fmt: skip
+        return TemplateResponse(request, "experiments/admin_testers.html", context)
 
     @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -30,6 +30,8 @@ class LayerAdmin(Saying, ModelAdmin):
     """The key is the seed of its draws, so it never changes."""
 
     list_display = ["key", "name"]
+    search_fields = ["key", "name"]
+    empty_text = _("No layer yet. Experiments that must not share users are put into one, each with its own slice.")
     fields = ["key", "name"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
@@ -48,6 +50,10 @@ class HoldoutAdmin(Saying, ModelAdmin):
 
     form = shapes.HoldoutForm
     list_display = ["key", "share_percent", "active"]
+    search_fields = ["key"]
+    empty_text = _(
+        "No holdout yet. It keeps a share of users out of every experiment, to see what all of them changed."
+    )
     fields = ["key", "share", "active"]
 
     @admin.display(description=_("share (%)"))

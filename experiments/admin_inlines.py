@@ -67,10 +67,14 @@ class OverrideInline(TabularInline):
 
 class AmendmentInline(TabularInline):
     model = Amendment
-    fields = readonly_fields = ["at", "by", "why", "in_words"]
+    fields = readonly_fields = ["at", "person", "why", "in_words"]
     extra = 0
     can_delete = False
     hide_title = True
+
+    @admin.display(description=_("changed by"))
+    def person(self, row: Amendment) -> str:
+        return str(row.by or _("the program"))
 
     @admin.display(description=_("what"))
     def in_words(self, row: Amendment) -> str:

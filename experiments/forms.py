@@ -140,6 +140,7 @@ class DraftForm(ExperimentForm):
     class Meta:
         model = Experiment
         fields: Sequence[str] = ()  # those of the admin
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("hypothesis", "nudge")}
 
     def clean_layer_low(self) -> int:
         """Empty is the beginning."""
@@ -220,6 +221,25 @@ class OverrideForm(OneOverrideForm):
     class Meta:
         model = Override
         fields = ("unit", "rule", "variant")
+
+
+class TesterForm(forms.Form):
+    """An arm for one tester, or by a rule on the context: one of the two."""
+
+    unit = forms.CharField(
+        label=_("unit"), required=False, max_length=256, widget=UnfoldAdminTextInputWidget,
+        help_text=_("The id with which the service asks, for example that of a tester's account."),
+    )  # fmt: skip
+    rule = forms.JSONField(
+        label=_("rule on the context"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_("Instead of a unit, as JSON: for example {\"all\": [{\"trait\": \"qa\", \"is\": true}]}."),
+    )  # fmt: skip
+    variant = forms.ChoiceField(label=_("variant"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["variant"]
+        field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
 
 
 class HoldoutForm(OneHoldoutForm):

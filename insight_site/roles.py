@@ -37,6 +37,7 @@ CONNECT: dict[str, tuple[str, ...]] = {
 PEOPLE: dict[str, tuple[str, ...]] = {
     "auth.user": ALL, "auth.group": ("view",), "experiments.holdout": WRITE, "experiments.layer": ALL,
     "events.rejected": ALL, "experiments.webhookendpoint": ALL,
+    "django_q.schedule": READ, "django_q.success": READ, "django_q.failure": READ,
 }  # fmt: skip
 ROLES: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "Analyst": (EVERYBODY, RESEARCH),

@@ -16,6 +16,8 @@ def may(permission: str) -> Callable[[HttpRequest], bool]:
 def item(title: str, icon: str, route: str, permission: str | None = None) -> dict[str, Any]:
     """One line of the menu."""
     found: dict[str, Any] = {"title": title, "icon": icon, "link": reverse(route)}
+    if not route.startswith("admin:"):
+        found["active"] = _never
     return found if permission is None else {**found, "permission": may(permission)}
 
 
@@ -48,7 +50,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Read the reports"),
             "separator": True,
-            "items": [{**item(_("For analysts"), "analytics", "home"), "active": _never}],
+            "items": [item(_("For analysts"), "analytics", "home")],
         },
         {
             "title": _("Connect services"),
@@ -90,6 +92,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "segments.view_membership",
                 ),
                 item(_("Flushes to the store"), "database", "admin:events_flush_changelist", "events.view_flush"),
+                item(_("Failed tasks"), "error", "admin:django_q_failure_changelist", "django_q.view_failure"),
             ],
         },
         {
@@ -109,5 +112,5 @@ def _allowed(one: dict[str, Any], request: HttpRequest) -> bool:
 
 
 def _never(request: HttpRequest) -> bool:
-    """The home page's address begins every other one, so Unfold would always mark it."""
+    """A page outside the admin: Unfold looks for its address in the current one, and "/segments/" is in many."""
     return False

@@ -278,5 +278,5 @@ class PlanForm(StepForm):
         return {
             **found,
             "planned_end": None if end is None else end.isoformat(),
-            "smallest_effect": None if effect is None else f"{effect:.4g}",
+            "smallest_effect": None if effect is None else f"{effect:.6g}",
         }

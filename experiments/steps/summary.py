@@ -71,7 +71,7 @@ def suggestions(row: Experiment) -> list[tuple[str, str]]:
     """Outcomes that fit, each with its sentence: the moment's own first."""
     own = [row.moment.retention] if row.moment is not None else []
     usual = ["window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6"]
-    return [(text, metric_words(text)) for text in dict.fromkeys([*own, *usual])]
+    return [(text, sentence(parse_metric(text), _)) for text in dict.fromkeys([*own, *usual])]
 
 
 def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
