@@ -32,7 +32,7 @@ class RejectedAdmin(ReadOnly):
     search_fields = ["message_id", "payload"]
     list_select_related = ["source"]
     date_hierarchy = "received_at"
-    empty_text = _("No event was refused. What can't be kept stands here with its reason, for thirty days.")
+    empty_text = _("No event was refused. What can't be kept stands here with its reason.")
     show_full_result_count = False
 
     @admin.display(description=_("what was sent"))

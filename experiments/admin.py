@@ -42,6 +42,13 @@ from experiments.steps import consequences, health_words, summary, views
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
 View = Callable[[Any, HttpRequest, str], HttpResponse]
+STATE_COLOURS = {
+    "running": "success",
+    "paused": "warning",
+    "stopped": "danger",
+    "concluded": "info",
+    "draft": "primary",
+}
 AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
 
 
@@ -92,13 +99,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         (_("Where it stands"), {"fields": state}),
     ]  # fmt: skip
 
-    @display(description=_("experiment"), ordering="name", header=True)
+    @display(description=_("experiment"), ordering="name", header=True)  # type: ignore[untyped-decorator]
     def title_and_key(self, row: Experiment) -> tuple[str, str]:
         return row.name, row.key
 
-    @display(description=_("status"), ordering="status", label={
-        "running": "success", "paused": "warning", "stopped": "danger", "concluded": "info", "draft": "primary",
-    })  # fmt: skip
+    @display(description=_("status"), ordering="status", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
     def state_shown(self, row: Experiment) -> tuple[str, str]:
         return row.status, row.get_status_display()
 
@@ -156,7 +161,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(self.has_add_permission(request))
 
-    def has_amend_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+    def has_amend_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Only where it can do something: the button of a draft would only be refused."""
         if not self.has_change_permission(request):
             return False
@@ -165,7 +170,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     def has_test_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(request.user.has_perm("experiments.add_override"))
 
-    def has_coverage_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+    def has_coverage_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         rows = Experiment.objects.filter(pk=object_id, status__in=AMENDED, audience__isnull=False)
         return self.has_change_permission(request) and (object_id is None or rows.exists())
 

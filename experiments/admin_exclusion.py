@@ -26,7 +26,7 @@ class Saying:
 
 
 @admin.register(Layer)
-class LayerAdmin(Saying, ModelAdmin):
+class LayerAdmin(Saying, ModelAdmin):  # type: ignore[misc]
     """The key is the seed of its draws, so it never changes."""
 
     list_display = ["key", "name"]
@@ -45,7 +45,7 @@ class LayerAdmin(Saying, ModelAdmin):
 
 
 @admin.register(Holdout)
-class HoldoutAdmin(Saying, ModelAdmin):
+class HoldoutAdmin(Saying, ModelAdmin):  # type: ignore[misc]
     """Its share never changes: that would move units."""
 
     form = shapes.HoldoutForm

@@ -223,6 +223,14 @@ class OverrideForm(OneOverrideForm):
         fields = ("unit", "rule", "variant")
 
 
+class RuleField(forms.JSONField):
+    """JSON that may be left out: an empty field and not the word null."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As JSON, or nothing."""
+        return "" if value is None else super().prepare_value(value)
+
+
 class TesterForm(forms.Form):
     """An arm for one tester, or by a rule on the context: one of the two."""
 
@@ -230,7 +238,7 @@ class TesterForm(forms.Form):
         label=_("unit"), required=False, max_length=256, widget=UnfoldAdminTextInputWidget,
         help_text=_("The id with which the service asks, for example that of a tester's account."),
     )  # fmt: skip
-    rule = forms.JSONField(
+    rule = RuleField(
         label=_("rule on the context"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("Instead of a unit, as JSON: for example {\"all\": [{\"trait\": \"qa\", \"is\": true}]}."),
     )  # fmt: skip

@@ -28,6 +28,8 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "first_name", "last_name", "roles", "is_staff", "is_active", "last_login"]
     list_filter = ["groups", "is_staff", "is_superuser", "is_active"]
+    filter_horizontal = ()  # two boxes side by side don't fit beside the menu
+    autocomplete_fields = ["groups"]
 
     @admin.display(description=_("roles"))
     def roles(self, row: User) -> str:

@@ -23,7 +23,7 @@ def item(title: str, icon: str, route: str, permission: str | None = None) -> di
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups in the order of the loop: find, test, read, connect, run."""
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"items": [item(_("Dashboard"), "dashboard", "admin:index")]},
         {
             "title": _("Find what may matter"),
@@ -104,7 +104,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]  # fmt: skip
-    return [group for group in groups if any(_allowed(one, request) for one in group["items"])]  # type: ignore[attr-defined]
+    return [group for group in groups if any(_allowed(one, request) for one in group["items"])]
 
 
 def _allowed(one: dict[str, Any], request: HttpRequest) -> bool:

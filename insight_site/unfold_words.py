@@ -43,6 +43,8 @@ WORDS = (
     _("General"),
     _("Next"),
     _("Previous"),
+    _("Date"),
+    _("groups"),
     _("Date from"),
     _("Date to"),
     _("From"),

@@ -121,9 +121,9 @@ def waiting(limit: int = 6) -> list[Experiment]:
 
 def moments(limit: int = 8) -> list[AhaMoment]:
     """The claims that matter now: what is tested or open first, then what was decided."""
-    order = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
+    order: list[str] = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
     rows = list(AhaMoment.objects.select_related("study").order_by("-created_at")[:50])
-    rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))  # type: ignore[call-overload]
+    rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
     return rows[:limit]
 
 
@@ -138,7 +138,7 @@ def open_runs() -> list[Run]:
     return sorted(found, key=lambda row: row.created_at, reverse=True)
 
 
-def _counts(experiment: Experiment) -> dict[int, dict[str, int]]:
+def _counts(experiment: Experiment) -> dict[int, Any]:
     rows = (
         Assignment.objects.filter(experiment=experiment)
         .values("variant__position")
@@ -147,7 +147,7 @@ def _counts(experiment: Experiment) -> dict[int, dict[str, int]]:
     return {row["variant__position"]: row for row in rows}
 
 
-def _concerns(experiment: Experiment, counts: dict[int, dict[str, int]], exposed: int) -> Iterable[Concern]:
+def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> Iterable[Concern]:
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
@@ -158,7 +158,7 @@ def _concerns(experiment: Experiment, counts: dict[int, dict[str, int]], exposed
         yield Concern("paused", Light.WATCH, {})
 
 
-def _ratio(experiment: Experiment, counts: dict[int, dict[str, int]]) -> Iterable[Concern]:
+def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
     from experiments.stats.srm import sample_ratio  # noqa: PLC0415 - SciPy costs half a second to import
 

@@ -6,7 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from aha.services import moments
 from experiments.models import Amendment, Experiment, Holdout, Layer, Override
+from experiments.services import plan
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db
@@ -230,3 +232,46 @@ def test_layer_and_holdout__through_the_admin__obey_the_services(admin_client: C
     assert list(Layer.objects.values_list("key", flat=True)) == ["l"]
     assert list(Holdout.objects.values_list("key", "share", "active")) == [("h1", 500, False), ("h2", 500, True)]
     assert admin_client.get(f"/admin/experiments/holdout/{Holdout.objects.first().pk}/change/").status_code == 200  # type: ignore[union-attr]
+
+
+def test_history__two_versions__differ_in_words(admin_client: Client) -> None:
+    moment = moments.create_moment(
+        name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
+    )
+    row = draft("guild", method="fixed")
+    plan.update_draft(key="guild", alpha=0.1, moment=moment, by=User.objects.get())
+    plan.update_draft(key="guild", method="always_valid", alpha=0.05, primary_metrics=["on_day:7", "on_day:14"])
+    newest, middle, oldest = row.history.all()
+
+    page = admin_client.get(f"{LIST}{row.pk}/history/?from={newest.pk}&to={oldest.pk}")
+
+    assert page.context["compared"]["changes"] == [
+        ("AHA moment", "–", "Friends"),
+        ("Primary outcomes", "window:14-20", "on_day:7, on_day:14"),
+        ("Method", "one look at the planned end", "any look, any time"),
+    ]
+    told = page.context["story"]
+    assert [one["why"] for one in told] == ["plan changed", "plan changed", "made"]
+    assert ("Alpha", "0.05", "0.1") in told[1]["changes"]
+    assert told[1]["record"].history_user == User.objects.get()
+    assert middle.pk == told[1]["record"].pk
+
+
+def test_change_page__of_a_started_one__tells_plan_health_and_the_next_actions(admin_client: Client) -> None:
+    row = running("guild", name="Guild banner")
+
+    page = admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
+
+    assert "Retained: active on at least one day from day 14 to day 20." in page
+    assert "Nobody was assigned yet." in page
+    for action, offered in (("pause", True), ("stop", True), ("start", False), ("conclude", False)):
+        assert (f"{LIST}do/{action}/?id={row.pk}" in page) is offered
+
+
+def test_list__nothing_there__says_what_to_do_next(admin_client: Client) -> None:
+    empty = admin_client.get(LIST).content.decode()
+    searched = admin_client.get(f"{LIST}?q=nowhere").content.decode()
+
+    assert "Begin with a claim" in empty
+    assert f"{LIST}new/" in empty
+    assert "No row fits this search and these filters." in searched
