@@ -52,7 +52,7 @@ class OverrideInline(TabularInline):  # type: ignore[misc]
     model, form = Override, shapes.OverrideForm
     fields = ["unit", "rule", "variant"]
     extra = 0
-    hide_title = True
+    show_title = False
     verbose_name_plural = _("overrides: an arm without a draw, for testers; nobody is exposed by it")
 
     def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
@@ -70,7 +70,7 @@ class AmendmentInline(TabularInline):  # type: ignore[misc]
     fields = readonly_fields = ["at", "person", "why", "in_words"]
     extra = 0
     can_delete = False
-    hide_title = True
+    show_title = False
 
     @admin.display(description=_("changed by"))
     def person(self, row: Amendment) -> str:

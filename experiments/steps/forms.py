@@ -137,8 +137,12 @@ class AudienceForm(StepForm):
         widget=forms.RadioSelect,
     )
     everyone_coverage = PercentField(
-        label=_("coverage (%)"), required=False, help_text=_("This share of them is enrolled. It can only grow later.")
+        label=_("Coverage (%)"), required=False, help_text=_("This share of them is enrolled. It can only grow later.")
     )
+    rest_coverage = PercentField(
+        label=_("Coverage of everyone else (%)"), required=False,
+        help_text=_("Empty leaves out everyone who is in none of these segments. Coverage can only grow later."),
+    )  # fmt: skip
     layer = forms.ModelChoiceField(
         Layer.objects.none(), label=_("Layer"), required=False, widget=SELECT, empty_label=_("none"),
         help_text=_("Experiments of one layer share no user: each owns a slice of it."),
@@ -163,8 +167,12 @@ class AudienceForm(StepForm):
         rows = list(experiment.audience.all())
         named = any(row.segment_key is not None for row in rows)
         rest = next((row.coverage for row in rows if row.segment_key is None), None)
-        whole = None if named and rest is None else WHOLE if rest is None else rest
-        return {**super().begin(experiment), "who": "segments" if named else "everyone", "everyone_coverage": whole}
+        return {
+            **super().begin(experiment),
+            "who": "segments" if named else "everyone",
+            "everyone_coverage": WHOLE if named or rest is None else rest,
+            "rest_coverage": rest if named else None,
+        }
 
     def clean_layer_low(self) -> int:
         """Empty is the beginning."""

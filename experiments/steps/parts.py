@@ -55,20 +55,17 @@ def audience(row: Experiment, form: forms.AudienceForm, formset: Any) -> list[di
         Refused: by segment, but none was chosen.
     """
     given = form.cleaned_data
-    rest = given["everyone_coverage"]
     kept = {one.segment_key: {"weights": one.weights, "rule": one.rule} for one in row.audience.all()}
     if given["who"] == "everyone":
-        whole = rest is None or rest == WHOLE
-        return (
-            []
-            if whole and not kept.get(None)
-            else [{**kept.get(None, {}), "segment_key": None, "coverage": WHOLE if rest is None else rest}]
-        )
+        part = WHOLE if given["everyone_coverage"] is None else given["everyone_coverage"]
+        if part == WHOLE and None not in kept:
+            return []  # no rows take everyone
+        return [{**kept.get(None, {}), "segment_key": None, "coverage": part}]
     rows = [{**kept.get(slug, {}), "segment_key": slug, "coverage": part} for slug, part in _taken(formset)]
     if not rows:
         raise Refused(_("Choose at least one segment, or everyone."))
-    if rest:
-        rows.append({**kept.get(None, {}), "segment_key": None, "coverage": rest})
+    if given["rest_coverage"]:
+        rows.append({**kept.get(None, {}), "segment_key": None, "coverage": given["rest_coverage"]})
     return rows
 
 

@@ -17,7 +17,15 @@ from tests.experiments.make import draft, running
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
 NO_SEGMENTS = {"segments-TOTAL_FORMS": 0, "segments-INITIAL_FORMS": 0}
-AUDIENCE = {"enrolment": "all", "who": "everyone", "everyone_coverage": "", "layer": "", "holdout": "", **NO_SEGMENTS}
+AUDIENCE = {
+    "enrolment": "all",
+    "who": "everyone",
+    "everyone_coverage": "",
+    "rest_coverage": "",
+    "layer": "",
+    "holdout": "",
+    **NO_SEGMENTS,
+}
 
 
 def step(row: Experiment, name: str) -> str:
@@ -123,12 +131,35 @@ def test_audience__two_segments_and_the_rest__become_rows_in_order(admin_client:
     row = draft("exp")
 
     admin_client.post(
-        step(row, "audience"), {**chosen(second.slug, first.slug, coverage="50"), "everyone_coverage": "10"}
+        step(row, "audience"),
+        {**chosen(second.slug, first.slug, coverage="50"), "everyone_coverage": "100", "rest_coverage": "10"},
     )
 
     assert list(row.audience.values_list("segment_key", "coverage")) == [
         (second.slug, 5_000), (first.slug, 5_000), (None, 1_000),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("coverage", "rows"), [("100", []), ("", []), ("25", [(None, 2_500)])])
+def test_audience__everyone__needs_a_row_only_for_a_part(
+    admin_client: Client, coverage: str, rows: list[tuple[None, int]]
+) -> None:
+    row = draft("exp")
+
+    admin_client.post(step(row, "audience"), {**AUDIENCE, "everyone_coverage": coverage})
+
+    assert list(row.audience.values_list("segment_key", "coverage")) == rows
+
+
+def test_audience__changed_to_segments__leaves_everyone_else_out(admin_client: Client) -> None:
+    first = groups()[0]
+    row = draft("exp", audience=[{"coverage": 10_000}])
+    shown = admin_client.get(step(row, "audience")).context["form"]
+
+    given = {**chosen(first.slug), "everyone_coverage": shown["everyone_coverage"].value()}
+    admin_client.post(step(row, "audience"), given)
+
+    assert list(row.audience.values_list("segment_key", flat=True)) == [first.slug]
 
 
 def test_audience__own_weights_of_a_row__survive_the_step(admin_client: Client) -> None:
