@@ -276,7 +276,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Overrides, for people who build the service and may not touch the plan."""
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.TesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
+        form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
         if "remove" in request.POST:
             plan.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
             messages.success(request, gettext("The draw decides again."))

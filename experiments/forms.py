@@ -231,7 +231,7 @@ class RuleField(forms.JSONField):
         return "" if value is None else super().prepare_value(value)
 
 
-class TesterForm(forms.Form):
+class OneTesterForm(forms.Form):
     """An arm for one tester, or by a rule on the context: one of the two."""
 
     unit = forms.CharField(

@@ -6,16 +6,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from aha.models import Study
-from experiments import words
 from experiments.models import Experiment
 from experiments.services import overview
 from experiments.steps.health_words import health
-from experiments.verdict import Code
 from segments.models import Segment
 
 TONES = {
-    Code.CAUSES: "good", Code.HARMS: "bad", Code.NO_MATERIAL_EFFECT: "none", Code.NUDGE_FAILED: "watch",
-    Code.NUDGE_NOT_BEHAVIOUR: "watch", Code.INCONCLUSIVE: "none", Code.INVALID: "bad",
+    "CAUSES": "good", "HARMS": "bad", "NO_MATERIAL_EFFECT": "none", "NUDGE_FAILED": "watch",
+    "NUDGE_NOT_BEHAVIOUR": "watch", "INCONCLUSIVE": "none", "INVALID": "bad",
 }  # fmt: skip
 
 
@@ -38,7 +36,10 @@ def verdict(code: str) -> dict[str, str] | None:
     """Code of an analysis as a tag."""
     if not code:
         return None
-    return {"tone": TONES[Code(code)], "text": words.code_words(Code(code), _)}
+    from experiments import words  # noqa: PLC0415 - it needs SciPy, which costs half a second to import
+    from experiments.verdict import Code  # noqa: PLC0415
+
+    return {"tone": TONES[code], "text": words.code_words(Code(code), _)}
 
 
 def _first_steps() -> list[dict[str, Any]]:

@@ -302,7 +302,7 @@ def draft_from_moment(
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
         experiment = plans.create_draft(
-            key=key or free_key(f"{moment.key}-test"), name=test_name(moment), by=by,
+            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
             hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
             variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
@@ -359,7 +359,7 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
         return None  # a draft may be made before the first event
 
 
-def test_name(moment: AhaMoment) -> str:
+def name_for_test(moment: AhaMoment) -> str:
     """What the experiment that tests a moment is called."""
     return _("Test of %(moment)s") % {"moment": moment.name}
 

@@ -2,7 +2,6 @@
 
 from django.utils.translation import gettext as _
 
-from experiments import words
 from experiments.services.overview import Concern, Light, Standing
 
 
@@ -23,6 +22,8 @@ def concern_words(concern: Concern) -> str:
                 "It has run for more than a day, and nobody was shown a variant. Does the service ask for the flag?"
             )
         case "sample_ratio":
+            from experiments import words  # noqa: PLC0415 - it needs SciPy, which costs half a second to import
+
             text = _(
                 "The split of the exposed users is not the planned one (p {p}): find out why before you read an effect."
             )

@@ -32,7 +32,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
-        initial = {"name": planning.test_name(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}
+        initial = {"name": planning.name_for_test(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}
     form = forms.HypothesisForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

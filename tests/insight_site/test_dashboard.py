@@ -5,6 +5,7 @@ from django.test import Client
 
 from aha.services import moments
 from experiments.services import overview
+from experiments.verdict import Code
 from insight_site import dashboard
 from insight_site.sidebar import navigation
 from tests.experiments.make import draft, running
@@ -44,7 +45,7 @@ def test_concern_words__every_code__has_a_sentence() -> None:
         assert concern_words(Concern(code, Light.WATCH, {"p": 0.002})).endswith((".", "?"))
 
 
-@pytest.mark.parametrize("code", ["CAUSES", "HARMS", "INVALID"])
+@pytest.mark.parametrize("code", list(Code))
 def test_verdict__code_of_an_analysis__is_a_tag_in_words(code: str) -> None:
     tag = dashboard.verdict(code)
 
