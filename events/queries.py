@@ -7,37 +7,26 @@ anchor, anchor_date, complete_days``, and any further column (variant, segment) 
 How days are counted alike on every engine: `events.day_index`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 import ibis
 import ibis.expr.types as ir
 
 from events.day_index import day_index, local_date, utc, wall_clock
-from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
+from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
+from events.parts import EXPOSURE_EVENTS as EXPOSURE_EVENTS
+from events.parts import Basis as Basis
+from events.parts import (
+    active_events,
+    aggregate,
+    either,
+    finish,
+    in_window,
+    since_anchor,
+)
 from events.properties import property_text
 from events.windows import Clock, Window
-
-# Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
-EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What every question needs to know, stored with each result.
-
-    Attributes:
-        clock: how days are counted.
-        data_end: the moment up to which the data are complete (`events.windows.data_end`); later events don't count.
-        activity: names of the events that make a unit "active", or None for all but exposures.
-        dialect: the engine's name, which decides how JSON is read.
-    """
-
-    clock: Clock
-    data_end: datetime
-    activity: tuple[str, ...] | None = None
-    dialect: str = "duckdb"
 
 
 def span(events: ir.Table, clock: Clock) -> ir.Table:
@@ -87,16 +76,21 @@ def exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
     The clock starts with the first exposure. `variants` counts the different variants a unit was seen with; where it is
     not 1 the unit is dropped by the analysis and `variant` means nothing.
     """
-    log = events.filter(events.event.isin(EXPOSURE_EVENTS))
-    log = log.mutate(
-        experiment=_either(log, ("experiment_id", "experimentId"), basis),
-        variant=_either(log, ("variation_id", "variationId"), basis),
-    )
-    log = log.filter(log.experiment == experiment, log.variant.notnull())
+    log = exposure_log(events, experiment, basis)
     users = log.group_by("user_id").aggregate(
         anchor=log.time.min(), variant=log.variant.min(), variants=log.variant.nunique()
     )
     return with_clock(users, basis)
+
+
+def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
+    """One row per exposure event of the experiment: the event's columns and ``variant``, as the event names it."""
+    log = events.filter(events.event.isin(EXPOSURE_EVENTS))
+    log = log.mutate(
+        experiment=either(log, ("experiment_id", "experimentId"), basis),
+        variant=either(log, ("variation_id", "variationId"), basis),
+    )
+    return log.filter(log.experiment == experiment, log.variant.notnull())
 
 
 def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
@@ -130,7 +124,7 @@ def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Windo
 
 def activity_since_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
     """One row per activity of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
-    return _in_window(_since_anchor(_active(events, basis), users, basis), window)
+    return in_window(since_anchor(active_events(events, basis), users, basis), window)
 
 
 def counts(
@@ -183,10 +177,10 @@ def occurrences(
     if behaviours is None:
         log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
         log = log.mutate(behaviour=log.event)
-        return _in_window(_since_anchor(log, users, basis, *keep), window).select(columns)
+        return in_window(since_anchor(log, users, basis, *keep), window).select(columns)
     if not behaviours:
         raise ValueError("at least one behaviour is needed")
-    log = _in_window(_since_anchor(matching(events, behaviours, basis), users, basis, *keep), window)
+    log = in_window(since_anchor(matching(events, behaviours, basis), users, basis, *keep), window)
     if not any(behaviour.distinct for behaviour in behaviours):
         return log.select(columns)
     distinct = [str(behaviour) for behaviour in behaviours if behaviour.distinct]
@@ -214,29 +208,43 @@ def matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) ->
     return log.mutate(value=ibis.cases(*values, else_=ibis.null("string")) if values else ibis.null("string"))
 
 
-def outcomes(events: ir.Table, users: ir.Table, basis: Basis, definitions: Mapping[str, Retention | Value]) -> ir.Table:
+def outcomes(
+    events: ir.Table,
+    users: ir.Table,
+    basis: Basis,
+    definitions: Mapping[str, Retention | Value],
+    *,
+    keep: Sequence[str] = (),
+    also: Callable[[ir.Table], Mapping[str, ir.Value]] | None = None,
+) -> ir.Table:
     """The users' columns and one column per definition, in one pass: a number, or null for a unit that is too young.
 
     Retention gives 1.0 or 0.0, values give the number per unit (0.0 for a unit that did nothing). `survival` has two
     columns and a population of its own: see `survival_times`.
+
+    Args:
+        events: the event log.
+        users: the units, with their clocks.
+        basis: clock, data's end, activity, engine.
+        definitions: by the name of their column.
+        keep: columns of `users` that `also` reads.
+        also: further numbers per unit from the same pass, given all events since the anchor with their ``day``; null
+            for a unit without any event.
     """
     if not definitions:
         raise ValueError("outcomes needs at least one definition")
     if any(isinstance(definition, Survival) for definition in definitions.values()):
         raise ValueError("survival is asked through survival_times")
-    log = _since_anchor(events, users, basis)
-    last_days = [definition.window.end_day for definition in _bounded(definitions)]
-    first = min(definition.window.start_day for definition in _bounded(definitions))
-    open_ended = any(day is None for day in last_days)
-    reach = Window(first, None if open_ended else max(day for day in last_days if day is not None))
-    log = _in_window(log, reach)
+    log = since_anchor(events, users, basis, *keep)
+    more = {} if also is None else dict(also(log))
+    log = log if more else in_window(log, _reach(_bounded(definitions)))
     found = log.group_by("user_id").aggregate(
-        **{f"_{name}": _aggregate(log, definition, basis) for name, definition in definitions.items()}
+        **{f"_{name}": aggregate(log, definition, basis) for name, definition in definitions.items()}, **more
     )
     joined = users.left_join(found, "user_id").drop("user_id_right")
     values = {
         name: ibis.cases(
-            (mature(joined, definition.window), _finish(joined[f"_{name}"], definition)),
+            (mature(joined, definition.window), finish(joined[f"_{name}"], definition)),
             else_=ibis.null("float64"),
         )
         for name, definition in definitions.items()
@@ -261,7 +269,7 @@ def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) ->
     without such a silence is censored there, not at its last activity, since no churn can be seen later than that.
     """
     users = users.filter(users.complete_days >= gap)
-    log = _since_anchor(_active(events, basis), users, basis, "complete_days")
+    log = since_anchor(active_events(events, basis), users, basis, "complete_days")
     log = log.filter(log.day >= 0, log.day < log.complete_days)
     active = log.select("user_id", "day", "complete_days").distinct()
     start = users.select("user_id", day=ibis.literal(0, "int64"), complete_days=users.complete_days)
@@ -287,7 +295,7 @@ def retention_curve(
     pairs = ages.cross_join(wanted)
     pairs = pairs.filter(pairs.complete_days > pairs.day)
     eligible = pairs.group_by(*groups, "day").aggregate(eligible=pairs.units.sum())
-    log = _since_anchor(_active(events, basis), users, basis, "complete_days", *groups)
+    log = since_anchor(active_events(events, basis), users, basis, "complete_days", *groups)
     log = log.filter(log.day.isin(sorted(set(days))), log.day < log.complete_days)
     active = log.group_by(*groups, "day").aggregate(active=log.user_id.nunique())
     active = active.cast({"day": "int64"})
@@ -314,82 +322,16 @@ def summaries(
     return outcomes.group_by(list(by)).aggregate(**numbers) if by else outcomes.aggregate(**numbers)
 
 
-def _aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.Value:
-    """One number per unit over the events of the definition's window."""
-    if isinstance(definition, Survival):
-        raise ValueError("survival is asked through survival_times")
-    inside = _between(log.day, definition.window)
-    match definition:
-        case Active():
-            return (inside & _is_activity(log, basis)).sum()
-        case MinDays() | ActiveDays():
-            return log.day.nunique(where=inside & _is_activity(log, basis))
-        case MinEvents():
-            return (inside & (log.event == definition.event)).sum()
-        case Count():
-            matches = inside & _matches(log, definition.behaviour, basis)
-            if definition.behaviour.distinct is None:
-                return matches.sum()
-            return property_text(log.properties, definition.behaviour.distinct, basis.dialect).nunique(where=matches)
-        case Total():
-            number = property_text(log.properties, definition.property, basis.dialect).try_cast("float64")
-            return number.sum(where=inside & (log.event == definition.event))
-
-
-def _finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
-    number = number.fill_null(0)
-    if isinstance(definition, Count | Total | ActiveDays):
-        return number.cast("float64")
-    least = 1
-    if isinstance(definition, MinDays):
-        least = definition.days
-    elif isinstance(definition, MinEvents):
-        least = definition.times
-    return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL casts no truth value to a number
-
-
 def _bounded(definitions: Mapping[str, Retention | Value]) -> list[Active | MinDays | MinEvents | Value]:
     return [definition for definition in definitions.values() if not isinstance(definition, Survival)]
 
 
-def _since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) -> ir.Table:
-    """Events of these units from their anchor to the data's end, with `day`; earlier events are no behaviour."""
-    slim = users.select("user_id", "anchor", "anchor_date", *keep)
-    log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
-    log = log.filter(log.time >= log.anchor)
-    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock))
-
-
-def _in_window(log: ir.Table, window: Window) -> ir.Table:
-    return log.filter(_between(log.day, window))
-
-
-def _between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
-    if window.end_day is None:
-        return day >= window.start_day
-    return day.between(window.start_day, window.end_day)
-
-
-def _matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
-    same = log.event == behaviour.event
-    if behaviour.where is None:
-        return same
-    name, value = behaviour.where
-    return same & (property_text(log.properties, name, basis.dialect) == value).fill_null(False)
-
-
-def _active(events: ir.Table, basis: Basis) -> ir.Table:
-    return events.filter(_is_activity(events, basis))
-
-
-def _is_activity(events: ir.Table, basis: Basis) -> ir.BooleanValue:
-    if basis.activity is None:
-        return ~events.event.isin(EXPOSURE_EVENTS)
-    return events.event.isin(basis.activity)
-
-
-def _either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
-    return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])
+def _reach(definitions: Sequence[Active | MinDays | MinEvents | Value]) -> Window:
+    """The smallest window that holds all of theirs."""
+    last_days = [definition.window.end_day for definition in definitions]
+    bounded = [day for day in last_days if day is not None]
+    first = min(definition.window.start_day for definition in definitions)
+    return Window(first, max(bounded) if len(bounded) == len(last_days) else None)
 
 
 def _in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:

@@ -57,6 +57,14 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    NO_EVENTS = "no_events"
+    AT_THE_EDGE = "at_the_edge"
+    BEYOND_FOLLOW_UP = "beyond_follow_up"
+    MEDIAN_NOT_REACHED = "median_not_reached"
+    TOO_FEW_WEEKS = "too_few_weeks"
+    MODEL_CONTRADICTED = "model_contradicted"
+    WEAK_FIRST_STAGE = "weak_first_stage"
+    POST_ASSIGNMENT = "post_assignment"
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,15 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.MODEL_CONTRADICTED: gettext(
+            "No mix of users could show these shares if the nudge worked only through the behaviour."
+        ),
+        Reason.WEAK_FIRST_STAGE: gettext(
+            "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
+        ),
+        Reason.POST_ASSIGNMENT: gettext(
+            "A covariate was not known before the assignment, so the nudge may have moved it."
+        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
@@ -149,5 +166,12 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
         Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
+        Reason.NO_EVENTS: gettext(
+            "Nobody has left while several groups were observed, so there is nothing to compare."
+        ),
+        Reason.AT_THE_EDGE: gettext("Everybody or nobody is left here, where this method has no interval."),
+        Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
+        Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
+        Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
     }
     return sentences[missing.reason]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 import ibis
@@ -67,6 +68,27 @@ class Warehouse:
     def arrow(self, question: "ir.Table") -> "pa.Table":
         """The same as an Arrow table: several times cheaper than `run` for an answer of a million rows."""
         return self.backend.to_pyarrow(question)
+
+    @contextmanager
+    def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:
+        """Run a question once and keep its answer inside the warehouse as a temporary table until the block ends.
+
+        For a table of units that several questions read: the join behind it then runs once. Spark has a cache instead
+        of temporary tables; Trino has neither and gives the question itself, which each reader computes again.
+        """
+        if self.dialect == "pyspark":
+            with question.cache() as table:
+                yield table
+            return
+        if self.dialect == "trino":
+            yield question
+            return
+        name = f"insight_{uuid4().hex}"
+        table = self.backend.create_table(name, question, temp=True)
+        try:
+            yield table
+        finally:
+            self.backend.drop_table(name, force=True)
 
 
 @contextmanager

@@ -93,7 +93,8 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         (_("Values"), {"fields": ["value_type", "default_value"]}),
         (_("How it is judged"), {"fields": [
             "primary_metrics", "secondary_metrics", "guardrail_metrics", "method", "alpha", "power", "smallest_effect",
-            "expected_take_up", "planned_units", "planned_end",
+            "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
+            "clock", "day_mode", "churn_gap",
         ]}),
         (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only"]}),
         (_("Where it stands"), {"fields": state}),

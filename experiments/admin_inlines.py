@@ -38,7 +38,7 @@ class PlanInline(TabularInline):  # type: ignore[misc]
 
 class VariantInline(PlanInline):
     model, form = Variant, shapes.ArmForm
-    fields = ["key", "name", "value", "weight"]
+    fields = ["key", "name", "value", "weight", "role", "dose"]
     verbose_name_plural = _("variants, the control first")
 
 

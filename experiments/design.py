@@ -7,15 +7,26 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from events.metrics import Active, MinDays, MinEvents, Ratio, parse_metric
+
 type Floats = NDArray[np.float64]
 type Codes = NDArray[np.int64]
 
 
 class Kind(StrEnum):
-    """How an outcome is summarised: a share of units, or a mean per unit."""
+    """How an outcome is summarised: a share of units, a mean per unit, or a ratio of two sums over units."""
 
     PROPORTION = "proportion"
     MEAN = "mean"
+    RATIO = "ratio"
+
+
+def kind_of(metric: str) -> Kind:
+    """How a metric is summarised: retention is a share of units."""
+    definition = parse_metric(metric)
+    if isinstance(definition, Ratio):
+        return Kind.RATIO
+    return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents) else Kind.MEAN
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,9 @@ class Design:
         shares: planned share per label, summing to 1; None means an equal split.
         alpha: two-sided false alarm rate, 0 to 1.
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
+        placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
+            this kind works without the behaviour.
+        stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
     variant: str
@@ -55,6 +69,8 @@ class Design:
     shares: Mapping[str, float] | None = None
     alpha: float = 0.05
     margin: float | None = None
+    placebo: str | None = None
+    stored: bool = False
 
     @property
     def level(self) -> float:

@@ -1,32 +1,43 @@
 """From units to report: summaries, comparisons, health, verdict. Pure; file and stored experiments share it."""
 
-from dataclasses import replace
-
-import numpy as np
-from scipy import stats
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
-from experiments.design import Design, Kind, Outcome, Units
-from experiments.pair import Pair, itt_difference, pair_of, standard_error
-from experiments.report import (
-    ArmValue,
-    Comparison,
-    Encouragement,
-    OutcomeReport,
-    Report,
-)
+from experiments.design import Design, Kind, Units
+from experiments.pair import Data, Pair
+from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.rows import RowData
 from experiments.stats import adjust, compare, encouragement
-from experiments.stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
-from experiments.stats.multiplicity import holm
+from experiments.stats.looks import Look, fixed
+from experiments.stats.multiplicity import benjamini_hochberg, holm
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
-from experiments.stats.validity import instrument_inequalities
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
 from experiments.within import adjust_all, segment_effects, stratified_effects
 
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7
+SEGMENTS_DIFFER = 0.05
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was registered beside the design, and what the checks found.
+
+    Attributes:
+        invalid: reason codes that make the data useless.
+        looks: how each variant's comparison is judged; a variant without one by a fixed end at the design's alpha.
+        min_first_stage: smallest first stage worth dividing by, a share of units.
+        family: outcomes whose comparisons are confirmatory and share Holm's family; None for all of them.
+    """
+
+    invalid: tuple[str, ...] = ()
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    min_first_stage: float = verdict.MIN_FIRST_STAGE
+    family: tuple[str, ...] | None = None
 
 
 def analyze(source: str, design: Design, units: Units) -> Report:
@@ -43,7 +54,9 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     split = health.split_of(design, units)
     findings = health.examine(health.Context(design, units, split))
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
-    outcomes = _with_verdicts(design, [_outcome(design, units, outcome) for outcome in units.outcomes], units, invalid)
+    outcomes = compare_all(design, RowData(units), Judgement(invalid))
+    leading = leading_comparison(design, outcomes[0])
+    findings = health.sorted_findings((*findings, *segment_findings(outcomes[0], leading.variant)))
     return Report(
         source=source,
         design=design,
@@ -54,134 +67,140 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         sample_ratio_passed="srm" not in invalid,
         outcomes=outcomes,
         health=findings,
-        verdict=_leading(outcomes[0]).verdict,
-        leading=_leading(outcomes[0]).variant,
+        verdict=leading.verdict,
+        leading=leading.variant,
     )
 
 
-def _leading(outcome: OutcomeReport) -> Comparison:
-    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them."""
+def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
+    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them.
+
+    A placebo arm only tests the others: it never leads.
+    """
 
     def key(row: Comparison) -> tuple[float, float]:
         adjusted = row.adjusted_p if computable(row.adjusted_p) else 2.0
         return adjusted, row.difference.p_value if computable(row.difference) else 2.0
 
-    return min(outcome.comparisons, key=key)
+    return min((row for row in outcome.comparisons if row.variant != design.placebo), key=key)
 
 
-# ── One outcome ───────────────────────────────────────────────────────────────
-def _outcome(design: Design, units: Units, outcome: Outcome) -> OutcomeReport:
-    values = {label: _arm_value(design, units, outcome, code) for code, label in enumerate(units.labels)}
-    comparisons = tuple(
-        _comparison(design, label, pair_of(units, outcome, code))
-        for code, label in enumerate(units.labels)
-        if code != 0
+def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[OutcomeReport, ...]:
+    """Every outcome: levels, comparisons with control, Holm over the family, verdicts."""
+    codes = range(1, len(data.labels))
+    pairs = {(name, code): data.pair(name, code) for name in data.outcomes for code in codes}
+    found = [
+        OutcomeReport(
+            name,
+            kind,
+            {label: data.level(name, code, alpha=design.alpha) for code, label in enumerate(data.labels)},
+            tuple(
+                _comparison(pairs[name, code], data.labels[code], _look(design, judgement, data.labels[code]))
+                for code in codes
+            ),
+        )
+        for name, kind in data.outcomes.items()
+    ]
+    return tuple(
+        _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
+        for outcome in _with_adjusted_p(found, judgement.family)
     )
-    return OutcomeReport(outcome.name, outcome.kind, values, comparisons)
 
 
-def _arm_value(design: Design, units: Units, outcome: Outcome, code: int) -> ArmValue:
-    kept = (units.arm == code) & ~np.isnan(outcome.values)
-    values = outcome.values[kept]
-    n = len(values)
-    missing = NotComputable(Reason.NO_DATA if n == 0 else Reason.TOO_FEW_UNITS)
-    if n == 0:
-        return ArmValue(0, missing, missing, missing)
-    mean = float(values.mean())
-    error: float | NotComputable = missing
-    interval: Interval | NotComputable = missing
-    if n > 1:
-        clusters = None if units.cluster is None else units.cluster[kept]
-        if clusters is not None and len(np.unique(clusters)) < 2:
-            few = NotComputable(Reason.TOO_FEW_CLUSTERS)
-            return ArmValue(n, mean, few, few)
-        error = standard_error(values, clusters)
-        if outcome.kind is Kind.PROPORTION and clusters is None:
-            interval = compare.wilson(int(values.sum()), n, alpha=design.alpha)
-        else:
-            df = n - 1 if clusters is None else max(len(np.unique(clusters)) - 1, 1)
-            half = float(stats.t.isf(design.alpha / 2, df)) * error
-            interval = Interval(mean, mean - half, mean + half, design.level, "mean-interval")
-    return ArmValue(n, mean, error, interval)
+def segment_findings(outcome: OutcomeReport, leading: str) -> list[health.Finding]:
+    """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
+
+    METHODS 4.6: the test of differences comes before any forest; signs count only where a segment's own effect is
+    found after Benjamini-Hochberg.
+    """
+    row = next(row for row in outcome.comparisons if row.variant == leading)
+    test = None if row.stratified is None else row.stratified.heterogeneity
+    if test is None or not computable(test) or test.p_value >= SEGMENTS_DIFFER:
+        return []
+    found = [
+        (one.segment, one.difference.estimate)
+        for one in row.by_segment
+        if computable(one.difference) and computable(one.adjusted_p) and one.adjusted_p < SEGMENTS_DIFFER
+    ]
+    gains, losses = ([name for name, effect in found if sign * effect > 0] for sign in (1, -1))
+    if not gains or not losses:
+        return []
+    details: dict[str, health.Detail] = {
+        "outcome": outcome.name, "p_value": test.p_value, "gains": ", ".join(gains), "losses": ", ".join(losses)
+    }  # fmt: skip
+    return [health.Finding("segments_differ", health.Severity.WARNING, details)]
+
+
+def _look(design: Design, judgement: Judgement, label: str) -> Look:
+    return judgement.looks.get(label) or fixed(design.alpha)
 
 
 # ── One comparison ────────────────────────────────────────────────────────────
-def _comparison(design: Design, label: str, pair: Pair) -> Comparison:
-    difference = itt_difference(pair, alpha=design.alpha)
-    by_segment = segment_effects(pair, alpha=design.alpha)
+def _comparison(pair: Pair, label: str, look: Look) -> Comparison:
+    alpha = look.nominal_alpha
+    difference = at_look(pair.difference(alpha=alpha), look)
+    by_segment = segment_effects(pair, alpha=alpha)
     return Comparison(
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
-        lift=_lift(pair, difference, alpha=design.alpha),
-        covariate_adjusted=_adjusted(pair, alpha=design.alpha),
-        stratified=stratified_effects(pair, by_segment, alpha=design.alpha),
+        lift=_lift(pair, difference, alpha=alpha),
+        covariate_adjusted=_adjusted(pair, look),
+        stratified=stratified_effects(pair, by_segment, alpha=alpha),
         by_segment=by_segment,
-        encouragement=_encouragement(pair, alpha=design.alpha),
+        encouragement=_encouragement(pair, look),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
     )
+
+
+def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputable:
+    """The same estimate as this look may read it: repeated p-value, and the level of all looks together."""
+    if not computable(found) or not look.is_repeated:
+        return found
+    return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
 
 
 def _lift(pair: Pair, difference: Estimate | NotComputable, *, alpha: float) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    control, variant = pair.control, pair.variant
-    if pair.cluster is not None:
-        # The lift needs each arm's own error; between clusters it is larger than between rows.
-        control, variant = (
-            replace(arm, variance=standard_error(pair.values[kept], pair.cluster[kept]) ** 2 * arm.n)
-            for arm, kept in ((control, ~pair.treated), (variant, pair.treated))
-        )
-    return compare.lift(control, variant, alpha=alpha)
+    return compare.lift(*pair.lift_arms(), alpha=alpha)
 
 
-def _adjusted(pair: Pair, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
-    if pair.covariates is None:
-        return None
-    if pair.cluster is not None:
-        return adjust.lin_clustered(pair.values, pair.treated, pair.covariates, pair.cluster, alpha=alpha)
-    return adjust.lin(*pair.columns(pair.values, pair.covariates), alpha=alpha)
+def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
+    found = pair.adjusted(alpha=look.nominal_alpha)
+    return None if found is None else at_look(found, look)
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def _moments(pair: Pair) -> IvMoments | NotComputable:
-    if pair.behaviour is None:
-        raise ValueError("an encouragement analysis needs a behaviour")
-    if pair.cluster is not None:
-        empty = np.empty((len(pair.values), 0))
-        return iv_moments_adjusted(
-            pair.values, pair.behaviour, pair.treated.astype(float), empty, clusters=pair.cluster
-        )
-    return iv_moments(*pair.columns(pair.values, pair.behaviour))
-
-
-def _encouragement(pair: Pair, *, alpha: float) -> Encouragement | None:
-    if pair.behaviour is None:
+def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
+    if not pair.has_behaviour:
         return None
-    pair = pair.with_behaviour
-    if pair.behaviour is None:
-        return None
-    moments = _moments(pair)
+    alpha = look.nominal_alpha
+    moments = pair.moments()
     if not computable(moments):
         return Encouragement(moments, moments, None, moments, moments, ())
-    control, variant = pair.columns(pair.values, pair.behaviour)
-    take_up = encouragement.first_stage(moments, control.column(1).mean, variant.column(1).mean, alpha=alpha)
-    effect = encouragement.wald(moments, alpha=alpha)
-    adjusted: Estimate | NotComputable | None = None
-    if pair.covariates is not None:
-        adjusted = encouragement.two_stage(
-            pair.values,
-            pair.behaviour,
-            pair.treated.astype(float),
-            pair.covariates,
-            clusters=pair.cluster,
-            alpha=alpha,
-        )
-    effect_set = anderson_rubin(moments, alpha=alpha)
+    control, variant = pair.joints()
+    # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
+    take_up = encouragement.first_stage(moments, control.column(1).mean, variant.column(1).mean, alpha=look.alpha)
+    effect = at_look(encouragement.wald(moments, alpha=alpha), look)
+    adjusted = pair.two_stage(alpha=alpha)
+    effect_set = effect_set_at(moments, look)
     as_treated = encouragement.as_treated(control, variant)
     return Encouragement(
-        take_up, effect, adjusted, effect_set, as_treated, _warnings(take_up, effect, effect_set, as_treated)
+        take_up,
+        effect,
+        None if adjusted is None else at_look(adjusted, look),
+        effect_set,
+        as_treated,
+        _warnings(take_up, effect, effect_set, as_treated),
     )
+
+
+def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
+    """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
+    if not look.is_repeated:
+        return anderson_rubin(moments, alpha=look.alpha)
+    return anderson_rubin(moments, q=min(look.critical, 30.0) ** 2, alpha=look.alpha)
 
 
 def _warnings(
@@ -203,42 +222,64 @@ def _warnings(
 
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────
-def _with_verdicts(
-    design: Design, outcomes: list[OutcomeReport], units: Units, invalid: tuple[str, ...]
-) -> tuple[OutcomeReport, ...]:
-    """Holm over the family (all outcomes and variants), then each comparison's verdict."""
-    family = [row.difference for outcome in outcomes for row in outcome.comparisons]
-    adjusted = iter(adjust_all([effect.p_value if computable(effect) else effect for effect in family], holm))
-    done: list[OutcomeReport] = []
-    for outcome, data in zip(outcomes, units.outcomes, strict=True):
-        rows = tuple(replace(row, adjusted_p=next(adjusted)) for row in outcome.comparisons)
-        judged = tuple(
-            replace(
-                row, verdict=verdict.decide(_evidence(design, outcome.name, row, pair_of(units, data, code), invalid))
-            )
-            for code, row in enumerate(rows, start=1)
-        )
-        done.append(replace(outcome, comparisons=judged))
-    return tuple(done)
+def _with_adjusted_p(outcomes: list[OutcomeReport], family: tuple[str, ...] | None) -> list[OutcomeReport]:
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7)."""
+    inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
+    others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
+    done: dict[str, OutcomeReport] = {}
+    for group, method in ((inside, holm), (others, benjamini_hochberg)):
+        tests = [row.difference for outcome in group for row in outcome.comparisons]
+        adjusted = iter(adjust_all([effect.p_value if computable(effect) else effect for effect in tests], method))
+        for outcome in group:
+            rows = tuple(replace(row, adjusted_p=next(adjusted)) for row in outcome.comparisons)
+            done[outcome.name] = replace(outcome, comparisons=rows)
+    return [done[outcome.name] for outcome in outcomes]
 
 
-def _evidence(design: Design, outcome: str, row: Comparison, pair: Pair, invalid: tuple[str, ...]) -> verdict.Evidence:
-    narrow_alpha = 2 * design.alpha
+def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
+    placebo = next(
+        (_placebo(row, pair, design.alpha) for row, pair in zip(outcome.comparisons, pairs, strict=True)
+         if row.variant == design.placebo),
+        None,
+    )  # fmt: skip
+    rows = []
+    for row, pair in zip(outcome.comparisons, pairs, strict=True):
+        evidence = _evidence(design, judgement, outcome.name, row, pair)
+        # What the placebo arm did speaks about the other arms; about itself it is no control.
+        if row.variant != design.placebo:
+            evidence = replace(evidence, placebo=placebo)
+        rows.append(replace(row, verdict=verdict.decide(evidence)))
+    return replace(outcome, comparisons=tuple(rows))
+
+
+def _placebo(row: Comparison, pair: Pair, alpha: float) -> Placebo:
+    """What the placebo arm did: to the outcome as every look may read it, and to the behaviour."""
+    if not pair.has_behaviour:
+        return Placebo(row.difference, NotComputable(Reason.NO_DATA))
+    control, placebo = pair.joints()
+    return Placebo(row.difference, compare.compare_unpooled(control.column(1), placebo.column(1), alpha=alpha))
+
+
+def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
+    look = _look(design, judgement, row.variant)
+    # METHODS 5: two one-sided tests use level 1 - 2 alpha; a sequential plan has no such second set and uses its own.
+    narrow = look if look.is_repeated else fixed(min(2 * design.alpha, 0.999))
     names: dict[str, verdict.Detail] = {"outcome": outcome, "variant": row.variant}
     if design.behaviour is not None:
         names["behaviour"] = design.behaviour
     plain = verdict.Evidence(
         kind=pair.kind,
         names=names,
-        invalid=invalid,
+        invalid=judgement.invalid,
         enough=all(_enough(pair.kind, arm) for arm in (pair.control, pair.variant)),
-        few_clusters=_few_clusters(pair),
+        few_clusters=pair.few_clusters,
         alpha=design.alpha,
         difference=row.difference,
-        narrow=itt_difference(pair, alpha=narrow_alpha),
+        narrow=pair.difference(alpha=narrow.nominal_alpha),
         adjusted_p=row.adjusted_p,
         # The margin is in the unit of the primary outcome and says nothing about the others.
         margin=design.margin if outcome == design.outcomes[0] else None,
+        min_first_stage=judgement.min_first_stage,
     )
     found = row.encouragement
     if found is None:
@@ -247,26 +288,14 @@ def _evidence(design: Design, outcome: str, row: Comparison, pair: Pair, invalid
         return replace(plain, behaviour_missing=found.take_up.reason)
     if not computable(found.effect_set):
         return replace(plain, behaviour_missing=found.effect_set.reason)
-    known = pair.with_behaviour
-    if known.behaviour is None:
-        return plain
-    moments = _moments(known)
-    narrow_set = anderson_rubin(moments, alpha=narrow_alpha) if computable(moments) else moments
+    moments = pair.moments()
     return replace(
         plain,
         take_up=found.take_up,
         effect_set=found.effect_set,
-        narrow_set=narrow_set if computable(narrow_set) else None,
-        inequalities=instrument_inequalities(known.values, known.behaviour, known.treated, clusters=known.cluster),
+        narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
+        inequalities=pair.inequalities(),
     )
-
-
-def _few_clusters(pair: Pair) -> bool:
-    """Below five clusters in an arm no verdict: even with Satterthwaite's correction the test can't be trusted."""
-    if pair.cluster is None:
-        return False
-    fewest = min(len(np.unique(pair.cluster[arm])) for arm in (pair.treated, ~pair.treated))
-    return fewest < verdict.MIN_CLUSTERS
 
 
 def _enough(kind: Kind, arm: Mean) -> bool:

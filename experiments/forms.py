@@ -94,6 +94,46 @@ class MetricsField(forms.CharField):
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
+class LinesField(forms.CharField):
+    """Names, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+
+    def prepare_value(self, value: Any) -> Any:
+        """One a line."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """The names."""
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
+class LooksField(forms.CharField):
+    """Shares of the planned units, in per cent with commas between."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """As per cents."""
+        return ", ".join(f"{100 * one:g}" for one in value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """A list of shares."""
+        text = super().clean(value)
+        try:
+            return [float(part) / 100 for part in text.split(",")] if text else []
+        except ValueError:
+            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 100.")) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
 class ValueField(forms.CharField):
     """A value of a flag: JSON, or a text without quotes."""
 
@@ -134,6 +174,8 @@ class DraftForm(ExperimentForm):
     )
     secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
     guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
+    looks = LooksField(label=_("planned looks (%)"), required=False)
+    covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
     layer_low = PercentField(label=_("slice from (%)"), required=False)
     layer_high = PercentField(label=_("slice to (%)"), required=False)
 
@@ -191,7 +233,7 @@ class ArmForm(VariantForm):
 
     class Meta:
         model = Variant
-        fields = ("key", "name", "value", "weight")
+        fields = ("key", "name", "value", "weight", "role", "dose")
 
 
 class AudienceForm(RowForm):

@@ -87,6 +87,18 @@ class Experiment(models.Model):
         GROUP_SEQUENTIAL = "group_sequential", _("planned looks")
         ALWAYS_VALID = "always_valid", _("any look, any time")
 
+    class Spending(models.TextChoices):
+        OBRIEN_FLEMING = "obrien_fleming", _("O'Brien-Fleming type: nearly all at the end")
+        POCOCK = "pocock", _("Pocock type: evenly")
+
+    class ClockZero(models.TextChoices):
+        EXPOSURE = "exposure", _("the first exposure")
+        SIGNUP = "signup", _("the signup")
+
+    class DayMode(models.TextChoices):
+        ROLLING = "rolling", _("24 hours each")
+        CALENDAR = "calendar", _("calendar days")
+
     class Enrolment(models.TextChoices):
         ALL = "all", _("everyone in the audience")
         NEW_UNITS = "new_units", _("only units that signed up after the start")
@@ -112,6 +124,15 @@ class Experiment(models.Model):
     expected_take_up = models.FloatField(_("expected take-up"), null=True, blank=True)
     planned_units = models.PositiveIntegerField(_("planned units"), null=True, blank=True)
     planned_end = models.DateField(_("planned end"), null=True, blank=True)
+    looks = models.JSONField(_("planned looks, shares of the planned units"), default=list, blank=True)
+    spending = models.CharField(
+        _("how looks spend alpha"), max_length=20, choices=Spending, default=Spending.OBRIEN_FLEMING
+    )
+    covariates = models.JSONField(_("covariates: properties of the signup event"), default=list, blank=True)
+    signup_event = models.CharField(_("signup event"), max_length=256, default="signup", blank=True)
+    clock = models.CharField(_("day 0 begins with"), max_length=10, choices=ClockZero, default=ClockZero.EXPOSURE)
+    day_mode = models.CharField(_("days are"), max_length=10, choices=DayMode, default=DayMode.ROLLING)
+    churn_gap = models.PositiveSmallIntegerField(_("silent days that count as churn"), default=7)
 
     seed = models.CharField(max_length=64, default=new_seed, editable=False)
     hash_version = models.PositiveSmallIntegerField(default=2, editable=False)
@@ -170,7 +191,8 @@ FROZEN = (
 # The rest of the plan may be amended; each amendment is logged and stands on the report.
 AMENDABLE = (
     "name", "hypothesis", "nudge", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
-    "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "remote_only",
+    "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "remote_only", "looks",
+    "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
 )  # fmt: skip
 
 
@@ -190,7 +212,12 @@ def refuse_frozen(row: models.Model, names: tuple[str, ...]) -> None:
 
 
 class Variant(models.Model):
-    """One arm. The one at position 0 is the control."""
+    """One arm. The one at position 0 is the control, whatever its role says."""
+
+    class Role(models.TextChoices):
+        NUDGE = "nudge", _("nudge to the behaviour")
+        PLACEBO = "placebo", _("placebo: as loud, towards something inert")
+        DOSE = "dose", _("nudge to another number of times")
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="variants")
     position = models.PositiveSmallIntegerField(_("position"))
@@ -198,6 +225,8 @@ class Variant(models.Model):
     name = models.CharField(_("name"), max_length=200, blank=True)
     value = models.JSONField(_("value"), null=True, blank=True)
     weight = models.PositiveIntegerField(_("weight in steps of 0.01 %"))
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.NUDGE)
+    dose = models.PositiveIntegerField(_("nudges to so many times"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("variant")
@@ -213,7 +242,7 @@ class Variant(models.Model):
 
     def clean(self) -> None:
         """Arms are frozen from the start on."""
-        refuse_frozen(self, ("position", "key", "value", "weight"))
+        refuse_frozen(self, ("position", "key", "value", "weight", "role", "dose"))
 
     @property
     def is_control(self) -> bool:
@@ -325,12 +354,14 @@ class ConfigVersion(models.Model):
 
 
 # Django finds models by this module.
+from experiments.models_analysis import Analysis  # noqa: E402
 from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint  # noqa: E402
 
 __all__ = [
     "AMENDABLE",
     "FROZEN",
     "Amendment",
+    "Analysis",
     "Assignment",
     "AudienceRow",
     "ConfigVersion",

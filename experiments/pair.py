@@ -1,101 +1,111 @@
-"""Control and one variant on one outcome: their units, and the test of the nudge's effect. Pure."""
+"""What one comparison can be asked, whether its units came from a file's rows or from a warehouse's moments. Pure."""
 
-from dataclasses import dataclass, replace
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from events.reasons import NotComputable
-from experiments.design import Codes, Floats, Kind, Outcome, Units
-from experiments.stats import adjust, compare
+from experiments.design import Kind
+from experiments.report import ArmValue
+from experiments.stats import compare
+from experiments.stats.adjust import Adjusted
+from experiments.stats.instruments import IvMoments
 from experiments.stats.results import Estimate
 from experiments.stats.summaries import Joint, Mean
+from experiments.stats.validity import Inequalities
+
+type Strata = list[tuple[str, Mean, Mean]]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The units of control and one variant that have a value, in one outcome."""
+class Pair(Protocol):
+    """Control and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
 
-    kind: Kind
-    values: Floats
-    treated: NDArray[np.bool_]
-    segment: Codes | None
-    segment_labels: tuple[str, ...]
-    behaviour: Floats | None
-    covariates: Floats | None
-    cluster: Codes | None
+    Without this seam the engine would exist twice, and a file and a stored experiment could get different verdicts.
+    """
 
     @property
-    def with_behaviour(self) -> Self:
-        """The units whose behaviour is known: only they can tell what the behaviour does."""
-        if self.behaviour is None:
-            raise ValueError("an encouragement analysis needs a behaviour")
-        known = ~np.isnan(self.behaviour)
-        if known.all():
-            return self
-        return replace(
-            self,
-            values=self.values[known],
-            treated=self.treated[known],
-            segment=None if self.segment is None else self.segment[known],
-            behaviour=self.behaviour[known],
-            covariates=None if self.covariates is None else self.covariates[known],
-            cluster=None if self.cluster is None else np.unique(self.cluster[known], return_inverse=True)[1],
-        )
+    def kind(self) -> Kind:
+        """How the outcome is summarised."""
 
     @property
     def control(self) -> Mean:
-        """Summary of the control arm."""
-        return Mean.from_values(self.values[~self.treated])
+        """Units of the control with a value."""
 
     @property
     def variant(self) -> Mean:
-        """Summary of the variant's arm."""
-        return Mean.from_values(self.values[self.treated])
+        """Units of the variant with a value."""
 
-    def columns(self, *columns: Floats) -> tuple[Joint, Joint]:
-        """Joint summaries of control and variant over the given columns."""
-        matrix = np.column_stack(columns)
-        return Joint.from_columns(matrix[~self.treated]), Joint.from_columns(matrix[self.treated])
+    @property
+    def clustered(self) -> bool:
+        """True when groups were assigned, not units."""
+
+    @property
+    def few_clusters(self) -> bool:
+        """True when an arm has too few groups for any verdict."""
+
+    @property
+    def segments_apart(self) -> bool:
+        """False when a group reaches into several segments, which ties their effects together."""
+
+    @property
+    def has_behaviour(self) -> bool:
+        """True for an encouragement design."""
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        """The primary test: intention to treat, variant minus control."""
+
+    def lift_arms(self) -> tuple[Mean, Mean]:
+        """Control and variant with the variances that a relative lift needs."""
+
+    def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
+        """The same adjusted for covariates; None without any."""
+
+    def by_segment(self) -> Strata | None:
+        """Label, control, variant for each segment; None when the plan has no segments."""
+
+    def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
+        """The primary test inside some segments, whose pooled units are given."""
+
+    def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
+        """The difference pooled over segments (Mantel-Haenszel weights)."""
+
+    def joints(self) -> tuple[Joint, Joint]:
+        """Control and variant over (outcome, behaviour), of units whose behaviour is known."""
+
+    def moments(self) -> IvMoments | NotComputable:
+        """The five moments of the encouragement analysis."""
+
+    def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Effect of the behaviour with covariates; None without any."""
+
+    def inequalities(self) -> Inequalities | NotComputable:
+        """The testable implications of "only through the behaviour"."""
 
 
-def pair_of(units: Units, outcome: Outcome, code: int) -> Pair:
-    """Units of control and of the variant with this code that have the outcome."""
-    # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
-    kept = ((units.arm == 0) | (units.arm == code)) & ~np.isnan(outcome.values)
-    return Pair(
-        kind=outcome.kind,
-        values=outcome.values[kept],
-        treated=units.arm[kept] == code,
-        segment=None if units.segment is None else units.segment[kept],
-        segment_labels=units.segment_labels,
-        behaviour=None if units.behaviour is None else units.behaviour[kept],
-        covariates=None if units.covariates is None else units.covariates[kept],
-        cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
-    )
+class Data(Protocol):
+    """All outcomes of one experiment: `rows.RowData` and `cells.CellData`."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Variants, control first."""
 
-def standard_error(values: Floats, clusters: Codes | None) -> float:
-    """Of the mean; between clusters when groups were assigned (with the factor G/(G-1))."""
-    if clusters is None:
-        return float(values.std(ddof=1) / np.sqrt(len(values)))
-    sums = np.bincount(clusters, weights=values - values.mean())
-    groups = len(np.unique(clusters))
-    return float(np.sqrt(groups / (groups - 1) * (sums @ sums)) / len(values))
+    @property
+    def outcomes(self) -> Mapping[str, Kind]:
+        """Outcomes in the order of the plan, the primary one first."""
 
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """Level of an outcome in one arm."""
 
-def itt_difference(pair: Pair, *, alpha: float) -> Estimate | NotComputable:
-    """The primary test. With a behaviour it is the unpooled z, so that p and Anderson-Rubin set can't disagree."""
-    if pair.cluster is not None:
-        return adjust.cluster_difference(pair.values, pair.treated, pair.cluster, alpha=alpha)
-    if pair.behaviour is not None:
-        return compare.compare_unpooled(pair.control, pair.variant, alpha=alpha)
-    return plain_difference(pair.kind, pair.control, pair.variant, alpha=alpha)
+    def pair(self, outcome: str, code: int) -> Pair:
+        """Control and the variant with this code."""
 
 
 def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
-    """Difference of independent units, variant minus control: score test for shares, Welch for means."""
+    """Difference of independent units, variant minus control: score test for shares, Welch for means.
+
+    A ratio's summary is its linearised one, whose errors hold for many units only: normal law.
+    """
     if kind is Kind.PROPORTION:
         return compare.compare_proportions(control, variant, alpha=alpha)
+    if kind is Kind.RATIO:
+        return compare.compare_unpooled(control, variant, alpha=alpha)
     return compare.compare_means(control, variant, alpha=alpha)

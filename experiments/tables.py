@@ -38,8 +38,11 @@ def flow(report: Report, gettext: Gettext) -> Table:
         "missing_unit": gettext("left out: no unit id"),
         "missing_cluster": gettext("left out: no cluster"),
         "several_variants": gettext("left out: seen in several variants (units)"),
+        "unknown_variant": gettext("left out: variant not in the plan (units)"),
+        "no_signup": gettext("left out: no signup in the log (units)"),
     }
-    rows = [(gettext("rows read"), f"{report.rows:,}")]
+    read = gettext("units exposed") if report.design.stored else gettext("rows read")
+    rows = [(read, f"{report.rows:,}")]
     rows += [(reasons[reason], f"{n:,}") for reason, n in report.excluded.items()]
     rows += [(gettext("analysed in %(variant)s") % {"variant": label}, f"{n:,}") for label, n in report.units.items()]
     split = report.sample_ratio

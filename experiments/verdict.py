@@ -6,6 +6,7 @@ from enum import StrEnum
 from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.stats.encouragement import TakeUp
+from experiments.stats.placebo import Placebo, exclusion
 from experiments.stats.results import Estimate
 from experiments.stats.validity import Inequalities
 from experiments.stats.weak_instrument import AndersonRubin
@@ -62,6 +63,7 @@ class Evidence:
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
         narrow_set: the same at level 1 - 2 alpha.
         inequalities: test of the instrument inequalities.
+        placebo: what the placebo arm did to outcome and behaviour, against control; None without such an arm.
         min_first_stage: smallest first stage worth dividing by, in share of units.
     """
 
@@ -80,6 +82,7 @@ class Evidence:
     effect_set: AndersonRubin | None = None
     narrow_set: AndersonRubin | None = None
     inequalities: Inequalities | NotComputable | None = None
+    placebo: Placebo | None = None
     min_first_stage: float = MIN_FIRST_STAGE
 
 
@@ -135,9 +138,9 @@ def _encouraged(
     weak = take_up.high < evidence.min_first_stage
     if take_up.high < 0:
         return Verdict(Code.NUDGE_FAILED, "wrong_direction", facts)
-    inequalities = evidence.inequalities
-    if inequalities is not None and computable(inequalities) and inequalities.p_value < evidence.alpha:
-        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", {**facts, "inequality_p": inequalities.p_value})
+    path = _other_path(evidence)
+    if path is not None and path[1] < evidence.alpha:
+        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, path[0], {**facts, "inequality_p": path[1]})
     if significant and weak:
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
     if not significant and (not effect_set.bounded or weak):
@@ -145,6 +148,20 @@ def _encouraged(
     if not effect_set.bounded:
         return Verdict(Code.INCONCLUSIVE, "weak_first_stage", facts)
     return _bounded(evidence, effect_set, narrow_set, facts, significant=significant)
+
+
+def _other_path(evidence: Evidence) -> tuple[str, float] | None:
+    """Which of the tests of "only through the behaviour" speaks loudest, with its p after Holm over all of them.
+
+    A placebo that moved the behaviour itself is none: what it did to the outcome may have gone through the behaviour.
+
+    Source: METHODS 5, row 3, and 4.14.
+    """
+    placebo = evidence.placebo
+    usable = [] if placebo is None or placebo.moves_behaviour(evidence.alpha) else [placebo]
+    found = exclusion(usable, evidence.inequalities)
+    tests = [("placebo", found.placebo_p), ("inequality", found.inequality_p)]
+    return min(((name, p) for name, p in tests if p is not None), key=lambda row: row[1], default=None)
 
 
 def _bounded(

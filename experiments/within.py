@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
-from experiments.pair import Pair, plain_difference
+from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
-from experiments.stats import adjust, compare, stratified
+from experiments.stats import stratified
 from experiments.stats.multiplicity import benjamini_hochberg
 from experiments.stats.results import Estimate
 from experiments.stats.summaries import Mean
@@ -21,15 +19,13 @@ OTHER_SEGMENT = "other"
 
 def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]]:
     """Summaries per segment, sparse ones pooled as "other"; and the labels that were pooled."""
-    if pair.segment is None:
+    segments = pair.by_segment()
+    if segments is None:
         return [], ()
     rows: list[tuple[str, Mean, Mean]] = []
     pooled: list[str] = []
     other = (Mean(0, 0.0, 0.0), Mean(0, 0.0, 0.0))
-    for code, label in enumerate(pair.segment_labels):
-        inside = pair.segment == code
-        control = Mean.from_values(pair.values[inside & ~pair.treated])
-        variant = Mean.from_values(pair.values[inside & pair.treated])
+    for label, control, variant in segments:
         if control.n + variant.n == 0:
             continue
         if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
@@ -38,8 +34,8 @@ def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]
         else:
             rows.append((label, control, variant))
     if other[0].n + other[1].n:
-        taken = OTHER_SEGMENT in pair.segment_labels and OTHER_SEGMENT not in pooled
-        name = f"({OTHER_SEGMENT})" if taken else OTHER_SEGMENT
+        labels = [label for label, *_ in segments]
+        name = f"({OTHER_SEGMENT})" if OTHER_SEGMENT in labels and OTHER_SEGMENT not in pooled else OTHER_SEGMENT
         rows.append((name if len(pooled) > 1 else pooled[0], *other))
     return rows, tuple(pooled) if len(pooled) > 1 else ()
 
@@ -51,20 +47,14 @@ def _sparse(kind: Kind, arm: Mean) -> bool:
 
 def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], *, alpha: float) -> Stratified | None:
     """The comparison pooled over segments, and the test of whether ``effects`` differ; None without segments."""
-    if pair.segment is None:
+    if pair.by_segment() is None:
         return None
     rows, pooled = strata_of(pair)
     strata = [(control, variant) for _, control, variant in rows if control.n > 0 and variant.n > 0]
-    not_share = NotComputable(Reason.CLUSTERED if pair.cluster is not None else Reason.NOT_A_PROPORTION)
-    plain = pair.kind is Kind.PROPORTION and pair.cluster is None
-    if pair.cluster is None:
-        difference = stratified.risk_difference(strata, alpha=alpha)
-    else:
-        difference = stratified.clustered_risk_difference(
-            pair.values, pair.treated.astype(float), pair.segment, pair.cluster, alpha=alpha
-        )
+    not_share = NotComputable(Reason.CLUSTERED if pair.clustered else Reason.NOT_A_PROPORTION)
+    plain = pair.kind is Kind.PROPORTION and not pair.clustered
     return Stratified(
-        risk_difference=difference,
+        risk_difference=pair.pooled(strata, alpha=alpha),
         odds_ratio=stratified.odds_ratio(strata, alpha=alpha) if plain else not_share,
         cmh_p_value=_cmh_p(strata) if plain else not_share,
         heterogeneity=_heterogeneity(pair, effects),
@@ -75,10 +65,8 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], *, alpha:
 
 def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified.Heterogeneity | NotComputable:
     """Cochran's Q over the segments that can be tested; clusters that reach into several would tie them together."""
-    if pair.cluster is not None and pair.segment is not None:
-        pairs = np.unique(np.column_stack([pair.cluster, pair.segment]), axis=0)
-        if len(pairs) > len(np.unique(pair.cluster)):
-            return NotComputable(Reason.CLUSTERED)
+    if not pair.segments_apart:
+        return NotComputable(Reason.CLUSTERED)
     return stratified.heterogeneity([row.difference for row in effects if computable(row.difference)])
 
 
@@ -109,13 +97,9 @@ def _segment_difference(
     """The same test as for everybody, inside one segment; what is still sparse after pooling isn't tested."""
     if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
         return NotComputable(Reason.SPARSE_TABLE)
-    if pair.cluster is not None and pair.segment is not None:
-        names = pooled if label not in pair.segment_labels or label in pooled else (label,)
-        inside = np.isin(pair.segment, [pair.segment_labels.index(name) for name in names])
-        return adjust.cluster_difference(pair.values[inside], pair.treated[inside], pair.cluster[inside], alpha=alpha)
-    if pair.behaviour is not None:
-        return compare.compare_unpooled(control, variant, alpha=alpha)
-    return plain_difference(pair.kind, control, variant, alpha=alpha)
+    segments = [name for name, *_ in pair.by_segment() or []]
+    labels = pooled if label not in segments or label in pooled else (label,)
+    return pair.within(labels, control, variant, alpha=alpha)
 
 
 def adjust_all(

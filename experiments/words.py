@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.health import Finding, Severity
+from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
 
 type Gettext = Callable[[str], str]
@@ -160,6 +161,10 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "%(outcome)s changed in units whose %(behaviour)s didn't (instrument test p %(inequality_p)s), so the "
             "nudge works on another path than the behaviour."
         ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "placebo"): gettext(
+            "The placebo nudge changed %(outcome)s too (p %(inequality_p)s), though it points at nothing that matters, "
+            "so such nudges work on another path than the behaviour."
+        ),
         (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s, but hardly %(behaviour)s (%(take_up)s of the units), so "
             "it works on another path."
@@ -171,6 +176,25 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
         (Code.INCONCLUSIVE, "weak_first_stage"): gettext(
             "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "
             "units) to say what the behaviour does."
+        ),
+        (Code.INVALID, "bucket_mismatch"): gettext(
+            "Stored assignments differ from what the draw gives, so somebody or something chose who is in which "
+            "group; no effect can be read from these data."
+        ),
+        (Code.INVALID, "window_overlap"): gettext(
+            "The days on which the behaviour counts reach into the days of the outcome, so each would partly measure "
+            "the other; no effect can be read from this plan."
+        ),
+        (Code.INVALID, "plan_changed"): gettext(
+            "The plan was changed after the start without a logged amendment, so the result can't be held against it."
+        ),
+        (Code.CAUSES, "crossed"): gettext(
+            "%(variant)s raised %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
+        ),
+        (Code.HARMS, "crossed"): gettext(
+            "%(variant)s lowered %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
         ),
         (Code.CAUSES, "behaviour"): gettext(
             "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
@@ -194,7 +218,11 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
 
 def finding_sentence(finding: Finding, gettext: Gettext) -> str:
     """What a health check found, as one plain sentence."""
-    template = _sizes_template(finding.check, gettext) or _column_template(finding.check, gettext)
+    template = (
+        _sizes_template(finding.check, gettext)
+        or live_template(finding.check, gettext)
+        or _column_template(finding.check, gettext)
+    )
     return template % _formatted(finding.details, gettext)
 
 
@@ -228,7 +256,10 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
             "A variant has only %(n)s clusters. Below about %(needed)s the errors come out too small: read the "
             "intervals as too narrow."
         ),
-        "mixed_clusters": gettext("%(n)s of %(clusters)s clusters hold units of several variants."),
+        "mixed_clusters": gettext(
+            "%(n)s of %(clusters)s clusters hold units of several variants. If units of a cluster influence each "
+            "other, the groups' difference is blurred; assigning whole clusters avoids it."
+        ),
         "unit_of_assignment": gettext(
             "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
             "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."

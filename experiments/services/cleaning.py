@@ -55,6 +55,7 @@ def resolve(source: Source, design: Design) -> Design:
         shares=design.shares,
         alpha=design.alpha,
         margin=design.margin,
+        placebo=design.placebo,
     )
     _refuse_double_roles(source, found)
     return found
@@ -145,10 +146,23 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
     others = sorted({*variant.names, *planned} - {control})
     if not others:
         raise Refused(f"{source.name}: column {name!r} holds only {control!r}; a comparison needs another variant")
+    _check_placebo(source, design, others)
     unplanned = [label for label in (control, *others) if design.shares is not None and label not in design.shares]
     if unplanned:
         raise Refused(f"{source.name}: --ratio gives no share for variant {unplanned[0]!r} of column {name!r}")
     return (control, *others)
+
+
+def _check_placebo(source: Source, design: Design, others: list[str]) -> None:
+    if design.placebo is None:
+        return
+    if design.placebo not in others:
+        raise Refused(
+            f"{source.name}: --placebo {design.placebo!r} isn't a variant of column {design.variant!r} beside control, "
+            f"which holds {', '.join(others)}"
+        )
+    if len(others) < 2:
+        raise Refused(f"{source.name}: --placebo {design.placebo!r} is the only variant; the nudge itself is missing")
 
 
 def _recode(column: Labels, labels: tuple[str, ...]) -> Codes:

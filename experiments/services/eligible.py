@@ -22,6 +22,8 @@ STEP_OF = {
     "bad_metric": "outcomes", "bad_alpha": "plan", "bad_power": "plan", "no_smallest_effect": "plan",
     "bad_method": "plan", "bad_take_up": "plan", "no_planned_units": "plan", "no_planned_end": "plan",
     "bad_coverage": "audience", "bad_row_weights": "audience", "rule_without_segment": "audience",
+    "two_placebos": "variants", "placebo_alone": "variants", "role_without_moment": "variants", "bad_dose": "variants",
+    "no_window": "outcomes", "overlap": "outcomes", "bad_looks": "plan", "bad_covariates": "outcomes",
     "unreachable_row": "audience", "repeated_segment": "audience", "bad_slice": "audience", "slice_taken": "audience",
 }  # fmt: skip
 

@@ -13,13 +13,13 @@ from aha.models import AhaMoment, Study
 from events.models import Run
 from events.reasons import computable
 from experiments.lifecycle import LIVE, Status
-from experiments.models import Assignment, Experiment
+from experiments.models import Analysis, Assignment, Experiment
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun
 
 # Fabijan et al. 2019, as in `experiments.health`: rare false alarms for a check on every experiment; its watch level.
 RATIO_ALARM, RATIO_WATCH, RATIO_UNITS = 0.001, 0.01, 100
 QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
-RUNS: tuple[type[Run], ...] = (Study, SegmentationRun, ChurnRun, ComparisonRun)
+RUNS: tuple[type[Run], ...] = (Study, SegmentationRun, ChurnRun, ComparisonRun, Analysis)
 
 
 class Light(StrEnum):
@@ -84,7 +84,7 @@ class Standing:
 def standing(experiment: Experiment) -> Standing:
     """How one experiment stands, by its assignments.
 
-    The verdict is that of its last analysis; until analyses are stored there is none.
+    The verdict is that of its last finished analysis, and "" while its outcome is locked.
     """
     counts = _counts(experiment)
     assigned = sum(row["assigned"] for row in counts.values())
@@ -93,6 +93,7 @@ def standing(experiment: Experiment) -> Standing:
     started = experiment.started_at
     ended = experiment.stopped_at or now
     end = experiment.planned_end
+    last = experiment.analyses.filter(status=Analysis.Status.DONE).defer("payload").first()
     concerns = sorted(_concerns(experiment, counts, exposed), key=lambda one: one.light is not Light.BAD)
     return Standing(
         experiment=experiment,
@@ -103,6 +104,8 @@ def standing(experiment: Experiment) -> Standing:
         days=None if started is None else (ended - started).days,
         days_left=None if end is None else (end - timezone.localdate()).days,
         concerns=tuple(concerns),
+        verdict="" if last is None else last.verdict,
+        final=last is not None and last.final,
     )
 
 
@@ -160,7 +163,7 @@ def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> I
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
-    from experiments.stats.srm import sample_ratio  # noqa: PLC0415 - SciPy costs half a second to import
+    from experiments.stats.srm import sample_ratio
 
     observed = {str(position): row["exposed"] for position, row in counts.items()}
     own_weights = any(row.weights for row in experiment.audience.all())

@@ -121,8 +121,8 @@ def base_rate_and_inflow(
 def _counted(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> dict[str, Any]:
-    from events import queries  # noqa: PLC0415 - Ibis costs a second to import
-    from events.day_index import utc  # noqa: PLC0415
+    from events import queries
+    from events.day_index import utc
 
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
@@ -199,7 +199,7 @@ def sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
-        from experiments.stats import power  # noqa: PLC0415 - SciPy costs half a second to import
+        from experiments.stats import power
 
         days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_MANY_UNITS)
@@ -212,7 +212,7 @@ def power_plan(experiment: Experiment, inflow: Inflow) -> "power.Plan":
     Raises:
         ValueError: for a value that can't be.
     """
-    from experiments.stats import power  # noqa: PLC0415 - SciPy costs half a second to import
+    from experiments.stats import power
 
     weights = [variant.weight for variant in experiment.variants.order_by("position")]
     return power.Plan(
@@ -225,7 +225,7 @@ def power_plan(experiment: Experiment, inflow: Inflow) -> "power.Plan":
 def _effect_and_units(
     experiment: Experiment, daily: float, planned: Any
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
-    from experiments.stats import power  # noqa: PLC0415
+    from experiments.stats import power
 
     if experiment.smallest_effect is not None:
         size = power.sample_size(planned, experiment.smallest_effect)
@@ -332,9 +332,10 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     kept = (
         "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
         "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
-        "planned_units", "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+        "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
+        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
     )  # fmt: skip
-    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight")
+    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:

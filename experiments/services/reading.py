@@ -74,7 +74,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    import pyarrow.parquet as pa_parquet  # noqa: PLC0415 - half a second that CSV files needn't pay
+    import pyarrow.parquet as pa_parquet
 
     try:
         with _open(path) as stream:

@@ -73,7 +73,7 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 
 
 def _curve(experiment: Experiment, inflow: Inflow) -> PowerCurve | NotComputable:
-    from experiments.stats import power  # noqa: PLC0415 - SciPy costs half a second to import
+    from experiments.stats import power
 
     found = planning.sized(experiment, inflow)
     if not computable(found.planned_units):

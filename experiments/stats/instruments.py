@@ -68,15 +68,7 @@ def iv_moments(control: Joint, variant: Joint) -> IvMoments | NotComputable:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
     effects = variant.means - control.means
     errors = variant.covariance / variant.n + control.covariance / control.n
-    return IvMoments(
-        float(effects[0]),
-        float(effects[1]),
-        float(errors[0, 0]),
-        float(errors[1, 1]),
-        float(errors[0, 1]),
-        control.n,
-        variant.n,
-    )
+    return moments_of(effects, errors, control.n, variant.n)
 
 
 def iv_moments_adjusted(
@@ -107,20 +99,10 @@ def iv_moments_adjusted(
         raise ValueError("the nudge must hold 0 and 1 only")
     if min(n_variant, n - n_variant) < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_variant, n - n_variant), "needed": 2})
-    design = constant_and_covariates(columns)
-    if n <= design.shape[1] + 1:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": design.shape[1] + 2})
-    q = np.linalg.qr(design)[0]
-    left = _residual(nudge, q)
-    strength = float(left @ left)
-    if strength <= LEAST_NUDGE_LEFT * n:
-        return NotComputable(Reason.COLLINEAR_COVARIATES)
-    coefficients, influence = [], np.empty((n, 2))
-    for i, values in enumerate((outcome, behaviour)):
-        unexplained = _residual(values, q)
-        coefficient = float(left @ unexplained) / strength
-        coefficients.append(coefficient)
-        influence[:, i] = left * (unexplained - coefficient * left) / strength
+    fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, np.ones(n))
+    if isinstance(fit, NotComputable):
+        return fit
+    influence = fit.left[:, None] * fit.residuals / fit.strength
     factor, degrees = 1.0, None
     if clusters is not None:
         codes = cluster_codes(clusters, n)
@@ -128,23 +110,82 @@ def iv_moments_adjusted(
             return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
         influence = cluster_sums(influence, codes)
         groups = len(influence)
-        factor = groups / (groups - 1) * (n - 1) / (n - design.shape[1] - 1)
+        factor = groups / (groups - 1) * (n - 1) / (n - fit.columns)
         degrees = cluster_degrees(influence[:, 0], codes, nudge)
     errors = factor * influence.T @ influence
-    v_r, v_d, c_rd = float(errors[0, 0]), float(errors[1, 1]), float(errors[0, 1])
-    return IvMoments(coefficients[0], coefficients[1], v_r, v_d, c_rd, n - n_variant, n_variant, degrees)
+    return moments_of(fit.coefficients, errors, n - n_variant, n_variant, degrees)
 
 
-def constant_and_covariates(columns: Array) -> Array:
-    """A constant and the covariates that don't repeat each other, centred and scaled to standard deviation 1."""
-    moments = Joint.from_columns(columns)
-    kept = independent_columns(moments.covariance)
-    scaled = (columns[:, kept] - moments.means[kept]) / np.sqrt(np.diag(moments.covariance)[kept])
-    return np.column_stack([np.ones(len(columns)), scaled])
+def moments_of(
+    effects: Array, errors: Array, n_control: int, n_variant: int, degrees: float | None = None
+) -> IvMoments:
+    """The record of the first two effects (outcome, behaviour) and their 2 x 2 covariance matrix."""
+    (itt, first), (v_r, c_rd), v_d = effects[:2].tolist(), errors[0, :2].tolist(), float(errors[1, 1])
+    return IvMoments(itt, first, v_r, v_d, c_rd, n_control, n_variant, degrees)
 
 
-def _residual(values: Array, q: Array) -> Array:
+@dataclass(frozen=True, eq=False)
+class NudgeFit:
+    """Least squares of several outcomes on (1, G, X), of units or of cells of units that share G and X.
+
+    Attributes:
+        coefficients: effect of the nudge on each outcome.
+        left: what the covariates leave unexplained of the nudge, per row.
+        residuals: what the whole regression leaves unexplained, per row and outcome.
+        strength: sum over units of ``left`` squared.
+        columns: number of coefficients: constant, nudge and covariates kept.
+    """
+
+    coefficients: Array
+    left: Array
+    residuals: Array
+    strength: float
+    columns: int
+
+
+def nudge_fit(outcomes: Array, nudge: Array, covariates: Array, n: Array) -> NudgeFit | NotComputable:
+    """Coefficients of the nudge by Frisch, Waugh and Lovell: residuals on residuals.
+
+    Args:
+        outcomes: one row per cell, one column per outcome: the means of the cell's units.
+        nudge: 0 or 1 per row.
+        covariates: one row per cell, perhaps no columns; redundant ones are dropped.
+        n: units per row, at least 1. All 1: the rows are the units.
+    """
+    design = constant_and_covariates(covariates, n)
+    units, columns = int(n.sum()), design.shape[1] + 1
+    if units <= columns:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": units, "needed": columns + 1})
+    root = np.sqrt(n)[:, None]
+    q = np.linalg.qr(design * root)[0]
+    left = _residual(nudge[:, None], q, root)
+    strength = float((n * left[:, 0] ** 2).sum())
+    if strength <= LEAST_NUDGE_LEFT * units:
+        return NotComputable(Reason.COLLINEAR_COVARIATES)
+    unexplained = _residual(outcomes, q, root)
+    coefficients = (n * left[:, 0]) @ unexplained / strength
+    return NudgeFit(coefficients, left[:, 0], unexplained - left * coefficients, strength, columns)
+
+
+def constant_and_covariates(columns: Array, n: Array | None = None) -> Array:
+    """A constant and the covariates that don't repeat each other, centred and scaled to standard deviation 1.
+
+    Args:
+        columns: one row per unit, or per cell of units.
+        n: units per row; without it, one.
+    """
+    weights = np.ones(len(columns)) if n is None else n
+    units = weights.sum()
+    means = weights @ columns / units
+    centred = columns - means
+    covariance = centred.T @ (centred * weights[:, None]) / max(units - 1, 1)
+    kept = independent_columns(covariance)
+    return np.column_stack([np.ones(len(columns)), centred[:, kept] / np.sqrt(np.diag(covariance)[kept])])
+
+
+def _residual(values: Array, q: Array, root: Array) -> Array:
+    """Columns of ``values`` without what ``q``, an orthonormal basis of the weighted design, explains."""
     # The mean first: with earnings of 1e8 the projection would otherwise eat digits.
-    centred = values - values.mean()
-    once = centred - q @ (q.T @ centred)
-    return once - q @ (q.T @ once)
+    weighted = (values - (root[:, 0] ** 2) @ values / (root**2).sum()) * root
+    once = weighted - q @ (q.T @ weighted)
+    return (once - q @ (q.T @ once)) / root

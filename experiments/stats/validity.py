@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
+from experiments.stats.counts import cross_counts
 from experiments.stats.multiplicity import holm
+from experiments.stats.summaries import Joint
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,74 @@ def instrument_inequalities(
     Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; METHODS 4.13.
     """
     coded = _codes(outcome, bins)
-    raw: list[float] = []
-    cells: list[tuple[int, int]] = []
+    if clusters is None:
+        return inequalities_from_counts(*(_table(coded[arm], behaviour[arm], coded) for arm in (~nudged, nudged)))
+    raw: dict[tuple[int, int], float] = {}
     for value in np.unique(coded):
         for did in (1, 0):
             cell = ((coded == value) & (behaviour == did)).astype(float)
-            # Positive means "more often without the reason to be": the direction that the assumptions forbid.
-            sign = -1.0 if did == 1 else 1.0
-            p_value = _forbidden_tail(cell, nudged, clusters, sign)
+            p_value = _clustered_tail(cell, nudged, clusters, _forbidden(did))
             if p_value is not None:
-                raw.append(p_value)
-                cells.append((int(value), did))
+                raw[int(value), did] = p_value
+    return _joined(raw)
+
+
+def inequalities_from_counts(control: ArrayLike, variant: ArrayLike) -> Inequalities | NotComputable:
+    """The same test from counts: what ``instrument_inequalities`` does without clusters, with the same p-values.
+
+    Args:
+        control: units of control by outcome and behaviour, ``counts[bin][d]``: 2 x 2 of a 0/1 outcome, or one row per
+            bin of a numeric one (bins fixed over both arms together).
+        variant: the same of the variant.
+
+    Raises:
+        ValueError: unless both are tables of the same shape, two columns wide.
+
+    Source: Kitagawa (2015), equation 1.1; Huber and Mellace (2015), section 3; METHODS 4.13.
+    """
+    tables = [np.asarray(table, dtype=np.float64) for table in (control, variant)]
+    if tables[0].shape != tables[1].shape or tables[0].ndim != 2 or tables[0].shape[1] != 2:
+        raise ValueError("expected two tables of counts[bin][behaviour] of the same shape")
+    sizes = [float(table.sum()) for table in tables]
+    if min(sizes) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": int(min(sizes)), "needed": 2})
+    shares = [table / size for table, size in zip(tables, sizes, strict=True)]
+    raw: dict[tuple[int, int], float] = {}
+    for value in range(len(tables[0])):
+        for did in (1, 0):
+            p0, p1 = (float(share[value, did]) for share in shares)
+            # Variance with n-1 within each arm, as everywhere in the encouragement analysis.
+            variance = sum(p * (1 - p) / (n - 1) for p, n in zip((p0, p1), sizes, strict=True))
+            if variance > 0:
+                raw[value, did] = float(stats.norm.sf(_forbidden(did) * (p1 - p0) / np.sqrt(variance)))
+    return _joined(raw)
+
+
+def inequalities_from_moments(control: Joint, variant: Joint) -> Inequalities | NotComputable:
+    """The same test from each arm's moments of (R, D), both 0/1; a numeric outcome needs its bins' counts."""
+    zero, one = cross_counts(control), cross_counts(variant)
+    if isinstance(zero, NotComputable):
+        return zero
+    return one if isinstance(one, NotComputable) else inequalities_from_counts(zero, one)
+
+
+def _forbidden(did: int) -> float:
+    """Sign of variant minus control in the direction that the assumptions forbid: fewer who did it, more who didn't."""
+    return -1.0 if did == 1 else 1.0
+
+
+def _joined(raw: dict[tuple[int, int], float]) -> Inequalities | NotComputable:
     if not raw:
         return NotComputable(Reason.NO_VARIANCE)
-    adjusted = holm(raw)
+    adjusted = holm(list(raw.values()))
     worst = int(np.argmin(adjusted))
-    return Inequalities(float(adjusted[worst]), cells[worst], tuple(raw))
+    return Inequalities(float(adjusted[worst]), list(raw)[worst], tuple(raw.values()))
+
+
+def _table(coded: NDArray[np.int64], behaviour: NDArray[np.float64], whole: NDArray[np.int64]) -> NDArray[np.int64]:
+    table = np.zeros((int(whole.max()) + 1 if len(whole) else 0, 2), dtype=np.int64)
+    np.add.at(table, (coded, (behaviour == 1).astype(np.int64)), 1)
+    return table
 
 
 def _codes(outcome: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
@@ -79,32 +133,21 @@ def _codes(outcome: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
     return np.searchsorted(edges, outcome, side="right").astype(np.int64)
 
 
-def _forbidden_tail(
-    cell: NDArray[np.float64], nudged: NDArray[np.bool_], clusters: NDArray[np.int64] | None, sign: float
+def _clustered_tail(
+    cell: NDArray[np.float64], nudged: NDArray[np.bool_], clusters: NDArray[np.int64], sign: float
 ) -> float | None:
-    """One-sided p-value of the cell's share in the direction that the assumptions forbid.
-
-    Normal law with unpooled errors; between clusters a t law with Satterthwaite degrees of freedom.
-    """
+    """One-sided p-value of the cell's share, errors between clusters, t law with Satterthwaite degrees of freedom."""
     difference, parts = 0.0, []
     for arm, side in ((nudged, 1.0), (~nudged, -1.0)):
         values = cell[arm]
-        if len(values) < 2:
-            return None
-        difference += side * float(values.mean())
-        residual = values - values.mean()
-        groups, squares = len(values), float(residual @ residual)
-        if clusters is not None:
-            sums = np.bincount(clusters[arm], weights=residual)
-            groups, squares = len(np.unique(clusters[arm])), float(sums @ sums)
+        groups = len(np.unique(clusters[arm]))
         if groups < 2:
             return None
-        parts.append((groups / (groups - 1) * squares / len(values) ** 2, groups - 1))
+        difference += side * float(values.mean())
+        sums = np.bincount(clusters[arm], weights=values - values.mean())
+        parts.append((groups / (groups - 1) * float(sums @ sums) / len(values) ** 2, groups - 1))
     variance = sum(part for part, _ in parts)
     if variance <= 0:
         return None
-    statistic = sign * difference / float(np.sqrt(variance))
-    if clusters is None:
-        return float(stats.norm.sf(statistic))
     degrees = variance**2 / sum(part**2 / df for part, df in parts)
-    return float(stats.t.sf(statistic, degrees))
+    return float(stats.t.sf(sign * difference / float(np.sqrt(variance)), degrees))

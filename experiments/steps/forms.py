@@ -16,10 +16,11 @@ from unfold.widgets import (
 from aha.models import AhaMoment
 from events.metrics import parse_metric
 from events.reasons import Refused
-from experiments.forms import MetricsField, PercentField, ValueField
-from experiments.models import Experiment, Holdout, Layer
+from experiments.forms import LinesField, LooksField, MetricsField, PercentField, ValueField
+from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan import KEY, WHOLE
 
+ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
 TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget
 NUMBER = UnfoldAdminDecimalFieldWidget
 
@@ -102,6 +103,14 @@ class ArmForm(forms.Form):
     name = forms.CharField(label=_("name"), max_length=200, widget=TEXT, required=False)
     value = ValueField(label=_("value"), required=False)
     weight = PercentField(label=_("weight (%)"), required=False)
+    role = forms.ChoiceField(label=_("role"), choices=Variant.Role.choices, widget=SELECT, required=False)
+    dose = forms.IntegerField(
+        label=_("nudges to so many times"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+    def clean_role(self) -> str:
+        """A row without a role is a plain nudge; the control's isn't asked."""
+        return self.cleaned_data["role"] or Variant.Role.NUDGE
 
     @property
     def is_empty(self) -> bool:
@@ -122,7 +131,7 @@ class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
     def values(self) -> list[dict[str, Any]]:
         """Arms in order, the control first."""
         kept = [form.cleaned_data for form in self.forms if hasattr(form, "cleaned_data") and not form.is_empty]
-        return [{name: row[name] for name in ("key", "name", "value", "weight")} for row in kept]
+        return [{name: row[name] for name in ARM_FIELDS} for row in kept]
 
 
 Arms = forms.formset_factory(ArmForm, formset=BaseArms, extra=0)
@@ -215,7 +224,7 @@ class MetricField(forms.CharField):
 
 
 class OutcomesForm(StepForm):
-    names = ("secondary_metrics", "guardrail_metrics")
+    names = ("secondary_metrics", "guardrail_metrics", "covariates", "signup_event", "clock", "day_mode", "churn_gap")
     first = MetricField(
         label=_("Primary outcome"), required=False, widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("It alone gives the verdict. Choose it before the start, and don't change it."),
@@ -234,6 +243,27 @@ class OutcomesForm(StepForm):
         help_text=_("One a line. What must not get worse while the primary outcome improves."),
     )  # fmt: skip
 
+    covariates = LinesField(
+        label=_("Covariates"), required=False,
+        help_text=_("Properties of the signup event, one a line. Known before the start, they sharpen the result."),
+    )  # fmt: skip
+    signup_event = forms.CharField(label=_("Signup event"), max_length=256, required=False, widget=TEXT)
+    clock = forms.ChoiceField(label=_("Day 0 begins with"), choices=Experiment.ClockZero.choices, widget=SELECT)
+    day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices, widget=SELECT)
+    churn_gap = forms.IntegerField(
+        label=_("Silent days that count as churn"), min_value=1, max_value=365, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+    @property
+    def fine(self) -> list[forms.BoundField]:
+        """What most plans leave as it is."""
+        return [self[name] for name in ("covariates", "signup_event", "clock", "day_mode", "churn_gap")]
+
+    @property
+    def main(self) -> list[forms.BoundField]:
+        """What every plan decides."""
+        return [self[name] for name in ("first", "second", "secondary_metrics", "guardrail_metrics")]
+
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """The stored outcomes, the first two apart."""
         stored = [*(experiment.primary_metrics if experiment else []), "", ""]
@@ -246,7 +276,8 @@ class OutcomesForm(StepForm):
 
 
 class PlanForm(StepForm):
-    names = ("method", "smallest_effect", "expected_take_up", "alpha", "power", "planned_units", "planned_end")
+    names = ("method", "smallest_effect", "expected_take_up", "alpha", "power", "planned_units", "planned_end", "looks",
+             "spending")  # fmt: skip
     smallest_effect = forms.FloatField(
         label=_("Smallest effect of interest"), required=False, min_value=0, widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
@@ -278,6 +309,12 @@ class PlanForm(StepForm):
         label=_("Power"), min_value=0, max_value=1, widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Chance to find an effect of this size. 0.8 is usual."),
     )  # fmt: skip
+
+    looks = LooksField(
+        label=_("Planned looks (%)"), required=False,
+        help_text=_("Only for planned looks: shares of the planned units, the last one 100. Empty: five equal ones."),
+    )  # fmt: skip
+    spending = forms.ChoiceField(label=_("How looks spend alpha"), choices=Experiment.Spending.choices, widget=SELECT)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """A date field of the browser wants the plain form of a date; an effect needs no sixteen digits."""

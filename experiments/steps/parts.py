@@ -23,7 +23,7 @@ def arms(row: Experiment, data: Any, *, more: bool) -> Any:
         if more:
             data["arms-TOTAL_FORMS"] = str(int(data.get("arms-TOTAL_FORMS", 0)) + 1)
         return forms.Arms(data, prefix="arms")
-    stored: list[Any] = list(row.variants.order_by("position").values("key", "name", "value", "weight"))
+    stored: list[Any] = list(row.variants.order_by("position").values(*forms.ARM_FIELDS))
     stored += [{}] * (LEAST_ARMS - len(stored))
     return forms.Arms(initial=stored, prefix="arms")
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from events.metrics import parse_metric, sentence
 from events.reasons import Refused
-from experiments.models import Experiment
+from experiments.models import Experiment, Variant
 from experiments.services.eligible import choices
 
 STEPS: dict[str, Any] = {
@@ -90,6 +90,8 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
              arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
         for arm in row.variants.all()
     ]  # fmt: skip
+    arms += [(_("Role of {arm}").format(arm=arm.key), arm.get_role_display()) for arm in row.variants.all()
+             if not arm.is_control and arm.role != Variant.Role.NUDGE]  # fmt: skip
     outside = (_("Outside the experiment"), _value(row.default_value))
     return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
 

@@ -16,7 +16,10 @@ LIST = "/admin/experiments/experiment/"
 PLAN = {
     "key": "guild", "flag_key": "guild", "name": "Guild", "hypothesis": "It helps.", "value_type": "string",
     "default_value": "none", "primary_metrics": "window:14-20", "method": "fixed", "alpha": "0.05", "power": "0.8",
-    "smallest_effect": "0.02", "planned_units": "1000", "planned_end": "2099-01-01", "enrolment": "all",
+    "smallest_effect": "0.02", "planned_units": "1000",
+    "planned_end": "2099-01-01", "enrolment": "all", "looks": "",
+    "covariates": "", "spending": "obrien_fleming",
+    "signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7",
 }  # fmt: skip
 
 
@@ -32,7 +35,10 @@ def page(
     *, arms: Any = None, audience: Any = (), overrides: Any = (), initial: int = 0, **changes: Any
 ) -> dict[str, Any]:
     """A whole form as a browser sends it."""
-    two = ({"key": "control", "value": "none", "weight": "50"}, {"key": "banner", "value": "b", "weight": "50"})
+    two = (
+        {"key": "control", "value": "none", "weight": "50", "role": "nudge"},
+        {"key": "banner", "value": "b", "weight": "50", "role": "nudge"},
+    )
     return {
         **PLAN, **changes, **rows("variants", *(two if arms is None else arms), initial=initial),
         **rows("audience", *audience), **rows("overrides", *overrides), **rows("amendments"),
@@ -77,8 +83,8 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     row = Experiment.objects.get()
     first, second = row.variants.all()
     arms = [
-        {"id": first.pk, "key": "control", "value": "none", "weight": "20"},
-        {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80"},
+        {"id": first.pk, "key": "control", "value": "none", "weight": "20", "role": "nudge"},
+        {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80", "role": "placebo"},
     ]  # fmt: skip
 
     answer = admin_client.post(f"{LIST}{row.pk}/change/", page(arms=arms, initial=2, alpha="0.1"), follow=True)
@@ -86,6 +92,7 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     row.refresh_from_db()
     assert (row.alpha, row.version) == (0.1, 2), problems(answer)
     assert [(arm.weight, arm.value) for arm in row.variants.all()] == [(2_000, "none"), (8_000, {"a": 1})]
+    assert [arm.role for arm in row.variants.all()] == ["nudge", "placebo"]
 
 
 def test_change__of_a_started_one__keeps_the_plan_and_takes_overrides(admin_client: Client) -> None:

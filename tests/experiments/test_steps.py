@@ -16,6 +16,7 @@ from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
+FINE = {"signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7"}
 NO_SEGMENTS = {"segments-TOTAL_FORMS": 0, "segments-INITIAL_FORMS": 0}
 AUDIENCE = {
     "enrolment": "all",
@@ -116,6 +117,33 @@ def test_variants__three_arms_and_an_empty_row__are_stored_in_order(admin_client
     ]  # fmt: skip
 
 
+def test_variants__roles_and_doses__are_stored_with_their_arms(admin_client: Client) -> None:
+    row = draft("exp")
+    given: dict[str, Any] = {"flag_key": "f", "value_type": "string", "default_value": "none",
+                             "arms-TOTAL_FORMS": 3, "arms-INITIAL_FORMS": 2}  # fmt: skip
+    for at, (key, role, dose) in enumerate([("control", "", ""), ("loud", "placebo", ""), ("five", "dose", "5")]):
+        given |= {f"arms-{at}-key": key, f"arms-{at}-value": "x", f"arms-{at}-weight": "30", f"arms-{at}-role": role,
+                  f"arms-{at}-dose": dose}  # fmt: skip
+
+    admin_client.post(step(row, "variants"), given)
+
+    assert list(row.variants.values_list("key", "role", "dose")) == [
+        ("control", "nudge", None), ("loud", "placebo", None), ("five", "dose", 5),
+    ]  # fmt: skip
+
+
+def test_plan__looks__are_written_in_per_cent(admin_client: Client) -> None:
+    row = draft("exp")
+
+    admin_client.post(step(row, "plan"), {**PLAN, "method": "group_sequential", "looks": "50, 75, 100"})
+    shown = admin_client.get(step(row, "plan")).context["form"]["looks"].value()
+    wrong = admin_client.post(step(row, "plan"), {**PLAN, "looks": "half"})
+
+    row.refresh_from_db()
+    assert (row.looks, shown) == ([0.5, 0.75, 1.0], "50, 75, 100")
+    assert wrong.context["form"].errors["looks"]
+
+
 def test_variants__one_more_asked_for__grows_the_form_and_stores_nothing(admin_client: Client) -> None:
     row = draft("exp")
     given = {"arms-TOTAL_FORMS": 2, "arms-INITIAL_FORMS": 2, "arms-0-key": "changed", "more": "1"}
@@ -204,16 +232,20 @@ def test_eligible__slice_and_holdout__leave_less() -> None:
 def test_outcomes__one_that_can_not_be_read__is_said_at_its_field(admin_client: Client) -> None:
     row = draft("exp")
 
-    answer = admin_client.post(step(row, "outcomes"), {"first": "nothing", "second": "on_day:7"})
-    admin_client.post(step(row, "outcomes"), {"first": "on_day:7", "second": "", "guardrail_metrics": "on_day:1\n"})
+    answer = admin_client.post(step(row, "outcomes"), {"first": "nothing", "second": "on_day:7", **FINE})
+    admin_client.post(
+        step(row, "outcomes"), {"first": "on_day:7", "second": "", "guardrail_metrics": "on_day:1\n", **FINE}
+    )
 
     row.refresh_from_db()
     assert answer.context["form"].errors["first"]
     assert (row.primary_metrics, row.guardrail_metrics) == (["on_day:7"], ["on_day:1"])
 
 
-PLAN = {"method": "fixed", "alpha": "0.05", "power": "0.8", "smallest_effect": "0.05", "expected_take_up": "",
-        "planned_units": "", "planned_end": ""}  # fmt: skip
+PLAN = {
+    "spending": "obrien_fleming", "method": "fixed", "alpha": "0.05", "power": "0.8", "smallest_effect": "0.05",
+    "expected_take_up": "", "planned_units": "", "planned_end": "",
+}  # fmt: skip
 
 
 def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, inflow: None) -> None:
@@ -300,7 +332,7 @@ def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client)
 def test_save_and_review__from_any_step__goes_there(admin_client: Client) -> None:
     row = draft("exp")
 
-    answer = admin_client.post(step(row, "outcomes"), {"first": "on_day:7", "review": "1"})
+    answer = admin_client.post(step(row, "outcomes"), {"first": "on_day:7", "review": "1", **FINE})
 
     assert answer["Location"] == step(row, "review")
 

@@ -5,6 +5,7 @@ from django.test import Client
 
 from aha.services import moments
 from experiments.services import overview
+from experiments.steps.health_words import health
 from experiments.verdict import Code
 from insight_site import dashboard
 from insight_site.sidebar import navigation
@@ -57,7 +58,7 @@ def test_verdict__code_of_an_analysis__is_a_tag_in_words(code: str) -> None:
 def test_menu__every_link__opens(admin_client: Client, rf: object, admin_user: object) -> None:
     request = type("Request", (), {"user": admin_user})()
 
-    links = [one["link"] for group in navigation(request) for one in group["items"]]  # type: ignore[arg-type]
+    links = [one["link"] for group in navigation(request) for one in group["items"]]
 
     assert len(links) > 20
     assert {link: admin_client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
@@ -66,4 +67,4 @@ def test_menu__every_link__opens(admin_client: Client, rf: object, admin_user: o
 def test_standing__is_what_the_dashboard_asks() -> None:
     at = overview.standing(running("exp"))
 
-    assert dashboard.health(at) == {"light": "none", "sentence": "Nobody was assigned yet."}
+    assert health(at) == {"light": "none", "sentence": "Nobody was assigned yet."}

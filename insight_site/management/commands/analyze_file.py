@@ -10,9 +10,9 @@ from django.utils import translation
 from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as RichTable
 
 from events.reasons import Refused
+from events.terminal import print_table
 from experiments import tables, words
 from experiments.design import Covariate, Design
 from experiments.document import document
@@ -55,6 +55,7 @@ class Command(BaseCommand):
             help="repeatable; the planned split (default: equal)",
         )
         add("--alpha", type=float, default=0.05, help="two-sided false alarm rate (default 0.05)")
+        add("--placebo", metavar="LABEL", help="the variant with a nudge towards something inert: tests other paths")
         add("--margin", type=float, metavar="M", help="smallest effect of interest, absolute")
         add("--language", choices=["en", "ko"], default="en", help="language of sentences and report")
         add("--json", action="store_true", help="print one JSON document and nothing else")
@@ -100,6 +101,7 @@ def _design(options: dict[str, Any]) -> Design:
         shares=_shares(options["ratio"]),
         alpha=options["alpha"],
         margin=options["margin"],
+        placebo=options["placebo"],
     )
 
 
@@ -145,13 +147,5 @@ def _print(report: Report, out: Console) -> None:
 
 
 def _print_table(table: tables.Table | None, out: Console) -> None:
-    if table is None:
-        return
-    printed = RichTable(title=escape(table.title), title_justify="left", caption_justify="left")
-    printed.caption = escape(table.note) or None
-    for column in table.columns:
-        printed.add_column(escape(column), overflow="fold")
-    for row in table.rows:
-        printed.add_row(*(escape(cell) for cell in row))
-    out.print()
-    out.print(printed)
+    if table is not None:
+        print_table(out, table.title, table.columns, table.rows, note=table.note)

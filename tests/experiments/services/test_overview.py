@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from aha.services import moments
-from experiments.models import Assignment, Experiment
+from experiments.models import Analysis, Assignment, Experiment
 from experiments.services import overview
 from experiments.services.overview import Light
 from segments.models import SegmentationRun
@@ -138,3 +138,14 @@ def test_open_runs__of_every_kind__without_the_ended() -> None:
     SegmentationRun.objects.create(title="runs", status="running")
 
     assert [str(run) for run in overview.open_runs()] == ["runs", "waits"]
+
+
+def test_standing__analyses__the_last_finished_one_gives_the_verdict() -> None:
+    row = running("exp")
+    Analysis.objects.create(experiment=row, status="done", verdict="INCONCLUSIVE")
+    Analysis.objects.create(experiment=row, status="done", verdict="CAUSES", final=True)
+    Analysis.objects.create(experiment=row, status="failed", verdict="")
+
+    at = overview.standing(row)
+
+    assert (at.verdict, at.final) == ("CAUSES", True)

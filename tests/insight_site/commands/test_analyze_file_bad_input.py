@@ -215,6 +215,8 @@ def test_damaged_gz__refused(tmp_path: Path) -> None:
         (("--margin", "nan"), "--margin"),
         (("--margin", "inf"), "--margin"),
         (("--ratio", "a"), "--ratio"),
+        (("--placebo", "c"), "--placebo 'c' isn't a variant"),
+        (("--placebo", "b"), "the nudge itself is missing"),
         (("--ratio", "a=x"), "--ratio"),
         (("--ratio", "a=1"), "--ratio gives no share for variant 'b'"),
         (("--ratio", "a=0", "--ratio", "b=0"), "add up to 0"),

@@ -1,0 +1,109 @@
+"""The active days of a unit as bits of a few whole numbers, so that curve and churn follow from one pass over the log.
+
+A word holds 31 days: its numbers and the sums of two words stay inside 64 bits with a sign on every engine. Bits are
+joined with one operation at a time, since engines disagree about the precedence of two.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+
+from events.parts import Basis, is_activity
+
+WORD_DAYS = 31
+MOST_GAP = WORD_DAYS  # a longer silence would reach over two words
+
+
+def words_for(days: int) -> int:
+    """How many words hold the days 0 to `days`."""
+    return max(days, 0) // WORD_DAYS + 1
+
+
+def day_bits(log: ir.Table, basis: Basis, words: int) -> dict[str, ir.Value]:
+    """Aggregates ``days_0, days_1, …`` per unit: bit k of word w is set when day 31 w + k was active."""
+    active = is_activity(log, basis)
+    found = {}
+    for word in range(words):
+        first = word * WORD_DAYS
+        inside = active & log.day.between(first, first + WORD_DAYS - 1)
+        bit = ibis.literal(1, "int64") << (log.day - first).cast("int32")
+        found[name_of(word)] = _bit_or(inside.ifelse(bit, ibis.literal(0, "int64")), basis.dialect)
+    return found
+
+
+def name_of(word: int) -> str:
+    """The column of a word."""
+    return f"days_{word}"
+
+
+def active_on(units: ir.Table, day: int) -> ir.BooleanValue:
+    """Whether a unit was active on the day; false for a day beyond the words that are there."""
+    word, bit = divmod(day, WORD_DAYS)
+    if name_of(word) not in units.columns:
+        return ibis.literal(False)
+    column = units[name_of(word)].cast("int64")
+    return (column & (1 << bit)) > 0
+
+
+def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
+    """The units' columns and ``churn_word, churn_bit``: the word and the bit of the day of churn, null when censored.
+
+    The day of churn is the last active day before the first silence of `gap` whole days, day 0 being active by
+    definition: `events.queries.survival_times` says the same from the log itself. Units with fewer than `gap` complete
+    days are left out.
+
+    Args:
+        units: with ``complete_days`` and all words, none of them null.
+        gap: 1 to 31 days.
+        words: how many words there are.
+
+    Raises:
+        ValueError: for another gap.
+    """
+    if not 1 <= gap <= MOST_GAP:
+        raise ValueError(f"a silence of {gap} days does not fit into the words")
+    units = units.filter(units.complete_days >= gap)
+    columns = [units[name_of(word)].cast("int64") for word in range(words)]
+    columns[0] = columns[0] | 1
+    lasts = {f"last_{word}": _lasts(units, columns, word, gap) for word in range(words)}
+    units = units.mutate(**lasts)
+    found = [units[name] for name in lasts]
+    return units.mutate(
+        churn_word=ibis.cases(*[(last > 0, word) for word, last in enumerate(found)], else_=ibis.null("int64")),
+        churn_bit=ibis.cases(*[(last > 0, last & -last) for last in found], else_=ibis.null("int64")),
+    ).drop(*lasts)
+
+
+def day_of(word: int, bit: int) -> int:
+    """The day that `churn_word` and `churn_bit` name."""
+    return word * WORD_DAYS + bit.bit_length() - 1
+
+
+def _lasts(units: ir.Table, columns: Sequence[ir.IntegerValue], word: int, gap: int) -> ir.IntegerValue:
+    """The active days of one word that `gap` silent whole days follow."""
+    following = columns[word + 1] * 2**WORD_DAYS if word + 1 < len(columns) else 0
+    both = columns[word] + following
+    soon = reduce(lambda left, right: left | right, [both >> shift for shift in range(1, gap + 1)])
+    # Days from here on have no `gap` whole days behind them yet.
+    open_days = units.complete_days.cast("int64") - gap - word * WORD_DAYS
+    allowed = ibis.cases(  # engines read a bare 1 as 32 bits: it may be shifted by 30 places at most
+        (open_days <= 0, 0),
+        (open_days >= WORD_DAYS, 2**WORD_DAYS - 1),
+        else_=(ibis.literal(1, "int64") << open_days.cast("int32")) - 1,
+    )
+    ended = columns[word] & allowed
+    return ended - (ended & soon)
+
+
+def _bit_or(bits: ir.IntegerValue, dialect: str) -> ir.Value:
+    if dialect not in ("pyspark", "databricks"):
+        return bits.bit_or()
+    # Ibis has no rule for this aggregate on Spark, which has it under the same name.
+    joined = ibis.udf.agg.builtin(_signature, name="bit_or", signature=(("int64",), "int64"))
+    return joined(bits)
+
+
+def _signature(bits: int) -> int:  # the body of a builtin is never called
+    raise NotImplementedError

@@ -1,0 +1,119 @@
+"""Parts of questions to the event log: which events count for a unit, and one number per unit and definition.
+
+`events.queries` builds its questions from them. Nothing runs here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from events.day_index import day_index, utc
+from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
+from events.properties import property_text
+from events.windows import Clock, Window
+
+# Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
+EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What every question needs to know, stored with each result.
+
+    Attributes:
+        clock: how days are counted.
+        data_end: the moment up to which the data are complete (`events.windows.data_end`); later events don't count.
+        activity: names of the events that make a unit "active", or None for all but exposures.
+        dialect: the engine's name, which decides how JSON is read.
+    """
+
+    clock: Clock
+    data_end: datetime
+    activity: tuple[str, ...] | None = None
+    dialect: str = "duckdb"
+
+
+def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.Value:
+    """One number per unit over the events of the definition's window."""
+    if isinstance(definition, Survival):
+        raise ValueError("survival is asked through survival_times")
+    inside = between(log.day, definition.window)
+    match definition:
+        case Active():
+            return (inside & is_activity(log, basis)).sum()
+        case MinDays() | ActiveDays():
+            return log.day.nunique(where=inside & is_activity(log, basis))
+        case MinEvents():
+            return (inside & (log.event == definition.event)).sum()
+        case Count():
+            matches = inside & _matches(log, definition.behaviour, basis)
+            if definition.behaviour.distinct is None:
+                return matches.sum()
+            text = property_text(log.properties, definition.behaviour.distinct, basis.dialect)
+            return matches.ifelse(text, ibis.null("string")).nunique()
+        case Total():
+            # A CASE, not a filtered sum: engines then read the JSON of these events only, not of the whole log.
+            number = property_text(log.properties, definition.property, basis.dialect).try_cast("float64")
+            return (inside & (log.event == definition.event)).ifelse(number, ibis.null("float64")).sum()
+
+
+def finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
+    """What `aggregate` counted as the definition's value: 1.0 or 0.0 for retention, else the number; never null."""
+    number = number.fill_null(0)
+    if isinstance(definition, Count | Total | ActiveDays):
+        return number.cast("float64")
+    least = 1
+    if isinstance(definition, MinDays):
+        least = definition.days
+    elif isinstance(definition, MinEvents):
+        least = definition.times
+    return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL casts no truth value to a number
+
+
+def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) -> ir.Table:
+    """Events of these units from their anchor to the data's end, with `day`; earlier events are no behaviour."""
+    slim = users.select("user_id", "anchor", "anchor_date", *keep)
+    log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
+    log = log.filter(log.time >= log.anchor)
+    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock))
+
+
+def in_window(log: ir.Table, window: Window) -> ir.Table:
+    """The rows whose `day` lies in the window."""
+    return log.filter(between(log.day, window))
+
+
+def between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
+    """Whether a day lies in the window."""
+    if window.end_day is None:
+        return day >= window.start_day
+    return day.between(window.start_day, window.end_day)
+
+
+def _matches(log: ir.Table, behaviour: Behaviour, basis: Basis) -> ir.BooleanValue:
+    same = log.event == behaviour.event
+    if behaviour.where is None:
+        return same
+    name, value = behaviour.where
+    found = (property_text(log.properties, name, basis.dialect) == value).fill_null(False)
+    return same.ifelse(found, False)  # a CASE: the JSON of other events is not read
+
+
+def active_events(events: ir.Table, basis: Basis) -> ir.Table:
+    """The events that make a unit active."""
+    return events.filter(is_activity(events, basis))
+
+
+def is_activity(events: ir.Table, basis: Basis) -> ir.BooleanValue:
+    """Whether an event makes its unit active."""
+    if basis.activity is None:
+        return ~events.event.isin(EXPOSURE_EVENTS)
+    return events.event.isin(basis.activity)
+
+
+def either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
+    """The first of these properties that the event carries, as text; null when it carries none."""
+    return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])

@@ -1,0 +1,221 @@
+"""From a plan and the warehouse's answers to the readout: state, health, statistics, verdict, path. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from events.metrics import days_needed, parse_metric
+from events.reasons import NotComputable, computable
+from experiments import details, health, live_context, live_health, verdict
+from experiments.answers import Answers
+from experiments.cells import CellData
+from experiments.design import Covariate, Design
+from experiments.engine import Judgement, at_look, compare_all, leading_comparison, segment_findings
+from experiments.health import Finding, Severity
+from experiments.live_context import Audit, Context
+from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
+from experiments.report import OutcomeReport, Report
+from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
+from experiments.stats.looks import Look
+from experiments.stats.results import Estimate
+from experiments.verdict import MIN_FIRST_STAGE, Code, Verdict
+
+# METHODS 5: a quarter of the planned first stage.
+SHARE_OF_PLANNED_TAKE_UP = 0.25
+FOUND = (Code.CAUSES, Code.HARMS)
+
+
+def read_out(
+    plan: Planned,
+    answers: Answers,
+    audit: Audit,
+    *,
+    earlier: Sequence[LookTaken] = (),
+    peek: bool = False,
+    today: date,
+    seed: int = 1,
+) -> Readout:
+    """Analyse a stored experiment as far as its plan allows.
+
+    Args:
+        plan: as it stands, with its logged amendments.
+        answers: of the warehouse.
+        audit: of the stored assignments.
+        earlier: looks taken before this one, oldest first.
+        peek: a person asked to see the outcome of a fixed plan before its time; the readout then says so first.
+        today: local date.
+        seed: kept with the result; nothing here draws at random.
+
+    Returns:
+        The readout. Before the outcome may be read it holds the state, the health and the take-up, and nothing else.
+    """
+    standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
+    split = live_context.split_of(plan, answers)
+    stages = details.first_stages(plan, answers)
+    context = Context(
+        plan=plan,
+        answers=answers,
+        standing=standing,
+        audit=audit,
+        sample_ratio=split,
+        first_stage=stages,
+        guardrails=_guardrails(plan, answers),
+        running=plan.enrolment_ended is None,
+        min_first_stage=min_first_stage(plan),
+        today=today,
+    )
+    findings = live_health.examine(context)
+    invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
+    found = Readout(
+        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings,
+        first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
+        by_times=(), dose=None, arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
+        time_zone=answers.time_zone, events=answers.events, seed=seed,
+    )  # fmt: skip
+    if standing.state is State.PENDING:
+        # Broken data are broken before maturity too, and waiting won't mend them.
+        return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
+    return _opened(found, answers, invalid, earlier)
+
+
+def min_first_stage(plan: Planned) -> float:
+    """Smallest first stage worth dividing by: a quarter of the planned one, at least one point (METHODS 5)."""
+    return max(SHARE_OF_PLANNED_TAKE_UP * (plan.take_up or 0.0), MIN_FIRST_STAGE)
+
+
+def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier: Sequence[LookTaken]) -> Readout:
+    plan, standing = found.plan, found.standing
+    data = CellData(answers.cells, tuple(name for name in plan.outcomes if name in answers.cells.blocks), answers.bins)
+    design = _design(plan, answers, data)
+    looks = looks_of(plan, standing, earlier)
+    outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
+    leading = leading_comparison(design, outcomes[0])
+    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier, invalid)
+    notes += segment_findings(outcomes[0], leading.variant)
+    findings = health.sorted_findings((*found.health, *notes))
+    taken = _looks_taken(standing, answers, outcomes[0], looks)
+    tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
+    report = Report(
+        source=plan.key,
+        design=design,
+        rows=sum(standing.exposed.values()) + answers.several_variants + sum(answers.unknown_variants.values()),
+        units=standing.exposed,
+        excluded={
+            name: n
+            for name, n in (
+                ("several_variants", answers.several_variants),
+                ("unknown_variant", sum(answers.unknown_variants.values())),
+                ("no_signup", answers.no_signup),
+            )
+            if n
+        },
+        sample_ratio=found.sample_ratio,
+        sample_ratio_passed="srm" not in invalid,
+        outcomes=outcomes,
+        health=findings,
+        verdict=concluded,
+        leading=leading.variant,
+    )
+    return replace(
+        found,
+        health=findings,
+        verdict=concluded,
+        report=report,
+        path=(*earlier, *taken),
+        beliefs=details.beliefs(data, outcomes, alpha=plan.alpha),
+        shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
+        through=details.throughs(plan, answers, data, outcomes[0]),
+        by_times=details.by_times(plan, answers, data, outcomes[0]),
+        dose=details.dose_arms(plan, data, outcomes[0]),
+        arms_over_time=details.arms_over_time(plan, answers, tau),
+        over_time=details.over_time(plan, answers, data, tau),
+    )
+
+
+def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
+    """The plan in the words that file reports use too."""
+    return Design(
+        variant="variant",
+        control=plan.variants[0],
+        outcomes=tuple(data.outcomes),
+        segment="segment" if len(answers.cells.segments) > 1 else None,
+        behaviour=None if plan.claim is None else plan.claim.name,
+        covariates=tuple(Covariate(name, category=True) for name in answers.cells.covariates),
+        shares=live_context.expected_shares(plan, answers),
+        alpha=plan.alpha,
+        margin=plan.smallest_effect,
+        placebo=plan.placebo,
+        stored=True,
+    )
+
+
+def _standing_verdict(
+    now: Verdict, variant: str, earlier: Sequence[LookTaken], invalid: tuple[str, ...]
+) -> tuple[Verdict, list[Finding]]:
+    """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound."""
+    crossed = [look for look in earlier if look.variant == variant and look.verdict in FOUND and not look.peeked]
+    if invalid or not crossed or now.code is not Code.INCONCLUSIVE:
+        return now, []
+    first = crossed[0]
+    note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})
+    facts: dict[str, verdict.Detail] = {
+        "outcome": now.details.get("outcome", ""), "variant": variant, "day": first.on.isoformat(),
+        "estimate": first.estimate, "low": first.low, "high": first.high, "kind": now.details.get("kind", ""),
+    }  # fmt: skip
+    return Verdict(Code(first.verdict), "crossed", facts), [note]
+
+
+def _looks_taken(
+    standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
+) -> list[LookTaken]:
+    taken = []
+    for row in outcome.comparisons:
+        if not computable(row.difference) or row.difference.standard_error <= 0:
+            continue
+        look, effect = looks[row.variant], row.difference
+        taken.append(
+            LookTaken(
+                on=answers.data_end.date(),
+                variant=row.variant,
+                units=look.units,
+                fraction=standing.fraction,
+                estimate=effect.estimate,
+                low=effect.low,
+                high=effect.high,
+                z=effect.estimate / effect.standard_error,
+                critical=min(look.critical, 99.0),
+                p_value=effect.p_value,
+                verdict=str(row.verdict.code),
+                peeked=standing.peeked,
+            )
+        )
+    return taken
+
+
+def _guardrails(plan: Planned, answers: Answers) -> dict[tuple[str, str], Estimate | NotComputable]:
+    """Guardrails are watched every night, whatever the plan's method: by an interval that allows it."""
+    data = CellData(
+        answers.cells, tuple(name for name in plan.guardrails if name in answers.cells.blocks), answers.bins
+    )
+    found: dict[tuple[str, str], Estimate | NotComputable] = {}
+    for name in data.order:
+        for code, label in enumerate(plan.variants[1:], start=1):
+            pair = data.pair(name, code)
+            units = pair.control.n + pair.variant.n
+            if min(pair.control.n, pair.variant.n) < live_health.GUARDRAIL_UNITS:
+                continue
+            look = Look(plan.alpha, "always_valid", units=units, planned_units=planned_pair(plan, label))
+            found[name, label] = at_look(pair.difference(alpha=look.nominal_alpha), look)
+    return found
+
+
+def _flow(plan: Planned, answers: Answers) -> Flow:
+    cells = answers.cells
+    return Flow(
+        exposed=units_by_arm(cells, cells.exposed),
+        several_variants=answers.several_variants,
+        unknown_variants=dict(answers.unknown_variants),
+        no_signup=answers.no_signup,
+        mature={name: units_by_arm(cells, block.n) for name, block in cells.blocks.items()},
+        by_day=answers.exposures_by_day,
+    )

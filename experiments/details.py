@@ -1,0 +1,253 @@
+"""The deep part of an analysis: who was moved, through what, for how long. From cells and counts alone. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import numpy as np
+
+from events.reasons import NotComputable, Reason, computable
+from experiments.answers import REACHED, Answers
+from experiments.cells import CellData, CellPair
+from experiments.design import Kind
+from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Planned, Shrunk, Through
+from experiments.report import Comparison, OutcomeReport
+from experiments.stats.arms import DoseTest, dose_test
+from experiments.stats.bayes import Posterior, beta_binomial, normal_posterior
+from experiments.stats.bounds import balke_pearl
+from experiments.stats.cells import pool_cells
+from experiments.stats.compliers import Trait, complier_levels, complier_shares, complier_trait
+from experiments.stats.curve import curve_difference, day_shares
+from experiments.stats.dose import dose_weights, response_of
+from experiments.stats.encouragement import TakeUp, first_stage, per_protocol, wald
+from experiments.stats.instruments import IvMoments, iv_moments
+from experiments.stats.logrank import curves_cross, stratified_log_rank
+from experiments.stats.novelty import effect_by_week
+from experiments.stats.placebo import placebo_against_control
+from experiments.stats.results import Estimate
+from experiments.stats.rmst import compare_restricted_means
+from experiments.stats.shrinkage import shrink
+from experiments.stats.summaries import Mean
+from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
+from experiments.stats.tf import tf_adjusted
+
+# Beyond this, a profile is a list nobody reads.
+MOST_TRAITS = 40
+AT_RISK_POINTS = 5
+
+
+def first_stages(plan: Planned, answers: Answers) -> tuple[FirstStage, ...]:
+    """Take-up of each variant among units whose behaviour window is over, whether or not their outcome is known."""
+    if plan.claim is None:
+        return ()
+    counts = {label: [0, 0] for label in plan.variants}
+    for label, times, units in answers.times:
+        counts[label][0] += units if times >= plan.claim.times else 0
+        counts[label][1] += units
+    control = Mean.from_counts(*counts[plan.variants[0]])
+    found = []
+    for label in plan.variants[1:]:
+        whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
+        found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
+    return tuple(found)
+
+
+def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
+    """Of units with a known first outcome; signs must agree between segments."""
+    cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
+    if REACHED not in block.names or len(cells.segments) < 2:
+        return
+    place, code = block.names.index(REACHED), cells.variants.index(label)
+    for segment, name in enumerate(cells.segments):
+        arms = []
+        for variant in (0, code):
+            kept = (cells.segment == segment) & (cells.variant == variant)
+            arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
+        yield name, _take_up(arms[0], arms[1], plan.alpha)
+
+
+def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputable:
+    least = min(control.n, variant.n)
+    if least < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": least, "needed": 2})
+    error = control.variance / control.n + variant.variance / variant.n
+    moved = variant.mean - control.mean
+    moments = IvMoments(moved, moved, error, error, error, control.n, variant.n)
+    return first_stage(moments, control.mean, variant.mean, alpha=alpha)
+
+
+def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) -> tuple[Belief, ...]:
+    """Bayesian numbers of every comparison: beta-binomial for a share, a flat normal prior for anything else."""
+    found = []
+    for outcome in outcomes:
+        for code, row in enumerate(outcome.comparisons, start=1):
+            found.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
+    return tuple(found)
+
+
+def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
+    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
+        return beta_binomial(pair.control, pair.variant, alpha=alpha)
+    if not computable(row.difference):
+        return row.difference
+    return normal_posterior(row.difference.estimate, row.difference.standard_error, alpha=alpha)
+
+
+def shrunk_segments(outcome: OutcomeReport, *, alpha: float) -> tuple[Shrunk, ...]:
+    """Effects by segment after empirical-Bayes shrinkage; nothing where there are fewer than two segments."""
+    found = []
+    for row in outcome.comparisons:
+        known = [(one.segment, one.difference) for one in row.by_segment if computable(one.difference)]
+        pulled = shrink([effect for _name, effect in known], alpha=alpha)
+        if computable(pulled):
+            found.append(Shrunk(row.variant, tuple(name for name, _effect in known), pulled))
+    return tuple(found)
+
+
+# ── The behaviour ─────────────────────────────────────────────────────────────
+def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport) -> tuple[Through, ...]:
+    """The validity panel of each variant that nudges to the behaviour."""
+    if plan.claim is None:
+        return ()
+    placebo = None
+    if plan.placebo is not None:
+        arms = data.pair(outcome.name, plan.variants.index(plan.placebo)).joints()
+        placebo = placebo_against_control(*arms, alpha=plan.alpha)
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        if label == plan.placebo:
+            continue
+        pair = data.pair(outcome.name, code)
+        control, variant = pair.joints()
+        share = pair.kind is Kind.PROPORTION
+        unlike = NotComputable(Reason.NOT_A_PROPORTION)
+        found.append(
+            Through(
+                variant=label,
+                shares=complier_shares(control, variant, alpha=plan.alpha),
+                levels=complier_levels(control, variant, alpha=plan.alpha),
+                traits=tuple(_traits(answers, outcome.name, code, plan.alpha)),
+                bounds=balke_pearl(control, variant) if share else unlike,
+                inequalities=pair.inequalities(),
+                tf=_tf(pair, plan.alpha),
+                placebo=placebo,
+                per_protocol=per_protocol(control, variant),
+            )
+        )
+    return tuple(found)
+
+
+def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
+    moments = pair.moments()
+    if not computable(moments):
+        return moments
+    ratio = wald(moments, alpha=alpha)
+    return tf_adjusted(ratio, moments) if computable(ratio) else ratio
+
+
+def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator[tuple[str, Trait | NotComputable]]:
+    """Levels of the covariates and segments among compliers, beside everybody."""
+    cells, block = answers.cells, answers.cells.blocks[outcome]
+    reached = block.names.index(REACHED)
+    columns = [(f"{name} = {level or '–'}", cells.covariate[:, place] == number)
+               for place, name in enumerate(cells.covariates)
+               for number, level in enumerate(cells.levels[place])]  # fmt: skip
+    if len(cells.segments) > 1:
+        columns += [(label or "–", cells.segment == number) for number, label in enumerate(cells.segments)]
+    for name, inside in columns[:MOST_TRAITS]:
+        arms = []
+        for variant in (0, code):
+            kept = cells.variant == variant
+            pooled = pool_cells(
+                block.n[kept], block.means[kept], block.covariance[kept], inside[kept].astype(np.float64)[:, None]
+            )
+            arms.append(pooled.take(len(block.names), reached))
+        if computable(iv_moments(*arms)):
+            yield name, complier_trait(arms[0], arms[1], alpha=alpha)
+
+
+def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport) -> tuple[ByTimes, ...]:
+    """Effect of one act more, and which acts each nudge added."""
+    if plan.claim is None:
+        return ()
+    histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.variants}
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        if label == plan.placebo:
+            continue
+        moments = data.pair(outcome.name, code).moments(by_times=True)
+        weights = dose_weights(histograms[plan.variants[0]], histograms[label], plan.claim.times, alpha=plan.alpha)
+        response = response_of(moments, alpha=plan.alpha) if computable(moments) else moments
+        found.append(ByTimes(label, response, weights))
+    return tuple(found)
+
+
+def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport) -> DoseTest | None:
+    """Step against dose, where the plan has arms that nudge to other numbers of times."""
+    if plan.claim is None or not plan.doses:
+        return None
+    codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
+    arms = [data.pair(outcome.name, code).joints() for code in codes]
+    return dose_test(arms[0][0], [variant for _control, variant in arms], alpha=plan.alpha)
+
+
+# ── Over time ─────────────────────────────────────────────────────────────────
+def durations_of(answers: Answers, variant: str, segment: str | None = None) -> Durations:
+    """Times to churn of one arm, in one segment or in all."""
+    rows = [row for row in answers.durations if row[0] == variant and segment in (None, row[1])]
+    days = sorted({row[2] for row in rows})
+    counts = {True: dict.fromkeys(days, 0), False: dict.fromkeys(days, 0)}
+    for _variant, _segment, day, churned, units in rows:
+        counts[churned][day] += units
+    return Durations(np.array(days, dtype=np.float64), np.array([counts[True][day] for day in days], dtype=np.int64),
+                     np.array([counts[False][day] for day in days], dtype=np.int64))  # fmt: skip
+
+
+def arms_over_time(plan: Planned, answers: Answers, tau: float) -> tuple[ArmOverTime, ...]:
+    """D-n shares, time to churn and at-risk numbers of each arm."""
+    days = sorted({round(tau * step / (AT_RISK_POINTS - 1)) for step in range(AT_RISK_POINTS)})
+    groups = [durations_of(answers, label) for label in plan.variants]
+    at_risk = at_risk_table(groups, [float(day) for day in days])
+    return tuple(
+        ArmOverTime(
+            label,
+            day_shares(_days(answers, label), alpha=plan.alpha),
+            kaplan_meier(group, alpha=plan.alpha),
+            tuple(zip(days, row, strict=True)),
+        )
+        for label, group, row in zip(plan.variants, groups, at_risk, strict=True)
+    )
+
+
+def over_time(plan: Planned, answers: Answers, data: CellData, tau: float) -> tuple[OverTime, ...]:
+    """Each variant against control: D-n difference, log-rank by segment, mean days, novelty."""
+    control = plan.variants[0]
+    segments = sorted({row[1] for row in answers.durations})
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        pairs = [(durations_of(answers, control, one), durations_of(answers, label, one)) for one in segments]
+        whole = (durations_of(answers, control), durations_of(answers, label))
+        found.append(
+            OverTime(
+                variant=label,
+                days=curve_difference(_days(answers, control), _days(answers, label), alpha=plan.alpha),
+                log_rank=stratified_log_rank([pair for pair in pairs if len(pair[0].times) and len(pair[1].times)]),
+                crossing=curves_cross(*whole, alpha=plan.alpha),
+                restricted=compare_restricted_means(*whole, tau=tau, alpha=plan.alpha),
+                tau=tau,
+                novelty=effect_by_week(_weeks(answers, data, plan.primary[0], code), alpha=plan.alpha),
+            )
+        )
+    return tuple(found)
+
+
+def _days(answers: Answers, label: str) -> dict[int, tuple[int, int]]:
+    return {day: (eligible, active) for variant, day, eligible, active in answers.curve if variant == label}
+
+
+def _weeks(answers: Answers, data: CellData, outcome: str, code: int) -> list[tuple[date, Mean, Mean]]:
+    found = []
+    for number, week in enumerate(answers.cells.weeks):
+        pair = data.pair(outcome, code, week=number)
+        if pair.control.n + pair.variant.n:
+            found.append((week, pair.control, pair.variant))
+    return found

@@ -1,0 +1,27 @@
+"""Rows of analyses: append-only, with their inputs, and what came of them or why nothing did."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from events.models import Run
+from experiments.models import Experiment
+
+
+class Analysis(Run):
+    """One analysis of an experiment. Its payload is `experiments.readout.Readout` as JSON."""
+
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.PROTECT, related_name="analyses", verbose_name=_("experiment")
+    )
+    peek = models.BooleanField(_("asked to see the outcome before its time"), default=False)
+    verdict = models.CharField(_("verdict"), max_length=24, blank=True)  # empty while the outcome is locked
+    final = models.BooleanField(_("final"), default=False)
+
+    class Meta(Run.Meta):
+        verbose_name = _("analysis")
+        verbose_name_plural = _("analyses")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["experiment", "status"], name="analysis_of_experiment")]
+
+    def __str__(self) -> str:
+        return f"{self.experiment.key} {self.pk}"

@@ -1,0 +1,340 @@
+"""The one record of a stored experiment's analysis that page, REST, command, chart and test all read. Pure.
+
+Before the plan allows the outcome to be read, `report` is None and the state says when it will be: what isn't there
+can't be peeked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from events.reasons import NotComputable
+from experiments.health import Finding
+from experiments.report import Report
+from experiments.stats.arms import DoseTest
+from experiments.stats.bayes import Posterior
+from experiments.stats.bounds import Bounds
+from experiments.stats.compliers import Levels, Shares, Trait
+from experiments.stats.curve import CurveDifference, DayShare
+from experiments.stats.dose import ActResponse, DoseWeights
+from experiments.stats.encouragement import TakeUp
+from experiments.stats.logrank import Crossing, LogRank
+from experiments.stats.novelty import Novelty
+from experiments.stats.placebo import Placebo
+from experiments.stats.results import Estimate
+from experiments.stats.shrinkage import Shrinkage
+from experiments.stats.srm import SampleRatio
+from experiments.stats.survival import SurvivalCurve
+from experiments.stats.validity import Inequalities
+from experiments.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The AHA moment under test, with what its study promised.
+
+    Attributes:
+        key: of the moment.
+        name: as people call it.
+        behaviour: behaviour text.
+        times: Z.
+        days: Y, so that the behaviour counts on days 0 to Y-1.
+        retention: definition by which the study labelled users.
+        promised: retention of those who did it minus that of those who didn't, as observed; None without a study.
+        promised_low: lower limit of its interval.
+        promised_high: upper limit.
+    """
+
+    key: str
+    name: str
+    behaviour: str
+    times: int
+    days: int
+    retention: str
+    promised: float | None = None
+    promised_low: float | None = None
+    promised_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Amended:
+    """A logged change of the plan after the start: field, value before, value after."""
+
+    on: date
+    by: str
+    why: str
+    changes: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan as it stood when the analysis was made.
+
+    Attributes:
+        key: of the experiment; `name`, `hypothesis`, `nudge` in words.
+        variants: arm keys, control first.
+        placebo: the arm with a nudge towards something inert.
+        doses: number of times that a dose arm nudges to, by arm.
+        shares: planned share of each arm by segment ("" for everyone), in the order of `variants`.
+        primary: outcomes that the verdict may rest on; then `secondary` and `guardrails`.
+        alpha: two-sided error rate over all looks.
+        smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
+        take_up: planned first stage, share of units; None when it wasn't planned.
+        planned_units: units of all arms; `planned_end` the date on which enrolment was to end.
+        method: `fixed`, `group_sequential`, `always_valid`; `looks` planned shares of the information, `spending`.
+        covariates: names known before assignment.
+        clock: `exposure` or `signup`; `day_mode` `rolling` or `calendar`; `churn_gap` in days.
+        started: local date; `enrolment_ended` when no unit is enrolled any more.
+        intact: False when the plan changed after the start without a logged amendment.
+        definition: hash of everything above that decides a number.
+    """
+
+    key: str
+    name: str
+    hypothesis: str
+    nudge: str
+    variants: tuple[str, ...]
+    placebo: str | None
+    doses: Mapping[str, int]
+    shares: Mapping[str, tuple[float, ...]]
+    primary: tuple[str, ...]
+    secondary: tuple[str, ...]
+    guardrails: tuple[str, ...]
+    alpha: float
+    power: float
+    smallest_effect: float | None
+    take_up: float | None
+    planned_units: int
+    planned_end: date | None
+    method: str
+    looks: tuple[float, ...]
+    spending: str
+    covariates: tuple[str, ...]
+    clock: str
+    day_mode: str
+    churn_gap: int
+    started: date
+    enrolment_ended: date | None
+    claim: Claim | None = None
+    amendments: tuple[Amended, ...] = ()
+    intact: bool = True
+    definition: str = ""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """All outcomes in the order of the plan, each once."""
+        return tuple(dict.fromkeys((*self.primary, *self.secondary, *self.guardrails)))
+
+
+class State(StrEnum):
+    """Whether the outcome may be read."""
+
+    PENDING = "pending"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the experiment is, and whether its outcome may be read.
+
+    Attributes:
+        state: pending or open.
+        why: code: `enrolling`, `maturing`, `next_look`, `too_few`, `ended`, `look`, `any_time`, `peek`.
+        opens_on: date on which it opens as far as can be told; None when that isn't known.
+        final: this analysis holds all that the experiment can say.
+        peeked: a fixed plan was read before its time because a person asked.
+        fraction: mature units over planned ones, 0 or more.
+        exposed: units by arm.
+        mature: of these with every primary outcome known.
+    """
+
+    state: State
+    why: str
+    opens_on: date | None
+    final: bool
+    peeked: bool
+    fraction: float
+    exposed: Mapping[str, int]
+    mature: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class LookTaken:
+    """One look at the primary outcome: what the sequential path shows.
+
+    Attributes:
+        on: local date of the data's end.
+        variant: compared with control.
+        units: mature units of both arms.
+        fraction: of the planned units.
+        estimate: difference, with the interval that holds at all looks together.
+        low, high: its limits.
+        z: estimate over its standard error.
+        critical: what the absolute z had to reach at this look.
+        p_value: repeated p-value.
+        verdict: its code.
+        peeked: read before the plan allowed it.
+    """
+
+    on: date
+    variant: str
+    units: int
+    fraction: float
+    estimate: float
+    low: float
+    high: float
+    z: float
+    critical: float
+    p_value: float
+    verdict: str
+    peeked: bool
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Bayesian companion numbers of one comparison; they never enter the verdict."""
+
+    outcome: str
+    variant: str
+    posterior: Posterior | NotComputable
+
+
+@dataclass(frozen=True)
+class Through:
+    """Does the nudge work only through the behaviour, and for whom does the effect hold? One variant, first outcome.
+
+    Attributes:
+        variant: compared with control.
+        shares: compliers, always- and never-takers.
+        levels: the outcome among compliers, nudged and not.
+        traits: covariate level by level, compliers beside everybody.
+        bounds: Balke-Pearl bounds of the effect on everybody.
+        inequalities: test of the instrument inequalities.
+        tf: the Wald ratio with its tF-adjusted error, an extra beside the Anderson-Rubin set.
+        placebo: what the placebo arm did to outcome and behaviour; None without such an arm.
+        per_protocol: level of nudged doers minus that of control's non-doers: shown struck out.
+    """
+
+    variant: str
+    shares: Shares | NotComputable
+    levels: Levels | NotComputable
+    traits: tuple[tuple[str, Trait | NotComputable], ...]
+    bounds: Bounds | NotComputable
+    inequalities: Inequalities | NotComputable
+    tf: Estimate | NotComputable
+    placebo: Placebo | None
+    per_protocol: float | NotComputable
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """Effects by segment on the first outcome, pulled towards their mean; `segments` names them in order."""
+
+    variant: str
+    segments: tuple[str, ...]
+    shrinkage: Shrinkage
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Retention over time of one variant against control.
+
+    Attributes:
+        variant: compared with control.
+        days: D-n curves with the difference and its bands.
+        log_rank: test of the times to churn, stratified by segment.
+        crossing: whether the survival curves cross.
+        restricted: difference of the mean days before churn up to `tau`.
+        tau: horizon in days, fixed by the plan.
+        novelty: the effect by week of enrolment, and whether it fades.
+    """
+
+    variant: str
+    days: CurveDifference | NotComputable
+    log_rank: LogRank | NotComputable
+    crossing: Crossing | NotComputable
+    restricted: Estimate | NotComputable
+    tau: float
+    novelty: Novelty
+
+
+@dataclass(frozen=True)
+class ArmOverTime:
+    """Retention over time of one arm: D-n shares, time to churn, and units at risk at some days."""
+
+    variant: str
+    days: tuple[DayShare, ...]
+    survival: SurvivalCurve | NotComputable
+    at_risk: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ByTimes:
+    """Does the threshold matter, or each act? One variant, first outcome.
+
+    Attributes:
+        variant: compared with control.
+        response: effect of one act more (average causal response).
+        weights: which acts the nudge added, and how many of them cross the moment's own number.
+    """
+
+    variant: str
+    response: ActResponse | NotComputable
+    weights: DoseWeights | NotComputable
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """Take-up of one variant; no outcome, so it is shown while the outcome is still locked."""
+
+    variant: str
+    take_up: TakeUp | NotComputable
+    by_segment: tuple[tuple[str, TakeUp | NotComputable], ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What became of the exposed units.
+
+    Attributes:
+        exposed: units by arm that met exactly one planned variant.
+        several_variants: units left out because they met several.
+        unknown_variants: units left out by the variant that the plan doesn't know.
+        no_signup: units left out because their clock starts with a signup that isn't in the log.
+        mature: by outcome and arm, units whose outcome is known.
+        by_day: date, arm, units.
+    """
+
+    exposed: Mapping[str, int]
+    several_variants: int
+    unknown_variants: Mapping[str, int]
+    no_signup: int
+    mature: Mapping[str, Mapping[str, int]]
+    by_day: tuple[tuple[date, str, int], ...]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """One analysis of a stored experiment."""
+
+    plan: Planned
+    standing: Standing
+    flow: Flow
+    sample_ratio: SampleRatio | NotComputable
+    health: tuple[Finding, ...]
+    first_stage: tuple[FirstStage, ...]
+    verdict: Verdict | None
+    report: Report | None
+    path: tuple[LookTaken, ...]
+    beliefs: tuple[Belief, ...]
+    shrunk: tuple[Shrunk, ...]
+    through: tuple[Through, ...]
+    by_times: tuple[ByTimes, ...]
+    dose: DoseTest | None
+    arms_over_time: tuple[ArmOverTime, ...]
+    over_time: tuple[OverTime, ...]
+    data_end: str
+    time_zone: str
+    events: int
+    seed: int

@@ -1,0 +1,263 @@
+"""A file's units as comparisons: one entry per unit, with clusters and numeric covariates. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from events.reasons import NotComputable, Reason
+from experiments.design import Codes, Floats, Kind, Outcome, Units
+from experiments.pair import Strata, plain_difference
+from experiments.report import ArmValue
+from experiments.stats import adjust, compare, encouragement, stratified
+from experiments.stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
+from experiments.stats.results import Estimate, Interval
+from experiments.stats.summaries import Joint, Mean
+from experiments.stats.validity import Inequalities, instrument_inequalities
+from experiments.verdict import MIN_CLUSTERS
+
+
+@dataclass(frozen=True)
+class RowPair:
+    """The units of control and one variant that have a value, in one outcome."""
+
+    kind: Kind
+    values: Floats
+    treated: NDArray[np.bool_]
+    segment: Codes | None
+    segment_labels: tuple[str, ...]
+    behaviour: Floats | None
+    covariates: Floats | None
+    cluster: Codes | None
+
+    @property
+    def with_behaviour(self) -> Self:
+        """The units whose behaviour is known: only they can tell what the behaviour does."""
+        if self.behaviour is None:
+            raise ValueError("an encouragement analysis needs a behaviour")
+        known = ~np.isnan(self.behaviour)
+        if known.all():
+            return self
+        return replace(
+            self,
+            values=self.values[known],
+            treated=self.treated[known],
+            segment=None if self.segment is None else self.segment[known],
+            behaviour=self.behaviour[known],
+            covariates=None if self.covariates is None else self.covariates[known],
+            cluster=None if self.cluster is None else np.unique(self.cluster[known], return_inverse=True)[1],
+        )
+
+    @property
+    def control(self) -> Mean:
+        """Summary of the control arm."""
+        return Mean.from_values(self.values[~self.treated])
+
+    @property
+    def variant(self) -> Mean:
+        """Summary of the variant's arm."""
+        return Mean.from_values(self.values[self.treated])
+
+    @property
+    def clustered(self) -> bool:
+        """True when groups were assigned."""
+        return self.cluster is not None
+
+    @property
+    def few_clusters(self) -> bool:
+        """Below five clusters in an arm no verdict: even with Satterthwaite's correction the test can't be trusted."""
+        if self.cluster is None:
+            return False
+        return min(len(np.unique(self.cluster[arm])) for arm in (self.treated, ~self.treated)) < MIN_CLUSTERS
+
+    @property
+    def segments_apart(self) -> bool:
+        """False when a cluster reaches into several segments."""
+        if self.cluster is None or self.segment is None:
+            return True
+        pairs = np.unique(np.column_stack([self.cluster, self.segment]), axis=0)
+        return len(pairs) <= len(np.unique(self.cluster))
+
+    @property
+    def has_behaviour(self) -> bool:
+        """True for an encouragement design."""
+        return self.behaviour is not None
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        """With a behaviour it is the unpooled z, so that p and Anderson-Rubin set can't disagree."""
+        if self.cluster is not None:
+            return adjust.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
+        if self.has_behaviour:
+            return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
+        return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
+
+    def lift_arms(self) -> tuple[Mean, Mean]:
+        """The lift needs each arm's own error; between clusters it is larger than between rows."""
+        arms = ((self.control, ~self.treated), (self.variant, self.treated))
+        if self.cluster is None:
+            return self.control, self.variant
+        errors = [standard_error(self.values[kept], self.cluster[kept]) for _arm, kept in arms]
+        control, variant = (
+            replace(arm, variance=error**2 * arm.n) for (arm, _kept), error in zip(arms, errors, strict=True)
+        )
+        return control, variant
+
+    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+        """Lin's adjustment."""
+        if self.covariates is None:
+            return None
+        if self.cluster is not None:
+            return adjust.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
+        return adjust.lin(*self.columns(self.values, self.covariates), alpha=alpha)
+
+    def by_segment(self) -> Strata | None:
+        """Label, control, variant of each segment."""
+        if self.segment is None:
+            return None
+        return [
+            (
+                label,
+                Mean.from_values(self.values[kept & ~self.treated]),
+                Mean.from_values(self.values[kept & self.treated]),
+            )
+            for code, label in enumerate(self.segment_labels)
+            for kept in [self.segment == code]
+        ]
+
+    def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
+        """The same test as for everybody, inside some segments."""
+        if self.cluster is not None and self.segment is not None:
+            inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
+            values, treated, cluster = self.values[inside], self.treated[inside], self.cluster[inside]
+            return adjust.cluster_difference(values, treated, cluster, alpha=alpha)
+        if self.has_behaviour:
+            return compare.compare_unpooled(control, variant, alpha=alpha)
+        return plain_difference(self.kind, control, variant, alpha=alpha)
+
+    def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
+        """Mantel-Haenszel difference."""
+        if self.cluster is None or self.segment is None:
+            return stratified.risk_difference(strata, alpha=alpha)
+        return stratified.clustered_risk_difference(
+            self.values, self.treated.astype(float), self.segment, self.cluster, alpha=alpha
+        )
+
+    def joints(self) -> tuple[Joint, Joint]:
+        """Over (outcome, behaviour)."""
+        known = self.with_behaviour
+        return known.columns(known.values, known._did)
+
+    def moments(self) -> IvMoments | NotComputable:
+        """From the arms' moments; between clusters from their influence."""
+        known = self.with_behaviour
+        if known.cluster is None:
+            return iv_moments(*known.columns(known.values, known._did))
+        empty = np.empty((len(known.values), 0))
+        return iv_moments_adjusted(known.values, known._did, known.treated.astype(float), empty, clusters=known.cluster)
+
+    def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Two-stage least squares with the covariates."""
+        known = self.with_behaviour
+        if known.covariates is None:
+            return None
+        return encouragement.two_stage(
+            known.values, known._did, known.treated.astype(float), known.covariates,
+            clusters=known.cluster, alpha=alpha,
+        )  # fmt: skip
+
+    def inequalities(self) -> Inequalities | NotComputable:
+        """Of units whose behaviour is known."""
+        known = self.with_behaviour
+        return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
+
+    def columns(self, *columns: Floats) -> tuple[Joint, Joint]:
+        """Joint summaries of control and variant over the given columns."""
+        matrix = np.column_stack(columns)
+        return Joint.from_columns(matrix[~self.treated]), Joint.from_columns(matrix[self.treated])
+
+    @property
+    def _did(self) -> Floats:
+        if self.behaviour is None:
+            raise ValueError("an encouragement analysis needs a behaviour")
+        return self.behaviour
+
+
+@dataclass(frozen=True)
+class RowData:
+    """All outcomes of a file."""
+
+    units: Units
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Variants, control first."""
+        return self.units.labels
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Kind]:
+        """Outcomes as the file's design lists them."""
+        return {outcome.name: outcome.kind for outcome in self.units.outcomes}
+
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """n, mean, error and interval of one arm."""
+        found = self._outcome(outcome)
+        kept = (self.units.arm == code) & ~np.isnan(found.values)
+        return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
+
+    def pair(self, outcome: str, code: int) -> RowPair:
+        """Units of control and of the variant with this code that have the outcome."""
+        units, found = self.units, self._outcome(outcome)
+        # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
+        kept = ((units.arm == 0) | (units.arm == code)) & ~np.isnan(found.values)
+        return RowPair(
+            kind=found.kind,
+            values=found.values[kept],
+            treated=units.arm[kept] == code,
+            segment=None if units.segment is None else units.segment[kept],
+            segment_labels=units.segment_labels,
+            behaviour=None if units.behaviour is None else units.behaviour[kept],
+            covariates=None if units.covariates is None else units.covariates[kept],
+            cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
+        )
+
+    def _outcome(self, name: str) -> Outcome:
+        return next(outcome for outcome in self.units.outcomes if outcome.name == name)
+
+    def _clusters(self, kept: NDArray[np.bool_]) -> Codes | None:
+        return None if self.units.cluster is None else self.units.cluster[kept]
+
+
+def arm_level(kind: Kind, values: Floats, clusters: Codes | None, *, alpha: float) -> ArmValue:
+    """Level of an outcome in one arm; between clusters with their error."""
+    n = len(values)
+    missing = NotComputable(Reason.NO_DATA if n == 0 else Reason.TOO_FEW_UNITS)
+    if n == 0:
+        return ArmValue(0, missing, missing, missing)
+    mean = float(values.mean())
+    if n == 1:
+        return ArmValue(n, mean, missing, missing)
+    if clusters is not None and len(np.unique(clusters)) < 2:
+        few = NotComputable(Reason.TOO_FEW_CLUSTERS)
+        return ArmValue(n, mean, few, few)
+    error = standard_error(values, clusters)
+    interval: Interval | NotComputable
+    if kind is Kind.PROPORTION and clusters is None:
+        interval = compare.wilson(int(values.sum()), n, alpha=alpha)
+    else:
+        df = n - 1 if clusters is None else max(len(np.unique(clusters)) - 1, 1)
+        half = float(stats.t.isf(alpha / 2, df)) * error
+        interval = Interval(mean, mean - half, mean + half, 1 - alpha, "mean-interval")
+    return ArmValue(n, mean, error, interval)
+
+
+def standard_error(values: Floats, clusters: Codes | None) -> float:
+    """Of the mean; between clusters when groups were assigned (with the factor G/(G-1))."""
+    if clusters is None:
+        return float(values.std(ddof=1) / np.sqrt(len(values)))
+    sums = np.bincount(clusters, weights=values - values.mean())
+    groups = len(np.unique(clusters))
+    return float(np.sqrt(groups / (groups - 1) * (sums @ sums)) / len(values))

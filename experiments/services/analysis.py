@@ -1,0 +1,211 @@
+"""Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from aha.services.moments import record_verdict
+from events.progress import Progress, part, silent
+from events.reasons import Refused, computable
+from events.records import dump, load
+from events.services import runs
+from events.services.asking import questions
+from experiments.models import Analysis, Experiment
+from experiments.services.planned import asked_of, audit_of, planned_of
+from experiments.services.webhooks import announce
+
+if TYPE_CHECKING:
+    from experiments.readout import LookTaken, Readout
+
+TASK = "experiments.tasks.run_analysis"
+GATHERED = 0.9  # share of an analysis that the questions take
+RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
+Status = Experiment.Status
+ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)
+
+
+def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
+    """Keep an analysis that waits for a worker, and hand it over.
+
+    Args:
+        experiment: that has started.
+        by: who asks; None for the nightly schedule.
+        peek: see the outcome of a fixed plan before its time; the report then says so in its first line, for good.
+        seed: stored with the result.
+
+    Raises:
+        Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
+    """
+    analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
+    runs.enqueue(analysis, TASK)
+    return analysis
+
+
+def create_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
+    """Keep an analysis that waits.
+
+    Raises:
+        Refused: as `request_analysis`.
+    """
+    with transaction.atomic():
+        row = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        if row.status not in ANALYSED:
+            raise Refused(gettext("The experiment hasn't started, so there is nothing to analyse."))
+        if final_analysis(row) is not None:
+            raise Refused(
+                gettext("The final analysis is there and stays as it is. A new question needs a new experiment.")
+            )
+        if Analysis.objects.filter(
+            experiment=row, status__in=(Analysis.Status.QUEUED, Analysis.Status.RUNNING)
+        ).exists():
+            raise Refused(gettext("An analysis is waiting or running already."))
+        if peek and row.method != Experiment.Method.FIXED:
+            raise Refused(
+                gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
+            )
+        plan = planned_of(row)
+        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=_inputs(row))
+        analysis.inputs["definition"] = plan.definition
+        analysis.full_clean(exclude=["inputs"])
+        analysis.save()
+    return analysis
+
+
+def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a waiting analysis and write its consequences; True when it is done."""
+    analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
+    if analysis is None or not runs.perform(analysis, lambda progress: _compute(analysis, progress), listen=listen):
+        return False
+    _tell(analysis)
+    return True
+
+
+def request_due() -> int:
+    """Each night: an analysis of every started experiment that has no final one yet; returns how many."""
+    count = 0
+    for experiment in Experiment.objects.filter(status__in=ANALYSED):
+        try:
+            request_analysis(experiment=experiment)
+            count += 1
+        except Refused:
+            continue
+    return count
+
+
+def latest_analysis(experiment: Experiment) -> Analysis | None:
+    """The last good analysis: a failed one never takes the place of what is known."""
+    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk").first()
+
+
+def final_analysis(experiment: Experiment) -> Analysis | None:
+    """The analysis that holds all that the experiment can say."""
+    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).first()
+
+
+def read_analysis(analysis: Analysis | None) -> "Readout | None":
+    """The readout of a done analysis."""
+    from experiments.readout import Readout
+
+    return None if analysis is None or analysis.payload is None else load(Readout, analysis.payload)
+
+
+def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
+    """All looks that were taken, oldest first; before one analysis, or all."""
+    rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE)
+    last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
+    readout = read_analysis(last)
+    return () if readout is None else readout.path
+
+
+def _inputs(experiment: Experiment) -> dict[str, Any]:
+    return {"asked": dump(asked_of(experiment, planned_of(experiment))), "version": experiment.version}
+
+
+def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
+    from experiments.analysis import read_out
+    from experiments.services.gathering import gather
+
+    experiment = analysis.experiment
+    plan = planned_of(experiment)
+    asked = asked_of(experiment, plan)
+    with questions(day_mode=plan.day_mode) as store:
+        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end))
+        answers = gather(store, asked, primary=plan.primary, progress=part(progress, 0, GATHERED))
+    readout = read_out(
+        plan, answers, audit_of(experiment), earlier=looks_before(experiment, pk=analysis.pk), peek=analysis.peek,
+        today=timezone.localdate(), seed=analysis.seed,
+    )  # fmt: skip
+    progress("statistics", 0.98)
+    return dump(readout)
+
+
+def _tell(analysis: Analysis) -> None:
+    """In one transaction: verdict and finality on the row, messages to who listens, the claim's new status."""
+    readout = read_analysis(analysis)
+    if readout is None:
+        return
+    code = "" if readout.verdict is None else str(readout.verdict.code)
+    before = Analysis.objects.filter(experiment=analysis.experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
+    known = before.order_by("-pk").values_list("verdict", flat=True).first() or ""
+    alarmed = any(finding.invalid == "srm" for finding in readout.health)
+    with transaction.atomic():
+        analysis.verdict = code
+        # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
+        lasting = code != "INVALID" or analysis.experiment.status == Status.CONCLUDED
+        analysis.final = readout.standing.final and readout.report is not None and lasting
+        analysis.save(update_fields=["verdict", "final"])
+        facts = {"experiment": analysis.experiment.key, "analysis": analysis.pk, "verdict": code}
+        if alarmed and known != "INVALID":
+            announce("experiment.sample_ratio", facts)
+        if analysis.final or (code and code not in ("INCONCLUSIVE", known)):
+            announce("experiment.verdict", {**facts, "final": analysis.final})
+        if analysis.final and analysis.experiment.moment is not None:
+            record_verdict(moment=analysis.experiment.moment, code=code, finding=finding_of(analysis, readout))
+
+
+def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
+    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised."""
+    report, claim = readout.report, readout.plan.claim
+    found: dict[str, Any] = {
+        "experiment": readout.plan.key,
+        "analysis": analysis.pk,
+        "on": timezone.localdate().isoformat(),
+        "retest_on": _months_later(timezone.localdate(), RETEST_MONTHS).isoformat(),
+        "outcome": readout.plan.primary[0],
+        "promised": None if claim is None else claim.promised,
+    }
+    if report is None:
+        return found
+    row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
+    found["reason"] = report.verdict.reason
+    if computable(row.difference):
+        found["itt"] = {"estimate": row.difference.estimate, "low": row.difference.low, "high": row.difference.high}
+    if row.encouragement is None:
+        return found
+    one = row.encouragement
+    if computable(one.effect):
+        found["effect"] = {"estimate": one.effect.estimate, "standard_error": one.effect.standard_error}
+    if computable(one.effect_set):
+        found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    if computable(one.take_up):
+        found["take_up"] = {
+            "control": one.take_up.control,
+            "variant": one.take_up.variant,
+            "difference": one.take_up.difference,
+        }
+    if computable(one.as_treated):
+        found["as_treated"] = one.as_treated
+    return found
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + year, month + 1, min(day.day, 28))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,127 @@
+"""May the outcome be read yet? By the plan's method, from mature units alone (METHODS 1.2, 4.8, 5). Pure.
+
+Information is counted in mature units: an exposed one whose outcome isn't known yet says nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+
+from events.metrics import days_needed, parse_metric
+from experiments.answers import Answers, Cells
+from experiments.readout import LookTaken, Planned, Standing, State
+from experiments.stats.looks import Look
+from experiments.stats.sequential import FEWEST_MATURE, Spending
+
+# A plan with planned looks that names none takes five of the same size.
+USUAL_LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], peek: bool, today: date) -> Standing:
+    """Whether this analysis may read the outcome, and why.
+
+    Args:
+        plan: as it stands.
+        answers: of the warehouse.
+        looks: taken so far, of any variant.
+        peek: a person asked to see the outcome of a fixed plan before its time.
+        today: local date.
+    """
+    exposed = units_by_arm(answers.cells, answers.cells.exposed)
+    mature = mature_by_arm(plan, answers.cells)
+    fraction = sum(mature.values()) / max(plan.planned_units, 1)
+    final = plan.enrolment_ended is not None and sum(mature.values()) == sum(exposed.values()) > 0
+    opens_on = _opens_on(plan, answers, today)
+    found = {"fixed": _fixed, "group_sequential": _planned_looks, "always_valid": _any_time}[plan.method]
+    is_open, why = found(plan, mature, fraction, looks, final=final)
+    peeked = not is_open and peek and plan.method == "fixed" and sum(mature.values()) > 0
+    return Standing(
+        state=State.OPEN if is_open or peeked else State.PENDING,
+        why="peek" if peeked else why,
+        opens_on=None if is_open else opens_on,
+        final=final,
+        peeked=peeked,
+        fraction=fraction,
+        exposed=exposed,
+        mature=mature,
+    )
+
+
+def looks_of(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) -> dict[str, Look]:
+    """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end."""
+    spending = Spending(plan.spending)
+    fractions = tuple(
+        sorted({look.fraction for look in earlier if not look.peeked and look.fraction < standing.fraction})
+    )
+    control = standing.mature[plan.variants[0]]
+    return {
+        label: Look(
+            alpha=plan.alpha,
+            method=plan.method,
+            units=max(control + standing.mature[label], 1),
+            planned_units=planned_pair(plan, label),
+            fractions=(*fractions, max(standing.fraction, 1e-6)),
+            spending=spending,
+            final=standing.final,
+        )
+        for label in plan.variants[1:]
+    }
+
+
+def planned_pair(plan: Planned, label: str) -> int:
+    """Planned mature units of control and one variant together."""
+    shares = next(iter(plan.shares.values()))
+    share = shares[0] + shares[plan.variants.index(label)]
+    return max(round(plan.planned_units * share), 1)
+
+
+def mature_by_arm(plan: Planned, cells: Cells) -> dict[str, int]:
+    """Units by arm with every primary outcome known."""
+    blocks = [cells.blocks[name].n for name in plan.primary if name in cells.blocks]
+    return units_by_arm(cells, np.minimum.reduce(blocks) if blocks else np.zeros_like(cells.exposed))
+
+
+def units_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
+    """Sum of one number per cell, by arm."""
+    sums = np.bincount(cells.variant, weights=units, minlength=len(cells.variants))
+    return {label: int(n) for label, n in zip(cells.variants, sums, strict=True)}
+
+
+def _fixed(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    if final:
+        return True, "ended"
+    return False, "maturing" if plan.enrolment_ended else "enrolling"
+
+
+def _planned_looks(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    """A look is due when the information passes a planned share that no look has reached yet."""
+    if final:
+        return True, "ended"
+    seen = max((look.fraction for look in looks if not look.peeked), default=0.0)
+    if any(seen < planned <= fraction for planned in plan.looks or USUAL_LOOKS):
+        return True, "look"
+    return False, "next_look"
+
+
+def _any_time(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    if min(mature.values()) < FEWEST_MATURE:
+        return False, "too_few"
+    return True, "ended" if final else "any_time"
+
+
+def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
+    """For a fixed plan: the day on which the last unit is mature, if enrolment ends as planned."""
+    if plan.method != "fixed":
+        return None
+    if plan.enrolment_ended is not None:
+        return answers.last_mature_on
+    if plan.planned_end is None:
+        return None
+    return max(plan.planned_end, today) + timedelta(days=max(days_needed(parse_metric(name)) for name in plan.primary))

@@ -1,0 +1,110 @@
+"""How one look at an experiment is judged: at a fixed end, at a planned look, or at any time.
+
+A look has one critical value in place of z. Everything is then computed at the level that this value has for a single
+normal test, so that interval, Anderson-Rubin set and verdict can't disagree; p-values become repeated ones.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, inf, log
+
+from scipy import optimize, stats
+
+from experiments.stats.results import check_alpha
+from experiments.stats.sequential import (
+    Spending,
+    always_valid_p,
+    bounds,
+    sequence_multiplier,
+    tightest_rho_squared,
+)
+
+# A repeated p-value below this is shown as this: no plan spends less, and the recursion has no digits left there.
+SMALLEST_P = 1e-10
+LARGEST_ALPHA = 0.999
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look.
+
+    Attributes:
+        alpha: two-sided error rate over all looks together.
+        method: ``fixed``, ``group_sequential`` or ``always_valid``.
+        units: mature units of both arms at this look; for ``always_valid``.
+        planned_units: mature units of both arms that the plan asks for.
+        fractions: shares of the planned information at the looks so far, this one last; for ``group_sequential``.
+        spending: how these looks spend the error rate.
+        final: this look ends the experiment and spends what is left.
+    """
+
+    alpha: float
+    method: str = "fixed"
+    units: int = 0
+    planned_units: int = 0
+    fractions: tuple[float, ...] = ()
+    spending: Spending = Spending.OBRIEN_FLEMING
+    final: bool = False
+
+    @property
+    def critical(self) -> float:
+        """What the absolute z must reach at this look."""
+        if self.method == "group_sequential":
+            return _bound(self.fractions, self.alpha, self.spending, self.final)
+        if self.method == "always_valid":
+            rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
+            return sequence_multiplier(self.units, rho_squared=rho_squared, alpha=self.alpha)
+        return float(stats.norm.isf(self.alpha / 2))
+
+    @property
+    def nominal_alpha(self) -> float:
+        """Level of a single test with this critical value, 0 to alpha; tiny at an early look."""
+        if self.method == "fixed":
+            return self.alpha
+        return max(2 * float(stats.norm.sf(self.critical)), 1e-15)
+
+    @property
+    def is_repeated(self) -> bool:
+        """True when other looks share the error rate."""
+        return self.method != "fixed"
+
+    def p_value(self, nominal: float) -> float:
+        """The repeated p-value of a test whose p-value for a single look is ``nominal``.
+
+        The smallest error rate, over all looks together, at which this look would reject. It may be compared with
+        alpha, and adjusted for several comparisons, like any p-value.
+
+        Source: Jennison and Turnbull 2000, section 9.5; Waudby-Smith et al. 2024 for the confidence sequence.
+        """
+        if self.method == "fixed":
+            return nominal
+        z = float(stats.norm.isf(max(nominal, 1e-300) / 2))
+        if self.method == "always_valid":
+            rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
+            return always_valid_p(z, self.units, rho_squared=rho_squared)
+        return _repeated(self.fractions, z, self.spending, self.final)
+
+
+def fixed(alpha: float) -> Look:
+    """The only look of a plan with a fixed end."""
+    check_alpha(alpha)
+    return Look(alpha)
+
+
+@lru_cache(maxsize=4096)
+def _bound(fractions: tuple[float, ...], alpha: float, spending: Spending, final: bool) -> float:
+    found = bounds(fractions, alpha=alpha, spending=spending, final=final)
+    return found[-1]
+
+
+def _repeated(fractions: tuple[float, ...], z: float, spending: Spending, final: bool) -> float:
+    def gap(log_alpha: float) -> float:
+        bound = _bound(fractions, exp(log_alpha), spending, final)
+        return (38.0 if bound == inf else bound) - z
+
+    low, high = log(SMALLEST_P), log(LARGEST_ALPHA)
+    if gap(low) <= 0:
+        return SMALLEST_P
+    if gap(high) >= 0:
+        return 1.0
+    return exp(float(optimize.brentq(gap, low, high, xtol=1e-6)))
