@@ -196,8 +196,8 @@ UNFOLD = {
     # The blue of the pages and charts (Okabe and Ito's, made lighter and darker).
     "COLORS": {
         "primary": {
-            "50": "#f0f7fc", "100": "#ddeefa", "200": "#b9dcf4", "300": "#86c3ec", "400": "#4aa4de",
-            "500": "#1f88cb", "600": "#0b63b0", "700": "#0a5192", "800": "#0c4577", "900": "#0f3a63", "950": "#0a2542",
+            "50": "#f0f7fc", "100": "#ddeefa", "200": "#b9dcf4", "300": "#86c3ec", "400": "#6ab6e6",
+            "500": "#4aa4de", "600": "#0b63b0", "700": "#0a5192", "800": "#0c4577", "900": "#0f3a63", "950": "#0a2542",
         }
     },
     "DASHBOARD_CALLBACK": "insight_site.dashboard.dashboard",
