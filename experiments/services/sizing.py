@@ -54,7 +54,8 @@ def size(experiment: Experiment) -> Sizing:
         Refused: when nothing can be said: no outcome, no events, a value that can't be.
     """
     inflow = recent_inflow(experiment)
-    return Sizing(planning.sized(experiment, inflow), _curve(experiment, inflow))
+    found = planning.sized(experiment, inflow)
+    return Sizing(found, _curve(experiment, found))
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
@@ -72,17 +73,16 @@ def recent_inflow(experiment: Experiment) -> Inflow:
     return found
 
 
-def _curve(experiment: Experiment, inflow: Inflow) -> PowerCurve | NotComputable:
+def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
     from experiments.stats import power
 
-    found = planning.sized(experiment, inflow)
     if not computable(found.planned_units):
         return found.planned_units
     if not computable(found.smallest_effect):
         return found.smallest_effect
     units, effect = experiment.planned_units or found.planned_units, found.smallest_effect
     try:
-        plan = planning.power_plan(experiment, inflow)
+        plan = planning.power_plan(experiment, found.inflow)
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )
@@ -90,7 +90,7 @@ def _curve(experiment: Experiment, inflow: Inflow) -> PowerCurve | NotComputable
         reached = power.power_at(plan, effect, _split(plan, units))
     except ValueError as error:
         raise Refused(str(error)) from None
-    return PowerCurve(points, units, reached, experiment.power, effect, inflow.sd is None)
+    return PowerCurve(points, units, reached, experiment.power, effect, found.inflow.sd is None)
 
 
 def _split(plan: "power.Plan", units: int) -> tuple[int, ...]:
