@@ -17,6 +17,11 @@ from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentMod
 
 SHOWN = 5
 FAR = 1.0  # a bar is full when the plan is reached; more units than planned don't make it longer
+# Kinds of long computations, and the page of each.
+RUNS: dict[type[Run], str] = {
+    SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
+    Study: "aha:study", Analysis: "experiment_pages:analysis",
+}  # fmt: skip
 # Colours of the verdicts that are neither a plain no nor undecided.
 LIGHTS = {
     "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
@@ -47,17 +52,17 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
 
 def open_runs() -> list[dict[str, Any]]:
     """Long computations that wait or run, the newest first."""
-    pages = {
-        SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
-        Study: "aha:study",
-    }  # fmt: skip
     rows: list[Run] = []
-    for model in pages:
+    for model in RUNS:
         rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
     rows.sort(key=lambda row: row.created_at, reverse=True)
-    return [
-        {"run": row, "kind": row._meta.verbose_name, "url": reverse(pages[type(row)], args=[row.pk])} for row in rows
-    ]
+    return [{"run": row, "kind": row._meta.verbose_name, "url": _page(row)} for row in rows]
+
+
+def _page(run: Run) -> str:
+    if isinstance(run, Analysis):
+        return reverse("experiment_pages:analysis", args=[run.experiment.key, run.pk])
+    return reverse(RUNS[type(run)], args=[run.pk])
 
 
 def running() -> list[dict[str, Any]]:
@@ -67,7 +72,7 @@ def running() -> list[dict[str, Any]]:
     return [
         {
             "experiment": row,
-            "url": reverse("admin:experiments_experiment_change", args=[row.pk]),
+            "url": reverse("experiment_pages:report", args=[row.key]),
             "assigned": row.assigned,
             "percent": round(100 * min(row.assigned / row.planned_units, FAR)) if row.planned_units else None,
         }
@@ -86,7 +91,7 @@ def verdicts() -> list[dict[str, Any]]:
     return [
         {
             "experiment": row.experiment,
-            "url": reverse("admin:experiments_experiment_change", args=[row.experiment.pk]),
+            "url": reverse("experiment_pages:report", args=[row.experiment.key]),
             "words": code_words(Code(row.verdict), gettext),
             "light": LIGHTS.get(row.verdict, ""),
             "at": row.created_at,
