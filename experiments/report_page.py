@@ -226,7 +226,7 @@ def _validity(readout: Readout, report: Report, gettext: Gettext) -> Section:
         named = (
             ("kinds", report_acts.kinds_finding(found, gettext), report_acts.kinds(found, gettext)),
             ("levels", "", report_acts.levels(found, share, gettext)),
-            ("checks", report_acts.bounds_words(found, gettext), report_acts.checks(found, gettext)),
+            ("checks", report_acts.bounds_words(found, gettext), report_acts.checks(found, share, gettext)),
             ("traits", "", report_acts.traits(found, gettext)),
         )
         parts += [
@@ -256,7 +256,11 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
         parts.append(Part(weights_slug(place), heading, text, table, picture=table is not None, note=note))
         effect = report_acts.response(row, share, gettext)
         parts.append(Part(f"response-{place + 1}", effect.title, "", effect, picture=False))
-    return Section("acts", gettext("Does the threshold matter, or each act?"), "", tuple(parts))
+    lead = ""
+    if readout.dose is not None:
+        lead, table = report_acts.dose_finding(readout.dose, gettext), report_acts.dose(readout.dose, gettext)
+        parts.append(Part("dose-arms", table.title, lead, table, picture=False))
+    return Section("acts", gettext("Does the threshold matter, or each act?"), lead, tuple(parts))
 
 
 # ── Looks, outcomes, beliefs ──────────────────────────────────────────────────
