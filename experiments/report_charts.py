@@ -208,7 +208,7 @@ def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
         }
         for row in rows
     ]  # fmt: skip
-    edge = max(10.0, *(abs(value) for mark in marks for value in (mark["promised"], mark["found"]))) * 1.15
+    edge = max(10.0, *(abs(value) for row in rows for value in (row.promised * 100, row.found * 100))) * 1.15
     base = alt.Chart(data(marks))
     line = alt.Chart(data([{"at": 0.0}, {"at": edge}])).mark_line(color=GREY, strokeDash=[6, 4])
     x = alt.X("promised:Q", title=gettext("promised by the correlation, points"), scale=alt.Scale(domain=[0, edge]))

@@ -56,7 +56,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 
     verdicts = [(str(code), code_words(code, gettext)) for code in Code]
     chosen = request.GET.get("verdict", "")
-    rows = with_findings()
+    rows: Any = with_findings()  # with annotations that no type knows
     if chosen in dict(verdicts):
         rows = rows.filter(found_verdict=chosen)
     elif chosen == LOCKED:

@@ -212,14 +212,14 @@ def test_picture_of_promise__says_the_finding_and_marks_what_is_no_effect() -> N
     assert isinstance(rows, list)
 
 
-def test_document__keeps_sentences_numbers_and_reasons() -> None:
+def test_document__keeps_sentences_and_numbers_and_locks_with_the_page() -> None:
     found = readout_document.document(make_readout(), same)
 
-    assert found["verdict"] == "CAUSES"
+    assert found["verdict"]["code"] == "CAUSES"
+    assert found["finding"] == promise_finding(make_readout(), same)
     assert [row["causal"] for row in found["contrasts"]] == [False, False, False, True, True]
-    assert found["readout"]["plan"]["key"] == "exp"
     locked = readout_document.document(make_readout(**RUNNING), same)
-    assert (locked["verdict"], locked["contrasts"], locked["readout"]["report"]) == ("PENDING", [], None)
+    assert (locked["verdict"], locked["contrasts"], locked["report"]) == (None, [], None)
 
 
 @pytest.mark.parametrize(

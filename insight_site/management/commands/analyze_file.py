@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
+from aha.figures import Table
 from events.reasons import Refused
 from events.terminal import print_table
 from experiments import tables, words
@@ -146,6 +147,6 @@ def _print(report: Report, out: Console) -> None:
                 _print_table(tables.segments(outcome, row, report.design.level, gettext), out)
 
 
-def _print_table(table: tables.Table | None, out: Console) -> None:
+def _print_table(table: Table | None, out: Console) -> None:
     if table is not None:
         print_table(out, table.title, table.columns, table.rows, note=table.note)
