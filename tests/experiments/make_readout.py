@@ -14,6 +14,7 @@ from tests.experiments.make_answers import draw_units, make_answers, make_cells,
 
 TODAY = date(2026, 4, 1)
 CLEAN = Audit(0, 0, {})
+MADE: dict[str, Readout] = {}  # frozen, so that tests may share them
 RUNNING: dict[str, Any] = {"enrolment_ended": None, "planned_units": 20_000}
 
 
@@ -21,12 +22,18 @@ def make_readout(
     *, peek: bool = False, units: dict[str, Any] | None = None, answers: dict[str, Any] | None = None,
     earlier: tuple[LookTaken, ...] = (), **plan: Any,
 ) -> Readout:  # fmt: skip
-    """A final readout with a moment, two arms and two segments; `plan` changes its plan."""
+    """A final readout with a moment, two arms and two segments; `plan` changes its plan. Made once per question."""
+    key = None if units or answers else repr((peek, earlier, sorted(plan.items())))
+    if key is not None and key in MADE:
+        return MADE[key]
     units = draw_units(4_000) if units is None else units
     planned = make_plan(**plan)
     cells = make_cells(units, behaviour=planned.claim is not None)
     found = make_answers(units, cells=cells, **(answers or {}))
-    return read_out(planned, found, CLEAN, peek=peek, earlier=earlier, today=TODAY)
+    made = read_out(planned, found, CLEAN, peek=peek, earlier=earlier, today=TODAY)
+    if key is not None:
+        MADE[key] = made
+    return made
 
 
 def broken() -> Readout:

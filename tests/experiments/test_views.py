@@ -9,8 +9,8 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
+from events.services import runs
 from experiments.models import Analysis, Experiment
-from experiments.services import analysis as analyses
 from tests.experiments.make import draft
 from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr(analyses.runs, "enqueue", lambda _run, _task: None)
+    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
     yield
     cache.clear()
 
@@ -140,7 +140,7 @@ def test_report__without_an_analysis__says_when_one_comes(viewer: Client) -> Non
     draft("later")
 
     assert "Nothing has been analysed yet." in page(viewer, "exp/")
-    assert "hasn&#x27;t started" in page(viewer, "later/")
+    assert "hasn't started" in page(viewer, "later/")
 
 
 def test_report__after_a_failure__keeps_the_last_good_one_below_the_reason(viewer: Client) -> None:

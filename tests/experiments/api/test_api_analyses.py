@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from events.services import runs
 from experiments.models import Analysis
-from experiments.services import analysis as analyses
 from tests.experiments.make_readout import RUNNING, make_readout, started, stored
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analyses.runs, "enqueue", lambda _run, _task: None)
+    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
 
 
 @pytest.fixture
