@@ -5,9 +5,10 @@ from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
+from experiments.stats.arms import ArmsFit, Dose, DoseTest
 from experiments.stats.compliers import Level
 from experiments.stats.dose import DoseWeights
-from experiments.stats.results import Interval
+from experiments.stats.results import Estimate, Interval
 from experiments.words import effect_text, number
 
 
@@ -63,8 +64,12 @@ def traits(found: Through, gettext: Gettext) -> Table | None:
     return Table(title, columns, tuple(rows)) if rows else None
 
 
-def checks(found: Through, gettext: Gettext) -> Table:
-    """Bounds for everybody, instrument inequalities, placebo."""
+def checks(found: Through, share: bool, gettext: Gettext) -> Table:
+    """Bounds for everybody, instrument inequalities, the tF error, placebo."""
+
+    def text(value: float) -> str:
+        return effect_text(value, share=share, gettext=gettext)
+
     bounds, test = found.bounds, found.inequalities
     range_ = between(points(bounds.low), points(bounds.high)) if computable(bounds) else reason_words(bounds, gettext)
     rows: list[Row] = [
@@ -77,17 +82,61 @@ def checks(found: Through, gettext: Gettext) -> Table:
             else gettext("Not rejected, which proves little: small direct effects go unseen."),
         ),
     ]
-    if found.placebo is not None:
-        seen = found.placebo.outcome
+    if computable(found.tf):
+        numbers = f"{text(found.tf.estimate)} ({effect_limits(found.tf.low, found.tf.high, share, gettext)})"
         rows.append(
             (
-                gettext("placebo nudge against control, p"),
-                p_value(seen.p_value) if computable(seen) else reason_words(seen, gettext),
-                gettext("A nudge to something inert should change nothing."),
+                gettext("effect with the tF-adjusted error"),
+                numbers,
+                gettext("An extra; the Anderson-Rubin set decides."),
             )
         )
+    if found.placebo is not None:
+        inert = gettext("A nudge to something inert should change nothing.")
+        for name, effect in (
+            (gettext("placebo nudge on the outcome"), found.placebo.outcome),
+            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour),
+        ):
+            rows.append((name, placebo_text(effect, gettext), inert))
     columns = (gettext("check"), gettext("value"), gettext("how to read it"))
     return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
+
+
+def placebo_text(found: Estimate | NotComputable, gettext: Gettext) -> str:
+    """The placebo's effect with its interval and p."""
+    if not computable(found):
+        return reason_words(found, gettext)
+    return f"{points(found.estimate)} ({between(points(found.low), points(found.high))}), p {p_value(found.p_value)}"
+
+
+def dose(found: DoseTest, gettext: Gettext) -> Table:
+    """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
+    rows = tuple(
+        (name, *_fit(fit, gettext))
+        for name, fit in (
+            (gettext("it takes the moment's number"), found.step),
+            (gettext("each act counts"), found.dose),
+        )
+    )
+    columns = (gettext("reading"), gettext("effect"), gettext("interval"), gettext("p of the misfit"))
+    note = gettext("A small p says that no single effect of this kind fits all arms. Power is low.")
+    return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
+
+
+def _fit(found: ArmsFit | NotComputable, gettext: Gettext) -> tuple[str, str, str]:
+    if not computable(found):
+        return reason_words(found, gettext), "", ""
+    effect = found.effect
+    return number(effect.estimate), between(number(effect.low), number(effect.high)), p_value(found.p_value)
+
+
+def dose_finding(found: DoseTest, gettext: Gettext) -> str:
+    """The answer of the dose arms in one sentence."""
+    return {
+        Dose.STEP: gettext("The dose arms fit a step at the moment's number, and not an effect of each act."),
+        Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),
+        Dose.UNCLEAR: gettext("The dose arms don't tell a step from an effect of each act."),
+    }[found.answer]
 
 
 def bounds_words(found: Through, gettext: Gettext) -> str:

@@ -11,12 +11,13 @@ from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
 from experiments import report_acts, report_tables, tables, time_words
-from experiments.contrasts import contrasts, leading, promise_finding
+from experiments.contrasts import contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
+from experiments.words import effect_text
 
 ALARM = 0.05
 
@@ -192,7 +193,7 @@ def _segments(readout: Readout, report: Report, gettext: Gettext) -> Section:
             "Single segments mislead: the largest is partly luck. Shrinkage pulls each towards the mean by how "
             "uncertain it is; read segments apart only where the test says that they differ."
         )
-        text = interaction(row, gettext)
+        text = pooled_finding(row, outcome.kind is Kind.PROPORTION, gettext)
         parts.append(Part(segment_slug(place), f"{outcome.name} · {row.variant}", text, table, note=note))
     title = gettext("By segment")
     if not parts:
@@ -200,6 +201,18 @@ def _segments(readout: Readout, report: Report, gettext: Gettext) -> Section:
             "segments", title, gettext("All units belong to one segment, so there is nothing to compare."), ()
         )
     return Section("segments", title, interaction(leading(report), gettext), tuple(parts))
+
+
+def pooled_finding(row: Comparison, share: bool, gettext: Gettext) -> str:
+    """The effect over all segments together."""
+    found = None if row.stratified is None else row.stratified.risk_difference
+    if found is None or not computable(found):
+        return gettext("{variant}: the effect of each segment, its own and shrunk.").format(variant=row.variant)
+    text = gettext("{variant}: pooled over segments the effect is {effect} ({limits}).")
+    return text.format(
+        variant=row.variant, effect=effect_text(found.estimate, share=share, gettext=gettext),
+        limits=effect_limits(found.low, found.high, share, gettext),
+    )  # fmt: skip
 
 
 def interaction(row: Comparison, gettext: Gettext) -> str:
@@ -226,7 +239,7 @@ def _validity(readout: Readout, report: Report, gettext: Gettext) -> Section:
         named = (
             ("kinds", report_acts.kinds_finding(found, gettext), report_acts.kinds(found, gettext)),
             ("levels", "", report_acts.levels(found, share, gettext)),
-            ("checks", report_acts.bounds_words(found, gettext), report_acts.checks(found, gettext)),
+            ("checks", report_acts.bounds_words(found, gettext), report_acts.checks(found, share, gettext)),
             ("traits", "", report_acts.traits(found, gettext)),
         )
         parts += [
@@ -256,7 +269,11 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
         parts.append(Part(weights_slug(place), heading, text, table, picture=table is not None, note=note))
         effect = report_acts.response(row, share, gettext)
         parts.append(Part(f"response-{place + 1}", effect.title, "", effect, picture=False))
-    return Section("acts", gettext("Does the threshold matter, or each act?"), "", tuple(parts))
+    lead = ""
+    if readout.dose is not None:
+        lead, table = report_acts.dose_finding(readout.dose, gettext), report_acts.dose(readout.dose, gettext)
+        parts.append(Part("dose-arms", table.title, lead, table, picture=False))
+    return Section("acts", gettext("Does the threshold matter, or each act?"), lead, tuple(parts))
 
 
 # ── Looks, outcomes, beliefs ──────────────────────────────────────────────────
