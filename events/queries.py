@@ -43,7 +43,8 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
 
 def strangers(events: ir.Table, prefix: str) -> ir.Table:
     """One row ``events``: how many belong to users whose id doesn't begin with the prefix."""
-    return events.filter(~events.user_id.startswith(prefix)).aggregate(events=events.count())
+    other = events.filter(~events.user_id.startswith(prefix))
+    return other.aggregate(events=other.count())
 
 
 def event_names(events: ir.Table) -> ir.Table:

@@ -1,4 +1,4 @@
-"""A client of the site's machine doors, as a service would write one: keep-alive, gzip, and patience with a busy site."""
+"""A client of the site's machine doors, as a service would write one: keep-alive, gzip, patience with a busy site."""
 
 import base64
 import gzip

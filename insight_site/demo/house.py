@@ -4,6 +4,7 @@ import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -117,16 +118,16 @@ def _clear() -> None:
     folder = events_folder()
     if folder is None:
         raise Refused("--fresh removes a folder of events, and EVENTS_URL is none: give the demo another EVENTS_URL.")
-    rows = (
+    rows: tuple[Any, ...] = (
         Picture, Analysis, Assignment, Experiment, AhaMoment, Study, Membership, ChurnRun, ComparisonRun, Segment,
         SegmentVersion, SegmentModel, SegmentationRun, OutboxEvent, Flush, UnitTraits, Rejected,
     )  # fmt: skip
     with transaction.atomic():
         for model in rows:
             model._default_manager.all().delete()
-        for model in apps.get_models():
-            if model.__name__.startswith("Historical"):
-                model._default_manager.all().delete()
+        for history in apps.get_models():
+            if history.__name__.startswith("Historical"):
+                history._default_manager.all().delete()
         close_doors()
         Source.objects.filter(name=SOURCE).delete()
     shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ from aha.models import AhaMoment, Study
 from events.reasons import Refused
 from events.services.flush import flush_events
 from events.simulation import simulate
+from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
 from insight_site.demo import doors, house, people, steps
 from insight_site.demo.house import Keys
@@ -110,8 +111,8 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
             study, moment, other = steps.find_moment(seed)
         experiment, draft = _plan(told, moment, other, line, units, seed)
         new = _experiment(told, site, experiment, line, units, seed)
+        analysis = _judge(told, experiment, line)
         second = _second(told, site, line, max(round(units * RECENT_SHARE), 200), seed)
-        analysis = _judge(told, experiment, second, line)
         notes = _segments(told, segmentation)
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
@@ -160,11 +161,12 @@ def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Ex
         second = steps.start(steps.plan_second(inside.size, seed), began)
         recent, exposures = _assigned(site, second, recent, inside)
         site.send(people.calls_until(recent, seed + 2, exposures, line.today, seen), "/v1/import")
+        steps.analyse(second)
     return second
 
 
 def _assigned(
-    site: Site, experiment: Experiment, who: Population, inside: people.Ints
+    site: Site, experiment: Experiment, who: Population, inside: Ints
 ) -> tuple[Population, dict[str, dict[str, Any]]]:
     """The same users in the arms that the door gave those `inside`, and what an exposure says of each."""
     time.sleep(SEEN_SECONDS)
@@ -182,12 +184,10 @@ def _assigned(
     return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
 
 
-def _judge(told: Told, experiment: Experiment, second: Experiment, line: TimeLine) -> Analysis:
-    with told.step("The experiment stopped and analysed, its verdict written back; the running one looked at"):
+def _judge(told: Told, experiment: Experiment, line: TimeLine) -> Analysis:
+    with told.step("The experiment stopped and analysed, its verdict written back to the moment"):
         steps.stop(experiment, line.enrolled)
-        analysis = steps.analyse(experiment)
-        steps.analyse(second)
-    return analysis
+        return steps.analyse(experiment)
 
 
 def _segments(told: Told, segmentation: steps.Segmentation) -> tuple[str, ...]:

@@ -10,24 +10,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from events.schema import EXPOSURE
 from events.simulation import WORLDS, Simulation, replay, simulate, unit_ids
 from events.simulation.draws import Ints
-from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SIGNUP_DAYS, START
-from events.simulation.replay import LATE_DAYS
-from events.simulation.tables import events_table
+from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIGNUP_DAYS, START
+from events.simulation.replay import WRONG_CLOCK_DAYS
 from events.simulation.worlds import DAYS
 
 OURS = "demo-"  # every user id of the demo begins so, by which its events are told from a team's own
 WORLD = WORLDS["step"]
 LENGTH = timedelta(days=SIGNUP_DAYS + DAYS)
 SIGNUPS = timedelta(days=SIGNUP_DAYS)
-# Late events are sent up to 3 days after they happened, and a call of less than a day ago would be read as one whose
-# clock is wrong: all of the experiment was sent before that.
-QUIET = timedelta(days=LATE_DAYS + 1)
+# Between the last outcome of the experiment and today: late events are sent up to 3 days after they happened, wrong
+# clocks are up to 30 days off, and what is younger than 14 days is looked at for late events (`experiments.queries`).
+# The demo sends everything today, so that none of its experiment may lie in those days.
+QUIET = timedelta(days=WRONG_CLOCK_DAYS + 15)
 # Robots send 500 events on each of their days; more than one day would only cost time.
 ROBOT_DAYS = 1
 WORLD_START = datetime.fromtimestamp(START // 1_000_000, UTC)
@@ -129,22 +127,14 @@ def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> I
         who: the users.
         seed: of the mishaps.
         exposures: by user id, what the evaluation door said: it stands in the exposure event in place of the world's.
+            The app's server sends exposures, and unlike some phones it has the right time.
     """
+    signups = dict(zip(who.ids, who.signups.tolist(), strict=True))
     for call in replay(who.world, seed, robot_days=ROBOT_DAYS, prefix=who.prefix, shift=who.shift):
         if call["event"] == EXPOSURE:
             call["properties"] = exposures[call["userId"]]
+            call["timestamp"] = stamp(signups[call["userId"]] + SECOND)
         yield call
-
-
-def file_of(who: Population) -> pa.Table:
-    """The clean log with the demo's ids and times, as a file for `import_events`."""
-    table = events_table(who.world)
-    columns = {name: table[name] for name in table.column_names}
-    for name in ("user_id", "message_id"):
-        columns[name] = pc.binary_join_element_wise(who.prefix, columns[name], "")
-    moved = pc.add(columns["time"].cast(pa.int64()), who.shift)
-    columns["time"] = moved.cast(pa.timestamp("us", tz="UTC"))
-    return pa.table(columns)
 
 
 def stamp(microseconds: int) -> str:

@@ -10,8 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
@@ -57,12 +55,11 @@ def served(folder: Path) -> Iterator[int]:
 
 def environment() -> dict[str, str]:
     """This process's own settings; plain HTTP, which never leaves the machine."""
+    # A server that starts empties the folder of its counters: it may be that of a site that runs.
+    given = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     return {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "EVENTS_URL": str(Path(settings.EVENTS_URL).absolute())
-        if "://" not in settings.EVENTS_URL
-        else settings.EVENTS_URL,
+        **given,
+        **_places(),
         "ALLOWED_HOSTS": "127.0.0.1",
         "HTTPS": "0",
         "LOG_LEVEL": "WARNING",
@@ -70,14 +67,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def database_url() -> str:
-    """The URL of the database that this process uses, also where a test put another in its place."""
-    found: dict[str, Any] = connection.settings_dict
+def _places() -> dict[str, str]:
+    """Database and store by their whole paths, since the server starts in another folder; addresses are inherited."""
+    found: dict[str, str] = {}
     if connection.vendor == "sqlite":
-        return f"sqlite:///{Path(found['NAME']).absolute()}"
-    user = f"{quote(found['USER'])}:{quote(found['PASSWORD'])}@" if found["USER"] else ""
-    port = f":{found['PORT']}" if found["PORT"] else ""
-    return f"postgres://{user}{found['HOST']}{port}/{quote(found['NAME'])}"
+        found["DATABASE_URL"] = f"sqlite:///{Path(connection.settings_dict['NAME']).absolute()}"
+    if "://" not in settings.EVENTS_URL:
+        found["EVENTS_URL"] = str(Path(settings.EVENTS_URL).absolute())
+    return found
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

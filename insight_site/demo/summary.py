@@ -92,12 +92,15 @@ class Findings:
         """Addresses on the site as `make serve` serves it; the first one needs no login."""
         site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
         made = self.made
+        segments = reverse("segments:list") if made.notes else reverse("segments:model", args=[SEGMENTS[0]])
         found = [
-            reverse("demo_report", args=["en"]), _report_page(made.experiment.key, made.experiment.pk),
-            reverse("aha:study", args=[made.study.pk]), reverse("aha:moment", args=[made.moment.key]),
-            reverse("segments:model" if not made.notes else "segments:list", args=[SEGMENTS[0]] if not made.notes else []),
+            reverse("demo_report", args=["en"]),
+            _report_page(made.experiment.key, made.experiment.pk),
+            reverse("aha:study", args=[made.study.pk]),
+            reverse("aha:moment", args=[made.moment.key]),
+            segments,
             _report_page(made.second.key, made.second.pk),
-        ]  # fmt: skip
+        ]
         return [site + page for page in found]
 
     def write_files(self) -> None:
