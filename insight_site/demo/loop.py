@@ -112,7 +112,9 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         experiment, draft = _plan(told, moment, other, line, units, seed)
         new = _experiment(told, site, experiment, line, units, seed)
         analysis = _judge(told, experiment, line)
-        second = _second(told, site, line, max(round(units * RECENT_SHARE), 200), seed)
+        few = max(round(units * RECENT_SHARE), 200)
+        _bring_between(told, site, line, few, seed)
+        second = _second(told, site, line, few, seed)
         notes = _segments(told, segmentation)
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
@@ -149,11 +151,19 @@ def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, 
     return new
 
 
+def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
+    """Users of the weeks between the two experiments, so that the pages by week have no gap."""
+    between = people.population("between", units, seed + 3, line.enrolled)
+    seen = between.signups < people.microseconds(line.recent)
+    with told.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
+        site.send(people.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import")
+
+
 def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
     """Users of the last weeks, and an experiment on the latest of them that still runs."""
     recent = people.population("recent", units, seed + 2, line.recent)
     signups, began = recent.signups, line.today - SECOND_DAYS
-    seen = signups >= people.microseconds(line.enrolled)
+    seen = np.ones(units, dtype=np.bool_)
     inside = np.flatnonzero(signups >= people.microseconds(began))
     with told.step(
         f"A second experiment on the {inside.size:,} users of the last {SECOND_DAYS.days} days, still running"

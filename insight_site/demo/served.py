@@ -63,6 +63,8 @@ def environment() -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "HTTPS": "0",
         "LOG_LEVEL": "WARNING",
+        # Server, segment_units and this process write into one SQLite file: whoever is slow waits longer than usual.
+        "DATABASE_LOCK_SECONDS": "10",
         "DJANGO_SETTINGS_MODULE": "insight_site.settings",
     }
 

@@ -69,7 +69,7 @@ class Command(BaseCommand):
         verdict = found.report.verdict
         out.print(f"{verdict.code}: {words.verdict_sentence(verdict, gettext)}", markup=False)
         out.print(gettext("Open, after `make serve`:"), markup=False)
-        for page in found.document()["pages"]:
+        for page in found.pages():
             out.print(f"  {page}", markup=False, soft_wrap=True)
 
     def _tell(self, found: Findings, *, with_users: bool) -> None:
