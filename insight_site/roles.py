@@ -22,6 +22,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "segments.segmentationrun": WRITE, "segments.segmentmodel": WRITE, "segments.segmentversion": WRITE,
     "segments.segment": WRITE, "segments.churnrun": WRITE, "segments.comparisonrun": WRITE,
     "segments.membership": READ, "experiments.analysis": ("view", "add"),
+    "insight_site.sharelink": ("view", "add"),
 }  # fmt: skip
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {
@@ -35,6 +36,7 @@ CONNECT: dict[str, tuple[str, ...]] = {
     "experiments.webhookdelivery": ("view", "change"), "experiments.override": ALL, "experiments.assignment": READ,
 }  # fmt: skip
 PEOPLE: dict[str, tuple[str, ...]] = {
+    "insight_site.sharelink": ALL,
     "auth.user": ALL, "auth.group": ("view",), "experiments.holdout": WRITE, "experiments.layer": ALL,
     "events.rejected": ALL, "experiments.webhookendpoint": ALL,
     "django_q.schedule": READ, "django_q.success": READ, "django_q.failure": READ,

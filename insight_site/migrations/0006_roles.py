@@ -15,7 +15,8 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("insight_site", "0004_idempotent_calls"),
+        ("insight_site", "0005_sharelink"),
+        ("experiments", "0004_analysis"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
