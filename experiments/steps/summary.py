@@ -86,7 +86,7 @@ def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
 def _variants(row: Experiment) -> list[tuple[str, str]]:
     arms = [
         (_("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
-         _("{arm}: {weight} % get {value}").format(
+         _("{arm}: {value} for {weight} %").format(
              arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
         for arm in row.variants.all()
     ]  # fmt: skip
@@ -100,11 +100,11 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
     names = {one.slug: str(one) for one in choices()}
     lines = [
         (names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
-         _("{coverage} % of them").format(coverage=f"{one.coverage / 100:g}"))
+         _("of them {coverage} %").format(coverage=f"{one.coverage / 100:g}"))
         for one in row.audience.all()
     ]  # fmt: skip
     if len(lines) < 2 and not any(one.segment_key for one in row.audience.all()):
-        lines = [(_("Everyone"), lines[0][1] if lines else _("{coverage} % of them").format(coverage=100))]
+        lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage} %").format(coverage=100))]
     if row.layer is not None:
         text = _("{layer}, from {low} % to {high} %")
         value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
