@@ -39,8 +39,8 @@ STYLE, KOREA = SEGMENTS
 COVARIATES = ["platform", "channel", "country"]
 # What this made-up team expects of its nudge: a fifth of new users come to the moment by it.
 TAKE_UP = 0.2
-# Five points of retention among those whom the nudge moves: what this made-up team would act on. The draft proposes what
-# the study's correlation promises, and an experiment judged by that can only disappoint.
+# Five points of retention among those whom the nudge moves: what this made-up team would act on. The draft proposes
+# what the study's correlation promises, and an experiment judged by that can only disappoint.
 SMALLEST_EFFECT = 0.05
 KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
