@@ -9,7 +9,7 @@ from aha.charts import ROW, SHARE, WIDTH, Drawn, categories, data, limits, lines
 from aha.figures import Gettext, decimal, percent, short_count
 from aha.report import Candidate, Report
 from aha.series import Split, cells_of, judged_of, week_rows
-from events.charts import BLUE, GREY, INK, ORANGE, SKY, YELLOW
+from events.charts import BLUE, GREY, INK, ON_MARK, ORANGE, SKY, YELLOW
 from events.reasons import computable
 
 
@@ -38,7 +38,7 @@ def stack(found: Sequence[Split], gettext: Gettext) -> Drawn:
         base.mark_bar().encode(y=y, color=colour),
         base.mark_text(fontSize=11, dy=9, baseline="top").encode(
             y=alt.Y("share:Q", stack=True), text="text:N",
-            color=alt.condition(f"datum.part === '{parts['b']}'", alt.value("#FFFFFF"), alt.value(INK)),
+            color=alt.condition(f"datum.part === '{parts['b']}'", alt.value("#FFFFFF"), alt.value(ON_MARK)),
         ),
         mark.mark_text(fontSize=16, color=INK, dy=-10).encode(x=x, y=alt.value(0), text="text:N"),
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def heat(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
         base.transform_filter("datum.chosen").mark_rect(filled=False, stroke=ORANGE, strokeWidth=4),
         valid.mark_text(fontSize=11).encode(
             text="text:N",
-            color=alt.condition(f"datum.j > {0.7 * strongest}", alt.value("#FFFFFF"), alt.value(INK)),
+            color=alt.condition(f"datum.j > {0.7 * strongest}", alt.value("#FFFFFF"), alt.value(ON_MARK)),
         ),
     ]
     width = max(38 * len({cell.times for cell in found}), 240)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
+from events.listing import listing
 from events.models import Run
 from events.reasons import Refused
 from events.services.runs import request_cancel
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
-STUDIES_SHOWN = 50
 VENN_SECONDS = 24 * 3600  # a finished study never changes
 NAMES_SECONDS = 60
 REACH_SECONDS = 300  # the question costs the warehouse seconds
@@ -60,14 +60,21 @@ def _event_names() -> list[str]:
 @login_required
 @require_safe
 def study_list(request: HttpRequest) -> HttpResponse:
-    """All studies, the newest first, with what they found."""
+    """Studies, the newest first, with what they found; htmx gets the rows alone."""
     from aha import findings
 
+    found = listing(
+        request, Study.objects.select_related("created_by"), text_in=("title",), state_in="status",
+        states=Study.Status.choices,
+    )  # fmt: skip
     rows = []
-    for study in Study.objects.select_related("created_by")[:STUDIES_SHOWN]:
+    for study in found.page:
         report = studies.read_report(study)
         rows.append({"study": study, "found": "" if report is None else findings.headline(report, gettext)})
-    return render(request, "aha/studies.html", {"rows": rows})
+    template = "aha/study_rows.html" if _is_htmx(request) else "aha/studies.html"
+    response = render(request, template, {"rows": rows, "listing": found})
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 @login_required
@@ -92,11 +99,13 @@ def new_study(request: HttpRequest) -> HttpResponse:
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
+    return render(request, "aha/study.html", {"run": study, **_progress(study), **report_body(study)})
+
+
+def report_body(study: Study) -> dict[str, Any]:
+    """What `aha/study_body.html` shows of a finished study: on its page, and where it is taken away."""
     report = studies.read_report(study)
-    context: dict[str, Any] = {"run": study, **_progress(study)}
-    if report is not None:
-        context |= _study_context(study, report)
-    return render(request, "aha/study.html", context)
+    return {} if report is None else _study_context(study, report)
 
 
 def _study_context(study: Study, report: "Report") -> dict[str, Any]:
@@ -111,6 +120,7 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
             {"place": place + 1, "candidate": row, "sentence": findings.claim(row, gettext), **_tags(row)}
             for place, row in enumerate(report.candidates)
         ],
+        "cautioned": sum(bool(row.flags) for row in report.candidates),
         "flow": page_tables.flow(report, gettext),
         "candidates": page_tables.candidates(report, gettext) if report.candidates else None,
         "sections": [

@@ -10,12 +10,17 @@ ORANGE = "#D55E00"
 GREY = "#6B7280"
 LIGHT = "#D1D5DB"
 INK = "#1F2937"
+ON_MARK = "#111827"  # text upon a coloured mark: it stays dark where text on the page turns light
+GRID = "#EEF0F3"
 FONT = "Pretendard, 'Noto Sans CJK KR', 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 
 GREEN = "#009E73"
 PURPLE = "#CC79A7"
 YELLOW = "#E69F00"
 SKY = "#56B4E9"
+# What the dark theme puts in place of paper, ink and lines; marks keep their colours, which have at least 3:1 on either
+# paper. The style sheet does the same to charts that stand inline (tests compare the two).
+DARK = {"#ffffff": "#0f151d", "white": "#0f151d", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, "#7F3C8D", "#4B4B4B", "#A5AA99", "#11A579")
 
 
@@ -41,6 +46,54 @@ def drawing(slug: str, label: str, chart: Any, *, marks: int) -> Drawing:
     return Drawing(slug, label, chart.configure(**theme()).to_dict(), marks)
 
 
+def darkened(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same chart for a dark page; its data stay as they are."""
+
+    def change(node: Any, name: str = "") -> Any:
+        if isinstance(node, dict):
+            return {key: value if key in ("values", "datasets") else change(value, key) for key, value in node.items()}
+        if isinstance(node, list):
+            return [change(value, name) for value in node]
+        return DARK.get(node, node) if isinstance(node, str) and name in PAINTED else node
+
+    dark: dict[str, Any] = change(spec)
+    return dark
+
+
+PAINTED = frozenset(
+    ("background", "color", "fill", "stroke", "value", "labelColor", "titleColor", "gridColor", "domainColor",
+     "tickColor", "subtitleColor")
+)  # fmt: skip
+
+
+def columns(spec: dict[str, Any]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+    """The data behind a chart as one table: its columns in order of appearance, and its rows.
+
+    A chart of several layers has several sets of rows, of which most layers share one; each set appears once, told
+    apart by the column ``set``, counted from 1, where there is more than one.
+    """
+    sets: list[list[dict[str, Any]]] = []
+
+    def collect(node: Any) -> None:
+        if isinstance(node, list):
+            for value in node:
+                collect(value)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key == "data" and isinstance(value, dict):
+                    rows = value.get("values") or spec.get("datasets", {}).get(value.get("name", ""), [])
+                    if rows and any(rows) and rows not in sets:
+                        sets.append(rows)
+                elif key != "datasets":
+                    collect(value)
+
+    collect(spec)
+    named = [
+        {**({"set": place} if len(sets) > 1 else {}), **row} for place, rows in enumerate(sets, start=1) for row in rows
+    ]
+    return tuple(dict.fromkeys(name for row in named for name in row)), named
+
+
 type Draw = Callable[..., tuple[Drawing, ...]]
 
 
@@ -56,7 +109,7 @@ def theme() -> dict[str, Any]:
             "titleFontWeight": "normal",
             "labelFontSize": 12,
             "titleFontSize": 12,
-            "gridColor": "#EEF0F3",
+            "gridColor": GRID,
             "domainColor": LIGHT,
             "tickColor": LIGHT,
             "labelLimit": 260,

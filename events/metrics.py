@@ -161,6 +161,26 @@ def outcome_window(definition: Retention | Value) -> Window:
     return definition.window
 
 
+def first_day(definition: Metric) -> int | None:
+    """First day of a unit's life that decides the metric; None for `survival`, which has no fixed window."""
+    match definition:
+        case Survival():
+            return None
+        case Ratio(numerator, denominator):
+            return min(numerator.window.start_day, denominator.window.start_day)
+    return definition.window.start_day
+
+
+def days_needed(definition: Metric) -> int:
+    """Complete days of follow-up after the anchor that a unit needs to count for the metric."""
+    match definition:
+        case Survival(gap):
+            return gap
+        case Ratio(numerator, denominator):
+            return max(numerator.window.days_needed, denominator.window.days_needed)
+    return definition.window.days_needed
+
+
 def is_display_only(definition: Metric) -> bool:
     """True for `unbounded`: it grows as data age, so thresholds and experiments may not be judged by it."""
     return isinstance(definition, Active) and definition.window.end_day is None

@@ -62,7 +62,10 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     MEDIAN_NOT_REACHED = "median_not_reached"
     TOO_FEW_WEEKS = "too_few_weeks"
+    TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
+    WEAK_FIRST_STAGE = "weak_first_stage"
+    POST_ASSIGNMENT = "post_assignment"
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,12 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),
+        Reason.WEAK_FIRST_STAGE: gettext(
+            "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
+        ),
+        Reason.POST_ASSIGNMENT: gettext(
+            "A covariate was not known before the assignment, so the nudge may have moved it."
+        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
@@ -165,5 +174,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
         Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
+        Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
     }
     return sentences[missing.reason]

@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from events.metrics import days_needed, parse_metric
 from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
 from experiments.design import Covariate, Design
-from experiments.engine import Judgement, at_look, compare_all, leading_comparison
+from experiments.engine import Judgement, at_look, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
-from experiments.standing import days_needed, looks_of, planned_pair, standing_of, units_by_arm
+from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
 from experiments.stats.looks import Look
 from experiments.stats.results import Estimate
 from experiments.verdict import MIN_FIRST_STAGE, Code, Verdict
@@ -68,7 +69,7 @@ def read_out(
     found = Readout(
         plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings,
         first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
-        by_times=(), arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
+        by_times=(), dose=None, arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
         time_zone=answers.time_zone, events=answers.events, seed=seed,
     )  # fmt: skip
     if standing.state is State.PENDING:
@@ -89,10 +90,11 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
     looks = looks_of(plan, standing, earlier)
     outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
     leading = leading_comparison(design, outcomes[0])
-    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier, invalid)
-    findings = tuple(sorted((*found.health, *notes), key=lambda finding: health.ORDER[finding.severity]))
+    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier)
+    notes += segment_findings(outcomes[0], leading.variant)
+    findings = health.sorted_findings((*found.health, *notes))
     taken = _looks_taken(standing, answers, outcomes[0], looks)
-    tau = float(max(days_needed(plan.primary[0]) - plan.churn_gap, 1))
+    tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
         design=design,
@@ -124,6 +126,7 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
         shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
         through=details.throughs(plan, answers, data, outcomes[0]),
         by_times=details.by_times(plan, answers, data, outcomes[0]),
+        dose=details.dose_arms(plan, data, outcomes[0]),
         arms_over_time=details.arms_over_time(plan, answers, tau),
         over_time=details.over_time(plan, answers, data, tau),
     )
@@ -142,15 +145,14 @@ def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
         alpha=plan.alpha,
         margin=plan.smallest_effect,
         placebo=plan.placebo,
+        stored=True,
     )
 
 
-def _standing_verdict(
-    now: Verdict, variant: str, earlier: Sequence[LookTaken], invalid: tuple[str, ...]
-) -> tuple[Verdict, list[Finding]]:
+def _standing_verdict(now: Verdict, variant: str, earlier: Sequence[LookTaken]) -> tuple[Verdict, list[Finding]]:
     """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound."""
     crossed = [look for look in earlier if look.variant == variant and look.verdict in FOUND and not look.peeked]
-    if invalid or not crossed or now.code is not Code.INCONCLUSIVE:
+    if not crossed or now.code is not Code.INCONCLUSIVE:
         return now, []
     first = crossed[0]
     note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})

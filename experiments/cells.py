@@ -135,14 +135,11 @@ class CellPair:
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
-        columns = [0, 2] if by_times else [0, 1]
-
-        def chosen(joint: Joint) -> Joint:
-            return Joint(joint.n, joint.means[columns], joint.covariance[np.ix_(columns, columns)])
-
+        columns = (0, 2) if by_times else (0, 1)
         if len(self.strata) > 1:
-            return iv_moments_stratified([(chosen(control), chosen(variant)) for _, control, variant in self.strata])
-        return iv_moments(*map(chosen, self.joints()))
+            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata])
+        control, variant = self.joints()
+        return iv_moments(control.take(*columns), variant.take(*columns))
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments."""

@@ -11,21 +11,24 @@ from experiments.cells import CellData, CellPair
 from experiments.design import Kind
 from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Planned, Shrunk, Through
 from experiments.report import Comparison, OutcomeReport
+from experiments.stats.arms import DoseTest, dose_test
 from experiments.stats.bayes import Posterior, beta_binomial, normal_posterior
 from experiments.stats.bounds import balke_pearl
 from experiments.stats.cells import pool_cells
 from experiments.stats.compliers import Trait, complier_levels, complier_shares, complier_trait
-from experiments.stats.counts import mean_of_product
 from experiments.stats.curve import curve_difference, day_shares
 from experiments.stats.dose import dose_weights, response_of
-from experiments.stats.encouragement import TakeUp, first_stage
+from experiments.stats.encouragement import TakeUp, first_stage, per_protocol, wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.logrank import curves_cross, stratified_log_rank
 from experiments.stats.novelty import effect_by_week
+from experiments.stats.placebo import placebo_against_control
+from experiments.stats.results import Estimate
 from experiments.stats.rmst import compare_restricted_means
 from experiments.stats.shrinkage import shrink
-from experiments.stats.summaries import Joint, Mean
+from experiments.stats.summaries import Mean
 from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
+from experiments.stats.tf import tf_adjusted
 
 # Beyond this, a profile is a list nobody reads.
 MOST_TRAITS = 40
@@ -49,7 +52,7 @@ def first_stages(plan: Planned, answers: Answers) -> tuple[FirstStage, ...]:
 
 
 def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
-    """Of units with a known first outcome; signs must agree between segments."""
+    """Of units with a known first outcome, at a level that holds for all segments: their signs must agree."""
     cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
     if REACHED not in block.names or len(cells.segments) < 2:
         return
@@ -59,7 +62,7 @@ def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[s
         for variant in (0, code):
             kept = (cells.segment == segment) & (cells.variant == variant)
             arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
-        yield name, _take_up(arms[0], arms[1], plan.alpha)
+        yield name, _take_up(arms[0], arms[1], plan.alpha / len(cells.segments))
 
 
 def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputable:
@@ -105,8 +108,10 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     """The validity panel of each variant that nudges to the behaviour."""
     if plan.claim is None:
         return ()
-    placebo = next((row.difference for row in outcome.comparisons if row.variant == plan.placebo), None)
-    placebo_p = None if placebo is None else placebo.p_value if computable(placebo) else placebo
+    placebo = None
+    if plan.placebo is not None:
+        arms = data.pair(outcome.name, plan.variants.index(plan.placebo)).joints()
+        placebo = placebo_against_control(*arms, alpha=plan.alpha)
     found = []
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
@@ -123,20 +128,20 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
                 traits=tuple(_traits(answers, outcome.name, code, plan.alpha)),
                 bounds=balke_pearl(control, variant) if share else unlike,
                 inequalities=pair.inequalities(),
-                placebo_p=placebo_p,
-                per_protocol=_per_protocol(control, variant),
+                tf=_tf(pair, plan.alpha),
+                placebo=placebo,
+                per_protocol=per_protocol(control, variant),
             )
         )
     return tuple(found)
 
 
-def _per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
-    """E[R | did, nudged] - E[R | didn't, control]: compares people who chose differently. Shown struck out."""
-    did, stayed_away = float(variant.means[1]), 1 - float(control.means[1])
-    if min(control.n, variant.n) == 0 or did <= 0 or stayed_away <= 0:
-        return NotComputable(Reason.NO_DATA)
-    without = float(control.means[0]) - mean_of_product(control)
-    return mean_of_product(variant) / did - without / stayed_away
+def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
+    moments = pair.moments()
+    if not computable(moments):
+        return moments
+    ratio = wald(moments, alpha=alpha)
+    return tf_adjusted(ratio, moments) if computable(ratio) else ratio
 
 
 def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator[tuple[str, Trait | NotComputable]]:
@@ -155,8 +160,7 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
             pooled = pool_cells(
                 block.n[kept], block.means[kept], block.covariance[kept], inside[kept].astype(np.float64)[:, None]
             )
-            order = [len(block.names), reached]
-            arms.append(Joint(pooled.n, pooled.means[order], pooled.covariance[np.ix_(order, order)]))
+            arms.append(pooled.take(len(block.names), reached))
         if computable(iv_moments(*arms)):
             yield name, complier_trait(arms[0], arms[1], alpha=alpha)
 
@@ -175,6 +179,15 @@ def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
         response = response_of(moments, alpha=plan.alpha) if computable(moments) else moments
         found.append(ByTimes(label, response, weights))
     return tuple(found)
+
+
+def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport) -> DoseTest | None:
+    """Step against dose, where the plan has arms that nudge to other numbers of times."""
+    if plan.claim is None or not plan.doses:
+        return None
+    codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
+    arms = [data.pair(outcome.name, code).joints() for code in codes]
+    return dose_test(arms[0][0], [variant for _control, variant in arms], alpha=plan.alpha)
 
 
 # ── Over time ─────────────────────────────────────────────────────────────────

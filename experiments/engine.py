@@ -12,6 +12,7 @@ from experiments.rows import RowData
 from experiments.stats import adjust, compare, encouragement
 from experiments.stats.looks import Look, fixed
 from experiments.stats.multiplicity import benjamini_hochberg, holm
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
@@ -19,6 +20,7 @@ from experiments.within import adjust_all, segment_effects, stratified_effects
 
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7
+SEGMENTS_DIFFER = 0.05
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     outcomes = compare_all(design, RowData(units), Judgement(invalid))
     leading = leading_comparison(design, outcomes[0])
+    findings = health.sorted_findings((*findings, *segment_findings(outcomes[0], leading.variant)))
     return Report(
         source=source,
         design=design,
@@ -102,6 +105,30 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
         _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
         for outcome in _with_adjusted_p(found, judgement.family)
     )
+
+
+def segment_findings(outcome: OutcomeReport, leading: str) -> list[health.Finding]:
+    """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
+
+    METHODS 4.6: the test of differences comes before any forest; signs count only where a segment's own effect is
+    found after Benjamini-Hochberg.
+    """
+    row = next(row for row in outcome.comparisons if row.variant == leading)
+    test = None if row.stratified is None else row.stratified.heterogeneity
+    if test is None or not computable(test) or test.p_value >= SEGMENTS_DIFFER:
+        return []
+    found = [
+        (one.segment, one.difference.estimate)
+        for one in row.by_segment
+        if computable(one.difference) and computable(one.adjusted_p) and one.adjusted_p < SEGMENTS_DIFFER
+    ]
+    gains, losses = ([name for name, effect in found if sign * effect > 0] for sign in (1, -1))
+    if not gains or not losses:
+        return []
+    details: dict[str, health.Detail] = {
+        "outcome": outcome.name, "p_value": test.p_value, "gains": ", ".join(gains), "losses": ", ".join(losses)
+    }  # fmt: skip
+    return [health.Finding("segments_differ", health.Severity.WARNING, details)]
 
 
 def _look(design: Design, judgement: Judgement, label: str) -> Look:
@@ -210,7 +237,11 @@ def _with_adjusted_p(outcomes: list[OutcomeReport], family: tuple[str, ...] | No
 
 
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
-    placebo = next((row.difference for row in outcome.comparisons if row.variant == design.placebo), None)
+    placebo = next(
+        (_placebo(row, pair, design.alpha) for row, pair in zip(outcome.comparisons, pairs, strict=True)
+         if row.variant == design.placebo),
+        None,
+    )  # fmt: skip
     rows = []
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
@@ -219,6 +250,14 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
             evidence = replace(evidence, placebo=placebo)
         rows.append(replace(row, verdict=verdict.decide(evidence)))
     return replace(outcome, comparisons=tuple(rows))
+
+
+def _placebo(row: Comparison, pair: Pair, alpha: float) -> Placebo:
+    """What the placebo arm did: to the outcome as every look may read it, and to the behaviour."""
+    if not pair.has_behaviour:
+        return Placebo(row.difference, NotComputable(Reason.NO_DATA))
+    control, placebo = pair.joints()
+    return Placebo(row.difference, compare.compare_unpooled(control.column(1), placebo.column(1), alpha=alpha))
 
 
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:

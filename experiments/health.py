@@ -4,7 +4,7 @@ A check returns what it found as codes and figures; `experiments.words` turns th
 ``invalid`` set makes the verdict INVALID: the data then can't answer, whatever the effect looks like.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -235,7 +235,7 @@ def check_clusters(context: Context) -> Iterator[Finding]:
         yield Finding("few_clusters", Severity.WARNING, {"n": fewest, "needed": FEW_CLUSTERS})
     mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
     if mixed:
-        yield Finding("mixed_clusters", Severity.INFO, {"n": mixed, "clusters": len(np.unique(pairs[:, 0]))})
+        yield Finding("mixed_clusters", Severity.WARNING, {"n": mixed, "clusters": len(np.unique(pairs[:, 0]))})
 
 
 def check_balance(context: Context) -> Iterator[Finding]:
@@ -293,6 +293,11 @@ def examine(context: Context) -> tuple[Finding, ...]:
             found.append(
                 Finding("check_failed", Severity.WARNING, {"check": check.__name__, "error": type(error).__name__})
             )
+    return sorted_findings(found)
+
+
+def sorted_findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The gravest first; otherwise in the order given."""
     return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
 
 

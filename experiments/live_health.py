@@ -10,12 +10,11 @@ from datetime import timedelta
 import numpy as np
 from scipy import stats
 
-from events.metrics import Ratio, Survival, parse_metric
+from events.metrics import first_day, parse_metric
 from events.reasons import computable
 from experiments.design import kind_of
 from experiments.health import (
     BALANCE_ALARM,
-    ORDER,
     SAMPLE_RATIO_UNITS,
     SEVERAL_VARIANTS_SHARE,
     SEVERAL_VARIANTS_UNITS,
@@ -23,6 +22,7 @@ from experiments.health import (
     Detail,
     Finding,
     Severity,
+    sorted_findings,
 )
 from experiments.live_context import Context, exposed_by_arm
 from experiments.live_split import (
@@ -31,6 +31,7 @@ from experiments.live_split import (
     check_sample_ratio_mature,
     check_sample_ratio_over_time,
 )
+from experiments.stats.encouragement import opposite_signs
 
 # METHODS 4.2: share of stored arms that differ from the recomputed hash.
 AUDIT_SHARE = 0.001
@@ -132,11 +133,25 @@ def check_balance(context: Context) -> Iterator[Finding]:
 def check_first_stage(context: Context) -> Iterator[Finding]:
     """A nudge that doesn't move the behaviour can be seen, and mended, long before the outcome is known."""
     for row in context.first_stage:
-        if row.variant == context.plan.placebo or not computable(row.take_up):
+        if not computable(row.take_up):
+            continue
+        if row.variant == context.plan.placebo:
+            if not row.take_up.low <= 0 <= row.take_up.high:
+                details: dict[str, Detail] = {"variant": row.variant, "take_up": row.take_up.difference}
+                yield Finding("placebo_moves_behaviour", Severity.WARNING, details)
             continue
         if row.take_up.high < context.min_first_stage:
             moved: dict[str, Detail] = {"take_up": row.take_up.difference, "take_up_high": row.take_up.high}
             yield Finding("no_first_stage", Severity.WARNING, {"variant": row.variant, **moved})
+
+
+def check_first_stage_signs(context: Context) -> Iterator[Finding]:
+    """A nudge that keeps some segment from the behaviour breaks monotonicity there. Source: METHODS 4.12."""
+    for row in context.first_stage:
+        opposed = opposite_signs({name: found for name, found in row.by_segment if computable(found)})
+        if opposed and row.variant != context.plan.placebo:
+            details: dict[str, Detail] = {"variant": row.variant, "segments": ", ".join(opposed)}
+            yield Finding("first_stage_signs", Severity.WARNING, details)
 
 
 def check_inflow(context: Context) -> Iterator[Finding]:
@@ -178,9 +193,9 @@ def check_windows(context: Context) -> Iterator[Finding]:
     if claim is None:
         return
     for name in context.plan.primary:
-        first = _first_day(name)
-        if first is not None and first < claim.days:
-            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": first}
+        begins = first_day(parse_metric(name))
+        if begins is not None and begins < claim.days:
+            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": begins}
             yield Finding("window_overlap", Severity.ERROR, details, invalid="window_overlap")
 
 
@@ -211,6 +226,7 @@ def check_progress(context: Context) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    check_progress,  # a peek is the first line of a report that isn't broken
     check_sample_ratio,
     check_sample_ratio_mature,
     check_sample_ratio_by_segment,
@@ -226,10 +242,10 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     check_no_signup,
     check_balance,
     check_first_stage,
+    check_first_stage_signs,
     check_inflow,
     check_late,
     check_guardrails,
-    check_progress,
 )
 
 
@@ -242,7 +258,7 @@ def examine(context: Context) -> tuple[Finding, ...]:
         except (ArithmeticError, ValueError, IndexError, KeyError) as error:
             details = {"check": check.__name__, "error": type(error).__name__}
             found.append(Finding("check_failed", Severity.WARNING, details))
-    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
+    return sorted_findings(found)
 
 
 def _two_rows_p(first: list[int], second: list[int]) -> float | None:
@@ -255,12 +271,3 @@ def _table_p(table: np.ndarray) -> float | None:
     if min(table.shape) < 2:
         return None
     return float(stats.chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue)
-
-
-def _first_day(metric: str) -> int | None:
-    definition = parse_metric(metric)
-    if isinstance(definition, Survival):
-        return None
-    if isinstance(definition, Ratio):
-        return min(definition.numerator.window.start_day, definition.denominator.window.start_day)
-    return definition.window.start_day

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from events.metrics import is_display_only, parse_metric
+from events.metrics import Survival, first_day, is_display_only, parse_metric
 from events.reasons import Refused
 from experiments.evaluation import DEFAULT
 
@@ -23,11 +24,18 @@ MAX_PRIMARY = 2
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """One arm: key, value and weight in steps of 0.01 %. The first of a plan is the control."""
+    """One arm: key, value and weight in steps of 0.01 %. The first of a plan is the control.
+
+    Attributes:
+        role: `nudge`, `placebo` (as loud, towards something inert) or `dose` (nudges to another number of times).
+        dose: that number.
+    """
 
     key: str
     value: Any
     weight: int
+    role: str = "nudge"
+    dose: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,9 @@ class Plan:
         layer: slice of the layer in steps, or None without a layer.
         layer_taken: name and slice of the other live experiments of the layer.
         today: the day on which it is asked.
+        behaviour_days: Y of the AHA moment, whose behaviour counts on days 0 to Y-1; None without a moment.
+        looks: planned looks as rising shares of the planned units, the last one 1; empty for five equal ones.
+        covariates: properties of the signup event.
     """
 
     key: str
@@ -72,6 +83,9 @@ class Plan:
     flag_taken_by: str | None = None
     layer: tuple[int, int] | None = None
     layer_taken: tuple[tuple[str, int, int], ...] = ()
+    behaviour_days: int | None = None
+    looks: tuple[float, ...] = ()
+    covariates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class Problem:
 
 def problems(plan: Plan) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
-    checks = (_keys, _words, _variants, _values, _outcomes, _numbers, _audience, _layer)
+    checks = (_keys, _words, _variants, _roles, _values, _outcomes, _windows, _numbers, _looks, _audience, _layer)
     return tuple(problem for check in checks for problem in check(plan))
 
 
@@ -129,6 +143,20 @@ def _variants(plan: Plan) -> Iterator[Problem]:
         yield Problem("bad_weights", {"sum": f"{sum(weights) / 100:g}"})
 
 
+def _roles(plan: Plan) -> Iterator[Problem]:
+    arms = plan.variants[1:]
+    placebos = [arm.key for arm in arms if arm.role == "placebo"]
+    if len(placebos) > 1:
+        yield Problem("two_placebos", {"key": placebos[1]})
+    if placebos and len(placebos) == len(arms):
+        yield Problem("placebo_alone", {"key": placebos[0]})
+    if plan.behaviour_days is None and any(arm.role != "nudge" for arm in arms):
+        yield Problem("role_without_moment", {"key": next(arm.key for arm in arms if arm.role != "nudge")})
+    for arm in arms:
+        if (arm.role == "dose") != (arm.dose is not None) or (arm.dose is not None and arm.dose < 1):
+            yield Problem("bad_dose", {"key": arm.key})
+
+
 def _values(plan: Plan) -> Iterator[Problem]:
     if plan.value_type not in VALUE_TYPES:
         yield Problem("bad_value_type", {"type": plan.value_type})
@@ -144,10 +172,37 @@ def _outcomes(plan: Plan) -> Iterator[Problem]:
         yield Problem("primary_count")
     for text in (*plan.primary, *plan.secondary, *plan.guardrails):
         try:
-            if is_display_only(parse_metric(text)):
+            definition = parse_metric(text)
+            if is_display_only(definition):
                 yield Problem("display_only", {"metric": text})
+            if isinstance(definition, Survival):
+                yield Problem("no_window", {"metric": text})
         except Refused as refusal:
             yield Problem("bad_metric", {"why": str(refusal)})
+
+
+def _windows(plan: Plan) -> Iterator[Problem]:
+    """The behaviour's days end before the outcome's begin (METHODS 2.4): being around is the outcome."""
+    for text in plan.primary:
+        first = _first_day(text)
+        if plan.behaviour_days is not None and first is not None and first < plan.behaviour_days:
+            yield Problem("overlap", {"metric": text, "days": plan.behaviour_days, "first": first})
+
+
+def _first_day(metric: str) -> int | None:
+    try:
+        return first_day(parse_metric(metric))
+    except Refused:  # said by `_outcomes`
+        return None
+
+
+def _looks(plan: Plan) -> Iterator[Problem]:
+    looks = plan.looks
+    rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
+    if looks and not (rising and looks[-1] == 1):
+        yield Problem("bad_looks")
+    if len(set(plan.covariates)) < len(plan.covariates) or not all(name.strip() for name in plan.covariates):
+        yield Problem("bad_covariates")
 
 
 def _numbers(plan: Plan) -> Iterator[Problem]:
@@ -213,6 +268,19 @@ def words(problem: Problem, gettext: Callable[[str], str]) -> str:
         "primary_count": gettext("The plan needs one or two primary outcomes."),
         "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
         "bad_metric": "{why}",
+        "two_placebos": gettext("There are two placebo arms; one is enough, and '{key}' is the second."),
+        "placebo_alone": gettext("'{key}' is a placebo, but no arm nudges to the behaviour itself."),
+        "role_without_moment": gettext("'{key}' is no plain nudge, which makes sense only with an AHA moment."),
+        "bad_dose": gettext("'{key}': a dose arm, and only a dose arm, says to how many times it nudges (1 or more)."),
+        "no_window": gettext(
+            "'{metric}' has no fixed window; time to churn is shown for every experiment, so name a retention instead."
+        ),
+        "overlap": gettext(
+            "The behaviour counts on its first {days} days, but '{metric}' begins on day {first}: being around would "
+            "be measured twice. Choose an outcome that begins on day {days} or later."
+        ),
+        "bad_looks": gettext("Planned looks are rising shares of the planned units above 0, and the last one is 1."),
+        "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
         "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),

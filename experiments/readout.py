@@ -12,6 +12,7 @@ from enum import StrEnum
 from events.reasons import NotComputable
 from experiments.health import Finding
 from experiments.report import Report
+from experiments.stats.arms import DoseTest
 from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
 from experiments.stats.compliers import Levels, Shares, Trait
@@ -20,6 +21,7 @@ from experiments.stats.dose import ActResponse, DoseWeights
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.logrank import Crossing, LogRank
 from experiments.stats.novelty import Novelty
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate
 from experiments.stats.shrinkage import Shrinkage
 from experiments.stats.srm import SampleRatio
@@ -209,7 +211,8 @@ class Through:
         traits: covariate level by level, compliers beside everybody.
         bounds: Balke-Pearl bounds of the effect on everybody.
         inequalities: test of the instrument inequalities.
-        placebo_p: of the placebo arm's effect on the outcome; None without such an arm.
+        tf: the Wald ratio with its tF-adjusted error, an extra beside the Anderson-Rubin set.
+        placebo: what the placebo arm did to outcome and behaviour; None without such an arm.
         per_protocol: level of nudged doers minus that of control's non-doers: shown struck out.
     """
 
@@ -219,7 +222,8 @@ class Through:
     traits: tuple[tuple[str, Trait | NotComputable], ...]
     bounds: Bounds | NotComputable
     inequalities: Inequalities | NotComputable
-    placebo_p: float | NotComputable | None
+    tf: Estimate | NotComputable
+    placebo: Placebo | None
     per_protocol: float | NotComputable
 
 
@@ -327,6 +331,7 @@ class Readout:
     shrunk: tuple[Shrunk, ...]
     through: tuple[Through, ...]
     by_times: tuple[ByTimes, ...]
+    dose: DoseTest | None
     arms_over_time: tuple[ArmOverTime, ...]
     over_time: tuple[OverTime, ...]
     data_end: str

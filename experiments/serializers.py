@@ -46,7 +46,7 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
 
     class Meta:
         model = Variant
-        fields = ["key", "name", "value", "weight"]
+        fields = ["key", "name", "value", "weight", "role", "dose"]
         validators: list[Any] = []
 
 
@@ -80,6 +80,16 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
     primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
+    looks = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1), max_length=20, required=False,
+        help_text="of planned looks: rising shares of the planned units, the last one 1; empty for five equal ones",
+    )  # fmt: skip
+    covariates = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=10, required=False,
+        help_text="properties of the signup event, known before assignment",
+    )  # fmt: skip
+    day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
+    churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -91,7 +101,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         fields = [
             "key", "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "variants",
             "audience", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
-            "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "enrolment", "layer",
+            "smallest_effect", "method", "looks", "spending", "expected_take_up", "planned_units", "planned_end",
+            "covariates", "signup_event", "clock", "day_mode", "churn_gap", "enrolment", "layer",
             "layer_low", "layer_high", "holdout", "remote_only", "status", "version", "seed", "created_by",
             "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
         ]  # fmt: skip

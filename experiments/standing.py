@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from events.metrics import Ratio, Survival, parse_metric
+from events.metrics import days_needed, parse_metric
 from experiments.answers import Answers, Cells
 from experiments.readout import LookTaken, Planned, Standing, State
 from experiments.stats.looks import Look
@@ -124,14 +124,4 @@ def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
         return answers.last_mature_on
     if plan.planned_end is None:
         return None
-    return max(plan.planned_end, today) + timedelta(days=max(map(days_needed, plan.primary)))
-
-
-def days_needed(metric: str) -> int:
-    """Complete days of follow-up that a metric needs."""
-    definition = parse_metric(metric)
-    if isinstance(definition, Survival):
-        return definition.gap
-    if isinstance(definition, Ratio):
-        return max(definition.numerator.window.days_needed, definition.denominator.window.days_needed)
-    return definition.window.days_needed
+    return max(plan.planned_end, today) + timedelta(days=max(days_needed(parse_metric(name)) for name in plan.primary))

@@ -1,8 +1,8 @@
 """The report as tables of text, for the terminal and for the page: the same rows stand behind each chart. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from aha.figures import Table
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.design import Kind
@@ -14,23 +14,6 @@ from experiments.words import MINUS, code_words, effect_text, number, p_text, pl
 type Gettext = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of formatted text.
-
-    Attributes:
-        title: what the rows are.
-        columns: headings, with units.
-        rows: one text per column.
-        note: what the reader must know to read it, or "".
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-
 def flow(report: Report, gettext: Gettext) -> Table:
     """From the rows of the file to the units of each variant."""
     reasons = {
@@ -38,8 +21,11 @@ def flow(report: Report, gettext: Gettext) -> Table:
         "missing_unit": gettext("left out: no unit id"),
         "missing_cluster": gettext("left out: no cluster"),
         "several_variants": gettext("left out: seen in several variants (units)"),
+        "unknown_variant": gettext("left out: variant not in the plan (units)"),
+        "no_signup": gettext("left out: no signup in the log (units)"),
     }
-    rows = [(gettext("rows read"), f"{report.rows:,}")]
+    read = gettext("units exposed") if report.design.stored else gettext("rows read")
+    rows = [(read, f"{report.rows:,}")]
     rows += [(reasons[reason], f"{n:,}") for reason, n in report.excluded.items()]
     rows += [(gettext("analysed in %(variant)s") % {"variant": label}, f"{n:,}") for label, n in report.units.items()]
     split = report.sample_ratio

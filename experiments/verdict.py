@@ -6,7 +6,7 @@ from enum import StrEnum
 from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.stats.encouragement import TakeUp
-from experiments.stats.multiplicity import holm
+from experiments.stats.placebo import Placebo, exclusion
 from experiments.stats.results import Estimate
 from experiments.stats.validity import Inequalities
 from experiments.stats.weak_instrument import AndersonRubin
@@ -63,7 +63,7 @@ class Evidence:
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
         narrow_set: the same at level 1 - 2 alpha.
         inequalities: test of the instrument inequalities.
-        placebo: effect of the placebo arm on the outcome, against control; None without such an arm.
+        placebo: what the placebo arm did to outcome and behaviour, against control; None without such an arm.
         min_first_stage: smallest first stage worth dividing by, in share of units.
     """
 
@@ -82,7 +82,7 @@ class Evidence:
     effect_set: AndersonRubin | None = None
     narrow_set: AndersonRubin | None = None
     inequalities: Inequalities | NotComputable | None = None
-    placebo: Estimate | NotComputable | None = None
+    placebo: Placebo | None = None
     min_first_stage: float = MIN_FIRST_STAGE
 
 
@@ -153,15 +153,15 @@ def _encouraged(
 def _other_path(evidence: Evidence) -> tuple[str, float] | None:
     """Which of the tests of "only through the behaviour" speaks loudest, with its p after Holm over all of them.
 
-    Source: METHODS 5, row 3: placebo arm and the four inequalities together.
+    A placebo that moved the behaviour itself is none: what it did to the outcome may have gone through the behaviour.
+
+    Source: METHODS 5, row 3, and 4.14.
     """
-    tests: list[tuple[str, float]] = []
-    if evidence.placebo is not None and computable(evidence.placebo):
-        tests.append(("placebo", evidence.placebo.p_value))
-    if evidence.inequalities is not None and computable(evidence.inequalities):
-        tests += [("inequality", p) for p in evidence.inequalities.p_values]
-    adjusted = holm([p for _name, p in tests])
-    return min(zip((name for name, _p in tests), adjusted, strict=True), key=lambda row: row[1], default=None)
+    placebo = evidence.placebo
+    usable = [] if placebo is None or placebo.moves_behaviour(evidence.alpha) else [placebo]
+    found = exclusion(usable, evidence.inequalities)
+    tests = [("placebo", found.placebo_p), ("inequality", found.inequality_p)]
+    return min(((name, p) for name, p in tests if p is not None), key=lambda row: row[1], default=None)
 
 
 def _bounded(

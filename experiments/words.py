@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.health import Finding, Severity
+from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
 
 type Gettext = Callable[[str], str]
@@ -219,7 +220,7 @@ def finding_sentence(finding: Finding, gettext: Gettext) -> str:
     """What a health check found, as one plain sentence."""
     template = (
         _sizes_template(finding.check, gettext)
-        or _live_template(finding.check, gettext)
+        or live_template(finding.check, gettext)
         or _column_template(finding.check, gettext)
     )
     return template % _formatted(finding.details, gettext)
@@ -255,85 +256,13 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
             "A variant has only %(n)s clusters. Below about %(needed)s the errors come out too small: read the "
             "intervals as too narrow."
         ),
-        "mixed_clusters": gettext("%(n)s of %(clusters)s clusters hold units of several variants."),
+        "mixed_clusters": gettext(
+            "%(n)s of %(clusters)s clusters hold units of several variants. If units of a cluster influence each "
+            "other, the groups' difference is blurred; assigning whole clusters avoids it."
+        ),
         "unit_of_assignment": gettext(
             "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
             "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."
-        ),
-    }
-    return sentences.get(check, "")
-
-
-def _live_template(check: str, gettext: Gettext) -> str:
-    """Sentences of `experiments.live_health`."""
-    sentences = {
-        "sample_ratio_mature": gettext(
-            "Among units whose outcome is known the group sizes don't fit the planned split (p %(p_value)s, alarm "
-            "below .001): %(counts)s, planned %(expected)s. One group loses more units on the way."
-        ),
-        "sample_ratio_over_time": gettext(
-            "In %(bad)s of %(weeks)s weeks the group sizes don't fit the planned split. Worst: the week of %(week)s "
-            "with %(counts)s, planned %(expected)s (p %(p_value)s). An allocation that changed mixes effect and time."
-        ),
-        "unknown_variant": gettext(
-            "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
-        ),
-        "bucket_mismatch": gettext(
-            "%(n)s of %(checked)s stored assignments (%(share)s) differ from what the draw gives. Find out who or what "
-            "wrote them."
-        ),
-        "unexposed": gettext(
-            "%(n)s assigned units (%(share)s) never met their variant. They aren't counted; the effect speaks about "
-            "those who did."
-        ),
-        "unexposed_differs": gettext(
-            "%(n)s assigned units (%(share)s) never met their variant, and the groups differ in it (p %(p_value)s): "
-            "is the exposure logged alike in all groups?"
-        ),
-        "silent": gettext(
-            "%(n)s exposed units (%(share)s) have no event of their own at all: do their events reach Insight?"
-        ),
-        "silent_differs": gettext(
-            "%(n)s exposed units (%(share)s) have no event of their own, and the groups differ in it (p %(p_value)s): "
-            "one group's events may be lost."
-        ),
-        "no_signup": gettext(
-            "%(n)s exposed units have no signup in the log, with which their days begin. They were left out."
-        ),
-        "imbalance_in": gettext(
-            "The groups differ in %(column)s, known before assignment, more than chance would give (p %(p_value)s): "
-            "was assignment random?"
-        ),
-        "no_first_stage": gettext(
-            "%(variant)s hardly moves the behaviour: %(take_up)s of the units, at most %(take_up_high)s. Mend the "
-            "nudge now; waiting for the outcome won't help."
-        ),
-        "inflow_stopped": gettext(
-            "No unit has been exposed for %(days)s whole days (last on %(day)s), after %(per_day)s a day before. Is "
-            "the flag still asked for?"
-        ),
-        "late_events": gettext(
-            "%(n)s events (%(share)s) arrived more than two days after they happened, so recent figures may still move."
-        ),
-        "guardrail": gettext(
-            "The guardrail %(outcome)s moved with %(variant)s: %(estimate)s (%(low)s to %(high)s at any look, p "
-            "%(p_value)s). Look whether this is harm."
-        ),
-        "window_overlap": gettext(
-            "The behaviour counts within %(days)s days, but the outcome %(outcome)s begins on day %(day)s: the two "
-            "overlap."
-        ),
-        "plan_changed": gettext("The plan differs from the one at the start, and no amendment says why."),
-        "amended": gettext("The plan was amended %(n)s times after the start; the amendments stand below."),
-        "peeked": gettext(
-            "Peeked: the outcome was read when %(share)s of the planned units were mature. A fixed plan promises its "
-            "error rate for one look at the end, so these intervals are too narrow and may not decide anything."
-        ),
-        "planned_size_reached": gettext(
-            "The planned number of units (%(n)s) is reached: close the enrolment, so that the outcome can mature."
-        ),
-        "crossed_earlier": gettext(
-            "The bound was crossed at the look of %(day)s (%(share)s of the planned units); the finding stands."
         ),
     }
     return sentences.get(check, "")

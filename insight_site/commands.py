@@ -1,32 +1,12 @@
-"""What all commands share: how they refuse, and where they print."""
+"""What the site's own commands share; `events.terminal` has what all commands do."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
-from typing import IO, Any, NoReturn, cast
 
-from django.core.management.base import CommandError
-from rich.console import Console
+from events.terminal import console, refuse
 
-from events.reasons import Refused
-
-
-def refuse(error: Refused) -> NoReturn:
-    """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error."""
-    raise CommandError(str(error), returncode=2) from None
-
-
-def console(stream: Any) -> Console:
-    """A console for people on a command's output.
-
-    Without a terminal (a pipe, a log) nothing knows the width, and a narrow default would cut names.
-    """
-    if hasattr(sys.stdout, "reconfigure"):
-        # A terminal that can't show Hangul or a box line gets "?" there instead of an error.
-        sys.stdout.reconfigure(errors="replace")
-    wide = None if stream.isatty() else 160
-    return Console(file=cast("IO[str]", stream), highlight=False, width=wide)
+__all__ = ["console", "refuse", "write_whole"]
 
 
 def write_whole(path: Path, text: str) -> None:

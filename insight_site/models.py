@@ -86,3 +86,43 @@ class IdempotentCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name[:8]} {self.status or 'running'}"
+
+
+class ShareLink(models.Model):
+    """A report that a person without an account may read for a while. The token itself is never stored."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    run_label = models.CharField(_("kind of report"), max_length=60)  # "aha.Study"
+    run_pk = models.PositiveBigIntegerField(_("report"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+",
+        verbose_name=_("created by"),
+    )  # fmt: skip
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("share link")
+        verbose_name_plural = _("share links")
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["run_label", "run_pk"])]
+
+    def __str__(self) -> str:
+        return f"{self.run_label} {self.run_pk}"
+
+    @property
+    def is_live(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and self.expires_at > timezone.now()
+
+
+class Preference(models.Model):
+    """What the site remembers of an account, on whichever machine it logs in."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.language}"

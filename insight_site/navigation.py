@@ -1,4 +1,4 @@
-"""The main menu: one list, shown to whoever is logged in."""
+"""The main menu: one list; strangers see what is open to everyone."""
 
 from typing import Any
 
@@ -9,15 +9,24 @@ from django.utils.translation import gettext_lazy
 ITEMS: tuple[tuple[str, Any], ...] = (
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
+    ("experiment_pages:list", gettext_lazy("Experiments")),
+    ("glossary", gettext_lazy("Terms")),
 )
+OPEN = ("glossary",)  # what strangers may read too
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the menu's items, the current one marked."""
     match = request.resolver_match
-    space = match.namespace if match else ""
+    name_here = match.view_name if match else ""
     return {
         "navigation": [
-            {"url": reverse(name), "label": label, "here": name.split(":")[0] == space} for name, label in ITEMS
+            {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
+            for name, label in ITEMS
         ]
     }
+
+
+def _space(name: str) -> str:
+    """The app of a route, or the route itself where it is of the site."""
+    return name.split(":")[0]

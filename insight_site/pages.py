@@ -1,19 +1,28 @@
-"""Pages for people outside the admin: the home page, pictures of runs, and the report that the demo left."""
+"""Pages for people outside the admin: home, glossary, pictures of runs, and the report that the demo left."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.csp import CSP
+from django.utils.translation import gettext
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from events.charts import columns, darkened
+from insight_site import glossary, landing
+from insight_site.models import Picture
+
+DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}
 # The report is one file with its style inside, so its own policy allows that and nothing else: no script, no request.
 REPORT_CSP = (
@@ -28,9 +37,16 @@ api_docs = csp_override({**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]})
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What Insight is, and where to go next."""
-    made = [language for language in REPORTS if _report(language).is_file()]
-    return render(request, "insight_site/home.html", {"reports": made})
+    """What runs, what was found lately and what to do next; to strangers, what Insight is."""
+    if not request.user.is_authenticated:
+        return render(request, "insight_site/welcome.html")
+    return render(request, "insight_site/home.html", landing.landing(request.user))
+
+
+@require_safe
+def glossary_page(request: HttpRequest) -> HttpResponse:
+    """Every term in plain words; it says nothing about anybody's data, so everyone may read it."""
+    return render(request, "insight_site/glossary.html", {"sections": glossary.sections(gettext)})
 
 
 @require_safe
@@ -46,7 +62,7 @@ def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
 @login_required
 @require_safe
 def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str, kind: str) -> HttpResponse:
-    """One chart of a run: as it is shown (`image`), or as PNG, SVG or Vega-Lite to take away."""
+    """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away."""
     from insight_site import pictures, rendering  # noqa: PLC0415 - the renderer costs a second to import
 
     if label not in pictures.SOURCES or language not in dict(settings.LANGUAGES):
@@ -65,9 +81,34 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
             return HttpResponse(content, content_type="image/svg+xml")
         case "png":
             return HttpResponse(rendering.png(row.spec) if is_svg else stored, content_type="image/png")
+        case "dark":
+            return HttpResponse(_dark(row), content_type="image/png")
         case "json":
             return HttpResponse(json.dumps(row.spec, ensure_ascii=False), content_type="application/json")
+        case "csv":
+            return HttpResponse(_rows(row), content_type="text/csv; charset=utf-8")
     raise Http404
+
+
+def _dark(row: Picture) -> bytes:
+    """The picture for a dark page; only charts of many marks ask for it, the others take their colours from CSS."""
+    from insight_site import rendering  # noqa: PLC0415 - as above
+
+    content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: rendering.png(darkened(row.spec)), DARK_SECONDS)
+    return content or b""
+
+
+def _rows(row: Picture) -> str:
+    """The data behind a chart."""
+    from insight_site.takeaway import harmless  # noqa: PLC0415 - as above
+
+    names, rows = columns(row.spec)
+    out = io.StringIO()
+    out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
+    writer = csv.writer(out)
+    writer.writerow([harmless(name) for name in names])
+    writer.writerows([harmless(each.get(name, "")) for name in names] for each in rows)
+    return out.getvalue()
 
 
 def _report(language: str) -> Path:

@@ -1,12 +1,12 @@
 """Routes of the whole site. Each name has its rule in `insight_site.access`; a route without one answers 403."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
-from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
-from insight_site import pages, views
+from insight_site import pages, reports, views
+from insight_site.language import Login, choose_language
 
 urlpatterns = [
     # Machines first: they come most often, and every route that is tried before theirs costs them time.
@@ -14,17 +14,23 @@ urlpatterns = [
     path("v1/", include("events.urls")),
     path("", pages.home, name="home"),
     path("demo/<str:language>", pages.demo_report, name="demo_report"),
-    path("login/", LoginView.as_view(template_name="insight_site/login.html"), name="login"),
+    path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("language/", set_language, name="set_language"),
+    path("language/", choose_language, name="set_language"),
     path(
         "pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>",
         pages.picture,
         name="picture",
     ),
+    path("takeaway/<str:label>/<int:pk>.<str:kind>", reports.takeaway, name="takeaway"),
+    path("share/<str:label>/<int:pk>", reports.share, name="share"),
+    path("share/<int:pk>/revoke", reports.revoke, name="revoke_share"),
+    path("shared/<str:token>/", reports.shared, name="shared"),
+    path("glossary/", pages.glossary_page, name="glossary"),
     path("admin/", admin.site.urls),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
+    path("experiments/", include("experiments.page_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),

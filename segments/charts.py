@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES, YELLOW, Drawing, drawing
+from events.charts import BLUE, GREY, INK, LIGHT, ON_MARK, ORANGE, SERIES, YELLOW, Drawing, drawing
 from events.reasons import NotComputable, computable
 from segments import words
 from segments.churn import Quality
@@ -261,7 +261,7 @@ def _heat(report: Report, gettext: Gettext) -> tuple[Any, int]:
     )
     cells = base.mark_rect(stroke="#FFFFFF", strokeWidth=2).encode(color=colour)
     text = base.mark_text(fontSize=12).encode(
-        text="text:N", color=alt.condition("datum.strong", alt.value("#FFFFFF"), alt.value(INK))
+        text="text:N", color=alt.condition("datum.strong", alt.value("#FFFFFF"), alt.value(ON_MARK))
     )
     chart = alt.layer(cells, text).properties(width=max(72 * len(keys), 220), height=26 * len(chosen))
     return chart, 2 * len(rows)

@@ -154,8 +154,9 @@ def _tell(analysis: Analysis) -> None:
     alarmed = any(finding.invalid == "srm" for finding in readout.health)
     with transaction.atomic():
         analysis.verdict = code
-        # Broken data can't become final: the outcome may be read, but waiting or mending may still help.
-        analysis.final = readout.standing.final and readout.report is not None
+        # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
+        lasting = code != "INVALID" or analysis.experiment.status == Status.CONCLUDED
+        analysis.final = readout.standing.final and readout.report is not None and lasting
         analysis.save(update_fields=["verdict", "final"])
         facts = {"experiment": analysis.experiment.key, "analysis": analysis.pk, "verdict": code}
         if alarmed and known != "INVALID":

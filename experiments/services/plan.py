@@ -167,7 +167,9 @@ def plan_of(experiment: Experiment) -> Plan:
         key=experiment.key,
         flag=experiment.flag_key,
         hypothesis=experiment.hypothesis,
-        variants=tuple(PlannedVariant(v.key, v.value, v.weight) for v in experiment.variants.order_by("position")),
+        variants=tuple(
+            PlannedVariant(v.key, v.value, v.weight, v.role, v.dose) for v in experiment.variants.order_by("position")
+        ),
         value_type=experiment.value_type,
         default=experiment.default_value,
         primary=tuple(experiment.primary_metrics),
@@ -188,6 +190,9 @@ def plan_of(experiment: Experiment) -> Plan:
         flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
         layer=None if layer is None else (experiment.layer_low, experiment.layer_high),
         layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
+        behaviour_days=None if experiment.moment is None else experiment.moment.days,
+        looks=tuple(experiment.looks),
+        covariates=tuple(experiment.covariates),
     )
 
 

@@ -76,7 +76,7 @@ def compare_unpooled(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Es
     if missing:
         return missing
     error = sqrt(control.variance / control.n + variant.variance / variant.n)
-    return _normal(variant.mean - control.mean, error, alpha, "unpooled-z")
+    return by_z(variant.mean - control.mean, error, alpha, "unpooled-z")
 
 
 def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Interval | NotComputable:
@@ -142,7 +142,7 @@ def compare_ratios(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Es
         variances.append(max(per_unit, 0.0) / group.n)
     if sum(variances) == 0:
         return NotComputable(Reason.NO_VARIANCE)
-    return _normal(ratios[1] - ratios[0], sqrt(sum(variances)), alpha, "ratio-delta-method")
+    return by_z(ratios[1] - ratios[0], sqrt(sum(variances)), alpha, "ratio-delta-method")
 
 
 def lift(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Interval | NotComputable:
@@ -215,7 +215,8 @@ def equivalence_p(control: Mean, variant: Mean, *, margin: float, proportion: bo
     return float(max(stats.t.sf((effect + margin) / error, df), stats.t.sf((margin - effect) / error, df)))
 
 
-def _normal(effect: float, error: float, alpha: float, method: str) -> Estimate:
+def by_z(effect: float, error: float, alpha: float, method: str) -> Estimate:
+    """An effect with its interval and two-sided p-value by z, from a standard error above 0."""
     half = error * float(stats.norm.isf(alpha / 2))
     p_value = 2 * float(stats.norm.sf(abs(effect) / error))
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)

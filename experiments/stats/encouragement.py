@@ -1,5 +1,6 @@
 """Encouragement design: a nudge is randomised, and the effect of the *behaviour* on compliers is read from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
+from experiments.stats.counts import mean_of_product
 from experiments.stats.design import cluster_codes
 from experiments.stats.instruments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
 from experiments.stats.results import Estimate, check_alpha
@@ -25,6 +27,8 @@ __all__ = [
     "first_stage",
     "iv_moments",
     "iv_moments_adjusted",
+    "opposite_signs",
+    "per_protocol",
     "two_stage",
     "wald",
 ]
@@ -70,6 +74,24 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
     effect = moments.first_stage
     f_statistic = effect**2 / moments.v_d if moments.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
     return TakeUp(control_take_up, variant_take_up, effect, error, effect - half, effect + half, f_statistic, 1 - alpha)
+
+
+def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
+    """Segments whose first stage is surely of the other sign than the strongest one's: monotonicity is in doubt there.
+
+    Args:
+        segments: first stage of each segment with a Bonferroni level (alpha / number of segments), so that all hold.
+
+    Returns:
+        Names of segments whose whole interval lies on the other side of 0; none when no interval excludes 0.
+
+    Source: METHODS 4.12 ("per segment too: signs must agree").
+    """
+    sure = {name: found for name, found in segments.items() if found.low > 0 or found.high < 0}
+    if not sure:
+        return ()
+    leading = max(sure.values(), key=lambda found: abs(found.difference))
+    return tuple(name for name, found in sure.items() if (found.low > 0) != (leading.low > 0))
 
 
 def classic_f(control: Mean, variant: Mean) -> float | NotComputable:
@@ -175,3 +197,19 @@ def as_treated(control: Joint, variant: Joint) -> float | NotComputable:
         return NotComputable(Reason.NO_VARIANCE)
     # For a 0/1 column the slope is exactly the difference of the two means.
     return float(pooled.covariance[0, 1] / pooled.covariance[1, 1])
+
+
+def per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
+    """Mean R of the nudged with D = 1 minus that of control with D = 0: only those who did as told.
+
+    A warning, never a finding: who does as told differs from who doesn't, with and without the nudge.
+
+    Args:
+        control: moments of (R, D).
+        variant: the same.
+    """
+    did, without = float(variant.means[1]), 1 - float(control.means[1])
+    if min(did * variant.n, without * control.n) <= 0:
+        return NotComputable(Reason.NO_DATA)
+    kept = float(control.means[0]) - mean_of_product(control)
+    return mean_of_product(variant) / did - kept / without

@@ -105,8 +105,8 @@ def curves_cross(control: Durations, variant: Durations, *, alpha: float = 0.05)
     gap = one - zero
     gap[np.abs(gap) <= ROUNDING] = 0.0
     beyond = np.abs(gap) > float(stats.norm.isf(alpha / 2)) * np.sqrt(zero_variance + one_variance)
-    # Without an error (a curve at 0) nothing is clear.
-    beyond &= (zero > 0) & (one > 0)
+    # At 1 and at 0 Greenwood's error is 0, also for a single unit: nothing is clear there.
+    beyond &= (zero > 0) & (one > 0) & (zero < 1) & (one < 1)
     clearly = bool((beyond & (gap > 0)).any() and (beyond & (gap < 0)).any())
     ahead, behind = max(float(gap.max(initial=0.0)), 0.0), max(float((-gap).max(initial=0.0)), 0.0)
     return Crossing(ahead > 0 and behind > 0, clearly, ahead, behind)

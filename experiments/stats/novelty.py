@@ -7,10 +7,9 @@ from enum import StrEnum
 from math import sqrt
 
 import numpy as np
-from scipy import stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.compare import compare_unpooled
+from experiments.stats.compare import by_z, compare_unpooled
 from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.stratified import Heterogeneity, heterogeneity
 from experiments.stats.summaries import Mean
@@ -135,11 +134,11 @@ def linear_trend(effects: Sequence[tuple[date, Estimate]], *, alpha: float = 0.0
     spread = float((weights * centred**2).sum())
     level = float((weights * values).sum() / weights.sum())
     rise = float((weights * centred * (values - level)).sum()) / spread
-    slope = _normal(rise, spread**-0.5, alpha, "weekly-trend")
+    slope = by_z(rise, spread**-0.5, alpha, "weekly-trend")
 
     def fitted(at: float) -> Estimate:
         error = sqrt(1 / float(weights.sum()) + (at - middle) ** 2 / spread)
-        return _normal(level + slope.estimate * (at - middle), error, alpha, "weekly-trend")
+        return by_z(level + slope.estimate * (at - middle), error, alpha, "weekly-trend")
 
     first, last = fitted(float(weeks.min())), fitted(float(weeks.max()))
     return Trend(slope, first, last, _change(slope, first, last, alpha))
@@ -161,9 +160,3 @@ def _week(week: date, control: Mean, variant: Mean, *, alpha: float) -> WeekEffe
         ones, n = control.successes + variant.successes, control.n + variant.n
         large = large and min(ones, n - ones) >= FEWEST_EVENTS
     return WeekEffect(week, control.n, variant.n, effect, large and isinstance(effect, Estimate))
-
-
-def _normal(effect: float, error: float, alpha: float, method: str) -> Estimate:
-    half = error * float(stats.norm.isf(alpha / 2))
-    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
-    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)

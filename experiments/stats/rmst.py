@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
+from experiments.stats.compare import by_z
 from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.survival import Durations, life_table
 
@@ -107,7 +108,4 @@ def compare_restricted_means(
     error = sqrt(zero.standard_error**2 + one.standard_error**2)
     if error == 0:
         return NotComputable(Reason.NO_VARIANCE)
-    effect = one.estimate - zero.estimate
-    half = error * float(stats.norm.isf(alpha / 2))
-    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
-    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "rmst-difference")
+    return by_z(one.estimate - zero.estimate, error, alpha, "rmst-difference")

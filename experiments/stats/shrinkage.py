@@ -32,8 +32,9 @@ class Shrinkage:
 def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage | NotComputable:
     """DerSimonian and Laird's variance between segments, and each effect shrunk by it.
 
-    The interval of a shrunk effect holds its own error and that of the mean, not that of ``tau_squared``: with few
-    segments it is too short, and for a segment unlike the others it is off. The forest shows the raw effects as well.
+    The interval of a shrunk effect holds its own error, that of the mean and, from four segments on, Morris's term for
+    that of ``tau_squared``. It covers on average over segments (simulated: 91 to 99 % of them at .95), not for one that
+    is unlike the others; with two or three segments it is too short. The forest shows the raw effects as well.
 
     Args:
         estimates: raw effect per segment, of different units.
@@ -57,8 +58,13 @@ def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage |
     random = 1 / (variances + tau_squared)
     mean, of_mean = float((random * effects).sum() / random.sum()), 1 / float(random.sum())
     kept = tau_squared * random
-    # Morris 1983, section 3: kept * v, and the error of the mean where the mean replaces the segment's own effect.
-    errors = np.sqrt(kept * variances + (1 - kept) ** 2 * of_mean)
+    # Morris 1983: kept * v, and the error of the mean where the mean replaces the segment's own effect.
+    squared = kept * variances + (1 - kept) ** 2 * of_mean
+    if len(effects) > 3:
+        # Morris 1983 for unequal variances: what the estimate of tau^2 adds, the more the further a segment is pulled.
+        average = float((random * variances).sum() / random.sum()) + tau_squared
+        squared += 2 / (len(effects) - 3) * (1 - kept) ** 2 * average * random * (effects - mean) ** 2
+    errors = np.sqrt(squared)
     z = float(stats.norm.isf(alpha / 2))
     shrunk = kept * effects + (1 - kept) * mean
     return Shrinkage(

@@ -156,6 +156,11 @@ class Joint:
         between = self.n * other.n / n * np.outer(gap, gap)
         return Joint(n, self.means + gap * (other.n / n), (within + between) / (n - 1))
 
+    def take(self, *columns: int) -> "Joint":
+        """The summary of these columns, in this order: ``take(0, 2)`` of (R, D, N) is (R, N)."""
+        chosen = list(columns)
+        return Joint(self.n, self.means[chosen], self.covariance[np.ix_(chosen, chosen)])
+
     def column(self, i: int) -> Mean:
         """The summary of column ``i`` alone."""
         return Mean(self.n, float(self.means[i]), float(self.covariance[i, i]))

@@ -1,11 +1,13 @@
 """`{% picture run "slug" %}`: the stored chart of a run, with its files. `{% drawn drawing %}`: a small fresh chart."""
 
+import base64
 import hashlib
 import json
 from typing import Any
 
 from django import template
 from django.core.cache import cache
+from django.template import Context
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
@@ -17,13 +19,23 @@ register = template.Library()
 DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old picture can only be a right one
 
 
-@register.inclusion_tag("components/picture.html")
-def picture(run: Run, slug: str) -> dict[str, Any]:
-    """The picture inline when it is stored as SVG, else by its own address, which renders it when it must."""
+@register.inclusion_tag("components/picture.html", takes_context=True)
+def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
+    """The picture inline when it is stored as SVG, else by its own address, which renders it when it must.
+
+    In a file that stands alone it is inline in any case, as SVG or as a data: address.
+    """
     language = get_language() or "en"
     row = Picture.objects.filter(run_label=run._meta.label, run_pk=run.pk, language=language, slug=slug).first()
+    standalone = bool(context.get("standalone"))
+    if row is None and standalone:
+        from insight_site import pictures  # noqa: PLC0415 - the renderer costs a second to import
+
+        row = pictures.picture(run, language, slug)
     inline = row is not None and bytes(row.content[:4]) == b"<svg"
     return {
+        "standalone": standalone,
+        "data": base64.b64encode(bytes(row.content)).decode() if row and standalone and not inline else "",
         "run": run,
         "run_label": run._meta.label,
         "slug": slug,

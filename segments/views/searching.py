@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from events.listing import listing
 from events.models import Run
 from events.reasons import Refused
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm
@@ -22,16 +23,19 @@ from segments.views.common import cancel_open, is_htmx, person, polled, progress
 if TYPE_CHECKING:
     pass
 
-RUNS_SHOWN = 20
-
 
 # ── What there is ─────────────────────────────────────────────────────────────
 @login_required
 @require_safe
+@vary_on_headers("HX-Request")
 def segment_list(request: HttpRequest) -> HttpResponse:
-    """Published models and the latest runs."""
+    """Published models, and the searches for groups; htmx gets the searches alone."""
     from segments import model_page
 
+    runs = SegmentationRun.objects.select_related("created_by").defer("payload", "model")
+    found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
+    if is_htmx(request):
+        return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
     for model in SegmentModel.objects.all():
         version = model.current
@@ -43,7 +47,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
                     "colour": colour, "drift": words,
                 }
             )  # fmt: skip
-    return render(request, "segments/list.html", {"rows": rows, "runs": SegmentationRun.objects.all()[:RUNS_SHOWN]})
+    return render(request, "segments/list.html", {"rows": rows, "listing": found})
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
@@ -82,11 +86,12 @@ def _publish_form(run: SegmentationRun) -> PublishForm:
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
     context = {"run": run, "form": form, **progress_of(run, "segments:run_progress", "segments:cancel_run")}
     if run.status == Run.Status.DONE and run.payload is not None:
-        context |= _report(run)
+        context |= report_body(run)
     return render(request, "segments/run.html", context, status=status)
 
 
-def _report(run: SegmentationRun) -> dict[str, Any]:
+def report_body(run: SegmentationRun) -> dict[str, Any]:
+    """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
     from events.metrics import sentence as definition_sentence
     from segments import page, report_io, tables, words
 

@@ -19,7 +19,7 @@ from events.queries import Basis
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from events.simulation.tables import events_table, users_table
 from events.windows import Clock
-from tests.conftest import missing
+from tests.postgres import hits_table
 
 UNITS = 2_000
 # Signups lie in eight weeks from 5 January and each user is drawn for 35 days: on 6 April every window is complete.
@@ -117,23 +117,9 @@ def test_simulated_world__summaries_by_arm__equal_numpy(house: warehouse.Warehou
 @pytest.fixture
 def postgres(settings: Any) -> Iterator[psycopg.Connection]:
     """A server with the log of a small world in a table of its own names; the settings point at it."""
-    url = str(settings.DATABASES["default"].get("HOST") or "127.0.0.1")
-    address = f"postgres://postgres@{url}:5432/postgres"
-    try:
-        connection = psycopg.connect(address, connect_timeout=2, autocommit=True)
-    except psycopg.OperationalError:
-        missing("PostgreSQL on port 5432")
-        raise
-    schema = f"insight_test_{connection.info.backend_pid}"
-    settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = address, f"{schema}.hits"
-    settings.WAREHOUSE_COLUMNS = "user_id=uid, event=name, time=ts, properties=props"
-    with connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        try:
-            connection.execute(f"CREATE TABLE {schema}.hits (uid text, name text, ts timestamptz, props text)")
-            yield connection
-        finally:
-            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    columns = "uid text, name text, ts timestamptz, props text"
+    with hits_table(settings, columns, "user_id=uid, event=name, time=ts, properties=props") as connection:
+        yield connection
 
 
 def test_postgresql__retention_and_counts_by_arm__equal_the_drawn_truth(

@@ -48,6 +48,16 @@ def arms(*weights: int, keys: str = "abcdef", value: Any = "x") -> tuple[Planned
     return tuple(PlannedVariant(key, value, weight) for key, weight in zip(keys, weights, strict=False))
 
 
+def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
+    """A control and one arm for each role, with equal weights; a dose arm nudges to `dose` times."""
+    share = 10_000 // (len(names) + 1)
+    arms = [PlannedVariant("control", "x", 10_000 - share * len(names))]
+    arms += [
+        PlannedVariant(f"v{at}", "x", share, name, dose if name == "dose" else None) for at, name in enumerate(names)
+    ]
+    return tuple(arms)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -75,6 +85,25 @@ def arms(*weights: int, keys: str = "abcdef", value: Any = "x") -> tuple[Planned
         ({"primary": ("unbounded:14",)}, "display_only"),
         ({"guardrails": ("nonsense",)}, "bad_metric"),
         ({"secondary": ("count:invite:0-6",)}, None),
+        ({"primary": ("survival:7",)}, "no_window"),
+        ({"behaviour_days": 14}, None),
+        ({"behaviour_days": 15}, "overlap"),
+        ({"behaviour_days": 7, "primary": ("count:a:6-9 / active_days:7-9",)}, "overlap"),
+        ({"behaviour_days": 6, "primary": ("count:a:6-9 / active_days:7-9",)}, None),
+        ({"behaviour_days": 3, "variants": roles("nudge", "placebo")}, None),
+        ({"behaviour_days": 3, "variants": roles("placebo")}, "placebo_alone"),
+        ({"behaviour_days": 3, "variants": roles("nudge", "placebo", "placebo")}, "two_placebos"),
+        ({"variants": roles("nudge", "placebo")}, "role_without_moment"),
+        ({"behaviour_days": 3, "variants": roles("nudge", "dose", dose=2)}, None),
+        ({"behaviour_days": 3, "variants": roles("nudge", "dose")}, "bad_dose"),
+        ({"behaviour_days": 3, "variants": roles("nudge", "dose", dose=0)}, "bad_dose"),
+        ({"looks": (0.5, 1.0)}, None),
+        ({"looks": (0.5, 0.9)}, "bad_looks"),
+        ({"looks": (0.5, 0.5, 1.0)}, "bad_looks"),
+        ({"looks": (0.0, 1.0)}, "bad_looks"),
+        ({"covariates": ("platform", "country")}, None),
+        ({"covariates": ("platform", "platform")}, "bad_covariates"),
+        ({"covariates": (" ",)}, "bad_covariates"),
         ({"alpha": 0.0}, "bad_alpha"),
         ({"alpha": 0.5, "power": 0.8}, "bad_alpha"),
         ({"power": 1.0}, "bad_power"),

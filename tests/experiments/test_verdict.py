@@ -7,6 +7,7 @@ import pytest
 from events.reasons import NotComputable, Reason
 from experiments.design import Kind
 from experiments.stats.encouragement import TakeUp
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate
 from experiments.stats.validity import Inequalities
 from experiments.stats.weak_instrument import AndersonRubin, Shape
@@ -23,6 +24,13 @@ def take_up(difference: float = 0.3, low: float = 0.25, high: float = 0.35) -> T
 
 def interval(low: float, high: float) -> AndersonRubin:
     return AndersonRubin(Shape.INTERVAL, low, high, 0.95)
+
+
+QUIET = effect(0.0, -0.01, 0.01, 0.9)
+
+
+def placebo(p: float, behaviour: Estimate = QUIET) -> Placebo:
+    return Placebo(effect(p=p), behaviour)
 
 
 LINE = AndersonRubin(Shape.LINE, None, None, 0.95)
@@ -93,15 +101,25 @@ CASES = {
         Code.CAUSES,
         "behaviour",
     ),
-    "placebo arm differs": (replace(NUDGED, placebo=effect(p=0.016)), Code.NUDGE_NOT_BEHAVIOUR, "placebo"),
-    "placebo arm differs, not after Holm": (replace(NUDGED, placebo=effect(p=0.017)), Code.CAUSES, "behaviour"),
+    "placebo arm differs": (replace(NUDGED, placebo=placebo(0.016)), Code.NUDGE_NOT_BEHAVIOUR, "placebo"),
+    "placebo arm differs, not after Holm": (replace(NUDGED, placebo=placebo(0.017)), Code.CAUSES, "behaviour"),
     "placebo and effect, the inequality speaks louder": (
-        replace(NUDGED, placebo=effect(p=0.01), inequalities=Inequalities(0.002, (1, 0), (0.001, 0.5))),
+        replace(NUDGED, placebo=placebo(0.01), inequalities=Inequalities(0.002, (1, 0), (0.001, 0.5))),
         Code.NUDGE_NOT_BEHAVIOUR,
         "inequality",
     ),
+    "placebo that moved the behaviour itself": (
+        replace(NUDGED, placebo=placebo(0.001, effect(p=0.0499))),
+        Code.CAUSES,
+        "behaviour",
+    ),
+    "placebo that moved the behaviour, not quite": (
+        replace(NUDGED, placebo=placebo(0.001, effect(p=0.05))),
+        Code.NUDGE_NOT_BEHAVIOUR,
+        "placebo",
+    ),
     "placebo that can't be computed": (
-        replace(NUDGED, placebo=NotComputable(Reason.TOO_FEW_UNITS)),
+        replace(NUDGED, placebo=Placebo(NotComputable(Reason.TOO_FEW_UNITS), QUIET)),
         Code.CAUSES,
         "behaviour",
     ),

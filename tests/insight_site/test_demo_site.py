@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
@@ -163,7 +164,7 @@ def test_calls__two_populations__share_no_id_and_lie_where_they_should() -> None
 
 
 def test_calls__exposed_users__carry_what_the_door_said_one_second_after_the_signup() -> None:
-    arms = people.np.array([0, 1] * 20)
+    arms = np.array([0, 1] * 20)
     who = people.population("new", 40, 1, people.line_of(NOW).experiment, arms)
     answer = {
         "variant": "nudge", "reason": "SPLIT", "metadata": {"experiment": "x", "bucket": 0.25, "segment": "korea.v1"},

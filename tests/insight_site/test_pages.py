@@ -1,10 +1,12 @@
-"""The home page and the demo's report: in both languages, under a strict policy."""
+"""What strangers see of the home page, and the demo's report: in both languages, under a strict policy."""
 
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
+
+from aha.models import Study
 
 
 @pytest.fixture
@@ -14,13 +16,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "stay because of it?"), ("ko", "그 행동 때문에")])
-def test_home__without_a_demo__says_how_to_make_one(client: Client, folder: Path, language: str, words: str) -> None:
+def test_home__stranger__reads_what_it_is_and_no_data(
+    client: Client, folder: Path, db: None, language: str, words: str
+) -> None:
+    Study.objects.create(title="Secret study")
+
     answer = client.get("/", headers={"accept-language": language})
 
     text = answer.content.decode()
     assert answer.status_code == 200
     assert words in text
-    assert "make demo" in text
+    assert "/login/" in text
+    assert "Secret study" not in text
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "script-src 'self'" in policy
@@ -30,11 +37,8 @@ def test_demo_report__made__is_served_without_script(client: Client, folder: Pat
     (folder / "demo").mkdir()
     (folder / "demo" / "report.html").write_text("<!doctype html>report", encoding="utf-8")
 
-    home = client.get("/").content.decode()
     answer = client.get("/demo/en")
 
-    assert 'href="/demo/en"' in home
-    assert 'href="/demo/ko"' not in home
     assert b"".join(answer.streaming_content) == b"<!doctype html>report"  # type: ignore[attr-defined]
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
 

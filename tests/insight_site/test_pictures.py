@@ -73,6 +73,8 @@ def test_draw_run__not_done__draws_nothing(run: SegmentationRun, status: str) ->
         ("few", "png", "image/png", b"\x89PNG"),
         ("few", "svg", "image/svg+xml", b"<svg"),
         ("few", "json", "application/json", b"{"),
+        ("few", "csv", "text/csv; charset=utf-8", b"\xef\xbb\xbfx,y\r\n0,0\r\n1,1\r\n"),
+        ("many", "dark", "image/png", b"\x89PNG"),
         ("many", "image", "image/png", b"\x89PNG"),
         ("many", "svg", "image/svg+xml", b"<svg"),
     ],
@@ -104,6 +106,14 @@ def test_picture__without_login__asks_for_it(client: Client, run: SegmentationRu
     assert answer["Location"].startswith("/login/")
 
 
+def test_picture__dark__is_another_one_than_the_light(client: Client, run: SegmentationRun) -> None:
+    client.force_login(User.objects.create_user("ann"))
+
+    light, dark = (client.get(f"/pictures/{LABEL}/{run.pk}/en/many.{kind}").content for kind in ("image", "dark"))
+
+    assert light != dark
+
+
 def test_tag__stored_svg__is_inline_with_its_label(run: SegmentationRun) -> None:
     pictures.draw_run(LABEL, run.pk)
     template = Template('{% load charts %}{% picture run "few" %}{% picture run "many" %}')
@@ -111,5 +121,5 @@ def test_tag__stored_svg__is_inline_with_its_label(run: SegmentationRun) -> None
     with translation.override("ko"):
         text = template.render(Context({"run": run}))
 
-    assert '<div role="img" aria-label="세그먼트"><svg' in text
+    assert '<div class="drawn" role="img" aria-label="세그먼트" tabindex="0"><svg' in text
     assert f'src="/pictures/{LABEL}/{run.pk}/ko/many.image"' in text

@@ -1,22 +1,19 @@
 """`discover`: a study from the command line. Options and JSON as in DESIGN.md §8; the study is stored as well."""
 
 import json
-import sys
 from argparse import ArgumentParser
-from types import TracebackType
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
 from events.reasons import Refused
+from events.terminal import Bar, console, print_table, refuse
 
 
 class Command(BaseCommand):
@@ -44,8 +41,8 @@ class Command(BaseCommand):
         try:
             study = studies.create_study(inputs=_inputs(options), title=options["title"], seed=options["seed"])
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from None
-        with _Bar() as bar:
+            refuse(refusal)
+        with Bar() as bar:
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()
         report = studies.read_report(study)
@@ -56,7 +53,7 @@ class Command(BaseCommand):
 
             self.stdout.write(json.dumps(document(report, gettext), ensure_ascii=False, allow_nan=False))
         else:
-            _print(study, report, _console(self.stdout))
+            _print(study, report, console(self.stdout))
 
 
 def _inputs(options: dict[str, Any]) -> Inputs:
@@ -67,37 +64,6 @@ def _inputs(options: dict[str, Any]) -> Inputs:
         behaviours=tuple(options["behaviours"]),
         inert=tuple(options["inert"]),
     )
-
-
-class _Bar:
-    """A progress bar on standard error, and silence where that is no terminal."""
-
-    def __enter__(self) -> "_Bar":
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._progress.add_task("", total=1.0)
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def show(self, stage: str, share: float) -> None:
-        self._progress.update(self._task, description=stage, completed=share)
-
-
-def _console(stream: Any) -> Console:
-    """Without a terminal nothing knows the width, and a narrow default would cut names."""
-    return Console(file=cast("IO[str]", stream), highlight=False, width=None if stream.isatty() else 160)
 
 
 def _print(study: Study, report: Any, out: Console) -> None:
@@ -111,13 +77,7 @@ def _print(study: Study, report: Any, out: Console) -> None:
         out.print(escape(words.null_sentence(null, gettext)))
     shown = (population, ranking, candidates, cells, ladder)
     for title, columns, rows in (made(report, gettext) for made in shown):
-        table = Table(title=escape(title), title_justify="left")
-        for column in columns:
-            table.add_column(escape(column), overflow="fold")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
         if rows:
-            out.print()
-            out.print(table)
+            print_table(out, title, columns, rows)
     out.print(escape(words.choice_caption(gettext)))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

@@ -10,9 +10,10 @@ from django.utils import translation
 from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as RichTable
 
+from aha.figures import Table
 from events.reasons import Refused
+from events.terminal import print_table
 from experiments import tables, words
 from experiments.design import Covariate, Design
 from experiments.document import document
@@ -146,14 +147,6 @@ def _print(report: Report, out: Console) -> None:
                 _print_table(tables.segments(outcome, row, report.design.level, gettext), out)
 
 
-def _print_table(table: tables.Table | None, out: Console) -> None:
-    if table is None:
-        return
-    printed = RichTable(title=escape(table.title), title_justify="left", caption_justify="left")
-    printed.caption = escape(table.note) or None
-    for column in table.columns:
-        printed.add_column(escape(column), overflow="fold")
-    for row in table.rows:
-        printed.add_row(*(escape(cell) for cell in row))
-    out.print()
-    out.print(printed)
+def _print_table(table: Table | None, out: Console) -> None:
+    if table is not None:
+        print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -151,17 +151,18 @@ def test_gather__outcome_that_ends_before_the_behaviour__counts_the_behaviour_so
 # ── cells ─────────────────────────────────────────────────────────────────────
 def test_gather__segments_and_weeks__are_those_of_the_first_exposure() -> None:
     rows = [
-        met("a", "control", 10, segment="late"),
-        met("a", "control", 0, segment="early"),
+        met("a", "control", 10, segment="a later one"),
+        met("a", "control", 0, segment="first"),
         met("b", "control", 0),
-        met("b", "control", 10, segment="late"),
-        met("c", "nudge", 24 * 7, segment="early"),
+        met("b", "control", 10, segment="a later one"),
+        met("c", "nudge", 24 * 7, segment="first"),
+        met("c", "nudge", 24 * 8),
         did("c", "add", 24 * 8),
     ]
 
     cells = ask(rows, PLAN, END).cells
 
-    assert cells.segments == ("", "early")
+    assert cells.segments == ("", "first")
     assert cells.weeks == (date(2026, 3, 2), date(2026, 3, 9))
     assert cells.variant.tolist() == [0, 0, 1]
     assert cells.segment.tolist() == [0, 1, 1]
@@ -329,6 +330,7 @@ def test_gather__durations__end_with_the_first_long_silence_or_at_the_end_of_fol
         did("c", "play", 24 * 4 + 1),  # days 1 to 3 silent: churned after day 0
         met("d", "nudge", 24 * 5),  # exactly three whole days: followed until day 0
         met("e", "nudge", 24 * 5 + 1),  # fewer: left out
+        met("f", "nudge", 24 * 4),  # one more: silent on days 1 to 3, churned after day 0
     ]
 
     found = ask(rows, plan, end)
@@ -337,6 +339,7 @@ def test_gather__durations__end_with_the_first_long_silence_or_at_the_end_of_fol
         ("control", "", 1, True, 1),
         ("control", "", 5, False, 1),
         ("nudge", "", 0, False, 1),
+        ("nudge", "", 0, True, 1),
         ("nudge", "s", 0, True, 1),
     )
 
@@ -430,6 +433,25 @@ def test_gather__equal_values__share_the_bin_of_the_lowest() -> None:
     rows += [did(str(unit), "play", 50) for unit in (8, 9)] + [did("9", "play", 51), did("9", "add", 1)]
 
     assert ask(rows, plan, END).bins["count:play:2-3"] == (("control", 0, 0, 8), ("control", 4, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("primary", "day"),
+    [
+        (["window:2-3"], 6),
+        (["window:2-3", "on_day:0"], 6),  # the longest decides
+        (["on_day:0"], 3),
+        (["survival:9"], 11),
+        (["count:add:0-1 / active_days:0-5"], 8),
+        ([], None),
+    ],
+)
+def test_gather__last_mature_on__is_when_the_last_unit_has_every_primary_window_behind_it(
+    primary: list[str], day: int | None
+) -> None:
+    rows = [met("a", "control", -100), met("b", "control", -1), did("a", "add", 0)]  # b on Sunday the first, 23:00
+
+    assert ask(rows, PLAN, END, primary=primary).last_mature_on == (None if day is None else date(2026, 3, day - 1))
 
 
 # ── refusals ──────────────────────────────────────────────────────────────────

@@ -93,9 +93,9 @@ def test_curve_difference__identical_days__band_matches_the_sidak_level() -> Non
 @pytest.mark.once
 @pytest.mark.parametrize("sticky", [False, True])
 def test_band__no_effect__holds_on_all_days_together(sticky: bool) -> None:
-    """600 runs, 2 x 500 units over 10 days, activity independent between days or by stable habit."""
+    """300 runs, 2 x 500 units over 8 days, activity independent between days or by stable habit."""
     rng = np.random.default_rng(3)
-    runs, days, n, wrong, pointwise = 600, 10, 500, 0, 0
+    runs, days, n, wrong, pointwise = 300, 8, 500, 0, 0
     for _ in range(runs):
         arms = []
         for _ in range(2):

@@ -276,3 +276,10 @@ def test_lin_clustered__each_unit_its_own_cluster__agrees_with_the_moments() -> 
     # The estimated mean of x carries most of the variance here: without its term the error would be 3 times smaller.
     assert clustered.estimate == pytest.approx(own.estimate, rel=1e-9)
     assert clustered.standard_error == pytest.approx(own.standard_error, rel=0.03)
+
+
+def test_joint__some_columns__are_those_of_the_matrix() -> None:
+    matrix = np.random.default_rng(1).normal(0, 1, (9, 3))
+    taken, direct = Joint.from_columns(matrix).take(2, 0), Joint.from_columns(matrix[:, [2, 0]])
+    np.testing.assert_allclose(taken.means, direct.means)
+    np.testing.assert_allclose(taken.covariance, direct.covariance)

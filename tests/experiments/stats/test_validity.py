@@ -90,7 +90,7 @@ def test_counts__of_moments__come_back(counts: list[int]) -> None:
     joint = joint_of_counts(table)
     np.testing.assert_array_equal(cross_counts(joint), table)
     # As a warehouse would give them: rounded in the last digits.
-    rough = Joint(joint.n, joint.means * (1 + 1e-13), joint.covariance * (1 - 1e-13))
+    rough = Joint(joint.n, joint.means * (1 - 1e-13), joint.covariance * (1 - 1e-13))
     np.testing.assert_array_equal(cross_counts(rough), table)
 
 

@@ -1,0 +1,266 @@
+"""Verdicts in the simulated worlds: what the product says against what is true, over many seeds.
+
+    .venv/bin/python benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
+    .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5 --json var/verdicts.json
+
+Each run simulates a world of METHODS.md section 9, writes its experiment as a file and gives it to `analyze_file`, the
+door that a team's own export goes through: the verdict is the product's, nothing here decides. The world `spillover` is
+assigned and analysed by guild; a world with a placebo arm names it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+UNITS, MARGIN, ALPHA = 20_000, 0.05, 0.05
+# METHODS.md section 9, column "must get", for the worlds that have a verdict.
+REQUIRED = {
+    "step": "CAUSES",
+    "no_effect": "NO_MATERIAL_EFFECT or INCONCLUSIVE",
+    "smooth": "CAUSES",
+    "forced": "CAUSES",
+    "direct_nudge": "NUDGE_NOT_BEHAVIOUR",
+    "weak_nudge": "NUDGE_FAILED or INCONCLUSIVE",
+    "opposite_segments": "heterogeneity found",
+    "sample_ratio": "INVALID (srm)",
+    "spillover": "cluster design covers the truth",
+}
+# Worlds in which "the behaviour causes it" would be a false alarm, or unwarranted.
+NO_CAUSES = ("no_effect", "direct_nudge", "weak_nudge", "sample_ratio")
+AIM = 0.9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", nargs="+", choices=list(REQUIRED), default=list(REQUIRED))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="file for one record a run")
+    parser.add_argument("--write", type=Path, help="file for the tables as Markdown")
+    options = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    jobs = [
+        (world, seed, options.units)
+        for seed in range(options.first_seed, options.first_seed + options.seeds)
+        for world in options.worlds
+    ]
+    begun, records = time.perf_counter(), []
+    with ProcessPoolExecutor(options.processes) as pool:
+        for record in pool.map(run, jobs):
+            records.append(record)
+            print(f"{record['world']:18} seed {record['seed']:<4} {record['code']} ({record['reason']})", flush=True)
+    text = page(records, options.units, time.perf_counter() - begun)
+    print(text)
+    if options.json:
+        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    if options.write:
+        options.write.write_text(text + "\n", encoding="utf-8")
+
+
+# ── One run ───────────────────────────────────────────────────────────────────
+def run(job: tuple[str, int, int]) -> dict[str, Any]:
+    """Simulate one world with one seed and let the product judge it."""
+    import pyarrow.parquet as pq
+
+    from events.simulation import WORLDS, draw_arms, experiment_table, simulate, truth
+    from experiments.services.file_analysis import analyze_file
+
+    name, seed, units = job
+    world = WORLDS[name]
+    arms = draw_arms(world, units, seed, by_guild=name == "spillover")
+    simulation = simulate(world, units, seed, arms)
+    with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
+        path = Path(folder) / f"{name}.parquet"
+        pq.write_table(experiment_table(simulation), path)
+        report = analyze_file(path, design_of(name, world.arms))
+    return {"world": name, "seed": seed} | record_of(report, truth(simulation))
+
+
+def design_of(name: str, arms: tuple[str, ...]) -> Any:
+    """The plan of a careful team: behaviour, segment, covariates and margin are fixed before the outcome is read."""
+    from experiments.design import Covariate, Design
+
+    design = Design(
+        variant="variant",
+        control="control",
+        outcomes=("retained",),
+        unit="unit",
+        segment="segment",
+        behaviour="reached",
+        covariates=(Covariate("platform"), Covariate("channel"), Covariate("country")),
+        alpha=ALPHA,
+        margin=MARGIN,
+    )
+    if name == "spillover":
+        design = replace(design, cluster="guild")
+    if "placebo" in arms and "placebo" in {field.name for field in fields(Design)}:
+        options: dict[str, Any] = {"placebo": "placebo"}
+        design = replace(design, **options)
+    return design
+
+
+def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """What is counted later; the comparison is that of the nudge, whichever arm leads."""
+    from events.reasons import computable
+
+    row = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge")
+    found = row.encouragement
+    known = found is not None and computable(found.effect_set) and computable(found.effect)
+    heterogeneity = None if row.stratified is None else row.stratified.heterogeneity
+    record = {
+        "code": str(report.verdict.code),
+        "reason": report.verdict.reason,
+        "leading": report.leading,
+        "truth": facts["effect"] if isinstance(facts["effect"], float) else None,
+        "truth_wald": facts["wald"] if isinstance(facts["wald"], float) else None,
+        "itt_p": row.difference.p_value if computable(row.difference) else None,
+        "heterogeneity_p": heterogeneity.p_value if computable(heterogeneity) and heterogeneity else None,
+    }
+    if known:
+        record |= {
+            "estimate": found.effect.estimate,
+            "wald": [found.effect.low, found.effect.high],
+            "set": [found.effect_set.low, found.effect_set.high],
+            "set_shape": str(found.effect_set.shape),
+            "set_covers": None if record["truth"] is None else found.effect_set.contains(record["truth"]),
+            "set_covers_wald": None if record["truth_wald"] is None else found.effect_set.contains(facts["wald"]),
+            "take_up": found.take_up.difference,
+            "f": found.take_up.f_statistic if computable(found.take_up.f_statistic) else None,
+            "as_treated": found.as_treated if computable(found.as_treated) else None,
+        }
+    return record
+
+
+def meets(record: dict[str, Any]) -> bool:
+    """Whether a run gave what its world must give."""
+    world, code = record["world"], record["code"]
+    if world == "opposite_segments":
+        return record["heterogeneity_p"] is not None and record["heterogeneity_p"] < ALPHA
+    if world == "spillover":
+        return bool(record.get("set_covers"))
+    if world == "sample_ratio":
+        return (code, record["reason"]) == ("INVALID", "srm")
+    return code in REQUIRED[world].split(" or ")
+
+
+# ── Tables ────────────────────────────────────────────────────────────────────
+def page(records: list[dict[str, Any]], units: int, seconds: float) -> str:
+    worlds = list(dict.fromkeys(record["world"] for record in records))
+    seeds = sorted({record["seed"] for record in records})
+    lines = [
+        "# Verdicts in the simulated worlds",
+        "",
+        f"`python benchmarks/verdicts.py`: {units:,} users, seeds {seeds[0]} to {seeds[-1]}, margin {MARGIN};",
+        f"commit {commit()}, {seconds / 60:.1f} minutes. Every experiment goes through `analyze_file` as a file.",
+        "",
+        *matrix(records, worlds),
+        "",
+        *alarms(records),
+        "",
+        *estimates(records, worlds),
+    ]
+    return "\n".join(lines)
+
+
+def matrix(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]:
+    codes = sorted({record["code"] for record in records})
+    yield from header("world", *codes, "must get", "share", "aim 90 %")
+    for world in worlds:
+        mine = [record for record in records if record["world"] == world]
+        counts = Counter(record["code"] for record in mine)
+        share = fmean(meets(record) for record in mine)
+        yield line(
+            world,
+            *(str(counts[code] or "") for code in codes),
+            REQUIRED[world],
+            f"{share:.0%}",
+            "met" if share >= AIM else "**missed**",
+        )
+
+
+def alarms(records: list[dict[str, Any]]) -> Iterable[str]:
+    """CAUSES where it isn't warranted, against what a test at level alpha may give by luck."""
+    from scipy import stats
+
+    yield "CAUSES where nothing warrants it. Allowed: what Binomial(runs, .05) exceeds in less than 1 % of cases."
+    yield ""
+    yield from header("world", "runs", "CAUSES", "allowed")
+    for world in NO_CAUSES:
+        mine = [record["code"] == "CAUSES" for record in records if record["world"] == world]
+        if mine:
+            allowed = int(stats.binom.ppf(0.99, len(mine), ALPHA))
+            yield line(world, str(len(mine)), f"{sum(mine)}{'' if sum(mine) <= allowed else ' **!**'}", str(allowed))
+
+
+def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]:
+    """The effect of the behaviour on those whom the nudge moved, against the truth."""
+    yield (
+        "The effect on those whom the nudge moved (points of retention). Coverage is of the complier effect; in "
+        "brackets that of ITT / first stage of the same users' potential outcomes, where direct paths and doses count."
+    )
+    yield ""
+    yield from header(
+        "world",
+        "truth",
+        "median estimate",
+        "median F",
+        "Anderson-Rubin covers",
+        "Wald covers",
+        "bounded",
+        "correlation",
+    )
+    for world in worlds:
+        mine = [record for record in records if record["world"] == world and "estimate" in record]
+        known = [record for record in mine if record["truth"] is not None]
+        if not known:
+            continue
+        in_wald = [record["wald"][0] <= record["truth"] <= record["wald"][1] for record in known]
+        covers = [record["set_covers_wald"] for record in known if record["set_covers_wald"] is not None]
+        yield line(
+            world,
+            points(fmean(record["truth"] for record in known)),
+            points(median(record["estimate"] for record in known)),
+            f"{median(record['f'] for record in known if record['f'] is not None):,.1f}",
+            f"{fmean(record['set_covers'] for record in known):.0%} ({fmean(covers):.0%})",
+            f"{fmean(in_wald):.0%}",
+            f"{fmean(record['set_shape'] == 'interval' for record in known):.0%}",
+            points(fmean(record["as_treated"] for record in known if record["as_treated"] is not None)),
+        )
+
+
+def header(*names: str) -> tuple[str, str]:
+    return line(*names), line(*("---" for _ in names))
+
+
+def line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What all commands share on a terminal: how they refuse, show progress, and print tables for people."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import IO, Any, NoReturn, cast
+
+from django.core.management.base import CommandError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from events.reasons import Refused
+
+
+def refuse(error: Refused) -> NoReturn:
+    """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error."""
+    raise CommandError(str(error), returncode=2) from None
+
+
+def console(stream: Any) -> Console:
+    """A console for people on a command's output.
+
+    Without a terminal (a pipe, a log) nothing knows the width, and a narrow default would cut names.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal that can't show Hangul or a box line gets "?" there instead of an error.
+        sys.stdout.reconfigure(errors="replace")
+    wide = None if stream.isatty() else 160
+    return Console(file=cast("IO[str]", stream), highlight=False, width=wide)
+
+
+def print_table(
+    out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = ""
+) -> None:
+    """One table with its title above and its note below; what comes from data is never read as markup."""
+    printed = Table(title=escape(title), title_justify="left", caption_justify="left")
+    printed.caption = escape(note) or None
+    for column in columns:
+        printed.add_column(escape(column), overflow="fold")
+    for row in rows:
+        printed.add_row(*(escape(cell) for cell in row))
+    out.print()
+    out.print(printed)
+
+
+class Bar:
+    """A progress bar on standard error, and silence where that is no terminal."""
+
+    def __enter__(self) -> "Bar":
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._progress.add_task("", total=1.0)
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, stage: str, share: float) -> None:
+        """Tell how far it is, 0 to 1: an `events.progress.Progress`."""
+        self._progress.update(self._task, description=stage, completed=share)

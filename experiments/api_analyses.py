@@ -1,0 +1,103 @@
+"""Analyses and calibration in the management API: list, latest, one, ask for one. OpenAPI: docs/openapi.yaml."""
+
+from typing import Any
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from events.records import dump, outward
+from experiments import serializers_analyses as shapes
+from experiments.api import Newest, asked, person
+from experiments.models import Analysis, Experiment
+from experiments.plan import KEY
+from experiments.services import calibration as calibrating
+from experiments.services.analysis import latest_analysis, read_analysis, request_analysis
+from experiments.services.listing import history_of
+
+
+def experiment_of(key: str) -> Experiment:
+    """The experiment of the path; a key that can't be one is unknown, whatever bytes it has."""
+    if not KEY.fullmatch(key):
+        raise Http404
+    return get_object_or_404(Experiment, key=key)
+
+
+def whole(run: Analysis) -> Response:
+    """One analysis with its document, in English."""
+    from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs web processes a second
+
+    readout = read_analysis(run)
+    found = None if readout is None else document(readout, gettext)
+    return Response({**shapes.AnalysisSerializer(run).data, "document": found})
+
+
+class AnalysesView(APIView):
+    """Analyses of an experiment."""
+
+    queryset = Analysis.objects.none()  # whose permissions a person needs
+
+    @extend_schema(operation_id="experiments_analyses_list", responses=shapes.AnalysisSerializer(many=True))
+    def get(self, request: Request, key: str) -> Response:
+        """All analyses, the newest first, without their documents."""
+        pages = Newest()
+        page = pages.paginate_queryset(history_of(experiment_of(key)), request, view=self)
+        return pages.get_paginated_response(shapes.AnalysisSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="experiments_analyses_create",
+        request=shapes.AskSerializer,
+        responses={202: shapes.AnalysisSerializer},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Ask for an analysis; a worker computes it. `peek` shows the outcome of a fixed plan before its time."""
+        experiment = experiment_of(key)
+        made = request_analysis(experiment=experiment, by=person(request), **asked(shapes.AskSerializer, request))
+        return Response(shapes.AnalysisSerializer(made).data, status=status.HTTP_202_ACCEPTED)
+
+
+class LatestAnalysisView(APIView):
+    """The last good analysis of an experiment."""
+
+    queryset = Analysis.objects.none()
+
+    @extend_schema(operation_id="experiments_analyses_latest", responses=shapes.WholeAnalysisSerializer)
+    def get(self, request: Request, key: str) -> Response:
+        """The last good analysis with its document; a failed one never takes its place."""
+        run = latest_analysis(experiment_of(key))
+        if run is None:
+            raise Http404
+        return whole(run)
+
+
+class AnalysisView(APIView):
+    """One analysis."""
+
+    queryset = Analysis.objects.none()
+
+    @extend_schema(operation_id="experiments_analyses_retrieve", responses=shapes.WholeAnalysisSerializer)
+    def get(self, request: Request, key: str, pk: int) -> Response:
+        """One analysis with its document, or with the reason why there is none."""
+        return whole(get_object_or_404(Analysis, experiment=experiment_of(key), pk=pk))
+
+
+class CalibrationView(APIView):
+    """Naive promise against causal finding."""
+
+    queryset = Analysis.objects.none()
+
+    @extend_schema(operation_id="calibration", responses=shapes.CalibrationSerializer)
+    def get(self, request: Request) -> Response:
+        """Every experiment that tested a measured promise, and the pooled ratio of finding to promise."""
+        found = calibrating.calibrate()
+        answer: dict[str, Any] = {
+            "trials": [dump(row) for row in found.trials],
+            "left_out": [vars(row) for row in found.left_out],
+            "pooled": outward(dump(found.pooled), gettext),
+        }
+        return Response(answer)

@@ -1,0 +1,91 @@
+"""The calibration page in sentences and tables: promise against finding over all experiments. Pure."""
+
+from collections.abc import Sequence
+
+from aha.figures import Gettext, Table, between, decimal, percent, points
+from events.charts import Drawing, drawing
+from events.reasons import NotComputable, computable
+from events.reasons import words as reason_words
+from experiments import report_charts
+from experiments.deflation import Deflation, Trial
+from experiments.verdict import Code
+from experiments.words import code_words
+
+
+def finding(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+    """How much of a promise is left, in one sentence."""
+    if not computable(pooled):
+        return reason_words(pooled, gettext)
+    text = gettext(
+        "Of each point that a correlation promised, experiments found {ratio} points ({limits}, {n} experiments)."
+    )
+    limits = between(decimal(pooled.low), decimal(pooled.high))
+    return text.format(ratio=decimal(pooled.ratio), limits=limits, n=pooled.experiments)
+
+
+def trials(rows: Sequence[Trial], gettext: Gettext) -> Table:
+    """Promise and finding of each experiment."""
+    cells = tuple(
+        (
+            row.name, points(row.promised), points(row.found), _limits(row, gettext), decimal(row.ratio),
+            code_words(Code(row.verdict), gettext), row.on,
+        )
+        for row in rows
+    )  # fmt: skip
+    columns = (
+        gettext("experiment"), gettext("promised, points"), gettext("found, points"), gettext("Anderson-Rubin set"),
+        gettext("found per promised"), gettext("verdict"), gettext("data up to"),
+    )  # fmt: skip
+    note = gettext("Found: effect of the behaviour on those whom the nudge moved. Promised: as the study observed it.")
+    return Table(gettext("Promise and finding by experiment"), columns, cells, note)
+
+
+def _limits(row: Trial, gettext: Gettext) -> str:
+    if row.low is None or row.high is None:
+        return gettext("unbounded")
+    return between(points(row.low), points(row.high))
+
+
+def left_out(rows: Sequence[tuple[str, str, str]], gettext: Gettext) -> Table | None:
+    """Experiments that say nothing about their promise: name, verdict code, code of why."""
+    reasons = {
+        "locked": gettext("its outcome is still locked"),
+        "peeked": gettext("it was peeked at before its end"),
+        "no_promise": gettext("nobody measured what its moment promises"),
+        "not_the_behaviour": gettext("its verdict says nothing about the behaviour"),
+        "other_outcome": gettext("its first outcome isn't a share, or nothing was promised"),
+    }
+    cells = tuple(
+        (name, code_words(Code(verdict), gettext) if verdict else gettext("No verdict yet"), reasons[why])
+        for name, verdict, why in rows
+    )
+    columns = (gettext("experiment"), gettext("verdict"), gettext("why it isn't counted"))
+    return Table(gettext("Not counted"), columns, cells) if cells else None
+
+
+def spread(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+    """How differently the experiments deflate, and what this means for the next promise."""
+    if not computable(pooled):
+        return ""
+    text = gettext(
+        "Random-effects mean of found over promised, weighted by inverse variance (DerSimonian and Laird), with the "
+        "Hartung-Knapp interval. Between experiments the true ratio varies with a standard deviation of {sd}. A new "
+        "candidate that promises 10 points should be planned for {planned} points."
+    )
+    return text.format(sd=decimal(pooled.tau_squared**0.5), planned=points(0.1 * pooled.ratio))
+
+
+def draw(rows: Sequence[Trial], sentence: str, gettext: Gettext) -> Drawing | None:
+    """The scatter with its identity line; None without a trial."""
+    if not rows:
+        return None
+    chart, marks = report_charts.calibration(rows, sentence, gettext)
+    return drawing("calibration", sentence, chart, marks=marks)
+
+
+def share_left(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+    """What promises have been worth so far, for the report of one experiment; empty where nobody knows."""
+    if not computable(pooled):
+        return ""
+    text = gettext("Over {n} experiments {share} of what correlations promised was left.")
+    return text.format(n=pooled.experiments, share=percent(pooled.ratio, 0))

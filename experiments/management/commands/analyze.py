@@ -1,0 +1,90 @@
+"""`analyze`: a fresh analysis of a stored experiment. Options and JSON as in DESIGN.md §8."""
+
+import json
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand
+from django.utils import translation
+from django.utils.translation import gettext
+from rich.console import Console
+from rich.markup import escape
+
+from events.reasons import Refused
+from events.terminal import Bar, console, print_table, refuse
+from experiments.models import Experiment
+from experiments.services import analysis
+
+if TYPE_CHECKING:
+    from aha.figures import Table
+    from experiments.readout import Readout
+
+
+class Command(BaseCommand):
+    help = "Analyse a stored experiment now: as far as its plan allows, and kept as a row like every analysis."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("key", help="key of the experiment")
+        parser.add_argument(
+            "--peek", action="store_true", help="see the outcome of a fixed plan before its time; it is noted for good"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="stored with the result (1)")
+        parser.add_argument("--language", choices=["en", "ko"], default="en", help="language of sentences")
+        parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override(options["language"]):
+            try:
+                readout = self._readout(options)
+            except Refused as refusal:
+                refuse(refusal)
+            if options["json"]:
+                from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs a second
+
+                self.stdout.write(json.dumps(document(readout, gettext), allow_nan=False))
+            else:
+                _print(readout, console(self.stdout))
+
+    def _readout(self, options: dict[str, Any]) -> "Readout":
+        experiment = Experiment.objects.filter(key=options["key"]).first()
+        if experiment is None:
+            raise Refused(gettext("There is no experiment '%(key)s'.") % {"key": options["key"]})
+        row = analysis.create_analysis(experiment=experiment, peek=options["peek"], seed=options["seed"])
+        with Bar() as bar:
+            done = analysis.run_analysis(row.pk, listen=bar.show)
+        row.refresh_from_db()
+        readout = analysis.read_analysis(row)
+        if not done or readout is None:
+            raise Refused(row.reason)
+        return readout
+
+
+def _print(readout: "Readout", out: Console) -> None:
+    """The verdict first, or why there is none; then what may be wrong; then the numbers."""
+    from experiments import live_words, tables, words  # noqa: PLC0415
+
+    if readout.verdict is not None:
+        out.print(f"[bold]{escape(words.code_words(readout.verdict.code, gettext))}[/bold] ({readout.verdict.code})")
+        out.print(escape(words.verdict_sentence(readout.verdict, gettext)))
+    out.print(escape(live_words.state_sentence(readout.standing.why, gettext)))
+    if readout.standing.opens_on is not None:
+        out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
+    for finding in readout.health:
+        label = words.severity_words(finding.severity, gettext)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
+    report = readout.report
+    if report is None:
+        return
+    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    level = report.design.level
+    shown: list[Table | None] = [
+        tables.flow(report, gettext),
+        tables.levels(report, gettext),
+        tables.comparisons(report, gettext),
+        *(tables.behaviour(report, outcome, row, gettext) for outcome, row in pairs),
+        tables.adjusted(report, gettext),
+        *(tables.segments(outcome, row, level, gettext) for outcome, row in pairs if row.by_segment),
+    ]
+    for table in shown:
+        if table is not None:
+            print_table(out, table.title, table.columns, table.rows, note=table.note)

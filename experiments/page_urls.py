@@ -1,0 +1,15 @@
+from django.urls import path
+
+from experiments import views
+
+app_name = "experiment_pages"
+urlpatterns = [
+    path("", views.experiment_list, name="list"),
+    path("calibration/", views.calibration, name="calibration"),
+    path("<str:key>/", views.report, name="report"),
+    path("<str:key>/analyse/", views.analyse, name="analyse"),
+    path("<str:key>/peek/", views.peek, name="peek"),
+    path("<str:key>/<int:pk>/", views.analysis, name="analysis"),
+    path("<str:key>/<int:pk>/progress/", views.progress, name="progress"),
+    path("<str:key>/<int:pk>/cancel/", views.cancel, name="cancel"),
+]

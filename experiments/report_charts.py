@@ -1,0 +1,225 @@
+"""The report of a stored experiment in pictures: records in, charts out, no computing. Pure."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import altair as alt
+
+from aha.charts import data, headline
+from aha.figures import Gettext, count, points
+from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
+from events.reasons import computable
+from experiments.contrasts import Contrast
+from experiments.deflation import Trial
+from experiments.design import Kind
+from experiments.readout import LookTaken, Shrunk
+from experiments.report import Comparison, OutcomeReport
+from experiments.stats.dose import DoseWeights
+
+type Mark = dict[str, Any]
+type Drawn = tuple[Any, int]
+
+WIDTH = 560
+ROW = 38
+PANEL = 220
+
+
+def _zero() -> Any:
+    return alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
+
+
+def _names(labels: Sequence[str]) -> alt.Y:
+    axis = alt.Axis(ticks=False, domain=False, labelLimit=230, labelPadding=8)
+    return alt.Y("label:N", sort=list(labels), title=None, axis=axis)
+
+
+def _unit(share: bool, gettext: Gettext) -> str:
+    return gettext("difference, points") if share else gettext("difference, in the outcome's unit")
+
+
+def promise(rows: Sequence[Contrast], share: bool, gettext: Gettext) -> Drawn:
+    """Struck-out comparisons as grey crosses, effects as blue dots with their intervals."""
+    factor = 100.0 if share else 1.0
+    shown = [row for row in rows if row.estimate is not None]
+    marks = [
+        {
+            "label": row.label, "estimate": (row.estimate or 0.0) * factor, "text": row.text,
+            "low": None if row.low is None else row.low * factor,
+            "high": None if row.high is None else row.high * factor,
+            "kind": gettext("not an effect") if row.struck else gettext("an effect"),
+        }
+        for row in shown
+    ]  # fmt: skip
+    kinds = [gettext("not an effect"), gettext("an effect")]
+    legend = alt.Legend(orient="bottom", title=None, symbolSize=110, labelLimit=320)
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, BLUE]), legend=legend)
+    shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["cross", "circle"]), legend=legend)
+    base = alt.Chart(data(marks)).encode(y=_names([row.label for row in shown]))
+    x = alt.X("estimate:Q", title=_unit(share, gettext), scale=alt.Scale(zero=True, nice=True))
+    bars = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=3)
+    layers = [
+        _zero(),
+        bars.encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
+        base.mark_point(filled=True, size=130, opacity=1).encode(x=x, color=colour, shape=shape),
+        base.mark_text(dy=-13, fontSize=11, color=INK).encode(x="estimate:Q", text="text:N"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(shown) + 10), 3 * len(shown)
+
+
+def inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str], gettext: Gettext) -> Drawn:
+    """Units exposed so far, by variant."""
+    totals = dict.fromkeys(names, 0)
+    rows: list[Mark] = []
+    for day in sorted({row[0] for row in by_day}):
+        for _day, name, n in (row for row in by_day if row[0] == day):
+            totals[name] = totals.get(name, 0) + n
+        rows += [{"day": day.isoformat(), "name": name, "units": n} for name, n in totals.items()]
+    colours = [INK, *(SERIES[n % len(SERIES)] for n in range(len(totals) - 1))]
+    dashes = [[1, 0], *([6, 3] if n % 2 else [3, 2] for n in range(len(totals) - 1))]
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=2)
+    domain = list(totals)
+    chart = alt.Chart(data(rows)).mark_line(strokeWidth=2).encode(
+        x=alt.X("day:T", title=gettext("day of first exposure"), axis=alt.Axis(format="%m-%d")),
+        y=alt.Y("units:Q", title=gettext("units so far")),
+        color=alt.Color("name:N", title=None, scale=alt.Scale(domain=domain, range=colours), legend=legend),
+        strokeDash=alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=domain, range=dashes), legend=legend),
+    )  # fmt: skip
+    return chart.properties(width=WIDTH, height=PANEL), len(rows)
+
+
+def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, gettext: Gettext) -> Drawn:
+    """Raw effect of each segment in blue, shrunk beneath as a hollow diamond, pooled last."""
+    share = outcome.kind is Kind.PROPORTION
+    factor = 100.0 if share else 1.0
+    raw, pulled = gettext("its own data"), gettext("shrunk towards the mean")
+    all_units = gettext("All segments, pooled")
+    marks: list[Mark] = []
+    for one in row.by_segment:
+        if computable(one.difference):
+            label = f"{one.segment or '–'} (n {count(one.n)})"
+            marks.append({"label": label, "kind": raw, **_limits(one.difference, factor)})
+            if shrunk is not None and one.segment in shrunk.segments:
+                effect = shrunk.shrinkage.effects[shrunk.segments.index(one.segment)]
+                marks.append({"label": label, "kind": pulled, **_limits(effect, factor)})
+    pooled = None if row.stratified is None else row.stratified.risk_difference
+    if pooled is not None and computable(pooled):
+        marks.append({"label": all_units, "kind": all_units, **_limits(pooled, factor)})
+    labels = list(dict.fromkeys(mark["label"] for mark in marks))
+    domain, colours, shapes = [raw, pulled, all_units], [BLUE, GREY, ORANGE], ["circle", "diamond", "square"]
+    legend = alt.Legend(orient="bottom", title=None)
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
+    base = alt.Chart(data(marks)).encode(
+        y=_names(labels), yOffset=alt.YOffset("kind:N", sort=domain, scale=alt.Scale(domain=domain))
+    )
+    x = alt.X("estimate:Q", title=_unit(share, gettext), scale=alt.Scale(zero=True))
+    layers = [
+        _zero(),
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
+        base.mark_point(filled=True, size=80, opacity=1).encode(
+            x=x, color=colour, shape=alt.Shape("kind:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
+        ),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH - 60, height=46 * len(labels)), 2 * len(marks)
+
+
+def _limits(found: Any, factor: float) -> Mark:
+    return {"estimate": found.estimate * factor, "low": found.low * factor, "high": found.high * factor}
+
+
+def weights(found: DoseWeights, gettext: Gettext) -> Drawn:
+    """By how many points more units reach each number of times; the moment's own number stands out."""
+    rows = [
+        {
+            "times": n, "raised": raised * 100, "low": (raised - 1.96 * error) * 100,
+            "high": (raised + 1.96 * error) * 100, "own": n == found.threshold,
+        }
+        for n, raised, error in zip(found.times, found.raised, found.errors, strict=True)
+    ]  # fmt: skip
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X("times:O", title=gettext("number of times (at least)"), axis=alt.Axis(labelAngle=0))
+    )
+    y = alt.Y("raised:Q", title=gettext("reach it more with the nudge, points"), scale=alt.Scale(zero=True))
+    layers = [
+        base.mark_bar().encode(y=y, color=alt.condition("datum.own", alt.value(ORANGE), alt.value(LIGHT))),
+        base.mark_rule(color=INK).encode(y=alt.Y("low:Q"), y2="high:Q"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 2 * len(rows)
+
+
+def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
+    """Absolute z at every look under the bound that it had to reach; one panel per variant."""
+    names = list(dict.fromkeys(look.variant for look in looks))
+    words = {True: gettext("peeked"), False: gettext("as planned")}
+    rows = [
+        {
+            "variant": look.variant, "share": look.fraction, "z": abs(look.z), "bound": min(look.critical, 8.0),
+            "look": words[look.peeked],
+        }
+        for look in looks
+    ]  # fmt: skip
+    panels = []
+    domain = [words[False], words[True]]
+    legend = alt.Legend(orient="bottom", title=None) if any(look.peeked for look in looks) else None
+    for name in names:
+        base = alt.Chart(data([row for row in rows if row["variant"] == name])).encode(
+            x=alt.X("share:Q", title=gettext("mature units, share of the plan"), axis=alt.Axis(format=".0%"),
+                    scale=alt.Scale(zero=True))
+        )  # fmt: skip
+        y = alt.Y("z:Q", title=gettext("|z|, and its bound"), scale=alt.Scale(zero=True))
+        colour = alt.Color("look:N", scale=alt.Scale(domain=domain, range=[BLUE, ORANGE]), legend=legend)
+        shape = alt.Shape("look:N", scale=alt.Scale(domain=domain, range=["circle", "cross"]), legend=legend)
+        layers = [
+            base.mark_line(color=INK, strokeDash=[5, 3], point=alt.OverlayMarkDef(color=INK, shape="stroke", size=160))
+            .encode(y=alt.Y("bound:Q")),
+            base.mark_line(color=BLUE).encode(y=y),
+            base.mark_point(filled=True, size=90, opacity=1).encode(y="z:Q", color=colour, shape=shape),
+        ]  # fmt: skip
+        panels.append(alt.layer(*layers).properties(width=WIDTH, height=PANEL, title=name))
+    return alt.vconcat(*panels, spacing=14), 3 * len(rows)
+
+
+def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
+    """Every share's difference in points: the primary outcome first."""
+    rows = [
+        {"label": f"{outcome.name} · {row.variant}", **_limits(row.difference, 100.0)}
+        for outcome in found
+        if outcome.kind is Kind.PROPORTION
+        for row in outcome.comparisons
+        if computable(row.difference)
+    ]
+    base = alt.Chart(data(rows)).encode(y=_names([row["label"] for row in rows]))
+    x = alt.X("estimate:Q", title=_unit(True, gettext), scale=alt.Scale(zero=True))
+    layers = [
+        _zero(),
+        base.mark_rule(color=BLUE, strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1, color=BLUE).encode(x=x),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(rows)), 2 * len(rows)
+
+
+def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
+    """Promise across, finding up, with the line on which both agree."""
+    marks = [
+        {
+            "name": row.name, "promised": row.promised * 100, "found": row.found * 100,
+            "low": None if row.low is None else row.low * 100, "high": None if row.high is None else row.high * 100,
+            "text": f"{row.name} {points(row.found)}",
+        }
+        for row in rows
+    ]  # fmt: skip
+    edge = max(10.0, *(abs(value) for row in rows for value in (row.promised * 100, row.found * 100))) * 1.15
+    base = alt.Chart(data(marks))
+    line = alt.Chart(data([{"at": 0.0}, {"at": edge}])).mark_line(color=GREY, strokeDash=[6, 4])
+    x = alt.X("promised:Q", title=gettext("promised by the correlation, points"), scale=alt.Scale(domain=[0, edge]))
+    y = alt.Y("found:Q", title=gettext("found by the experiment, points"), scale=alt.Scale(zero=True))
+    layers = [
+        line.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")),
+        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+        base.transform_filter("datum.low !== null")
+        .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),
+        base.mark_text(align="left", dx=9, fontSize=11, color=INK).encode(x=x, y="found:Q", text="text:N"),
+    ]  # fmt: skip
+    chart = alt.layer(*layers).properties(width=WIDTH - 60, height=340, title=headline(finding))
+    return chart, 3 * len(marks)

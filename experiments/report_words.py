@@ -1,0 +1,196 @@
+"""What the report of a stored experiment says first: state, verdict, estimand, promise. Pure; sentences alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from aha.figures import Gettext, between, count, percent
+from aha.words import cell_words
+from events.metrics import Active, MinDays, parse_metric
+from events.reasons import NotComputable, Refused, computable
+from events.reasons import words as reason_words
+from experiments.health import Finding
+from experiments.live_words import state_sentence
+from experiments.readout import Planned, Readout, State
+from experiments.report import Report
+from experiments.stats.encouragement import TakeUp
+from experiments.verdict import Code, Verdict
+from experiments.words import code_words, finding_sentence, verdict_sentence
+
+LIGHTS = {
+    Code.CAUSES: "good", Code.HARMS: "bad", Code.INVALID: "bad", Code.NO_MATERIAL_EFFECT: "warn",
+    Code.NUDGE_FAILED: "warn", Code.NUDGE_NOT_BEHAVIOUR: "warn", Code.INCONCLUSIVE: "warn",
+}  # fmt: skip
+SIGNS = {
+    Code.CAUSES: "▲", Code.HARMS: "▼", Code.INVALID: "✕", Code.NO_MATERIAL_EFFECT: "＝",
+    Code.NUDGE_FAILED: "○", Code.NUDGE_NOT_BEHAVIOUR: "○", Code.INCONCLUSIVE: "?",
+}  # fmt: skip
+PENDING = "PENDING"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first lines of a report.
+
+    Attributes:
+        alarms: what must be read before anything else: broken data, a peek.
+        code: of the verdict, or ``PENDING``.
+        sign: a mark with the code's meaning, so that colour is never the only one.
+        heading: the verdict in a few words.
+        light: good, warn, bad or "".
+        sentence: the verdict in one sentence, or why there is none yet.
+        estimand: what is estimated, among whom.
+        known: what may be known while the outcome is locked.
+    """
+
+    alarms: tuple[str, ...]
+    code: str
+    sign: str
+    heading: str
+    light: str
+    sentence: str
+    estimand: str
+    known: tuple[str, ...]
+
+
+def opening(readout: Readout, gettext: Gettext) -> Opening:
+    """Verdict first; when the data are broken or were peeked at, that comes before it."""
+    verdict = named_verdict(readout, gettext)
+    alarms = []
+    if verdict is not None and verdict.code is Code.INVALID:
+        alarms.append(gettext("These data are broken. Nothing below may be read as an effect."))
+    if readout.standing.peeked:
+        alarms.append(peek_sentence(readout, gettext))
+    pending = readout.standing.state is State.PENDING
+    known = tuple(_known(readout, gettext)) if pending else ()
+    what = estimand(readout, gettext)
+    if verdict is None:
+        lock = lock_sentence(readout, gettext)
+        return Opening(tuple(alarms), PENDING, "…", gettext("No verdict yet"), "", lock, what, known)
+    return Opening(
+        alarms=tuple(alarms),
+        code=str(verdict.code),
+        sign=SIGNS[verdict.code],
+        heading=code_words(verdict.code, gettext),
+        light=LIGHTS[verdict.code],
+        sentence=verdict_sentence(verdict, gettext),
+        estimand=what,
+        known=known,
+    )
+
+
+def named_verdict(readout: Readout, gettext: Gettext) -> Verdict | None:
+    """The verdict with its outcome in words."""
+    verdict = readout.verdict
+    if verdict is None or "outcome" not in verdict.details:
+        return verdict
+    name = metric_words(str(verdict.details["outcome"]), gettext)
+    return replace(verdict, details={**verdict.details, "outcome": name})
+
+
+def health_sentence(finding: Finding, gettext: Gettext) -> str:
+    """What a check found, its outcome in words."""
+    if "outcome" not in finding.details:
+        return finding_sentence(finding, gettext)
+    name = metric_words(str(finding.details["outcome"]), gettext)
+    return finding_sentence(replace(finding, details={**finding.details, "outcome": name}), gettext)
+
+
+def peek_sentence(readout: Readout, gettext: Gettext) -> str:
+    """That a fixed plan was read before its end, and what this costs."""
+    text = gettext(
+        "Peeked: a person asked to see the outcome when {share} of the planned units were mature. The plan promises "
+        "its error rate for one look at the end, so nothing here may be decided on."
+    )
+    return text.format(share=percent(readout.standing.fraction))
+
+
+def lock_sentence(readout: Readout, gettext: Gettext) -> str:
+    """Why the outcome is locked."""
+    return state_sentence(readout.standing.why, gettext)
+
+
+def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
+    """What may be said without the outcome."""
+    standing, plan = readout.standing, readout.plan
+    exposed, mature = sum(standing.exposed.values()), sum(standing.mature.values())
+    text = gettext("{exposed} units have met their variant; the outcome of {mature} is known, of {planned} planned.")
+    yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units))
+    if standing.opens_on is not None:
+        yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
+    for stage in readout.first_stage:
+        yield take_up_sentence(stage.variant, stage.take_up, gettext)
+
+
+def take_up_sentence(variant: str, found: TakeUp | NotComputable, gettext: Gettext) -> str:
+    """How many units the nudge moves to the behaviour."""
+    if not computable(found):
+        return f"{variant}: {reason_words(found, gettext)}"
+    text = gettext(
+        "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
+        "{without} without."
+    )
+    limits = between(percent(found.low), percent(found.high))
+    return text.format(
+        variant=variant, moved=percent(found.difference), limits=limits,
+        with_nudge=percent(found.variant), without=percent(found.control),
+    )  # fmt: skip
+
+
+def estimand(readout: Readout, gettext: Gettext) -> str:
+    """What is estimated, among whom, counted from when."""
+    plan = readout.plan
+    outcome = metric_words(plan.primary[0], gettext)
+    from_when = clock_words(plan, gettext)
+    if plan.claim is None:
+        text = gettext(
+            "Asked: what does being given {variants} rather than {control} do to {outcome}? Of all units that met "
+            "their variant, days counted from {clock}."
+        )
+        return text.format(variants=_nudges(plan), control=plan.variants[0], outcome=outcome, clock=from_when)
+    text = gettext(
+        "Asked: what does reaching “{claim}” ({behaviour}) do to {outcome}, among units that reach it only if nudged? "
+        "Days are counted from {clock}."
+    )
+    claim = plan.claim
+    behaviour = cell_words(claim.behaviour, claim.times, claim.days, gettext)
+    return text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+
+
+def _nudges(plan: Planned) -> str:
+    return ", ".join(plan.variants[1:])
+
+
+def clock_words(plan: Planned, gettext: Gettext) -> str:
+    """What starts a unit's day 0."""
+    return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
+
+
+def metric_words(text: str, gettext: Gettext) -> str:
+    """A metric's short name for headings and sentences; what has none keeps its text."""
+    try:
+        definition = parse_metric(text)
+    except Refused:
+        return text
+    if isinstance(definition, MinDays):
+        name = gettext("retention ({n} days of {first}–{last})")
+        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
+    if not isinstance(definition, Active):
+        return text
+    first, last = definition.window.start_day, definition.window.end_day
+    if last is None:
+        return gettext("retention from day {first} on").format(first=first)
+    if first == last:
+        return gettext("retention on day {first}").format(first=first)
+    return gettext("retention on days {first}–{last}").format(first=first, last=last)
+
+
+def worded(report: Report, gettext: Gettext) -> Report:
+    """The same report with its outcomes in words; where two would be called alike, both keep their text."""
+    names = [metric_words(outcome.name, gettext) for outcome in report.outcomes]
+    return replace(
+        report,
+        outcomes=tuple(
+            replace(outcome, name=name) if names.count(name) == 1 else outcome
+            for outcome, name in zip(report.outcomes, names, strict=True)
+        ),
+    )

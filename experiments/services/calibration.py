@@ -1,0 +1,102 @@
+"""What correlations promised and experiments found, over all experiments: how far to trust the next promise."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+
+from events.reasons import NotComputable, computable
+from experiments.models import Analysis, Experiment
+from experiments.services.analysis import latest_analysis, read_analysis
+
+if TYPE_CHECKING:
+    from experiments.deflation import Deflation, Trial
+    from experiments.readout import Readout
+
+SECONDS = 24 * 3600  # the key names the newest analysis, so that an old answer is never taken for a new one
+Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An experiment with an AHA moment that says nothing about its promise yet, and why (a code)."""
+
+    key: str
+    name: str
+    verdict: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Promises beside findings.
+
+    Attributes:
+        trials: experiments that tested a measured promise, by name.
+        left_out: the other experiments of AHA moments.
+        pooled: the deflation ratio over `trials`.
+    """
+
+    trials: "tuple[Trial, ...]"
+    left_out: tuple[LeftOut, ...]
+    pooled: "Deflation | NotComputable"
+
+
+def calibrate() -> Calibration:
+    """Every experiment of an AHA moment, from its latest good analysis; computed once per new analysis."""
+    newest = Analysis.objects.filter(status=Analysis.Status.DONE).order_by("-pk").values_list("pk", flat=True).first()
+    found: Calibration = cache.get_or_set(f"experiments.calibration:{newest}", _calibrate, SECONDS)  # type: ignore[assignment]
+    return found
+
+
+def _calibrate() -> Calibration:
+    from experiments.deflation import Trial, pool
+
+    trials, left_out = [], []
+    for experiment in Experiment.objects.filter(moment__isnull=False).order_by("name", "pk"):
+        analysis = latest_analysis(experiment)
+        readout = read_analysis(analysis)
+        if analysis is None or readout is None:
+            continue
+        found = _trial(readout)
+        if isinstance(found, Trial):
+            trials.append(found)
+        else:
+            left_out.append(LeftOut(experiment.key, experiment.name, analysis.verdict, found))
+    return Calibration(tuple(trials), tuple(left_out), pool(trials))
+
+
+def _trial(readout: "Readout") -> "Trial | str":
+    """The trial, or the code of why there is none."""
+    from experiments.contrasts import NOT_THE_BEHAVIOUR, leading
+    from experiments.deflation import Trial
+    from experiments.design import Kind
+
+    report, claim = readout.report, readout.plan.claim
+    if report is None or claim is None:
+        return "locked"
+    if readout.standing.peeked:
+        return "peeked"
+    if claim.promised is None:
+        return "no_promise"
+    one, verdict = leading(report).encouragement, report.verdict
+    if verdict.code in NOT_THE_BEHAVIOUR or one is None or not computable(one.effect):
+        return "not_the_behaviour"
+    if report.outcomes[0].kind is not Kind.PROPORTION or claim.promised <= 0:
+        return "other_outcome"
+    bounded = computable(one.effect_set) and one.effect_set.bounded
+    low, high = (one.effect_set.low, one.effect_set.high) if bounded and computable(one.effect_set) else (None, None)
+    known = claim.promised_low is not None and claim.promised_high is not None
+    width = (claim.promised_high or 0.0) - (claim.promised_low or 0.0)
+    return Trial(
+        key=readout.plan.key,
+        name=readout.plan.name,
+        promised=claim.promised,
+        promised_error=width / (2 * Z) if known else 0.0,
+        found=one.effect.estimate,
+        found_error=one.effect.standard_error,
+        low=low,
+        high=high,
+        verdict=str(verdict.code),
+        on=readout.data_end[:10],
+    )

@@ -1,0 +1,119 @@
+"""Retention over time in sentences: the findings that head its charts. Pure; ``gettext`` decides the language."""
+
+from collections.abc import Mapping, Sequence
+
+from aha.figures import GLUE, Gettext, between, count, decimal, p_text, percent, points
+from events.reasons import NotComputable
+from events.reasons import words as reason_words
+from experiments.stats.curve import CurveDifference, DayShare
+from experiments.stats.novelty import Change, Novelty, Trend
+from experiments.stats.results import Estimate
+
+
+def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float, gettext: Gettext) -> str:
+    """How much longer each variant stays than control (RMST), a line per variant.
+
+    Args:
+        differences: variant to difference in days, positive when it stays longer.
+        tau: horizon in days.
+        gettext: decides the language.
+    """
+    sentences = []
+    for variant, found in differences.items():
+        if isinstance(found, NotComputable):
+            sentences.append(f"{variant}: {reason_words(found, gettext)}")
+            continue
+        if found.low > 0:
+            text = gettext("{variant}: stays {days} days longer than control, of the first {tau} ({limits}).")
+        elif found.high < 0:
+            text = gettext("{variant}: leaves {days} days earlier than control, of the first {tau} ({limits}).")
+        else:
+            text = gettext("{variant}: no longer or shorter stay than control was shown in {tau} days ({limits}).")
+        limits = between(_signed(found.low), _signed(found.high))
+        sentences.append(text.format(variant=variant, days=decimal(abs(found.estimate)), tau=f"{tau:g}", limits=limits))
+    return "\n".join(sentences)
+
+
+def curve_finding(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> str:
+    """The shares active on the last day that all arms have; empty without such a day."""
+    by_day = [{row.day: row for row in rows} for rows in curves.values()]
+    common = set.intersection(*(set(rows) for rows in by_day)) if by_day else set()
+    if not common:
+        return ""
+    last = max(common)
+    shares = ", ".join(
+        f"{name}{GLUE}{percent(rows[last].share.estimate)}" for name, rows in zip(curves, by_day, strict=True)
+    )
+    return gettext("Active on day {day}: {shares}.").format(day=last, shares=shares)
+
+
+def difference_finding(found: Mapping[str, CurveDifference], gettext: Gettext) -> str:
+    """On which days each variant differs from control, all days considered together: a line per statement."""
+    sentences = []
+    for variant, curve in found.items():
+        for days, text in (
+            (curve.higher, gettext("{variant}: higher than control on day {days}, all days considered together.")),
+            (curve.lower, gettext("{variant}: lower than control on day {days}, all days considered together.")),
+        ):
+            if days:
+                sentences.append(text.format(variant=variant, days=day_ranges(days)))
+        if not curve.higher and not curve.lower:
+            text = gettext("{variant}: no day differs from control when all days are considered together.")
+            sentences.append(text.format(variant=variant))
+    return "\n".join(sentences)
+
+
+def novelty_finding(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext) -> str:
+    """Whether each variant's effect fades or grows over enrolment weeks, a line per variant."""
+    sentences = []
+    for variant, novelty in found.items():
+        trend = novelty.trend
+        if isinstance(trend, NotComputable):
+            sentences.append(f"{variant}: {reason_words(trend, gettext)}")
+            continue
+        text = _change_sentence(trend, gettext)
+        first, last = (effect_text(end.estimate, share=share, gettext=gettext) for end in (trend.first, trend.last))
+        sentences.append(text.format(variant=variant, first=first, last=last, p=p_text(trend.slope.p_value)))
+    return "\n".join(sentences)
+
+
+def _change_sentence(trend: Trend, gettext: Gettext) -> str:
+    return {
+        Change.FADES: gettext("{variant}: the effect fades with later enrolment, from {first} to {last} ({p})."),
+        Change.GROWS: gettext("{variant}: the effect grows with later enrolment, from {first} to {last} ({p})."),
+        Change.TURNS: gettext("{variant}: the effect turns with later enrolment, from {first} to {last} ({p})."),
+        Change.NONE_DETECTED: gettext(
+            "{variant}: no steady change of the effect over enrolment weeks can be detected ({p})."
+        ),
+    }[trend.change]
+
+
+def sizes(named: Mapping[str, int]) -> str:
+    """Group sizes for a subtitle: ``n: control 1,000 · nudge 990``."""
+    return "n: " + " · ".join(f"{name}{GLUE}{count(n)}" for name, n in named.items())
+
+
+def level_text(level: float) -> str:
+    """A confidence level: ``95 %``."""
+    return f"{level * 100:g}{GLUE}%"
+
+
+def day_ranges(days: Sequence[int]) -> str:
+    """Rising days as ranges: 1, 2, 3, 7 is ``1–3, 7``."""
+    runs: list[list[int]] = []
+    for day in days:
+        if runs and day == runs[-1][-1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
+    """An effect with its sign: in points for shares, else in the outcome's unit."""
+    return gettext("{value} points").format(value=points(value)) if share else _signed(value)
+
+
+def _signed(value: float) -> str:
+    text = decimal(value)
+    return f"+{text}" if value > 0 and any(figure in text for figure in "123456789") else text

@@ -1,0 +1,248 @@
+"""Pages of experiments for those who read them: list, report, the wait for an analysis, calibration."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from events.listing import listing
+from events.reasons import Refused
+from events.services.runs import request_cancel
+from experiments.models import Analysis, Experiment
+from experiments.services import calibration as calibrating
+from experiments.services.analysis import ANALYSED, final_analysis, latest_analysis, read_analysis, request_analysis
+from experiments.services.listing import history_of, with_findings
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+# Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
+# processes start quickly.
+HISTORY_SHOWN = 20
+LOCKED = "PENDING"
+NONE_YET = "NONE"
+
+
+def _may[View: Callable[..., HttpResponse]](view: View) -> View:
+    """403 for a logged-in person who may not ask for analyses; asked after `login_required`."""
+    return permission_required("experiments.add_analysis", raise_exception=True)(view)
+
+
+def _person(request: HttpRequest) -> User | None:
+    return request.user if isinstance(request.user, User) else None
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx)
+
+
+# ── List ──────────────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def experiment_list(request: HttpRequest) -> HttpResponse:
+    """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
+    from experiments.report_words import LIGHTS, SIGNS
+    from experiments.verdict import Code
+    from experiments.words import code_words
+
+    verdicts = [(str(code), code_words(code, gettext)) for code in Code]
+    chosen = request.GET.get("verdict", "")
+    rows: Any = with_findings()  # with annotations that no type knows
+    if chosen in dict(verdicts):
+        rows = rows.filter(found_verdict=chosen)
+    elif chosen == LOCKED:
+        rows = rows.filter(found_verdict="")
+    elif chosen == NONE_YET:
+        rows = rows.filter(found_pk__isnull=True)
+    else:
+        chosen = ""
+    states = [row for row in Experiment.Status.choices if row[0] != Experiment.Status.ARCHIVED]
+    found = listing(request, rows, text_in=("name", "key", "hypothesis"), state_in="status", states=states)
+    shown = [
+        {
+            "experiment": row,
+            "heading": dict(verdicts).get(row.found_verdict or "", ""),
+            "light": LIGHTS[Code(row.found_verdict)] if row.found_verdict else "",
+            "sign": SIGNS[Code(row.found_verdict)] if row.found_verdict else "",
+            "percent": None if row.found_fraction is None else round(100 * min(row.found_fraction, 1.0)),
+        }
+        for row in found.page
+    ]
+    choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
+    context = {
+        "rows": shown, "listing": found, "verdicts": choices, "verdict": chosen,
+        "any_at_all": bool(found.total) or bool(chosen),
+    }  # fmt: skip
+    template = "experiments/rows.html" if _is_htmx(request) else "experiments/list.html"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+# ── Report ────────────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def report(request: HttpRequest, key: str) -> HttpResponse:
+    """The last good report of an experiment, and above it what became of a newer analysis."""
+    experiment = get_object_or_404(Experiment.objects.select_related("moment"), key=key)
+    return _page(request, experiment, latest_analysis(experiment))
+
+
+@login_required
+@require_safe
+def analysis(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """One analysis, also an older one or one that failed."""
+    run = get_object_or_404(Analysis.objects.select_related("experiment__moment"), experiment__key=key, pk=pk)
+    return _page(request, run.experiment, run)
+
+
+def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) -> HttpResponse:
+    history = list(history_of(experiment)[:HISTORY_SHOWN])
+    newest = history[0] if history else None
+    # A newer analysis that waits, runs or failed stands above the last good report and never takes its place.
+    above = newest if newest is not None and (run is None or newest.pk > run.pk) and newest.status != "done" else None
+    if run is not None and run.status != Analysis.Status.DONE:
+        above = run
+    latest = next((row for row in history if row.status == Analysis.Status.DONE), None)
+    context = {
+        "experiment": experiment,
+        "run": run,
+        "above": above,
+        "history": history,
+        "older": run is not None and latest is not None and run.pk < latest.pk,
+        **({} if above is None else _progress(above)),
+        **({} if run is None else report_body(run)),
+        **_actions(experiment, above),
+    }
+    return render(request, "experiments/report.html", context)
+
+
+def report_body(run: Analysis) -> dict[str, Any]:
+    """What `experiments/report_body.html` shows of a done analysis: on its page, and where it is taken away."""
+    from experiments import contrasts, report_page, report_tables, report_words
+    from experiments.calibration_page import share_left
+    from experiments.definitions import definitions
+
+    readout = read_analysis(run)
+    if readout is None:
+        return {}
+    promise = report_page.promise(readout, gettext)
+    return {
+        "readout": readout,
+        "opening": report_words.opening(readout, gettext),
+        "percent": round(100 * min(readout.standing.fraction, 1.0)),
+        "promise": promise,
+        "contrasts": contrasts.contrasts(readout, gettext),
+        "worth": share_left(calibrating.calibrate().pooled, gettext) if promise is not None else "",
+        "health": report_tables.health(readout, gettext),
+        "split": report_tables.split(readout, gettext),
+        "sections": report_page.sections(readout, gettext),
+        "definitions": () if readout.report is None else definitions(readout.report, gettext),
+        "metrics": [report_tables.metric_sentence(name, gettext) for name in readout.plan.outcomes],
+    }
+
+
+def _actions(experiment: Experiment, above: Analysis | None) -> dict[str, Any]:
+    """What a person may ask for now; a final analysis stays as it is."""
+    waits = above is not None and above.is_open
+    may = experiment.status in ANALYSED and not waits and final_analysis(experiment) is None
+    return {"may_analyse": may, "may_peek": may and experiment.method == Experiment.Method.FIXED}
+
+
+# ── Asking for an analysis ────────────────────────────────────────────────────
+@login_required
+@_may
+@require_POST
+def analyse(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask for an analysis now."""
+    return _ask(request, get_object_or_404(Experiment, key=key), peek=False)
+
+
+@login_required
+@_may
+@require_http_methods(["GET", "HEAD", "POST"])
+def peek(request: HttpRequest, key: str) -> HttpResponse:
+    """Say what a look before the planned end costs; after a yes, ask for it."""
+    experiment = get_object_or_404(Experiment, key=key)
+    if request.method == "POST":
+        return _ask(request, experiment, peek=True)
+    return render(request, "experiments/peek.html", {"experiment": experiment, **_actions(experiment, None)})
+
+
+def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpResponse:
+    try:
+        request_analysis(experiment=experiment, by=_person(request), peek=peek)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("experiment_pages:report", key=experiment.key)
+
+
+def _progress(run: Analysis) -> dict[str, Any]:
+    stages = {
+        "events": gettext("opening the events"),
+        "exposures": gettext("finding who met which variant"),
+        "outcomes": gettext("measuring outcomes"),
+        "cells": gettext("counting"),
+        "statistics": gettext("computing and judging"),
+    }
+    key = run.experiment.key
+    return {
+        "progress_url": reverse("experiment_pages:progress", args=[key, run.pk]),
+        "cancel_url": reverse("experiment_pages:cancel", args=[key, run.pk]),
+        "stage_words": stages.get(run.stage, run.stage),
+    }
+
+
+@login_required
+@require_safe
+def progress(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """The progress fragment; when the analysis has ended, the page asks for itself anew."""
+    run = get_object_or_404(Analysis.objects.select_related("experiment"), experiment__key=key, pk=pk)
+    if not _is_htmx(request):
+        return redirect("experiment_pages:report", key=key)
+    response = render(request, "components/progress.html", {"run": run, **_progress(run)})
+    patch_vary_headers(response, ["HX-Request"])
+    if not run.is_open:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@_may
+@require_POST
+def cancel(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """Ask an analysis to stop."""
+    try:
+        request_cancel(get_object_or_404(Analysis, experiment__key=key, pk=pk))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("experiment_pages:report", key=key)
+
+
+# ── Calibration ───────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def calibration(request: HttpRequest) -> HttpResponse:
+    """Naive promise against causal finding, over all experiments."""
+    from experiments import calibration_page as words
+
+    found = calibrating.calibrate()
+    sentence = words.finding(found.pooled, gettext)
+    left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
+    context = {
+        "finding": sentence,
+        "spread": words.spread(found.pooled, gettext),
+        "drawing": words.draw(found.trials, sentence, gettext),
+        "trials": words.trials(found.trials, gettext) if found.trials else None,
+        "left_out": words.left_out(left_out, gettext),
+    }
+    return render(request, "experiments/calibration.html", context)

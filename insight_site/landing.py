@@ -1,0 +1,157 @@
+"""The home page's rows: what runs, what was found lately, and what to do next."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count, OuterRef, Subquery
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from aha.models import AhaMoment, Study
+from aha.services.studies import read_report
+from events.models import Run
+from experiments.models import Experiment
+from experiments.models_analysis import Analysis
+from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
+
+SHOWN = 5
+FAR = 1.0  # a bar is full when the plan is reached; more units than planned don't make it longer
+# Kinds of long computations, and the page of each.
+RUNS: dict[type[Run], str] = {
+    SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
+    Study: "aha:study", Analysis: "experiment_pages:analysis",
+}  # fmt: skip
+# Colours of the verdicts that are neither a plain no nor undecided.
+LIGHTS = {
+    "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next: a sentence, and where."""
+
+    words: str
+    action: str
+    url: str
+
+
+def landing(user: User | AnonymousUser) -> dict[str, Any]:
+    """Everything that the home page shows to somebody with an account."""
+    found: dict[str, Any] = {
+        "open_runs": open_runs(),
+        "experiments": running(),
+        "moments": [_moment(row) for row in AhaMoment.objects.all()[:SHOWN]],
+        "studies": [_study(row) for row in Study.objects.all()[:SHOWN]],
+        "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
+        "verdicts": verdicts(),
+    }
+    return {**found, "next": next_step(user)}
+
+
+def open_runs() -> list[dict[str, Any]]:
+    """Long computations that wait or run, the newest first."""
+    rows: list[Run] = []
+    for model in RUNS:
+        rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
+    rows.sort(key=lambda row: row.created_at, reverse=True)
+    return [{"run": row, "kind": row._meta.verbose_name, "url": _page(row)} for row in rows]
+
+
+def _page(run: Run) -> str:
+    if isinstance(run, Analysis):
+        return reverse("experiment_pages:analysis", args=[run.experiment.key, run.pk])
+    return reverse(RUNS[type(run)], args=[run.pk])
+
+
+def running() -> list[dict[str, Any]]:
+    """Experiments that run or pause, with how far they are towards the planned number of users."""
+    states = (Experiment.Status.RUNNING, Experiment.Status.PAUSED)
+    rows = Experiment.objects.filter(status__in=states).annotate(assigned=Count("assignments")).order_by("-started_at")
+    return [
+        {
+            "experiment": row,
+            "url": reverse("experiment_pages:report", args=[row.key]),
+            "assigned": row.assigned,
+            "percent": round(100 * min(row.assigned / row.planned_units, FAR)) if row.planned_units else None,
+        }
+        for row in rows[:SHOWN]
+    ]
+
+
+def verdicts() -> list[dict[str, Any]]:
+    """The latest verdict of each experiment, the newest first."""
+    from experiments.verdict import Code  # noqa: PLC0415 - SciPy costs web processes a second
+    from experiments.words import code_words  # noqa: PLC0415
+
+    spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
+    last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
+    rows = spoken.filter(pk=Subquery(last)).select_related("experiment").defer("payload", "inputs")
+    return [
+        {
+            "experiment": row.experiment,
+            "url": reverse("experiment_pages:report", args=[row.experiment.key]),
+            "words": code_words(Code(row.verdict), gettext),
+            "light": LIGHTS.get(row.verdict, ""),
+            "at": row.created_at,
+            "final": row.final,
+        }
+        for row in rows[:SHOWN]
+    ]
+
+
+def next_step(user: User | AnonymousUser) -> Step | None:
+    """The first thing that is missing on the way from events to a verdict, and that this person may do."""
+    if not Study.objects.filter(status=Run.Status.DONE).exists():
+        if not user.has_perm("aha.add_study"):
+            return None
+        return Step(
+            gettext("Start with a study: it looks for the early behaviours that go with staying."),
+            gettext("New study"), reverse("aha:new_study"),
+        )  # fmt: skip
+    if not AhaMoment.objects.exists():
+        study = Study.objects.filter(status=Run.Status.DONE).latest("created_at")
+        return Step(
+            gettext("A study is done. Choose a candidate worth testing and make it an AHA moment."),
+            gettext("Open the study"), reverse("aha:study", args=[study.pk]),
+        )  # fmt: skip
+    if not Experiment.objects.exists():
+        if not user.has_perm("experiments.add_experiment"):
+            return None
+        return Step(
+            gettext("There is an AHA moment, and no experiment yet that tells whether it is the cause."),
+            gettext("Plan an experiment"), reverse("admin:experiments_experiment_add"),
+        )  # fmt: skip
+    if not SegmentModel.objects.exists() and user.has_perm("segments.add_segmentationrun"):
+        return Step(
+            gettext("Nobody has looked yet who plays how; experiments can target such groups."),
+            gettext("Look for groups"), reverse("segments:new_run"),
+        )  # fmt: skip
+    return None
+
+
+def _study(study: Study) -> dict[str, Any]:
+    from aha import findings  # noqa: PLC0415 - SciPy costs web processes a second
+
+    report = read_report(study)
+    return {"study": study, "found": "" if report is None else findings.headline(report, gettext)}
+
+
+def _moment(moment: AhaMoment) -> dict[str, Any]:
+    from aha import moment_page  # noqa: PLC0415 - as above
+    from aha.views import LIGHTS  # noqa: PLC0415
+
+    finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+    return {"moment": moment, "finding": finding, "light": LIGHTS.get(moment.status, "")}
+
+
+def _model(model: SegmentModel) -> dict[str, Any]:
+    from segments import model_page  # noqa: PLC0415 - as above
+
+    version = model.current
+    segments = [] if version is None else list(version.segments.all())
+    colour, words = (
+        ("", "") if version is None or version.rule is not None else model_page.worst(version.drift, gettext)
+    )
+    return {"model": model, "version": version, "segments": segments, "colour": colour, "drift": words}

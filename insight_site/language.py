@@ -1,0 +1,38 @@
+"""The language of an account: chosen once, the same on every machine."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.views.i18n import set_language
+
+from insight_site.models import Preference
+
+
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Django's own switch, which sets a cookie; whoever is logged in also has it kept with the account."""
+    response = set_language(request)
+    language = request.POST.get("language", "")
+    if request.method == "POST" and request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        Preference.objects.update_or_create(user=request.user, defaults={"language": language})
+    return response
+
+
+class Login(LoginView):
+    """The login page; afterwards the site speaks the account's language."""
+
+    template_name = "insight_site/login.html"
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Log in, and take up the language that was chosen elsewhere."""
+        response = super().form_valid(form)
+        preference = Preference.objects.filter(user=form.get_user()).first()
+        if preference is not None:
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME, preference.language, max_age=settings.LANGUAGE_COOKIE_AGE,
+                path=settings.LANGUAGE_COOKIE_PATH, secure=settings.LANGUAGE_COOKIE_SECURE,
+                httponly=settings.LANGUAGE_COOKIE_HTTPONLY, samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            )  # fmt: skip
+        return response

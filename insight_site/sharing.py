@@ -1,0 +1,75 @@
+"""Links by which people without an account read one report, until they expire or are revoked.
+
+A token has 256 random bits, so its digest needs no slow hash, and looking it up by an index tells a guesser nothing.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+import structlog
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from events.models import Run
+from insight_site.models import ShareLink
+
+DAYS = (7, 30, 90)
+NOTED_EVERY = timedelta(minutes=1)
+log = structlog.get_logger()
+
+
+def create_link(*, run: Run, days: int, by: User | None) -> tuple[ShareLink, str]:
+    """Make a link to a finished report.
+
+    Args:
+        run: the report's run.
+        days: how long it works, one of DAYS.
+        by: who made it.
+
+    Returns:
+        The row, and the token: it is known only now and must be shown once.
+
+    Raises:
+        ValueError: for another number of days.
+    """
+    if days not in DAYS:
+        raise ValueError(f"days must be one of {DAYS}")
+    token = secrets.token_urlsafe(32)
+    row = ShareLink.objects.create(
+        digest=digest(token), run_label=run._meta.label, run_pk=run.pk, created_by=by,
+        expires_at=timezone.now() + timedelta(days=days),
+    )  # fmt: skip
+    log.info("share.created", link=row.pk, run=row.run_label, pk=row.run_pk)
+    return row, token
+
+
+def revoke_link(*, link: ShareLink) -> None:
+    """End a link now; a second time changes nothing."""
+    if ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        log.info("share.revoked", link=link.pk)
+
+
+def find_link(token: str) -> ShareLink | None:
+    """The link of a token, live or not; None for a token that never was."""
+    return ShareLink.objects.filter(digest=digest(token)).first()
+
+
+def note_use(link: ShareLink) -> None:
+    """Remember that it was read, at most once a minute."""
+    now = timezone.now()
+    if link.last_used_at is None or now - link.last_used_at > NOTED_EVERY:
+        ShareLink.objects.filter(pk=link.pk).update(last_used_at=now)
+
+
+def live_links(run: Run) -> QuerySet[ShareLink]:
+    """Links by which this report can be read now, the newest first."""
+    return ShareLink.objects.filter(
+        run_label=run._meta.label, run_pk=run.pk, revoked_at=None, expires_at__gt=timezone.now()
+    ).select_related("created_by")
+
+
+def digest(token: str) -> str:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,140 @@
+"""Reports to take away: one HTML file that needs nothing else, every table as CSV, the numbers as JSON.
+
+Like `insight_site.pictures` this is a table of kinds of run. The HTML is the page's own body, rendered with
+``standalone``: pictures lie inside it, and what only works on the site is left out.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.module_loading import import_string
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
+
+from events.models import Run
+from insight_site import __version__, pictures
+
+STYLE = Path(__file__).parent / "static" / "insight_site" / "site.css"
+# The file has its style and its pictures inside, so its own policy allows these and nothing else.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of run leaves the site: dotted names of functions, and a template.
+
+    Attributes:
+        body: the run to the context of its page's body; None while it has no report.
+        template: the page's body; it is rendered with ``standalone`` and `run`.
+        document: (report, gettext) to the JSON document; the report is read as `pictures.SOURCES` says.
+        permission: what a person needs to read the page itself, or "" when every account may.
+    """
+
+    body: str
+    template: str
+    document: str
+    permission: str = ""
+
+
+KINDS: dict[str, Kind] = {
+    "segments.SegmentationRun": Kind(
+        "segments.views.report_body", "segments/run_body.html", "segments.document.document"
+    ),
+    "aha.Study": Kind("aha.views.report_body", "aha/study_body.html", "aha.document.document"),
+    "experiments.Analysis": Kind(
+        "experiments.views.report_body", "experiments/report_body.html", "experiments.readout_document.document"
+    ),
+}
+
+
+def find_run(label: str, pk: int) -> Run | None:
+    """The finished run of a report that can be taken away; None when there is none."""
+    if label not in KINDS:
+        return None
+    run: Run | None = apps.get_model(label).objects.filter(pk=pk, status=Run.Status.DONE).first()
+    return run if run is not None and run.payload is not None else None
+
+
+def as_html(run: Run, *, shared: bool = False) -> str:
+    """The report as one file in the active language, without script and without any request.
+
+    Args:
+        run: a finished run, see `find_run`.
+        shared: it is read through a share link, and says so.
+    """
+    kind = KINDS[run._meta.label]
+    context = {
+        **_body(run), "run": run, "standalone": True, "shared": shared, "body": kind.template,
+        "style": mark_safe(STYLE.read_text(encoding="utf-8")),  # noqa: S308 - our own file
+        "version": __version__, "made": timezone.now(),
+    }  # fmt: skip
+    return render_to_string("insight_site/takeaway.html", context)
+
+
+def as_csv(run: Run) -> str:
+    """Every table of the report, cell by cell: table, row, column, value.
+
+    Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
+    """
+    out = io.StringIO()
+    out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
+    writer = csv.writer(out)
+    writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
+    for table in tables(_body(run)):
+        for row in table.rows:
+            for column, cell in zip(table.columns[1:], row[1:], strict=False):
+                writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])
+    return out.getvalue()
+
+
+def as_json(run: Run) -> str:
+    """The numbers as the command line prints them with ``--json``, always in English."""
+    label = run._meta.label
+    with translation.override("en"):
+        report = import_string(pictures.SOURCES[label].report)(run.payload)
+        document = import_string(KINDS[label].document)(report, gettext)
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+FORMATS = {
+    "html": ("text/html; charset=utf-8", as_html),
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "json": ("application/json", as_json),
+}
+
+
+def tables(node: Any) -> Iterator[Any]:
+    """Every table in a page's context, in the page's order."""
+    if hasattr(node, "columns") and hasattr(node, "rows") and hasattr(node, "title"):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from tables(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from tables(value)
+    elif hasattr(node, "table"):
+        yield from tables(node.table)
+
+
+def harmless(text: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: names of events come from outside (OWASP, CSV injection)."""
+    if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r"):
+        return text
+    return text if text[:1] in "+-" and text[1:2].isdigit() else f"'{text}"
+
+
+def _body(run: Run) -> dict[str, Any]:
+    body: dict[str, Any] = import_string(KINDS[run._meta.label].body)(run)
+    return body

@@ -1,0 +1,106 @@
+"""The main pages with something on them, for tests that look at all of them."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from aha.models import AhaMoment, Study
+from events.records import dump
+from experiments.analysis import read_out
+from experiments.live_context import Audit
+from experiments.models_analysis import Analysis
+from insight_site import pictures
+from insight_site.models import Picture
+from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
+from tests.aha.make_report import INPUTS
+from tests.aha.make_report import report as study_report
+from tests.experiments.make import running
+from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.segments.make_report import report as segment_report
+
+
+@dataclass(frozen=True)
+class World:
+    """Rows behind the pages."""
+
+    study: Study
+    search: SegmentationRun
+    analysis: Analysis
+
+
+# Name and address; a later page is one line.
+PAGES = {
+    "home": "/",
+    "segments": "/segments/",
+    "new search": "/segments/runs/new",
+    "new rule": "/segments/rules/new",
+    "segmentation": "/segments/runs/{search}",
+    "segment model": "/segments/models/style",
+    "studies": "/aha/studies/",
+    "new study": "/aha/studies/new/",
+    "study": "/aha/studies/{study}/",
+    "candidate": "/aha/studies/{study}/candidates/1/",
+    "moments": "/aha/moments/",
+    "moment": "/aha/moments/friends/",
+    "experiments": "/experiments/",
+    "calibration": "/experiments/calibration/",
+    "experiment": "/experiments/hint/",
+    "glossary": "/glossary/",
+}
+
+
+def path(name: str, world: World) -> str:
+    return PAGES[name].format(study=world.study.pk, search=world.search.pk)
+
+
+_drawn: dict[str, list[dict[str, Any]]] = {}
+
+
+def _draw(label: str, pk: int) -> None:
+    """The pictures of a report are the same in every test, and rendering them takes many seconds: once is enough."""
+    if label not in _drawn:
+        pictures.draw_run(label, pk)
+        _drawn[label] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
+        return
+    Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label])
+
+
+def make_world() -> World:
+    cache.clear()
+    study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), payload=dump(study_report()))
+    Study.objects.create(title="Autumn", status="failed", reason="Nobody signed up.", inputs=dump(INPUTS))
+    made = segment_report()
+    search = SegmentationRun.objects.create(
+        title="Groups", status="done", inputs=dump(made.inputs), payload=dump(made), share=1.0
+    )
+    _draw("aha.Study", study.pk)
+    _draw("segments.SegmentationRun", search.pk)
+    model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+    version = SegmentVersion.objects.create(model=model, number=1, run=search)
+    for key, name in (("g1", "Fighters"), ("g2", "Builders")):
+        Segment.objects.create(version=version, key=key, name=name, stability=0.9, size=1_234)
+    AhaMoment.objects.create(
+        key="friends", name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
+        retention="window:14-20", status="candidate",
+    )  # fmt: skip
+    analysis = _analysis()
+    _draw("experiments.Analysis", analysis.pk)
+    return World(study, search, analysis)
+
+
+def _analysis() -> Analysis:
+    readout = read_out(make_plan(), make_answers(draw_units(6_000)), Audit(0, 0, {}), today=date(2026, 4, 1))
+    if readout.verdict is None:
+        raise AssertionError("the example is final")
+    return Analysis.objects.create(
+        experiment=running("hint", name="Hint: add friends"), status="done", payload=dump(readout), share=1.0,
+        verdict=readout.verdict.code, final=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    return make_world()

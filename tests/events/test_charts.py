@@ -1,0 +1,71 @@
+"""The shared look of charts: a dark twin, the rows behind them, and the style sheet that agrees."""
+
+import re
+from pathlib import Path
+
+import altair as alt
+
+from events import charts
+
+CSS = Path(__file__).resolve().parent.parent.parent / "insight_site" / "static" / "insight_site" / "site.css"
+
+
+def spec() -> dict[str, object]:
+    rows = alt.InlineData(values=[{"x": 1, "label": "#ffffff"}, {"x": 2, "label": charts.INK}])
+    base = alt.Chart(rows)
+    rule = alt.Chart(alt.InlineData(values=[{"at": 0.5}])).mark_rule(color=charts.INK).encode(x="at:Q")
+    return charts.drawing(
+        "s", "t", alt.layer(base.mark_point(color=charts.BLUE).encode(x="x:Q"), base.mark_text().encode(x="x:Q"), rule),
+        marks=2,
+    ).spec  # fmt: skip
+
+
+def test_darkened__chart__changes_paper_and_ink_but_neither_marks_nor_data() -> None:
+    dark = charts.darkened(spec())
+
+    assert dark["config"]["background"] == "#0f151d"
+    assert dark["config"]["axis"]["labelColor"] == "#e6e9ee"
+    assert dark["layer"][0]["mark"]["color"] == charts.BLUE
+    assert dark["layer"][2]["mark"]["color"] == "#e6e9ee"
+    assert "#ffffff" in [row.get("label") for rows in dark["datasets"].values() for row in rows]
+
+
+def test_darkened__chart__leaves_the_light_one_alone() -> None:
+    light = spec()
+    charts.darkened(light)
+
+    assert light == spec()
+
+
+def test_columns__two_sets_of_rows__each_once_and_told_apart() -> None:
+    names, rows = charts.columns(spec())
+
+    assert names == ("set", "x", "label", "at")
+    assert rows == [
+        {"set": 1, "x": 1, "label": "#ffffff"}, {"set": 1, "x": 2, "label": charts.INK}, {"set": 2, "at": 0.5},
+    ]  # fmt: skip
+
+
+def test_columns__data_kept_by_name__are_found() -> None:
+    named = {"data": {"name": "d"}, "datasets": {"d": [{"x": 1}]}, "mark": "point"}
+
+    assert charts.columns(named) == (("x",), [{"x": 1}])
+
+
+def test_columns__chart_without_rows__is_empty() -> None:
+    assert charts.columns({"layer": [{"data": {"values": [{}]}}]}) == ((), [])
+
+
+def test_style_sheet__dark_charts__take_the_same_colours() -> None:
+    text = CSS.read_text(encoding="utf-8")
+    found = dict(re.findall(r'\.drawn \[fill="(#\w+)" i\] { fill: (#\w+); }', text))
+    strokes = dict(re.findall(r'\.drawn \[stroke="(#\w+)" i\] { stroke: (#\w+); }', text))
+
+    expected = {light: dark for light, dark in charts.DARK.items() if light not in ("#ffffff", "white")}
+    assert found == strokes == expected
+
+
+def test_dark_paper__is_the_pages_own() -> None:
+    dark = CSS.read_text(encoding="utf-8").split("prefers-color-scheme: dark")[1]
+
+    assert f"--wash: {charts.DARK['#ffffff']};" in dark

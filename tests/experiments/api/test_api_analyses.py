@@ -1,0 +1,127 @@
+"""Analyses and calibration over REST: list, latest, one, ask for one, refusals as problem documents."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from events.services import runs
+from experiments.models import Analysis
+from tests.experiments.make_readout import RUNNING, make_readout, started, stored
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
+
+
+@pytest.fixture
+def analyst(client: Client) -> Client:
+    person = User.objects.create_user("pm")
+    person.user_permissions.set(Permission.objects.filter(codename__in=("add_analysis", "view_analysis")))
+    client.force_login(person)
+    return client
+
+
+def asked(client: Client, body: dict[str, Any], key: str = "exp") -> Any:
+    return client.post(f"/api/v1/experiments/{key}/analyses", json.dumps(body), content_type="application/json")
+
+
+def test_list__gives_all_states_newest_first_without_documents(analyst: Client) -> None:
+    good = stored()
+    failed = Analysis.objects.create(experiment=good.experiment, status="failed", reason="The store is away.")
+
+    rows = analyst.get("/api/v1/experiments/exp/analyses").json()["results"]
+
+    assert [row["id"] for row in rows] == [failed.pk, good.pk]
+    assert rows[0]["reason"] == "The store is away."
+    assert (rows[1]["verdict"], rows[1]["final"], rows[1]["experiment"]) == ("CAUSES", True, "exp")
+    assert "document" not in rows[1]
+
+
+def test_latest__after_a_failure__is_the_last_good_one(analyst: Client) -> None:
+    good = stored()
+    Analysis.objects.create(experiment=good.experiment, status="failed", reason="x")
+
+    found = analyst.get("/api/v1/experiments/exp/analyses/latest").json()
+
+    assert found["id"] == good.pk
+    assert found["document"]["verdict"]["code"] == "CAUSES"
+    assert found["document"]["contrasts"][0]["estimate"] == 0.4
+
+
+def test_one__while_locked__has_no_outcome(analyst: Client) -> None:
+    row = stored(readout=make_readout(**RUNNING))
+
+    document = analyst.get(f"/api/v1/experiments/exp/analyses/{row.pk}").json()["document"]
+
+    assert (document["verdict"], document["report"], document["contrasts"]) == (None, None, [])
+    assert document["state"] == "pending"
+
+
+def test_one__that_failed__has_its_reason_and_no_document(analyst: Client) -> None:
+    row = Analysis.objects.create(experiment=started(), status="failed", reason="The store is away.")
+
+    found = analyst.get(f"/api/v1/experiments/exp/analyses/{row.pk}").json()
+
+    assert (found["document"], found["reason"]) == (None, "The store is away.")
+
+
+@pytest.mark.parametrize("path", ["nope/analyses", "exp/analyses/latest", "exp/analyses/999", "other/analyses/{pk}"])
+def test_what_is_not_there__is_404(analyst: Client, path: str) -> None:
+    started()
+    row = Analysis.objects.create(experiment=started("two"), status="failed")
+
+    assert analyst.get(f"/api/v1/experiments/{path}".format(pk=row.pk)).status_code == 404
+
+
+def test_ask__keeps_a_waiting_analysis(analyst: Client) -> None:
+    started()
+
+    answer = asked(analyst, {"seed": 7})
+
+    row = Analysis.objects.get()
+    assert answer.status_code == 202
+    assert (row.status, row.seed, row.peek) == ("queued", 7, False)
+
+
+def test_ask__twice__is_a_problem_with_its_sentence(analyst: Client) -> None:
+    started()
+    asked(analyst, {})
+
+    answer = asked(analyst, {})
+
+    assert answer.status_code == 409
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert "waiting or running already" in answer.json()["detail"]
+
+
+def test_ask__with_nonsense__is_a_problem(analyst: Client) -> None:
+    started()
+
+    assert asked(analyst, {"seed": -1}).status_code == 400
+    assert not Analysis.objects.exists()
+
+
+def test_ask__without_permission__is_refused(client: Client) -> None:
+    started()
+    client.force_login(User.objects.create_user("ann"))
+
+    assert asked(client, {}).status_code == 403
+    assert not Analysis.objects.exists()
+
+
+def test_calibration__gives_trials_and_why_others_are_left_out(analyst: Client) -> None:
+    stored("one", make_readout(key="one"), moment=True)
+    stored("two", make_readout(key="two", **RUNNING), moment=True)
+
+    found = analyst.get("/api/v1/calibration").json()
+
+    assert [row["key"] for row in found["trials"]] == ["one"]
+    assert found["trials"][0]["promised"] == 0.4
+    assert [(row["key"], row["why"]) for row in found["left_out"]] == [("two", "locked")]
+    assert found["pooled"] == {"not_computable": "Too few experiments have tested a promise to pool them."}

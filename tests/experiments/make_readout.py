@@ -1,0 +1,67 @@
+"""Readouts by hand: made by the engine from units that a test draws, and rows that store them."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from aha.models import AhaMoment
+from events.records import dump
+from experiments.analysis import read_out
+from experiments.live_context import Audit
+from experiments.models import Analysis, Experiment
+from experiments.readout import LookTaken, Readout
+from tests.experiments.make import do, draft
+from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+
+TODAY = date(2026, 4, 1)
+CLEAN = Audit(0, 0, {})
+MADE: dict[str, Readout] = {}  # frozen, so that tests may share them
+RUNNING: dict[str, Any] = {"enrolment_ended": None, "planned_units": 20_000}
+
+
+def make_readout(
+    *, peek: bool = False, units: dict[str, Any] | None = None, answers: dict[str, Any] | None = None,
+    earlier: tuple[LookTaken, ...] = (), **plan: Any,
+) -> Readout:  # fmt: skip
+    """A final readout with a moment, two arms and two segments; `plan` changes its plan. Made once per question."""
+    key = None if units or answers else repr((peek, earlier, sorted(plan.items())))
+    if key is not None and key in MADE:
+        return MADE[key]
+    units = draw_units(4_000) if units is None else units
+    planned = make_plan(**plan)
+    cells = make_cells(units, behaviour=planned.claim is not None)
+    found = make_answers(units, cells=cells, **(answers or {}))
+    made = read_out(planned, found, CLEAN, peek=peek, earlier=earlier, today=TODAY)
+    if key is not None:
+        MADE[key] = made
+    return made
+
+
+def broken() -> Readout:
+    """Three of four units are in control, where half were planned: the sample ratio alarms."""
+    units = draw_units(4_000)
+    kept = (units["arm"] == 0) | (units["segment"] == 0)
+    return make_readout(units={name: values[kept] for name, values in units.items()})
+
+
+def stored(key: str = "exp", readout: Readout | None = None, *, moment: bool = False, **more: Any) -> Analysis:
+    """A done analysis of a started experiment of this key."""
+    experiment = Experiment.objects.filter(key=key).first() or started(key, moment=moment)
+    readout = make_readout() if readout is None else readout
+    given: dict[str, Any] = {
+        "status": "done", "payload": dump(readout), "as_of": datetime(2026, 3, 31, tzinfo=UTC),
+        "finished_at": datetime(2026, 4, 1, 2, tzinfo=UTC),
+        "verdict": "" if readout.verdict is None else str(readout.verdict.code), "final": readout.standing.final,
+        "peek": readout.standing.peeked, **more,
+    }  # fmt: skip
+    return Analysis.objects.create(experiment=experiment, **given)
+
+
+def started(key: str = "exp", *, moment: bool = False, **fields: Any) -> Experiment:
+    """A running experiment, with an AHA moment when asked for."""
+    if moment:
+        fields["moment"] = AhaMoment.objects.create(
+            key=f"m-{key}", name="3 friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
+            retention="window:21-27",
+        )  # fmt: skip
+    draft(key, **fields)
+    return do(key, "start")

@@ -1,0 +1,278 @@
+"""Each check of a stored experiment exactly at its threshold and just beyond, on answers that are otherwise quiet."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from events.reasons import NotComputable, Reason
+from experiments import live_health, live_split
+from experiments.answers import Answers
+from experiments.health import Finding, Severity
+from experiments.live_context import Audit, Context, expected_shares, split_of
+from experiments.readout import FirstStage, Planned, Standing, State
+from experiments.stats.encouragement import TakeUp
+from experiments.stats.results import Estimate
+from experiments.words import finding_sentence
+from tests.experiments.make_answers import END, WEEKS, draw_units, make_answers, make_cells, make_plan
+
+QUIET = Audit(1_000, 0, {"control": 1_000, "nudge": 1_000})
+
+
+def halves(control: int, nudge: int, **columns: Any) -> Answers:
+    """Exactly so many exposed units in each arm."""
+    n = control + nudge
+    arm = np.repeat([0, 1], [control, nudge])
+    units = draw_units(n, arm=arm, segment=np.arange(n) % 2, week=np.arange(n) % 2, level=np.arange(n) % 3)
+    return make_answers({**units, **columns})
+
+
+def context(answers: Answers | None = None, plan: Planned | None = None, **changes: Any) -> Context:
+    plan = make_plan() if plan is None else plan
+    answers = halves(1_000, 1_000) if answers is None else answers
+    exposed = {
+        label: int(answers.cells.exposed[answers.cells.variant == code].sum())
+        for code, label in enumerate(plan.variants)
+    }
+    given: dict[str, Any] = {
+        "plan": plan, "answers": answers,
+        "standing": Standing(State.OPEN, "ended", None, True, False, 1.0, exposed, exposed), "audit": QUIET,
+        "sample_ratio": split_of(plan, answers), "first_stage": (), "guardrails": {}, "running": False,
+        "min_first_stage": 0.05, "today": date(2026, 4, 1), **changes,
+    }  # fmt: skip
+    return Context(**given)
+
+
+def found(check: Any, of: Context) -> list[Finding]:
+    return list(check(of))
+
+
+def only(check: Any, of: Context) -> Finding:
+    (finding,) = check(of)
+    assert isinstance(finding, Finding)
+    assert "%(" not in finding_sentence(finding, lambda text: text)
+    return finding
+
+
+def test_all_is_quiet__no_finding() -> None:
+    assert live_health.examine(context()) == ()
+
+
+# 1,000 units: chi-square 10.816 (p .0010) at 448, 10.404... the alarm is below .001, that is above 10.828.
+@pytest.mark.parametrize(("control", "alarm"), [(553, True), (552, False)])
+def test_sample_ratio__alarms_below_one_in_a_thousand(control: int, alarm: bool) -> None:
+    of = context(halves(control, 1_000 - control))
+
+    finding = only(live_split.check_sample_ratio, of)
+
+    assert finding.check == ("sample_ratio" if alarm else "sample_ratio_watch")
+    assert finding.invalid == ("srm" if alarm else None)
+
+
+def test_sample_ratio__with_too_few_units__says_so() -> None:
+    assert only(live_split.check_sample_ratio, context(halves(49, 50))).check == "sample_ratio_small"
+
+
+def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
+    n = 20_000
+    rng = np.random.default_rng(2)
+    segment = np.arange(n) % 2
+    arm = (rng.random(n) < np.where(segment == 1, 0.1, 0.5)).astype(int)
+    answers = make_answers(draw_units(n, arm=arm, segment=segment))
+    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
+
+    of = context(answers, plan)
+
+    assert expected_shares(plan, answers) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
+    assert found(live_split.check_sample_ratio, of) == []
+    assert found(live_split.check_sample_ratio_by_segment, of) == []
+    assert only(live_split.check_sample_ratio_by_segment, context(answers)).invalid == "srm"
+
+
+# Two segments of 1,000: at .001/2 the alarm lies at chi-square 12.116, between 445 (12.100) and 444 (12.544) of 1,000.
+@pytest.mark.parametrize(("control", "alarm"), [(445, False), (444, True)])
+def test_sample_ratio__by_segment__alarms_at_a_thousandth_over_the_segments(control: int, alarm: bool) -> None:
+    arm = np.concatenate([np.repeat([0, 1], [500, 500]), np.repeat([0, 1], [control, 1_000 - control])])
+    segment = np.repeat([0, 1], 1_000)
+    answers = make_answers(draw_units(2_000, arm=arm, segment=segment, week=np.zeros(2_000, dtype=int)))
+
+    findings = found(live_split.check_sample_ratio_by_segment, context(answers))
+
+    assert [finding.invalid for finding in findings] == (["srm"] if alarm else [])
+
+
+def test_sample_ratio__mature_units_lost_in_one_arm__is_invalid() -> None:
+    of = context()
+    lost = replace(of.standing, mature={"control": 1_000, "nudge": 850})
+
+    assert found(live_split.check_sample_ratio_mature, of) == []
+    assert only(live_split.check_sample_ratio_mature, replace(of, standing=lost)).invalid == "srm"
+
+
+def test_sample_ratio__allocation_turned_round_over_time__warns() -> None:
+    n = 2_000
+    week = np.arange(n) % 2
+    arm = (np.arange(n) // 2 % 10 < np.where(week == 1, 8, 2)).astype(int)
+    of = context(make_answers(draw_units(n, arm=arm, week=week, segment=np.zeros(n, dtype=int))))
+
+    finding = only(live_split.check_sample_ratio_over_time, of)
+
+    assert found(live_split.check_sample_ratio, of) == []
+    assert finding.severity is Severity.WARNING
+    assert finding.details["week"] in {day.isoformat() for day in WEEKS}
+
+
+@pytest.mark.parametrize(
+    ("units", "several", "invalid"),
+    [(1_000, 10, None), (990, 10, "multi_exposure"), (800, 9, None)],
+)
+def test_several_variants__one_percent_and_ten_units(units: int, several: int, invalid: str | None) -> None:
+    answers = replace(halves(units // 2, units - units // 2), several_variants=several)
+
+    assert only(live_health.check_several_variants, context(answers)).invalid == invalid
+
+
+@pytest.mark.parametrize(("differ", "invalid"), [(1, False), (2, True)])
+def test_assignments__more_than_one_in_a_thousand_differ__is_invalid(differ: int, invalid: bool) -> None:
+    of = context(audit=Audit(1_000, differ, QUIET.assigned))
+
+    findings = found(live_health.check_assignments, of)
+
+    assert bool(findings) is invalid
+    assert all(finding.invalid == "bucket_mismatch" for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("assigned", "check"),
+    [
+        ({"control": 1_250, "nudge": 1_250}, None),
+        ({"control": 1_251, "nudge": 1_250}, "unexposed"),
+        ({"control": 1_000, "nudge": 1_100}, "unexposed_differs"),
+    ],
+)
+def test_unexposed__a_fifth_or_a_difference(assigned: dict[str, int], check: str | None) -> None:
+    of = context(audit=Audit(0, 0, assigned))
+
+    findings = found(live_health.check_unexposed, of)
+
+    assert [finding.check for finding in findings] == ([] if check is None else [check])
+
+
+@pytest.mark.parametrize(
+    ("silent", "check"),
+    [((499, 500), None), ((500, 500), "silent"), ((10, 60), "silent_differs")],
+)
+def test_silent__half_or_a_difference(silent: tuple[int, int], check: str | None) -> None:
+    rows = tuple((label, 1_000, n) for label, n in zip(("control", "nudge"), silent, strict=True))
+    of = context(replace(halves(1_000, 1_000), silent=rows))
+
+    assert [finding.check for finding in found(live_health.check_silent, of)] == ([] if check is None else [check])
+
+
+@pytest.mark.parametrize(("late", "warns"), [(1_000, False), (1_001, True)])
+def test_late_events__beyond_one_percent(late: int, warns: bool) -> None:
+    of = context(replace(halves(1_000, 1_000), late=(100_000, late)))
+
+    assert bool(found(live_health.check_late, of)) is warns
+
+
+@pytest.mark.parametrize(("quiet", "running", "warns"), [(1, True, False), (2, True, True), (2, False, False)])
+def test_inflow__stopped_for_two_whole_days(quiet: int, running: bool, warns: bool) -> None:
+    last = END.date() - timedelta(days=1 + quiet)
+    days = tuple((last - timedelta(days=back), "control", 20) for back in range(10))
+    of = context(replace(halves(1_000, 1_000), exposures_by_day=days), running=running)
+
+    assert bool(found(live_health.check_inflow, of)) is warns
+
+
+def test_balance__a_covariate_that_differs__warns() -> None:
+    n = 2_000
+    arm = np.arange(n) % 2
+    level = np.where(arm == 1, np.arange(n) // 2 % 3, 2 * (np.arange(n) // 2 % 2))
+    of = context(make_answers(draw_units(n, arm=arm, level=level)))
+
+    assert only(live_health.check_balance, of).details["column"] == "platform"
+
+
+@pytest.mark.parametrize(("high", "warns"), [(0.05, False), (0.0499, True)])
+def test_first_stage__whose_upper_limit_is_too_low__warns_early(high: float, warns: bool) -> None:
+    stage = FirstStage("nudge", TakeUp(0.2, 0.21, 0.01, 0.01, -0.02, high, 1.0, 0.95), ())
+
+    assert bool(found(live_health.check_first_stage, context(first_stage=(stage,)))) is warns
+
+
+@pytest.mark.parametrize(("high", "named"), [(-0.001, "old"), (0.001, None)])
+def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: str | None) -> None:
+    up = TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.975)
+    down = TakeUp(0.3, 0.25, -0.05, 0.02, -0.1, high, 6.0, 0.975)
+    stage = FirstStage("nudge", up, (("new", up), ("old", down)))
+
+    findings = found(live_health.check_first_stage_signs, context(first_stage=(stage,)))
+
+    assert [finding.details["segments"] for finding in findings] == ([] if named is None else [named])
+
+
+def test_placebo__that_moves_the_behaviour__is_named() -> None:
+    moved = FirstStage("nudge", TakeUp(0.2, 0.22, 0.02, 0.005, 0.001, 0.03, 16.0, 0.95), ())
+
+    (finding,) = found(live_health.check_first_stage, context(plan=make_plan(placebo="nudge"), first_stage=(moved,)))
+
+    assert finding.check == "placebo_moves_behaviour"
+
+
+@pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
+def test_guardrails__bonferroni_over_all_of_them(p_value: float, alarm: bool) -> None:
+    row = Estimate(-0.02, 0.005, -0.03, -0.01, p_value, 0.95, "x")
+    guardrails = {("on_day:1", "nudge"): row, ("on_day:2", "nudge"): replace(row, p_value=0.9),
+                  ("on_day:3", "nudge"): NotComputable(Reason.NO_VARIANCE)}  # fmt: skip
+
+    findings = found(live_health.check_guardrails, context(guardrails=guardrails))
+
+    assert [finding.details["outcome"] for finding in findings] == (["on_day:1"] if alarm else [])
+
+
+@pytest.mark.parametrize(("metric", "invalid"), [("window:7-13", False), ("window:6-13", True)])
+def test_windows__that_overlap__are_invalid(metric: str, invalid: bool) -> None:
+    findings = found(live_health.check_windows, context(plan=make_plan(primary=(metric,))))
+
+    assert [finding.invalid for finding in findings] == (["window_overlap"] if invalid else [])
+
+
+def test_plan__changed_without_a_trace__is_invalid() -> None:
+    assert only(live_health.check_plan, context(plan=make_plan(intact=False))).invalid == "plan_changed"
+
+
+def test_progress__peeked_and_planned_size_reached() -> None:
+    of = context(running=True)
+    peeked = replace(of, standing=replace(of.standing, peeked=True, fraction=0.4), running=False)
+
+    assert only(live_health.check_progress, of).check == "planned_size_reached"
+    assert only(live_health.check_progress, peeked).check == "peeked"
+
+
+def test_unknown_variants_and_missing_signups__are_named() -> None:
+    answers = replace(halves(1_000, 1_000), unknown_variants={"blue": 3}, no_signup=4)
+
+    assert only(live_health.check_unknown_variants, context(answers)).details == {"variant": "blue", "n": 3}
+    assert only(live_health.check_no_signup, context(answers)).details == {"n": 4}
+
+
+def test_sizes__empty_and_tiny_arms() -> None:
+    cells = make_cells(draw_units(49, arm=np.zeros(49, dtype=int)))
+    of = context(make_answers(draw_units(49), cells=cells))
+
+    assert [finding.check for finding in found(live_health.check_sizes, of)] == ["tiny_variant", "empty_variant"]
+
+
+def test_a_check_that_breaks__becomes_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(context: Context) -> Any:
+        yield 1 // 0
+
+    monkeypatch.setattr(live_health, "CHECKS", (broken,))
+
+    (finding,) = live_health.examine(context())
+
+    assert finding.check == "check_failed"
+    assert finding.details == {"check": "broken", "error": "ZeroDivisionError"}
