@@ -23,7 +23,7 @@ from insight_site.demo.house import Keys
 from insight_site.demo.people import WORLD, Population, TimeLine
 from insight_site.demo.served import served
 
-EARLIER_SHARE, FEWEST_EARLIER = 0.3, 1_500
+EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
 SECOND_DAYS = timedelta(days=14)
 SEEN_SECONDS = 2.1  # every process of the site knows a changed experiment after two seconds

@@ -58,6 +58,8 @@ def environment() -> dict[str, str]:
     # A server that starts empties the folder of its counters: it may be that of a site that runs.
     given = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     return {
+        # On a small machine the spinning threads of OpenMP would only stand in everybody's way.
+        "OMP_NUM_THREADS": "1",
         **given,
         **_places(),
         "ALLOWED_HOSTS": "127.0.0.1",

@@ -39,6 +39,9 @@ STYLE, KOREA = SEGMENTS
 COVARIATES = ["platform", "channel", "country"]
 # What this made-up team expects of its nudge: a fifth of new users come to the moment by it.
 TAKE_UP = 0.2
+# Five points of retention among those whom the nudge moves: what this made-up team would act on. The draft proposes
+# what the study's correlation promises, and an experiment judged by that can only disappoint.
+SMALLEST_EFFECT = 0.05
 KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
 
@@ -112,7 +115,7 @@ def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
     return update_draft(
         key=draft.key, nudge="A step of the tutorial that shows three players to befriend.", covariates=COVARIATES,
         # The size that will come, as a team plans with the inflow it has; one seed, one draw.
-        planned_units=units, seed=f"demo-{seed}",
+        planned_units=units, smallest_effect=SMALLEST_EFFECT, seed=f"demo-{seed}",
         audience=[{"segment_key": f"{KOREA}.v1"}, {"segment_key": None}],
     )  # fmt: skip
 
