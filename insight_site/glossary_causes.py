@@ -94,7 +94,7 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
         Term(
             "power", gettext("Power"),
             gettext(
-                "The chance that the experiment finds an effect of the smallest size that matters. With 80 % one in "
+                "The chance that the experiment finds an effect of the smallest size that matters. With 80 %, one in "
                 "five such effects is missed."
             ), "power", "Size of two shares (`power.prop.test`)",
         ),
