@@ -66,6 +66,7 @@ class Reason(StrEnum):
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
     POST_ASSIGNMENT = "post_assignment"
+    SPLIT_DIFFERS = "split_differs"
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,10 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
+        Reason.SPLIT_DIFFERS: gettext(
+            "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
+            "segments."
+        ),
         Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
         Reason.NO_EVENTS: gettext(
             "Nobody has left while several groups were observed, so there is nothing to compare."

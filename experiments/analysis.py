@@ -9,14 +9,14 @@ from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
-from experiments.design import Covariate, Design
-from experiments.engine import Judgement, at_look, compare_all, leading_comparison, segment_findings
+from experiments.design import Covariate, Design, kind_of
+from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
-from experiments.stats.looks import Look
+from experiments.stats.looks import Look, at_look
 from experiments.stats.results import Estimate
 from experiments.verdict import MIN_FIRST_STAGE, Code, Verdict
 
@@ -51,7 +51,13 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     split = live_context.split_of(plan, answers)
-    stages = details.first_stages(plan, answers)
+    data = CellData(
+        answers.cells,
+        tuple(name for name in plan.outcomes if name in answers.cells.blocks),
+        answers.bins,
+        plan.same_split,
+    )
+    stages = details.first_stages(plan, answers, data)
     context = Context(
         plan=plan,
         answers=answers,
@@ -59,10 +65,11 @@ def read_out(
         audit=audit,
         sample_ratio=split,
         first_stage=stages,
-        guardrails=_guardrails(plan, answers),
+        guardrails=_guardrails(plan, data),
         running=plan.enrolment_ended is None,
         min_first_stage=min_first_stage(plan),
         today=today,
+        earlier=tuple(earlier),
     )
     findings = live_health.examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
@@ -75,7 +82,7 @@ def read_out(
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, invalid, earlier)
+    return _opened(found, answers, data, invalid, earlier)
 
 
 def min_first_stage(plan: Planned) -> float:
@@ -83,17 +90,18 @@ def min_first_stage(plan: Planned) -> float:
     return max(SHARE_OF_PLANNED_TAKE_UP * (plan.take_up or 0.0), MIN_FIRST_STAGE)
 
 
-def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier: Sequence[LookTaken]) -> Readout:
+def _opened(
+    found: Readout, answers: Answers, data: CellData, invalid: tuple[str, ...], earlier: Sequence[LookTaken]
+) -> Readout:
     plan, standing = found.plan, found.standing
-    data = CellData(answers.cells, tuple(name for name in plan.outcomes if name in answers.cells.blocks), answers.bins)
     design = _design(plan, answers, data)
     looks = looks_of(plan, standing, earlier)
     outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
     leading = leading_comparison(design, outcomes[0])
-    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier)
-    notes += segment_findings(outcomes[0], leading.variant)
+    concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier)
+    notes += segment_findings(outcomes[0], variant)
     findings = health.sorted_findings((*found.health, *notes))
-    taken = _looks_taken(standing, answers, outcomes[0], looks)
+    taken = _looks_taken(plan, standing, answers, outcomes[0], looks)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
@@ -114,7 +122,7 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
         outcomes=outcomes,
         health=findings,
         verdict=concluded,
-        leading=leading.variant,
+        leading=variant,
     )
     return replace(
         found,
@@ -141,30 +149,45 @@ def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
         segment="segment" if len(answers.cells.segments) > 1 else None,
         behaviour=None if plan.claim is None else plan.claim.name,
         covariates=tuple(Covariate(name, category=True) for name in answers.cells.covariates),
-        shares=live_context.expected_shares(plan, answers),
+        shares=live_context.expected_shares(plan, answers.cells),
         alpha=plan.alpha,
         margin=plan.smallest_effect,
         placebo=plan.placebo,
+        doses=tuple(plan.doses),
         stored=True,
     )
 
 
-def _standing_verdict(now: Verdict, variant: str, earlier: Sequence[LookTaken]) -> tuple[Verdict, list[Finding]]:
-    """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound."""
-    crossed = [look for look in earlier if look.variant == variant and look.verdict in FOUND and not look.peeked]
-    if not crossed or now.code is not Code.INCONCLUSIVE:
-        return now, []
+def _standing_verdict(
+    plan: Planned, now: Verdict, variant: str, earlier: Sequence[LookTaken]
+) -> tuple[Verdict, str, list[Finding]]:
+    """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound.
+
+    The arm that crossed leads, whichever is ahead today. What another outcome or clock once found is another finding.
+    """
+    crossed = [
+        look
+        for look in earlier
+        if look.verdict in FOUND
+        and not look.peeked
+        and look.measured == plan.measured
+        and look.variant in plan.variants
+        and look.variant != plan.placebo
+    ]
+    undecided = now.code is Code.INCONCLUSIVE or (now.code, now.reason) == (Code.NUDGE_FAILED, "weak_first_stage")
+    if not crossed or not undecided:
+        return now, variant, []
     first = crossed[0]
     note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})
     facts: dict[str, verdict.Detail] = {
-        "outcome": now.details.get("outcome", ""), "variant": variant, "day": first.on.isoformat(),
-        "estimate": first.estimate, "low": first.low, "high": first.high, "kind": now.details.get("kind", ""),
+        "outcome": plan.primary[0], "variant": first.variant, "day": first.on.isoformat(),
+        "estimate": first.estimate, "low": first.low, "high": first.high, "kind": str(kind_of(plan.primary[0])),
     }  # fmt: skip
-    return Verdict(Code(first.verdict), "crossed", facts), [note]
+    return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
 def _looks_taken(
-    standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
+    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
 ) -> list[LookTaken]:
     taken = []
     for row in outcome.comparisons:
@@ -174,6 +197,7 @@ def _looks_taken(
         taken.append(
             LookTaken(
                 on=answers.data_end.date(),
+                measured=plan.measured,
                 variant=row.variant,
                 units=look.units,
                 fraction=standing.fraction,
@@ -181,7 +205,7 @@ def _looks_taken(
                 low=effect.low,
                 high=effect.high,
                 z=effect.estimate / effect.standard_error,
-                critical=min(look.critical, 99.0),
+                critical=look.multiplier,
                 p_value=effect.p_value,
                 verdict=str(row.verdict.code),
                 peeked=standing.peeked,
@@ -190,13 +214,10 @@ def _looks_taken(
     return taken
 
 
-def _guardrails(plan: Planned, answers: Answers) -> dict[tuple[str, str], Estimate | NotComputable]:
+def _guardrails(plan: Planned, data: CellData) -> dict[tuple[str, str], Estimate | NotComputable]:
     """Guardrails are watched every night, whatever the plan's method: by an interval that allows it."""
-    data = CellData(
-        answers.cells, tuple(name for name in plan.guardrails if name in answers.cells.blocks), answers.bins
-    )
     found: dict[tuple[str, str], Estimate | NotComputable] = {}
-    for name in data.order:
+    for name in (one for one in plan.guardrails if one in data.order):
         for code, label in enumerate(plan.variants[1:], start=1):
             pair = data.pair(name, code)
             units = pair.control.n + pair.variant.n

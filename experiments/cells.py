@@ -19,9 +19,9 @@ from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
 from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
-from experiments.stats.counts import cross_counts
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
+from experiments.stats.multiplicity import holm
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Array, Joint, Mean
 from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
@@ -47,6 +47,7 @@ class CellPair:
         segment_labels: their labels; one label means that the plan has no segments.
         x: dummies of the covariates, cells x p.
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
+        same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class CellPair:
     segment_labels: tuple[str, ...]
     x: Array
     bins: Counts | None = None
+    same_split: bool = True
 
     @cached_property
     def control(self) -> Mean:
@@ -133,6 +135,16 @@ class CellPair:
         """Over (outcome, behaviour, number of times)."""
         return self._joint(self.treated == 0), self._joint(self.treated == 1)
 
+    def take_up(self) -> tuple[float, float]:
+        """Shares that reached the behaviour, over segments with the weights of the first stage."""
+        if len(self.strata) < 2:
+            control, variant = self.joints()
+            return float(control.means[1]), float(variant.means[1])
+        weights = np.array([c.n * v.n / (c.n + v.n) for _label, c, v in self.strata])
+        shares = np.array([[c.means[1], v.means[1]] for _label, c, v in self.strata])
+        control_share, variant_share = (weights @ shares / weights.sum()).tolist()
+        return control_share, variant_share
+
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
@@ -159,13 +171,20 @@ class CellPair:
     def inequalities(self) -> Inequalities | NotComputable:
         """From counts: of a share by its two values, of a number by the quintiles that were asked for."""
         if self.bins is not None:
+            # Bins aren't asked by segment, so with unequal splits they would compare segments, not arms.
+            if not self.same_split:
+                return NotComputable(Reason.SPLIT_DIFFERS)
             return inequalities_from_counts(self.bins[0], self.bins[1])
         if self.kind is not Kind.PROPORTION:
             return NotComputable(Reason.NO_DATA)
-        if len(self.strata) < 2:
+        if self.same_split:
             return inequalities_from_moments(*self.joints())
-        tables = self._standardised()
-        return inequalities_from_counts(*tables) if computable(tables) else tables
+        tested = [found for _, c, v in self.strata if computable(found := inequalities_from_moments(c, v))]
+        raw = tuple(p for found in tested for p in found.p_values)
+        if not raw:
+            return NotComputable(Reason.NO_VARIANCE)
+        worst = min(tested, key=lambda found: found.p_value).worst
+        return Inequalities(min(holm(raw)), worst, raw)
 
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
@@ -187,20 +206,6 @@ class CellPair:
         largest = max(range(len(large)), key=lambda place: large[place][1].n + large[place][2].n)
         label, c, v = large[largest]
         return [*large[:largest], (label, c + control, v + variant), *large[largest + 1 :]]
-
-    def _standardised(self) -> tuple[Array, Array] | NotComputable:
-        """Counts of both arms as if each had the segments' common shares: a plan's weights may differ by segment."""
-        total = sum(control.n + variant.n for _label, control, variant in self.strata)
-        tables = [np.zeros((2, 2)), np.zeros((2, 2))]
-        for _label, control, variant in self.strata:
-            weight = (control.n + variant.n) / total
-            for place, arm in enumerate((control, variant)):
-                counts = cross_counts(arm)
-                if not computable(counts):
-                    return counts
-                tables[place] += weight * counts / arm.n
-        control_n = sum(control.n for _label, control, _variant in self.strata)
-        return tables[0] * control_n, tables[1] * (total - control_n)
 
     def _segments(self) -> list[tuple[str, Joint, Joint]]:
         found = []
@@ -263,11 +268,13 @@ class CellData:
         cells: what the warehouse answered.
         order: outcome texts in the order of the plan.
         bins: of a numeric outcome, rows of (variant, bin, reached, units).
+        same_split: False when the plan gives segments different shares.
     """
 
     cells: Cells
     order: tuple[str, ...]
     bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
+    same_split: bool = True
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -301,6 +308,7 @@ class CellData:
             segment_labels=cells.segments,
             x=self._dummies[kept],
             bins=self._counts(outcome, code),
+            same_split=self.same_split,
         )
 
     @cached_property

@@ -55,6 +55,7 @@ class Design:
         margin: smallest effect of interest, absolute, in the outcome's unit; None when it wasn't fixed.
         placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
             this kind works without the behaviour.
+        doses: labels of arms that nudge to another number of times than the behaviour's.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -70,6 +71,7 @@ class Design:
     alpha: float = 0.05
     margin: float | None = None
     placebo: str | None = None
+    doses: tuple[str, ...] = ()
     stored: bool = False
 
     @property

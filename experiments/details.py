@@ -13,20 +13,20 @@ from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTi
 from experiments.report import Comparison, OutcomeReport
 from experiments.stats.arms import DoseTest, dose_test
 from experiments.stats.bayes import Posterior, beta_binomial, normal_posterior
-from experiments.stats.bounds import balke_pearl
+from experiments.stats.bounds import Bounds, balke_pearl
 from experiments.stats.cells import pool_cells
 from experiments.stats.compliers import Trait, complier_levels, complier_shares, complier_trait
 from experiments.stats.curve import curve_difference, day_shares
-from experiments.stats.dose import dose_weights, response_of
-from experiments.stats.encouragement import TakeUp, first_stage, per_protocol, wald
+from experiments.stats.dose import DoseWeights, dose_weights, response_of
+from experiments.stats.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.logrank import curves_cross, stratified_log_rank
 from experiments.stats.novelty import effect_by_week
-from experiments.stats.placebo import placebo_against_control
+from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate
 from experiments.stats.rmst import compare_restricted_means
 from experiments.stats.shrinkage import shrink
-from experiments.stats.summaries import Mean
+from experiments.stats.summaries import Joint, Mean
 from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
 from experiments.stats.tf import tf_adjusted
 
@@ -35,7 +35,7 @@ MOST_TRAITS = 40
 AT_RISK_POINTS = 5
 
 
-def first_stages(plan: Planned, answers: Answers) -> tuple[FirstStage, ...]:
+def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[FirstStage, ...]:
     """Take-up of each variant among units whose behaviour window is over, whether or not their outcome is known."""
     if plan.claim is None:
         return ()
@@ -47,6 +47,8 @@ def first_stages(plan: Planned, answers: Answers) -> tuple[FirstStage, ...]:
     found = []
     for label in plan.variants[1:]:
         whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
+        if not plan.same_split:  # counts of times aren't asked by segment; mature units are
+            whole = _pooled_take_up(data.pair(plan.primary[0], plan.variants.index(label)), plan.alpha)
         found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
     return tuple(found)
 
@@ -63,6 +65,11 @@ def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[s
             kept = (cells.segment == segment) & (cells.variant == variant)
             arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
         yield name, _take_up(arms[0], arms[1], plan.alpha / len(cells.segments))
+
+
+def _pooled_take_up(pair: CellPair, alpha: float) -> TakeUp | NotComputable:
+    moments = pair.moments()
+    return first_stage(moments, *pair.take_up(), alpha=alpha) if computable(moments) else moments
 
 
 def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputable:
@@ -110,30 +117,40 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
         return ()
     placebo = None
     if plan.placebo is not None:
-        arms = data.pair(outcome.name, plan.variants.index(plan.placebo)).joints()
-        placebo = placebo_against_control(*arms, alpha=plan.alpha)
+        arm = data.pair(outcome.name, plan.variants.index(plan.placebo))
+        effect = arm.difference(alpha=plan.alpha)
+        placebo = Placebo(effect, effect_on_behaviour(arm.moments(), alpha=plan.alpha))
     found = []
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
             continue
         pair = data.pair(outcome.name, code)
-        control, variant = pair.joints()
-        share = pair.kind is Kind.PROPORTION
-        unlike = NotComputable(Reason.NOT_A_PROPORTION)
+        whole = _whole(pair)
         found.append(
             Through(
                 variant=label,
-                shares=complier_shares(control, variant, alpha=plan.alpha),
-                levels=complier_levels(control, variant, alpha=plan.alpha),
-                traits=tuple(_traits(answers, outcome.name, code, plan.alpha)),
-                bounds=balke_pearl(control, variant) if share else unlike,
+                shares=complier_shares(*whole, alpha=plan.alpha) if computable(whole) else whole,
+                levels=complier_levels(*whole, alpha=plan.alpha) if computable(whole) else whole,
+                traits=tuple(_traits(answers, outcome.name, code, plan.alpha)) if computable(whole) else (),
+                bounds=_bounds(pair, whole),
                 inequalities=pair.inequalities(),
                 tf=_tf(pair, plan.alpha),
                 placebo=placebo,
-                per_protocol=per_protocol(control, variant),
+                per_protocol=per_protocol(*whole) if computable(whole) else whole,
             )
         )
     return tuple(found)
+
+
+def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
+    """Both arms as a whole, where they have the same mix of segments by plan."""
+    return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
+
+
+def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable) -> Bounds | NotComputable:
+    if not computable(whole):
+        return whole
+    return balke_pearl(*whole) if pair.kind is Kind.PROPORTION else NotComputable(Reason.NOT_A_PROPORTION)
 
 
 def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
@@ -175,7 +192,9 @@ def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
         if label == plan.placebo:
             continue
         moments = data.pair(outcome.name, code).moments(by_times=True)
-        weights = dose_weights(histograms[plan.variants[0]], histograms[label], plan.claim.times, alpha=plan.alpha)
+        weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
+        if plan.same_split:
+            weights = dose_weights(histograms[plan.variants[0]], histograms[label], plan.claim.times, alpha=plan.alpha)
         response = response_of(moments, alpha=plan.alpha) if computable(moments) else moments
         found.append(ByTimes(label, response, weights))
     return tuple(found)
@@ -183,9 +202,9 @@ def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
 
 def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport) -> DoseTest | None:
     """Step against dose, where the plan has arms that nudge to other numbers of times."""
-    if plan.claim is None or not plan.doses:
-        return None
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
+    if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split:
+        return None
     arms = [data.pair(outcome.name, code).joints() for code in codes]
     return dose_test(arms[0][0], [variant for _control, variant in arms], alpha=plan.alpha)
 
@@ -222,6 +241,7 @@ def over_time(plan: Planned, answers: Answers, data: CellData, tau: float) -> tu
     """Each variant against control: D-n difference, log-rank by segment, mean days, novelty."""
     control = plan.variants[0]
     segments = sorted({row[1] for row in answers.durations})
+    unlike = NotComputable(Reason.SPLIT_DIFFERS)
     found = []
     for code, label in enumerate(plan.variants[1:], start=1):
         pairs = [(durations_of(answers, control, one), durations_of(answers, label, one)) for one in segments]
@@ -229,12 +249,16 @@ def over_time(plan: Planned, answers: Answers, data: CellData, tau: float) -> tu
         found.append(
             OverTime(
                 variant=label,
-                days=curve_difference(_days(answers, control), _days(answers, label), alpha=plan.alpha),
+                days=curve_difference(_days(answers, control), _days(answers, label), alpha=plan.alpha)
+                if plan.same_split
+                else unlike,
                 log_rank=stratified_log_rank([pair for pair in pairs if len(pair[0].times) and len(pair[1].times)]),
-                crossing=curves_cross(*whole, alpha=plan.alpha),
-                restricted=compare_restricted_means(*whole, tau=tau, alpha=plan.alpha),
+                crossing=curves_cross(*whole, alpha=plan.alpha) if plan.same_split else unlike,
+                restricted=compare_restricted_means(*whole, tau=tau, alpha=plan.alpha) if plan.same_split else unlike,
                 tau=tau,
-                novelty=effect_by_week(_weeks(answers, data, plan.primary[0], code), alpha=plan.alpha),
+                novelty=effect_by_week(
+                    _weeks(answers, data, plan.primary[0], code) if plan.same_split else [], alpha=plan.alpha
+                ),
             )
         )
     return tuple(found)

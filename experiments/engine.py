@@ -10,11 +10,12 @@ from experiments.pair import Data, Pair
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
 from experiments.stats import adjust, compare, encouragement
-from experiments.stats.looks import Look, fixed
+from experiments.stats.looks import Look, at_look, fixed
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
+from experiments.stats.validity import Inequalities
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
 from experiments.within import adjust_all, segment_effects, stratified_effects
 
@@ -75,14 +76,15 @@ def analyze(source: str, design: Design, units: Units) -> Report:
 def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
     """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them.
 
-    A placebo arm only tests the others: it never leads.
+    A placebo arm only tests the others and never leads; a dose arm leads only where no arm nudges to the moment itself.
     """
 
     def key(row: Comparison) -> tuple[float, float]:
         adjusted = row.adjusted_p if computable(row.adjusted_p) else 2.0
         return adjusted, row.difference.p_value if computable(row.difference) else 2.0
 
-    return min((row for row in outcome.comparisons if row.variant != design.placebo), key=key)
+    rows = [row for row in outcome.comparisons if row.variant != design.placebo]
+    return min([row for row in rows if row.variant not in design.doses] or rows, key=key)
 
 
 def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[OutcomeReport, ...]:
@@ -139,31 +141,25 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 def _comparison(pair: Pair, label: str, look: Look) -> Comparison:
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
-    by_segment = segment_effects(pair, alpha=alpha)
+    by_segment = segment_effects(pair, look)
     return Comparison(
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
-        lift=_lift(pair, difference, alpha=alpha),
+        lift=_lift(pair, difference, look),
         covariate_adjusted=_adjusted(pair, look),
-        stratified=stratified_effects(pair, by_segment, alpha=alpha),
+        stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
         encouragement=_encouragement(pair, look),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
     )
 
 
-def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputable:
-    """The same estimate as this look may read it: repeated p-value, and the level of all looks together."""
-    if not computable(found) or not look.is_repeated:
-        return found
-    return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
-
-
-def _lift(pair: Pair, difference: Estimate | NotComputable, *, alpha: float) -> Interval | NotComputable:
+def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    return compare.lift(*pair.lift_arms(), alpha=alpha)
+    found = compare.lift(*pair.lift_arms(), alpha=look.nominal_alpha)
+    return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
 def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
@@ -180,8 +176,9 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     if not computable(moments):
         return Encouragement(moments, moments, None, moments, moments, ())
     control, variant = pair.joints()
+    reached = pair.take_up()
     # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
-    take_up = encouragement.first_stage(moments, control.column(1).mean, variant.column(1).mean, alpha=look.alpha)
+    take_up = encouragement.first_stage(moments, *reached, alpha=look.alpha)
     effect = at_look(encouragement.wald(moments, alpha=alpha), look)
     adjusted = pair.two_stage(alpha=alpha)
     effect_set = effect_set_at(moments, look)
@@ -200,7 +197,7 @@ def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin
     """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
-    return anderson_rubin(moments, q=min(look.critical, 30.0) ** 2, alpha=look.alpha)
+    return anderson_rubin(moments, q=look.multiplier**2, alpha=look.alpha)
 
 
 def _warnings(
@@ -256,8 +253,7 @@ def _placebo(row: Comparison, pair: Pair, alpha: float) -> Placebo:
     """What the placebo arm did: to the outcome as every look may read it, and to the behaviour."""
     if not pair.has_behaviour:
         return Placebo(row.difference, NotComputable(Reason.NO_DATA))
-    control, placebo = pair.joints()
-    return Placebo(row.difference, compare.compare_unpooled(control.column(1), placebo.column(1), alpha=alpha))
+    return Placebo(row.difference, encouragement.effect_on_behaviour(pair.moments(), alpha=alpha))
 
 
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
@@ -291,11 +287,28 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
     moments = pair.moments()
     return replace(
         plain,
-        take_up=found.take_up,
+        take_up=_take_up_at(found.take_up, look),
         effect_set=found.effect_set,
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
-        inequalities=pair.inequalities(),
+        inequalities=_inequalities_at(pair.inequalities(), look),
+        interim=look.is_repeated and not look.final,
     )
+
+
+def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp:
+    """The first stage as the verdict may read it: limits that hold at all looks together."""
+    half = found.standard_error * look.multiplier
+    if not look.is_repeated:
+        return found
+    return replace(found, low=found.difference - half, high=found.difference + half)
+
+
+def _inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
+    """One-sided tests read at several looks: each p as if it were two-sided, which errs on the safe side."""
+    if not computable(found) or not look.is_repeated:
+        return found
+    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
+    return replace(found, p_value=min(holm(raw)), p_values=raw)
 
 
 def _enough(kind: Kind, arm: Mean) -> bool:

@@ -87,14 +87,14 @@ def check_sample_ratio(context: Context) -> Iterator[Finding]:
             yield Finding("unplanned_units", Severity.ERROR, {"variant": label, "n": counts[label]}, invalid="srm")
     if not computable(result):
         return
-    if sum(counts.values()) >= SAMPLE_RATIO_UNITS and not _large_enough(counts, result):
+    if sum(counts.values()) >= SAMPLE_RATIO_UNITS and not large_enough(counts, result):
         # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
-        p_value = _exact_split(counts, result)
+        p_value = exact_split(counts, result)
         if p_value < SAMPLE_RATIO_ALARM:
             details = {"p_value": p_value, **_sizes(counts, result.expected)}
             yield Finding("sample_ratio", Severity.ERROR, details, invalid="srm")
         return
-    if not _large_enough(counts, result):
+    if not large_enough(counts, result):
         yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
         return
     details = {"p_value": result.p_value, **_sizes(counts, result.expected)}
@@ -114,7 +114,7 @@ def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
     for code, label in enumerate(units.segment_labels):
         counts = _assigned(units, units.segment == code)
         result = sample_ratio(counts, shares)
-        if computable(result) and _large_enough(counts, result):
+        if computable(result) and large_enough(counts, result):
             tested.append((label, counts, result))
     bad = [row for row in tested if row[2].p_value < SAMPLE_RATIO_ALARM / len(tested)]
     if bad:
@@ -316,14 +316,15 @@ def _assigned(units: Units, kept: np.ndarray) -> dict[str, int]:
     return {label: int(n) for label, n in zip(units.labels, sizes, strict=True)}
 
 
-def _large_enough(counts: dict[str, int], result: SampleRatio) -> bool:
+def large_enough(counts: Mapping[str, int], result: SampleRatio) -> bool:
+    """Enough units for the chi-square approximation of the split."""
     total = sum(counts.values())
     return total >= SAMPLE_RATIO_UNITS and all(
         share * total >= SAMPLE_RATIO_EXPECTED for share in result.expected.values()
     )
 
 
-def _exact_split(counts: dict[str, int], result: SampleRatio) -> float:
+def exact_split(counts: Mapping[str, int], result: SampleRatio) -> float:
     """Smallest exact binomial p of an arm against the rest, times the number of arms (Bonferroni)."""
     total = sum(counts[label] for label in result.expected)
     p_values = [stats.binomtest(counts[label], total, share).pvalue for label, share in result.expected.items()]

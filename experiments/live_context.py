@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 
 from events.reasons import NotComputable
-from experiments.answers import Answers
-from experiments.readout import FirstStage, Planned, Standing
+from experiments.answers import Answers, Cells
+from experiments.readout import FirstStage, LookTaken, Planned, Standing
 from experiments.stats.results import Estimate
 from experiments.stats.srm import SampleRatio, sample_ratio
 
@@ -35,6 +35,7 @@ class Context:
     Attributes:
         guardrails: by guardrail outcome and variant, the difference as any look may read it.
         running: units may still be enrolled.
+        earlier: looks taken before, oldest first.
         min_first_stage: smallest first stage worth dividing by.
     """
 
@@ -48,12 +49,20 @@ class Context:
     running: bool
     min_first_stage: float
     today: date
+    earlier: tuple[LookTaken, ...] = ()
 
 
-def expected_shares(plan: Planned, answers: Answers) -> dict[str, float]:
-    """Planned share of each arm among the exposed units, given how many came from each segment."""
-    cells = answers.cells
-    by_segment = np.bincount(cells.segment, weights=cells.exposed, minlength=len(cells.segments))
+def expected_shares(plan: Planned, cells: Cells, units: np.ndarray | None = None) -> dict[str, float]:
+    """Planned share of each arm, given how many units came from each segment.
+
+    Args:
+        plan: with its shares by segment.
+        cells: of the warehouse.
+        units: per cell, those that are counted; None for all exposed ones. Mature units, or those of one week, may have
+            another mix of segments than all.
+    """
+    counted = cells.exposed if units is None else units
+    by_segment = np.bincount(cells.segment, weights=counted, minlength=len(cells.segments))
     total = max(float(by_segment.sum()), 1.0)
     shares = np.zeros(len(plan.variants))
     for label, n in zip(cells.segments, by_segment, strict=True):
@@ -69,7 +78,7 @@ def segment_shares(plan: Planned, segment: str) -> tuple[float, ...]:
 
 def split_of(plan: Planned, answers: Answers) -> SampleRatio | NotComputable:
     """The sample-ratio test of all exposed units."""
-    return sample_ratio(exposed_by_arm(answers), expected_shares(plan, answers))
+    return sample_ratio(exposed_by_arm(answers), expected_shares(plan, answers.cells))
 
 
 def exposed_by_arm(answers: Answers) -> dict[str, int]:
@@ -82,3 +91,9 @@ def units_in(answers: Answers, kept: np.ndarray) -> dict[str, int]:
     cells = answers.cells
     sums = np.bincount(cells.variant[kept], weights=cells.exposed[kept], minlength=len(cells.variants))
     return {label: int(n) for label, n in zip(cells.variants, sums, strict=True)}
+
+
+def mature_units(plan: Planned, cells: Cells) -> np.ndarray:
+    """Units per cell with every primary outcome known."""
+    blocks = [cells.blocks[name].n for name in plan.primary if name in cells.blocks]
+    return np.minimum.reduce(blocks) if blocks else np.zeros_like(cells.exposed)

@@ -12,6 +12,7 @@ from scipy import stats
 
 from events.metrics import first_day, parse_metric
 from events.reasons import computable
+from experiments.answers import Cells
 from experiments.design import kind_of
 from experiments.health import (
     BALANCE_ALARM,
@@ -118,16 +119,13 @@ def check_no_signup(context: Context) -> Iterator[Finding]:
 def check_balance(context: Context) -> Iterator[Finding]:
     """Do the covariates predict the arm? Likelihood-ratio test of each, Bonferroni, p < .001. Source: METHODS 4.2."""
     cells = context.answers.cells
-    worst: tuple[float, str] | None = None
-    for place, name in enumerate(cells.covariates):
-        table = np.zeros((len(cells.variants), len(cells.levels[place])))
-        np.add.at(table, (cells.variant, cells.covariate[:, place]), cells.exposed)
-        p_value = _table_p(table)
-        if p_value is not None and (worst is None or p_value < worst[0]):
-            worst = (p_value, name)
-    if worst is not None and worst[0] * len(cells.covariates) < BALANCE_ALARM:
-        details: dict[str, Detail] = {"column": worst[1], "p_value": min(1.0, worst[0] * len(cells.covariates))}
-        yield Finding("imbalance_in", Severity.WARNING, details)
+    tests = {name: p for place, name in enumerate(cells.covariates) if (p := _balance_p(cells, place)) is not None}
+    if not tests:
+        return
+    name = min(tests, key=lambda one: tests[one])
+    p_value = min(1.0, tests[name] * len(tests))
+    if p_value < BALANCE_ALARM:
+        yield Finding("imbalance_in", Severity.WARNING, {"column": name, "p_value": p_value})
 
 
 def check_first_stage(context: Context) -> Iterator[Finding]:
@@ -220,6 +218,11 @@ def check_progress(context: Context) -> Iterator[Finding]:
     """What a person should do next, or know about the reading."""
     if context.standing.peeked:
         yield Finding("peeked", Severity.WARNING, {"share": context.standing.fraction})
+    before = [look for look in context.earlier if look.peeked]
+    if before and not context.standing.peeked:
+        yield Finding("peeked_before", Severity.WARNING, {"day": before[0].on.isoformat(), "share": before[0].fraction})
+    if not context.plan.same_split:
+        yield Finding("split_differs", Severity.INFO)
     planned = context.plan.planned_units
     if context.running and planned and sum(context.standing.exposed.values()) >= planned:
         yield Finding("planned_size_reached", Severity.INFO, {"n": planned})
@@ -263,6 +266,20 @@ def examine(context: Context) -> tuple[Finding, ...]:
 
 def _two_rows_p(first: list[int], second: list[int]) -> float | None:
     return _table_p(np.array([first, second], dtype=np.float64))
+
+
+def _balance_p(cells: Cells, place: int) -> float | None:
+    """Likelihood-ratio test of one covariate against the arm inside segments, whose shares may differ by plan."""
+    statistic, degrees = 0.0, 0
+    for segment in range(len(cells.segments)):
+        table = np.zeros((len(cells.variants), len(cells.levels[place])))
+        kept = cells.segment == segment
+        np.add.at(table, (cells.variant[kept], cells.covariate[kept, place]), cells.exposed[kept])
+        table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+        if min(table.shape) > 1:
+            found = stats.chi2_contingency(table, correction=False, lambda_="log-likelihood")
+            statistic, degrees = statistic + float(found.statistic), degrees + int(found.dof)
+    return float(stats.chi2.sf(statistic, degrees)) if degrees else None
 
 
 def _table_p(table: np.ndarray) -> float | None:

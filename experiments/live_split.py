@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from events.reasons import NotComputable, computable
 from experiments.health import (
     SAMPLE_RATIO_ALARM,
-    SAMPLE_RATIO_EXPECTED,
     SAMPLE_RATIO_UNITS,
     SAMPLE_RATIO_WATCH,
     Finding,
     Severity,
+    exact_split,
+    large_enough,
 )
-from experiments.live_context import Context, expected_shares, exposed_by_arm, segment_shares, units_in
+from experiments.live_context import (
+    Context,
+    expected_shares,
+    exposed_by_arm,
+    mature_units,
+    segment_shares,
+    units_in,
+)
 from experiments.stats.srm import SampleRatio, sample_ratio
 
 
@@ -25,7 +35,9 @@ def check_sample_ratio_mature(context: Context) -> Iterator[Finding]:
     standing = context.standing
     if standing.mature == standing.exposed:
         return
-    found = sample_ratio(standing.mature, expected_shares(context.plan, context.answers))
+    cells = context.answers.cells
+    mature = mature_units(context.plan, cells)
+    found = sample_ratio(standing.mature, expected_shares(context.plan, cells, mature))
     if computable(found) and found.p_value < SAMPLE_RATIO_ALARM:
         yield from _split_findings("sample_ratio_mature", standing.mature, found)
 
@@ -38,7 +50,7 @@ def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
         counts = units_in(context.answers, cells.segment == code)
         shares = dict(zip(context.plan.variants, segment_shares(context.plan, label), strict=True))
         result = sample_ratio(counts, shares)
-        if computable(result) and _large_enough(counts, result):
+        if computable(result) and large_enough(counts, result):
             tested.append((label or "–", counts, result))
     yield from _worst("sample_ratio_by_segment", "segment", tested, invalid="srm", severity=Severity.ERROR)
 
@@ -46,28 +58,27 @@ def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
 def check_sample_ratio_over_time(context: Context) -> Iterator[Finding]:
     """Week by week at .001/K: an allocation that changed can balance in total and still mix effect with time."""
     cells = context.answers.cells
-    shares = expected_shares(context.plan, context.answers)
     tested = []
     for code, week in enumerate(cells.weeks):
         counts = units_in(context.answers, cells.week == code)
+        shares = expected_shares(context.plan, cells, np.where(cells.week == code, cells.exposed, 0))
         result = sample_ratio(counts, shares)
-        if computable(result) and _large_enough(counts, result):
+        if computable(result) and large_enough(counts, result):
             tested.append((week.isoformat(), counts, result))
     if len(tested) > 1:
         yield from _worst("sample_ratio_over_time", "week", tested, invalid=None, severity=Severity.WARNING)
 
 
-def _large_enough(counts: Mapping[str, int], result: SampleRatio) -> bool:
-    total = sum(counts.values())
-    return total >= SAMPLE_RATIO_UNITS and all(
-        share * total >= SAMPLE_RATIO_EXPECTED for share in result.expected.values()
-    )
-
-
 def _split_findings(check: str, counts: Mapping[str, int], result: SampleRatio | NotComputable) -> Iterator[Finding]:
     if not computable(result):
         return
-    if not _large_enough(counts, result):
+    if sum(counts.values()) >= SAMPLE_RATIO_UNITS and not large_enough(counts, result):
+        # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
+        p_value = exact_split(counts, result)
+        if p_value < SAMPLE_RATIO_ALARM:
+            yield Finding(check, Severity.ERROR, {"p_value": p_value, **_sizes(counts, result)}, invalid="srm")
+        return
+    if not large_enough(counts, result):
         yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
         return
     details = {"p_value": result.p_value, **_sizes(counts, result)}

@@ -74,6 +74,14 @@ def live_template(check: str, gettext: Gettext) -> str:
             "Peeked: the outcome was read when %(share)s of the planned units were mature. A fixed plan promises its "
             "error rate for one look at the end, so these intervals are too narrow and may not decide anything."
         ),
+        "peeked_before": gettext(
+            "Peeked: on %(day)s, with %(share)s of the planned units, somebody read the outcome before the plan "
+            "allowed it. If anything was decided on that look, the error rate of this one doesn't hold."
+        ),
+        "split_differs": gettext(
+            "The plan gives segments different shares. Effects are compared inside segments and pooled; curves and "
+            "profiles of whole groups aren't compared, since the groups differ in their mix of segments."
+        ),
         "planned_size_reached": gettext(
             "The planned number of units (%(n)s) is reached: close the enrolment, so that the outcome can mature."
         ),

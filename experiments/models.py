@@ -196,6 +196,13 @@ AMENDABLE = (
 )  # fmt: skip
 
 
+# Of these, what decides how an outcome is judged: amended only until somebody has read it.
+JUDGING = (
+    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "looks", "spending", "covariates",
+    "signup_event", "clock", "day_mode", "churn_gap",
+)  # fmt: skip
+
+
 def refuse_frozen(row: models.Model, names: tuple[str, ...]) -> None:
     """ValidationError when a stored row of a started experiment would change in one of `names`, or a new one appear."""
     experiment: Any = row if isinstance(row, Experiment) else getattr(row, "experiment", None)
@@ -360,6 +367,7 @@ from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint  # noqa
 __all__ = [
     "AMENDABLE",
     "FROZEN",
+    "JUDGING",
     "Amendment",
     "Analysis",
     "Assignment",

@@ -71,6 +71,9 @@ class Pair(Protocol):
     def joints(self) -> tuple[Joint, Joint]:
         """Control and variant over (outcome, behaviour), of units whose behaviour is known."""
 
+    def take_up(self) -> tuple[float, float]:
+        """Share of control and of the variant that reached the behaviour; their difference is the first stage."""
+
     def moments(self) -> IvMoments | NotComputable:
         """The five moments of the encouragement analysis."""
 

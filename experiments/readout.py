@@ -126,6 +126,18 @@ class Planned:
         """All outcomes in the order of the plan, each once."""
         return tuple(dict.fromkeys((*self.primary, *self.secondary, *self.guardrails)))
 
+    @property
+    def same_split(self) -> bool:
+        """False when segments have different shares: arms then differ in their mix of segments."""
+        return len(set(self.shares.values())) == 1
+
+    @property
+    def measured(self) -> str:
+        """What a look at the first outcome measures; looks at something else can't have found the same."""
+        claim = self.claim
+        moment = "" if claim is None else f"{claim.behaviour} {claim.times} {claim.days}"
+        return " | ".join((self.primary[0], self.clock, self.day_mode, self.variants[0], moment))
+
 
 class State(StrEnum):
     """Whether the outcome may be read."""
@@ -165,6 +177,7 @@ class LookTaken:
 
     Attributes:
         on: local date of the data's end.
+        measured: what it looked at (`Planned.measured`).
         variant: compared with control.
         units: mature units of both arms.
         fraction: of the planned units.
@@ -178,6 +191,7 @@ class LookTaken:
     """
 
     on: date
+    measured: str
     variant: str
     units: int
     fraction: float

@@ -31,7 +31,7 @@ def document(readout: Readout, gettext: Gettext) -> dict[str, Any]:
         "state": standing.state.value,
         "state_reason": state_sentence(standing.why, gettext),
         "final": standing.final,
-        "peeked": standing.peeked,
+        "peeked": standing.peeked or any(look.peeked for look in readout.path),
         "opens_on": None if standing.opens_on is None else standing.opens_on.isoformat(),
         "verdict": None
         if verdict is None

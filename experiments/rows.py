@@ -151,6 +151,11 @@ class RowPair:
         known = self.with_behaviour
         return known.columns(known.values, known._did)
 
+    def take_up(self) -> tuple[float, float]:
+        """Means of the behaviour."""
+        control, variant = self.joints()
+        return control.column(1).mean, variant.column(1).mean
+
     def moments(self) -> IvMoments | NotComputable:
         """From the arms' moments; between clusters from their influence."""
         known = self.with_behaviour

@@ -10,6 +10,7 @@ import numpy as np
 
 from events.metrics import days_needed, parse_metric
 from experiments.answers import Answers, Cells
+from experiments.live_context import mature_units
 from experiments.readout import LookTaken, Planned, Standing, State
 from experiments.stats.looks import Look
 from experiments.stats.sequential import FEWEST_MATURE, Spending
@@ -78,8 +79,7 @@ def planned_pair(plan: Planned, label: str) -> int:
 
 def mature_by_arm(plan: Planned, cells: Cells) -> dict[str, int]:
     """Units by arm with every primary outcome known."""
-    blocks = [cells.blocks[name].n for name in plan.primary if name in cells.blocks]
-    return units_by_arm(cells, np.minimum.reduce(blocks) if blocks else np.zeros_like(cells.exposed))
+    return units_by_arm(cells, mature_units(plan, cells))
 
 
 def units_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
@@ -99,11 +99,15 @@ def _fixed(
 def _planned_looks(
     plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
 ) -> tuple[bool, str]:
-    """A look is due when the information passes a planned share that no look has reached yet."""
+    """A look is due when the information passes a planned share that no look has reached yet.
+
+    The last planned look is the end itself: taken at 100 % while units still mature, it would spend all that is left of
+    alpha, and the final analysis would have nothing to decide with.
+    """
     if final:
         return True, "ended"
     seen = max((look.fraction for look in looks if not look.peeked), default=0.0)
-    if any(seen < planned <= fraction for planned in plan.looks or USUAL_LOOKS):
+    if fraction < 1 and any(seen < planned <= fraction for planned in plan.looks or USUAL_LOOKS):
         return True, "look"
     return False, "next_look"
 

@@ -65,6 +65,7 @@ class Evidence:
         inequalities: test of the instrument inequalities.
         placebo: what the placebo arm did to outcome and behaviour, against control; None without such an arm.
         min_first_stage: smallest first stage worth dividing by, in share of units.
+        interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
     """
 
     kind: Kind
@@ -84,6 +85,7 @@ class Evidence:
     inequalities: Inequalities | NotComputable | None = None
     placebo: Placebo | None = None
     min_first_stage: float = MIN_FIRST_STAGE
+    interim: bool = False
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -143,6 +145,8 @@ def _encouraged(
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, path[0], {**facts, "inequality_p": path[1]})
     if significant and weak:
         return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
+    if evidence.interim and not significant and not effect_set.bounded and not weak:
+        return Verdict(Code.INCONCLUSIVE, "early", facts)
     if not significant and (not effect_set.bounded or weak):
         return Verdict(Code.NUDGE_FAILED, "weak_first_stage", facts)
     if not effect_set.bounded:

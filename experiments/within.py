@@ -7,6 +7,7 @@ from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
 from experiments.stats import stratified
+from experiments.stats.looks import Look, at_look
 from experiments.stats.multiplicity import benjamini_hochberg
 from experiments.stats.results import Estimate
 from experiments.stats.summaries import Mean
@@ -45,18 +46,21 @@ def _sparse(kind: Kind, arm: Mean) -> bool:
     return arm.n < SEGMENT_UNITS or events < SEGMENT_EVENTS
 
 
-def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], *, alpha: float) -> Stratified | None:
+def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Look) -> Stratified | None:
     """The comparison pooled over segments, and the test of whether ``effects`` differ; None without segments."""
     if pair.by_segment() is None:
         return None
+    alpha = look.nominal_alpha
     rows, pooled = strata_of(pair)
-    strata = [(control, variant) for _, control, variant in rows if control.n > 0 and variant.n > 0]
+    # Mantel-Haenszel is made for sparse strata: pooling them first would bring back what stratifying removes.
+    kept = pair.by_segment() if pair.kind is Kind.PROPORTION else rows
+    strata = [(control, variant) for _, control, variant in kept or [] if control.n > 0 and variant.n > 0]
     not_share = NotComputable(Reason.CLUSTERED if pair.clustered else Reason.NOT_A_PROPORTION)
     plain = pair.kind is Kind.PROPORTION and not pair.clustered
     return Stratified(
-        risk_difference=pair.pooled(strata, alpha=alpha),
+        risk_difference=at_look(pair.pooled(strata, alpha=alpha), look),
         odds_ratio=stratified.odds_ratio(strata, alpha=alpha) if plain else not_share,
-        cmh_p_value=_cmh_p(strata) if plain else not_share,
+        cmh_p_value=_cmh_p(strata, look) if plain else not_share,
         heterogeneity=_heterogeneity(pair, effects),
         odds_ratio_heterogeneity_p=_breslow_day_p(strata) if plain else not_share,
         pooled=pooled,
@@ -70,9 +74,9 @@ def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified
     return stratified.heterogeneity([row.difference for row in effects if computable(row.difference)])
 
 
-def _cmh_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
+def _cmh_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
     result = stratified.cmh_test(strata)
-    return result[1] if computable(result) else result
+    return look.p_value(result[1]) if computable(result) else result
 
 
 def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
@@ -80,10 +84,11 @@ def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
     return result.p_value if computable(result) else result
 
 
-def segment_effects(pair: Pair, *, alpha: float) -> tuple[SegmentEffect, ...]:
+def segment_effects(pair: Pair, look: Look) -> tuple[SegmentEffect, ...]:
     """The comparison inside each segment, sparse ones pooled as "other"; p-values by Benjamini-Hochberg."""
     rows, pooled = strata_of(pair)
-    effects = [_segment_difference(pair, *row, pooled=pooled, alpha=alpha) for row in rows]
+    alpha = look.nominal_alpha
+    effects = [at_look(_segment_difference(pair, *row, pooled=pooled, alpha=alpha), look) for row in rows]
     adjusted = adjust_all([effect.p_value if computable(effect) else effect for effect in effects], benjamini_hochberg)
     return tuple(
         SegmentEffect(label, control.n + variant.n, effect, p_value)

@@ -196,6 +196,10 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "%(variant)s lowered %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
             "%(high)s); what was found at a planned look stands."
         ),
+        (Code.INCONCLUSIVE, "early"): gettext(
+            "It is too early to say what %(behaviour)s does to %(outcome)s: at this look, whose bounds allow for all "
+            "looks, the effect can't be limited yet."
+        ),
         (Code.CAUSES, "behaviour"): gettext(
             "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
             "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."

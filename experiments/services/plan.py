@@ -12,7 +12,17 @@ from django.utils.translation import gettext as _
 from events.reasons import Refused
 from experiments import plan as planning
 from experiments.lifecycle import LIVE, Status
-from experiments.models import AMENDABLE, Amendment, AudienceRow, Experiment, Holdout, Override, Variant
+from experiments.models import (
+    AMENDABLE,
+    JUDGING,
+    Amendment,
+    Analysis,
+    AudienceRow,
+    Experiment,
+    Holdout,
+    Override,
+    Variant,
+)
 from experiments.plan import WHOLE, Plan, PlannedRow, PlannedVariant
 from experiments.services import config
 from experiments.services.assign import unit_problem
@@ -86,6 +96,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
     with transaction.atomic():
         experiment = _started(key, why)
         before = {name: getattr(experiment, name) for name in changes}
+        _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
         found = planning.problems(plan_of(experiment))
@@ -206,6 +217,16 @@ def locked(key: str) -> Experiment:
     if experiment is None:
         raise Refused(_("There is no experiment '%(key)s'.") % {"key": key})
     return experiment
+
+
+def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
+    """What judges an outcome may not be chosen by who has seen it, nor be tuned between looks (METHODS 4.8)."""
+    judging = sorted(set(changed) & set(JUDGING))
+    if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
+        text = _(
+            "The outcome has been read, so %(field)s can't be changed any more: it decides how the outcome is judged."
+        )
+        raise Refused(text % {"field": judging[0]})
 
 
 def _started(key: str, why: str) -> Experiment:

@@ -24,6 +24,7 @@ __all__ = [
     "anderson_rubin",
     "as_treated",
     "classic_f",
+    "effect_on_behaviour",
     "first_stage",
     "iv_moments",
     "iv_moments_adjusted",
@@ -74,6 +75,21 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
     effect = moments.first_stage
     f_statistic = effect**2 / moments.v_d if moments.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
     return TakeUp(control_take_up, variant_take_up, effect, error, effect - half, effect + half, f_statistic, 1 - alpha)
+
+
+def effect_on_behaviour(moments: IvMoments | NotComputable, *, alpha: float = 0.05) -> Estimate | NotComputable:
+    """The first stage as an estimate with its p-value, for example of a placebo, which should move nothing.
+
+    Source: METHODS 4.14.
+    """
+    check_alpha(alpha)
+    if isinstance(moments, NotComputable):
+        return moments
+    if moments.v_d <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    effect, error = moments.first_stage, sqrt(moments.v_d)
+    half = error * moments.critical_value(alpha)
+    return Estimate(effect, error, effect - half, effect + half, moments.tail(effect / error), 1 - alpha, "first-stage")
 
 
 def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:

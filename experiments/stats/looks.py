@@ -4,13 +4,14 @@ A look has one critical value in place of z. Everything is then computed at the 
 normal test, so that interval, Anderson-Rubin set and verdict can't disagree; p-values become repeated ones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, inf, log
 
 from scipy import optimize, stats
 
-from experiments.stats.results import check_alpha
+from events.reasons import NotComputable, computable
+from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.sequential import (
     Spending,
     always_valid_p,
@@ -21,6 +22,8 @@ from experiments.stats.sequential import (
 
 # A repeated p-value below this is shown as this: no plan spends less, and the recursion has no digits left there.
 SMALLEST_P = 1e-10
+# A bound beyond 16 standard errors is none that data meet; the laws' tails still have digits there.
+SMALLEST_LEVEL = 1e-60
 LARGEST_ALPHA = 0.999
 
 
@@ -61,7 +64,12 @@ class Look:
         """Level of a single test with this critical value, 0 to alpha; tiny at an early look."""
         if self.method == "fixed":
             return self.alpha
-        return max(2 * float(stats.norm.sf(self.critical)), 1e-15)
+        return max(2 * float(stats.norm.sf(self.critical)), SMALLEST_LEVEL)
+
+    @property
+    def multiplier(self) -> float:
+        """The critical value as it is used: that of `nominal_alpha`, which an early look's infinite bound exceeds."""
+        return float(stats.norm.isf(self.nominal_alpha / 2))
 
     @property
     def is_repeated(self) -> bool:
@@ -89,6 +97,13 @@ def fixed(alpha: float) -> Look:
     """The only look of a plan with a fixed end."""
     check_alpha(alpha)
     return Look(alpha)
+
+
+def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputable:
+    """The same estimate as this look may read it: repeated p-value, and the level of all looks together."""
+    if not computable(found) or not look.is_repeated:
+        return found
+    return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
 
 
 @lru_cache(maxsize=4096)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import computable
+from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
 from experiments.analysis import min_first_stage, read_out
 from experiments.answers import Answers
+from experiments.cells import CellData
 from experiments.live_context import Audit
 from experiments.readout import LookTaken, Planned, Readout, State
 from experiments.verdict import Code
@@ -104,7 +105,8 @@ def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
 
 
 def earlier(verdict: str, **changes: Any) -> LookTaken:
-    given = {"on": date(2026, 2, 1), "variant": "nudge", "units": 500, "fraction": 0.4, "estimate": 0.1, "low": 0.01,
+    given = {"on": date(2026, 2, 1), "measured": make_plan().measured,
+             "variant": "nudge", "units": 500, "fraction": 0.4, "estimate": 0.1, "low": 0.01,
              "high": 0.2, "z": 4.0, "critical": 3.4, "p_value": 0.001, "peeked": False}  # fmt: skip
     return LookTaken(**{**given, "verdict": verdict, **changes})
 
@@ -116,6 +118,7 @@ def earlier(verdict: str, **changes: Any) -> LookTaken:
         (earlier("INCONCLUSIVE"), Code.INCONCLUSIVE, "underpowered"),
         (earlier("CAUSES", peeked=True), Code.INCONCLUSIVE, "underpowered"),
         (earlier("CAUSES", variant="other"), Code.INCONCLUSIVE, "underpowered"),
+        (earlier("CAUSES", measured=make_plan(primary=("on_day:1",)).measured), Code.INCONCLUSIVE, "underpowered"),
     ],
 )
 def test_bound_that_was_crossed__stays_crossed(look: LookTaken, code: Code, reason: str) -> None:
@@ -163,3 +166,133 @@ def test_placebo__has_no_panel_of_its_own_and_convicts() -> None:
     assert found.verdict is not None
     assert (found.verdict.code, found.verdict.reason) == (Code.NUDGE_NOT_BEHAVIOUR, "placebo")
     assert [row.variant for row in found.through] == ["nudge"]
+
+
+def three_arms(seed: int = 5, n: int = 12_000, *, effect: float = 0.0) -> tuple[dict[str, Any], tuple[str, ...]]:
+    rng = np.random.default_rng(seed)
+    arm = rng.integers(0, 3, n)
+    did = (rng.random(n) < 0.2 + 0.3 * (arm > 0)).astype(float)
+    kept = (rng.random(n) < 0.3 + effect * did).astype(float)
+    return draw_units(n, arm=arm, reached=did, times=3 * did, value=kept), ("control", "a", "b")
+
+
+def test_bound_crossed_by_an_arm_that_is_behind_today__leads() -> None:
+    units, labels = three_arms()
+    plan = make_plan(variants=labels, shares={"": (1 / 3, 1 / 3, 1 / 3)}, method="always_valid")
+    answers = make_answers(units, cells=make_cells(units, variants=labels))
+
+    for arm in ("a", "b"):
+        found = read(plan, answers, earlier=(earlier("CAUSES", variant=arm),))
+        assert found.verdict is not None
+        assert (found.verdict.code, found.verdict.details["variant"]) == (Code.CAUSES, arm)
+        assert found.report is not None
+        assert found.report.leading == arm
+
+
+def test_group_sequential__more_units_than_planned__the_end_still_has_alpha() -> None:
+    units = draw_units(6_000)
+    plan = make_plan(method="group_sequential", planned_units=3_000)
+
+    found = read(plan, make_answers(units), earlier=(earlier("INCONCLUSIVE", fraction=0.9),))
+
+    assert found.verdict is not None
+    assert (found.verdict.code, found.verdict.reason) == (Code.CAUSES, "behaviour")
+    assert found.path[-1].critical < 2.5
+
+
+def test_early_look__whose_bounds_are_wide__is_not_a_failed_nudge() -> None:
+    units = draw_units(300, 2, moved=0.1, effect=0.05)
+
+    found = read(make_plan(method="group_sequential", planned_units=1_400, enrolment_ended=None), make_answers(units))
+
+    assert found.verdict is not None
+    assert (found.verdict.code, found.verdict.reason) == (Code.INCONCLUSIVE, "early")
+
+
+def test_one_dose_arm__is_compared_and_nothing_breaks() -> None:
+    plan = make_plan(doses={"nudge": 5})
+
+    found = read(plan)
+
+    assert found.dose is None
+    assert found.report is not None
+    assert found.report.leading == "nudge"
+
+
+def test_dose_arm__doesnt_lead_beside_the_nudge_itself() -> None:
+    units, labels = three_arms(effect=0.2)
+    plan = make_plan(variants=labels, doses={"b": 5}, shares={"": (1 / 3, 1 / 3, 1 / 3)})
+
+    found = read(plan, make_answers(units, cells=make_cells(units, variants=labels)))
+
+    assert found.report is not None
+    assert found.report.leading == "a"
+    assert found.dose is not None
+
+
+def unequal(seed: int, *, effect: float = 0.0, n: int = 20_000) -> Answers:
+    """Two segments of other base rates and other splits; the nudge moves nothing and nobody unless said."""
+    rng = np.random.default_rng(seed)
+    segment = rng.integers(0, 2, n)
+    arm = (rng.random(n) < np.where(segment == 1, 0.9, 0.5)).astype(int)
+    did = (rng.random(n) < np.where(segment == 1, 0.5, 0.1) + effect * arm).astype(float)
+    kept = (rng.random(n) < np.where(segment == 1, 0.6, 0.2)).astype(float)
+    return make_answers(draw_units(n, arm=arm, segment=segment, reached=did, times=3 * did, value=kept))
+
+
+UNEQUAL = {"new": (0.5, 0.5), "old": (0.1, 0.9)}
+
+
+def test_unequal_splits__whole_groups_are_not_compared_and_say_why() -> None:
+    found = read(make_plan(shares=UNEQUAL), unequal(3))
+
+    assert found.report is not None
+    row = found.report.outcomes[0].comparisons[0]
+    assert row.encouragement is not None
+    take_up = row.encouragement.take_up
+    assert computable(take_up)
+    assert take_up.variant - take_up.control == pytest.approx(take_up.difference)
+    assert abs(take_up.difference) < 0.03
+    stage = found.first_stage[0].take_up
+    assert computable(stage)
+    assert abs(stage.difference) < 0.03
+    panel, time = found.through[0], found.over_time[0]
+    hidden = (panel.shares, panel.levels, panel.bounds, panel.per_protocol, time.days, time.restricted, time.crossing)
+    assert all(isinstance(value, NotComputable) and value.reason is Reason.SPLIT_DIFFERS for value in hidden)
+    assert time.novelty.weeks == ()
+    assert any(finding.check == "split_differs" for finding in found.health)
+
+
+@pytest.mark.slow
+def test_unequal_splits__inequalities__reject_at_their_level() -> None:
+    rejected = 0
+    for seed in range(400):
+        found = unequal(seed, n=4_000)
+        pair = CellData(found.cells, ("window:21-27",), {}, same_split=False).pair("window:21-27", 1)
+        test = pair.inequalities()
+        rejected += computable(test) and test.p_value < 0.05
+    assert rejected <= 35  # 99.9 % of binomials of 400 at .05
+
+
+@pytest.mark.slow
+def test_looking_every_day__without_first_stage_and_effect__alarms_rarely() -> None:
+    """No verdict but INCONCLUSIVE, NUDGE_FAILED or NO_MATERIAL_EFFECT may come, over all looks of a run together."""
+    wrong = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        n = 4_000
+        arm, did = rng.integers(0, 2, n), (rng.random(n) < 0.3).astype(float)
+        kept = (rng.random(n) < 0.4).astype(float)
+        units = draw_units(n, arm=arm, reached=did, times=3 * did, value=kept)
+        plan = make_plan(method="always_valid", enrolment_ended=None, planned_units=n, take_up=None)
+        codes = set()
+        for share in np.linspace(0.1, 1.0, 10):
+            part = {name: values[: int(share * n)] for name, values in units.items()}
+            found = read(plan, make_answers(part))
+            assert found.verdict is not None
+            codes.add((found.verdict.code, found.verdict.reason))
+        wrong += any(
+            code in (Code.CAUSES, Code.HARMS, Code.NUDGE_NOT_BEHAVIOUR) or reason == "wrong_direction"
+            for code, reason in codes
+        )
+    assert wrong <= 17  # 99.9 % of binomials of 150 at .05

@@ -12,7 +12,7 @@ from experiments import live_health, live_split
 from experiments.answers import Answers
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context, expected_shares, split_of
-from experiments.readout import FirstStage, Planned, Standing, State
+from experiments.readout import FirstStage, LookTaken, Planned, Standing, State
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate
 from experiments.words import finding_sentence
@@ -85,7 +85,7 @@ def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
 
     of = context(answers, plan)
 
-    assert expected_shares(plan, answers) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
+    assert expected_shares(plan, answers.cells) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
     assert found(live_split.check_sample_ratio, of) == []
     assert found(live_split.check_sample_ratio_by_segment, of) == []
     assert only(live_split.check_sample_ratio_by_segment, context(answers)).invalid == "srm"
@@ -109,6 +109,38 @@ def test_sample_ratio__mature_units_lost_in_one_arm__is_invalid() -> None:
 
     assert found(live_split.check_sample_ratio_mature, of) == []
     assert only(live_split.check_sample_ratio_mature, replace(of, standing=lost)).invalid == "srm"
+
+
+def test_sample_ratio__mature_units_of_another_mix__are_expected_by_their_own() -> None:
+    # "old" is split 20/80 and came too late to be mature: the mature half is 50/50, as planned for "new".
+    segment = np.repeat([0, 1], [4_000, 4_000])
+    arm = np.concatenate([np.repeat([0, 1], [2_000, 2_000]), np.repeat([0, 1], [800, 3_200])])
+    units = draw_units(8_000, arm=arm, segment=segment, week=np.zeros(8_000, dtype=int), mature=segment == 0)
+    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.2, 0.8)})
+    of = context(make_answers(units), plan)
+    mature = replace(of.standing, mature={"control": 2_000, "nudge": 2_000})
+
+    assert found(live_split.check_sample_ratio_mature, replace(of, standing=mature)) == []
+
+
+@pytest.mark.parametrize(("extra", "alarm"), [(43, True), (8, False)])
+def test_sample_ratio__of_an_arm_planned_tiny__is_exact(extra: int, alarm: bool) -> None:
+    plan = make_plan(shares={"": (0.999, 0.001)})
+
+    findings = found(live_split.check_sample_ratio, context(halves(4_000 - extra, extra), plan))
+
+    assert [finding.invalid for finding in findings] == (["srm"] if alarm else [])
+
+
+def test_balance__a_covariate_that_goes_with_the_segment__is_no_imbalance() -> None:
+    rng = np.random.default_rng(8)
+    segment = np.arange(8_000) % 2
+    arm = (rng.random(8_000) < np.where(segment == 1, 0.1, 0.5)).astype(int)
+    level = np.where(rng.random(8_000) < 0.9, segment, 2)
+    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
+    of = context(make_answers(draw_units(8_000, arm=arm, segment=segment, level=level)), plan)
+
+    assert found(live_health.check_balance, of) == []
 
 
 def test_sample_ratio__allocation_turned_round_over_time__warns() -> None:
@@ -248,8 +280,11 @@ def test_progress__peeked_and_planned_size_reached() -> None:
     of = context(running=True)
     peeked = replace(of, standing=replace(of.standing, peeked=True, fraction=0.4), running=False)
 
+    earlier = LookTaken(date(2026, 2, 1), "", "nudge", 9, 0.3, 0.1, 0.0, 0.2, 2.0, 2.0, 0.04, "CAUSES", peeked=True)
     assert only(live_health.check_progress, of).check == "planned_size_reached"
     assert only(live_health.check_progress, peeked).check == "peeked"
+    assert only(live_health.check_progress, replace(peeked, earlier=(earlier,))).check == "peeked"
+    assert only(live_health.check_progress, replace(of, running=False, earlier=(earlier,))).check == "peeked_before"
 
 
 def test_unknown_variants_and_missing_signups__are_named() -> None:

@@ -14,7 +14,7 @@ TODAY = date(2026, 4, 1)
 
 
 def look(fraction: float, *, peeked: bool = False) -> LookTaken:
-    return LookTaken(TODAY, "nudge", 100, fraction, 0.1, -0.1, 0.3, 1.0, 2.0, 0.4, "INCONCLUSIVE", peeked)
+    return LookTaken(TODAY, "", "nudge", 100, fraction, 0.1, -0.1, 0.3, 1.0, 2.0, 0.4, "INCONCLUSIVE", peeked)
 
 
 def standing(plan: Planned, *, mature: int = 2_000, looks: tuple[LookTaken, ...] = (), peek: bool = False) -> Any:
@@ -65,7 +65,9 @@ def test_fixed__peek_without_any_mature_unit__stays_locked() -> None:
         (800, (0.2,), "look"),
         (1_700, (0.2,), "look"),  # two planned looks were slept through: one look now
         (1_700, (0.2, 0.85), "next_look"),
-        (2_000, (0.85,), "look"),
+        (1_999, (0.5,), "look"),
+        (1_999, (0.85,), "next_look"),
+        (2_000, (0.85,), "next_look"),  # the last look is the end itself
     ],
 )
 def test_group_sequential__looks_when_a_planned_share_is_passed(
@@ -77,6 +79,12 @@ def test_group_sequential__looks_when_a_planned_share_is_passed(
 
     assert found.why == why
     assert (found.state is State.OPEN) is (why == "look")
+
+
+def test_group_sequential__the_end__is_the_last_look() -> None:
+    found = standing(make_plan(method="group_sequential", planned_units=1_000), looks=(look(0.85),))
+
+    assert (found.why, found.final, found.fraction) == ("ended", True, 2.0)
 
 
 @pytest.mark.parametrize(("mature", "why"), [(150, "too_few"), (300, "any_time")])

@@ -243,6 +243,16 @@ def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> No
     assert [row.why for row in changed.amendments] == ["more power"]
 
 
+def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simulation) -> None:
+    experiment = stored_experiment(world, stopped=False, method="always_valid")
+    plan.amend(key=experiment.key, why="before any look", planned_units=7_000)
+    done(experiment)
+
+    with pytest.raises(Refused, match="outcome has been read"):
+        plan.amend(key=experiment.key, why="after it", planned_units=9_000)
+    plan.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
+
+
 def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:
     sample_ratio = WORLDS["sample_ratio"]
     world = simulate(sample_ratio, 8_000, 2, draw_arms(sample_ratio, 8_000, 2))
