@@ -18,6 +18,8 @@ class StudyAdmin(ReadOnly):
     list_filter = ["status", "created_at"]
     list_select_related = ["created_by"]
     search_fields = ["title"]
+    empty_text = _("No study was started yet. A study ranks what users did early by how well it tells who stays.")
+    empty_route, empty_link = "aha:new_study", _("Start a study")
     exclude = ["payload"]  # half a megabyte of JSON; its page shows it
     show_full_result_count = False
 
@@ -34,6 +36,8 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_filter = ["status"]
     list_select_related = ["study"]
     search_fields = ["name", "key", "behaviour"]
+    empty_text = _("No claim yet. A study finds candidates; promote one, and test it.")
+    empty_route, empty_link = "aha:studies", _("Open the studies")
     fields = [
         "name", "note", "key", "behaviour", "times", "days", "signup_event", "retention", "status", "study",
         "evidence_hash", "created_by", "created_at",

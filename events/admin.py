@@ -20,6 +20,7 @@ class ReadOnly(ModelAdmin):
 class SourceAdmin(ModelAdmin):
     list_display = ["name", "created_at"]
     search_fields = ["name"]
+    empty_text = _("Events need a source: one for each app, site or backend. Its keys are issued afterwards.")
 
 
 @admin.register(Rejected)
@@ -31,6 +32,7 @@ class RejectedAdmin(ReadOnly):
     search_fields = ["message_id", "payload"]
     list_select_related = ["source"]
     date_hierarchy = "received_at"
+    empty_text = _("No event was refused. What can't be kept stands here with its reason.")
     show_full_result_count = False
 
     @admin.display(description=_("what was sent"))
@@ -42,12 +44,15 @@ class RejectedAdmin(ReadOnly):
 class UnitTraitsAdmin(ReadOnly):
     list_display = ["user_id", "traits", "updated_at"]
     search_fields = ["user_id"]
+    empty_text = _("No traits yet: services send them with identify events.")
     show_full_result_count = False
 
 
 @admin.register(Flush)
 class FlushAdmin(ReadOnly):
     list_display = ["version", "rows", "created_at", "committed_at"]
+    search_fields = ["=version"]
+    empty_text = _("Nothing was written yet. Accepted events reach the store within seconds, in numbered batches.")
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # the numbering goes on from the last one

@@ -41,6 +41,12 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
     )
 
 
+def strangers(events: ir.Table, prefix: str) -> ir.Table:
+    """One row ``events``: how many belong to users whose id doesn't begin with the prefix."""
+    other = events.filter(~events.user_id.startswith(prefix))
+    return other.aggregate(events=other.count())
+
+
 def event_names(events: ir.Table) -> ir.Table:
     """One row per event name: ``event, events, users, first_time, last_time``."""
     return events.group_by("event").aggregate(

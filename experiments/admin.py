@@ -1,6 +1,7 @@
-"""Experiments for PMs: drafts are edited, started ones amended, and every change goes through a service."""
+"""Experiments for PMs: planned in steps, moved by buttons that ask, amended with a reason. Services do the work."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -8,155 +9,171 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
+from unfold.decorators import display
 
 from events.reasons import NotComputable, Refused, words
-from experiments import admin_webhooks
+from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
-from experiments.lifecycle import Action
-from experiments.models import Amendment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
-from experiments.services import exclusion, lifecycle, plan, planning
+from experiments.admin_exclusion import Saying
+from experiments.admin_history import Story
+from experiments.admin_inlines import (
+    ROWS,
+    AmendmentInline,
+    AudienceInline,
+    OverrideInline,
+    VariantInline,
+    kept,
+    save_overrides,
+)
+from experiments.lifecycle import LIVE, Action, Status
+from experiments.models import Experiment, Override
+from experiments.services import eligible, lifecycle, overview, plan, planning
+from experiments.steps import consequences, health_words, summary, views
 
-__all__ = ["admin_webhooks"]
+__all__ = ["admin_exclusion", "admin_webhooks"]
 View = Callable[[Any, HttpRequest, str], HttpResponse]
-ROWS = {Variant: "variants", AudienceRow: "audience"}
+STATE_COLOURS = {
+    "running": "success",
+    "paused": "warning",
+    "stopped": "danger",
+    "concluded": "info",
+    "draft": "primary",
+}
+AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
 
 
-class Saying:
-    """Of an admin whose rows are written by services: what they refuse is said, and nothing is written."""
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-            return HttpResponseRedirect(request.get_full_path())
-
-
-def detail(title: Any, permission: str) -> Callable[[View], View]:
+def detail(title: Any, permission: str, icon: str) -> Callable[[View], View]:
     """A page of one row, linked at its top. It only ever does something on POST."""
-    return cast("Callable[[View], View]", unfold_action(description=title, permissions=[permission]))
+    return cast("Callable[[View], View]", unfold_action(description=title, permissions=[permission], icon=icon))
 
 
-class PlanInline(TabularInline):
-    """Rows that belong to the plan: frozen with it."""
+def mover(what: Action) -> Callable[..., HttpResponse]:
+    """An action of the list: it asks on a page of its own before anything is done."""
 
-    extra = 0
-    show_change_link = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
-        return self._is_open(obj) and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
-        return self._is_open(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
-        return self._is_open(obj) and super().has_delete_permission(request, obj)
-
-    def _is_open(self, obj: Experiment | None) -> bool:
-        return obj is None or obj.status == Experiment.Status.DRAFT
-
-
-class VariantInline(PlanInline):
-    model, form = Variant, shapes.ArmForm
-    fields = ["key", "name", "value", "weight"]
-    verbose_name_plural = _("variants, the control first")
-
-
-class AudienceInline(PlanInline):
-    model, form = AudienceRow, shapes.AudienceForm
-    fields = ["segment_key", "coverage", "weights"]
-    verbose_name_plural = _("audience: the first row that matches decides; no rows take everyone")
-
-
-class OverrideInline(TabularInline):
-    model, form = Override, shapes.OverrideForm
-    fields = ["unit", "rule", "variant"]
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
-        return obj is not None and super().has_add_permission(request, obj)  # the arms must be there first
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        match = request.resolver_match
-        if db_field.name == "variant" and match is not None:
-            kwargs["queryset"] = Variant.objects.filter(experiment=match.kwargs.get("object_id"))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-
-class AmendmentInline(TabularInline):
-    model = Amendment
-    fields = readonly_fields = ["at", "by", "why", "changes"]
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-def mover(what: Action) -> Callable[..., None]:
-    """An action of the list: one service call for each experiment, one message for all, one for each refusal."""
-
-    def move(self: "ExperimentAdmin", request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
-        done = []
-        for row in queryset:
-            try:
-                lifecycle.move(key=row.key, action=what, by=_person(request))
-                done.append(row.key)
-            except Refused as refusal:
-                messages.error(request, f"{row.key}: {refusal}")
-        if done:
-            text = gettext("%(action)s: done for %(keys)s.")
-            messages.success(request, text % {"action": shapes.ACTIONS[what], "keys": ", ".join(done)})
+    def move(self: "ExperimentAdmin", request: HttpRequest, queryset: QuerySet[Experiment]) -> HttpResponse:
+        address = reverse("admin:experiments_experiment_do", args=[what.value])
+        return HttpResponseRedirect(f"{address}?{urlencode([('id', row.pk) for row in queryset])}")
 
     move.__name__ = what.value
-    decorated: Callable[..., None] = admin.action(description=shapes.ACTIONS[what], permissions=["change"])(move)
+    decorated: Callable[..., HttpResponse] = admin.action(
+        description=consequences.ACTIONS[what], permissions=["change"]
+    )(move)
     return decorated
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
+class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     """Plan, life and log of an experiment."""
 
     form = shapes.DraftForm
-    list_display = ["key", "name", "status", "flag_key", "moment", "started_at", "planned_end"]
+    list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "planned_end"]
+    list_display_links = ["title_and_key"]
     list_filter = ["status", "method", "layer"]
     list_select_related = ["moment"]
-    search_fields = ["key", "name", "flag_key", "hypothesis"]
+    search_fields = ["key", "name", "flag_key", "hypothesis", "moment__name"]
+    date_hierarchy = "created_at"
     inlines = [VariantInline, AudienceInline, OverrideInline, AmendmentInline]
     actions = [mover(what) for what in Action]
-    actions_detail = ["next_step", "amend", "raise_coverage", "clone", "size"]
-    history_list_display = ["status", "version"]
+    actions_detail = ["amend", "raise_coverage", "testers", "size", "clone"]
+    empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that moves users to it.")
+    empty_route, empty_link = "admin:experiments_experiment_new", _("Plan an experiment")
     state = ["status", "version", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at"]
     fieldsets = [
         (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
         (_("Values"), {"fields": ["value_type", "default_value"]}),
         (_("How it is judged"), {"fields": [
             "primary_metrics", "secondary_metrics", "guardrail_metrics", "method", "alpha", "power", "smallest_effect",
-            "expected_take_up", "planned_units", "planned_end",
+            "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
+            "clock", "day_mode", "churn_gap",
         ]}),
         (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only"]}),
         (_("Where it stands"), {"fields": state}),
     ]  # fmt: skip
 
+    @display(description=_("experiment"), ordering="name", header=True)  # type: ignore[untyped-decorator]
+    def title_and_key(self, row: Experiment) -> tuple[str, str]:
+        return row.name, row.key
+
+    @display(description=_("status"), ordering="status", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def state_shown(self, row: Experiment) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: list[tuple[str, Any, str]] = [
+            ("new/", views.new, "new"),
+            ("<int:pk>/steps/audience/eligible/", views.eligible_now, "eligible"),
+            ("<int:pk>/steps/plan/curve/", views.curve, "curve"),
+            ("<int:pk>/steps/<slug:step>/", views.step, "step"),
+        ]
+        urls = [
+            path(route, self.admin_site.admin_view(partial(view, desk=self)), name=f"experiments_experiment_{name}")
+            for route, view, name in pages
+        ]
+        do = path("do/<slug:action>/", self.admin_site.admin_view(self.do), name="experiments_experiment_do")
+        return [*urls, do, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = (
+            Experiment.objects.select_related("moment").filter(pk=object_id).first() if object_id.isdecimal() else None
+        )
+        if row is not None and self.has_view_or_change_permission(request, row):
+            standing = overview.standing(row)
+            may_move = self.has_change_permission(request, row)
+            extra_context = {
+                **(extra_context or {}),
+                "standing": standing,
+                "moves": consequences.allowed(row) if may_move else [],
+                "may_plan": may_move and row.status == Status.DRAFT,
+                "troubles": eligible.troubles(row) if row.status == Status.DRAFT else [],
+                "parts": [] if row.status == Status.DRAFT else [*summary.parts(row), summary.dates(row)],
+                "health": health_words.health(standing),
+                "show_save_and_add_another": False,
+            }
+        return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Experiment | None = None) -> list[str]:
         if obj is None or obj.status == Experiment.Status.DRAFT:
             return self.state if obj is None else [*self.state, "key"]
-        return [name for _title, options in self.fieldsets for name in options["fields"]]
+        return [
+            *self.state,
+            *(name for _title, options in self.fieldsets for name in options["fields"] if name not in self.state),
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
+        """A draft has nothing to say of where it stands; a started plan is told in words above the form."""
+        return self.fieldsets[:-1] if obj is None or obj.status == Experiment.Status.DRAFT else []
+
+    def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
+        """Variants and audience of a started plan, likewise."""
+        return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else self.inlines[2:]
 
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(self.has_add_permission(request))
+
+    def has_amend_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Only where it can do something: the button of a draft would only be refused."""
+        if not self.has_change_permission(request):
+            return False
+        return object_id is None or Experiment.objects.filter(pk=object_id, status__in=AMENDED).exists()
+
+    def has_test_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return bool(request.user.has_perm("experiments.add_override"))
+
+    def has_coverage_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        rows = Experiment.objects.filter(pk=object_id, status__in=AMENDED, audience__isnull=False)
+        return self.has_change_permission(request) and (object_id is None or rows.exists())
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # a draft is archived; what has started is kept with its assignments
@@ -170,7 +187,7 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
         for formset in formsets:
             formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
             if (name := ROWS.get(formset.model)) and formset.is_bound and formset.can_delete:
-                rows[name] = _kept(formset)
+                rows[name] = kept(formset)
         values = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "key"}
         if not change:
             made = plan.create_draft(key=obj.key, by=by, **{"variants": (), **rows}, **values)
@@ -181,19 +198,61 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
             plan.update_draft(key=obj.key, by=by, **rows, **values)
         for formset in formsets:
             if formset.model is Override:
-                _save_overrides(obj.key, formset)
+                save_overrides(obj.key, formset)
 
-    @detail(_("Next step"), "change")
-    def next_step(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.MoveForm(request.POST or None, status=row.status)
+    def do(self, request: HttpRequest, action: str) -> HttpResponse:
+        """Ask, then move one experiment or several: what will happen to each, and what forbids it."""
+        if action not in list(Action):
+            raise Http404
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        what = Action(action)
+        ids = [one for one in request.GET.getlist("id") if one.isdecimal()]
+        rows = list(Experiment.objects.filter(pk__in=ids).select_related("moment").order_by("name"))
+        if not rows:
+            raise Http404
+        refusals: dict[int, str] = {}
+        if request.method == "POST":
+            refusals = self._move(request, what, rows)
+            if not refusals:
+                single = len(rows) == 1
+                route = "admin:experiments_experiment_change" if single else "admin:experiments_experiment_changelist"
+                return HttpResponseRedirect(reverse(route, args=[rows[0].pk] if single else []))
+        asked = [self._asked(what, row, refusals.get(row.pk, "")) for row in rows]
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "action": what.value, "asked": asked,
+            "title": consequences.ACTIONS[what], "final": what in consequences.FINAL,
+            "why": request.POST.get("why", ""),
+            "possible": any(not one["troubles"] and not one["refusal"] for one in asked),
+        }  # fmt: skip
+        return TemplateResponse(request, "experiments/admin_do.html", context)
 
-        def done(values: dict[str, Any]) -> None:
-            lifecycle.move(key=row.key, action=Action(values["action"]), by=_person(request), why=values["why"])
+    def _move(self, request: HttpRequest, what: Action, rows: list[Experiment]) -> dict[int, str]:
+        """Each for itself; what is refused keeps its sentence."""
+        refusals = {}
+        for row in rows:
+            try:
+                lifecycle.move(key=row.key, action=what, by=_person(request), why=request.POST.get("why", ""))
+            except Refused as refusal:
+                refusals[row.pk] = str(refusal)
+                row.refresh_from_db()
+            else:
+                messages.success(request, str(consequences.DONE[what]).format(name=row.name))
+        return refusals
 
-        return self._page(request, row, form, _("Next step"), done)
+    def _asked(self, what: Action, row: Experiment, refusal: str) -> dict[str, Any]:
+        troubles = eligible.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
+        if not troubles and not refusal:
+            refusal = lifecycle.refusal(row, what)
+        return {
+            "row": row,
+            "question": consequences.question(what, row.name),
+            "sentences": consequences.sentences(what, overview.standing(row)),
+            "troubles": troubles,
+            "refusal": "" if troubles else refusal,
+        }
 
-    @detail(_("Amend"), "change")
+    @detail(_("Amend"), "amend", "edit_note")
     def amend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.AmendForm(request.POST or None, instance=row)
@@ -201,27 +260,54 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
         def done(values: dict[str, Any]) -> None:
             plan.amend(key=row.key, why=values["why"], by=_person(request), **form.changes())
 
-        return self._page(request, row, form, _("Amend the plan"), done)
+        about = gettext("The change is logged with your reason, and stands on the report.")
+        return self._page(request, row, form, _("Amend the plan"), done, about)
 
-    @detail(_("Raise coverage"), "change")
+    @detail(_("Raise coverage"), "coverage", "trending_up")
     def raise_coverage(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.CoverageForm(request.POST or None, rows=list(row.audience.order_by("position")))
+        about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
             request, row, form, _("Raise coverage"),
-            lambda values: plan.raise_coverage(key=row.key, by=_person(request), **values),
+            lambda values: plan.raise_coverage(key=row.key, by=_person(request), **values), about,
         )  # fmt: skip
 
-    @detail(_("Clone"), "clone")
+    @detail(_("Testers"), "test", "bug_report")
+    def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Overrides, for people who build the service and may not touch the plan."""
+        row = get_object_or_404(Experiment, pk=object_id)
+        form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
+        if "remove" in request.POST:
+            plan.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
+            messages.success(request, gettext("The draw decides again."))
+            return HttpResponseRedirect(request.path)
+        if request.method == "POST" and form.is_valid():
+            given = form.cleaned_data
+            try:
+                plan.set_override(key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"])
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                messages.success(request, gettext("The override is served within two seconds."))
+                return HttpResponseRedirect(request.path)
+        context = {
+            **self.admin_site.each_context(request), "title": _("Testers"), "experiment": row, "form": form,
+            "opts": self.opts, "overrides": row.overrides.select_related("variant"),
+        }  # fmt: skip
+        return TemplateResponse(request, "experiments/admin_testers.html", context)
+
+    @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.CloneForm(request.POST or None, initial={"key": planning.free_key(row.key)})
+        about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
             request, row, form, _("Clone"),
-            lambda values: planning.clone(experiment=row, by=_person(request), key=values["key"]),
+            lambda values: planning.clone(experiment=row, by=_person(request), key=values["key"]), about,
         )  # fmt: skip
 
-    @detail(_("Size"), "view")
+    @detail(_("Size"), "view", "straighten")
     def size(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """How many units it needs; asking changes nothing."""
         row = get_object_or_404(Experiment, pk=object_id)
@@ -233,13 +319,9 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
         return TemplateResponse(request, "experiments/admin_size.html", context)
 
     def _page(
-        self,
-        request: HttpRequest,
-        row: Experiment,
-        form: forms.BaseForm,
-        title: Any,
-        do: Callable[[dict[str, Any]], Any],
-    ) -> HttpResponse:
+        self, request: HttpRequest, row: Experiment, form: forms.BaseForm, title: Any,
+        do: Callable[[dict[str, Any]], Any], about: str,
+    ) -> HttpResponse:  # fmt: skip
         """A small form before something is done; a link alone must never change anything."""
         if not self.has_change_permission(request, row) and not self.has_add_permission(request):
             raise PermissionDenied
@@ -250,54 +332,16 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
                 form.add_error(None, str(refusal))
             else:
                 messages.success(request, gettext("%(what)s: done.") % {"what": title})
-                shown = made if isinstance(made, Experiment) else row
-                return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[shown.pk]))
+                if isinstance(made, Experiment):
+                    return HttpResponseRedirect(
+                        reverse("admin:experiments_experiment_step", args=[made.pk, "hypothesis"])
+                    )
+                return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
         context = {
-            **self.admin_site.each_context(request), "title": title, "experiment": row, "form": form, "opts": self.opts
+            **self.admin_site.each_context(request), "title": title, "experiment": row, "form": form,
+            "opts": self.opts, "about": about,
         }  # fmt: skip
         return TemplateResponse(request, "experiments/admin_form.html", context)
-
-
-@admin.register(Layer)
-class LayerAdmin(Saying, ModelAdmin):
-    """The key is the seed of its draws, so it never changes."""
-
-    list_display = ["key", "name"]
-    fields = ["key", "name"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
-        return ["key"] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Layer, form: Any, change: bool) -> None:
-        if change:
-            obj.save(update_fields=["name"])
-        else:
-            obj.pk = exclusion.create_layer(key=obj.key, name=obj.name).pk
-
-
-@admin.register(Holdout)
-class HoldoutAdmin(Saying, ModelAdmin):
-    """Its share never changes: that would move units."""
-
-    form = shapes.HoldoutForm
-    list_display = ["key", "share_percent", "active"]
-    fields = ["key", "share", "active"]
-
-    @admin.display(description=_("share (%)"))
-    def share_percent(self, row: Holdout) -> str:
-        return f"{row.share / 100:g}"
-
-    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
-        return ["key", "share_percent"] if obj else []
-
-    def get_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
-        return ["key", "share_percent", "active"] if obj else ["key", "share", "active"]
-
-    def save_model(self, request: HttpRequest, obj: Holdout, form: Any, change: bool) -> None:
-        if change:
-            exclusion.set_active(holdout=obj, active=obj.active)
-        else:
-            obj.pk = exclusion.create_holdout(key=obj.key, share=obj.share, active=obj.active).pk
 
 
 def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
@@ -325,26 +369,3 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
 
 def _person(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
-
-
-def _kept(formset: Any) -> list[dict[str, Any]]:
-    """The rows of a form in their order, without those that are taken away or were left empty."""
-    rows = []
-    for form in formset.forms:
-        given = getattr(form, "cleaned_data", None)
-        if given and not given.get("DELETE") and (form.instance.pk or form.has_changed()):
-            rows.append({name: given[name] for name in form.Meta.fields})
-            if isinstance(form.instance, AudienceRow) and form.instance.segment_key == given["segment_key"]:
-                rows[-1]["rule"] = form.instance.rule
-    return rows
-
-
-def _save_overrides(key: str, formset: Any) -> None:
-    for form in formset.forms:
-        given = getattr(form, "cleaned_data", None)
-        if not given or not form.has_changed():
-            continue
-        if form.instance.pk:
-            plan.remove_override(override=Override.objects.get(pk=form.instance.pk))
-        if not given.get("DELETE"):
-            plan.set_override(key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"])

@@ -21,6 +21,8 @@ class WebhookEndpointAdmin(ModelAdmin):  # type: ignore[misc]
     """Register and rotate. The secret is shown once, in the answer itself: a message would lie in a cookie."""
 
     list_display = ["name", "url", "enabled", "disabled_reason", "created_at"]
+    search_fields = ["name", "url"]
+    empty_text = _("No webhook yet. Register an address, and it hears when experiments start, stop or have a verdict.")
     fields = ["name", "url", "enabled", "disabled_reason", "previous_until", "created_at"]
     readonly_fields = ["disabled_reason", "previous_until", "created_at"]
     actions = ["rotate"]
@@ -63,6 +65,7 @@ class WebhookDeliveryAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ["type", "endpoint", "delivered_at"]
     list_select_related = ["endpoint"]
     search_fields = ["message_id"]
+    empty_text = _("Nothing was sent yet. Each message to a webhook stands here until it has arrived.")
     show_full_result_count = False
     actions = ["send_again"]
 

@@ -90,7 +90,7 @@ def _opened(found: Readout, answers: Answers, invalid: tuple[str, ...], earlier:
     looks = looks_of(plan, standing, earlier)
     outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
     leading = leading_comparison(design, outcomes[0])
-    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier, invalid)
+    concluded, notes = _standing_verdict(leading.verdict, leading.variant, earlier)
     notes += segment_findings(outcomes[0], leading.variant)
     findings = health.sorted_findings((*found.health, *notes))
     taken = _looks_taken(standing, answers, outcomes[0], looks)
@@ -149,12 +149,10 @@ def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
     )
 
 
-def _standing_verdict(
-    now: Verdict, variant: str, earlier: Sequence[LookTaken], invalid: tuple[str, ...]
-) -> tuple[Verdict, list[Finding]]:
+def _standing_verdict(now: Verdict, variant: str, earlier: Sequence[LookTaken]) -> tuple[Verdict, list[Finding]]:
     """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound."""
     crossed = [look for look in earlier if look.variant == variant and look.verdict in FOUND and not look.peeked]
-    if invalid or not crossed or now.code is not Code.INCONCLUSIVE:
+    if not crossed or now.code is not Code.INCONCLUSIVE:
         return now, []
     first = crossed[0]
     note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})

@@ -16,7 +16,6 @@ from unfold.widgets import (
 
 from events.metrics import parse_metric
 from events.reasons import Refused
-from experiments.lifecycle import MOVES, Action, Status
 from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan import WHOLE
 from segments.models import Segment
@@ -29,16 +28,6 @@ if TYPE_CHECKING:
     OneHoldoutForm = forms.ModelForm[Holdout]
 else:
     ExperimentForm = VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
-
-ACTIONS = {
-    Action.START: _("Start"),
-    Action.PAUSE: _("Pause"),
-    Action.RESUME: _("Resume"),
-    Action.CLOSE_ENROLMENT: _("Close enrolment"),
-    Action.STOP: _("Stop"),
-    Action.CONCLUDE: _("Conclude"),
-    Action.ARCHIVE: _("Archive"),
-}
 
 
 class PercentField(forms.DecimalField):
@@ -105,6 +94,46 @@ class MetricsField(forms.CharField):
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
+class LinesField(forms.CharField):
+    """Names, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+
+    def prepare_value(self, value: Any) -> Any:
+        """One a line."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """The names."""
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
+class LooksField(forms.CharField):
+    """Shares of the planned units, in per cent with commas between."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """As per cents."""
+        return ", ".join(f"{100 * one:g}" for one in value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """A list of shares."""
+        text = super().clean(value)
+        try:
+            return [float(part) / 100 for part in text.split(",")] if text else []
+        except ValueError:
+            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 100.")) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
 class ValueField(forms.CharField):
     """A value of a flag: JSON, or a text without quotes."""
 
@@ -145,12 +174,15 @@ class DraftForm(ExperimentForm):
     )
     secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
     guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
+    looks = LooksField(label=_("planned looks (%)"), required=False)
+    covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
     layer_low = PercentField(label=_("slice from (%)"), required=False)
     layer_high = PercentField(label=_("slice to (%)"), required=False)
 
     class Meta:
         model = Experiment
         fields: Sequence[str] = ()  # those of the admin
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("hypothesis", "nudge")}
 
     def clean_layer_low(self) -> int:
         """Empty is the beginning."""
@@ -201,7 +233,7 @@ class ArmForm(VariantForm):
 
     class Meta:
         model = Variant
-        fields = ("key", "name", "value", "weight")
+        fields = ("key", "name", "value", "weight", "role", "dose")
 
 
 class AudienceForm(RowForm):
@@ -233,6 +265,33 @@ class OverrideForm(OneOverrideForm):
         fields = ("unit", "rule", "variant")
 
 
+class RuleField(forms.JSONField):
+    """JSON that may be left out: an empty field and not the word null."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As JSON, or nothing."""
+        return "" if value is None else super().prepare_value(value)
+
+
+class OneTesterForm(forms.Form):
+    """An arm for one tester, or by a rule on the context: one of the two."""
+
+    unit = forms.CharField(
+        label=_("unit"), required=False, max_length=256, widget=UnfoldAdminTextInputWidget,
+        help_text=_("The id with which the service asks, for example that of a tester's account."),
+    )  # fmt: skip
+    rule = RuleField(
+        label=_("rule on the context"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_("Instead of a unit, as JSON: for example {\"all\": [{\"trait\": \"qa\", \"is\": true}]}."),
+    )  # fmt: skip
+    variant = forms.ChoiceField(label=_("variant"), widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["variant"]
+        field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
+
+
 class HoldoutForm(OneHoldoutForm):
     """The share in per cent."""
 
@@ -241,20 +300,6 @@ class HoldoutForm(OneHoldoutForm):
     class Meta:
         model = Holdout
         fields = ("key", "share", "active")
-
-
-class MoveForm(forms.Form):
-    """The next step in the life of an experiment, and why."""
-
-    action = forms.ChoiceField(label=_("Next step"), widget=UnfoldAdminSelectWidget)
-    why = forms.CharField(
-        label=_("Why"), required=False, max_length=2_000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
-    )
-
-    def __init__(self, *args: Any, status: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["action"]
-        field.choices = [(one.value, ACTIONS[one]) for state, one in MOVES if state == Status(status)]
 
 
 class CoverageForm(forms.Form):

@@ -46,7 +46,7 @@ def levels(found: Through, share: bool, gettext: Gettext) -> Table:
         (gettext("without the nudge"), *_level(both.control, share, gettext)),
         (gettext("with the nudge"), *_level(both.nudged, share, gettext)),
     )
-    flag = gettext("A level outside 0 to 100 % can't be: the nudge works on another path, or keeps somebody from it.")
+    flag = gettext("A level below 0 or above 100 %: that can't be, so the nudge works on another path, or keeps somebody from it.")
     return Table(title, columns, rows, flag if both.impossible else "")
 
 

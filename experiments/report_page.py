@@ -264,7 +264,7 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
         table = report_acts.weights(row.weights, gettext) if computable(row.weights) else None
         heading = gettext("Which acts did {variant} add?").format(variant=row.variant)
         note = (
-            gettext("Orange: the moment's own number. Lines: 95 % intervals of each bar.") if table is not None else ""
+            gettext("Orange: the moment's own number. Lines: the interval of each bar at 95 %.") if table is not None else ""
         )
         parts.append(Part(weights_slug(place), heading, text, table, picture=table is not None, note=note))
         effect = report_acts.response(row, share, gettext)

@@ -11,9 +11,11 @@ from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from insight_site import keys
+from insight_site import admin_queue, keys
 from insight_site.forms import ApiKeyForm
 from insight_site.models import ApiKey
+
+__all__ = ["admin_queue"]
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -24,6 +26,32 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "first_name", "last_name", "roles", "is_staff", "is_active", "last_login"]
+    list_filter = ["groups", "is_staff", "is_superuser", "is_active"]
+    filter_horizontal = ()  # two boxes side by side don't fit beside the menu
+    autocomplete_fields = ["groups"]
+
+    @admin.display(description=_("roles"))
+    def roles(self, row: User) -> str:
+        return ", ".join(sorted(group.name for group in row.groups.all())) or "–"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who is no superuser gives roles, and can't make one, nor give what nobody gave them."""
+        more = () if _is_superuser(request) else ("is_superuser", "user_permissions")
+        return [*super().get_readonly_fields(request, obj), *more]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not _is_superuser(request):
+            return False  # a new password would be a superuser's
+        return bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not _is_superuser(request):
+            return False
+        return bool(super().has_delete_permission(request, obj))
 
 
 @admin.register(Group)
@@ -39,7 +67,8 @@ class ApiKeyAdmin(ModelAdmin):
     list_display = ["name", "prefix", "kind", "source", "live", "expires_at", "last_used_at"]
     list_filter = ["kind", "source"]
     list_select_related = ["source"]
-    search_fields = ["name", "prefix"]
+    search_fields = ["name", "prefix", "source__name"]
+    empty_text = _("No key yet. Browsers and apps take a client key, backends a server key.")
     readonly_fields = ["prefix", "created_by", "created_at", "revoked_at", "last_used_at"]
     actions = ["create_successor", "revoke"]
 
@@ -88,3 +117,7 @@ class ApiKeyAdmin(ModelAdmin):
         response = TemplateResponse(request, "insight_site/keys_issued.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

@@ -128,7 +128,7 @@ def reading(gettext: Gettext) -> tuple[Term, ...]:
         Term(
             "lift", gettext("Relative lift"),
             gettext(
-                "The difference as a share of the control's level: from 20 % to 22 % is 2 points and a lift of 10 %. "
+                "The difference as a share of the control's level: from 20 % to 22 %: that is 2 points and a lift of 10 %. "
                 "It has an interval of its own; the p-value belongs to the difference in points."
             ), "statistics", "Log lift",
         ),

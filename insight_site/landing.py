@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -12,10 +12,20 @@ from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
 from events.models import Run
 from experiments.models import Experiment
+from experiments.models_analysis import Analysis
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
 
 SHOWN = 5
 FAR = 1.0  # a bar is full when the plan is reached; more units than planned don't make it longer
+# Kinds of long computations, and the page of each.
+RUNS: dict[type[Run], str] = {
+    SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
+    Study: "aha:study", Analysis: "experiment_pages:analysis",
+}  # fmt: skip
+# Colours of the verdicts that are neither a plain no nor undecided.
+LIGHTS = {
+    "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,24 +45,24 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "moments": [_moment(row) for row in AhaMoment.objects.all()[:SHOWN]],
         "studies": [_study(row) for row in Study.objects.all()[:SHOWN]],
         "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
-        "verdicts": [_moment(row) for row in AhaMoment.objects.filter(finding__isnull=False)[:SHOWN]],
+        "verdicts": verdicts(),
     }
     return {**found, "next": next_step(user)}
 
 
 def open_runs() -> list[dict[str, Any]]:
     """Long computations that wait or run, the newest first."""
-    pages = {
-        SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
-        Study: "aha:study",
-    }  # fmt: skip
     rows: list[Run] = []
-    for model in pages:
+    for model in RUNS:
         rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
     rows.sort(key=lambda row: row.created_at, reverse=True)
-    return [
-        {"run": row, "kind": row._meta.verbose_name, "url": reverse(pages[type(row)], args=[row.pk])} for row in rows
-    ]
+    return [{"run": row, "kind": row._meta.verbose_name, "url": _page(row)} for row in rows]
+
+
+def _page(run: Run) -> str:
+    if isinstance(run, Analysis):
+        return reverse("experiment_pages:analysis", args=[run.experiment.key, run.pk])
+    return reverse(RUNS[type(run)], args=[run.pk])
 
 
 def running() -> list[dict[str, Any]]:
@@ -62,9 +72,30 @@ def running() -> list[dict[str, Any]]:
     return [
         {
             "experiment": row,
-            "url": reverse("admin:experiments_experiment_change", args=[row.pk]),
+            "url": reverse("experiment_pages:report", args=[row.key]),
             "assigned": row.assigned,
             "percent": round(100 * min(row.assigned / row.planned_units, FAR)) if row.planned_units else None,
+        }
+        for row in rows[:SHOWN]
+    ]
+
+
+def verdicts() -> list[dict[str, Any]]:
+    """The latest verdict of each experiment, the newest first."""
+    from experiments.verdict import Code  # noqa: PLC0415 - SciPy costs web processes a second
+    from experiments.words import code_words  # noqa: PLC0415
+
+    spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
+    last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
+    rows = spoken.filter(pk=Subquery(last)).select_related("experiment").defer("payload", "inputs")
+    return [
+        {
+            "experiment": row.experiment,
+            "url": reverse("experiment_pages:report", args=[row.experiment.key]),
+            "words": code_words(Code(row.verdict), gettext),
+            "light": LIGHTS.get(row.verdict, ""),
+            "at": row.created_at,
+            "final": row.final,
         }
         for row in rows[:SHOWN]
     ]

@@ -183,11 +183,27 @@ X_FRAME_OPTIONS = "DENY"
 UNFOLD = {
     "SITE_TITLE": "Insight",
     "SITE_HEADER": "Insight",
+    "SITE_SYMBOL": "insights",
+    "SITE_URL": "/",
     # Without one the browser asks for /favicon.ico, which isn't there.
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: f"/{STATIC_URL}insight_site/icon.svg"}
     ],
-}
+    "STYLES": [lambda request: f"/{STATIC_URL}insight_site/admin.css"],
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": True,
+    "BORDER_RADIUS": "8px",
+    # The blue of the pages and charts (Okabe and Ito's, made lighter and darker).
+    "COLORS": {
+        "primary": {
+            "50": "#f0f7fc", "100": "#ddeefa", "200": "#b9dcf4", "300": "#86c3ec", "400": "#6ab6e6",
+            "500": "#4aa4de", "600": "#0b63b0", "700": "#0a5192", "800": "#0c4577", "900": "#0f3a63", "950": "#0a2542",
+        }
+    },
+    "DASHBOARD_CALLBACK": "insight_site.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "insight_site.sidebar.navigation"},
+    "COMMAND": {"search_models": ["experiments.experiment", "aha.ahamoment", "segments.segment"]},
+}  # fmt: skip
 
 # ── The management API ────────────────────────────────────────────────────────
 REST_FRAMEWORK = {

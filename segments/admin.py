@@ -2,6 +2,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
@@ -16,10 +18,17 @@ from segments.services import publishing
 class SegmentModelAdmin(SimpleHistoryAdmin, ModelAdmin):
     """Name and refresh; publishing happens on the pages, where the evidence is."""
 
-    list_display = ["name", "key", "kind", "refresh_days", "created_by", "created_at"]
+    list_display = ["name", "key", "kind", "refresh_days", "created_by", "created_at", "page"]
+    list_select_related = ["created_by"]
     list_filter = ["kind"]
     search_fields = ["name", "key"]
+    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_route, empty_link = "segments:list", _("Open the segments")
     readonly_fields = ["key", "kind", "created_by", "created_at"]
+
+    @admin.display(description=_("page"))
+    def page(self, row: SegmentModel) -> str:
+        return _open("segments:model", row.key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -31,6 +40,9 @@ class SegmentModelAdmin(SimpleHistoryAdmin, ModelAdmin):
 @admin.register(SegmentVersion)
 class SegmentVersionAdmin(ReadOnly):
     list_display = ["__str__", "units", "published_by", "published_at", "refreshed_at"]
+    search_fields = ["model__name", "model__key"]
+    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_route, empty_link = "segments:list", _("Open the segments")
     list_filter = ["model"]
     list_select_related = ["model", "published_by"]
     exclude = ["fitted", "baseline"]
@@ -43,12 +55,18 @@ class SegmentVersionAdmin(ReadOnly):
 class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
     """A segment's name is all that a person changes."""
 
-    list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable"]
+    list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable", "page"]
     list_filter = ["version__model", "targetable"]
     list_select_related = ["version__model"]
-    search_fields = ["name", "key"]
+    search_fields = ["name", "key", "version__model__name"]
+    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_route, empty_link = "segments:list", _("Open the segments")
     fields = ["name", "key", "version", "number", "size", "stability", "targetable"]
     readonly_fields = ["key", "version", "number", "size", "stability", "targetable"]
+
+    @admin.display(description=_("page"))
+    def page(self, row: Segment) -> str:
+        return _open("segments:model", row.version.model.key)
 
     @admin.display(description=_("stability"), ordering="stability")
     def rounded_stability(self, row: Segment) -> str | None:
@@ -75,10 +93,15 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
 
 class RunAdmin(ReadOnly):
-    list_display = ["__str__", "status", "created_by", "created_at", "finished_at", "reason"]
+    route: str
+    list_display = ["__str__", "status", "created_by", "created_at", "finished_at", "reason", "page"]
     list_filter = ["status"]
     list_select_related = ["created_by"]
     exclude = ["payload", "model"]  # megabytes; the page shows them
+
+    @admin.display(description=_("page"))
+    def page(self, row: Any) -> str:
+        return _open(self.route, row.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -86,11 +109,18 @@ class RunAdmin(ReadOnly):
 
 @admin.register(SegmentationRun)
 class SegmentationRunAdmin(RunAdmin):
+    route = "segments:run"
     search_fields = ["title"]
+    empty_text = _("Nobody has looked for groups yet.")
+    empty_route, empty_link = "segments:new_run", _("Look for groups")
 
 
 @admin.register(ChurnRun)
 class ChurnRunAdmin(RunAdmin):
+    route = "segments:churn"
+    search_fields = ["segment__name", "segment__key"]
+    empty_text = _("No model of leaving was asked for yet: it is started on the page of a segment.")
+    empty_route, empty_link = "segments:list", _("Open the segments")
     list_select_related = ["created_by", "segment"]
 
 
@@ -102,8 +132,14 @@ class MembershipAdmin(ReadOnly):
     list_select_related = ["segment", "version__model"]
     search_fields = ["=unit"]
     search_help_text = _("The exact id of a user")
+    empty_text = _("Nobody belongs anywhere yet: membership comes with the first published segment.")
+    empty_route, empty_link = "segments:list", _("Open the segments")
     show_full_result_count = False
     ordering = ["-pk"]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+def _open(route: str, key: Any) -> str:
+    return format_html('<a class="in-link" href="{}">{}</a>', reverse(route, args=[key]), _("open"))

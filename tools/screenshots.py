@@ -58,6 +58,9 @@ PAGES: tuple[Page, ...] = (
     Page("candidate", "/aha/studies/{pk}/candidates/1/", "aha.Study:done"),
     Page("moments", "/aha/moments/"),
     Page("moment", "/aha/moments/{key}/", "aha.AhaMoment"),
+    Page("experiments", "/experiments/"),
+    Page("experiment", "/experiments/{key}/", "experiments.Analysis:done"),
+    Page("calibration", "/experiments/calibration/"),
     Page("glossary", "/glossary/"),
 )
 
@@ -166,7 +169,10 @@ def _path(page: Page) -> str | None:
     label, _, status = page.needs.partition(":")
     rows = apps.get_model(label).objects.order_by("-pk")
     row = (rows.filter(status=status) if status else rows).first()
-    return None if row is None else page.path.format(pk=row.pk, key=getattr(row, "key", ""))
+    if row is None:
+        return None
+    named = getattr(row, "experiment", row)  # an analysis stands on the page of its experiment
+    return page.path.format(pk=row.pk, key=getattr(named, "key", ""))
 
 
 def _log_in(page: Any, user: str, password: str) -> None:

@@ -51,7 +51,9 @@ def _robots(simulation: Simulation, rng: np.random.Generator, days: int) -> tupl
     return pa.table(columns), time
 
 
-def replay(simulation: Simulation, seed: int, *, robot_days: int = DAYS) -> Iterator[dict[str, Any]]:
+def replay(
+    simulation: Simulation, seed: int, *, robot_days: int = DAYS, prefix: str = "", shift: int = 0
+) -> Iterator[dict[str, Any]]:
     """The world's events as Segment `track` calls, in the order in which they would be sent.
 
     ``timestamp`` is the client's clock; ``sentAt`` is when the call leaves. Users' events keep the message ids of the
@@ -66,6 +68,8 @@ def replay(simulation: Simulation, seed: int, *, robot_days: int = DAYS) -> Iter
         simulation: the world.
         seed: of what goes wrong on the way; the world itself has its own.
         robot_days: how many days each robot stays.
+        prefix: put before every user and message id, so that two worlds can share a log.
+        shift: microseconds added to every time; the world itself begins on 5 January 2026.
     """
     rng = np.random.default_rng(seed)
     clean, time = simulation.log.time.size, simulation.log.time
@@ -73,17 +77,17 @@ def replay(simulation: Simulation, seed: int, *, robot_days: int = DAYS) -> Iter
     late = rng.random(clean) < LATE_SHARE
     delay[late] = rng.integers(NORMAL_DELAY, LATE_DAYS * DAY, size=late.sum())
     wrong = rng.random(clean) < WRONG_CLOCK_SHARE
-    shift = np.zeros(clean, dtype=np.int64)
+    wrong_by = np.zeros(clean, dtype=np.int64)
     sign = rng.choice(np.array([-1, 1]), size=wrong.sum())
-    shift[wrong] = sign * rng.integers(3600 * 1000, WRONG_CLOCK_DAYS * DAY // 1000, size=wrong.sum()) * 1000
+    wrong_by[wrong] = sign * rng.integers(3600 * 1000, WRONG_CLOCK_DAYS * DAY // 1000, size=wrong.sum()) * 1000
     again = np.flatnonzero(rng.random(clean) < DUPLICATE_SHARE)
     resent = delay[again] + rng.integers(SECOND, 3600 * SECOND, size=again.size)
     robots, robot_time = _robots(simulation, rng, robot_days)
 
     table = pa.concat_tables([events_table(simulation).drop_columns("time"), robots])
     source = np.concatenate([np.arange(clean), again, clean + np.arange(robot_time.size)])
-    sent = np.concatenate([time + delay, time[again] + resent, robot_time + NORMAL_DELAY])
-    happened = np.concatenate([time + shift, robot_time])
+    sent = shift + np.concatenate([time + delay, time[again] + resent, robot_time + NORMAL_DELAY])
+    happened = shift + np.concatenate([time + wrong_by, robot_time])
     order = np.argsort(sent, kind="stable")
     for begin in range(0, order.size, BLOCK):
         positions = order[begin : begin + BLOCK]
@@ -91,10 +95,10 @@ def replay(simulation: Simulation, seed: int, *, robot_days: int = DAYS) -> Iter
         for row, position in zip(rows, positions, strict=True):
             yield {
                 "type": "track",
-                "userId": row["user_id"],
+                "userId": prefix + row["user_id"],
                 "event": row["event"],
                 "timestamp": _stamp(int(happened[source[position]])),
                 "sentAt": _stamp(int(sent[position])),
-                "messageId": row["message_id"],
+                "messageId": prefix + row["message_id"],
                 "properties": json.loads(row["properties"]),
             }

@@ -59,6 +59,12 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
     return experiment
 
 
+def refusal(experiment: Experiment, action: Action) -> str:
+    """Why an action would be refused now, "" when it is allowed. Asking changes nothing."""
+    situation = Situation(plan_of(experiment), experiment.enrolment_closed_at is None)
+    return " ".join(words(one, _) for one in refusals(Status(experiment.status), action, situation))
+
+
 def _tell(experiment: Experiment, action: Action) -> None:
     """In the same transaction: the claim is being tested, and who listens hears of it."""
     if action is Action.START and experiment.moment is not None:

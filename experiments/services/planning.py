@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -19,6 +19,9 @@ from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services import plan as plans
 from segments.services.publishing import find_segment
+
+if TYPE_CHECKING:
+    from experiments.stats import power
 
 WEEKS = timedelta(days=28)
 ANY_EVENT = "*"
@@ -155,33 +158,38 @@ def suggest_size(experiment: Experiment, *, signup_event: str | None = None) -> 
     Raises:
         Refused: when it has no primary outcome or variants, or the outcome can't be measured (`base_rate_and_inflow`).
     """
+    return sized(experiment, inflow_of(experiment, signup_event=signup_event))
+
+
+def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
+    """What an experiment's plan rests on: `base_rate_and_inflow` for its first primary outcome, its units, its moment.
+
+    Raises:
+        Refused: when it has no primary outcome, or the outcome can't be measured.
+    """
     if not experiment.primary_metrics:
         raise Refused(_("The plan needs one or two primary outcomes."))
     moment = experiment.moment
-    inflow = base_rate_and_inflow(
+    return base_rate_and_inflow(
         experiment.primary_metrics[0],
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
     )
-    return _sized(experiment, inflow)
 
 
-def _sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
-    from experiments.stats import power
+def sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
+    """`suggest_size` on an inflow that is known already.
 
+    Raises:
+        Refused: a plan that can't be sized, or a segment that isn't published.
+    """
     share, take_up = enrolled_share(experiment), experiment.expected_take_up or 1.0
     missing = _unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, missing, missing, missing, missing, missing)
-    weights = [variant.weight for variant in experiment.variants.order_by("position")]
-    shares = tuple(weight / WHOLE for weight in weights)
-    base = inflow.base if computable(inflow.base) else 0.0
     try:
-        planned = power.Plan(
-            baseline=base, sd=inflow.sd, alpha=experiment.alpha, power=experiment.power, shares=shares, take_up=take_up,
-            method=power.Method(experiment.method),
-        )  # fmt: skip
+        planned = power_plan(experiment, inflow)
         effect, units = _effect_and_units(experiment, inflow.per_day * share, planned)
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused(_("This plan can't be sized: %(why)s.") % {"why": error}) from None
@@ -191,9 +199,27 @@ def _sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
+        from experiments.stats import power
+
         days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_MANY_UNITS)
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end)
+
+
+def power_plan(experiment: Experiment, inflow: Inflow) -> "power.Plan":
+    """The plan as the arithmetic of power sees it.
+
+    Raises:
+        ValueError: for a value that can't be.
+    """
+    from experiments.stats import power
+
+    weights = [variant.weight for variant in experiment.variants.order_by("position")]
+    return power.Plan(
+        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=experiment.alpha,
+        power=experiment.power, shares=tuple(weight / WHOLE for weight in weights),
+        take_up=experiment.expected_take_up or 1.0, method=power.Method(experiment.method),
+    )  # fmt: skip
 
 
 def _effect_and_units(
@@ -247,7 +273,9 @@ def _segment_share(key: str) -> float:
     return segment.size / segment.version.units if segment.version.units else 0.0
 
 
-def draft_from_moment(*, moment: AhaMoment, by: User | None = None, take_up: float | None = None) -> Experiment:
+def draft_from_moment(
+    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None
+) -> Experiment:
     """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
 
     The effect that is planned for is the last rung of the evidence's ladder, not the raw difference, which promises too
@@ -258,13 +286,14 @@ def draft_from_moment(*, moment: AhaMoment, by: User | None = None, take_up: flo
         by: who drafts.
         take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
             that is less.
+        key: of the experiment; None for the moment's key with "-test".
 
     Raises:
         Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
     """
     if take_up is not None and not 0 < take_up <= 1:
         raise Refused(_("The expected take-up must lie between 0 and 1."))
-    inflow = _inflow_of(moment)
+    inflow = _inflow_of_moment(moment)
     reach = None if inflow is None else inflow.reach
     head_room = 1 - reach if reach is not None and computable(reach) else 1.0
     if take_up is not None and take_up > head_room:
@@ -273,15 +302,14 @@ def draft_from_moment(*, moment: AhaMoment, by: User | None = None, take_up: flo
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
         experiment = plans.create_draft(
-            key=free_key(f"{moment.key}-test"), name=_("Test of %(moment)s") % {"moment": moment.name}, by=by,
-            hypothesis=_hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
-            variants=VARIANTS,
-            primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
+            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
+            hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
+            variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
         )  # fmt: skip
         if inflow is None:
             return experiment
-        found = _sized(experiment, inflow)
+        found = sized(experiment, inflow)
         values = {
             name: value
             for name in ("smallest_effect", "planned_units", "planned_end")
@@ -325,14 +353,20 @@ def free_key(base: str) -> str:
     return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
 
 
-def _inflow_of(moment: AhaMoment) -> Inflow | None:
+def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
     try:
         return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
     except Refused:
         return None  # a draft may be made before the first event
 
 
-def _hypothesis(moment: AhaMoment) -> str:
+def name_for_test(moment: AhaMoment) -> str:
+    """What the experiment that tests a moment is called."""
+    return _("Test of %(moment)s") % {"moment": moment.name}
+
+
+def hypothesis(moment: AhaMoment) -> str:
+    """The claim of a moment as the hypothesis of its test."""
     text = _(
         "If we nudge new users to do %(behaviour)s at least %(times)s times within %(days)s days, more of them stay "
         "(%(retention)s)."

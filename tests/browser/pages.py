@@ -1,6 +1,7 @@
 """The main pages with something on them, for tests that look at all of them."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,11 +9,16 @@ from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
 from events.records import dump
+from experiments.analysis import read_out
+from experiments.live_context import Audit
+from experiments.models_analysis import Analysis
 from insight_site import pictures
 from insight_site.models import Picture
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS
 from tests.aha.make_report import report as study_report
+from tests.experiments.make import running
+from tests.experiments.make_answers import draw_units, make_answers, make_plan
 from tests.segments.make_report import report as segment_report
 
 
@@ -22,6 +28,7 @@ class World:
 
     study: Study
     search: SegmentationRun
+    analysis: Analysis
 
 
 # Name and address; a later page is one line.
@@ -38,6 +45,9 @@ PAGES = {
     "candidate": "/aha/studies/{study}/candidates/1/",
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
+    "experiments": "/experiments/",
+    "calibration": "/experiments/calibration/",
+    "experiment": "/experiments/hint/",
     "glossary": "/glossary/",
 }
 
@@ -76,7 +86,19 @@ def make_world() -> World:
         key="friends", name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
         retention="window:14-20", status="candidate",
     )  # fmt: skip
-    return World(study, search)
+    analysis = _analysis()
+    _draw("experiments.Analysis", analysis.pk)
+    return World(study, search, analysis)
+
+
+def _analysis() -> Analysis:
+    readout = read_out(make_plan(), make_answers(draw_units(6_000)), Audit(0, 0, {}), today=date(2026, 4, 1))
+    if readout.verdict is None:
+        raise AssertionError("the example is final")
+    return Analysis.objects.create(
+        experiment=running("hint", name="Hint: add friends"), status="done", payload=dump(readout), share=1.0,
+        verdict=readout.verdict.code, final=True,
+    )  # fmt: skip
 
 
 @pytest.fixture

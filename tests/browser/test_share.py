@@ -22,7 +22,7 @@ def test_html__downloaded__opens_offline_without_a_request(
     chromium: Any, open_page: Callable[..., Any], analyst: User, world: World, tmp_path: Path, language: str, words: str
 ) -> None:
     page = open_page(language, analyst)
-    for name in ("study", "segmentation"):
+    for name in ("study", "segmentation", "experiment"):
         page.goto(path(name, world))
         with page.expect_download() as waited:
             page.locator(".takeaway a", has_text="HTML").click()

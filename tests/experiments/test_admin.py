@@ -1,13 +1,14 @@
 """The admin: a PM drafts, starts, amends and tests; refusals are sentences by name, and nothing changes by a link."""
 
-import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from aha.services import moments
 from experiments.models import Amendment, Experiment, Holdout, Layer, Override
+from experiments.services import plan
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +16,10 @@ LIST = "/admin/experiments/experiment/"
 PLAN = {
     "key": "guild", "flag_key": "guild", "name": "Guild", "hypothesis": "It helps.", "value_type": "string",
     "default_value": "none", "primary_metrics": "window:14-20", "method": "fixed", "alpha": "0.05", "power": "0.8",
-    "smallest_effect": "0.02", "planned_units": "1000", "planned_end": "2099-01-01", "enrolment": "all",
+    "smallest_effect": "0.02", "planned_units": "1000",
+    "planned_end": "2099-01-01", "enrolment": "all", "looks": "",
+    "covariates": "", "spending": "obrien_fleming",
+    "signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7",
 }  # fmt: skip
 
 
@@ -31,7 +35,10 @@ def page(
     *, arms: Any = None, audience: Any = (), overrides: Any = (), initial: int = 0, **changes: Any
 ) -> dict[str, Any]:
     """A whole form as a browser sends it."""
-    two = ({"key": "control", "value": "none", "weight": "50"}, {"key": "banner", "value": "b", "weight": "50"})
+    two = (
+        {"key": "control", "value": "none", "weight": "50", "role": "nudge"},
+        {"key": "banner", "value": "b", "weight": "50", "role": "nudge"},
+    )
     return {
         **PLAN, **changes, **rows("variants", *(two if arms is None else arms), initial=initial),
         **rows("audience", *audience), **rows("overrides", *overrides), **rows("amendments"),
@@ -76,8 +83,8 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     row = Experiment.objects.get()
     first, second = row.variants.all()
     arms = [
-        {"id": first.pk, "key": "control", "value": "none", "weight": "20"},
-        {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80"},
+        {"id": first.pk, "key": "control", "value": "none", "weight": "20", "role": "nudge"},
+        {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80", "role": "placebo"},
     ]  # fmt: skip
 
     answer = admin_client.post(f"{LIST}{row.pk}/change/", page(arms=arms, initial=2, alpha="0.1"), follow=True)
@@ -85,6 +92,7 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     row.refresh_from_db()
     assert (row.alpha, row.version) == (0.1, 2), problems(answer)
     assert [(arm.weight, arm.value) for arm in row.variants.all()] == [(2_000, "none"), (8_000, {"a": 1})]
+    assert [arm.role for arm in row.variants.all()] == ["nudge", "placebo"]
 
 
 def test_change__of_a_started_one__keeps_the_plan_and_takes_overrides(admin_client: Client) -> None:
@@ -104,7 +112,7 @@ def test_change__of_a_started_one__keeps_the_plan_and_takes_overrides(admin_clie
 def test_pages__of_a_draft_and_a_started_one__open(admin_client: Client, started: bool) -> None:
     row = running("guild") if started else draft("guild")
 
-    pages = ["change", "history", "next-step", "amend", "raise-coverage", "clone", "size"]
+    pages = ["change", "history", "clone", "size", *(["amend"] if started else [])]
     answers = {
         name: admin_client.get(f"{LIST}{row.pk}/{name}/" if name in ("change", "history") else _detail(row, name))
         for name in pages
@@ -122,37 +130,61 @@ def _detail(row: Experiment, name: str) -> str:
     return reverse(f"admin:experiments_experiment_{name.replace('-', '_')}", args=[row.pk])
 
 
-def test_next_step__with_a_reason__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:
-    row = draft("guild")
+def _do(action: str, *rows: Experiment) -> str:
+    return f"{LIST}do/{action}/?" + "&".join(f"id={row.pk}" for row in rows)
 
-    answer = admin_client.post(_detail(row, "next-step"), {"action": "start", "why": "go"}, follow=True)
+
+def test_do__asked_by_a_link__says_what_will_happen_and_changes_nothing(admin_client: Client) -> None:
+    row = running("guild")
+
+    page = admin_client.get(_do("stop", row)).content.decode()
 
     row.refresh_from_db()
-    assert (row.status, said(answer)) == ("running", ["Next step: done."])
+    assert row.status == "running"
+    assert "Everybody gets the value outside the experiment at once, the 0 units that are in, too." in page
+    assert "The plan asks for 1,000 units" in page
+
+
+def test_do__confirmed_with_a_note__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:
+    row = draft("guild")
+
+    answer = admin_client.post(_do("start", row), {"why": "go"}, follow=True)
+
+    row.refresh_from_db()
+    assert (row.status, said(answer)) == ("running", ["guild runs now."])
     last = row.history.first()
     assert (last.history_change_reason, last.history_user) == ("go", User.objects.get())
 
 
-def test_next_step__refused__says_why_on_the_page(admin_client: Client) -> None:
+def test_do__refused_start__is_explained_with_the_step_that_mends_it(admin_client: Client) -> None:
     row = draft("guild", hypothesis="")
 
-    answer = admin_client.post(_detail(row, "next-step"), {"action": "start"})
+    page = admin_client.post(_do("start", row)).content.decode()
 
-    assert "The plan needs a hypothesis." in answer.content.decode()
     row.refresh_from_db()
     assert row.status == "draft"
+    assert "The plan needs a hypothesis." in page
+    assert f"{LIST}{row.pk}/steps/hypothesis/" in page
 
 
-def test_list_action__on_three__does_what_it_can_and_names_each_refusal(admin_client: Client) -> None:
+def test_do__what_the_state_does_not_know__is_refused_in_a_sentence(admin_client: Client) -> None:
+    row = draft("guild")
+
+    assert "it can only be started or archived" in admin_client.get(_do("stop", row)).content.decode()
+    assert admin_client.get(f"{LIST}do/explode/?id={row.pk}").status_code == 404
+
+
+def test_list_action__on_three__asks_then_does_what_it_can_and_names_each_refusal(admin_client: Client) -> None:
     given = [draft("good"), draft("bad", hypothesis=""), running("live")]
 
-    answer = admin_client.post(
-        LIST, {"action": "start", "_selected_action": [row.pk for row in given]}, follow=True
-    )  # fmt: skip
+    asked = admin_client.post(LIST, {"action": "start", "_selected_action": [row.pk for row in given]})
+    assert Experiment.objects.filter(status="running").count() == 1  # nothing was done yet
+    answer = admin_client.post(asked["Location"], {})
 
-    assert [re.sub(r":.*", "", text) for text in said(answer)] == ["live", "bad", "Start"]
-    assert "needs a hypothesis" in said(answer)[1]
-    assert said(answer)[2] == "Start: done for good."
+    page = answer.content.decode()
+    assert said(answer) == ["good runs now."]
+    assert "needs a hypothesis" in page
+    assert "The experiment is running" in page
     assert sorted(Experiment.objects.values_list("key", "status")) == [
         ("bad", "draft"), ("good", "running"), ("live", "running"),
     ]  # fmt: skip
@@ -189,7 +221,8 @@ def test_people__who_may_only_look__change_nothing() -> None:
     client.force_login(user)
 
     answers = [
-        client.post(_detail(row, name), {"action": "start", "key": "x"}) for name in ("next-step", "clone", "amend")
+        client.post(_do("start", row)),
+        *(client.post(_detail(row, name), {"key": "x"}) for name in ("clone", "amend")),
     ]
     client.post(LIST, {"action": "start", "_selected_action": [row.pk]})
 
@@ -206,3 +239,46 @@ def test_layer_and_holdout__through_the_admin__obey_the_services(admin_client: C
     assert list(Layer.objects.values_list("key", flat=True)) == ["l"]
     assert list(Holdout.objects.values_list("key", "share", "active")) == [("h1", 500, False), ("h2", 500, True)]
     assert admin_client.get(f"/admin/experiments/holdout/{Holdout.objects.first().pk}/change/").status_code == 200  # type: ignore[union-attr]
+
+
+def test_history__two_versions__differ_in_words(admin_client: Client) -> None:
+    moment = moments.create_moment(
+        name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
+    )
+    row = draft("guild", method="fixed")
+    plan.update_draft(key="guild", alpha=0.1, moment=moment, by=User.objects.get())
+    plan.update_draft(key="guild", method="always_valid", alpha=0.05, primary_metrics=["on_day:7", "on_day:14"])
+    newest, middle, oldest = row.history.all()
+
+    page = admin_client.get(f"{LIST}{row.pk}/history/?from={newest.pk}&to={oldest.pk}")
+
+    assert page.context["compared"]["changes"] == [
+        ("AHA moment", "–", "Friends"),
+        ("Primary outcomes", "window:14-20", "on_day:7, on_day:14"),
+        ("Method", "one look at the planned end", "any look, any time"),
+    ]
+    told = page.context["story"]
+    assert [one["why"] for one in told] == ["plan changed", "plan changed", "made"]
+    assert ("Alpha", "0.05", "0.1") in told[1]["changes"]
+    assert told[1]["record"].history_user == User.objects.get()
+    assert middle.pk == told[1]["record"].pk
+
+
+def test_change_page__of_a_started_one__tells_plan_health_and_the_next_actions(admin_client: Client) -> None:
+    row = running("guild", name="Guild banner")
+
+    page = admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
+
+    assert "Retained: active on at least one day from day 14 to day 20." in page
+    assert "Nobody was assigned yet." in page
+    for action, offered in (("pause", True), ("stop", True), ("start", False), ("conclude", False)):
+        assert (f"{LIST}do/{action}/?id={row.pk}" in page) is offered
+
+
+def test_list__nothing_there__says_what_to_do_next(admin_client: Client) -> None:
+    empty = admin_client.get(LIST).content.decode()
+    searched = admin_client.get(f"{LIST}?q=nowhere").content.decode()
+
+    assert "Begin with a claim" in empty
+    assert f"{LIST}new/" in empty
+    assert "No row fits this search and these filters." in searched

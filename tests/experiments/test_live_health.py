@@ -91,6 +91,18 @@ def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
     assert only(live_split.check_sample_ratio_by_segment, context(answers)).invalid == "srm"
 
 
+# Two segments of 1,000: at .001/2 the alarm lies at chi-square 12.116, between 445 (12.100) and 444 (12.544) of 1,000.
+@pytest.mark.parametrize(("control", "alarm"), [(445, False), (444, True)])
+def test_sample_ratio__by_segment__alarms_at_a_thousandth_over_the_segments(control: int, alarm: bool) -> None:
+    arm = np.concatenate([np.repeat([0, 1], [500, 500]), np.repeat([0, 1], [control, 1_000 - control])])
+    segment = np.repeat([0, 1], 1_000)
+    answers = make_answers(draw_units(2_000, arm=arm, segment=segment, week=np.zeros(2_000, dtype=int)))
+
+    findings = found(live_split.check_sample_ratio_by_segment, context(answers))
+
+    assert [finding.invalid for finding in findings] == (["srm"] if alarm else [])
+
+
 def test_sample_ratio__mature_units_lost_in_one_arm__is_invalid() -> None:
     of = context()
     lost = replace(of.standing, mature={"control": 1_000, "nudge": 850})

@@ -129,18 +129,3 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
     assert row["verdict"]["code"] == "CAUSES"
     low, high = row["encouragement"]["anderson_rubin"]["low"], row["encouragement"]["anderson_rubin"]["high"]
     assert low < 0.4 < high
-
-
-def test_demo__json__truth_inside_the_set(tmp_path: Path) -> None:
-    out = io.StringIO()
-
-    call_command("demo", "--json", "--units", "20000", "--seed", "1", stdout=out, stderr=io.StringIO())
-
-    found = json.loads(out.getvalue())
-    limits = found["found"]["effect"]["anderson_rubin"]
-    assert set(found) == {"moment", "truth", "found", "verdict", "pages"}
-    assert found["moment"] == {"behaviour": "friend_add", "times": 3, "days": 7}
-    assert limits["low"] < found["truth"]["effect"] < limits["high"]
-    # The correlation promises several times what the behaviour does.
-    assert found["found"]["naive"] > 2 * found["truth"]["effect"]
-    assert all(Path(page).read_text(encoding="utf-8").startswith("<!doctype html>") for page in found["pages"])

@@ -11,6 +11,7 @@ from django.utils import timezone
 from aha.models import AhaMoment, Study
 from events.records import dump
 from experiments.models import Assignment, Experiment, Variant
+from experiments.models_analysis import Analysis
 from insight_site.landing import landing, next_step
 from segments.models import SegmentModel
 from tests.aha.make_report import INPUTS, report
@@ -66,6 +67,17 @@ def test_running__draft_and_stopped__are_not_shown() -> None:
     experiment(10, 0, "paused")
 
     assert [row["experiment"].status for row in landing(person())["experiments"]] == ["paused"]
+
+
+def test_verdicts__of_two_experiments__the_latest_of_each_with_its_words() -> None:
+    first, second = experiment(10, 0), experiment(10, 0, "stopped")
+    for row, verdict in ((first, "INCONCLUSIVE"), (second, "HARMS"), (first, "CAUSES"), (first, "")):
+        Analysis.objects.create(experiment=row, status="done", verdict=verdict)
+    Analysis.objects.create(experiment=second, status="failed", verdict="CAUSES")
+
+    found = [(row["experiment"], str(row["words"]), row["light"]) for row in landing(person())["verdicts"]]
+
+    assert found == [(first, "It causes a gain", "good"), (second, "It does harm", "bad")]
 
 
 def test_open_runs__of_every_kind__newest_first() -> None:

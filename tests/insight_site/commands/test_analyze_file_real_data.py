@@ -1,4 +1,7 @@
-"""Real experiments with known answers. Figures: shared data README, and the published sources named there."""
+"""Real experiments with known answers. Figures: shared data README, and the published sources named there.
+
+File by file with their traps: tests/real. Here what one command says about each file.
+"""
 
 from pathlib import Path
 

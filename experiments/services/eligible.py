@@ -1,0 +1,134 @@
+"""Who would be in: how many units an audience has now, and how many come a day. And what still forbids a start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from events.reasons import Refused
+from experiments import plan as planning
+from experiments.models import Experiment
+from experiments.plan import WHOLE
+from experiments.services.plan import plan_of
+from segments.models import Membership, Segment
+from segments.services.publishing import find_segment
+
+# Where a person mends what `plan.problems` finds; the page of the outcomes for whatever is new there.
+STEP_OF = {
+    "bad_key": "variants", "flag_taken": "variants", "no_hypothesis": "hypothesis", "too_few_variants": "variants",
+    "bad_variant_key": "variants", "repeated_variant": "variants", "bad_weights": "variants",
+    "bad_value_type": "variants", "bad_value": "variants", "primary_count": "outcomes", "display_only": "outcomes",
+    "bad_metric": "outcomes", "bad_alpha": "plan", "bad_power": "plan", "no_smallest_effect": "plan",
+    "bad_method": "plan", "bad_take_up": "plan", "no_planned_units": "plan", "no_planned_end": "plan",
+    "bad_coverage": "audience", "bad_row_weights": "audience", "rule_without_segment": "audience",
+    "two_placebos": "variants", "placebo_alone": "variants", "role_without_moment": "variants", "bad_dose": "variants",
+    "no_window": "outcomes", "overlap": "outcomes", "bad_looks": "plan", "bad_covariates": "outcomes",
+    "unreachable_row": "audience", "repeated_segment": "audience", "bad_slice": "audience", "slice_taken": "audience",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Eligible:
+    """How many units an audience has.
+
+    Attributes:
+        members: units in any of its segments now; None when everyone is in.
+        enrolled: of them, those whom the coverage takes, row by row without overlap; None when everyone is in.
+        share: share of the arriving units that would be enrolled, 0 to 1.
+    """
+
+    members: int | None
+    enrolled: int | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that forbids the start: where it is mended, and the sentence."""
+
+    step: str
+    sentence: str
+
+
+def choices() -> list[Segment]:
+    """Published segments that may be targeted: the newest version of each model first."""
+    rows = Segment.objects.filter(targetable=True).select_related("version__model")
+    return list(rows.order_by("version__model__name", "-version__number", "number"))
+
+
+def within(experiment: Experiment) -> float:
+    """Share of an audience that layer and holdout leave to an experiment, 0 to 1."""
+    share = 1.0
+    if experiment.layer is not None:
+        share *= max(experiment.layer_high - experiment.layer_low, 0) / WHOLE
+    if experiment.holdout is not None:
+        share *= 1 - experiment.holdout.share / WHOLE
+    return share
+
+
+def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eligible:
+    """Count an audience that may not be stored yet.
+
+    Args:
+        rows: segment (None: everyone else) and coverage in steps of 0.01 %, in order.
+        within: share of all units that layer and holdout leave, 0 to 1.
+
+    Raises:
+        Refused: a segment that isn't published.
+    """
+    segments = [None if slug is None else _found(slug) for slug, _coverage in rows]
+    left, share = 1.0, 0.0
+    for segment, (_slug, coverage) in zip(segments, rows, strict=True):
+        part = left if segment is None else min(left, _part(segment))
+        share += part * coverage / WHOLE
+        left -= part
+    if not rows:
+        return Eligible(None, None, within)
+    if None in segments:
+        return Eligible(None, None, share * within)
+    seen: list[int] = []
+    members, enrolled = 0, 0.0
+    for segment, (_slug, coverage) in zip(segments, rows, strict=True):
+        rest = Membership.objects.filter(segment=segment)
+        if seen:  # the first row that matches decides, so a unit counts once
+            rest = rest.exclude(unit__in=Membership.objects.filter(segment__in=seen).values("unit"))
+        number = rest.count()
+        members, enrolled = members + number, enrolled + number * coverage / WHOLE
+        seen.append(segment.pk)  # type: ignore[union-attr]
+    return Eligible(members, round(enrolled * within), share * within)
+
+
+def troubles(experiment: Experiment) -> list[Trouble]:
+    """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
+    found = [
+        Trouble(STEP_OF.get(problem.code, "outcomes"), planning.words(problem, _))
+        for problem in planning.problems(plan_of(experiment))
+    ]
+    for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):
+        segment = find_segment(row.segment_key or "")
+        if segment is None:
+            text = _("There is no published segment '{key}'.")
+        elif not segment.targetable:
+            text = _("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
+        else:
+            continue
+        found.append(Trouble("audience", text.format(key=row.segment_key)))
+    return found
+
+
+def rows_of(experiment: Experiment) -> list[tuple[str | None, int]]:
+    """The stored audience in the form that `count` takes."""
+    stored: list[Any] = list(experiment.audience.order_by("position").values_list("segment_key", "coverage"))
+    return stored
+
+
+def _found(slug: str) -> Segment:
+    segment = find_segment(slug)
+    if segment is None:
+        raise Refused(_("There is no published segment '{key}'.").format(key=slug))
+    return segment
+
+
+def _part(segment: Segment) -> float:
+    return segment.size / segment.version.units if segment.version.units else 0.0

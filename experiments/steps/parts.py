@@ -1,0 +1,180 @@
+"""What the steps show beside their forms: arms, segments with their counts, the size that a plan needs."""
+
+from typing import Any
+
+from django.forms import ValidationError
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from events.reasons import NotComputable, Refused, computable, words
+from experiments.models import Experiment
+from experiments.plan import WHOLE
+from experiments.services import eligible, sizing
+from experiments.services.sizing import PowerCurve, Sizing
+from experiments.steps import forms
+
+LEAST_ARMS = 2
+
+
+def arms(row: Experiment, data: Any, *, more: bool) -> Any:
+    """The form of the arms: at least two rows, and one more when a person asks for it."""
+    if data is not None:
+        data = data.copy()
+        if more:
+            data["arms-TOTAL_FORMS"] = str(int(data.get("arms-TOTAL_FORMS", 0)) + 1)
+        return forms.Arms(data, prefix="arms")
+    stored: list[Any] = list(row.variants.order_by("position").values(*forms.ARM_FIELDS))
+    stored += [{}] * (LEAST_ARMS - len(stored))
+    return forms.Arms(initial=stored, prefix="arms")
+
+
+def segments(row: Experiment, data: Any) -> Any:
+    """The form of the published segments, those of the draft first and in its order."""
+    if data is not None:
+        return forms.Segments(data, prefix="segments")
+    places = {one.segment_key: one for one in row.audience.all() if one.segment_key is not None}
+    known = [one.slug for one in eligible.choices()]
+    slugs = [*places, *(slug for slug in known if slug not in places)]
+    return forms.Segments(prefix="segments", initial=[
+        {"slug": slug, "taken": slug in places, "order": at if slug in places else None,
+         "coverage": places[slug].coverage if slug in places else WHOLE}
+        for at, slug in enumerate(slugs, start=1)
+    ])  # fmt: skip
+
+
+def with_segments(formset: Any) -> list[tuple[Any, Any]]:
+    """Each row of the form beside the segment that it is about; None for one that is no longer published."""
+    known = {one.slug: one for one in eligible.choices()}
+    return [(form, known.get(form["slug"].value())) for form in formset.forms]
+
+
+def audience(row: Experiment, form: forms.AudienceForm, formset: Any) -> list[dict[str, Any]]:
+    """Rows of the audience from the form; what the page doesn't ask, weights and a copied rule, stays.
+
+    Raises:
+        Refused: by segment, but none was chosen.
+    """
+    given = form.cleaned_data
+    kept = {one.segment_key: {"weights": one.weights, "rule": one.rule} for one in row.audience.all()}
+    if given["who"] == "everyone":
+        part = WHOLE if given["everyone_coverage"] is None else given["everyone_coverage"]
+        if part == WHOLE and None not in kept:
+            return []  # no rows take everyone
+        return [{**kept.get(None, {}), "segment_key": None, "coverage": part}]
+    rows = [{**kept.get(slug, {}), "segment_key": slug, "coverage": part} for slug, part in _taken(formset)]
+    if not rows:
+        raise Refused(_("Choose at least one segment, or everyone."))
+    if given["rest_coverage"]:
+        rows.append({**kept.get(None, {}), "segment_key": None, "coverage": given["rest_coverage"]})
+    return rows
+
+
+def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
+    """How many units the audience in the form, or the stored one, has now, and how many of them come a day."""
+    wanted = eligible.rows_of(row)
+    if data is not None:
+        form, formset = forms.AudienceForm(data, experiment=row), forms.Segments(data, prefix="segments")
+        if not (form.is_valid() and formset.is_valid()):
+            return {"refusal": _("Correct the form to see how many units it takes.")}
+        for name, value in form.values().items():
+            setattr(row, name, value)  # in memory alone: the count follows the form
+        try:
+            wanted = [(one["segment_key"], one["coverage"]) for one in audience(row, form, formset)]
+        except Refused as refusal:
+            return {"refusal": str(refusal)}
+    try:
+        found = eligible.count(wanted, within=eligible.within(row))
+    except Refused as refusal:
+        return {"refusal": str(refusal)}
+    context: dict[str, Any] = {"eligible": found, "percent": f"{100 * found.share:.1f}"}
+    try:
+        inflow = sizing.recent_inflow(row)
+    except Refused as refusal:
+        return {**context, "no_inflow": str(refusal)}
+    return {**context, "per_day": f"{inflow.per_day:,.0f}", "in_per_day": f"{inflow.per_day * found.share:,.0f}"}
+
+
+def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
+    """Size, days and power curve of the plan in the form."""
+    form = forms.PlanForm(data, experiment=row)
+    if not form.is_valid():
+        return {"refusal": _("Correct the form to see the size that it needs.")}
+    try:
+        found = _size(row, form)
+    except Refused as refusal:
+        return {"refusal": str(refusal)}
+    inflow, suggestion = found.suggestion.inflow, found.suggestion
+    share = inflow.sd is None
+    context: dict[str, Any] = {
+        "lines": [
+            (_("Units needed"), _say(suggestion.planned_units, ",d")),
+            (_("Days until the last outcome is known"), _say(suggestion.days, ",d")),
+            (_("End if it started today"), _day(suggestion.planned_end)),
+            (_("Smallest effect it can find"), _say(suggestion.smallest_effect, "+.4f")),
+            (_("Outcome without the nudge"), _say(inflow.base, ".1%" if share else ",.3f")),
+            (_("Units a day, and share enrolled"), f"{inflow.per_day:,.0f} · {suggestion.coverage:.1%}"),
+        ],
+        "can_take": computable(suggestion.planned_units),
+    }
+    if inflow.reach is not None:
+        context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, ".1%")))
+    return {**context, **_drawn(found.curve)}
+
+
+def suggested(row: Experiment, data: Any) -> forms.PlanForm:
+    """The form with the suggested size, end and effect filled in."""
+    form = forms.PlanForm(data, experiment=row)
+    if not form.is_valid():
+        return form
+    try:
+        found = _size(row, form, fresh=True).suggestion
+    except Refused as refusal:
+        form.add_error(None, ValidationError(str(refusal)))
+        return form
+    filled = data.copy()
+    for name in ("planned_units", "planned_end", "smallest_effect"):
+        if computable(value := getattr(found, name)):
+            filled[name] = (
+                value.isoformat()
+                if name == "planned_end"
+                else f"{value:.6g}"
+                if name == "smallest_effect"
+                else str(value)
+            )
+    return forms.PlanForm(filled, experiment=row)
+
+
+def _size(row: Experiment, form: forms.PlanForm, *, fresh: bool = False) -> Sizing:
+    for name, value in form.values().items():
+        setattr(row, name, value)  # in memory alone: the curve follows the form
+    if fresh and row.smallest_effect is not None:
+        row.planned_units = None
+    return sizing.size(row)
+
+
+def _taken(formset: Any) -> list[tuple[str, int]]:
+    """Chosen segments with their coverage, in the order that was written; those without a number come last."""
+    rows = [form.cleaned_data for form in formset.forms if form.cleaned_data.get("taken")]
+    rows.sort(key=lambda one: one["order"] if one["order"] is not None else 1_000)
+    return [(one["slug"], WHOLE if one["coverage"] is None else one["coverage"]) for one in rows]
+
+
+def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
+    if not computable(curve):
+        return {"no_curve": words(curve, _)}
+    from experiments import power_chart  # noqa: PLC0415 - Altair costs a second to import
+
+    drawing = power_chart.power_curve(
+        curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
+        share=curve.share, gettext=_,
+    )  # fmt: skip
+    low = curve.reached < curve.wanted - 0.005
+    return {"drawing": drawing, "points": [(f"{one:,}", f"{power:.0%}") for one, power in curve.points], "low": low}
+
+
+def _say(value: Any, shape: str = "") -> str:
+    return words(value, _) if isinstance(value, NotComputable) else format(value, shape)
+
+
+def _day(value: Any) -> str:
+    return words(value, _) if isinstance(value, NotComputable) else date_format(value)

@@ -1,0 +1,142 @@
+"""The plan of an experiment for a person's last look: each part with its step, whole sentences for the outcomes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.metrics import parse_metric, sentence
+from events.reasons import Refused
+from experiments.models import Experiment, Variant
+from experiments.services.eligible import choices
+
+STEPS: dict[str, Any] = {
+    "hypothesis": gettext_lazy("Hypothesis and moment"),
+    "variants": gettext_lazy("Nudge and variants"),
+    "audience": gettext_lazy("Audience"),
+    "outcomes": gettext_lazy("Outcomes"),
+    "plan": gettext_lazy("Size and end"),
+    "review": gettext_lazy("Review and start"),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step's part of the plan: what it is called, and its lines."""
+
+    step: str
+    title: Any
+    lines: list[tuple[str, str]]
+
+
+def parts(row: Experiment) -> list[Part]:
+    """All parts in the order of the steps."""
+    made = {
+        "hypothesis": _hypothesis(row), "variants": _variants(row), "audience": _audience(row),
+        "outcomes": _outcomes(row), "plan": _plan(row),
+    }  # fmt: skip
+    return [Part(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
+
+
+def dates(row: Experiment) -> Part:
+    """When it began and ended, for the page of one that has started."""
+
+    def at(value: Any) -> str:
+        return "" if value is None else date_format(timezone.localtime(value), "DATETIME_FORMAT")
+
+    lines = [
+        (_("Started"), at(row.started_at)),
+        (_("Enrolment closed"), at(row.enrolment_closed_at)),
+        (_("Stopped"), at(row.stopped_at)),
+        (_("Concluded"), at(row.concluded_at)),
+        (_("Version of the plan"), str(row.version)),
+    ]
+    return Part("review", _("Dates"), [line for line in lines if line[1]])
+
+
+def metric_words(text: str) -> str:
+    """An outcome in a sentence, with its short form; one that can't be read stays as it is."""
+    try:
+        return f"{sentence(parse_metric(text), _)} ({text})"
+    except Refused:
+        return text
+
+
+def suggestions(row: Experiment) -> list[tuple[str, str]]:
+    """Outcomes that fit, each with its sentence: the moment's own first."""
+    own = [row.moment.retention] if row.moment is not None else []
+    usual = ["window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6"]
+    return [(text, sentence(parse_metric(text), _)) for text in dict.fromkeys([*own, *usual])]
+
+
+def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
+    return [
+        (_("Name"), row.name),
+        (_("Key"), row.key),
+        (_("AHA moment"), str(row.moment) if row.moment else ""),
+        (_("Hypothesis"), row.hypothesis),
+    ]
+
+
+def _variants(row: Experiment) -> list[tuple[str, str]]:
+    arms = [
+        (_("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
+         _("{arm}: {value} for {weight} %").format(
+             arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
+        for arm in row.variants.all()
+    ]  # fmt: skip
+    arms += [(_("Role of {arm}").format(arm=arm.key), arm.get_role_display()) for arm in row.variants.all()
+             if not arm.is_control and arm.role != Variant.Role.NUDGE]  # fmt: skip
+    outside = (_("Outside the experiment"), _value(row.default_value))
+    return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
+
+
+def _audience(row: Experiment) -> list[tuple[str, str]]:
+    names = {one.slug: str(one) for one in choices()}
+    lines = [
+        (names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
+         _("of them {coverage} %").format(coverage=f"{one.coverage / 100:g}"))
+        for one in row.audience.all()
+    ]  # fmt: skip
+    if len(lines) < 2 and not any(one.segment_key for one in row.audience.all()):
+        lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage} %").format(coverage=100))]
+    if row.layer is not None:
+        text = _("{layer}, from {low} % to {high} %")
+        value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
+        lines.append((_("Layer"), value))
+    lines.append((_("Holdout"), str(row.holdout) if row.holdout else ""))
+    return [(_("Whom"), row.get_enrolment_display()), *lines]
+
+
+def _outcomes(row: Experiment) -> list[tuple[str, str]]:
+    def all_of(texts: Sequence[str]) -> str:
+        return "\n".join(metric_words(text) for text in texts)
+
+    return [
+        (_("Primary outcome"), all_of(row.primary_metrics)),
+        (_("Secondary outcomes"), all_of(row.secondary_metrics)),
+        (_("Guardrails"), all_of(row.guardrail_metrics)),
+    ]
+
+
+def _plan(row: Experiment) -> list[tuple[str, str]]:
+    def say(value: Any, shape: str = "g") -> str:
+        return "" if value is None else format(value, shape)
+
+    return [
+        (_("Smallest effect of interest"), say(row.smallest_effect)),
+        (_("Expected take-up"), say(row.expected_take_up)),
+        (_("Planned units"), say(row.planned_units, ",d")),
+        (_("Planned end"), date_format(row.planned_end) if row.planned_end else ""),
+        (_("When you look"), row.get_method_display()),
+        (_("Alpha and power"), f"{row.alpha:g} · {row.power:g}"),
+    ]
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,198 @@
+"""The pages of the steps. Each stores its part of the draft through a service and goes on to the next."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from aha.models import AhaMoment
+from events.reasons import Refused
+from experiments.lifecycle import Action
+from experiments.models import Experiment
+from experiments.services import eligible, lifecycle, overview, plan, planning
+from experiments.steps import consequences, forms, parts, summary
+
+type Desk = ModelAdmin[Any]
+ORDER = tuple(summary.STEPS)
+
+
+def new(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The first step before there is a draft; `?moment=KEY` begins with what a moment says."""
+    if not desk.has_add_permission(request):
+        raise PermissionDenied
+    moment = AhaMoment.objects.filter(key=request.GET.get("moment", "")).first()
+    initial: dict[str, Any] = {}
+    if moment is not None:
+        initial = {"name": planning.name_for_test(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}
+    form = forms.HypothesisForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = _create(form.cleaned_data, _person(request))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(
+                request, _("{name} is a draft now. Nothing is shown to anybody until you start it.").format(name=made)
+            )
+            return _go(request, made, "hypothesis")
+    return _page(request, desk, None, "hypothesis", {"form": form})
+
+
+def step(request: HttpRequest, desk: Desk, pk: int, step: str) -> HttpResponse:
+    """One step of a draft."""
+    row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), pk=pk)
+    if not desk.has_change_permission(request, row):
+        raise PermissionDenied
+    if row.status != Experiment.Status.DRAFT:
+        messages.info(request, _("The experiment has started: its plan can only be amended, with a reason."))
+        return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
+    pages: dict[str, Callable[[HttpRequest, Desk, Experiment], HttpResponse]] = {
+        "hypothesis": _hypothesis, "variants": _variants, "audience": _audience, "outcomes": _outcomes, "plan": _plan,
+        "review": _review,
+    }  # fmt: skip
+    if step not in pages:
+        raise Http404
+    return pages[step](request, desk, row)
+
+
+def eligible_now(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """How many units the audience in the form has: a fragment that follows the form."""
+    row = _draft(request, desk, pk)
+    return TemplateResponse(request, "experiments/admin_steps/eligible.html", parts.eligible_context(row, request.GET))
+
+
+def curve(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """Size and power of the plan in the form: a fragment that follows the form."""
+    row = _draft(request, desk, pk)
+    return TemplateResponse(request, "experiments/admin_steps/curve.html", parts.curve_context(row, request.GET))
+
+
+def _hypothesis(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    form = forms.HypothesisForm(request.POST or None, experiment=row)
+    return _stored(request, desk, row, "hypothesis", form, lambda: form.values())
+
+
+def _variants(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    form = forms.VariantsForm(request.POST or None, experiment=row)
+    arms = parts.arms(row, request.POST or None, more="more" in request.POST)
+    if "more" in request.POST:
+        return _page(request, desk, row, "variants", {"form": form, "arms": arms})
+    return _stored(
+        request, desk, row, "variants", form, lambda: {**form.values(), "variants": arms.values()}, arms=arms
+    )
+
+
+def _audience(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    form = forms.AudienceForm(request.POST or None, experiment=row)
+    segments = parts.segments(row, request.POST or None)
+    return _stored(
+        request, desk, row, "audience", form,
+        lambda: {**form.values(), "audience": parts.audience(row, form, segments)},
+        segments=segments, rows=parts.with_segments(segments),
+        seen=parts.eligible_context(row, request.POST or None),
+    )  # fmt: skip
+
+
+def _outcomes(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    form = forms.OutcomesForm(request.POST or None, experiment=row)
+    return _stored(request, desk, row, "outcomes", form, lambda: form.values(), suggestions=summary.suggestions(row))
+
+
+def _plan(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    if "suggest" in request.POST:
+        form = parts.suggested(row, request.POST)
+        return _page(request, desk, row, "plan", {"form": form, "seen": parts.curve_context(row, form.data)})
+    form = forms.PlanForm(request.POST or None, experiment=row)
+    seen = {"later": True} if request.method != "POST" else parts.curve_context(row, request.POST)
+    return _stored(request, desk, row, "plan", form, lambda: form.values(), seen=seen)
+
+
+def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
+    refusal = ""
+    if request.method == "POST":
+        try:
+            lifecycle.move(key=row.key, action=Action.START, by=_person(request), why=request.POST.get("why", ""))
+        except Refused as refused:
+            refusal = str(refused)
+            row.refresh_from_db()
+        else:
+            messages.success(request, str(consequences.DONE[Action.START]).format(name=row.name))
+            return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
+    troubles = eligible.troubles(row)
+    return _page(request, desk, row, "review", {
+        "parts": summary.parts(row), "troubles": troubles, "refusal": "" if troubles else refusal,
+        "sentences": consequences.sentences(Action.START, overview.standing(row)),
+    })  # fmt: skip
+
+
+def _stored(
+    request: HttpRequest, desk: Desk, row: Experiment, step: str, form: forms.StepForm,
+    values: Callable[[], dict[str, Any]], **context: Any,
+) -> HttpResponse:  # fmt: skip
+    """Store a valid form and go on; else show it again with what is wrong."""
+    others = [context[name] for name in ("arms", "segments") if name in context]
+    if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
+        try:
+            plan.update_draft(key=row.key, by=_person(request), **values())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            return _go(request, row, step)
+    return _page(request, desk, row, step, {"form": form, **context})
+
+
+def _create(given: dict[str, Any], by: User | None) -> Experiment:
+    """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
+    moment, key = given["moment"], given["key"]
+    if moment is not None:
+        made = planning.draft_from_moment(moment=moment, by=by, key=key or None)
+        texts = {name: given[name] for name in ("name", "hypothesis") if given[name]}
+        return plan.update_draft(key=made.key, by=by, **texts)
+    key = key or planning.free_key(slugify(given["name"]) or "experiment")
+    return plan.create_draft(
+        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=planning.VARIANTS,
+        value_type=Experiment.ValueType.BOOLEAN, default_value=False,
+    )  # fmt: skip
+
+
+def _go(request: HttpRequest, row: Experiment, step: str) -> HttpResponse:
+    """To the next step, or to the review when that was asked for."""
+    wanted = "review" if "review" in request.POST else ORDER[ORDER.index(step) + 1]
+    return HttpResponseRedirect(reverse("admin:experiments_experiment_step", args=[row.pk, wanted]))
+
+
+def _page(request: HttpRequest, desk: Desk, row: Experiment | None, step: str, context: dict[str, Any]) -> HttpResponse:
+    place = ORDER.index(step)
+    troubled = {one.step for one in eligible.troubles(row)} if row is not None else set()
+    context = {
+        **desk.admin_site.each_context(request), "opts": desk.opts, "experiment": row, "step": step,
+        "title": _("New experiment") if row is None else row.name, "step_title": summary.STEPS[step],
+        "steps": [
+            {"slug": slug, "title": title, "number": at + 1, "here": at == place,
+             "done": row is not None and slug not in (*troubled, "review"),
+             "troubled": row is not None and slug in troubled}
+            for at, (slug, title) in enumerate(summary.STEPS.items())
+        ],
+        "before": ORDER[place - 1] if place and row is not None else None, **context,
+    }  # fmt: skip
+    return TemplateResponse(request, f"experiments/admin_steps/{step}.html", context)
+
+
+def _draft(request: HttpRequest, desk: Desk, pk: int) -> Experiment:
+    row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), pk=pk)
+    if not desk.has_change_permission(request, row):
+        raise PermissionDenied
+    return row
+
+
+def _person(request: HttpRequest) -> User | None:
+    return request.user if isinstance(request.user, User) else None

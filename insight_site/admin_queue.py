@@ -1,0 +1,24 @@
+"""The queue's own rows in the look of the rest: what is scheduled, what was done, what failed."""
+
+from django.contrib import admin
+from django_q.admin import FailAdmin, ScheduleAdmin, TaskAdmin
+from django_q.models import Failure, Schedule, Success
+from unfold.admin import ModelAdmin
+
+for model in (Schedule, Success, Failure):
+    admin.site.unregister(model)
+
+
+@admin.register(Schedule)
+class SiteScheduleAdmin(ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(Success)
+class SiteSuccessAdmin(TaskAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(Failure)
+class SiteFailureAdmin(FailAdmin, ModelAdmin):  # type: ignore[misc]
+    pass

@@ -1,0 +1,216 @@
+"""The loop from the first event to the verdict, step by step, each with its seconds."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from aha.models import AhaMoment, Study
+from events.reasons import Refused
+from events.services.flush import flush_events
+from events.simulation import simulate
+from events.simulation.draws import Ints
+from experiments.models import Analysis, Experiment
+from insight_site.demo import doors, house, people, steps
+from insight_site.demo.house import Keys
+from insight_site.demo.people import WORLD, Population, TimeLine
+from insight_site.demo.served import served
+
+EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
+RECENT_SHARE = 0.15
+SECOND_DAYS = timedelta(days=14)
+SEEN_SECONDS = 2.1  # every process of the site knows a changed experiment after two seconds
+
+
+@dataclass
+class Told:
+    """One line on standard error for each step, with its seconds."""
+
+    write: Callable[[str], object]
+    began: float = field(default_factory=time.monotonic)
+    number: int = 0
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """A step; the line comes at its end."""
+        started = time.monotonic()
+        yield
+        self.number += 1
+        now = time.monotonic()
+        self.write(f"demo: {self.number:2d}. {text} ({now - started:.1f} s, {now - self.began:.0f} s in all)")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the demo calls: the port and its two keys."""
+
+    port: int
+    keys: Keys
+
+    def send(self, calls: Iterator[dict[str, Any]], path: str = "/v1/batch") -> None:
+        """Events through the ingest door, and on to the store."""
+        found = doors.send(self.port, self.keys.events, calls, path)
+        if not found["accepted"] or found["rejected"]:
+            raise Refused(f"The ingest door took {found['accepted']} events and refused {found['rejected']}.")
+        flush_events()
+
+    def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The arms of users, by the OpenFeature door."""
+        return doors.evaluate(self.port, self.keys.evaluation, flag, contexts)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the loop leaves behind.
+
+    Attributes:
+        study, moment: what was found; `experiment` and `analysis` what came of it.
+        new: the experiment's users in the arms that the door gave them.
+        second: the experiment that still runs; `draft` waits, None when the study had one candidate alone.
+        notes: sentences about what could not be made.
+    """
+
+    study: Study
+    moment: AhaMoment
+    experiment: Experiment
+    analysis: Analysis
+    new: Population
+    second: Experiment
+    draft: Experiment | None
+    notes: tuple[str, ...]
+
+
+def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
+    """The whole loop on a site that `house.prepare` has found empty.
+
+    Args:
+        units: users of the experiment.
+        seed: of the world; the same seed gives the same users and the same draw.
+        write: takes one line for each step.
+
+    Raises:
+        Refused: where a step can't go on, with the reason.
+    """
+    told, line = Told(write), people.line_of(timezone.now())
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))
+        with told.step("A source, its keys, and the site under gunicorn on a loopback port"):
+            site = Site(stack.enter_context(served(folder)), house.open_doors())
+        stack.callback(house.close_doors)
+        earlier = _bring_earlier(told, site, line, units, seed)
+        segmentation = steps.Segmentation(folder, seed)
+        stack.callback(segmentation.close)
+        with told.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):
+            study, moment, other = steps.find_moment(seed)
+        experiment, draft = _plan(told, moment, other, line, units, seed)
+        new = _experiment(told, site, experiment, line, units, seed)
+        analysis = _judge(told, experiment, line)
+        few = max(round(units * RECENT_SHARE), 200)
+        _bring_between(told, site, line, few, seed)
+        second = _second(told, site, line, few, seed)
+        notes = _segments(told, segmentation)
+    return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
+
+
+def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
+    """Users from before the experiment, and what they said of themselves, as history through the import door."""
+    number = max(round(units * EARLIER_SHARE), FEWEST_EARLIER)
+    earlier = people.population("earlier", number, seed + 1, line.earlier)
+    text = f"{earlier.world.log.user.size:,} events of {number:,} earlier users to /v1/import"
+    with told.step(text):
+        site.send(people.identities(earlier), "/v1/import")
+        site.send(people.calls(earlier, seed + 1, {}), "/v1/import")
+    return earlier
+
+
+def _plan(
+    told: Told, moment: AhaMoment, other: AhaMoment | None, line: TimeLine, units: int, seed: int
+) -> tuple[Experiment, Experiment | None]:
+    with told.step(
+        f"'{moment}' promoted; its experiment planned, started, and moved back to {line.experiment:%Y-%m-%d}"
+    ):
+        steps.name_players_in_korea()
+        experiment = steps.start(steps.plan_experiment(moment, units, seed), line.experiment)
+        return experiment, None if other is None else steps.draft_next(other)
+
+
+def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int) -> Population:
+    """Each new user asks for an arm at the signup, lives in it, and sends what happened."""
+    new = people.population("new", units, seed, line.experiment)
+    with told.step(f"{units:,} arms, one OFREP call for each new user"):
+        new, exposures = _assigned(site, experiment, new, np.arange(units))
+    with told.step(f"{new.world.log.user.size:,} events of the new users to /v1/batch, mishaps included"):
+        site.send(people.calls(new, seed, exposures))
+    return new
+
+
+def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
+    """Users of the weeks between the two experiments, so that the pages by week have no gap."""
+    between = people.population("between", units, seed + 3, line.enrolled)
+    seen = between.signups < people.microseconds(line.recent)
+    with told.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
+        site.send(people.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import")
+
+
+def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
+    """Users of the last weeks, and an experiment on the latest of them that still runs."""
+    recent = people.population("recent", units, seed + 2, line.recent)
+    signups, began = recent.signups, line.today - SECOND_DAYS
+    seen = np.ones(units, dtype=np.bool_)
+    inside = np.flatnonzero(signups >= people.microseconds(began))
+    with told.step(
+        f"A second experiment on the {inside.size:,} users of the last {SECOND_DAYS.days} days, still running"
+    ):
+        second = steps.start(steps.plan_second(inside.size, seed), began)
+        recent, exposures = _assigned(site, second, recent, inside)
+        site.send(people.calls_until(recent, seed + 2, exposures, line.today, seen), "/v1/import")
+        steps.analyse(second)
+    return second
+
+
+def _assigned(
+    site: Site, experiment: Experiment, who: Population, inside: Ints
+) -> tuple[Population, dict[str, dict[str, Any]]]:
+    """The same users in the arms that the door gave those `inside`, and what an exposure says of each."""
+    time.sleep(SEEN_SECONDS)
+    contexts = who.contexts()
+    answers = site.evaluate(experiment.flag_key, [contexts[place] for place in inside])
+    arms = np.full(who.world.units, -1, dtype=np.int64)
+    exposures = {}
+    for place, answer in zip(inside, answers, strict=True):
+        if answer["reason"] != "SPLIT":
+            continue
+        arms[place] = WORLD.arms.index(answer["variant"])
+        exposures[contexts[place]["targetingKey"]] = people.exposure(answer)
+    if not exposures:
+        raise Refused(f"The door enrolled nobody into {experiment.key}.")
+    return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
+
+
+def _judge(told: Told, experiment: Experiment, line: TimeLine) -> Analysis:
+    with told.step("The experiment stopped and analysed, its verdict written back to the moment"):
+        steps.stop(experiment, line.enrolled)
+        return steps.analyse(experiment)
+
+
+def _segments(told: Told, segmentation: steps.Segmentation) -> tuple[str, ...]:
+    with told.step("segment_units finished; every user placed in the published segments"):
+        try:
+            segmentation.finish()
+        except Refused as refusal:
+            return (f"No segments were published: {refusal}",)
+        finally:
+            steps.refresh_segments()
+    return ()
+
+
+def _again[T: (AhaMoment, Experiment)](row: T) -> T:
+    row.refresh_from_db()
+    return row

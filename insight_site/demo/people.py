@@ -1,0 +1,180 @@
+"""The made-up users of the demo, in three groups on one time line that ends today. Pure.
+
+*Earlier* users signed up before the experiment and never meet it: study and segments are made of them. *New* users are
+the experiment. *Recent* users still come in: their last days lie ahead, so a second experiment can wait for them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from events.schema import EXPOSURE
+from events.simulation import WORLDS, Simulation, replay, simulate, unit_ids
+from events.simulation.draws import Ints
+from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIGNUP_DAYS, START
+from events.simulation.replay import WRONG_CLOCK_DAYS
+from events.simulation.worlds import DAYS
+
+OURS = "demo-"  # every user id of the demo begins so, by which its events are told from a team's own
+WORLD = WORLDS["step"]
+LENGTH = timedelta(days=SIGNUP_DAYS + DAYS)
+SIGNUPS = timedelta(days=SIGNUP_DAYS)
+# Between the last outcome of the experiment and today: late events are sent up to 3 days after they happened, wrong
+# clocks are up to 30 days off, and what is younger than 14 days is looked at for late events (`experiments.queries`).
+# The demo sends everything today, so that none of its experiment may lie in those days.
+QUIET = timedelta(days=WRONG_CLOCK_DAYS + 15)
+# Robots send 500 events on each of their days; more than one day would only cost time.
+ROBOT_DAYS = 1
+WORLD_START = datetime.fromtimestamp(START // 1_000_000, UTC)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Users of one simulated world on the demo's time line.
+
+    Attributes:
+        name: part of every user id, so that two populations never share one.
+        world: the simulation, on its own dates.
+        starts: when its first user may sign up on the demo's time line.
+    """
+
+    name: str
+    world: Simulation
+    starts: datetime
+
+    @property
+    def prefix(self) -> str:
+        """What user and message ids begin with."""
+        return f"{OURS}{self.name}-"
+
+    @property
+    def shift(self) -> int:
+        """Microseconds from the world's dates to the demo's."""
+        return (self.starts - WORLD_START) // timedelta(microseconds=1)
+
+    @property
+    def ids(self) -> list[str]:
+        """User ids, in the order of the world's users."""
+        return [self.prefix + unit for unit in unit_ids(self.world.units)]
+
+    @property
+    def signups(self) -> Ints:
+        """Microseconds since 1970 of each signup."""
+        return np.asarray(self.world.people.signup + self.shift)
+
+    def contexts(self) -> list[dict[str, Any]]:
+        """What the app knows of each user at the signup: what it would send with an evaluation."""
+        people = self.world.people
+        rows = zip(self.ids, self.signups, people.platform, people.channel, people.country, strict=True)
+        return [
+            {
+                "targetingKey": unit, "createdAt": stamp(int(at)), "platform": PLATFORMS[platform],
+                "channel": CHANNELS[channel], "country": COUNTRIES[country],
+            }
+            for unit, at, platform, channel, country in rows
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """When the three groups live: midnights in UTC."""
+
+    today: datetime
+
+    @property
+    def experiment(self) -> datetime:
+        """The first signup of the new users, and the start of the experiment."""
+        return self.today - QUIET - LENGTH
+
+    @property
+    def enrolled(self) -> datetime:
+        """All new users have signed up."""
+        return self.experiment + SIGNUPS
+
+    @property
+    def earlier(self) -> datetime:
+        """The first signup of the earlier users, whose last day ends where the experiment begins."""
+        return self.experiment - LENGTH
+
+    @property
+    def recent(self) -> datetime:
+        """The first signup of the recent users: the last one is today."""
+        return self.today - SIGNUPS
+
+
+def line_of(now: datetime) -> TimeLine:
+    """The time line that ends now."""
+    return TimeLine(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def population(name: str, units: int, seed: int, starts: datetime, arms: Ints | None = None) -> Population:
+    """Users of the world `step`; without arms they meet no experiment.
+
+    Raises:
+        ValueError: units or seed out of range.
+    """
+    outside = np.full(max(units, 0), -1, dtype=np.int64)
+    return Population(name, simulate(WORLD, units, seed, outside if arms is None else arms), starts)
+
+
+def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The users' Segment calls in the order in which they were sent, mishaps included (`events.simulation.replay`).
+
+    Args:
+        who: the users.
+        seed: of the mishaps.
+        exposures: by user id, what the evaluation door said: it stands in the exposure event in place of the world's.
+            The app's server sends exposures, and unlike some phones it has the right time.
+    """
+    signups = dict(zip(who.ids, who.signups.tolist(), strict=True))
+    for call in replay(who.world, seed, robot_days=ROBOT_DAYS, prefix=who.prefix, shift=who.shift):
+        if call["event"] == EXPOSURE:
+            call["properties"] = exposures[call["userId"]]
+            call["timestamp"] = stamp(signups[call["userId"]] + SECOND)
+        yield call
+
+
+def stamp(microseconds: int) -> str:
+    """A moment as ISO 8601 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+
+
+def identities(who: Population) -> Iterator[dict[str, Any]]:
+    """Who each user is, said at the signup: rules ask for these traits."""
+    for context in who.contexts():
+        traits = {name: value for name, value in context.items() if name != "targetingKey"}
+        unit = context["targetingKey"]
+        yield {
+            "type": "identify", "userId": unit, "traits": traits, "timestamp": context["createdAt"],
+            "messageId": f"{unit}-identify",
+        }  # fmt: skip
+
+
+def calls_until(
+    who: Population, seed: int, exposures: dict[str, dict[str, Any]], end: datetime, seen: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """The calls of some users as far as they have happened: what lies at or after `end` is still to come."""
+    ids = {unit for unit, here in zip(who.ids, seen, strict=True) if here}
+    last = stamp(microseconds(end))
+    for call in calls(who, seed, exposures):
+        if call["userId"] in ids and call["timestamp"] < last and call["sentAt"] < last:
+            yield call
+
+
+def exposure(answer: dict[str, Any]) -> dict[str, Any]:
+    """What an exposure says: experiment, arm, segment and draw as the evaluation door gave them."""
+    facts = answer["metadata"]
+    segment = {"segment": facts["segment"]} if "segment" in facts else {}
+    return {
+        "experiment_id": facts["experiment"], "variation_id": answer["variant"], "bucket": facts["bucket"], **segment,
+        "source": "demo",
+    }  # fmt: skip

@@ -1,0 +1,139 @@
+"""Truth beside found: as a table for people, as the JSON of DESIGN.md §8, as the report's files, and what to open."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils import translation
+from django.utils.translation import gettext
+
+from events.reasons import computable
+from events.simulation import truth
+from experiments import tables, words
+from experiments.document import document
+from experiments.readout import Readout
+from experiments.report import Report
+from experiments.services.analysis import read_analysis
+from insight_site.demo.house import SEGMENTS, events_folder
+from insight_site.demo.loop import Made
+
+Row = tuple[str, str, str, str]
+LANGUAGES = {"en": "report.html", "ko": "report.ko.html"}
+
+
+class Findings:
+    """What the loop found, with what is true."""
+
+    def __init__(self, made: Made) -> None:
+        self.made = made
+        self.facts = truth(made.new.world)
+        readout = read_analysis(made.analysis)
+        if readout is None or readout.report is None:
+            raise ValueError("the demo's experiment has no final analysis")
+        self.readout: Readout = readout
+        self.report: Report = readout.report
+
+    @property
+    def moment(self) -> dict[str, Any]:
+        """The moment as the study found it."""
+        found = self.made.moment
+        return {"behaviour": found.behaviour, "times": found.times, "days": found.days}
+
+    @property
+    def naive(self) -> Any:
+        """What the study's correlation promised: retention of who reached the moment minus that of the others."""
+        claim = self.readout.plan.claim
+        if claim is None or claim.promised is None:
+            return {"not_computable": gettext("The study's candidate has no raw difference.")}
+        return claim.promised
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of DESIGN.md §8."""
+        whole = document(self.report, gettext)
+        found = whole["outcomes"][0]["comparisons"][0]
+        effect = (found["encouragement"] or {}).get("effect", {})
+        sets = (found["encouragement"] or {}).get("anderson_rubin")
+        return {
+            "moment": self.moment,
+            "truth": {name: self.facts[name] for name in ("moment", "effect", "itt", "take_up")},
+            "found": {
+                "effect": {**effect, "anderson_rubin": sets},
+                "naive": self.naive,
+                "itt": found["difference"],
+                "take_up": (found["encouragement"] or {}).get("take_up"),
+            },
+            "verdict": whole["verdict"],
+            "pages": self.pages(),
+        }
+
+    def rows(self) -> list[Row]:
+        """Quantity, truth, found, interval or set; in points of a share."""
+        comparison = self.report.outcomes[0].comparisons[0]
+        found, difference = comparison.encouragement, comparison.difference
+        rows = [self._moment_row()]
+        if computable(difference):
+            limits = f"{_points(difference.low)} … {_points(difference.high)}"
+            nudge = gettext("Effect of the nudge (intention to treat)")
+            rows.append((nudge, _points(self.facts["itt"]), _points(difference.estimate), limits))
+        if found is None or not computable(found.take_up) or not computable(found.effect):
+            return rows
+        moved = self.facts["take_up"]["nudge"] - self.facts["take_up"]["control"]
+        limits = f"{_points(found.take_up.low)} … {_points(found.take_up.high)}"
+        stage = gettext("Moved by the nudge (first stage)")
+        rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
+        limits = tables.set_text(found.effect_set, share=True, gettext=gettext)
+        effect = _points(found.effect.estimate)
+        rows.append((gettext("Effect among the moved (Wald)"), _points(self.facts["effect"]), effect, limits))
+        return [*rows, *self._promise_row()]
+
+    def pages(self) -> list[str]:
+        """Addresses on the site as `make serve` serves it; the first one needs no login."""
+        site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+        made = self.made
+        segments = reverse("segments:list") if made.notes else reverse("segments:model", args=[SEGMENTS[0]])
+        found = [
+            reverse("demo_report", args=["en"]),
+            _report_page(made.experiment.key, made.experiment.pk),
+            reverse("aha:study", args=[made.study.pk]),
+            reverse("aha:moment", args=[made.moment.key]),
+            segments,
+            _report_page(made.second.key, made.second.pk),
+        ]
+        return [site + page for page in found]
+
+    def write_files(self) -> None:
+        """The report as one file in both languages, which the site shows without a login."""
+        from insight_site.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
+
+        folder = (events_folder() or Path(settings.VAR_DIR) / "events").parent / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        for language, name in LANGUAGES.items():
+            with translation.override(language):
+                (folder / name).write_text(file_report(self.report), encoding="utf-8")
+
+    def _moment_row(self) -> Row:
+        true, found = self.facts["moment"], self.moment
+        text = gettext("{behaviour}, {times} times within {days} days")
+        return gettext("AHA moment"), text.format(**true), text.format(**found), ""
+
+    def _promise_row(self) -> list[Row]:
+        claim = self.readout.plan.claim
+        if claim is None or claim.promised is None:
+            return []
+        low, high = claim.promised_low, claim.promised_high
+        limits = "" if low is None or high is None else f"{_points(low)} … {_points(high)}"
+        return [(gettext("What the correlation promised"), "", _points(claim.promised), limits)]
+
+
+def _points(value: float) -> str:
+    return words.effect_text(value, share=True, gettext=gettext)
+
+
+def _report_page(key: str, pk: int) -> str:
+    """The experiment's report; its screen in the admin where the site has no report page."""
+    try:
+        return reverse("experiment_pages:report", args=[key])
+    except NoReverseMatch:
+        return reverse("admin:experiments_experiment_change", args=[pk])

@@ -1,0 +1,130 @@
+"""A PM plans, starts and stops an experiment from an AHA moment in a real browser; a refused start says why."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from aha.models import AhaMoment
+from aha.services import moments
+from experiments.models import Experiment
+from tests.experiments.make import draft
+
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+MOST_SCREENS = 8
+SAID = {
+    "en": {
+        "test": "Test it", "go": "Save and continue", "start": "Start the experiment", "running": "runs now",
+        "stop": "Stop", "yes": "Yes: Stop", "stopped": "is stopped", "mend": "Mend it",
+        "refused": "The plan needs a hypothesis.",
+    },
+    "ko": {
+        "test": "실험하기", "go": "저장하고 계속", "start": "실험 시작",
+        "running": "실험을 시작했습니다", "stop": "중단",
+        "yes": "예, 중단", "stopped": "실험을 중단했습니다", "mend": "고치기",
+        "refused": "계획에 가설이 필요합니다.",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def moment(transactional_db: None) -> AhaMoment:
+    cache.clear()
+    return moments.create_moment(
+        name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
+    )
+
+
+class Screens:
+    """Counts the pages that a person sees, by where the browser lands."""
+
+    def __init__(self, page: Any) -> None:
+        self.seen: list[str] = []
+        page.on("domcontentloaded", lambda one: self.seen.append(re.sub(r"\?.*", "", one.url)))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
+    open_page: Callable[..., Any], pm: User, moment: AhaMoment, language: str
+) -> None:
+    page, words = open_page(language, pm), SAID[language]
+    page.goto("/admin/")
+    screens = Screens(page)
+
+    page.get_by_role("link", name=words["test"]).click()
+    page.get_by_role("button", name=words["go"]).click()
+    page.wait_for_url("**/steps/variants/")
+    page.fill("#id_nudge", "An invitation after level 5")
+    page.get_by_role("button", name=words["go"]).click()
+    page.wait_for_url("**/steps/audience/")
+    page.get_by_role("button", name=words["go"]).click()
+    page.wait_for_url("**/steps/outcomes/")
+    assert page.input_value("#id_first") == "window:14-20"
+    page.get_by_role("button", name=words["go"]).click()
+    page.wait_for_url("**/steps/plan/")
+    page.fill("#id_smallest_effect", "0.05")
+    page.fill("#id_planned_units", "4000")
+    page.fill("#id_planned_end", "2099-01-01")
+    page.get_by_role("button", name=words["go"]).click()
+    page.wait_for_url("**/steps/review/")
+    page.get_by_role("button", name=words["start"]).click()
+    page.locator(f"text={words['running']}").wait_for()
+    row = Experiment.objects.get()
+    assert (row.status, row.moment, row.nudge) == ("running", moment, "An invitation after level 5")
+
+    page.locator("#standing").get_by_role("link", name=words["stop"], exact=False).last.click()
+    page.get_by_role("button", name=words["yes"]).click()
+    page.locator(f"text={words['stopped']}").wait_for()
+
+    row.refresh_from_db()
+    assert row.status == "stopped"
+    # Six steps, its page, the question; the page after the stop is one that was seen before.
+    assert len(set(screens.seen)) == MOST_SCREENS, screens.seen
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_start__refused__shows_its_sentence_and_leads_to_the_step(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    row = draft("guild", hypothesis="")
+    page, words = open_page(language, pm), SAID[language]
+
+    page.goto(f"/admin/experiments/experiment/do/start/?id={row.pk}")
+    page.get_by_role("alert").locator(f"text={words['refused']}").wait_for()
+    page.get_by_role("link", name=words["mend"]).click()
+    page.wait_for_url("**/steps/hypothesis/")
+    page.fill("#id_hypothesis", "Friends keep people.")
+    page.locator("button[name=review]").click()
+    page.get_by_role("button", name=words["start"]).click()
+    page.locator(f"text={words['running']}").wait_for()
+
+    row.refresh_from_db()
+    assert row.status == "running"
+
+
+def test_audience_and_curve__follow_the_form_without_a_click(
+    open_page: Callable[..., Any], pm: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import date
+
+    from experiments.services import planning
+    from experiments.services.planning import Inflow
+
+    cache.clear()
+    known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
+    monkeypatch.setattr(planning, "base_rate_and_inflow", lambda *_args, **_options: known)
+    row = draft("guild")
+    page = open_page("en", pm)
+
+    page.goto(f"/admin/experiments/experiment/{row.pk}/steps/audience/")
+    page.fill("#id_everyone_coverage", "20")
+    page.locator("#seen >> text=20.0 %").wait_for()
+    page.locator("#seen >> text=about 10 a day").wait_for()
+
+    page.goto(f"/admin/experiments/experiment/{row.pk}/steps/plan/")
+    page.locator("#seen svg").wait_for()
+    page.fill("#id_smallest_effect", "0.1")
+    page.locator("#seen >> text=776").wait_for()

@@ -1,0 +1,141 @@
+"""The four roles: what each may do, and what it may not, asked of the pages themselves."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from insight_site import roles
+from tests.experiments.make import draft, running
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/experiments/experiment/"
+
+
+def as_role(role: str, *, staff: bool = True) -> Client:
+    user = User.objects.create_user(role.split()[0].lower(), is_staff=staff)
+    user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_groups__made_by_the_migration__hold_what_the_table_says() -> None:
+    for role in roles.ROLES:
+        held = Group.objects.get(name=role).permissions.values_list(
+            "content_type__app_label", "content_type__model", "codename"
+        )
+        assert {(app, model, code.split("_")[0]) for app, model, code in held} == roles.permissions(role)
+
+
+def test_grant__again__changes_nothing_and_makes_no_second_permission() -> None:
+    before = Permission.objects.count()
+
+    roles.grant(apps)
+
+    assert Permission.objects.count() == before
+    pairs = Permission.objects.values_list("content_type", "codename")
+    assert len(pairs) == len(set(pairs))
+
+
+def test_grant__permissions_not_made_yet__makes_them_once() -> None:
+    Permission.objects.filter(content_type__app_label="experiments").delete()
+
+    roles.grant(apps)
+
+    assert Group.objects.get(name="PM").permissions.filter(codename="change_experiment").exists()
+
+
+# Rows: what is asked of the site. Columns: Analyst, PM, Service owner, Admin.
+PAGES = [
+    (f"{LIST}", (200, 200, 200, 200)),
+    (f"{LIST}new/", (403, 200, 403, 200)),
+    (f"{LIST}{{draft}}/steps/plan/", (403, 200, 403, 200)),
+    (f"{LIST}do/stop/?id={{live}}", (403, 200, 403, 200)),
+    ("/aha/studies/new/", (200, 200, 403, 200)),
+    ("/segments/runs/new", (200, 200, 403, 200)),
+    ("/admin/insight_site/apikey/add/", (403, 403, 200, 200)),
+    ("/admin/events/source/add/", (403, 403, 200, 200)),
+    ("/admin/events/rejected/", (403, 403, 200, 200)),
+    ("/admin/experiments/webhookendpoint/add/", (403, 403, 200, 200)),
+    ("/admin/experiments/holdout/add/", (403, 403, 403, 200)),
+    ("/admin/auth/user/add/", (403, 403, 403, 200)),
+]
+
+
+@pytest.mark.parametrize(("place", "role"), list(enumerate(["Analyst", "PM", "Service owner", "Admin"])))
+def test_pages__by_role__open_or_refuse(place: int, role: str) -> None:
+    rows = {"draft": draft("idea").pk, "live": running("live").pk}
+    client = as_role(role)
+
+    found = {address: client.get(address.format(**rows)).status_code for address, _wanted in PAGES}
+
+    assert found == {address: wanted[place] for address, wanted in PAGES}
+
+
+@pytest.mark.parametrize(("role", "after"), [("Analyst", "running"), ("Service owner", "running"), ("PM", "stopped")])
+def test_stop__by_role__only_who_tests_may(role: str, after: str) -> None:
+    row = running("live")
+
+    as_role(role).post(f"{LIST}do/stop/?id={row.pk}")
+
+    row.refresh_from_db()
+    assert row.status == after
+
+
+def test_service_owner__for_a_tester__gives_an_arm_and_takes_it_back() -> None:
+    row = running("live")
+    client = as_role("Service owner")
+    address = reverse("admin:experiments_experiment_testers", args=[row.pk])
+
+    both = client.post(address, {"unit": "qa", "rule": '{"all": []}', "variant": "banner"})
+    client.post(address, {"unit": "qa", "rule": "", "variant": "banner"})
+    assert "An override needs a unit or a rule." in both.content.decode()
+    assert [(one.unit, one.variant.key) for one in row.overrides.all()] == [("qa", "banner")]
+
+    client.post(address, {"remove": row.overrides.get().pk})
+    assert not row.overrides.exists()
+
+
+def test_analyst__for_a_tester__is_refused() -> None:
+    row = running("live")
+
+    answer = as_role("Analyst").post(
+        reverse("admin:experiments_experiment_testers", args=[row.pk]), {"unit": "qa", "variant": "banner"}
+    )
+
+    assert answer.status_code == 403
+    assert not row.overrides.exists()
+
+
+def test_admin_role__no_superuser__can_not_make_one() -> None:
+    boss = User.objects.create_superuser("boss", password="correct horse")
+    other = User.objects.create_user("ann")
+    client = as_role("Admin")
+
+    client.post(f"/admin/auth/user/{other.pk}/change/", {"username": "ann", "is_superuser": "on", "is_active": "on"})
+    password = client.post(f"/admin/auth/user/{boss.pk}/password/", {"password1": "x9y8z7w6", "password2": "x9y8z7w6"})
+
+    other.refresh_from_db()
+    boss.refresh_from_db()
+    assert not other.is_superuser
+    assert password.status_code == 403
+    assert boss.check_password("correct horse")
+
+
+def test_menu__of_a_service_owner__has_keys_and_no_accounts() -> None:
+    page = as_role("Service owner").get("/admin/").content.decode()
+
+    assert "/admin/insight_site/apikey/" in page
+    assert "/admin/auth/user/" not in page
+
+
+def test_dashboard__without_any_role__shows_no_experiment() -> None:
+    running("secret")
+    client = Client()
+    client.force_login(User.objects.create_user("new", is_staff=True))
+
+    page = client.get("/admin/").content.decode()
+
+    assert "secret" not in page
