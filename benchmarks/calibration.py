@@ -127,7 +127,7 @@ class Found:
         }
 
 
-def measure(runs: int, seed: int, *, say: Any = lambda text: None) -> Found:
+def measure(runs: int, seed: int, *, slow_runs: int = SLOW_RUNS, say: Any = lambda text: None) -> Found:
     """Every row from its own stream, so that adding a row moves no other."""
 
     def stream(kind: int, name: str) -> np.random.Generator:
@@ -135,7 +135,7 @@ def measure(runs: int, seed: int, *, say: Any = lambda text: None) -> Found:
 
     alarms, coverage = [], []
     for test in tests.TESTS:
-        n = min(runs, SLOW_RUNS) if test.slow else runs
+        n = min(runs, slow_runs) if test.slow else runs
         begun = time.perf_counter()
         shares = tests.alarms(test, stream(1, test.name), n)
         alarms += [

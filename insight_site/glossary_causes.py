@@ -94,7 +94,7 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
         Term(
             "power", gettext("Power"),
             gettext(
-                "The chance that the experiment finds an effect of the smallest size that matters. With 80 % one in "
+                "The chance that the experiment finds an effect of the smallest size that matters. With 80 %, one in "
                 "five such effects is missed."
             ), "power", "Size of two shares (`power.prop.test`)",
         ),
@@ -128,8 +128,8 @@ def reading(gettext: Gettext) -> tuple[Term, ...]:
         Term(
             "lift", gettext("Relative lift"),
             gettext(
-                "The difference as a share of the control's level: from 20 % to 22 %: that is 2 points and a lift of 10 %. "
-                "It has an interval of its own; the p-value belongs to the difference in points."
+                "The difference as a share of the control's level: from 20 % to 22 %: that is 2 points and a lift of "
+                "10 %. It has an interval of its own; the p-value belongs to the difference in points."
             ), "statistics", "Log lift",
         ),
     )  # fmt: skip
