@@ -219,7 +219,8 @@ def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
         base.transform_filter("datum.low !== null")
         .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),
-        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK).encode(x=x, y="found:Q", text="text:N"),
+        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK)
+        .encode(x=x, y="found:Q", text="text:N"),
     ]  # fmt: skip
     chart = alt.layer(*layers).properties(width=WIDTH - 60, height=340, title=headline(finding))
     return chart, 3 * len(marks)
