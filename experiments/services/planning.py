@@ -30,6 +30,11 @@ VARIANTS = (
     {"key": "nudge", "value": True, "weight": WHOLE // 2},
 )
 USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
+# Of what a correlation promises, a tenth would still be worth acting on. The smallest effect of interest is also the margin
+# below which the verdict says "no effect that matters": with the whole promise there, a real effect of a quarter of it
+# would be called immaterial, and the claim refuted.
+SHARE_OF_PROMISE = 0.1
+LEAST_EFFECT = 0.01
 
 
 @dataclass(frozen=True)
@@ -278,8 +283,8 @@ def draft_from_moment(
 ) -> Experiment:
     """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
 
-    The effect that is planned for is the last rung of the evidence's ladder, not the raw difference, which promises too
-    much. Without evidence it is what the units of four weeks can show; without events the sizes stay open.
+    The effect that is planned for is a tenth of the last rung of the evidence's ladder, at least one point: the promise
+    itself is mostly the company that the behaviour keeps. Without evidence it is what the units of four weeks can show; without events the sizes stay open.
 
     Args:
         moment: the claim.
@@ -377,7 +382,7 @@ def hypothesis(moment: AhaMoment) -> str:
 
 
 def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
-    """The adjusted difference of the evidence, where it fits: a share that more than everybody keeps is no plan."""
+    """A tenth of the evidence's adjusted difference, where it fits: a share that more than everybody keeps is no plan."""
     rungs = moment.evidence.get("ladder", {}).get("rungs", [])
     found = [
         row["difference"]["estimate"] for row in rungs if isinstance(row["difference"].get("estimate"), int | float)
@@ -385,4 +390,5 @@ def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float
     if not found or found[-1] <= 0:
         return None
     base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
-    return round(found[-1], 4) if base + take_up * found[-1] < 1 else None
+    effect = max(SHARE_OF_PROMISE * found[-1], LEAST_EFFECT)
+    return round(effect, 4) if base + take_up * effect < 1 else None

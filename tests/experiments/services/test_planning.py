@@ -171,13 +171,13 @@ EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference
 
 
 @pytest.mark.usefixtures("world")
-def test_draft__from_a_moment__may_start_and_plans_with_the_adjusted_effect() -> None:
+def test_draft__from_a_moment__may_start_and_plans_with_a_tenth_of_the_promise() -> None:
     made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
 
-    size = sample_size(Plan(baseline=0.5, take_up=0.3), 0.25)
+    size = sample_size(Plan(baseline=0.5, take_up=0.3), 0.025)
     assert not isinstance(size, NotComputable)
     assert (made.primary_metrics, made.enrolment, made.expected_take_up) == (["window:3-4"], "new_units", 0.3)
-    assert (made.smallest_effect, made.planned_units) == (0.25, size.total)
+    assert (made.smallest_effect, made.planned_units) == (0.025, size.total)
     assert "add at least 2 times within 2 days" in made.hypothesis
     assert lifecycle.move(key=made.key, action=Action.START).status == "running"
     assert planning.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ def test_draft__before_the_first_event__leaves_the_sizes_open(settings: Any, tmp
 
     made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE))
 
-    assert (made.planned_units, made.planned_end, made.smallest_effect) == (None, None, 0.25)
+    assert (made.planned_units, made.planned_end, made.smallest_effect) == (None, None, 0.025)
 
 
 @pytest.mark.parametrize("last", [{"reason": "no_overlap", "details": {}}, {"estimate": -0.1}])
@@ -219,7 +219,16 @@ def test_draft__whose_evidence_promises_nothing__takes_the_rung_before_or_none(
 
     made = planning.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
 
-    assert made.smallest_effect == (0.4 if "reason" in last else None)
+    assert made.smallest_effect == (0.04 if "reason" in last else None)
+
+
+def test_draft__whose_promise_is_small__plans_for_one_point(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "empty")
+    rungs = [{"difference": {"estimate": 0.05}}]
+
+    made = planning.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+
+    assert made.smallest_effect == 0.01
 
 
 def test_clone__keeps_the_plan_and_no_dates() -> None:
