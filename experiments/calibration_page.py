@@ -27,10 +27,10 @@ def trials(rows: Sequence[Trial], gettext: Gettext) -> Table:
     """Promise and finding of each experiment."""
     cells = tuple(
         (
-            row.name, points(row.promised), points(row.found), _limits(row, gettext), decimal(row.ratio),
+            f"{place}. {row.name}", points(row.promised), points(row.found), _limits(row, gettext), decimal(row.ratio),
             code_words(Code(row.verdict), gettext), row.on,
         )
-        for row in rows
+        for place, row in enumerate(rows, start=1)
     )  # fmt: skip
     columns = (
         gettext("experiment"), gettext("promised, points"), gettext("found, points"), gettext("Anderson-Rubin set"),

@@ -27,11 +27,17 @@ def kinds(found: Through, gettext: Gettext) -> Table:
     return Table(title, columns, rows, gettext("Nobody is known by name; only how many there are of each kind."))
 
 
-def kinds_finding(found: Through, gettext: Gettext) -> str:
-    """For how many the effect holds."""
+def kinds_finding(found: Through, gettext: Gettext, *, of_behaviour: bool = True) -> str:
+    """For how many the effect holds; or, where the verdict denies an effect of the behaviour, how many are moved."""
     if not computable(found.shares):
         return reason_words(found.shares, gettext)
-    text = gettext("The effect holds for the {share} of units that {variant} moves; it says nothing of the others.")
+    text = (
+        gettext("The effect holds for the {share} of units that {variant} moves; it says nothing of the others.")
+        if of_behaviour
+        else gettext(
+            "{variant} moves {share} of the units, but the verdict keeps this from telling what the behaviour does."
+        )
+    )
     return text.format(share=percent(found.shares.compliers.estimate), variant=found.variant)
 
 
@@ -60,7 +66,7 @@ def traits(found: Through, gettext: Gettext) -> Table | None:
             rows.append((name, reason_words(trait, gettext), "", ""))
             continue
         ratio = decimal(trait.ratio) if computable(trait.ratio) else reason_words(trait.ratio, gettext)
-        rows.append((name, percent(trait.everybody), " ".join(_level(trait.compliers, True, gettext)).strip(), ratio))
+        rows.append((name, percent(trait.everybody), _in_one(trait.compliers, gettext), ratio))
     columns = (gettext("known before"), gettext("of everybody"), gettext("of those moved"), gettext("ratio"))
     title = gettext("Who those moved by {variant} are").format(variant=found.variant)
     return Table(title, columns, tuple(rows)) if rows else None
@@ -149,6 +155,13 @@ def bounds_words(found: Through, gettext: Gettext) -> str:
     if direction == 0:
         return gettext("The sign of the effect on everybody isn't known.")
     return gettext("Also on everybody it is a gain.") if direction > 0 else gettext("Also on everybody it is a loss.")
+
+
+def _in_one(value: Level, gettext: Gettext) -> str:
+    text, around = _level(value, True, gettext)
+    if not computable(value.error):
+        return f"{text} ({around})"
+    return limits(value.value, value.error.low, value.error.high)
 
 
 def _interval(value: Interval) -> str:

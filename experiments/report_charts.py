@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from aha.charts import data, headline
-from aha.figures import Gettext, count, points
+from aha.figures import Gettext, count
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
 from events.reasons import computable
 from experiments.contrasts import Contrast
@@ -199,14 +199,14 @@ def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
 
 
 def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
-    """Promise across, finding up, with the line on which both agree."""
+    """Promise across, finding up, with the line on which both agree; numbers are those of the table below."""
     marks = [
         {
             "name": row.name, "promised": row.promised * 100, "found": row.found * 100,
             "low": None if row.low is None else row.low * 100, "high": None if row.high is None else row.high * 100,
-            "text": f"{row.name} {points(row.found)}",
+            "text": str(place),
         }
-        for row in rows
+        for place, row in enumerate(rows, start=1)
     ]  # fmt: skip
     edge = max(10.0, *(abs(value) for row in rows for value in (row.promised * 100, row.found * 100))) * 1.15
     base = alt.Chart(data(marks))
@@ -219,7 +219,8 @@ def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
         base.transform_filter("datum.low !== null")
         .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),
-        base.mark_text(align="left", dx=9, fontSize=11, color=INK).encode(x=x, y="found:Q", text="text:N"),
+        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK)
+        .encode(x=x, y="found:Q", text="text:N"),
     ]  # fmt: skip
     chart = alt.layer(*layers).properties(width=WIDTH - 60, height=340, title=headline(finding))
     return chart, 3 * len(marks)

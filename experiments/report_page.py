@@ -11,7 +11,7 @@ from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
 from experiments import report_acts, report_tables, tables, time_words
-from experiments.contrasts import contrasts, effect_limits, leading, promise_finding
+from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
@@ -87,7 +87,7 @@ def _plan(readout: Readout, gettext: Gettext) -> Section:
     else:
         lead = gettext("The plan was kept: nothing changed after the start.")
     parts = [
-        Part("registered", gettext("What was registered"), lead, report_tables.plan(readout, gettext), picture=False)
+        Part("registered", gettext("What was registered"), "", report_tables.plan(readout, gettext), picture=False)
     ]
     changed = report_tables.amendments(readout, gettext)
     if changed is not None:
@@ -237,9 +237,9 @@ def _validity(readout: Readout, report: Report, gettext: Gettext) -> Section:
     parts = [_first_stage(readout, gettext)]
     for found in readout.through:
         named = (
-            ("kinds", report_acts.kinds_finding(found, gettext), report_acts.kinds(found, gettext)),
+            ("kinds", "", report_acts.kinds(found, gettext)),
             ("levels", "", report_acts.levels(found, share, gettext)),
-            ("checks", report_acts.bounds_words(found, gettext), report_acts.checks(found, share, gettext)),
+            ("checks", "", report_acts.checks(found, share, gettext)),
             ("traits", "", report_acts.traits(found, gettext)),
         )
         parts += [
@@ -248,7 +248,9 @@ def _validity(readout: Readout, report: Report, gettext: Gettext) -> Section:
             if table is not None
         ]
     title = gettext("Only through the behaviour, and for whom?")
-    return Section("validity", title, report_acts.kinds_finding(readout.through[0], gettext), tuple(parts), closed=True)
+    causal = report.verdict.code not in NOT_THE_BEHAVIOUR
+    lead = " ".join(report_acts.kinds_finding(found, gettext, of_behaviour=causal) for found in readout.through)
+    return Section("validity", title, lead, tuple(parts), closed=True)
 
 
 def weights_slug(place: int) -> str:

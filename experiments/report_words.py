@@ -119,6 +119,15 @@ def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
         yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
     for stage in readout.first_stage:
         yield take_up_sentence(stage.variant, stage.take_up, gettext)
+    if plan.guardrails:
+        alarms = sum(finding.check == "guardrail" for finding in readout.health)
+        quiet = gettext("None of the {n} guardrails alarms.")
+        text = (
+            quiet
+            if alarms == 0
+            else gettext("{alarms} guardrail alarms among {n} guardrails: see the health of the data.")
+        )
+        yield text.format(n=len(plan.guardrails), alarms=alarms)
 
 
 def take_up_sentence(variant: str, found: TakeUp | NotComputable, gettext: Gettext) -> str:

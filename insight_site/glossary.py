@@ -43,6 +43,14 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "heat": ("standardised-difference",),
     "retention": ("retention", "interval"),
     "drivers": ("interval", "adjusted-p"),
+    "daily-curve": ("retention", "interval"),
+    "daily-difference": ("interval",),
+    "survival": ("retention", "interval"),
+    "segments-1": ("shrinkage", "interval", "adjusted-p"),
+    "first-stage": ("take-up",),
+    "path": ("sequential",),
+    "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
+    "adjusted": ("cuped",),
 }
 
 

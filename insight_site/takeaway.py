@@ -126,6 +126,8 @@ def tables(node: Any) -> Iterator[Any]:
             yield from tables(value)
     elif hasattr(node, "table"):
         yield from tables(node.table)
+    elif hasattr(node, "parts"):
+        yield from tables(node.parts)
 
 
 def harmless(text: Any) -> Any:

@@ -11,11 +11,13 @@ from django.utils.translation import gettext
 
 from events.reasons import computable
 from experiments import drawings, readout_document, report_page, report_tables, report_words
+from experiments.analysis import read_out
 from experiments.contrasts import contrasts, promise_finding
 from experiments.readout import Amended, Readout
 from experiments.report_words import metric_words, opening
 from experiments.verdict import Code, Verdict
-from tests.experiments.make_readout import RUNNING, broken, make_readout
+from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout
 
 
 def same(text: str) -> str:
@@ -75,6 +77,18 @@ def test_opening__while_locked__tells_progress_take_up_and_the_day() -> None:
     assert "4,000 units have met their variant" in found.known[0]
     assert found.known[1] == f"As planned it opens on {readout.standing.opens_on}."
     assert "moves" in found.known[2]
+
+
+def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:
+    units = draw_units(4_000)
+    cells = make_cells(units, outcomes=("window:21-27", "on_day:1"))
+    readout = read_out(
+        make_plan(**RUNNING, guardrails=("on_day:1",)), make_answers(units, cells=cells), CLEAN, today=TODAY
+    )
+
+    assert opening(readout, same).known[-1] == "1 guardrail alarms among 1 guardrails: see the health of the data."
+    quiet = replace(readout, health=())
+    assert opening(quiet, same).known[-1] == "None of the 1 guardrails alarms."
 
 
 @pytest.mark.parametrize("code", list(Code))

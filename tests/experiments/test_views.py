@@ -159,7 +159,7 @@ def test_report__while_a_new_one_runs__keeps_the_last_good_one_with_its_date(ana
 
     text = page(analyst, "exp/")
 
-    assert "Below stands the last good report, of April 1, 2026" in text
+    assert "Below stands the last good report (April 1, 2026" in text
     assert f'hx-get="/experiments/exp/{run.pk}/progress/"' in text
     assert "measuring outcomes" in text
     assert "Analyse now" not in text
@@ -364,6 +364,15 @@ def test_takeaway__of_an_analysis__is_a_file(viewer: Client, kind: str, start: s
 
     assert answer.status_code == 200
     assert answer.content.decode().startswith(start)
+
+
+def test_takeaway__as_csv__has_the_tables_of_every_section(viewer: Client) -> None:
+    row = stored()
+
+    text = viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.csv").content.decode()
+
+    for title in ("The plan", "Flow of units", "Time to churn", "Bayesian companion", "Level of each outcome"):
+        assert f"\n{title}," in text, title
 
 
 def test_report__reads_its_date_from_the_analysis(viewer: Client) -> None:
