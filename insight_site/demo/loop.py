@@ -21,7 +21,7 @@ from experiments.models import Analysis, Experiment
 from insight_site.demo import doors, house, people, steps
 from insight_site.demo.house import Keys
 from insight_site.demo.people import WORLD, Population, TimeLine
-from insight_site.demo.served import served
+from insight_site.demo.served import served, wait_for_others
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
@@ -99,6 +99,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         Refused: where a step can't go on, with the reason.
     """
     told, line = Told(write), people.line_of(timezone.now())
+    wait_for_others()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))
         with told.step("A source, its keys, and the site under gunicorn on a loopback port"):
