@@ -8,7 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from aha.models import AhaMoment, Study
@@ -19,14 +19,15 @@ from events.services.asking import questions
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.demo.people import OURS
 from insight_site.keys import forget_cached_keys, issue_key
-from insight_site.models import ApiKey, Picture
+from insight_site.models import ApiKey, Picture, ShareLink
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
 SOURCE = "demo: simulated app"
 STUDY = "Demo: what keeps new players"
 SEGMENTS = ("style", "korea")
 SECOND = "demo-invite-banner"
-USERS = {"demo-pm": ("experiments", "aha", "segments", "events", "insight_site"), "demo-analyst": ("aha", "segments")}
+# Each with a role of the site (docs/roles.md).
+USERS = {"demo-pm": "PM", "demo-analyst": "Analyst"}
 # A demo sends a million events in a minute from one key.
 RATE = 1_000_000
 
@@ -79,12 +80,12 @@ def close_doors() -> None:
 def make_users() -> dict[str, str]:
     """The demo's two people with a new password each, which is known only now."""
     made = {}
-    for name, labels in USERS.items():
+    for name, role in USERS.items():
         user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
         made[name] = secrets.token_urlsafe(12)
         user.set_password(made[name])
         user.save()
-        user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=labels))
+        user.groups.set(Group.objects.filter(name=role))
     return made
 
 
@@ -119,8 +120,8 @@ def _clear() -> None:
     if folder is None:
         raise Refused("--fresh removes a folder of events, and EVENTS_URL is none: give the demo another EVENTS_URL.")
     rows: tuple[Any, ...] = (
-        Picture, Analysis, Assignment, Experiment, AhaMoment, Study, Membership, ChurnRun, ComparisonRun, Segment,
-        SegmentVersion, SegmentModel, SegmentationRun, OutboxEvent, Flush, UnitTraits, Rejected,
+        Picture, ShareLink, Analysis, Assignment, Experiment, AhaMoment, Study, Membership, ChurnRun, ComparisonRun,
+        Segment, SegmentVersion, SegmentModel, SegmentationRun, OutboxEvent, Flush, UnitTraits, Rejected,
     )  # fmt: skip
     with transaction.atomic():
         for model in rows:

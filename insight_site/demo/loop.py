@@ -21,7 +21,7 @@ from experiments.models import Analysis, Experiment
 from insight_site.demo import doors, house, people, steps
 from insight_site.demo.house import Keys
 from insight_site.demo.people import WORLD, Population, TimeLine
-from insight_site.demo.served import served
+from insight_site.demo.served import served, wait_for_others
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
@@ -99,6 +99,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         Refused: where a step can't go on, with the reason.
     """
     told, line = Told(write), people.line_of(timezone.now())
+    wait_for_others()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))
         with told.step("A source, its keys, and the site under gunicorn on a loopback port"):
@@ -126,7 +127,9 @@ def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int
     text = f"{earlier.world.log.user.size:,} events of {number:,} earlier users to /v1/import"
     with told.step(text):
         site.send(people.identities(earlier), "/v1/import")
-        site.send(people.calls(earlier, seed + 1, {}), "/v1/import")
+        # An export of history ends with its day: a phone whose clock runs ahead doesn't move the data's end.
+        everyone = np.ones(number, dtype=np.bool_)
+        site.send(people.calls_until(earlier, seed + 1, {}, line.experiment, everyone), "/v1/import")
     return earlier
 
 

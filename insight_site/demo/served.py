@@ -17,6 +17,8 @@ from django.db import connection
 from events.reasons import Refused
 
 WORKERS = 2
+# Server, segment_units and the command write into one SQLite file: each waits longer for the others than a request may.
+LOCK_SECONDS = 20
 START_SECONDS = 90
 
 
@@ -65,10 +67,16 @@ def environment() -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "HTTPS": "0",
         "LOG_LEVEL": "WARNING",
-        # Server, segment_units and this process write into one SQLite file: whoever is slow waits longer than usual.
-        "DATABASE_LOCK_SECONDS": "10",
+        "DATABASE_LOCK_SECONDS": str(LOCK_SECONDS),
         "DJANGO_SETTINGS_MODULE": "insight_site.settings",
     }
+
+
+def wait_for_others() -> None:
+    """Let this process, too, wait for the writers that it starts."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["OPTIONS"]["timeout"] = LOCK_SECONDS
+        connection.close()
 
 
 def _places() -> dict[str, str]:

@@ -28,7 +28,7 @@ from experiments.services.lifecycle import move
 from experiments.services.plan import create_draft, update_draft
 from experiments.services.planning import draft_from_moment
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY
-from insight_site.demo.people import WORLD
+from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment
 from segments.models import SegmentVersion
 from segments.services.publishing import refresh
@@ -110,11 +110,10 @@ def name_players_in_korea() -> SegmentVersion:
 def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
     """The moment's experiment as it is drafted, with what its team adds: the nudge, strata and covariates."""
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
-    if draft.planned_end is None:
-        raise Refused("No size could be planned for the experiment: try more --units.")
     return update_draft(
         key=draft.key, nudge="A step of the tutorial that shows three players to befriend.", covariates=COVARIATES,
-        # The size that will come, as a team plans with the inflow it has; one seed, one draw.
+        # The size and the end that will come, as a team plans with the inflow it has; one seed, one draw.
+        planned_end=timezone.localdate() + SIGNUPS,
         planned_units=units, smallest_effect=SMALLEST_EFFECT, seed=f"demo-{seed}",
         audience=[{"segment_key": f"{KOREA}.v1"}, {"segment_key": None}],
     )  # fmt: skip

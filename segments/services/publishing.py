@@ -67,6 +67,7 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
         drift = None
     else:
         places, drift = _cluster_places(version)
+    places = list(places)  # placing takes seconds, in which nobody else could write if the transaction had begun
     segments = {segment.number: segment for segment in version.segments.all()}
     sizes: dict[int, int] = dict.fromkeys(segments, 0)
     units = 0

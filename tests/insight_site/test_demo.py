@@ -34,7 +34,7 @@ print(json.dumps({
     "arms": dict(Assignment.objects.filter(experiment=first).values_list("unit", "variant__key")),
     "segments": sorted({row.segment_key or "" for row in Assignment.objects.filter(experiment=first)}),
     "exposed_at": Assignment.objects.exclude(exposed_at=None).count(),
-    "started": first.started_at.isoformat(), "stopped": first.stopped_at.isoformat(),
+    "started": first.started_at.timestamp(), "stopped": first.stopped_at.timestamp(),
     "planned_end": first.planned_end.isoformat(), "intact": readout.plan.intact, "final": analysis.final,
     "verdict": analysis.verdict, "estimate": effect.effect.estimate, "promised": readout.plan.claim.promised,
     "exposed": readout.standing.exposed, "health": [row.check for row in readout.health],
@@ -100,7 +100,7 @@ def test_demo__effect__the_set_covers_the_truth(told: Any) -> None:
 
 def test_demo__assignments__are_the_arms_of_the_exposures_and_of_the_analysis(left: dict[str, Any]) -> None:
     query = (
-        "SELECT user_id, json_extract_string(properties, '$.variation_id'), count(*), min(time) FROM "
+        "SELECT user_id, json_extract_string(properties, '$.variation_id'), count(*), epoch(min(time)) FROM "
         "read_parquet($files) WHERE event = 'Experiment Viewed' AND user_id LIKE 'demo-new-%' GROUP BY 1, 2"
     )
 
@@ -114,7 +114,7 @@ def test_demo__assignments__are_the_arms_of_the_exposures_and_of_the_analysis(le
     counted = {arm: list(left["arms"].values()).count(arm) for arm in ("control", "nudge")}
     assert left["exposed"] == counted
     first, last = min(row[3] for row in rows), max(row[3] for row in rows)
-    assert left["started"] <= first.isoformat() < last.isoformat() <= left["stopped"]
+    assert left["started"] <= first < last <= left["stopped"]
 
 
 def test_demo__site_afterwards__holds_the_whole_loop(left: dict[str, Any]) -> None:
