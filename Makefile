@@ -56,11 +56,15 @@ serve: setup  ## serve the site on localhost
 worker: setup  ## run scheduled and requested background work
 	$(PY) manage.py qcluster
 
-bench: setup  ## measure events (five million), assignment, segments and discovery
+bench: setup  ## measure events (five million), assignment, segments, discovery, analysis; write the proofs in docs/
 	$(PY) benchmarks/events.py
 	$(PY) benchmarks/assignment.py
 	$(PY) benchmarks/segments.py scale
 	$(PY) benchmarks/discovery.py speed
+	$(PY) benchmarks/analysis.py --exposures 500000 --events 5000000
+	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
+	$(PY) benchmarks/calibration.py --write docs/calibration.md
+	$(PY) benchmarks/peers.py --write docs/peers.md
 
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages
