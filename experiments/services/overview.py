@@ -1,12 +1,12 @@
 """Where everything stands, for the first page of a PM: experiments under way, claims and their evidence, runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
@@ -47,7 +47,8 @@ class Standing:
     Attributes:
         experiment: the row.
         assigned: units with a sticky decision.
-        exposed: of these, units that were shown their variant.
+        exposed: units that were shown their variant: by the evaluations that logged it, or by the exposures that the
+            last analysis found among the events (local SDKs send them), whichever knows more.
         planned: planned units, or None while that is open.
         share: exposed units of the planned ones, 0 to 1 and never above; None without a planned size.
         days: whole days since the start; None for a draft.
@@ -86,14 +87,14 @@ def standing(experiment: Experiment) -> Standing:
 
     The verdict is that of its last finished analysis, and "" while its outcome is locked.
     """
-    counts = _counts(experiment)
+    last = _last(experiment)
+    counts = _counts(experiment, {} if last is None else last["met"] or {})
     assigned = sum(row["assigned"] for row in counts.values())
     exposed = sum(row["exposed"] for row in counts.values())
     planned, now = experiment.planned_units, timezone.now()
     started = experiment.started_at
     ended = experiment.stopped_at or now
     end = experiment.planned_end
-    last = experiment.analyses.filter(status=Analysis.Status.DONE).defer("payload").first()
     concerns = sorted(_concerns(experiment, counts, exposed), key=lambda one: one.light is not Light.BAD)
     return Standing(
         experiment=experiment,
@@ -104,8 +105,8 @@ def standing(experiment: Experiment) -> Standing:
         days=None if started is None else (ended - started).days,
         days_left=None if end is None else (end - timezone.localdate()).days,
         concerns=tuple(concerns),
-        verdict="" if last is None else last.verdict,
-        final=last is not None and last.final,
+        verdict="" if last is None else last["verdict"],
+        final=last is not None and last["final"],
     )
 
 
@@ -141,13 +142,25 @@ def open_runs() -> list[Run]:
     return sorted(found, key=lambda row: row.created_at, reverse=True)
 
 
-def _counts(experiment: Experiment) -> dict[int, Any]:
+def _last(experiment: Experiment) -> dict[str, Any] | None:
+    """Verdict, finality and exposed units by arm of the last finished analysis; its payload isn't read whole."""
+    done = experiment.analyses.filter(status=Analysis.Status.DONE)
+    return done.values("verdict", "final", met=F("payload__standing__exposed")).first()
+
+
+def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
+    """Assigned and exposed units by the arm's position; `met` are those that the last analysis found, by the arm's key."""
     rows = (
         Assignment.objects.filter(experiment=experiment)
         .values("variant__position")
         .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
     )
-    return {row["variant__position"]: row for row in rows}
+    counts = {row["variant__position"]: row for row in rows}
+    if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
+        for arm in experiment.variants.all():
+            row = counts.setdefault(arm.position, {"assigned": 0})
+            row["exposed"] = met.get(arm.key, 0)
+    return counts
 
 
 def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> Iterable[Concern]:

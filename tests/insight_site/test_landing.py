@@ -51,14 +51,15 @@ def experiment(planned: int | None, assigned: int, status: str = "running") -> E
 
 
 @pytest.mark.parametrize(
-    ("planned", "assigned", "percent"), [(200, 50, 25), (50, 50, 100), (50, 60, 100), (None, 5, None), (10, 0, 0)]
+    ("planned", "shown", "percent"), [(200, 50, 25), (50, 50, 100), (50, 60, 100), (None, 5, 0), (10, 0, 0)]
 )
-def test_running__planned_size__is_the_full_bar(planned: int | None, assigned: int, percent: int | None) -> None:
-    experiment(planned, assigned)
+def test_running__planned_size__is_the_full_bar(planned: int | None, shown: int, percent: int) -> None:
+    experiment(planned, shown)
+    Assignment.objects.update(exposed_at=timezone.now())
 
     (row,) = landing(person())["experiments"]
 
-    assert (row["assigned"], row["percent"]) == (assigned, percent)
+    assert (row["at"].exposed, row["at"].percent) == (shown, percent)
 
 
 def test_running__draft_and_stopped__are_not_shown() -> None:
