@@ -149,7 +149,7 @@ def _last(experiment: Experiment) -> dict[str, Any] | None:
 
 
 def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
-    """Assigned and exposed units by the arm's position; `met` are those that the last analysis found, by the arm's key."""
+    """Assigned and exposed units by the arm's position; `met`: those of the last analysis, by its key."""
     rows = (
         Assignment.objects.filter(experiment=experiment)
         .values("variant__position")

@@ -1,4 +1,4 @@
-"""An analyst in a real browser: reads an experiment's report, peeks, follows and cancels what a real worker computes."""
+"""An analyst in a real browser reads a report, peeks, follows and cancels what a real worker computes."""
 
 import json
 from collections.abc import Callable

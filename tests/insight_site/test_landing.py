@@ -124,8 +124,8 @@ def test_home__with_rows__shows_them(client: Client) -> None:
 
     assert "Spring" in text
     assert "Three friends" in text
-    assert '<progress max="100" value="25"' in text
-    assert "50 users assigned" in text
+    assert '<progress max="100" value="0"' in text
+    assert "0 of 200 planned units were shown their variant (0 %)." in text
 
 
 def test_home__empty__says_so_without_an_error(client: Client) -> None:
