@@ -145,7 +145,8 @@ def open_runs() -> list[Run]:
 def _last(experiment: Experiment) -> dict[str, Any] | None:
     """Verdict, finality and exposed units by arm of the last finished analysis; its payload isn't read whole."""
     done = experiment.analyses.filter(status=Analysis.Status.DONE)
-    return done.values("verdict", "final", met=F("payload__standing__exposed")).first()
+    found = done.values("verdict", "final", met=F("payload__standing__exposed")).first()
+    return None if found is None else dict(found)
 
 
 def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
@@ -155,7 +156,7 @@ def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
         .values("variant__position")
         .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
     )
-    counts = {row["variant__position"]: row for row in rows}
+    counts: dict[int, Any] = {row["variant__position"]: row for row in rows}
     if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
         for arm in experiment.variants.all():
             row = counts.setdefault(arm.position, {"assigned": 0})
