@@ -31,6 +31,9 @@ class Light(StrEnum):
     NONE = "none"
 
 
+LIGHT_OF = {"error": Light.BAD, "warning": Light.WATCH}
+
+
 @dataclass(frozen=True)
 class Concern:
     """One thing that a person should look at: a code whose sentence the page knows, and its figures."""
@@ -82,19 +85,23 @@ class Standing:
 
 
 def standing(experiment: Experiment) -> Standing:
-    """How one experiment stands, by its assignments.
+    """How one experiment stands, by its assignments and its last finished analysis.
 
-    The verdict is that of its last finished analysis, and "" while its outcome is locked.
+    Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
+    The verdict is that of the analysis, and "" while its outcome is locked.
     """
     counts = _counts(experiment)
     assigned = sum(row["assigned"] for row in counts.values())
-    exposed = sum(row["exposed"] for row in counts.values())
+    last = experiment.analyses.filter(status=Analysis.Status.DONE).first()
+    payload = {} if last is None or last.payload is None else last.payload
+    seen = sum(payload.get("standing", {}).get("exposed", {}).values())
+    exposed = max(sum(row["exposed"] for row in counts.values()), seen)
     planned, now = experiment.planned_units, timezone.now()
     started = experiment.started_at
     ended = experiment.stopped_at or now
     end = experiment.planned_end
-    last = experiment.analyses.filter(status=Analysis.Status.DONE).defer("payload").first()
-    concerns = sorted(_concerns(experiment, counts, exposed), key=lambda one: one.light is not Light.BAD)
+    found = [*_found(payload), *_concerns(experiment, counts, exposed)]
+    concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
     return Standing(
         experiment=experiment,
         assigned=assigned,
@@ -150,11 +157,19 @@ def _counts(experiment: Experiment) -> dict[int, Any]:
     return {row["variant__position"]: row for row in rows}
 
 
+def _found(payload: dict[str, Any]) -> Iterable[Concern]:
+    """What the checks of the last analysis found, without the notes; the page says it in the reader's language."""
+    for row in payload.get("health", []):
+        if row["severity"] in LIGHT_OF:
+            yield Concern("finding", LIGHT_OF[row["severity"]], {"check": row["check"], "figures": row["details"]})
+
+
 def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> Iterable[Concern]:
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
-    yield from _ratio(experiment, counts)
+    if not experiment.analyses.filter(status=Analysis.Status.DONE).exists():  # which tests it itself, by segment too
+        yield from _ratio(experiment, counts)
     if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
     if experiment.status == Status.PAUSED:
