@@ -1,6 +1,7 @@
 """The page of an AHA moment: its evidence as frozen, what an experiment found, and its weekly reach. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aha import candidate_tables, findings
@@ -23,15 +24,20 @@ def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
     )
 
 
-def tables(candidate: Candidate, gettext: Gettext) -> tuple[Table, ...]:
-    """The evidence as it stood when the candidate was promoted."""
-    found = (
+def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | None = None) -> tuple[Table, ...]:
+    """The evidence as it stood when the candidate was promoted; its last line is an experiment's, if there is one."""
+    promised = candidate_tables.promise(candidate, gettext)
+    if (effect := _effect(found or {})) is not None:
+        estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
+        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({low} … {high})"))
+        promised = replace(promised, rows=rows)
+    parts = (
         candidate_tables.counts(candidate, gettext),
         candidate_tables.ladder(candidate, gettext),
         candidate_tables.honesty(candidate, gettext),
-        candidate_tables.promise(candidate, gettext),
+        promised,
     )
-    return (*found, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else found
+    return (*parts, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else parts
 
 
 def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
@@ -42,14 +48,26 @@ def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
         "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
     }
     sentence = sentences.get(str(found.get("code")), gettext("An experiment could not decide."))
-    effect = found.get("effect")
-    if isinstance(effect, Mapping) and {"estimate", "low", "high"} <= effect.keys():
-        numbers = [effect[name] for name in ("estimate", "low", "high")]
-        if all(isinstance(value, (int, float)) for value in numbers):
-            estimate, low, high = (points(float(value)) for value in numbers)
-            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
-            sentence += " " + text.format(estimate=estimate, low=low, high=high)
+    if (effect := _effect(found)) is not None:
+        estimate, low, high = (points(value) for value in effect)
+        text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
+        sentence += " " + text.format(estimate=estimate, low=low, high=high)
     return sentence
+
+
+def _effect(found: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set (METHODS 4.12).
+
+    A set that is no interval has no two limits to print: then the report alone says what it is.
+    """
+    effect, around = found.get("effect"), found.get("effect_set")
+    if not isinstance(effect, Mapping) or not isinstance(around, Mapping) or around.get("shape") != "interval":
+        return None
+    numbers = (effect.get("estimate"), around.get("low"), around.get("high"))
+    if not all(isinstance(value, (int, float)) for value in numbers):
+        return None
+    estimate, low, high = (float(value or 0.0) for value in numbers)
+    return estimate, low, high
 
 
 def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:

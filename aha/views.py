@@ -335,7 +335,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
         "sentence": "" if evidence is None else parts.claim(evidence, gettext),
-        "tables": () if evidence is None else parts.tables(evidence, gettext),
+        "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
         "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
         "light": LIGHTS.get(moment.status, ""),
         **_reach(moment),

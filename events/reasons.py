@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"
     BEYOND_FOLLOW_UP = "beyond_follow_up"
@@ -148,6 +149,7 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_DETECTABLE_EFFECT: gettext(
             "With this many units even the largest possible effect would be found too rarely."
         ),
+        Reason.TOO_LATE: gettext("More than a hundred years from now."),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
         Reason.MODEL_CONTRADICTED: gettext(

@@ -93,11 +93,11 @@ def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, get
     share = outcome.kind is Kind.PROPORTION
     factor = 100.0 if share else 1.0
     raw, pulled = gettext("its own data"), gettext("shrunk towards the mean")
-    all_units = gettext("All segments, pooled")
+    all_units, rest = gettext("All segments, pooled"), gettext("Everyone else")
     marks: list[Mark] = []
     for one in row.by_segment:
         if computable(one.difference):
-            label = f"{one.segment or '–'} (n {count(one.n)})"
+            label = f"{one.segment or rest} (n {count(one.n)})"
             marks.append({"label": label, "kind": raw, **_limits(one.difference, factor)})
             if shrunk is not None and one.segment in shrunk.segments:
                 effect = shrunk.shrinkage.effects[shrunk.segments.index(one.segment)]

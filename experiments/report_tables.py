@@ -152,13 +152,13 @@ def first_stage(readout: Readout, gettext: Gettext) -> Table | None:
         named = ((gettext("all units"), stage.take_up), *stage.by_segment)
         for name, found in named:
             if not computable(found):
-                rows.append((stage.variant, name or "–", reason_words(found, gettext), "", "", ""))
+                rows.append((stage.variant, name or gettext("Everyone else"), reason_words(found, gettext), "", "", ""))
                 continue
             around = between(points(found.low), points(found.high))
             strength = found.f_statistic
             force = decimal(strength, 1) if computable(strength) else reason_words(strength, gettext)
             rows.append(
-                (stage.variant, name or "–", share_text(found.control), share_text(found.variant),
+                (stage.variant, name or gettext("Everyone else"), share_text(found.control), share_text(found.variant),
                  f"{points(found.difference)} ({around})", force)
             )  # fmt: skip
     columns = (
@@ -228,8 +228,9 @@ def beliefs_caution(gettext: Gettext) -> str:
 def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, level: float, gettext: Gettext) -> Table:
     """Raw and shrunk effect of each segment, and pooled."""
     base = tables.segments(outcome, row, level, gettext)
+    rest = gettext("Everyone else")
     if shrunk is None:
-        return base
+        return Table(base.title, base.columns, tuple((cells[0] or rest, *cells[1:]) for cells in base.rows), base.note)
     share = outcome.kind is Kind.PROPORTION
     pulled = {
         name: (effect_text(found.estimate, share=share, gettext=gettext), percent(kept, 0))
@@ -240,7 +241,7 @@ def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, lev
     mean = effect_text(shrunk.shrinkage.mean.estimate, share=share, gettext=gettext)
     pooled = (mean, "")
     rows = tuple(
-        (*cells, *(pulled.get(cells[0], ("", "")) if place < len(row.by_segment) else pooled))
+        (cells[0] or rest, *cells[1:], *(pulled.get(cells[0], ("", "")) if place < len(row.by_segment) else pooled))
         for place, cells in enumerate(base.rows)
     )
     columns = (*base.columns, gettext("shrunk towards the mean"), gettext("weight of its own data"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -13,10 +13,10 @@ from aha.services.studies import read_report
 from events.models import Run
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
+from experiments.services import overview
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
 
 SHOWN = 5
-FAR = 1.0  # a bar is full when the plan is reached; more units than planned don't make it longer
 # Kinds of long computations, and the page of each.
 RUNS: dict[type[Run], str] = {
     SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
@@ -68,14 +68,9 @@ def _page(run: Run) -> str:
 def running() -> list[dict[str, Any]]:
     """Experiments that run or pause, with how far they are towards the planned number of users."""
     states = (Experiment.Status.RUNNING, Experiment.Status.PAUSED)
-    rows = Experiment.objects.filter(status__in=states).annotate(assigned=Count("assignments")).order_by("-started_at")
+    rows = Experiment.objects.filter(status__in=states).prefetch_related("variants", "audience").order_by("-started_at")
     return [
-        {
-            "experiment": row,
-            "url": reverse("experiment_pages:report", args=[row.key]),
-            "assigned": row.assigned,
-            "percent": round(100 * min(row.assigned / row.planned_units, FAR)) if row.planned_units else None,
-        }
+        {"experiment": row, "url": reverse("experiment_pages:report", args=[row.key]), "at": overview.standing(row)}
         for row in rows[:SHOWN]
     ]
 

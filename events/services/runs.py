@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django_q.tasks import async_task
 
 from events.models import Run
@@ -18,6 +18,9 @@ from events.reasons import Refused
 
 log = structlog.get_logger()
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
+# Whole sentences are stored in English: who reads them is known on the page alone, which translates them.
+CANCELLED = gettext_noop("A person cancelled this run.")
+LOST = gettext_noop("The process that computed this run stopped in the middle. Start it again.")
 LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a sign of life
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
 
@@ -65,9 +68,9 @@ def perform(
             if not closed:
                 raise _GivenUpError
     except Cancelled:
-        _close(run, Run.Status.CANCELLED, reason=gettext("A person cancelled this run."))
+        _close(run, Run.Status.CANCELLED, reason=CANCELLED)
     except KeyboardInterrupt:  # on a terminal: the row must not say "running" for ever
-        _close(run, Run.Status.CANCELLED, reason=gettext("A person cancelled this run."))
+        _close(run, Run.Status.CANCELLED, reason=CANCELLED)
         raise
     except Refused as refusal:
         _close(run, Run.Status.FAILED, reason=str(refusal))
@@ -92,7 +95,7 @@ def request_cancel(run: Run) -> None:
     if (
         _rows(run)
         .filter(status=Run.Status.QUEUED)
-        .update(status=Run.Status.CANCELLED, reason=gettext("A person cancelled this run."), finished_at=timezone.now())
+        .update(status=Run.Status.CANCELLED, reason=CANCELLED, finished_at=timezone.now())
     ):
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
@@ -105,8 +108,7 @@ def close_lost(model: type[Run]) -> int:
     Without this a killed worker leaves a page that says "running" for ever.
     """
     lost = model._default_manager.filter(status=Run.Status.RUNNING, heard_at__lt=timezone.now() - LOST_AFTER)
-    reason = gettext("The process that computed this run stopped in the middle. Start it again.")
-    return lost.update(status=Run.Status.FAILED, reason=reason, finished_at=timezone.now())
+    return lost.update(status=Run.Status.FAILED, reason=LOST, finished_at=timezone.now())
 
 
 def _rows(run: Run) -> Any:

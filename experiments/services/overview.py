@@ -1,12 +1,12 @@
 """Where everything stands, for the first page of a PM: experiments under way, claims and their evidence, runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
@@ -50,7 +50,8 @@ class Standing:
     Attributes:
         experiment: the row.
         assigned: units with a sticky decision.
-        exposed: of these, units that were shown their variant.
+        exposed: units that were shown their variant: by the evaluations that logged it, or by the exposures that the
+            last analysis found among the events (local SDKs send them), whichever knows more.
         planned: planned units, or None while that is open.
         share: exposed units of the planned ones, 0 to 1 and never above; None without a planned size.
         days: whole days since the start; None for a draft.
@@ -90,17 +91,15 @@ def standing(experiment: Experiment) -> Standing:
     Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
     The verdict is that of the analysis, and "" while its outcome is locked.
     """
-    counts = _counts(experiment)
+    last = _last(experiment)
+    counts = _counts(experiment, {} if last is None else last["met"] or {})
     assigned = sum(row["assigned"] for row in counts.values())
-    last = experiment.analyses.filter(status=Analysis.Status.DONE).first()
-    payload = {} if last is None or last.payload is None else last.payload
-    seen = sum(payload.get("standing", {}).get("exposed", {}).values())
-    exposed = max(sum(row["exposed"] for row in counts.values()), seen)
+    exposed = sum(row["exposed"] for row in counts.values())
     planned, now = experiment.planned_units, timezone.now()
     started = experiment.started_at
     ended = experiment.stopped_at or now
     end = experiment.planned_end
-    found = [*_found(payload), *_concerns(experiment, counts, exposed)]
+    found = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
     concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
     return Standing(
         experiment=experiment,
@@ -111,8 +110,8 @@ def standing(experiment: Experiment) -> Standing:
         days=None if started is None else (ended - started).days,
         days_left=None if end is None else (end - timezone.localdate()).days,
         concerns=tuple(concerns),
-        verdict="" if last is None else last.verdict,
-        final=last is not None and last.final,
+        verdict="" if last is None else last["verdict"],
+        final=last is not None and last["final"],
     )
 
 
@@ -148,27 +147,42 @@ def open_runs() -> list[Run]:
     return sorted(found, key=lambda row: row.created_at, reverse=True)
 
 
-def _counts(experiment: Experiment) -> dict[int, Any]:
-    rows = (
+def _last(experiment: Experiment) -> dict[str, Any] | None:
+    """Verdict, finality, exposed units by arm and checks of the last analysis; its payload isn't read whole."""
+    done = experiment.analyses.filter(status=Analysis.Status.DONE)
+    rows = done.values("verdict", "final", met=F("payload__standing__exposed"), checks=F("payload__health"))
+    return cast("dict[str, Any] | None", rows.first())
+
+
+def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
+    """Assigned and exposed units by the arm's position; `met`: those of the last analysis, by its key."""
+    rows: Iterable[Any] = (
         Assignment.objects.filter(experiment=experiment)
         .values("variant__position")
         .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
     )
-    return {row["variant__position"]: row for row in rows}
+    counts: dict[int, Any] = {row["variant__position"]: row for row in rows}
+    if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
+        for arm in experiment.variants.all():
+            row = counts.setdefault(arm.position, {"assigned": 0})
+            row["exposed"] = met.get(arm.key, 0)
+    return counts
 
 
-def _found(payload: dict[str, Any]) -> Iterable[Concern]:
+def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:
     """What the checks of the last analysis found, without the notes; the page says it in the reader's language."""
-    for row in payload.get("health", []):
+    for row in checks:
         if row["severity"] in LIGHT_OF:
             yield Concern("finding", LIGHT_OF[row["severity"]], {"check": row["check"], "figures": row["details"]})
 
 
-def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> Iterable[Concern]:
+def _concerns(
+    experiment: Experiment, counts: dict[int, Any], exposed: int, last: dict[str, Any] | None
+) -> Iterable[Concern]:
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
-    if not experiment.analyses.filter(status=Analysis.Status.DONE).exists():  # which tests it itself, by segment too
+    if last is None:  # an analysis tests it itself, by segment too
         yield from _ratio(experiment, counts)
     if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})

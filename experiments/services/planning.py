@@ -207,7 +207,7 @@ def sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
         from experiments.stats import power
 
         days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
-        end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_MANY_UNITS)
+        end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end)
 
 

@@ -42,6 +42,8 @@ TAKE_UP = 0.2
 # Five points of retention among those whom the nudge moves: what this made-up team would act on. The draft proposes
 # what the study's correlation promises, and an experiment judged by that can only disappoint.
 SMALLEST_EFFECT = 0.05
+# What it would act on next: with the few users that still come, a smaller one would take years.
+NEXT_EFFECT = 0.25
 KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
 
@@ -135,7 +137,8 @@ def plan_second(units: int, seed: int) -> Experiment:
 
 def draft_next(moment: AhaMoment) -> Experiment:
     """A draft that waits for somebody to look at it."""
-    return draft_from_moment(moment=moment)
+    draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
+    return update_draft(key=draft.key, smallest_effect=NEXT_EFFECT, planned_units=None, planned_end=None)
 
 
 def start(experiment: Experiment, at: datetime) -> Experiment:
@@ -162,6 +165,8 @@ def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
         if row.planned_end is not None and row.moment is not None:
             values["planned_end"] = row.planned_end - (row.started_at - began)
     Experiment.objects.filter(pk=row.pk).update(**values)
+    if "created_at" in values:
+        row.history.filter(started_at__isnull=True).update(history_date=values["created_at"])
     kept = row.history.filter(started_at__isnull=False)
     if "stopped_at" in dates:
         kept = kept.filter(stopped_at__isnull=False)

@@ -115,6 +115,13 @@ def test_no_ranking__model_without_skill__shows_the_reason_and_no_picture() -> N
     assert part.table is None
 
 
+# As an analysis writes it back: the estimate by Wald, the limits by Anderson and Rubin.
+MEASURED = {
+    "effect": {"estimate": 0.06, "standard_error": 0.02},
+    "effect_set": {"shape": "interval", "low": 0.0, "high": 0.1},
+}
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -123,12 +130,25 @@ def test_no_ranking__model_without_skill__shows_the_reason_and_no_picture() -> N
     ],
 )  # fmt: skip
 def test_finding__each_verdict__in_words(code: str, said: str) -> None:
-    found = moment_page.finding({"code": code, "effect": {"estimate": 0.06, "low": 0.0, "high": 0.1}}, text)
+    found = moment_page.finding({"code": code, **MEASURED}, text)
 
     assert said in found
     assert "+6.0 points (+0.0 … +10.0)" in found
     assert "points" not in moment_page.finding({"code": code}, text)
+    assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}, text)
     assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}}, text)
+
+
+def test_tables__an_experiment_has_measured_it__its_line_replaces_the_lack() -> None:
+    evidence = candidate()
+    moved = evidence.promise.moved
+
+    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, MEASURED))
+
+    assert before.rows[:-1] == after.rows[:-1]
+    low, high = figures.points(0.0), figures.points(moved * 0.1)
+    assert after.rows[-1][1] == f"{figures.points(moved * 0.06)} ({low} … {high})"
+    assert after.rows[-1] != before.rows[-1]
 
 
 # ── Numbers ───────────────────────────────────────────────────────────────────

@@ -51,14 +51,15 @@ def experiment(planned: int | None, assigned: int, status: str = "running") -> E
 
 
 @pytest.mark.parametrize(
-    ("planned", "assigned", "percent"), [(200, 50, 25), (50, 50, 100), (50, 60, 100), (None, 5, None), (10, 0, 0)]
+    ("planned", "shown", "percent"), [(200, 50, 25), (50, 50, 100), (50, 60, 100), (None, 5, 0), (10, 0, 0)]
 )
-def test_running__planned_size__is_the_full_bar(planned: int | None, assigned: int, percent: int | None) -> None:
-    experiment(planned, assigned)
+def test_running__planned_size__is_the_full_bar(planned: int | None, shown: int, percent: int) -> None:
+    experiment(planned, shown)
+    Assignment.objects.update(exposed_at=timezone.now())
 
     (row,) = landing(person())["experiments"]
 
-    assert (row["assigned"], row["percent"]) == (assigned, percent)
+    assert (row["at"].exposed, row["at"].percent) == (shown, percent)
 
 
 def test_running__draft_and_stopped__are_not_shown() -> None:
@@ -123,8 +124,8 @@ def test_home__with_rows__shows_them(client: Client) -> None:
 
     assert "Spring" in text
     assert "Three friends" in text
-    assert '<progress max="100" value="25"' in text
-    assert "50 users assigned" in text
+    assert '<progress max="100" value="0"' in text
+    assert "0 of 200 planned units were shown their variant (0 %)." in text
 
 
 def test_home__empty__says_so_without_an_error(client: Client) -> None:

@@ -45,6 +45,37 @@ def test_standing__half_exposed__counts_the_exposed_towards_the_plan() -> None:
     assert (at.light, at.verdict) == (Light.GOOD, "")
 
 
+def test_standing__exposures_among_the_events_alone__are_those_of_the_last_analysis() -> None:
+    row = running("exp", planned_units=400)
+    Experiment.objects.filter(pk=row.pk).update(started_at=timezone.now() - timedelta(days=3))
+    row.refresh_from_db()
+    assign(row, 60, 60, exposed=False)
+    assert codes(row) == ["nobody_exposed"]
+    for met in ({"control": 1, "banner": 2}, {"control": 45, "banner": 55}):
+        Analysis.objects.create(experiment=row, status="done", payload={"standing": {"exposed": met}})
+
+    at = overview.standing(row)
+
+    assert (at.assigned, at.exposed, at.percent, at.concerns) == (120, 100, 25, ())
+
+
+def test_standing__lopsided_exposures_of_the_analysis__alarm() -> None:
+    row = running("exp", planned_units=400)
+    Analysis.objects.create(
+        experiment=row, status="done", payload={"standing": {"exposed": {"control": 150, "banner": 50}}}
+    )
+
+    assert codes(row) == ["sample_ratio"]
+
+
+def test_standing__more_exposures_at_the_door_than_in_the_analysis__the_door_counts() -> None:
+    row = running("exp", planned_units=400)
+    assign(row, 50, 50)
+    Analysis.objects.create(experiment=row, status="done", payload={"standing": {"exposed": {"control": 9}}})
+
+    assert overview.standing(row).exposed == 100
+
+
 def test_standing__more_than_planned__is_whole() -> None:
     row = running("exp", planned_units=50)
     assign(row, 50, 50)

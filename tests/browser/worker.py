@@ -1,0 +1,74 @@
+"""A real worker process (`manage.py qcluster`) over the rows of the test, and a store with a made-up log."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from events.simulation import WORLDS, Simulation, draw_arms, simulate
+from tests.aha.store import store_of
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = 6_000
+SECONDS_TO_END = 20
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    """6,000 users of the world `step`, whose events the settings point at."""
+    world = simulate(WORLDS["step"], UNITS, 3, draw_arms(WORLDS["step"], UNITS, 3))
+    with store_of(world, tmp_path_factory.mktemp("browser")):
+        yield world
+
+
+@contextmanager
+def worker(folder: Path) -> Iterator[None]:
+    """One process of the queue inside the block; it and its children end with the block."""
+    environment = {**os.environ, "DATABASE_URL": _database(), "EVENTS_URL": settings.EVENTS_URL, "WORKERS": "1"}
+    with (
+        (folder / "worker.log").open("wb") as lines,
+        subprocess.Popen(
+            [sys.executable, "manage.py", "qcluster"], cwd=ROOT, env=environment, stdout=lines, stderr=lines,
+            start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def watch(page: Any, look: Callable[[str], bool], *, seconds: float = 90.0) -> list[str]:
+    """What the progress of the page said, each text once, until `look` is content with the last one."""
+    import time
+
+    said: list[str] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        place = page.locator("#progress")
+        text = place.inner_text() if place.count() else ""
+        if not said or said[-1] != text:
+            said.append(text)
+        if look(text):
+            return said
+        page.wait_for_timeout(200)
+    raise AssertionError(said)
+
+
+def _database() -> str:
+    given = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{given['NAME']}"
+    return f"postgres://{given['USER']}:{given['PASSWORD']}@{given['HOST']}:{given['PORT']}/{given['NAME']}"
