@@ -16,6 +16,8 @@ def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
     full = candidate.ladder.rungs[3].difference
     cell = candidate.cell
     text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
+    if not computable(full):
+        text = gettext("Doers stay {did} against {other}; with all that was measured held equal nothing can be said.")
     unknown = gettext("unknown")
     return text.format(
         did=percent(cell.ppv.estimate, 0) if computable(cell.ppv) else unknown,
@@ -25,7 +27,7 @@ def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
 
 
 def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | None = None) -> tuple[Table, ...]:
-    """The evidence as it stood when the candidate was promoted; its last line is an experiment's, if there is one."""
+    """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
     promised = candidate_tables.promise(candidate, gettext)
     if (effect := _effect(found or {})) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)

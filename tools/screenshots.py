@@ -24,6 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "screenshots"
 WIDTH = 1200  # pixels of the stored picture
+ADMIN_WIDTH = 1320  # from 1280 on the admin shows its menu
 HEIGHT = 1500  # pixels of page that are shown; the rest is cut off
 MOST_BYTES = 150_000
 LANGUAGES = {"en": "en-US", "ko": "ko-KR"}
@@ -39,14 +40,17 @@ class Page:
         path: where it is; ``{pk}`` or ``{key}`` is filled in from what `needs` finds.
         needs: ``app.Model`` or ``app.Model:status``, of which the latest row is taken; "" for none.
         account: False for a page that is seen before anybody logs in.
+        width: of the window, unless the command names one.
     """
 
     name: str
     path: str
     needs: str = ""
     account: bool = True
+    width: int = WIDTH
 
 
+CHANGE = "/admin/experiments/experiment/{pk}/"
 PAGES: tuple[Page, ...] = (
     Page("login", "/login/", account=False),
     Page("home", "/"),
@@ -57,11 +61,20 @@ PAGES: tuple[Page, ...] = (
     Page("study", "/aha/studies/{pk}/", "aha.Study:done"),
     Page("candidate", "/aha/studies/{pk}/candidates/1/", "aha.Study:done"),
     Page("moments", "/aha/moments/"),
-    Page("moment", "/aha/moments/{key}/", "aha.AhaMoment"),
+    Page("moment", "/aha/moments/{key}/", "aha.AhaMoment:confirmed"),
     Page("experiments", "/experiments/"),
-    Page("experiment", "/experiments/{key}/", "experiments.Analysis:done"),
+    Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
+    Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
+    Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running"),
     Page("calibration", "/experiments/calibration/"),
     Page("glossary", "/glossary/"),
+    Page("admin", "/admin/", width=ADMIN_WIDTH),
+    *(
+        Page(f"admin-{place}-{step}", f"{CHANGE}steps/{step}/", "experiments.Experiment:draft", width=ADMIN_WIDTH)
+        for place, step in enumerate(("hypothesis", "variants", "audience", "outcomes", "plan", "review"), 1)
+    ),
+    Page("admin-experiment", f"{CHANGE}change/", "experiments.Experiment:running", width=ADMIN_WIDTH),
+    Page("admin-history", f"{CHANGE}history/", "experiments.Experiment:stopped", width=ADMIN_WIDTH),
 )
 
 
@@ -73,7 +86,7 @@ def main() -> int:
     with _site(options.url) as url, _browser() as browser:
         for language in options.languages:
             for scheme in options.schemes:
-                context = _context(browser, url, language, scheme, options.width)
+                context = _context(browser, url, language, scheme)
                 page = context.new_page()
                 for shown, path in sorted(chosen, key=lambda each: each[0].account):
                     if path is None:
@@ -81,6 +94,7 @@ def main() -> int:
                     if shown.account:
                         _log_in(page, options.user, options.password)
                     name = f"{shown.name}.{language}{'' if scheme == 'light' else '.dark'}.png"
+                    page.set_viewport_size({"width": options.width or shown.width, "height": 900})
                     size = _photograph(page, path, options.out / name, options.height)
                     sys.stdout.write(f"{name} {size:,} bytes\n")
                 context.close()
@@ -100,7 +114,7 @@ def _options() -> argparse.Namespace:
     add("--only", nargs="*", default=[], metavar="NAME", help="some pages alone")
     add("--languages", nargs="*", default=list(LANGUAGES), choices=list(LANGUAGES))
     add("--schemes", nargs="*", default=["light"], choices=["light", "dark"])
-    add("--width", type=int, default=WIDTH, help="width of the window in pixels")
+    add("--width", type=int, default=0, help=f"width of the window in pixels ({WIDTH}, {ADMIN_WIDTH} in the admin)")
     add("--height", type=int, default=HEIGHT, help="pixels of page shown; 0 for all")
     return parser.parse_args()
 
@@ -151,10 +165,8 @@ def _browser() -> Iterator[Any]:
         browser.close()
 
 
-def _context(browser: Any, url: str, language: str, scheme: str, width: int) -> Any:
-    return browser.new_context(
-        base_url=url, locale=LANGUAGES[language], color_scheme=scheme, viewport={"width": width, "height": 900}
-    )
+def _context(browser: Any, url: str, language: str, scheme: str) -> Any:
+    return browser.new_context(base_url=url, locale=LANGUAGES[language], color_scheme=scheme)
 
 
 def _path(page: Page) -> str | None:

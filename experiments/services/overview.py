@@ -182,7 +182,7 @@ def _concerns(
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
-    if last is None:  # an analysis tests it itself, by segment too
+    if last is None or last["checks"] is None:  # the checks of an analysis test it themselves, by segment too
         yield from _ratio(experiment, counts)
     if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})

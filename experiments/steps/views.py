@@ -29,7 +29,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The first step before there is a draft; `?moment=KEY` begins with what a moment says."""
     if not desk.has_add_permission(request):
         raise PermissionDenied
-    moment = AhaMoment.objects.filter(key=request.GET.get("moment", "")).first()
+    moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
         initial = {"name": planning.name_for_test(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}

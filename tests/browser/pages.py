@@ -52,6 +52,20 @@ PAGES = {
 }
 
 
+STEPS = ("hypothesis", "variants", "audience", "outcomes", "plan", "review")
+ADMIN_PAGES = {
+    "dashboard": "/admin/",
+    "experiments": "/admin/experiments/experiment/",
+    "change page": "/admin/experiments/experiment/{running}/change/",
+    "stop": "/admin/experiments/experiment/do/stop/?id={running}",
+    "history": "/admin/experiments/experiment/{running}/history/",
+    "testers": "/admin/experiments/experiment/{running}/testers/",
+    **{f"step {step}": f"/admin/experiments/experiment/{{draft}}/steps/{step}/" for step in STEPS},
+    "keys": "/admin/insight_site/apikey/",
+    "quarantine": "/admin/events/rejected/",
+}
+
+
 def path(name: str, world: World) -> str:
     return PAGES[name].format(study=world.study.pk, search=world.search.pk)
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from tests.browser.pages import PAGES, World, path, world
+from tests.browser.pages import ADMIN_PAGES, PAGES, World, path, world
 from tests.conftest import missing
+from tests.experiments.make import draft, running
 
 __all__ = ["world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -53,6 +54,23 @@ def test_pages__every_one__has_no_serious_violation(
         page.goto(path(name, world))
         settle(page)
         assert page.locator("main h1").count() == 1, name
+        found += violations(page)
+
+    assert found == []
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_admin__every_screen_of_a_pm__has_no_serious_violation(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    rows = {"running": running("banner").pk, "draft": draft("guild").pk}
+    page = open_page(language, pm)
+    found = []
+
+    for name, address in ADMIN_PAGES.items():
+        answer = page.goto(address.format(**rows))
+        page.wait_for_load_state("networkidle")
+        assert answer.status == 200, name
         found += violations(page)
 
     assert found == []

@@ -71,11 +71,12 @@ def test_link__made_by_a_pm__is_read_by_a_stranger_until_it_is_ended(
     assert not ShareLink.objects.get().is_live
 
 
+@pytest.mark.parametrize("report", ["study", "analysis"])
 @pytest.mark.parametrize(("language", "words"), [("en", "It has expired"), ("ko", "만료")])
 def test_link__expired__is_refused_with_a_plain_sentence(
-    chromium: Any, live_server: Any, world: World, language: str, words: str
+    chromium: Any, live_server: Any, world: World, language: str, words: str, report: str
 ) -> None:
-    link, token = sharing.create_link(run=world.study, days=7, by=None)
+    link, token = sharing.create_link(run=getattr(world, report), days=7, by=None)
     ShareLink.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     context = chromium.new_context(base_url=live_server.url, locale={"en": "en-US", "ko": "ko-KR"}[language])
     page = context.new_page()
@@ -85,4 +86,5 @@ def test_link__expired__is_refused_with_a_plain_sentence(
     assert answer.status == 410
     assert words in page.locator("main").inner_text()
     assert "Spring" not in page.content()
+    assert "Hint" not in page.content()
     context.close()
