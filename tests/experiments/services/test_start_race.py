@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from events.reasons import Refused
-from experiments.lifecycle import Action
+from experiments.lifecycle import Action, refusals
 from experiments.models import Experiment
 from experiments.services import lifecycle
 from tests.experiments.make import draft
@@ -19,11 +19,11 @@ def test_start__flag_taken_since_it_was_asked__is_refused_not_an_error(
     draft("one", flag_key="flag")
     draft("two", flag_key="flag")
     lifecycle.move(key="one", action=Action.START)
-    whole, asked = lifecycle.refusals, list[int]()
+    asked = list[int]()
 
     def blind_once(*given: object) -> object:
         asked.append(1)
-        return () if len(asked) == 1 else whole(*given)  # type: ignore[arg-type]
+        return () if len(asked) == 1 else refusals(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(lifecycle, "refusals", blind_once)
 
