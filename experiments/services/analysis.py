@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
 RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
+log = structlog.get_logger()
 Status = Experiment.Status
 ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)
 
@@ -95,6 +97,8 @@ def request_due() -> int:
             count += 1
         except Refused:
             continue
+        except Exception:  # one broken experiment must not cost the others their night
+            log.exception("analysis.not_requested", experiment=experiment.key)
     return count
 
 
