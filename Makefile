@@ -45,8 +45,8 @@ test-database: clients  ## the tests that meet the database, on DATABASE_URL
 slow: clients  ## only the slow tests
 	$(PYTEST) -m slow
 
-demo: setup  ## a seeded, made-up experiment to a report that can be opened; SERVE=1 serves the site
-	$(PY) manage.py demo
+demo: setup  ## the whole loop on made-up users: truth against found, and a site to look at; SERVE=1 serves it
+	$(PY) manage.py demo --fresh --with-users
 	@if [ "$(SERVE)" = 1 ]; then $(MAKE) --no-print-directory serve; fi
 
 serve: setup  ## serve the site on localhost

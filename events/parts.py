@@ -17,6 +17,8 @@ from events.windows import Clock, Window
 
 # Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
 EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
+# A property beyond it is no amount of anything; its square would leave the range of numbers when units are summed.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
         case Total():
             # A CASE, not a filtered sum: engines then read the JSON of these events only, not of the whole log.
             number = property_text(log.properties, definition.property, basis.dialect).try_cast("float64")
+            # Text such as "Infinity" casts too, and one such event from outside would leave no variance for anybody.
+            number = number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
             return (inside & (log.event == definition.event)).ifelse(number, ibis.null("float64")).sum()
 
 

@@ -96,7 +96,9 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
     """The reason as one plain sentence in the language of ``gettext``."""
     sentences = {
         Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
-        Reason.NO_VARIANCE: gettext("All values are the same, so there is no variation to compare."),
+        Reason.NO_VARIANCE: gettext(
+            "Within the groups all values are the same, so there is no variation to compare by."
+        ),
         Reason.CONTROL_MEAN_NEAR_ZERO: gettext(
             "The control mean can't be told from 0, so a relative lift means nothing."
         ),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -202,6 +203,9 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @action(detail=True, methods=["get"], pagination_class=Newest, filterset_class=None)
     def assignments(self, request: Request, key: str) -> Response:
         """Who is in, the newest first."""
+        # Assignments name units: not for every account. Of keys the door asked the scope.
+        if isinstance(request.user, User) and not request.user.has_perm("experiments.view_assignment"):
+            raise PermissionDenied
         rows = Assignment.objects.filter(experiment=self.get_object()).select_related("variant")
         return self._paged(rows, shapes.AssignmentSerializer)
 

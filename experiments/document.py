@@ -89,6 +89,7 @@ def _comparison(row: Comparison, gettext: Gettext) -> Json:
     return {
         "variant": row.variant,
         "difference": _estimate(row.difference, gettext, adjusted_p=row.adjusted_p),
+        "simultaneous": None if row.simultaneous is None else _interval(row.simultaneous, gettext),
         "lift": _interval(row.lift, gettext),
         "covariate_adjusted": _adjusted(row, gettext),
         "stratified": None if row.stratified is None else _stratified(row.stratified, gettext),
@@ -149,6 +150,8 @@ def _stratified(value: Stratified, gettext: Gettext) -> Json:
         if computable(heterogeneity)
         else _missing(heterogeneity, gettext),
         "odds_ratio_heterogeneity_p_value": _value(value.odds_ratio_heterogeneity_p, gettext),
+        "interaction_p_value": _value(value.interaction_p, gettext),
+        "population_difference": _estimate(value.population, gettext),
         "pooled_segments": list(value.pooled),
     }
 

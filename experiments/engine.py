@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
+
+from scipy import stats
 
 from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
@@ -22,6 +25,7 @@ from experiments.within import adjust_all, segment_effects, stratified_effects
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7
 SEGMENTS_DIFFER = 0.05
+USUAL_POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
 def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[OutcomeReport, ...]:
     """Every outcome: levels, comparisons with control, Holm over the family, verdicts."""
     codes = range(1, len(data.labels))
+    confirmatory = [name for name in data.outcomes if judgement.family is None or name in judgement.family]
     pairs = {(name, code): data.pair(name, code) for name in data.outcomes for code in codes}
     found = [
         OutcomeReport(
@@ -97,7 +102,12 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
             kind,
             {label: data.level(name, code, alpha=design.alpha) for code, label in enumerate(data.labels)},
             tuple(
-                _comparison(pairs[name, code], data.labels[code], _look(design, judgement, data.labels[code]))
+                _comparison(
+                    pairs[name, code],
+                    data.labels[code],
+                    _look(design, judgement, data.labels[code]),
+                    len(confirmatory) * len(codes) if name in confirmatory else 0,
+                )
                 for code in codes
             ),
         )
@@ -138,7 +148,8 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 
 
 # ── One comparison ────────────────────────────────────────────────────────────
-def _comparison(pair: Pair, label: str, look: Look) -> Comparison:
+def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
+    """One comparison; `family` is the number of confirmatory comparisons, 0 for an exploratory one."""
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
     by_segment = segment_effects(pair, look)
@@ -146,6 +157,7 @@ def _comparison(pair: Pair, label: str, look: Look) -> Comparison:
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
+        simultaneous=None if family < 2 else _simultaneous(pair, look, family),
         lift=_lift(pair, difference, look),
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
@@ -153,6 +165,14 @@ def _comparison(pair: Pair, label: str, look: Look) -> Comparison:
         encouragement=_encouragement(pair, look),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
     )
+
+
+def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
+    """Bonferroni over the confirmatory family (METHODS 4.7)."""
+    found = pair.difference(alpha=look.nominal_alpha / family)
+    if not computable(found):
+        return found
+    return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
 
 
 def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
@@ -285,8 +305,10 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
     if not computable(found.effect_set):
         return replace(plain, behaviour_missing=found.effect_set.reason)
     moments = pair.moments()
+    units = pair.control.n + pair.variant.n
     return replace(
         plain,
+        needed=_units_needed(found.effect, units, plain.margin, design.alpha),
         take_up=_take_up_at(found.take_up, look),
         effect_set=found.effect_set,
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
@@ -309,6 +331,17 @@ def _inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequal
         return found
     raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
     return replace(found, p_value=min(holm(raw)), p_values=raw)
+
+
+def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, alpha: float) -> int | None:
+    """Units of both arms with which an effect of the margin would be found in 80 % of experiments like this one.
+
+    The error falls with the root of the units; METHODS 4.10 and 5, row 8.
+    """
+    if margin is None or not computable(effect):
+        return None
+    wanted = margin / float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
+    return ceil(units * (effect.standard_error / wanted) ** 2)
 
 
 def _enough(kind: Kind, arm: Mean) -> bool:

@@ -52,6 +52,8 @@ class Stratified:
         cmh_p_value: Cochran-Mantel-Haenszel test without continuity correction.
         heterogeneity: Cochran's Q on the difference scale.
         odds_ratio_heterogeneity_p: Breslow-Day with Tarone's correction.
+        interaction_p: likelihood-ratio test of arm x segment in a logistic model.
+        population: the effect weighted by the segments' shares of all units: the one to read when segments differ.
         pooled: labels of sparse segments that were pooled as "other".
     """
 
@@ -60,6 +62,8 @@ class Stratified:
     cmh_p_value: float | NotComputable
     heterogeneity: Heterogeneity | NotComputable
     odds_ratio_heterogeneity_p: float | NotComputable
+    interaction_p: float | NotComputable
+    population: Estimate | NotComputable
     pooled: tuple[str, ...]
 
 
@@ -86,11 +90,20 @@ class Encouragement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against control on one outcome."""
+    """One variant against control on one outcome.
+
+    Attributes:
+        variant: compared with control.
+        difference: the primary test, with the plain interval.
+        adjusted_p: over the family.
+        simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
+            None where there is only one, or outside that family.
+    """
 
     variant: str
     difference: Estimate | NotComputable
     adjusted_p: float | NotComputable
+    simultaneous: Interval | NotComputable | None
     lift: Interval | NotComputable
     covariate_adjusted: Adjusted | NotComputable | None
     stratified: Stratified | None

@@ -99,9 +99,20 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         gettext("verdict"),
     )
     note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
-    return Table(
-        gettext("Effect of the nudge (intention to treat)"), columns, rows, note % {"control": report.design.control}
-    )
+    note = note % {"control": report.design.control}
+    together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
+    if any(together):
+        heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
+        note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
+    return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+
+
+def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
+    if row.simultaneous is None or not computable(row.simultaneous):
+        return ""
+    share = outcome.kind is Kind.PROPORTION
+    low, high = (effect_text(v, share=share, gettext=gettext) for v in (row.simultaneous.low, row.simultaneous.high))
+    return f"{outcome.name} · {row.variant} {low} … {high}"
 
 
 def adjusted(report: Report, gettext: Gettext) -> Table | None:
@@ -150,6 +161,10 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
         effect = _effect(pooled, outcome.kind, gettext)
         rows.append((gettext("All segments, pooled"), total, *effect, _p(pooled, gettext), ""))
         note = _heterogeneity_note(row, gettext)
+        weighted = row.stratified.population
+        if computable(weighted):
+            effect = _effect(weighted, outcome.kind, gettext)
+            rows.append((gettext("All segments, by their size"), total, *effect, _p(weighted, gettext), ""))
     columns = (
         gettext("segment"),
         gettext("n"),

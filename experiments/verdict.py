@@ -65,6 +65,7 @@ class Evidence:
         inequalities: test of the instrument inequalities.
         placebo: what the placebo arm did to outcome and behaviour, against control; None without such an arm.
         min_first_stage: smallest first stage worth dividing by, in share of units.
+        needed: units of both arms that would find an effect of the margin in 80 % of cases; None without a margin.
         interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
     """
 
@@ -85,6 +86,7 @@ class Evidence:
     inequalities: Inequalities | NotComputable | None = None
     placebo: Placebo | None = None
     min_first_stage: float = MIN_FIRST_STAGE
+    needed: int | None = None
     interim: bool = False
 
 
@@ -189,7 +191,11 @@ def _bounded(
         return Verdict(Code.CAUSES, "behaviour", facts)
     if significant and high < 0:
         return Verdict(Code.HARMS, "behaviour", facts)
-    return Verdict(Code.INCONCLUSIVE, "multiplicity" if excludes_zero else "underpowered", facts)
+    if excludes_zero:
+        return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)
+    if evidence.margin is not None and evidence.needed is not None:
+        facts = {**facts, "margin": evidence.margin, "needed": evidence.needed}
+    return Verdict(Code.INCONCLUSIVE, "underpowered", facts)
 
 
 def _ends(effect_set: AndersonRubin) -> tuple[float, float]:

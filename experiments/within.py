@@ -6,7 +6,7 @@ from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
-from experiments.stats import stratified
+from experiments.stats import segments, stratified
 from experiments.stats.looks import Look, at_look
 from experiments.stats.multiplicity import benjamini_hochberg
 from experiments.stats.results import Estimate
@@ -20,13 +20,13 @@ OTHER_SEGMENT = "other"
 
 def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]]:
     """Summaries per segment, sparse ones pooled as "other"; and the labels that were pooled."""
-    segments = pair.by_segment()
-    if segments is None:
+    inside = pair.by_segment()
+    if inside is None:
         return [], ()
     rows: list[tuple[str, Mean, Mean]] = []
     pooled: list[str] = []
     other = (Mean(0, 0.0, 0.0), Mean(0, 0.0, 0.0))
-    for label, control, variant in segments:
+    for label, control, variant in inside:
         if control.n + variant.n == 0:
             continue
         if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
@@ -35,7 +35,7 @@ def strata_of(pair: Pair) -> tuple[list[tuple[str, Mean, Mean]], tuple[str, ...]
         else:
             rows.append((label, control, variant))
     if other[0].n + other[1].n:
-        labels = [label for label, *_ in segments]
+        labels = [label for label, *_ in inside]
         name = f"({OTHER_SEGMENT})" if OTHER_SEGMENT in labels and OTHER_SEGMENT not in pooled else OTHER_SEGMENT
         rows.append((name if len(pooled) > 1 else pooled[0], *other))
     return rows, tuple(pooled) if len(pooled) > 1 else ()
@@ -63,6 +63,8 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Loo
         cmh_p_value=_cmh_p(strata, look) if plain else not_share,
         heterogeneity=_heterogeneity(pair, effects),
         odds_ratio_heterogeneity_p=_breslow_day_p(strata) if plain else not_share,
+        interaction_p=_interaction_p(strata, look) if plain else not_share,
+        population=not_share if pair.clustered else at_look(segments.population_difference(strata, alpha=alpha), look),
         pooled=pooled,
     )
 
@@ -77,6 +79,11 @@ def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified
 def _cmh_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
     result = stratified.cmh_test(strata)
     return look.p_value(result[1]) if computable(result) else result
+
+
+def _interaction_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
+    result = segments.interaction_test(strata)
+    return look.p_value(result.p_value) if computable(result) else result
 
 
 def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
@@ -102,8 +109,8 @@ def _segment_difference(
     """The same test as for everybody, inside one segment; what is still sparse after pooling isn't tested."""
     if _sparse(pair.kind, control) or _sparse(pair.kind, variant):
         return NotComputable(Reason.SPARSE_TABLE)
-    segments = [name for name, *_ in pair.by_segment() or []]
-    labels = pooled if label not in segments or label in pooled else (label,)
+    known = [name for name, *_ in pair.by_segment() or []]
+    labels = pooled if label not in known or label in pooled else (label,)
     return pair.within(labels, control, variant, alpha=alpha)
 
 

@@ -114,6 +114,10 @@ def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
             "reason": reason_words(missing, gettext),
         }
     template = _verdict_template(verdict, gettext)
+    if verdict.reason == "underpowered" and "needed" in verdict.details:
+        template += " " + gettext(
+            "About %(needed)s units would find an effect of %(margin)s in four of five experiments."
+        )
     return template % _formatted(verdict.details, gettext)
 
 

@@ -1,6 +1,7 @@
 """Settings, read from the environment and from `.env` (see `.env.example`). One file, for every kind of machine."""
 
 import hashlib
+import re
 import secrets
 from pathlib import Path
 
@@ -250,11 +251,20 @@ Q_CLUSTER = {
 
 # ── Logs: one JSON object a line ──────────────────────────────────────────────
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+_SECRET_PATHS = re.compile(r"(/shared/|/api/features/|/api/eval/)[^/\s?]+")
+
+
+def _masked(_logger: object, _name: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Paths that hold a token or a key without it: Django names the path of each request that it failed."""
+    return {name: _SECRET_PATHS.sub(r"\1…", value) if isinstance(value, str) else value for name, value in line.items()}
+
+
 _SHARED_PROCESSORS: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.processors.format_exc_info,
+    _masked,
 ]
 structlog.configure(
     processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

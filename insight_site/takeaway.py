@@ -7,6 +7,7 @@ Like `insight_site.pictures` this is a table of kinds of run. The HTML is the pa
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+
+# Our own cells begin with a sign too: "+24.1 (+21.3 … +26.9)". A formula may begin like them: "-1+cmd|' /C calc'!A0".
+SIGNED = re.compile(r"[+-]\d")
+FORMULA = re.compile(r"[=|!@&\"'*^]|[^\W\d_]\(|[+\-/][^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -132,9 +137,9 @@ def tables(node: Any) -> Iterator[Any]:
 
 def harmless(text: Any) -> Any:
     """A cell that no spreadsheet takes for a formula: names of events come from outside (OWASP, CSV injection)."""
-    if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r"):
+    if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r", "\n"):
         return text
-    return text if text[:1] in "+-" and text[1:2].isdigit() else f"'{text}"
+    return text if SIGNED.match(text) and not FORMULA.search(text) else f"'{text}"
 
 
 def _body(run: Run) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, mixins, pagination, serializers, status, viewsets
@@ -158,6 +159,16 @@ class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segm
 
 
 # ── Who belongs ───────────────────────────────────────────────────────────────
+def may_see_members(request: Request) -> None:
+    """Refuse people who may not see units by name; of keys the door asked the scope.
+
+    Raises:
+        PermissionDenied: for a person without the permission to view memberships.
+    """
+    if isinstance(request.user, User) and not request.user.has_perm("segments.view_membership"):
+        raise PermissionDenied
+
+
 class MemberSerializer(serializers.ModelSerializer[Membership]):
     class Meta:
         model = Membership
@@ -183,6 +194,7 @@ class MemberList(generics.ListAPIView[Membership]):
 
     def get_queryset(self) -> Any:
         """Members of an existing segment."""
+        may_see_members(self.request)
         segment = generics.get_object_or_404(Segment, pk=self.kwargs["pk"])
         return segment.members.all()
 
@@ -197,4 +209,5 @@ class UnitSegments(generics.ListAPIView[Segment]):
 
     def get_queryset(self) -> Any:
         """From the current version of every model."""
+        may_see_members(self.request)
         return publishing.segments_of(self.kwargs["unit"])

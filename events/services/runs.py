@@ -24,6 +24,11 @@ LOST = gettext_noop("The process that computed this run stopped in the middle. S
 LOST_AFTER = timedelta(minutes=30)  # longer than the longest stage without a sign of life
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
 
+
+class _GivenUpError(Exception):
+    """The run was closed as lost while it was still being computed: its consequences must not come either."""
+
+
 type Compute = Callable[[Progress], dict[str, Any]]
 
 
@@ -32,13 +37,17 @@ def enqueue(run: Run, task: str) -> None:
     transaction.on_commit(lambda: async_task(task, run.pk))
 
 
-def perform(run: Run, compute: Compute, *, listen: Progress = silent) -> bool:
+def perform(
+    run: Run, compute: Compute, *, listen: Progress = silent, then: Callable[[dict[str, Any]], None] | None = None
+) -> bool:
     """Compute a run and store what came of it.
 
     Args:
         run: a saved row; only a queued one is taken, so that a repeated task does no harm.
         compute: gives the payload, a JSON object; it calls the progress it is given between its steps.
         listen: a further listener, for example a bar on the terminal.
+        then: the consequences of the payload, in one transaction with "done": a process that dies in between leaves
+            neither, and whoever sees the run done sees them too. It may still refuse.
 
     Returns:
         True when the run is done; False when it failed, was cancelled, or somebody else has it. The row says why.
@@ -50,6 +59,14 @@ def perform(run: Run, compute: Compute, *, listen: Progress = silent) -> bool:
         return False
     try:
         payload = compute(_notes(run, listen))
+        with transaction.atomic():
+            if then is not None:
+                then(payload)
+            closed = _close(
+                run, Run.Status.DONE, payload=payload, share=1.0, versions={name: version(name) for name in LIBRARIES}
+            )
+            if not closed:
+                raise _GivenUpError
     except Cancelled:
         _close(run, Run.Status.CANCELLED, reason=CANCELLED)
     except KeyboardInterrupt:  # on a terminal: the row must not say "running" for ever
@@ -57,12 +74,13 @@ def perform(run: Run, compute: Compute, *, listen: Progress = silent) -> bool:
         raise
     except Refused as refusal:
         _close(run, Run.Status.FAILED, reason=str(refusal))
+    except _GivenUpError:
+        log.warning("run.given_up", run=run._meta.label, pk=run.pk)
     except Exception as trouble:  # a failure is a row too; the page keeps the last good run
         log.exception("run.failed", run=run._meta.label, pk=run.pk)
         text = gettext("An error of the program ({name}). The log has its details under run {pk}.")
         _close(run, Run.Status.FAILED, reason=text.format(name=type(trouble).__name__, pk=run.pk))
     else:
-        _close(run, Run.Status.DONE, payload=payload, share=1.0, versions={name: version(name) for name in LIBRARIES})
         async_task("insight_site.tasks.draw_pictures", run._meta.label, run.pk)
     run.refresh_from_db()
     return run.status == Run.Status.DONE
@@ -97,8 +115,10 @@ def _rows(run: Run) -> Any:
     return type(run)._default_manager.filter(pk=run.pk)
 
 
-def _close(run: Run, status: str, **values: Any) -> None:
-    _rows(run).update(status=status, finished_at=timezone.now(), **values)
+def _close(run: Run, status: str, **values: Any) -> bool:
+    """False when somebody else has ended it: one that was given up as lost isn't done after all, others have begun."""
+    open_row = _rows(run).filter(status=Run.Status.RUNNING)
+    return bool(open_row.update(status=status, finished_at=timezone.now(), **values))
 
 
 def _notes(run: Run, listen: Progress) -> Progress:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -15,15 +16,16 @@ from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
-from experiments.services.planned import asked_of, audit_of, planned_of
+from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
 
 if TYPE_CHECKING:
-    from experiments.readout import LookTaken, Readout
+    from experiments.readout import LookTaken, Planned, Readout
 
 TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
 RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
+log = structlog.get_logger()
 Status = Experiment.Status
 ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)
 
@@ -67,9 +69,7 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
             raise Refused(
                 gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
             )
-        plan = planned_of(row)
-        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=_inputs(row))
-        analysis.inputs["definition"] = plan.definition
+        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=_inputs(row, planned_of(row)))
         analysis.full_clean(exclude=["inputs"])
         analysis.save()
     return analysis
@@ -78,10 +78,14 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
 def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     """Compute a waiting analysis and write its consequences; True when it is done."""
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
-    if analysis is None or not runs.perform(analysis, lambda progress: _compute(analysis, progress), listen=listen):
+    if analysis is None:
         return False
-    _tell(analysis)
-    return True
+    return runs.perform(
+        analysis,
+        lambda progress: _compute(analysis, progress),
+        listen=listen,
+        then=lambda payload: _conclude(analysis, payload),
+    )
 
 
 def request_due() -> int:
@@ -93,6 +97,8 @@ def request_due() -> int:
             count += 1
         except Refused:
             continue
+        except Exception:  # one broken experiment must not cost the others their night
+            log.exception("analysis.not_requested", experiment=experiment.key)
     return count
 
 
@@ -121,8 +127,12 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[Loo
     return () if readout is None else readout.path
 
 
-def _inputs(experiment: Experiment) -> dict[str, Any]:
-    return {"asked": dump(asked_of(experiment, planned_of(experiment))), "version": experiment.version}
+def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
+    return {
+        "asked": dump(asked_of(experiment, plan)),
+        "version": experiment.version,
+        "definition": plan.definition,
+    }
 
 
 def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
@@ -133,7 +143,10 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
     plan = planned_of(experiment)
     asked = asked_of(experiment, plan)
     with questions(day_mode=plan.day_mode) as store:
-        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end))
+        # The plan may have been amended while this waited: what is kept is what was asked.
+        Analysis.objects.filter(pk=analysis.pk).update(
+            as_of=_aware(store.basis.data_end), inputs=_inputs(experiment, plan)
+        )
         answers = gather(store, asked, primary=plan.primary, progress=part(progress, 0, GATHERED))
     readout = read_out(
         plan, answers, audit_of(experiment), earlier=looks_before(experiment, pk=analysis.pk), peek=analysis.peek,
@@ -143,28 +156,42 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
     return dump(readout)
 
 
-def _tell(analysis: Analysis) -> None:
-    """In one transaction: verdict and finality on the row, messages to who listens, the claim's new status."""
-    readout = read_analysis(analysis)
-    if readout is None:
-        return
+def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
+    """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
+
+    Raises:
+        Refused: the plan was amended while this ran, or another analysis became the final one.
+    """
+    from experiments.readout import Readout
+
+    readout = load(Readout, payload)
+    experiment = (
+        Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
+    )
+    if final_analysis(experiment) is not None:
+        raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
+    if _deciding(payload["plan"]) != _deciding(dump(planned_of(experiment))):
+        raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
     code = "" if readout.verdict is None else str(readout.verdict.code)
-    before = Analysis.objects.filter(experiment=analysis.experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
+    before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
     known = before.order_by("-pk").values_list("verdict", flat=True).first() or ""
     alarmed = any(finding.invalid == "srm" for finding in readout.health)
-    with transaction.atomic():
-        analysis.verdict = code
-        # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
-        lasting = code != "INVALID" or analysis.experiment.status == Status.CONCLUDED
-        analysis.final = readout.standing.final and readout.report is not None and lasting
-        analysis.save(update_fields=["verdict", "final"])
-        facts = {"experiment": analysis.experiment.key, "analysis": analysis.pk, "verdict": code}
-        if alarmed and known != "INVALID":
-            announce("experiment.sample_ratio", facts)
-        if analysis.final or (code and code not in ("INCONCLUSIVE", known)):
-            announce("experiment.verdict", {**facts, "final": analysis.final})
-        if analysis.final and analysis.experiment.moment is not None:
-            record_verdict(moment=analysis.experiment.moment, code=code, finding=finding_of(analysis, readout))
+    # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
+    lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
+    final = readout.standing.final and readout.report is not None and lasting
+    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final)
+    facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
+    if alarmed and known != "INVALID":
+        announce("experiment.sample_ratio", facts)
+    if final or (code and code not in ("INCONCLUSIVE", known)):
+        announce("experiment.verdict", {**facts, "final": final})
+    if final and experiment.moment is not None:
+        record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
+
+
+def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
+    """What a change of the plan would change; that enrolment has ended since is no change of it."""
+    return {name: value for name, value in plan.items() if name not in WORDS | {"enrolment_ended", "definition"}}
 
 
 def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:

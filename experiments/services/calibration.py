@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
+from django.db.models import Count, Max
 
 from events.reasons import NotComputable, computable
 from experiments.models import Analysis, Experiment
@@ -44,8 +45,11 @@ class Calibration:
 
 def calibrate() -> Calibration:
     """Every experiment of an AHA moment, from its latest good analysis; computed once per new analysis."""
-    newest = Analysis.objects.filter(status=Analysis.Status.DONE).order_by("-pk").values_list("pk", flat=True).first()
-    found: Calibration = cache.get_or_set(f"experiments.calibration:{newest}", _calibrate, SECONDS)  # type: ignore[assignment]
+    # Both: an analysis that began earlier may end later, and then the newest stays the newest.
+    newest, done = (
+        Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
+    )
+    found: Calibration = cache.get_or_set(f"experiments.calibration:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
     return found
 
 

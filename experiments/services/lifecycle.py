@@ -1,7 +1,7 @@
 """Move an experiment through its life: lock, ask the table, write, tell the doors."""
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,28 +34,39 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
-    with transaction.atomic():
-        experiment = locked(key)
-        if action is Action.START and experiment.layer_id is not None:
-            Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
-        status = Status(experiment.status)
-        found = refusals(status, action, Situation(plan_of(experiment), experiment.enrolment_closed_at is None))
-        after = target(status, action)
-        if found or after is None:
-            raise Refused(" ".join(words(refusal, _) for refusal in found))
-        if action is Action.START:
-            freeze_audience(experiment)
-        experiment.status = after.value
-        fields = ["status", "version"]
-        if stamp := STAMPS.get(action):
-            setattr(experiment, stamp, timezone.now())
-            fields.append(stamp)
-        experiment.version += 1
-        experiment._history_user = by  # type: ignore[attr-defined]
-        experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
-        experiment.save(update_fields=fields)
-        config.touch()
-        _tell(experiment, action)
+    try:
+        return _moved(key, action, by, why)
+    except IntegrityError:
+        # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
+        found = refusal(Experiment.objects.get(key=key), action)
+        if not found:
+            raise
+        raise Refused(found) from None
+
+
+@transaction.atomic
+def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
+    experiment = locked(key)
+    if action is Action.START and experiment.layer_id is not None:
+        Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
+    status = Status(experiment.status)
+    found = refusals(status, action, Situation(plan_of(experiment), experiment.enrolment_closed_at is None))
+    after = target(status, action)
+    if found or after is None:
+        raise Refused(" ".join(words(refusal, _) for refusal in found))
+    if action is Action.START:
+        freeze_audience(experiment)
+    experiment.status = after.value
+    fields = ["status", "version"]
+    if stamp := STAMPS.get(action):
+        setattr(experiment, stamp, timezone.now())
+        fields.append(stamp)
+    experiment.version += 1
+    experiment._history_user = by  # type: ignore[attr-defined]
+    experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
+    experiment.save(update_fields=fields)
+    config.touch()
+    _tell(experiment, action)
     return experiment
 
 

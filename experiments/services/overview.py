@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, F, Q
 from django.utils import timezone
@@ -29,6 +29,9 @@ class Light(StrEnum):
     WATCH = "watch"
     BAD = "bad"
     NONE = "none"
+
+
+LIGHT_OF = {"error": Light.BAD, "warning": Light.WATCH}
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,10 @@ class Standing:
 
 
 def standing(experiment: Experiment) -> Standing:
-    """How one experiment stands, by its assignments.
+    """How one experiment stands, by its assignments and its last finished analysis.
 
-    The verdict is that of its last finished analysis, and "" while its outcome is locked.
+    Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
+    The verdict is that of the analysis, and "" while its outcome is locked.
     """
     last = _last(experiment)
     counts = _counts(experiment, {} if last is None else last["met"] or {})
@@ -95,7 +99,8 @@ def standing(experiment: Experiment) -> Standing:
     started = experiment.started_at
     ended = experiment.stopped_at or now
     end = experiment.planned_end
-    concerns = sorted(_concerns(experiment, counts, exposed), key=lambda one: one.light is not Light.BAD)
+    found = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
+    concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
     return Standing(
         experiment=experiment,
         assigned=assigned,
@@ -143,15 +148,15 @@ def open_runs() -> list[Run]:
 
 
 def _last(experiment: Experiment) -> dict[str, Any] | None:
-    """Verdict, finality and exposed units by arm of the last finished analysis; its payload isn't read whole."""
+    """Verdict, finality, exposed units by arm and checks of the last analysis; its payload isn't read whole."""
     done = experiment.analyses.filter(status=Analysis.Status.DONE)
-    found = done.values("verdict", "final", met=F("payload__standing__exposed")).first()
-    return None if found is None else dict(found)
+    rows = done.values("verdict", "final", met=F("payload__standing__exposed"), checks=F("payload__health"))
+    return cast("dict[str, Any] | None", rows.first())
 
 
 def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
     """Assigned and exposed units by the arm's position; `met`: those of the last analysis, by its key."""
-    rows = (
+    rows: Iterable[Any] = (
         Assignment.objects.filter(experiment=experiment)
         .values("variant__position")
         .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
@@ -164,11 +169,21 @@ def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
     return counts
 
 
-def _concerns(experiment: Experiment, counts: dict[int, Any], exposed: int) -> Iterable[Concern]:
+def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:
+    """What the checks of the last analysis found, without the notes; the page says it in the reader's language."""
+    for row in checks:
+        if row["severity"] in LIGHT_OF:
+            yield Concern("finding", LIGHT_OF[row["severity"]], {"check": row["check"], "figures": row["details"]})
+
+
+def _concerns(
+    experiment: Experiment, counts: dict[int, Any], exposed: int, last: dict[str, Any] | None
+) -> Iterable[Concern]:
     running = experiment.status == Status.RUNNING
     if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
         yield Concern("nobody_exposed", Light.BAD, {})
-    yield from _ratio(experiment, counts)
+    if last is None or last["checks"] is None:  # the checks of an analysis test it themselves, by segment too
+        yield from _ratio(experiment, counts)
     if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
     if experiment.status == Status.PAUSED:

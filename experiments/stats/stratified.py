@@ -130,7 +130,7 @@ def odds_ratio(strata: Strata, *, alpha: float = 0.05) -> Interval | NotComputab
     from statsmodels.stats.contingency_tables import StratifiedTable
 
     check_alpha(alpha)
-    tables = _tables(strata)
+    tables = tables_of(strata)
     if isinstance(tables, NotComputable):
         return tables
     (a, b), (c, d) = np.moveaxis(tables, 0, -1)
@@ -151,7 +151,7 @@ def cmh_test(strata: Strata, *, correction: bool = False) -> tuple[float, float]
 
     Source: Mantel and Haenszel 1959.
     """
-    tables = _tables(strata)
+    tables = tables_of(strata)
     if isinstance(tables, NotComputable):
         return tables
     n1, n0 = tables.sum(axis=2).T
@@ -172,7 +172,7 @@ def breslow_day(strata: Strata, *, tarone: bool = True) -> Heterogeneity | NotCo
 
     Source: Breslow and Day 1980; Tarone 1985.
     """
-    tables = _tables(strata)
+    tables = tables_of(strata)
     if isinstance(tables, NotComputable):
         return tables
     informative = np.array([(t.sum(axis=0) > 0).all() and (t.sum(axis=1) > 0).all() for t in tables])
@@ -210,7 +210,7 @@ def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity | NotComputabl
     return Heterogeneity(statistic, len(effects) - 1, float(stats.chi2.sf(statistic, len(effects) - 1)))
 
 
-def _tables(strata: Strata) -> Array | NotComputable:
+def tables_of(strata: Strata) -> Array | NotComputable:
     """K tables [[variant 1, variant 0], [control 1, control 0]], of strata with units in both arms."""
     used = [(c, v) for c, v in strata if c.n and v.n]
     if not used:

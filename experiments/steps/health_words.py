@@ -28,6 +28,11 @@ def concern_words(concern: Concern) -> str:
                 "The split of the exposed users is not the planned one (p {p}): find out why before you read an effect."
             )
             return text.format(p=words.p_text(concern.details["p"]))
+        case "finding":
+            from experiments import health, words  # noqa: PLC0415
+
+            found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
+            return words.finding_sentence(found, _)
         case "past_end":
             return _("The planned end has gone by: stop it and read the verdict.")
         case "paused":

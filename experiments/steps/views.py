@@ -18,7 +18,7 @@ from aha.models import AhaMoment
 from events.reasons import Refused
 from experiments.lifecycle import Action
 from experiments.models import Experiment
-from experiments.services import eligible, lifecycle, overview, plan, planning
+from experiments.services import calibration, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, forms, parts, summary
 
 type Desk = ModelAdmin[Any]
@@ -29,7 +29,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The first step before there is a draft; `?moment=KEY` begins with what a moment says."""
     if not desk.has_add_permission(request):
         raise PermissionDenied
-    moment = AhaMoment.objects.filter(key=request.GET.get("moment", "")).first()
+    moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
         initial = {"name": planning.name_for_test(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}
@@ -110,10 +110,21 @@ def _outcomes(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse
 def _plan(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
     if "suggest" in request.POST:
         form = parts.suggested(row, request.POST)
-        return _page(request, desk, row, "plan", {"form": form, "seen": parts.curve_context(row, form.data)})
+        return _page(request, desk, row, "plan", {
+            "form": form, "seen": parts.curve_context(row, form.data), "worth": _worth(row),
+        })  # fmt: skip
     form = forms.PlanForm(request.POST or None, experiment=row)
     seen = {"later": True} if request.method != "POST" else parts.curve_context(row, request.POST)
-    return _stored(request, desk, row, "plan", form, lambda: form.values(), seen=seen)
+    return _stored(request, desk, row, "plan", form, lambda: form.values(), seen=seen, worth=_worth(row))
+
+
+def _worth(row: Experiment) -> str:
+    """What promises like the moment's have been worth in earlier experiments; empty while nobody knows."""
+    if row.moment is None:
+        return ""
+    from experiments.calibration_page import share_left  # noqa: PLC0415 - it needs SciPy
+
+    return share_left(calibration.calibrate().pooled, _)
 
 
 def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:

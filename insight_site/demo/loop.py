@@ -1,5 +1,6 @@
 """The loop from the first event to the verdict, step by step, each with its seconds."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -99,6 +100,8 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         Refused: where a step can't go on, with the reason.
     """
     told, line = Told(write), people.line_of(timezone.now())
+    # Study and segmentation share the cores: spinning threads of OpenMP would only stand in each other's way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     wait_for_others()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))

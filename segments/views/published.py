@@ -109,6 +109,7 @@ class _Echo:
 
 
 @login_required
+@permission_required("segments.view_membership", raise_exception=True)
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""

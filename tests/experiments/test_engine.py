@@ -8,6 +8,7 @@ import pytest
 from events.reasons import computable
 from experiments.design import Covariate, Design, Kind, Outcome, Units
 from experiments.engine import analyze
+from experiments.rows import RowData
 from experiments.stats.validity import instrument_inequalities
 from experiments.verdict import Code
 
@@ -336,3 +337,39 @@ def test_placebo_arm__that_works_too__convicts_the_nudge_and_never_leads() -> No
     assert with_placebo.leading == "nudge"
     assert with_placebo.verdict.code is Code.NUDGE_NOT_BEHAVIOUR
     assert with_placebo.verdict.reason == "placebo"
+
+
+def test_simultaneous__of_a_family__is_the_interval_at_alpha_over_m() -> None:
+    from experiments.stats.compare import compare_unpooled
+
+    units = _units()
+    two = Units(
+        **{
+            **units.__dict__,
+            "outcomes": (*units.outcomes, Outcome("again", Kind.PROPORTION, 1 - units.outcomes[0].values)),
+        }
+    )
+    report = analyze("data", replace(DESIGN, outcomes=("kept", "again")), two)
+
+    row = report.outcomes[0].comparisons[0]
+    pair = RowData(two).pair("kept", 1)
+    expected = compare_unpooled(pair.control, pair.variant, alpha=0.025)
+    assert row.simultaneous is not None
+    assert computable(row.simultaneous)
+    assert computable(expected)
+    assert (row.simultaneous.low, row.simultaneous.high) == pytest.approx((expected.low, expected.high))
+    assert analyze("data", DESIGN, units).outcomes[0].comparisons[0].simultaneous is None
+
+
+def test_underpowered__says_how_many_units_would_do() -> None:
+    units = _units(1_500, effect=0.02)
+    report = analyze("data", replace(DESIGN, margin=0.05), units)
+
+    assert report.verdict.reason == "underpowered"
+    found = report.outcomes[0].comparisons[0].encouragement
+    assert found is not None
+    assert computable(found.effect)
+    needed = report.verdict.details["needed"]
+    assert isinstance(needed, int)
+    # With so many units the margin is 2.80 standard errors: 1.96 for alpha and 0.84 for 80 % power.
+    assert 0.05 / (found.effect.standard_error * (1_500 / needed) ** 0.5) == pytest.approx(2.8016, abs=0.01)

@@ -144,6 +144,26 @@ def test_plan__looks__are_written_in_per_cent(admin_client: Client) -> None:
     assert wrong.context["form"].errors["looks"]
 
 
+def test_plan__of_a_moment__says_what_such_promises_were_worth(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aha.figures import GLUE
+    from experiments.deflation import Deflation
+    from experiments.services import calibration
+
+    moment = moments.create_moment(
+        name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
+    )
+    known = calibration.Calibration((), (), Deflation(0.25, 0.1, 0.4, 0.95, 0.0, 4))
+    monkeypatch.setattr(calibration, "calibrate", lambda: known)
+
+    with_moment = admin_client.get(step(draft("exp", moment=moment), "plan")).content.decode()
+    without = admin_client.get(step(draft("other"), "plan")).content.decode()
+
+    assert f"Over 4 experiments 25{GLUE}% of what correlations promised was left." in with_moment
+    assert "correlations promised" not in without
+
+
 def test_variants__one_more_asked_for__grows_the_form_and_stores_nothing(admin_client: Client) -> None:
     row = draft("exp")
     given = {"arms-TOTAL_FORMS": 2, "arms-INITIAL_FORMS": 2, "arms-0-key": "changed", "more": "1"}

@@ -10,7 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from events.services import runs
+from experiments import calibration_page
 from experiments.models import Analysis, Experiment
+from insight_site import sharing
 from tests.experiments.make import draft
 from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored
 
@@ -379,3 +381,16 @@ def test_report__reads_its_date_from_the_analysis(viewer: Client) -> None:
     stored(as_of=datetime(2026, 3, 30, tzinfo=UTC))
 
     assert "Data up to March 30, 2026." in page(viewer, "exp/")
+
+
+# ── Shared ────────────────────────────────────────────────────────────────────
+def test_shared__report_of_one_experiment__says_nothing_of_the_others(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stored()
+    monkeypatch.setattr(calibration_page, "share_left", lambda *_said: "Over 7 experiments 12 % was left.")
+    _, token = sharing.create_link(run=row, days=7, by=None)
+
+    assert "Over 7 experiments" in page(viewer, "exp/")
+    assert "Over 7 experiments" in viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.html").content.decode()
+    assert "Over 7 experiments" not in Client().get(f"/shared/{token}/").content.decode()

@@ -1,5 +1,8 @@
 """Share links: what they show, to whom, until when."""
 
+import io
+import json
+import logging
 from datetime import timedelta
 
 import pytest
@@ -10,7 +13,7 @@ from django.utils import timezone
 
 from aha.models import Study
 from events.records import dump
-from insight_site import sharing
+from insight_site import sharing, takeaway
 from insight_site.models import ShareLink
 from tests.aha.make_report import INPUTS, report
 
@@ -176,3 +179,25 @@ def test_live_links__ended_ones__are_left_out(study: Study) -> None:
     sharing.revoke_link(link=ended)
 
     assert list(sharing.live_links(study)) == [live]
+
+
+def test_shared__fails_inside__its_token_is_in_no_log(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, token = sharing.create_link(run=study, days=7, by=None)
+
+    def fail(*_args: object, **_more: object) -> str:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(takeaway, "as_html", fail)
+    logs = logging.getLogger("django.request")
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logs.addHandler(handler)
+    try:
+        answer = Client(raise_request_exception=False).get(f"/shared/{token}/")
+    finally:
+        logs.removeHandler(handler)
+
+    assert answer.status_code == 500
+    assert "Internal Server Error: /shared/…/" in json.loads(written.getvalue())["event"]
+    assert token not in written.getvalue()

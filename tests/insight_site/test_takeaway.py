@@ -113,6 +113,8 @@ def test_tables__nested_in_a_context__come_in_order() -> None:
     ("text", "safe"),
     [
         ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd", "'+cmd"), ("-cmd", "'-cmd"), ("\t=1", "'\t=1"),
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"), ("+1-WEBSERVICE(A1)", "'+1-WEBSERVICE(A1)"),
+        ("-2+A1", "'-2+A1"), ("-1", "-1"), ("+24.1 (+21.3\u00a0…\u00a0+26.9)", "+24.1 (+21.3\u00a0…\u00a0+26.9)"),
         ("+8.1", "+8.1"), ("-3", "-3"), ("friend_add", "friend_add"), ("", ""), (3, 3), (None, None),
     ],
 )  # fmt: skip

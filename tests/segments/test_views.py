@@ -353,11 +353,11 @@ def test_refresh__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatc
     assert "No, because." in pm.post("/segments/models/style/refresh", follow=True).content.decode()
 
 
-def test_members_csv__segment__a_file_that_spreadsheets_read(analyst: Client) -> None:
+def test_members_csv__segment__a_file_that_spreadsheets_read(pm: Client) -> None:
     segment = published()
     Membership.objects.create(version=segment.version, unit="사용자1", segment=segment, risk=0.25)
 
-    answer = analyst.get(f"/segments/{segment.pk}/members.csv")
+    answer = pm.get(f"/segments/{segment.pk}/members.csv")
 
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
     assert text.startswith("\ufeffuser,")

@@ -23,7 +23,7 @@ from experiments.services.file_analysis import analyze_file
 from experiments.services.planned import audit_of, is_intact, planned_of
 from experiments.verdict import Code
 from tests.aha.store import store_of
-from tests.experiments.make import do
+from tests.experiments.make import do, running
 from tests.experiments.stored import assign, stored_experiment
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +115,15 @@ def test_final__freezes(world: Simulation) -> None:
         create_analysis(experiment=experiment)
     assert analysis.final_analysis(experiment) == row
     assert analysis.request_due() == 0
+
+
+def test_night__one_broken_experiment__does_not_cost_the_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, whole = running("broken"), running("whole")
+    real = planned_of
+    monkeypatch.setattr(analysis, "planned_of", lambda row: 1 / 0 if row == broken else real(row))
+
+    assert analysis.request_due() == 1
+    assert [row.experiment for row in Analysis.objects.all()] == [whole]
 
 
 def test_running__stays_locked_and_a_peek_is_noted_for_good(world: Simulation) -> None:

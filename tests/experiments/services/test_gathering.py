@@ -293,3 +293,16 @@ def test_gather__named_activity__only_it_makes_a_day_active() -> None:
     assert found.cells.blocks["on_day:1"].means.tolist() == [[0.5]]
     assert found.curve == (("control", 0, 2, 0), ("control", 1, 2, 1))
     assert found.silent[0] == ("control", 2, 0)  # a push is an event all the same
+
+
+@pytest.mark.parametrize("amount", ["Infinity", "-inf", "NaN", "1e999", 1e300, "x", True, None, {}, []])
+def test_gather__amounts_that_are_no_numbers__count_as_none(amount: Any) -> None:
+    plan = replace(PLAN, outcomes=("sum:pay:amount:2-3",), behaviour=None)
+    rows = [met("a", "control", 0), met("b", "control", 0), met("c", "nudge", 0)]
+    rows += [did("a", "pay", 50, amount=amount), did("b", "pay", 50, amount=4.5), did("b", "pay", 51, amount="1.5")]
+
+    block = ask(rows, plan, END).cells.blocks["sum:pay:amount:2-3"]
+
+    assert block.n.tolist() == [2, 1]
+    assert block.means.tolist() == [[3.0], [0.0]]
+    assert block.covariance[0].tolist() == [[18.0]]

@@ -10,6 +10,7 @@ from aha.services import moments
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.services import overview
 from experiments.services.overview import Light
+from experiments.steps.health_words import concern_words
 from segments.models import SegmentationRun
 from tests.experiments.make import do, draft, running
 
@@ -180,3 +181,22 @@ def test_standing__analyses__the_last_finished_one_gives_the_verdict() -> None:
     at = overview.standing(row)
 
     assert (at.verdict, at.final) == ("CAUSES", True)
+
+
+def test_standing__exposures_without_a_stamp__are_those_of_the_analysis() -> None:
+    row = running("exp", planned_units=1_000)
+    health = [
+        {"check": "late_events", "severity": "warning", "details": {"n": 9, "share": 0.02}, "invalid": None},
+        {"check": "amended", "severity": "info", "details": {"n": 1}, "invalid": None},
+        {"check": "plan_changed", "severity": "error", "details": {}, "invalid": "plan_changed"},
+    ]
+    payload = {"standing": {"exposed": {"control": 120, "banner": 130}}, "health": health}
+    Analysis.objects.create(experiment=row, status=Analysis.Status.DONE, payload=payload)
+
+    at = overview.standing(row)
+
+    assert (at.exposed, at.percent, at.light) == (250, 25, overview.Light.BAD)
+    sentences = [concern_words(one) for one in at.concerns]
+    assert sentences[0].startswith("The plan differs from the one at the start")
+    assert "2.0 %" in sentences[1]
+    assert len(sentences) == 2

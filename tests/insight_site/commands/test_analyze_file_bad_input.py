@@ -263,7 +263,9 @@ def test_constant_mean__has_a_reason_instead_of_a_number(tmp_path: Path) -> None
     found = analysis(csv_file(tmp_path, {**_columns(), "stayed": [3] * 400}), *OPTIONS)
 
     row = found["outcomes"][0]["comparisons"][0]
-    assert row["difference"] == {"not_computable": "All values are the same, so there is no variation to compare."}
+    assert row["difference"] == {
+        "not_computable": "Within the groups all values are the same, so there is no variation to compare by."
+    }
     assert found["verdict"]["code"] == "INCONCLUSIVE"
     assert [finding["check"] for finding in found["health"]].count("no_variation") == 2
 
