@@ -8,7 +8,12 @@ from rest_framework import serializers
 from experiments.models import Analysis
 from experiments.serializers import REASON
 
-NUMBER_OR_REASON = {"oneOf": [{"type": "object", "additionalProperties": True}, REASON]}
+_SHARES = ("ratio", "low", "high", "level", "tau_squared")
+DEFLATION = {
+    "type": "object",
+    "properties": {**{name: {"type": "number"} for name in _SHARES}, "experiments": {"type": "integer", "minimum": 2}},
+    "required": [*_SHARES, "experiments"],
+}
 
 
 class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
@@ -73,7 +78,7 @@ class LeftOutSerializer(serializers.Serializer[Any]):
     why = serializers.CharField(help_text="locked, peeked, no_promise, not_the_behaviour or other_outcome")
 
 
-@extend_schema_field(NUMBER_OR_REASON)
+@extend_schema_field({"oneOf": [DEFLATION, REASON]})
 class PooledField(serializers.JSONField):
     """Ratio, limits, level, tau_squared and experiments, or why there is none."""
 

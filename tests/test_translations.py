@@ -46,3 +46,4 @@ def test_extracted__templates_and_code__are_both_seen() -> None:
 
     assert "Verdict of each comparison" in strings
     assert "The nudge failed" in strings
+    assert "A person cancelled this run." in strings  # stored in English, translated for its reader

@@ -18,6 +18,7 @@ PACKAGES = ("insight_site", "experiments", "aha", "segments", "events")
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "gettext_lazy": None,
+    "gettext_noop": None,
     "_": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
