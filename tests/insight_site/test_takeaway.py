@@ -59,6 +59,7 @@ def test_html__of_a_study__holds_its_pictures_and_asks_for_nothing(study: Study,
     assert "<form" not in text
 
 
+@pytest.mark.slow
 def test_html__of_a_segmentation__holds_big_pictures_as_data(
     search: SegmentationRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -257,6 +257,7 @@ def test_start_churn__retention_that_can_not_judge__is_refused(store: None, rete
     assert not ChurnRun.objects.exists()
 
 
+@pytest.mark.slow
 def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) -> None:
     version = publish_clusters()
     first, second = version.segments.order_by("-size")[:2]
@@ -286,6 +287,7 @@ def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) 
     assert not ComparisonRun.objects.exists()
 
 
+@pytest.mark.slow
 def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, admin_client: Client) -> None:
     version = publish_clusters()
     first, second = version.segments.order_by("-size")[:2]

@@ -35,6 +35,7 @@ def exact_loss(zero: tuple[int, int], one: tuple[int, int]) -> float:
     return first - a1 / (a1 + b1) * exact_chance((a1 + 1, b1), (a0, b0))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(COUNTS, COUNTS)
 def test_beta_binomial__whole_numbers__equal_the_exact_sums(zero: tuple[int, int], one: tuple[int, int]) -> None:
@@ -48,6 +49,7 @@ def test_beta_binomial__whole_numbers__equal_the_exact_sums(zero: tuple[int, int
     assert -1 <= found.low < found.high <= 1
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(COUNTS, COUNTS, st.sampled_from([(0.5, 0.5), (1.0, 1.0), (20.0, 80.0)]))
 def test_beta_binomial__arms_swapped__turn_the_answer(
