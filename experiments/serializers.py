@@ -43,6 +43,9 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
     """One arm; the first of the list is the control."""
 
     weight = steps(1)
+    dose = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, allow_null=True, required=False, help_text="nudges to so many times"
+    )
 
     class Meta:
         model = Variant
