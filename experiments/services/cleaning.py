@@ -279,13 +279,6 @@ def _group_hint(source: Source, design: Design, arm: Codes, kept: NDArray[np.boo
     return best
 
 
-def _can_name_groups(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
-    return any(test(kind) for test in tests)
-
-
 def _nested(name: str, codes: Codes, arm: Codes) -> GroupHint | None:
     present = codes >= 0
     codes, arm = codes[present], arm[present]
