@@ -1,0 +1,108 @@
+"""The figures that the audit of version 0.3 asks for, each measured through the product's own functions.
+
+    .venv/bin/python benchmarks/audit_figures.py --write                    # all subjects, docs/audit.md anew
+    .venv/bin/python benchmarks/audit_figures.py --only clusters --write    # one subject, the others stay
+    .venv/bin/python benchmarks/audit_figures.py --only clusters --size .1  # quick look, prints only
+
+Seeds are fixed, so the same commit gives the same page. Each subject carries the commit that it was measured at. The
+exit code is 1 when a bound is missed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.audit.figure import Figure  # noqa: E402
+from benchmarks.audit.subjects import NAMES  # noqa: E402
+
+PAGE = ROOT / "docs" / "audit.md"
+KEPT = ROOT / "docs" / "audit" / "figures.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--size", type=float, default=1.0, help="share of the runs")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="docs/audit.md; subjects not run keep what is there")
+    options = parser.parse_args()
+    if options.write and options.size != 1:
+        parser.error("--write shows whole figures: leave --size out")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    measured: dict[str, Any] = {}
+    with ProcessPoolExecutor(options.processes) as pool:
+        for name, record in pool.map(measure, options.only, [options.size] * len(options.only)):
+            measured[name] = record
+            print(section(record), flush=True)
+    if options.write:
+        known = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+        everything = known | measured
+        KEPT.parent.mkdir(exist_ok=True)
+        kept = {name: everything[name] for name in NAMES if name in everything}
+        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(page(kept), encoding="utf-8")
+    missed = [row["what"] for record in measured.values() for row in record["figures"] if row["met"] is False]
+    for what in missed:
+        print(f"missed: {what}", file=sys.stderr)
+    sys.exit(bool(missed))
+
+
+def measure(name: str, size: float) -> tuple[str, dict[str, Any]]:
+    """One subject with its figures, its commit and its minutes."""
+    module = import_module(f"benchmarks.audit.{name}")
+    begun = time.perf_counter()
+    figures: list[Figure] = module.figures(size)
+    return name, {
+        "title": module.TITLE,
+        "text": " ".join(module.TEXT.split()),
+        "commit": commit(),
+        "minutes": round((time.perf_counter() - begun) / 60, 1),
+        "figures": [asdict(row) for row in figures],
+    }
+
+
+def section(record: dict[str, Any]) -> str:
+    lines = [f"## {record['title']}", "", record["text"], ""]
+    lines += ["| figure | required | seen | |", "| --- | --- | --- | --- |"]
+    word = {True: "met", False: "**missed**", None: ""}
+    lines += [
+        f"| {row['what']} | {row['required']} | {row['seen']} | {word[row['met']]} |" for row in record["figures"]
+    ]
+    lines += ["", f"Measured at commit {record['commit']}, {record['minutes']} minutes.", ""]
+    return "\n".join(lines)
+
+
+def page(kept: dict[str, Any]) -> str:
+    rows = [row for record in kept.values() for row in record["figures"]]
+    missed = sum(row["met"] is False for row in rows)
+    head = (
+        "# The audit's figures\n\n"
+        "Reviewers attacked the numbers of version 0.3. Each attack is repeated here against today's code, through "
+        "the product's own functions: `python benchmarks/audit_figures.py --write`. "
+        f"{len(rows)} figures, {missed} missed.\n\n"
+    )
+    return head + "\n".join(section(record) for record in kept.values())
+
+
+def commit() -> str:
+    """Short name of the commit, with a plus where the tree differs from it."""
+    run = subprocess.run
+    name = run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    changed = run(["git", "status", "--porcelain", "-uno"], cwd=ROOT, capture_output=True, text=True, check=True)
+    outside = [line for line in changed.stdout.splitlines() if not line[3:].startswith("docs/")]
+    return name.stdout.strip() + ("+" if outside else "")
+
+
+if __name__ == "__main__":
+    main()
