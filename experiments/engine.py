@@ -12,7 +12,7 @@ from experiments.design import Design, Kind, Units
 from experiments.pair import Data, Pair
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
-from experiments.stats import adjust, compare, encouragement
+from experiments.stats import adjust, encouragement
 from experiments.stats.looks import Look, at_look, fixed
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.placebo import Placebo
@@ -74,6 +74,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         health=findings,
         verdict=leading.verdict,
         leading=leading.variant,
+        clusters=health.clusters_of(units),
     )
 
 
@@ -164,6 +165,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
         by_segment=by_segment,
         encouragement=_encouragement(pair, look),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
+        randomisation=pair.randomisation(),
     )
 
 
@@ -178,7 +180,7 @@ def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputab
 def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    found = compare.lift(*pair.lift_arms(), alpha=look.nominal_alpha)
+    found = pair.lift(alpha=look.nominal_alpha)
     return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
@@ -217,7 +219,8 @@ def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin
     """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
-    return anderson_rubin(moments, q=look.multiplier**2, alpha=look.alpha)
+    # The look's critical value, under the t law where clusters were assigned.
+    return anderson_rubin(moments, q=moments.critical_value(look.nominal_alpha) ** 2, alpha=look.alpha)
 
 
 def _warnings(

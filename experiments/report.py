@@ -7,6 +7,7 @@ from events.reasons import NotComputable
 from experiments.design import Design, Kind
 from experiments.health import Finding
 from experiments.stats.adjust import Adjusted
+from experiments.stats.clusters import ClusterCount, Randomisation
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
@@ -98,6 +99,8 @@ class Comparison:
         adjusted_p: over the family.
         simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
             None where there is only one, or outside that family.
+        randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
+            assigned.
     """
 
     variant: str
@@ -110,6 +113,7 @@ class Comparison:
     by_segment: tuple[SegmentEffect, ...]
     encouragement: Encouragement | None
     verdict: Verdict
+    randomisation: Randomisation | NotComputable | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,8 @@ class Report:
         health: findings, gravest first.
         verdict: that of the first outcome's comparison with the smallest adjusted p-value.
         leading: the variant of that comparison.
+        clusters: of each arm, how many were assigned and how many of equal size would tell as much; None where units
+            were assigned.
     """
 
     source: str
@@ -151,3 +157,4 @@ class Report:
     health: tuple[Finding, ...]
     verdict: Verdict
     leading: str
+    clusters: Mapping[str, ClusterCount] | None = None

@@ -13,7 +13,7 @@ from experiments.stats.weak_instrument import AndersonRubin
 
 MIN_UNITS = 50
 MIN_EVENTS = 5
-# Ours: simulated with 2 to 4 nudged clusters, clustered tests still gave 8 to 30 % false alarms at 5 %.
+# Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
 MIN_CLUSTERS = 5
 # METHODS 5: a quarter of the planned first stage, at least one point; a file has no plan, so the floor holds.
 MIN_FIRST_STAGE = 0.01
@@ -57,7 +57,7 @@ class Evidence:
         narrow: the same at level 1 - 2 alpha, for the two one-sided tests.
         adjusted_p: Holm-adjusted p-value of ``difference``.
         margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
-        few_clusters: an arm has fewer than five clusters.
+        few_clusters: an arm has fewer than five effective clusters.
         behaviour_missing: why nothing can be said of the behaviour, when one was named.
         take_up: the nudge's effect on the behaviour; None in a plain A/B test.
         effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
