@@ -37,7 +37,7 @@ from experiments.admin_inlines import (
 )
 from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
-from experiments.services import eligible, lifecycle, overview, plan, planning
+from experiments.services import closing, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, health_words, summary, views
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
@@ -244,10 +244,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         troubles = eligible.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
         if not troubles and not refusal:
             refusal = lifecycle.refusal(row, what)
+        cost = closing.cost(row) if what in (Action.CLOSE_ENROLMENT, Action.STOP) else None
         return {
             "row": row,
             "question": consequences.question(what, row.name),
-            "sentences": consequences.sentences(what, overview.standing(row)),
+            "sentences": consequences.sentences(what, overview.standing(row), cost),
             "troubles": troubles,
             "refusal": "" if troubles else refusal,
         }

@@ -82,7 +82,7 @@ def read_out(
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, data, invalid, earlier)
+    return _opened(found, answers, data, invalid, earlier, today)
 
 
 def min_first_stage(plan: Planned) -> float:
@@ -91,7 +91,12 @@ def min_first_stage(plan: Planned) -> float:
 
 
 def _opened(
-    found: Readout, answers: Answers, data: CellData, invalid: tuple[str, ...], earlier: Sequence[LookTaken]
+    found: Readout,
+    answers: Answers,
+    data: CellData,
+    invalid: tuple[str, ...],
+    earlier: Sequence[LookTaken],
+    today: date,
 ) -> Readout:
     plan, standing = found.plan, found.standing
     design = _design(plan, answers, data)
@@ -101,7 +106,7 @@ def _opened(
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier)
     notes += segment_findings(outcomes[0], variant)
     findings = health.sorted_findings((*found.health, *notes))
-    taken = _looks_taken(plan, standing, answers, outcomes[0], looks)
+    taken = _looks_taken(plan, standing, answers, outcomes[0], looks, today)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
@@ -187,7 +192,7 @@ def _standing_verdict(
 
 
 def _looks_taken(
-    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
+    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look], today: date
 ) -> list[LookTaken]:
     taken = []
     for row in outcome.comparisons:
@@ -209,6 +214,8 @@ def _looks_taken(
                 p_value=effect.p_value,
                 verdict=str(row.verdict.code),
                 peeked=standing.peeked,
+                rule=standing.rule,
+                shown=today,
             )
         )
     return taken

@@ -158,7 +158,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
-        simultaneous=None if family < 2 else _simultaneous(pair, look, family),
+        simultaneous=None if family < 2 else simultaneous(pair, look, family),
         lift=_lift(pair, difference, look),
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
@@ -169,9 +169,12 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
     )
 
 
-def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
-    """Bonferroni over the confirmatory family (METHODS 4.7)."""
-    found = pair.difference(alpha=look.nominal_alpha / family)
+def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
+    """Bonferroni over the confirmatory family: the same plan at alpha/m (METHODS 4.7).
+
+    The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
+    """
+    found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
     if not computable(found):
         return found
     return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
