@@ -291,10 +291,10 @@ class CellData:
         kind = self.outcomes[outcome]
         return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
 
-    def pair(self, outcome: str, code: int, *, week: int | None = None) -> CellPair:
-        """The cells of control and of one variant that have mature units; of all weeks of enrolment, or of one."""
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
-        kept = ((cells.variant == 0) | (cells.variant == code)) & (block.n > 0)
+        kept = ((cells.variant == against) | (cells.variant == code)) & (block.n > 0)
         if week is not None:
             kept &= cells.week == week
         return CellPair(
@@ -307,7 +307,7 @@ class CellData:
             segment=cells.segment[kept],
             segment_labels=cells.segments,
             x=self._dummies[kept],
-            bins=self._counts(outcome, code),
+            bins=self._counts(outcome, code, against),
             same_split=self.same_split,
         )
 
@@ -321,12 +321,12 @@ class CellData:
         ]
         return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
 
-    def _counts(self, outcome: str, code: int) -> Counts | None:
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
         rows = self.bins.get(outcome)
         if not rows:
             return None
         counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[0]: 0, self.labels[code]: 1}
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
         for variant, place, reached, units in rows:
             if variant in arms:
                 counts[arms[variant], place, reached] += units
