@@ -337,11 +337,11 @@ class CellData:
         kind = self.outcomes[outcome]
         return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
 
-    def pair(self, outcome: str, code: int, *, week: int | None = None) -> CellPair:
-        """The cells of control and of one variant that have mature units; of all weeks of enrolment, or of one."""
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
         mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
-        kept = mature & ((cells.variant == 0) | (cells.variant == code))
+        kept = mature & ((cells.variant == against) | (cells.variant == code))
         # Of all arms, so that control has one level beside every variant.
         units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
         return CellPair(
@@ -354,7 +354,7 @@ class CellData:
             segment=cells.segment[kept],
             segment_labels=cells.segments,
             x=self._dummies[kept],
-            bins=self._counts(outcome, code),
+            bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,
         )
@@ -369,12 +369,12 @@ class CellData:
         ]
         return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
 
-    def _counts(self, outcome: str, code: int) -> Counts | None:
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
         rows = self.bins.get(outcome)
         if not rows:
             return None
         counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[0]: 0, self.labels[code]: 1}
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
         for variant, place, reached, units in rows:
             if variant in arms:
                 counts[arms[variant], place, reached] += units

@@ -18,7 +18,7 @@ type Strata = list[tuple[str, Mean, Mean]]
 
 
 class Pair(Protocol):
-    """Control and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
+    """Control, or the placebo in its place, and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
 
     Without this seam the engine would exist twice, and a file and a stored experiment could get different verdicts.
     """
@@ -102,8 +102,8 @@ class Data(Protocol):
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """Level of an outcome in one arm."""
 
-    def pair(self, outcome: str, code: int) -> Pair:
-        """Control and the variant with this code."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> Pair:
+        """The variant with this code and what it is compared with: control, or the arm `against`."""
 
 
 def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:

@@ -72,6 +72,8 @@ class Stratified:
 class Encouragement:
     """The effect of the behaviour among those whom the nudge moved.
 
+    In the words of the moments, "control" is what the nudge is compared with: control, or the placebo in its place.
+
     Attributes:
         take_up: share that reached the AHA moment per arm, and the first stage.
         effect: Wald estimate (complier average causal effect); its interval isn't reliable for a weak first stage.
@@ -79,6 +81,8 @@ class Encouragement:
         effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict.
         as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
         warnings: codes of what the reader must know.
+        comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
+        comparator_reason: `placebo_moves_behaviour` where there is a placebo that may not serve; None otherwise.
     """
 
     take_up: TakeUp | NotComputable
@@ -87,16 +91,20 @@ class Encouragement:
     effect_set: AndersonRubin | NotComputable
     as_treated: float | NotComputable
     warnings: tuple[str, ...]
+    comparator: str = ""
+    comparator_reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against control on one outcome.
+    """One variant against control, or against the placebo, on one outcome.
 
     Attributes:
-        variant: compared with control.
+        variant: compared with `compared_with`.
         difference: the primary test, with the plain interval.
-        adjusted_p: over the family.
+        adjusted_p: over the family; of a placebo, which is in no family, its own p.
+        against_control: where the placebo is what it is compared with, the difference to control, which holds what
+            being nudged does by itself; None otherwise.
         simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
             None where there is only one, or outside that family.
         randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
@@ -114,11 +122,17 @@ class Comparison:
     encouragement: Encouragement | None
     verdict: Verdict
     randomisation: Randomisation | NotComputable | None = None
+    against_control: Estimate | NotComputable | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """Label of what the variant is compared with; "" for control."""
+        return "" if self.against_control is None or self.encouragement is None else self.encouragement.comparator
 
 
 @dataclass(frozen=True)
 class OutcomeReport:
-    """One outcome: its levels per arm and its comparisons with control."""
+    """One outcome: its levels per arm and its comparisons."""
 
     name: str
     kind: Kind

@@ -240,11 +240,11 @@ class RowData:
         kept = (self.units.arm == code) & ~np.isnan(found.values)
         return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
 
-    def pair(self, outcome: str, code: int) -> RowPair:
-        """Units of control and of the variant with this code that have the outcome."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
+        """Units with the outcome of the variant with this code and of what it is compared with."""
         units, found = self.units, self._outcome(outcome)
         # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
-        kept = ((units.arm == 0) | (units.arm == code)) & ~np.isnan(found.values)
+        kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
         return RowPair(
             kind=found.kind,
             values=found.values[kept],

@@ -9,7 +9,7 @@ import pytest
 
 from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
-from experiments.analysis import min_first_stage, read_out
+from experiments.analysis import read_out
 from experiments.answers import Answers
 from experiments.cells import CellData
 from experiments.live_context import Audit
@@ -84,11 +84,6 @@ def test_first_stage__counts_units_whose_outcome_is_not_known_yet() -> None:
     assert take_up.difference == pytest.approx(reached[1] - reached[0])
 
 
-@pytest.mark.parametrize(("planned", "least"), [(None, 0.01), (0.02, 0.01), (0.2, 0.05)])
-def test_min_first_stage__a_quarter_of_the_planned_one(planned: float | None, least: float) -> None:
-    assert min_first_stage(make_plan(take_up=planned)) == pytest.approx(least)
-
-
 def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
     for method in ("group_sequential", "always_valid"):
         for seed in range(12):
@@ -149,23 +144,6 @@ def test_secondary_outcomes__dont_cost_the_primary_one() -> None:
     assert plain.report is not None
     assert more.report is not None
     assert more.report.outcomes[0].comparisons[0].adjusted_p == plain.report.outcomes[0].comparisons[0].adjusted_p
-
-
-def test_placebo__has_no_panel_of_its_own_and_convicts() -> None:
-    rng = np.random.default_rng(5)
-    n = 12_000
-    arm = rng.integers(0, 3, n)
-    did = (rng.random(n) < 0.2 + 0.3 * (arm == 1)).astype(float)
-    kept = (rng.random(n) < 0.3 + 0.15 * (arm > 0)).astype(float)
-    units = draw_units(n, arm=arm, reached=did, times=3 * did, value=kept)
-    labels = ("control", "nudge", "placebo")
-    plan = make_plan(variants=labels, placebo="placebo", shares={"": (1 / 3, 1 / 3, 1 / 3)})
-
-    found = read(plan, make_answers(units, cells=make_cells(units, variants=labels)))
-
-    assert found.verdict is not None
-    assert (found.verdict.code, found.verdict.reason) == (Code.NUDGE_NOT_BEHAVIOUR, "placebo")
-    assert [row.variant for row in found.through] == ["nudge"]
 
 
 def three_arms(seed: int = 5, n: int = 12_000, *, effect: float = 0.0) -> tuple[dict[str, Any], tuple[str, ...]]:
