@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    NO_MARGIN = "no_margin"
     TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"
@@ -154,6 +155,7 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.TOO_LATE: gettext("More than a hundred years from now."),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),

@@ -362,6 +362,9 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
         (_("Planned units"), say(found.planned_units, ",d")),
         (_("Days until the last outcome is known"), say(found.days, ",d")),
         (_("End if it started today"), say(found.planned_end)),
+        (_("Level of one comparison"), say(found.level, ".2%")),
+        (_("Units, as a multiple of one look's"), say(found.inflation, ".3f")),
+        (_("Chance to conclude no effect that matters, if there is none"), say(found.power_no_material_effect, ".0%")),
     ]
     if inflow.reach is not None:
         rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, ".2%")))
