@@ -5,5 +5,7 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 """
 
 NAMES: tuple[str, ...] = (
-    # one a line
+    "controls",
+    "ladder",
+    "steps",
 )
