@@ -17,7 +17,7 @@ def random_table(seed: int, n: int = 400, *, rate: float = 0.4) -> Table:
     rng = np.random.default_rng(seed)
     counts = np.sort(rng.poisson(1.5, (n, 2)), axis=1)
     table = table_of(counts.tolist(), (rng.random(n) < rate).tolist(), days=(1, 3))
-    return replace(table, week=rng.integers(0, 4, n), active_days=rng.integers(1, 4, n))
+    return replace(table, week=rng.integers(0, 4, n), active=np.sort(rng.integers(1, 4, (n, 2)), axis=1))
 
 
 def computed(null: Null | NotComputable) -> Null:
