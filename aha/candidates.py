@@ -172,9 +172,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         ladder=ladder,
         e_value=e_values(ratio) if computable(ratio) else ratio,
         benchmark=(
-            benchmark(
-                ratio.estimate, retained=table.retained, did=did, active_days=table.active_within(pick.days)
-            )
+            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=table.active_within(pick.days))
             if computable(ratio)
             else ratio
         ),
