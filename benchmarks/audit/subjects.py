@@ -9,4 +9,7 @@ NAMES: tuple[str, ...] = (
     "closing",
     "simultaneous",
     "planner",
+    "controls",
+    "ladder",
+    "steps",
 )
