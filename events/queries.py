@@ -271,10 +271,12 @@ def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Reten
 def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) -> ir.Table:
     """The users' columns and ``duration, churned``: day of the last activity before the first silence of `gap` days.
 
-    Follow-up ends for everybody at the data's end minus the gap: units that started later are left out, and a unit
-    without such a silence is censored there, not at its last activity, since no churn can be seen later than that.
+    Churn on day d shows when d + gap <= K - 1, where K is the unit's complete days. So follow-up ends on day
+    K - gap - 1 for everybody: a unit without such a silence is censored there, not at its last activity, and units with
+    K <= gap, of which nothing can be seen, are left out. One day later a unit would be at risk of what can't be seen.
+    Source: METHODS 1.3.
     """
-    users = users.filter(users.complete_days >= gap)
+    users = users.filter(users.complete_days > gap)
     log = since_anchor(active_events(events, basis), users, basis, "complete_days")
     log = log.filter(log.day >= 0, log.day < log.complete_days)
     active = log.select("user_id", "day", "complete_days").distinct()
@@ -285,7 +287,7 @@ def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) ->
     churn = active.filter(active.silence >= gap).group_by("user_id").aggregate(_last=ibis._.day.min())
     joined = users.left_join(churn, "user_id").drop("user_id_right")
     return joined.mutate(
-        churned=joined._last.notnull(), duration=ibis.coalesce(joined._last, joined.complete_days - gap)
+        churned=joined._last.notnull(), duration=ibis.coalesce(joined._last, joined.complete_days - gap - 1)
     ).drop("_last")
 
 

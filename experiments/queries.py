@@ -220,9 +220,12 @@ def exposures_by_day(values: ir.Table) -> ir.Table:
 
 
 def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
-    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.day_bits.churn`)."""
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.day_bits.churn`).
+
+    A unit without churn is censored on its last day on which churn could be seen (`events.queries.survival_times`).
+    """
     table = churn(values, gap, words)
-    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap, 0).cast("int64"))
+    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))
     return table.group_by("arm", "segment", "churn_word", "churn_bit", "censored_on").aggregate(units=table.count())
 
 

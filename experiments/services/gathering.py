@@ -280,7 +280,7 @@ def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -
 def _days_needed(text: str) -> int:
     metric = parse_metric(text)
     if isinstance(metric, Survival):
-        return metric.gap
+        return metric.gap + 1
     parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
     return max(part.window.days_needed for part in parts)
 
