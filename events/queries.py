@@ -26,6 +26,7 @@ from events.parts import (
     since_anchor,
 )
 from events.properties import property_text
+from events.senders import BY_CLIENT
 from events.windows import Clock, Window
 
 
@@ -90,13 +91,21 @@ def exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
-    """One row per exposure event of the experiment: the event's columns and ``variant``, as the event names it."""
+    """One row per exposure event of the experiment: the event's columns, ``variant`` as the event names it, ``source``.
+
+    `source` is the number, as text, of the source whose client key sent the event, and "" for everybody else: whether
+    such an exposure counts is for the caller to say. A log without message ids knows no senders.
+    """
     log = events.filter(events.event.isin(EXPOSURE_EVENTS))
     log = log.mutate(
         experiment=either(log, ("experiment_id", "experimentId"), basis),
         variant=either(log, ("variation_id", "variationId"), basis),
     )
-    return log.filter(log.experiment == experiment, log.variant.notnull())
+    log = log.filter(log.experiment == experiment, log.variant.notnull())
+    if "message_id" not in log.columns:
+        return log.mutate(source=ibis.literal(""))
+    by_client = log.message_id.re_search(BY_CLIENT).fill_null(False)
+    return log.mutate(source=by_client.ifelse(log.message_id.split(":")[0], ""))
 
 
 def with_clock(users: ir.Table, basis: Basis) -> ir.Table:

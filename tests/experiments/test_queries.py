@@ -232,13 +232,17 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
 # ── every engine we promise ───────────────────────────────────────────────────
 def questions_of(dialect: str, plan: Asked, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
-    met = queries.met(log, plan, basis)
+    exposures = queries.exposures(log, plan, basis)
+    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"]})
+    met = queries.met(queries.admitted(exposures, [1], wrong))
     units = queries.units(log, met, plan, basis)
     values = queries.unit_values(log, units, plan, basis, first_anchor=YOUNG, most_days=70)
     kept = ibis.table(values.schema(), name="kept")
     return {
         "known": queries.known_events(log, "chat"),
         "counts": queries.met_counts(met),
+        "heard": queries.heard(exposures),
+        "claims": queries.claims(exposures, [1]),
         "span": queries.span(units),
         "values": values,
         "levels": queries.level_counts(kept, 0, 10),
