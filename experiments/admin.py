@@ -96,7 +96,8 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
             "clock", "day_mode", "churn_gap",
         ]}),
-        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only"]}),
+        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+                                    "sources"]}),
         (_("Where it stands"), {"fields": state}),
     ]  # fmt: skip
 

@@ -13,3 +13,4 @@ NAMES: tuple[str, ...] = (
     "ladder",
     "steps",
 )
+NAMES: tuple[str, ...] = ("survival_days",)
