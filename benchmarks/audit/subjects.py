@@ -6,4 +6,7 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "first_stage",
+    "placebo",
+    "dose_words",
 )

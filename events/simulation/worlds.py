@@ -137,5 +137,7 @@ WORLDS: dict[str, World] = {
             behaviours=tuple(_flat(f"noise_{number:02d}") for number in range(1, 51)),
             units=2_000,
         ),
+        replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
     )
 }

@@ -39,6 +39,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
+    "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),
@@ -58,7 +60,7 @@ def run(name: str, units: int = 4_000, seed: int = 5) -> Simulation:
     return simulate(WORLDS[name], units, seed)
 
 
-def test_worlds__names__are_the_twelve_of_the_table() -> None:
+def test_worlds__names__are_those_of_the_table() -> None:
     assert set(WORLDS) == set(DIFFERS)
     assert all(name == world.name for name, world in WORLDS.items())
 
