@@ -105,7 +105,8 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         note = gettext(
             "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud and "
             "leaves the behaviour alone, and control (%(control)s) where nothing else is named. Rows without a verdict "
-            "say what being nudged does by itself; p belongs to the absolute difference."
+            "decide nothing: that of the placebo shows what being nudged does by itself, and the nudge against control "
+            "holds both. p belongs to the absolute difference."
         ) % {"control": report.design.control, "placebo": report.design.placebo}
     together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):

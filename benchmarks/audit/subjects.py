@@ -12,5 +12,8 @@ NAMES: tuple[str, ...] = (
     "controls",
     "ladder",
     "steps",
+    "first_stage",
+    "placebo",
+    "dose_words",
 )
 NAMES: tuple[str, ...] = ("survival_days",)

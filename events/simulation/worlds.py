@@ -172,5 +172,7 @@ WORLDS: dict[str, World] = {
             habit=HABIT,
         ),
         replace(_STEP, name="measured_confounding", seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)),
+        replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
     )
 }

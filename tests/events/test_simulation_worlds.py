@@ -55,6 +55,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
         "habit": 0.8,
     },
     "measured_confounding": {"seen_in": "profile_field"},
+    "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),

@@ -84,6 +84,23 @@ def test_first_stage__counts_units_whose_outcome_is_not_known_yet() -> None:
     assert take_up.difference == pytest.approx(reached[1] - reached[0])
 
 
+@pytest.mark.parametrize(("planned", "noted"), [(0.6, True), (0.2, False)])
+@pytest.mark.parametrize("effect", [0.5, 0.0])
+def test_take_up_far_below_plan__is_a_note_and_no_verdict(planned: float, noted: bool, effect: float) -> None:
+    """Review A3: with a planned take-up of .6 and a true one of .1 (F about 290) 10 of 10 were "another path"."""
+    for seed in range(4):
+        answers = make_answers(draw_units(20_000, seed, moved=0.1, effect=effect))
+        found = read(make_plan(take_up=planned, smallest_effect=None, planned_units=20_000), answers)
+
+        stage = found.first_stage[0].take_up
+        assert computable(stage)
+        assert computable(stage.f_statistic)
+        assert stage.f_statistic > 200
+        assert found.verdict is not None
+        assert found.verdict.code is (Code.CAUSES if effect else Code.INCONCLUSIVE)
+        assert any(finding.check == "take_up_below_plan" for finding in found.health) is noted
+
+
 def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
     for method in ("group_sequential", "always_valid"):
         for seed in range(12):
