@@ -183,6 +183,9 @@ def _standing_verdict(
         "outcome": plan.primary[0], "variant": first.variant, "day": first.on.isoformat(),
         "estimate": first.estimate, "low": first.low, "high": first.high, "kind": str(kind_of(plan.primary[0])),
     }  # fmt: skip
+    if plan.claim is not None:
+        # The end of that look's interval nearer to 0 is its breakdown value (METHODS 4.16).
+        facts["breakdown"] = first.low if first.estimate > 0 else first.high
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
