@@ -67,6 +67,8 @@ class Reason(StrEnum):
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
+    NUDGE_NOT_PROVED = "nudge_not_proved"
+    EARLIER_VERSION = "earlier_version"
     POST_ASSIGNMENT = "post_assignment"
     SPLIT_DIFFERS = "split_differs"
 
@@ -162,6 +164,10 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.WEAK_FIRST_STAGE: gettext(
             "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
         ),
+        Reason.NUDGE_NOT_PROVED: gettext(
+            "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
+        ),
+        Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
         Reason.POST_ASSIGNMENT: gettext(
             "A covariate was not known before the assignment, so the nudge may have moved it."
         ),

@@ -190,6 +190,9 @@ def _standing_verdict(
     }  # fmt: skip
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
+    elif plan.claim is not None:
+        # The end of that look's interval nearer to 0 is its breakdown value (METHODS 4.16).
+        facts["breakdown"] = first.low if first.estimate > 0 else first.high
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 

@@ -5,9 +5,10 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import sqrt
+from typing import Self
 
 import numpy as np
 from scipy import stats
@@ -31,6 +32,9 @@ type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (
 
 # A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
 STRATUM_UNITS = 50
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
+MISSING = "–"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,7 @@ class CellPair:
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
+        traits: label of each segment and covariate level, with the cells that belong to it.
     """
 
     kind: Kind
@@ -64,6 +69,7 @@ class CellPair:
     bins: Counts | None = None
     same_split: bool = True
     segment_units: Array | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def control(self) -> Mean:
@@ -199,6 +205,25 @@ class CellPair:
             return NotComputable(Reason.NO_VARIANCE)
         worst = min(tested, key=lambda found: found.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates that have units, and leave some."""
+        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self.traits[level])
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self.traits[level])
+
+    def _of(self, kept: np.ndarray) -> Self:
+        return replace(
+            self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={},
+        )  # fmt: skip
 
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
@@ -357,7 +382,21 @@ class CellData:
             bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,
+            traits={label: inside[kept] for label, inside in self.traits.items()},
         )
+
+    @cached_property
+    def traits(self) -> Mapping[str, np.ndarray]:
+        """Cells of each segment and of each level of each covariate, by its label."""
+        cells = self.cells
+        found = {
+            f"{name}={level or MISSING}": cells.covariate[:, place] == number
+            for place, name in enumerate(cells.covariates)
+            for number, level in enumerate(cells.levels[place])
+        }
+        if len(cells.segments) > 1:
+            found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
+        return dict(list(found.items())[:MOST_LEVELS])
 
     @cached_property
     def _dummies(self) -> Array:

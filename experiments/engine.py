@@ -10,6 +10,7 @@ from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
 from experiments.comparator import Comparator, comparators, placebo_findings, stages_of
 from experiments.design import Design, Kind, Units
+from experiments.direct import with_direct_effect
 from experiments.pair import Data, Pair
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
@@ -221,7 +222,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     alpha = look.nominal_alpha
     moments = pair.moments()
     if not computable(moments):
-        return Encouragement(moments, moments, None, moments, moments, ())
+        return Encouragement(moments, moments, None, moments, moments, (), breakdown=moments, blind_spot=moments)
     control, variant = pair.joints()
     reached = pair.take_up()
     # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
@@ -230,7 +231,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     adjusted = pair.two_stage(alpha=alpha)
     effect_set = effect_set_at(moments, look)
     as_treated = encouragement.as_treated(control, variant)
-    return Encouragement(
+    found = Encouragement(
         take_up,
         effect,
         None if adjusted is None else at_look(adjusted, look),
@@ -238,6 +239,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
         as_treated,
         _warnings(take_up, effect, effect_set, as_treated),
     )
+    return with_direct_effect(found, pair, moments, look)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
@@ -352,6 +354,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
         inequalities=_inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
+        breakdown=found.breakdown,
     )
 
 

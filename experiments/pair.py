@@ -1,7 +1,7 @@
 """What one comparison can be asked, whether its units came from a file's rows or from a warehouse's moments. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from events.reasons import NotComputable
 from experiments.design import Kind
@@ -86,6 +86,20 @@ class Pair(Protocol):
 
     def inequalities(self) -> Inequalities | NotComputable:
         """The testable implications of "only through the behaviour"."""
+
+    @property
+    def same_split(self) -> bool:
+        """False when the plan gives segments different shares, so that whole arms differ in their mix of segments."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates, all known before the assignment, which share no cluster with the rest."""
+
+    def inside(self, level: str) -> Self:
+        """The units of one of these levels."""
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
 
 
 class Data(Protocol):
