@@ -34,8 +34,8 @@ def accept_events(
 
     Args:
         source_id: the row of `Source`.
-        key_kind: of the caller: ``client``, ``server`` or ``admin``. Source and kind prefix the message ids, so that what
-            anybody sends with a public key never counts as a repeat of what a server sends.
+        key_kind: of the caller: ``client``, ``server`` or ``admin``. Source and kind prefix the message ids: what
+            anybody sends with a public key never makes a repeat of what a server sends.
         events: as JSON gave them.
         received_at: time of arrival.
         options: of `events.schema.read_batch`.
