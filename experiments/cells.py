@@ -5,24 +5,24 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import sqrt
+from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
 from experiments.design import Kind, kind_of
-from experiments.pair import Strata, plain_difference
+from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
-from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
+from experiments.stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.multiplicity import holm
-from experiments.stats.ratios import linearised, ratio_point
+from experiments.stats.ratios import linearised, ratio_point, standardised
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Array, Joint, Mean
 from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
@@ -31,6 +31,9 @@ type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (
 
 # A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
 STRATUM_UNITS = 50
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
+MISSING = "–"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,7 @@ class CellPair:
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
+        traits: label of each segment and covariate level, with the cells that belong to it.
     """
 
     kind: Kind
@@ -64,6 +68,7 @@ class CellPair:
     bins: Counts | None = None
     same_split: bool = True
     segment_units: Array | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def control(self) -> Mean:
@@ -200,6 +205,25 @@ class CellPair:
         worst = min(tested, key=lambda found: found.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates that have units, and leave some."""
+        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self.traits[level])
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self.traits[level])
+
+    def _of(self, kept: np.ndarray) -> Self:
+        return replace(
+            self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
+        )  # fmt: skip
+
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
         """Segments with enough units in both arms; the others pooled as one."""
@@ -212,21 +236,7 @@ class CellPair:
     @cached_property
     def _groups(self) -> list[tuple[str, list[int]]]:
         """Label and segments of each stratum."""
-        sizes = self._sizes
-        known = np.flatnonzero(sizes.sum(axis=0)).tolist()
-        large = [code for code in known if sizes[:, code].min() >= STRATUM_UNITS]
-        small = [code for code in known if code not in large]
-        groups = [(self.segment_labels[code], [code]) for code in large]
-        if not small:
-            return groups
-        if sizes[:, small].sum(axis=1).min() >= 2:
-            return [*groups, ("other", small)]
-        if not large:
-            return [("", small)]
-        # Too few to stand alone: they join the largest segment, so that nobody is left out.
-        largest = max(range(len(large)), key=lambda place: sizes[:, large[place]].sum())
-        groups[largest] = (groups[largest][0], [large[largest], *small])
-        return groups
+        return group_segments(self.segment_labels, self._sizes, STRATUM_UNITS)
 
     @cached_property
     def _sizes(self) -> Array:
@@ -249,16 +259,15 @@ class CellPair:
         if self.kind is not Kind.RATIO or len(self.strata) < 2:
             return whole
         rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
-        parts = [(share, row) for share, row in zip(self._shares, rows, strict=True) if row.n]
-        mean = float(sum(share * row.mean for share, row in parts))
-        return Mean(whole.n, mean, whole.n * float(sum(share**2 * row.variance / row.n for share, row in parts)))
+        return standardised(rows, self._shares.tolist())
 
     def _alone(self, arm: int, code: int) -> Mean:
         """Summary of one segment; a ratio is divided inside it."""
         kept = (self.segment == code) & (self.treated == arm)
         if self.kind is not Kind.RATIO:
             return self._joint(kept).column(0)
-        return pool_cells(self.n[kept], *self._line(kept, self._point(kept))).column(0)
+        n, means = self.n[kept], self.means[kept]
+        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
 
     def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
         """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
@@ -275,20 +284,16 @@ class CellPair:
         """
         if self.kind is not Kind.RATIO:
             return self.means, self.covariance
-        width = len(self.names) - 1
-        means, covariance = np.zeros((len(self.n), width)), np.zeros((len(self.n), width, width))
+        means = np.zeros((len(self.n), len(self.names) - 1))
+        covariance = np.zeros((*means.shape, means.shape[1]))
         for arm in (0, 1):
             kept = self.treated == arm
-            inside = [kept & np.isin(self.segment, codes) for _label, codes in self._groups]
-            point = sum((s * self._point(rows) for s, rows in zip(self._shares, inside, strict=True)), np.zeros(2))
-            means[kept], covariance[kept] = self._line(kept, point)
+            point = np.zeros(2)
+            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+                rows = kept & np.isin(self.segment, codes)
+                point += share * ratio_point(self.n[rows], self.means[rows])
+            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
         return means, covariance
-
-    def _point(self, kept: np.ndarray) -> Array:
-        return ratio_point(self.n[kept], self.means[kept])
-
-    def _line(self, kept: np.ndarray, point: Array) -> tuple[Array, Array]:
-        return linearised(self.means[kept], self.covariance[kept], point)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""
@@ -337,11 +342,11 @@ class CellData:
         kind = self.outcomes[outcome]
         return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
 
-    def pair(self, outcome: str, code: int, *, week: int | None = None) -> CellPair:
-        """The cells of control and of one variant that have mature units; of all weeks of enrolment, or of one."""
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
         mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
-        kept = mature & ((cells.variant == 0) | (cells.variant == code))
+        kept = mature & ((cells.variant == against) | (cells.variant == code))
         # Of all arms, so that control has one level beside every variant.
         units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
         return CellPair(
@@ -354,10 +359,24 @@ class CellData:
             segment=cells.segment[kept],
             segment_labels=cells.segments,
             x=self._dummies[kept],
-            bins=self._counts(outcome, code),
+            bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,
+            traits={label: inside[kept] for label, inside in self.traits.items()},
         )
+
+    @cached_property
+    def traits(self) -> Mapping[str, np.ndarray]:
+        """Cells of each segment and of each level of each covariate, by its label."""
+        cells = self.cells
+        found = {
+            f"{name}={level or MISSING}": cells.covariate[:, place] == number
+            for place, name in enumerate(cells.covariates)
+            for number, level in enumerate(cells.levels[place])
+        }
+        if len(cells.segments) > 1:
+            found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
+        return dict(list(found.items())[:MOST_LEVELS])
 
     @cached_property
     def _dummies(self) -> Array:
@@ -369,27 +388,13 @@ class CellData:
         ]
         return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
 
-    def _counts(self, outcome: str, code: int) -> Counts | None:
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
         rows = self.bins.get(outcome)
         if not rows:
             return None
         counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[0]: 0, self.labels[code]: 1}
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
         for variant, place, reached, units in rows:
             if variant in arms:
                 counts[arms[variant], place, reached] += units
         return counts
-
-
-def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
-    """Level of an outcome in one arm, from its summary."""
-    missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
-    if arm.n < 2:
-        return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
-    interval: Interval | NotComputable
-    if kind is Kind.PROPORTION:
-        interval = compare.wilson(arm.successes, arm.n, alpha=alpha)
-    else:
-        half = float(stats.t.isf(alpha / 2, arm.n - 1)) * arm.standard_error
-        interval = Interval(arm.mean, arm.mean - half, arm.mean + half, 1 - alpha, "mean-interval")
-    return ArmValue(arm.n, arm.mean, arm.standard_error, interval)

@@ -30,6 +30,8 @@ from experiments.stats.validity import Inequalities, instrument_inequalities
 from experiments.verdict import MIN_CLUSTERS
 
 RANDOMISATION_SEED = 20_260_101
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class RowPair:
     behaviour: Floats | None
     covariates: Floats | None
     cluster: Codes | None
+    covariate_names: tuple[str, ...] = ()
 
     @property
     def with_behaviour(self) -> Self:
@@ -51,16 +54,18 @@ class RowPair:
         if self.behaviour is None:
             raise ValueError("an encouragement analysis needs a behaviour")
         known = ~np.isnan(self.behaviour)
-        if known.all():
-            return self
+        return self if known.all() else self._of(known)
+
+    def _of(self, kept: NDArray[np.bool_]) -> Self:
+        """Some of the units."""
         return replace(
             self,
-            values=self.values[known],
-            treated=self.treated[known],
-            segment=None if self.segment is None else self.segment[known],
-            behaviour=self.behaviour[known],
-            covariates=None if self.covariates is None else self.covariates[known],
-            cluster=None if self.cluster is None else np.unique(self.cluster[known], return_inverse=True)[1],
+            values=self.values[kept],
+            treated=self.treated[kept],
+            segment=None if self.segment is None else self.segment[kept],
+            behaviour=None if self.behaviour is None else self.behaviour[kept],
+            covariates=None if self.covariates is None else self.covariates[kept],
+            cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
         )
 
     @property
@@ -206,6 +211,46 @@ class RowPair:
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
 
+    @property
+    def same_split(self) -> bool:
+        """A file's segments have one planned split."""
+        return True
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and 0/1 covariates; of a 0/1 column of its own, both values."""
+        named = list(self.segment_labels) if self.segment is not None and len(self.segment_labels) > 1 else []
+        for place, name in enumerate(self.covariate_names):
+            column = None if self.covariates is None else self.covariates[:, place]
+            if column is not None and np.isin(column, (0.0, 1.0)).all():
+                named += [name] if "=" in name else [f"{name}=1", f"{name}=0"]
+        named = list(dict.fromkeys(named))[:MOST_LEVELS]
+        return tuple(name for name in named if self._apart(self._mask(name)))
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self._mask(level))
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self._mask(level))
+
+    def _mask(self, level: str) -> NDArray[np.bool_]:
+        if self.segment is not None and level in self.segment_labels:
+            return self.segment == self.segment_labels.index(level)
+        if self.covariates is None:
+            raise KeyError(level)
+        if level in self.covariate_names:
+            return self.covariates[:, self.covariate_names.index(level)] == 1
+        name, _mark, value = level.rpartition("=")
+        return self.covariates[:, self.covariate_names.index(name)] == float(value)
+
+    def _apart(self, inside: NDArray[np.bool_]) -> bool:
+        """Both parts have units, and no cluster has units in both."""
+        if not inside.any() or inside.all():
+            return False
+        return self.cluster is None or not np.isin(self.cluster[inside], self.cluster[~inside]).any()
+
     def columns(self, *columns: Floats) -> tuple[Joint, Joint]:
         """Joint summaries of control and variant over the given columns."""
         matrix = np.column_stack(columns)
@@ -240,11 +285,11 @@ class RowData:
         kept = (self.units.arm == code) & ~np.isnan(found.values)
         return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
 
-    def pair(self, outcome: str, code: int) -> RowPair:
-        """Units of control and of the variant with this code that have the outcome."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
+        """Units with the outcome of the variant with this code and of what it is compared with."""
         units, found = self.units, self._outcome(outcome)
         # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
-        kept = ((units.arm == 0) | (units.arm == code)) & ~np.isnan(found.values)
+        kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
         return RowPair(
             kind=found.kind,
             values=found.values[kept],
@@ -254,6 +299,7 @@ class RowData:
             behaviour=None if units.behaviour is None else units.behaviour[kept],
             covariates=None if units.covariates is None else units.covariates[kept],
             cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
+            covariate_names=units.covariate_names,
         )
 
     def _outcome(self, name: str) -> Outcome:

@@ -9,4 +9,14 @@ NAMES: tuple[str, ...] = (
     "ratio",
     "clusters",
     "strata_variance",
+    "closing",
+    "simultaneous",
+    "planner",
+    "controls",
+    "ladder",
+    "steps",
+    "first_stage",
+    "placebo",
+    "dose_words",
 )
+NAMES: tuple[str, ...] = ("survival_days",)

@@ -1,12 +1,13 @@
 """Can the nudge be a valid instrument? Testable implications of exclusion and monotonicity."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
+from events.reasons import NotComputable, Reason, computable
 from experiments.stats.adjust import cluster_difference
 from experiments.stats.counts import cross_counts
 from experiments.stats.multiplicity import holm
@@ -26,6 +27,24 @@ class Inequalities:
     p_value: float
     worst: tuple[int, int]
     p_values: tuple[float, ...]
+
+
+def over_arms(found: Sequence[Inequalities | NotComputable | None]) -> list[Inequalities | NotComputable | None]:
+    """The tests of several nudge arms with Holm over all of them together: m arms are m chances to reject by luck.
+
+    Args:
+        found: of each arm, in order; None for an arm without a behaviour.
+
+    Returns:
+        The same with `p_value` adjusted over all arms; raw p-values and what isn't computable stay.
+
+    Source: Holm 1979; METHODS 5, row 3.
+    """
+    adjusted = iter(holm([p for one in found if one is not None and computable(one) for p in one.p_values]))
+    return [
+        replace(one, p_value=min(next(adjusted) for _ in one.p_values)) if one is not None and computable(one) else one
+        for one in found
+    ]
 
 
 def instrument_inequalities(
