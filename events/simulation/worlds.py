@@ -87,6 +87,7 @@ class World:
         seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
             drawn and nobody sees it.
+        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
     """
 
     name: str
@@ -111,6 +112,7 @@ class World:
     comes: float = 0.0
     habit: float = 0.0
     seen_in: str = ""
+    guild_spread: float = 0.0
 
     @property
     def parameter_hash(self) -> str:
@@ -150,6 +152,8 @@ WORLDS: dict[str, World] = {
         replace(_STEP, name="opposite_segments", tau=(1.2, 1.2, 1.2 * -0.8, 1.2 * -0.8)),
         replace(_STEP, name="sample_ratio", lost_exposures=0.12),
         replace(_STEP, name="spillover", spill=0.5),
+        replace(_STEP, name="guilds", spill=0.5, guild_spread=1.0),
+        replace(_STEP, name="guilds_null", moment=False, tau=NO_TAU, spill=0.5, guild_spread=1.0),
         replace(_STEP, name="blob", shares=(0.0, 1.0, 0.0, 0.0)),
         replace(_STEP, name="planted_groups", moment=False, tau=NO_TAU, engagement_means=(0.0, 0.0, 0.0, 0.0)),
         replace(
