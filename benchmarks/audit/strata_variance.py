@@ -35,11 +35,11 @@ NAMES = ("mantel-haenszel-difference-greenland-robins", "mantel-haenszel-differe
 def figures(size: float) -> list[Figure]:
     """All rows; 1.0 is about a minute of one core."""
     rng = np.random.default_rng(15)
-    runs = max(int(8_000 * size), 200)
+    runs = max(int(20_000 * size), 200)
     rows = [_figure(rng, name, cells, runs, NAMES[0], 0.94) for name, cells in LARGE.items()]
     return [
         *rows,
-        _figure(rng, "100 strata of 2 + 3 units, one effect of +.10", SPARSE, max(runs // 4, 100), NAMES[1], 0.93),
+        _figure(rng, "100 strata of 2 + 3 units, one effect of +.10", SPARSE, max(runs // 5, 100), NAMES[1], 0.93),
     ]
 
 

