@@ -11,6 +11,7 @@ from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
 from experiments import report_acts, report_tables, tables, time_words
+from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
@@ -194,7 +195,8 @@ def _segments(readout: Readout, report: Report, gettext: Gettext) -> Section:
             "uncertain it is; read segments apart only where the test says that they differ."
         )
         text = pooled_finding(row, outcome.kind is Kind.PROPORTION, gettext)
-        parts.append(Part(segment_slug(place), f"{outcome.name} · {row.variant}", text, table, note=note))
+        heading = f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}"
+        parts.append(Part(segment_slug(place), heading, text, table, note=note))
     title = gettext("By segment")
     if not parts:
         return Section(
@@ -210,7 +212,8 @@ def pooled_finding(row: Comparison, share: bool, gettext: Gettext) -> str:
         return gettext("{variant}: the effect of each segment, its own and shrunk.").format(variant=row.variant)
     text = gettext("{variant}: pooled over segments the effect is {effect} ({limits}).")
     return text.format(
-        variant=row.variant, effect=effect_text(found.estimate, share=share, gettext=gettext),
+        variant=versus(row.variant, row.compared_with, gettext),
+        effect=effect_text(found.estimate, share=share, gettext=gettext),
         limits=effect_limits(found.low, found.high, share, gettext),
     )  # fmt: skip
 

@@ -214,7 +214,8 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
         gettext("p"),
         gettext("adjusted p (Benjamini-Hochberg)"),
     )
-    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": row.variant}
+    named = versus(row.variant, row.compared_with, gettext)
+    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": named}
     return Table(title, columns, tuple(rows), note)
 
 
