@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Source(models.Model):
-    """Where events come from: one app, site or backend. Message ids are unique within a source."""
+    """Where events come from: one app, site or backend. Message ids are unique within a source and a kind of key."""
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -46,7 +46,9 @@ class Flush(models.Model):
 class OutboxEvent(models.Model):
     """An accepted event. After its flush only the message id stays, to recognise what is sent again."""
 
-    message_id = models.CharField(max_length=140, unique=True)  # "<source>:<id of the sender>"
+    message_id = models.CharField(
+        max_length=140, unique=True
+    )  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
     user_id = models.CharField(max_length=256)
     event = models.CharField(max_length=256)
     time = models.DateTimeField()

@@ -293,7 +293,8 @@ def _sync_commit(version: int) -> None:
     if not log.exists():  # pragma: no cover - another layout of the log: the slow way is always right
         _sync_everything()
         return
-    actions = [json.loads(line) for line in log.read_text().splitlines() if line]
+    # Not splitlines: it also splits at U+0085, U+2028 and U+2029, which stand in names as they were sent.
+    actions = [json.loads(line) for line in log.read_text(encoding="utf-8").split("\n") if line]
     files = [root / unquote(action["add"]["path"]) for action in actions if "add" in action]
     folders = {path.parent for path in files} | {root, log.parent}
     for path in [*files, *folders, log]:

@@ -84,7 +84,7 @@ def read_out(
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, data, design, against, invalid, earlier)
+    return _opened(found, answers, data, design, against, invalid, earlier, today)
 
 
 def _opened(
@@ -95,6 +95,7 @@ def _opened(
     against: Mapping[str, Comparator],
     invalid: tuple[str, ...],
     earlier: Sequence[LookTaken],
+    today: date,
 ) -> Readout:
     plan, standing = found.plan, found.standing
     looks = looks_of(plan, standing, earlier, {label: one.label for label, one in against.items()})
@@ -105,7 +106,7 @@ def _opened(
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
     notes += segment_findings(outcomes[0], variant)
     findings = health.sorted_findings((*found.health, *notes))
-    taken = _looks_taken(plan, standing, answers, outcomes[0], looks)
+    taken = _looks_taken(plan, standing, answers, outcomes[0], looks, today)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
@@ -189,6 +190,9 @@ def _standing_verdict(
     }  # fmt: skip
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
+    elif plan.claim is not None:
+        # The end of that look's interval nearer to 0 is its breakdown value (METHODS 4.16).
+        facts["breakdown"] = first.low if first.estimate > 0 else first.high
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
@@ -198,7 +202,7 @@ def _measured(plan: Planned, comparator: str) -> str:
 
 
 def _looks_taken(
-    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
+    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look], today: date
 ) -> list[LookTaken]:
     taken = []
     for row in outcome.comparisons:
@@ -220,6 +224,8 @@ def _looks_taken(
                 p_value=effect.p_value,
                 verdict=str(row.verdict.code),
                 peeked=standing.peeked,
+                rule=standing.rule,
+                shown=today,
             )
         )
     return taken

@@ -134,7 +134,7 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
                 shares=complier_shares(*whole, alpha=plan.alpha) if computable(whole) else whole,
                 levels=complier_levels(*whole, alpha=plan.alpha) if computable(whole) else whole,
                 traits=tuple(_traits(answers, outcome.name, code, plan.alpha)) if computable(whole) else (),
-                bounds=_bounds(pair, whole),
+                bounds=_bounds(pair, whole, plan.alpha),
                 inequalities=pair.inequalities(),
                 tf=_tf(pair, plan.alpha),
                 placebo=placebo,
@@ -155,10 +155,13 @@ def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
 
 
-def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable) -> Bounds | NotComputable:
+def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable, alpha: float) -> Bounds | NotComputable:
     if not computable(whole):
         return whole
-    return balke_pearl(*whole) if pair.kind is Kind.PROPORTION else NotComputable(Reason.NOT_A_PROPORTION)
+    if pair.kind is not Kind.PROPORTION:
+        return NotComputable(Reason.NOT_A_PROPORTION)
+    test = pair.inequalities()
+    return balke_pearl(*whole, rejected=computable(test) and test.p_value < alpha, alpha=alpha)
 
 
 def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:

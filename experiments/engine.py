@@ -10,10 +10,11 @@ from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
 from experiments.comparator import Comparator, comparators, placebo_findings, stages_of
 from experiments.design import Design, Kind, Units
+from experiments.direct import with_direct_effect
 from experiments.pair import Data, Pair
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
-from experiments.stats import adjust, compare, encouragement
+from experiments.stats import adjust, encouragement
 from experiments.stats.looks import Look, at_look, fixed
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.results import Estimate, Interval
@@ -77,6 +78,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         health=findings,
         verdict=leading.verdict,
         leading=leading.variant,
+        clusters=health.clusters_of(units),
     )
 
 
@@ -170,13 +172,14 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
-        simultaneous=None if family < 2 else _simultaneous(pair, look, family),
+        simultaneous=None if family < 2 else simultaneous(pair, look, family),
         lift=_lift(pair, difference, look),
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
         encouragement=_encouragement(pair, look),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
+        randomisation=pair.randomisation(),
     )
 
 
@@ -189,9 +192,12 @@ def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look)
     return replace(row, encouragement=told, against_control=beside)
 
 
-def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
-    """Bonferroni over the confirmatory family (METHODS 4.7)."""
-    found = pair.difference(alpha=look.nominal_alpha / family)
+def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
+    """Bonferroni over the confirmatory family: the same plan at alpha/m (METHODS 4.7).
+
+    The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
+    """
+    found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
     if not computable(found):
         return found
     return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
@@ -200,7 +206,7 @@ def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputab
 def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    found = compare.lift(*pair.lift_arms(), alpha=look.nominal_alpha)
+    found = pair.lift(alpha=look.nominal_alpha)
     return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
@@ -216,7 +222,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     alpha = look.nominal_alpha
     moments = pair.moments()
     if not computable(moments):
-        return Encouragement(moments, moments, None, moments, moments, ())
+        return Encouragement(moments, moments, None, moments, moments, (), breakdown=moments, blind_spot=moments)
     control, variant = pair.joints()
     reached = pair.take_up()
     # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
@@ -225,7 +231,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     adjusted = pair.two_stage(alpha=alpha)
     effect_set = effect_set_at(moments, look)
     as_treated = encouragement.as_treated(control, variant)
-    return Encouragement(
+    found = Encouragement(
         take_up,
         effect,
         None if adjusted is None else at_look(adjusted, look),
@@ -233,13 +239,15 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
         as_treated,
         _warnings(take_up, effect, effect_set, as_treated),
     )
+    return with_direct_effect(found, pair, moments, look)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
     """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
-    return anderson_rubin(moments, q=look.multiplier**2, alpha=look.alpha)
+    # The look's critical value, under the t law where clusters were assigned.
+    return anderson_rubin(moments, q=moments.critical_value(look.nominal_alpha) ** 2, alpha=look.alpha)
 
 
 def _warnings(
@@ -346,6 +354,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
         inequalities=_inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
+        breakdown=found.breakdown,
     )
 
 

@@ -159,6 +159,7 @@ class Standing:
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
+        rule: code of what this look may spend (`experiments.closing.Rule`); "" where no looks are planned.
     """
 
     state: State
@@ -169,6 +170,7 @@ class Standing:
     fraction: float
     exposed: Mapping[str, int]
     mature: Mapping[str, int]
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class LookTaken:
         p_value: repeated p-value.
         verdict: its code.
         peeked: read before the plan allowed it.
+        rule: code of what it might spend, as `Standing.rule`.
+        shown: local date on which it was made; None in payloads of version 0.3.
     """
 
     on: date
@@ -203,6 +207,13 @@ class LookTaken:
     p_value: float
     verdict: str
     peeked: bool
+    rule: str = ""
+    shown: date | None = None
+
+    @property
+    def seen(self) -> date:
+        """Day from which on somebody may have seen it; the data's end where nobody noted it, which is earlier."""
+        return self.on if self.shown is None else self.shown
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from events.reasons import NotComputable
+from events.reasons import NotComputable, Reason
 from experiments.design import Design, Kind
 from experiments.health import Finding
 from experiments.stats.adjust import Adjusted
+from experiments.stats.clusters import ClusterCount, Randomisation
 from experiments.stats.encouragement import TakeUp
+from experiments.stats.exclusion import DirectRow, ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
 from experiments.stats.stratified import Heterogeneity
@@ -82,6 +84,11 @@ class Encouragement:
         warnings: codes of what the reader must know.
         comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
         comparator_reason: `placebo_moves_behaviour` where there is a placebo that may not serve; None otherwise.
+        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour, with the sign of
+            the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
+        sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
+        blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
+        zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
     """
 
     take_up: TakeUp | NotComputable
@@ -92,6 +99,10 @@ class Encouragement:
     warnings: tuple[str, ...]
     comparator: str = ""
     comparator_reason: str | None = None
+    breakdown: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    sensitivity: tuple[DirectRow, ...] = ()
+    blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
+    zero_first_stage: ZeroFirstStage | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,8 @@ class Comparison:
             being nudged does by itself; None otherwise.
         simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
             None where there is only one, or outside that family.
+        randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
+            assigned.
     """
 
     variant: str
@@ -118,6 +131,7 @@ class Comparison:
     by_segment: tuple[SegmentEffect, ...]
     encouragement: Encouragement | None
     verdict: Verdict
+    randomisation: Randomisation | NotComputable | None = None
     against_control: Estimate | NotComputable | None = None
 
     @property
@@ -152,6 +166,8 @@ class Report:
         health: findings, gravest first.
         verdict: that of the first outcome's comparison with the smallest adjusted p-value.
         leading: the variant of that comparison.
+        clusters: of each arm, how many were assigned and how many of equal size would tell as much; None where units
+            were assigned.
     """
 
     source: str
@@ -165,3 +181,4 @@ class Report:
     health: tuple[Finding, ...]
     verdict: Verdict
     leading: str
+    clusters: Mapping[str, ClusterCount] | None = None

@@ -16,7 +16,7 @@ from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, l
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
-from experiments.report_words import take_up_sentence, worded
+from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
 from experiments.words import effect_text
 
@@ -307,7 +307,8 @@ def path_finding(readout: Readout, gettext: Gettext) -> str:
     if readout.plan.method == "fixed":
         return gettext("One look at the end, as planned: it is paid for by the whole error rate.")
     text = gettext("{n} looks, all as planned: together they keep the error rate of {alpha}.")
-    return text.format(n=n, alpha=percent(readout.plan.alpha, 0))
+    found = text.format(n=n, alpha=percent(readout.plan.alpha, 0))
+    return f"{found} {rule_words(readout.standing.rule, gettext)}".strip()
 
 
 def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:

@@ -10,6 +10,7 @@ import numpy as np
 
 from events.metrics import days_needed, parse_metric
 from experiments.answers import Answers, Cells
+from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.live_context import mature_units
 from experiments.readout import LookTaken, Planned, Standing, State
 from experiments.stats.looks import Look
@@ -46,6 +47,7 @@ def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], 
         fraction=fraction,
         exposed=exposed,
         mature=mature,
+        rule=rule_of(plan, fraction, looks, final=final) if plan.method == "group_sequential" else "",
     )
 
 
@@ -54,12 +56,13 @@ def looks_of(
 ) -> dict[str, Look]:
     """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
 
-    `against` names what each variant is compared with where that isn't control.
+    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
+    names what each variant is compared with where that isn't control.
     """
     spending = Spending(plan.spending)
-    fractions = tuple(
-        sorted({look.fraction for look in earlier if not look.peeked and look.fraction < standing.fraction})
-    )
+    fractions = fractions_of(earlier, standing.fraction)
+    rest = standing.rule in SPENDS_THE_REST
+    planned_looks = tuple(share for share in plan.looks or USUAL_LOOKS if share < 1)
     other = {label: (against or {}).get(label, plan.variants[0]) for label in plan.variants[1:]}
     return {
         label: Look(
@@ -67,9 +70,11 @@ def looks_of(
             method=plan.method,
             units=max(standing.mature[other[label]] + standing.mature[label], 1),
             planned_units=planned_pair(plan, label, other[label]),
-            fractions=(*fractions, max(standing.fraction, 1e-6)),
+            fractions=fractions,
             spending=spending,
             final=standing.final,
+            rest=rest,
+            planned_looks=(*planned_looks, 1.0),
         )
         for label in plan.variants[1:]
     }

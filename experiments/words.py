@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.comparison_words import added, causal_template
+from experiments.exclusion_words import toward_zero, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
@@ -71,6 +72,8 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
             text[name] = value
         elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
             text[name] = p_text(value)
+        elif name == "breakdown":
+            text[name] = effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
         elif name in EFFECTS:
             text[name] = effect_text(value, share=share, gettext=gettext)
         elif name == "level":
@@ -116,7 +119,8 @@ def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
             "outcome": verdict.details.get("outcome", ""),
             "reason": reason_words(missing, gettext),
         }
-    template = causal_template(verdict, gettext) or _verdict_template(verdict, gettext)
+    causal = causal_template(verdict, gettext) or unless_template(verdict, gettext)
+    template = (causal or _verdict_template(verdict, gettext)) + unless_added(verdict, gettext)
     if verdict.reason == "underpowered" and "needed" in verdict.details:
         template += " " + gettext(
             "About %(needed)s units would find an effect of %(margin)s in four of five experiments."

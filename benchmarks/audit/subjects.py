@@ -6,7 +6,14 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "closing",
+    "simultaneous",
+    "planner",
+    "controls",
+    "ladder",
+    "steps",
     "first_stage",
     "placebo",
     "dose_words",
 )
+NAMES: tuple[str, ...] = ("survival_days",)

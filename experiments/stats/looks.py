@@ -38,7 +38,9 @@ class Look:
         planned_units: mature units of both arms that the plan asks for.
         fractions: shares of the planned information at the looks so far, this one last; for ``group_sequential``.
         spending: how these looks spend the error rate.
-        final: this look ends the experiment and spends what is left.
+        final: this look ends the experiment.
+        rest: a final look spends what is left; False where what was seen may have made it the last (METHODS 4.8).
+        planned_looks: shares at which the plan looks, rising; for the units that such a plan needs.
     """
 
     alpha: float
@@ -48,12 +50,14 @@ class Look:
     fractions: tuple[float, ...] = ()
     spending: Spending = Spending.OBRIEN_FLEMING
     final: bool = False
+    rest: bool = True
+    planned_looks: tuple[float, ...] = ()
 
     @property
     def critical(self) -> float:
         """What the absolute z must reach at this look."""
         if self.method == "group_sequential":
-            return _bound(self.fractions, self.alpha, self.spending, self.final)
+            return _bound(self.fractions, self.alpha, self.spending, self.final and self.rest)
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return sequence_multiplier(self.units, rho_squared=rho_squared, alpha=self.alpha)
@@ -90,7 +94,7 @@ class Look:
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return always_valid_p(z, self.units, rho_squared=rho_squared)
-        return _repeated(self.fractions, z, self.spending, self.final)
+        return _repeated(self.fractions, z, self.spending, self.final and self.rest)
 
 
 def fixed(alpha: float) -> Look:

@@ -27,11 +27,11 @@ def accept_some(*ids: str, user: str = "u") -> accept.Receipt:
 
     source, _ = Source.objects.get_or_create(name="app")
     events = [{"type": "track", "userId": user, "event": "e", "messageId": name} for name in ids]
-    return accept.accept_events(source_id=source.pk, events=events, received_at=NOW)
+    return accept.accept_events(source_id=source.pk, key_kind="server", events=events, received_at=NOW)
 
 
 def plain_ids() -> dict[str, int]:
-    return {name.partition(":")[2]: count for name, count in stored_ids().items()}
+    return {name.split(":", 2)[2]: count for name, count in stored_ids().items()}
 
 
 @DB

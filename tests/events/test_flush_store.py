@@ -51,6 +51,14 @@ def test_append__of_a_batch_that_is_in__writes_nothing() -> None:
     assert store.last_version("w") == 2
 
 
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\r", "\x1e"])
+def test_append__of_a_name_with_a_line_separator__is_a_batch_like_others(separator: str) -> None:
+    batch = rows("a", user=f"x{separator}y").set_column(1, "event", pa.array([f"e{separator}f"]))
+
+    assert store.append(batch, app_id="w", version=1)
+    assert stored_ids() == {"a": 1}
+
+
 def test_append__of_one_batch_by_many_at_once__writes_it_once() -> None:
     store.append(rows("first"), app_id="w", version=1)
     written = []
