@@ -9,6 +9,7 @@ from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
+from experiments.corrected import correct
 from experiments.design import Covariate, Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
@@ -142,6 +143,7 @@ def _opened(
         dose=details.dose_arms(plan, data, outcomes[0]),
         arms_over_time=details.arms_over_time(plan, answers, tau),
         over_time=details.over_time(plan, answers, data, tau),
+        corrected=correct(plan, standing, outcomes[0], earlier),
     )
 
 

@@ -10,6 +10,7 @@ from experiments.stats.adjust import Adjusted
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
+from experiments.stats.stagewise import Stagewise
 from experiments.stats.stratified import Heterogeneity
 from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
@@ -110,6 +111,21 @@ class Comparison:
     by_segment: tuple[SegmentEffect, ...]
     encouragement: Encouragement | None
     verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The effect of one variant on the first outcome, corrected for the looks of its plan.
+
+    Attributes:
+        variant: compared with control.
+        difference: effect of the nudge on everyone, median-unbiased, with its stage-wise interval.
+        effect: the same over the first stage: the behaviour's effect among those moved; None in a plain A/B test.
+    """
+
+    variant: str
+    difference: Stagewise | NotComputable
+    effect: float | NotComputable | None
 
 
 @dataclass(frozen=True)

@@ -8,4 +8,5 @@ NAMES: tuple[str, ...] = (
     # one a line
     "closing",
     "simultaneous",
+    "stopping",
 )
