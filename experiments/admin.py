@@ -96,7 +96,8 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
             "clock", "day_mode", "churn_gap",
         ]}),
-        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only"]}),
+        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+                                    "sources"]}),
         (_("Where it stands"), {"fields": state}),
     ]  # fmt: skip
 
@@ -362,6 +363,9 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
         (_("Planned units"), say(found.planned_units, ",d")),
         (_("Days until the last outcome is known"), say(found.days, ",d")),
         (_("End if it started today"), say(found.planned_end)),
+        (_("Level of one comparison"), say(found.level, ".2%")),
+        (_("Units, as a multiple of one look's"), say(found.inflation, ".3f")),
+        (_("Chance to conclude no effect that matters, if there is none"), say(found.power_no_material_effect, ".0%")),
     ]
     if inflow.reach is not None:
         rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, ".2%")))

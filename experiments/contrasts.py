@@ -78,7 +78,11 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
     how = gettext("Everybody as assigned, whatever they did (intention to treat).")
     if of_variant(readout, row.variant) is not None:
         how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
-    nudge, effect = Contrast(gettext("Effect of the nudge on everyone"), how, trust, struck, ""), row.difference
+    label = gettext("Effect of the nudge on everyone")
+    if row.compared_with:
+        label = gettext("Effect of the nudge on everyone, against the placebo {placebo}")
+        label = label.format(placebo=row.compared_with)
+    nudge, effect = Contrast(label, how, trust, struck, ""), row.difference
     if computable(effect):
         yield _filled(nudge, effect.estimate, effect.low, effect.high, share, gettext)
     else:
@@ -93,6 +97,10 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         struck = code in NOT_THE_BEHAVIOUR
         trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
         how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
+        if row.compared_with:
+            how = gettext(
+                "The nudge's effect divided by its take-up, both against the placebo; its Anderson-Rubin set decides."
+            )
         if corrected is not None:
             how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
         blank = Contrast(gettext("Effect of the behaviour on those moved"), how, trust, struck, "")

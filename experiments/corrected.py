@@ -34,14 +34,16 @@ def correct(
         return ()
     found = []
     for row in outcome.comparisons:
-        mine = [
-            look
-            for look in earlier
-            if look.variant == row.variant and not look.peeked and look.measured == plan.measured
-        ]
+        what = measured(plan, row.compared_with or plan.variants[0])
+        mine = [one for one in earlier if one.variant == row.variant and not one.peeked and one.measured == what]
         if standing.final or _significant(row, plan.alpha):
             found.append(_corrected(plan, standing, row, mine))
     return tuple(found)
+
+
+def measured(plan: Planned, comparator: str) -> str:
+    """What a look measures: against a placebo it is another thing than against control."""
+    return plan.measured if comparator == plan.variants[0] else f"{plan.measured} | {comparator}"
 
 
 def _significant(row: Comparison, alpha: float) -> bool:

@@ -87,7 +87,9 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
     found = []
     for outcome in outcomes:
         for code, row in enumerate(outcome.comparisons, start=1):
-            found.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
+            other = data.labels.index(row.compared_with) if row.compared_with else 0
+            pair = data.pair(outcome.name, code, against=other)
+            found.append(Belief(outcome.name, row.variant, _posterior(pair, row, alpha)))
     return tuple(found)
 
 
@@ -124,7 +126,7 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
             continue
-        pair = data.pair(outcome.name, code)
+        pair = data.pair(outcome.name, code, against=_against(plan, outcome, label))
         whole = _whole(pair)
         found.append(
             Through(
@@ -132,7 +134,7 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
                 shares=complier_shares(*whole, alpha=plan.alpha) if computable(whole) else whole,
                 levels=complier_levels(*whole, alpha=plan.alpha) if computable(whole) else whole,
                 traits=tuple(_traits(answers, outcome.name, code, plan.alpha)) if computable(whole) else (),
-                bounds=_bounds(pair, whole),
+                bounds=_bounds(pair, whole, plan.alpha),
                 inequalities=pair.inequalities(),
                 tf=_tf(pair, plan.alpha),
                 placebo=placebo,
@@ -142,15 +144,24 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     return tuple(found)
 
 
+def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
+    """Place of what a variant is compared with: control, or the placebo that stands in for it."""
+    row = next((row for row in outcome.comparisons if row.variant == variant), None)
+    return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
+
+
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
     """Both arms as a whole, where they have the same mix of segments by plan."""
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
 
 
-def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable) -> Bounds | NotComputable:
+def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable, alpha: float) -> Bounds | NotComputable:
     if not computable(whole):
         return whole
-    return balke_pearl(*whole) if pair.kind is Kind.PROPORTION else NotComputable(Reason.NOT_A_PROPORTION)
+    if pair.kind is not Kind.PROPORTION:
+        return NotComputable(Reason.NOT_A_PROPORTION)
+    test = pair.inequalities()
+    return balke_pearl(*whole, rejected=computable(test) and test.p_value < alpha, alpha=alpha)
 
 
 def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
@@ -191,10 +202,12 @@ def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
             continue
-        moments = data.pair(outcome.name, code).moments(by_times=True)
+        other = _against(plan, outcome, label)
+        moments = data.pair(outcome.name, code, against=other).moments(by_times=True)
         weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
         if plan.same_split:
-            weights = dose_weights(histograms[plan.variants[0]], histograms[label], plan.claim.times, alpha=plan.alpha)
+            base = histograms[plan.variants[other]]
+            weights = dose_weights(base, histograms[label], plan.claim.times, alpha=plan.alpha)
         response = response_of(moments, alpha=plan.alpha) if computable(moments) else moments
         found.append(ByTimes(label, response, weights))
     return tuple(found)
@@ -205,7 +218,10 @@ def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport) -> DoseTest
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
     if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split:
         return None
-    arms = [data.pair(outcome.name, code).joints() for code in codes]
+    others = [_against(plan, outcome, plan.variants[code]) for code in codes]
+    # All arms share one base: the placebo only where it stands in for control everywhere.
+    other = others[0] if len(set(others)) == 1 else 0
+    arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
     return dose_test(arms[0][0], [variant for _control, variant in arms], alpha=plan.alpha)
 
 

@@ -100,12 +100,13 @@ def checks(found: Through, share: bool, gettext: Gettext) -> Table:
             )
         )
     if found.placebo is not None:
-        inert = gettext("A nudge to something inert should change nothing.")
-        for name, effect in (
-            (gettext("placebo nudge on the outcome"), found.placebo.outcome),
-            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour),
+        alone = gettext("What being nudged does by itself, against control.")
+        still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
+        for name, effect, words in (
+            (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
+            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),
         ):
-            rows.append((name, placebo_text(effect, gettext), inert))
+            rows.append((name, placebo_text(effect, gettext), words))
     columns = (gettext("check"), gettext("value"), gettext("how to read it"))
     return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
 

@@ -311,9 +311,9 @@ def path_finding(readout: Readout, gettext: Gettext) -> str:
 def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
     shares = any(outcome.kind is Kind.PROPORTION for outcome in report.outcomes)
     several = len(report.outcomes) > 1
-    compared = tables.comparisons(report, gettext)
+    effects = tables.comparisons(report, gettext)
     parts = [
-        Part("outcomes", gettext("Every outcome against control"), outcomes_finding(readout, report, gettext), compared,
+        Part("outcomes", outcomes_title(report, gettext), outcomes_finding(readout, report, gettext), effects,
              picture=shares and several),
         Part("levels", gettext("Levels in each group"), "", tables.levels(report, gettext), picture=False),
     ]  # fmt: skip
@@ -321,6 +321,14 @@ def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
     if adjusted is not None:
         parts.append(Part("adjusted", adjusted.title, "", adjusted, picture=False))
     return Section("outcomes", gettext("All outcomes and guardrails"), "", tuple(parts))
+
+
+def outcomes_title(report: Report, gettext: Gettext) -> str:
+    """What every outcome is compared with."""
+    placebo = next((row.compared_with for row in compared(report) if row.compared_with), "")
+    if not placebo:
+        return gettext("Every outcome against control")
+    return gettext("Every outcome against the placebo {placebo}").format(placebo=placebo)
 
 
 def outcomes_finding(readout: Readout, report: Report, gettext: Gettext) -> str:

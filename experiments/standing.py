@@ -3,7 +3,7 @@
 Information is counted in mature units: an exposed one whose outcome isn't known yet says nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -51,22 +51,25 @@ def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], 
     )
 
 
-def looks_of(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) -> dict[str, Look]:
+def looks_of(
+    plan: Planned, standing: Standing, earlier: Sequence[LookTaken], against: Mapping[str, str] | None = None
+) -> dict[str, Look]:
     """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
 
-    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`).
+    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
+    names what each variant is compared with where that isn't control.
     """
     spending = Spending(plan.spending)
     fractions = fractions_of(earlier, standing.fraction)
     rest = standing.rule in SPENDS_THE_REST
     planned_looks = tuple(share for share in plan.looks or USUAL_LOOKS if share < 1)
-    control = standing.mature[plan.variants[0]]
+    other = {label: (against or {}).get(label, plan.variants[0]) for label in plan.variants[1:]}
     return {
         label: Look(
             alpha=plan.alpha,
             method=plan.method,
-            units=max(control + standing.mature[label], 1),
-            planned_units=planned_pair(plan, label),
+            units=max(standing.mature[other[label]] + standing.mature[label], 1),
+            planned_units=planned_pair(plan, label, other[label]),
             fractions=fractions,
             spending=spending,
             final=standing.final,
@@ -77,10 +80,10 @@ def looks_of(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) ->
     }
 
 
-def planned_pair(plan: Planned, label: str) -> int:
-    """Planned mature units of control and one variant together."""
+def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:
+    """Planned mature units of one variant and of control, or what else it is compared with, together."""
     shares = next(iter(plan.shares.values()))
-    share = shares[0] + shares[plan.variants.index(label)]
+    share = shares[0 if other is None else plan.variants.index(other)] + shares[plan.variants.index(label)]
     return max(round(plan.planned_units * share), 1)
 
 

@@ -9,4 +9,12 @@ NAMES: tuple[str, ...] = (
     "closing",
     "simultaneous",
     "stopping",
+    "planner",
+    "controls",
+    "ladder",
+    "steps",
+    "first_stage",
+    "placebo",
+    "dose_words",
+    "survival_days",
 )

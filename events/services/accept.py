@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from events.models import OutboxEvent, Rejected, UnitTraits
 from events.schema import EventRecord, Rejection, merge_traits, read_batch
+from events.senders import prefix_of
 
 ROWS_PER_INSERT = 500  # 3,000 parameters; SQLite allows 32,766 and PostgreSQL 65,535
 COLUMNS = ("message_id", "user_id", "event", "time", "properties", "received_at")
@@ -26,13 +27,16 @@ class Receipt:
     rejected: tuple[Rejection, ...]
 
 
-def accept_events(*, source_id: int, events: list[Any], received_at: datetime, **options: Any) -> Receipt:
+def accept_events(
+    *, source_id: int, events: list[Any], received_at: datetime, key_kind: str = "server", **options: Any
+) -> Receipt:
     """Keep the events of one request in one transaction: outbox rows, latest traits, quarantine.
 
     Args:
-        source_id: the row of `Source`; it prefixes message ids, which are unique within a source.
+        source_id: the row of `Source`; it prefixes message ids.
         events: as JSON gave them.
         received_at: time of arrival.
+        key_kind: of the caller's key; it prefixes message ids too, which are unique within a source and a kind.
         options: of `events.schema.read_batch`.
 
     Raises:
@@ -40,7 +44,7 @@ def accept_events(*, source_id: int, events: list[Any], received_at: datetime, *
     """
     records, rejected = read_batch(events, received_at=received_at, **options)
     with transaction.atomic():
-        new = add_to_outbox(records, prefix=str(source_id), received_at=received_at)
+        new = add_to_outbox(records, prefix=prefix_of(source_id, key_kind), received_at=received_at)
         _remember_traits(records, received_at)
         Rejected.objects.bulk_create([_quarantined(item, source_id, received_at) for item in rejected], batch_size=500)
     INGESTED.labels("accepted").inc(new)
