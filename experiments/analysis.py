@@ -101,7 +101,8 @@ def _opened(
     plan, standing = found.plan, found.standing
     looks = looks_of(plan, standing, earlier, {label: one.label for label, one in against.items()})
     outcomes = compare_all(design, data, Judgement(invalid, looks, against, plan.primary))
-    by_times = details.by_times(plan, answers, data, outcomes[0])
+    hidden = details.hidden_parts(plan, looks)
+    by_times = details.by_times(plan, answers, data, outcomes[0], looks)
     outcomes = (per_act(outcomes[0], by_times, data, looks), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
@@ -136,14 +137,15 @@ def _opened(
         verdict=concluded,
         report=report,
         path=(*earlier, *taken),
-        beliefs=details.beliefs(data, outcomes, alpha=plan.alpha),
-        shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
-        through=details.throughs(plan, answers, data, outcomes[0]),
+        beliefs=() if "beliefs" in hidden else details.beliefs(data, outcomes, alpha=plan.alpha),
+        shrunk=details.shrunk_segments(outcomes[0], looks),
+        through=details.throughs(plan, answers, data, outcomes[0], looks),
         by_times=by_times,
-        dose=details.dose_arms(plan, data, outcomes[0]),
-        arms_over_time=details.arms_over_time(plan, answers, tau),
-        over_time=details.over_time(plan, answers, data, tau),
+        dose=None if "dose" in hidden else details.dose_arms(plan, data, outcomes[0], looks),
+        arms_over_time=details.arms_over_time(plan, answers, tau, looks),
+        over_time=details.over_time(plan, answers, data, tau, looks),
         corrected=correct(plan, standing, outcomes[0], earlier),
+        hidden=hidden,
     )
 
 

@@ -17,7 +17,7 @@ from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
-from experiments.stopping_words import stopping_sentence
+from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
 
 ALARM = 0.05
@@ -292,7 +292,7 @@ def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     )
     finding = path_finding(readout, gettext)
     part = Part("path", gettext("Every look at the outcome"), finding, table, picture=looked > 1, note=note)
-    return Section("path", gettext("The looks, and what they cost"), "", (part,))
+    return Section("path", gettext("The looks, and what they cost"), hidden_sentence(readout, gettext), (part,))
 
 
 def path_finding(readout: Readout, gettext: Gettext) -> str:

@@ -35,3 +35,20 @@ def stopping_sentence(readout: Readout, gettext: Gettext) -> str:
         n=found.looks, effect=effect_text(found.estimate, share=share, gettext=gettext),
         limits=effect_limits(found.low, found.high, share, gettext),
     )  # fmt: skip
+
+
+def hidden_sentence(readout: Readout, gettext: Gettext) -> str:
+    """Which parts wait for the final analysis; "" where all are shown."""
+    if not readout.hidden:
+        return ""
+    names = {
+        "bounds": gettext("bounds of the effect on everybody"),
+        "dose": gettext("the comparison of the dose arms"),
+        "novelty": gettext("whether the effect fades"),
+        "beliefs": gettext("Bayesian numbers"),
+    }
+    text = gettext(
+        "This is a look before the last: intervals and p of the outcome hold over all looks together. Shown with the "
+        "final analysis only, since no level is known for them at a look: {parts}."
+    )
+    return text.format(parts=", ".join(names[code] for code in readout.hidden))
