@@ -29,7 +29,7 @@ def stopping_sentence(readout: Readout, gettext: Gettext) -> str:
     text = gettext(
         "A plan that may stop early finds too large an effect. Corrected for its {n} looks the nudge's effect on "
         "everyone is {effect} ({limits}). In simulations of five looks the mean of such corrections over all "
-        "experiments was within 8 % of the truth; after an early stop they stayed 1.1 to 1.3 times too large."
+        "experiments was within 8 percent of the truth; after an early stop they stayed 1.1 to 1.3 times too large."
     )
     return text.format(
         n=found.looks, effect=effect_text(found.estimate, share=share, gettext=gettext),
