@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from events.reasons import NotComputable
 from experiments.health import Finding
-from experiments.report import Report
+from experiments.report import Corrected, Report
 from experiments.stats.arms import DoseTest
 from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
@@ -341,7 +341,12 @@ class Flow:
 
 @dataclass(frozen=True)
 class Readout:
-    """One analysis of a stored experiment."""
+    """One analysis of a stored experiment.
+
+    Attributes:
+        corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
+        hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+    """
 
     plan: Planned
     standing: Standing
@@ -363,3 +368,5 @@ class Readout:
     time_zone: str
     events: int
     seed: int
+    corrected: tuple[Corrected, ...] = ()
+    hidden: tuple[str, ...] = ()

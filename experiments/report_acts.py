@@ -228,11 +228,12 @@ def response(row: ByTimes, share: bool, gettext: Gettext) -> Table:
 
     shown = text(effect.estimate) if computable(effect) else reason_words(effect, gettext)
     around = effect_limits(effect.low, effect.high, share, gettext) if computable(effect) else ""
+    standard_error = gettext("standard error {error}").format(error=decimal(found.acts_error))
     whole = found.effect_set
     ends = (whole.low, whole.high)
     bounded = effect_limits(ends[0], ends[1], share, gettext) if ends[0] is not None and ends[1] is not None else ""
     rows = (
-        (gettext("acts that the nudge added per unit"), decimal(found.acts), f"± {decimal(1.96 * found.acts_error)}"),
+        (gettext("acts that the nudge added per unit"), decimal(found.acts), standard_error),
         (gettext("effect of one act more"), shown, around),
         (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
     )

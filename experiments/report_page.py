@@ -18,6 +18,7 @@ from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
+from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
 
 ALARM = 0.05
@@ -68,9 +69,8 @@ def promise(readout: Readout, gettext: Gettext) -> Part | None:
     note, claim = "", readout.plan.claim
     if claim is not None and claim.promised is not None and claim.retention != readout.plan.primary[0]:
         note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
-    note = " ".join(
-        (*(take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage), note)
-    ).strip()
+    take_up = (take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage)
+    note = " ".join(one for one in (*take_up, stopping_sentence(readout, gettext), note) if one)
     return Part(
         "promise", gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout, gettext), report_tables.promise(rows, gettext),
@@ -295,7 +295,7 @@ def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     )
     finding = path_finding(readout, gettext)
     part = Part("path", gettext("Every look at the outcome"), finding, table, picture=looked > 1, note=note)
-    return Section("path", gettext("The looks, and what they cost"), "", (part,))
+    return Section("path", gettext("The looks, and what they cost"), hidden_sentence(readout, gettext), (part,))
 
 
 def path_finding(readout: Readout, gettext: Gettext) -> str:
