@@ -133,8 +133,8 @@ def split(readout: Readout, gettext: Gettext) -> str:
     text = gettext("Planned split: {split}. Sample-ratio test: chi-square {statistic}, p {p}; it alarms below .001.")
     if found.any_look is not None:
         text = gettext(
-            "Planned split: {split}. Sample-ratio test for any night: p {any_look}; it alarms below .001. (A single look "
-            "would give chi-square {statistic}, p {p}; that decides at the final look alone.)"
+            "Planned split: {split}. Sample-ratio test for any night: p {any_look}; it alarms below .001. (A single "
+            "look would give chi-square {statistic}, p {p}; that decides at the final look alone.)"
         )
     shares = ", ".join(f"{label} {share_text(share)}" for label, share in found.expected.items())
     return text.format(

@@ -4,4 +4,9 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 `figures(size: float) -> list[Figure]`; `size` 1.0 is what the page shows, tests run the same code with less.
 """
 
-NAMES: tuple[str, ...] = ("survival_days",)
+NAMES: tuple[str, ...] = (
+    # one a line
+    "forging",
+    "night_ratio",
+    "survival_days",
+)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from events.models import Run
+from events.reasons import computable
 from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun
@@ -191,15 +192,13 @@ def _concerns(
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
-    from experiments.stats.srm import any_look_p, evidence_against_split
+    from experiments.stats.srm import sample_ratio
 
     observed = {str(position): row["exposed"] for position, row in counts.items()}
     own_weights = any(row.weights for row in experiment.audience.all())
     if sum(observed.values()) < RATIO_UNITS or own_weights:
         return
-    planned = {str(row.position): float(row.weight) for row in experiment.variants.all()}
-    if sum(weight > 0 for weight in planned.values()) < 2:
-        return
-    found = any_look_p(evidence_against_split([(observed, planned)]))  # a page is looked at any time
-    if found < RATIO_WATCH:
-        yield Concern("sample_ratio", Light.BAD if found < RATIO_ALARM else Light.WATCH, {"p": found})
+    found = sample_ratio(observed, {str(row.position): float(row.weight) for row in experiment.variants.all()})
+    if computable(found) and found.p_value < RATIO_WATCH:
+        light = Light.BAD if found.p_value < RATIO_ALARM else Light.WATCH
+        yield Concern("sample_ratio", light, {"p": found.p_value})
