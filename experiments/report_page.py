@@ -10,7 +10,7 @@ from aha.figures import Gettext, count, p_value, percent
 from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
-from experiments import report_acts, report_tables, tables, time_words
+from experiments import report_acts, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
@@ -104,6 +104,7 @@ def _flow(readout: Readout, gettext: Gettext) -> Section:
     parts = [
         Part("units", gettext("From exposure to outcome"), lead, report_tables.flow(readout, gettext), picture=False)
     ]
+    parts += senders_page.parts(readout, gettext)
     days = report_tables.by_day(readout, gettext)
     if days is not None:
         last = readout.flow.by_day[-1][0].isoformat()
