@@ -1,9 +1,32 @@
-"""Force a Delta table's files to a disk, in the order in which they must survive a power cut."""
+"""Files of a Delta table on a disk: forced to it in the order in which they must survive a power cut."""
 
 import json
 import os
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file that isn't part of the table yet.
+
+    Attributes:
+        path: where it lies now: somewhere on the store's disk, so that a rename puts it in its place.
+        day: the UTC date of all its events.
+        rows: how many they are.
+        size: bytes.
+        oldest: the first event's time, ISO 8601 in UTC.
+        newest: the last event's time.
+    """
+
+    path: Path
+    day: date
+    rows: int
+    size: int
+    oldest: str
+    newest: str
 
 
 def force(path: Path) -> None:

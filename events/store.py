@@ -120,6 +120,11 @@ def digest_of(message_ids: Iterable[str | None]) -> int:
     return number_of("\n".join(str(name) for name in message_ids))
 
 
+def rehearse(table: pa.Table) -> None:
+    """Write rows into a table in memory, which fails as `append` would for rows that no table can hold."""
+    write_deltalake("memory:///rehearsal", _conform(table), partition_by=[PARTITION], configuration=CONFIGURATION)
+
+
 def exists() -> bool:
     """True when the table has been made, which the first append does."""
     return bool(DeltaTable.is_deltatable(url()))
@@ -192,27 +197,6 @@ def append(
 
 
 @dataclass(frozen=True)
-class NewFile:
-    """A Parquet file that isn't part of the table yet.
-
-    Attributes:
-        path: where it lies now: somewhere on the store's disk, so that a rename puts it in its place.
-        day: the UTC date of all its events.
-        rows: how many they are.
-        size: bytes.
-        oldest: the first event's time, ISO 8601 in UTC.
-        newest: the last event's time.
-    """
-
-    path: Path
-    day: date
-    rows: int
-    size: int
-    oldest: str
-    newest: str
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """The table at one version, open for one commit of files that are written already.
 
@@ -231,7 +215,7 @@ class Snapshot:
             for uri in found
         ]
 
-    def add(self, files: Sequence[NewFile], *, app_id: str) -> None:
+    def add(self, files: Sequence[disk.NewFile], *, app_id: str) -> None:
         """Move files into the table and commit them together.
 
         Raises:
@@ -386,13 +370,13 @@ def _sync_everything() -> None:
         os.sync()
 
 
-def _place(root: Path, file: NewFile) -> Path:
+def _place(root: Path, file: disk.NewFile) -> Path:
     folder = root / f"{PARTITION}={file.day.isoformat()}"
     folder.mkdir(exist_ok=True)
     return file.path.rename(folder / file.path.name)
 
 
-def _action(root: Path, path: Path, file: NewFile) -> AddAction:
+def _action(root: Path, path: Path, file: disk.NewFile) -> AddAction:
     """The file as Delta's log wants it."""
     stats = {"numRecords": file.rows, "minValues": {"time": file.oldest}, "maxValues": {"time": file.newest}}
     place, day = path.relative_to(root).as_posix(), file.day.isoformat()

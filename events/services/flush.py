@@ -9,21 +9,20 @@ the same open flush: Delta lets one of them write it. `version` is unique, so th
 """
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import pyarrow as pa
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from events import ownership, store
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
+from events.services import set_aside
+from events.services.set_aside import table_of
 
 FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
 PRUNE_ROWS = 5_000
-COLUMNS = ("user_id", "event", "time", "properties", "message_id", "received_at")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def flush_events() -> int:
         batch, sealed_here = _seal()
         if batch is None:
             return moved
-        write_batch(batch)
+        _write_or_set_aside(batch)
         moved += settle(batch)
         if sealed_here and batch.rows < FLUSH_ROWS:  # it took all that waited; who came later waits for the next call
             return moved
@@ -124,6 +123,18 @@ def _take_rows(version: int, writer: str) -> Flush | None:
     return batch
 
 
+def _write_or_set_aside(batch: Flush) -> None:
+    """Write the batch; when some of its rows can't be written at all, set those aside and write the others."""
+    try:
+        write_batch(batch)
+    except ownership.StoreRefused:
+        raise
+    except Exception:
+        if not set_aside.set_aside(batch):
+            raise  # the store's trouble or the database's, not the rows'
+        write_batch(batch)
+
+
 def write_batch(batch: Flush) -> None:
     """Put the batch into the store, unless it is there. A store that isn't whole or isn't ours is never written."""
     ours = replace(ownership.known(), writer=batch.writer)
@@ -132,7 +143,7 @@ def write_batch(batch: Flush) -> None:
         if found := ownership.trouble_in_writing(ours, seen):
             raise ownership.StoreRefused(found)
 
-    table = to_table(OutboxEvent.objects.filter(flush=batch).order_by("id").values_list(*COLUMNS))
+    table = table_of(OutboxEvent.objects.filter(flush=batch))
     try:
         wrote = store.append(
             table, app_id=batch.writer, version=batch.version, owner=ownership.owner_mark(batch.writer), check=check
@@ -152,14 +163,6 @@ def digest(batch: Flush) -> int:
 
 def _is_open(batch: Flush) -> bool:
     return Flush.objects.filter(pk=batch.pk, committed_at=None).exists()
-
-
-def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
-    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
-    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def settle(batch: Flush) -> int:

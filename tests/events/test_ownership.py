@@ -16,6 +16,7 @@ from events.importing import import_files
 from events.models import Flush, OutboxEvent
 from events.ownership import Known, StoreRefused, Trouble
 from events.services import adopt, flush
+from events.services.set_aside import to_table
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
 
@@ -56,7 +57,7 @@ def flushed(*ids: str) -> None:
 
 def copy_of_database(number: int, event: str) -> None:
     """What a copy of this database writes: the same writer, the same next number, another event."""
-    table = flush.to_table([("u", "e", flush.timezone.now(), "{}", event, flush.timezone.now())])
+    table = to_table([("u", "e", flush.timezone.now(), "{}", event, flush.timezone.now())])
     store.append(table, app_id=Flush.objects.latest("version").writer, version=number)
 
 
@@ -208,7 +209,7 @@ def test_store__of_a_database_that_was_copied_elsewhere__is_refused(
 def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     flushed("a")
     writer, mark = Flush.objects.get().writer, None
-    table = flush.to_table([("u", "e", flush.timezone.now(), "{}", "1:old", flush.timezone.now())])
+    table = to_table([("u", "e", flush.timezone.now(), "{}", "1:old", flush.timezone.now())])
     shutil.rmtree(store.url())
     store.append(table, app_id=writer, version=1)
     before = store.look(writer)
