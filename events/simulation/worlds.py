@@ -55,6 +55,25 @@ BEHAVIOURS = (
 )
 
 
+# `styles`: what each of the first three patterns does in that world; nothing else tells users apart.
+STYLE_BEHAVIOURS = (
+    _flat(TARGET),
+    *(
+        Behaviour(
+            name, (1.5 if style == 0 else 0.05, 1.5 if style == 1 else 0.05, 1.5 if style == 2 else 0.05, 0.0), 0.0
+        )
+        for style, names in enumerate(
+            (
+                ("craft", "build", "farm", "decorate"),
+                ("battle", "raid", "duel", "train"),
+                ("shop", "trade", "bid", "gift"),
+            )
+        )
+        for name in names
+    ),
+)
+
+
 @dataclass(frozen=True)
 class World:
     """The parameters of one simulated world.
@@ -76,6 +95,8 @@ class World:
         arms: names of the arms, control first; users are split evenly.
         behaviours: what users do.
         units: users unless said otherwise.
+        styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
+            patterns, and `group` is the pattern that weighs most.
     """
 
     name: str
@@ -94,6 +115,7 @@ class World:
     arms: tuple[str, ...] = ("control", "nudge")
     behaviours: tuple[Behaviour, ...] = BEHAVIOURS
     units: int = STANDARD_UNITS
+    styles: int = 0
 
     @property
     def parameter_hash(self) -> str:
@@ -136,6 +158,15 @@ WORLDS: dict[str, World] = {
             tau=NO_TAU,
             behaviours=tuple(_flat(f"noise_{number:02d}") for number in range(1, 51)),
             units=2_000,
+        ),
+        replace(
+            _STEP,
+            name="styles",
+            moment=False,
+            tau=NO_TAU,
+            engagement_means=(0.0, 0.0, 0.0, 0.0),
+            behaviours=STYLE_BEHAVIOURS,
+            styles=3,
         ),
     )
 }
