@@ -218,6 +218,9 @@ def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
         found["effect"] = {"estimate": one.effect.estimate, "standard_error": one.effect.standard_error}
     if computable(one.effect_set):
         found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    found["kind"] = str(report.outcomes[0].kind)
+    if computable(one.breakdown) and "comparator" not in row.verdict.details:
+        found["breakdown"] = one.breakdown
     if computable(one.take_up):
         found["take_up"] = {
             "control": one.take_up.control,
