@@ -10,7 +10,7 @@ from aha.figures import Gettext, count, p_value, percent
 from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
-from experiments import report_acts, report_tables, senders_page, tables, time_words
+from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
@@ -48,7 +48,9 @@ def sections(readout: Readout, gettext: Gettext) -> tuple[Section, ...]:
 
 
 def _opened(readout: Readout, report: Report, gettext: Gettext) -> list[Section]:
-    found = [_over_time(readout, gettext), _segments(readout, report, gettext)]
+    found = [
+        _direct(report, gettext), _over_time(readout, gettext), _segments(readout, report, gettext)
+    ]  # fmt: skip
     if readout.through:
         found.append(_validity(readout, report, gettext))
     if readout.by_times:
@@ -119,6 +121,21 @@ def _first_stage(readout: Readout, gettext: Gettext) -> Part:
         gettext("How many more units reach the behaviour with the nudge; counted before the outcome is read."),
         report_tables.first_stage(readout, gettext), picture=False,
     )  # fmt: skip
+
+
+def _direct(report: Report, gettext: Gettext) -> Section:
+    """Always open: it is the condition of whatever is said about the behaviour."""
+    outcome = report.outcomes[0]
+    parts = tuple(
+        Part(
+            report_direct.slug(place), gettext("Nudged by {variant}").format(variant=row.variant),
+            report_direct.finding(outcome, found, gettext), report_direct.table(outcome, row.variant, found, gettext),
+            picture=report_direct.drawable(found), note=report_direct.note(outcome, found, gettext),
+        )
+        for place, row, found in report_direct.shown(report)
+    )  # fmt: skip
+    title = gettext("What if being nudged does something by itself?")
+    return Section("direct", title, report_direct.lead(gettext) if parts else "", parts)
 
 
 # ── Over time ─────────────────────────────────────────────────────────────────

@@ -19,4 +19,6 @@ NAMES: tuple[str, ...] = (
     "forging",
     "night_ratio",
     "survival_days",
+    "exclusion",
+    "bounds",
 )

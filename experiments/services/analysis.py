@@ -238,6 +238,9 @@ def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
             found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
     if computable(one.effect_set):
         found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    found["kind"] = str(report.outcomes[0].kind)
+    if computable(one.breakdown) and "comparator" not in row.verdict.details:
+        found["breakdown"] = one.breakdown
     if computable(one.take_up):
         found["take_up"] = {
             "control": one.take_up.control,
