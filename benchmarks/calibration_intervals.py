@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata
+from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata, unequal_clusters
 from events.reasons import computable
 from experiments.stats import adjust, compare, rmst, stratified
 from experiments.stats.counts import joint_of_counts
@@ -124,6 +124,11 @@ def cluster(rng: Rng, runs: int) -> list[bool]:
     return [holds(adjust.cluster_difference(y, arm, codes), 0.2) for y, arm, _, codes in draws]
 
 
+def unequal_cluster(rng: Rng, runs: int) -> list[bool]:
+    draws = (unequal_clusters(rng, effect=0.2) for _ in range(runs))
+    return [holds(adjust.cluster_difference(y, arm, codes), 0.2) for y, arm, codes in draws]
+
+
 def nudge_of(f: float) -> Nudge:
     """The world whose first stage has about this F."""
     world = Nudge(0.0, effect=EFFECT)
@@ -185,6 +190,7 @@ INTERVALS = (
     Cover("segments: Mantel-Haenszel odds ratio", odds_ratio),
     Cover("covariates: Lin, unequal effects", lin),
     Cover("clusters: t", cluster),
+    Cover("clusters of unequal size, 15 + 15: t", unequal_cluster),
     *(Cover(f"behaviour: Wald, first-stage F about {f}", wald_interval(f), promised=f >= 100) for f in FIRST_STAGES),
     *(Cover(f"behaviour: Anderson-Rubin, F about {f}", effect_set(f)) for f in FIRST_STAGES),
     Cover("time: restricted mean", restricted_mean),

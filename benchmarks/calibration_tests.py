@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.calibration_worlds import Floats, Nudge, Rng, clustered, durations, shares, strata, with_covariates
+from benchmarks.calibration_worlds import (
+    Floats,
+    Nudge,
+    Rng,
+    clustered,
+    durations,
+    shares,
+    strata,
+    unequal_clusters,
+    with_covariates,
+)
 from events.reasons import computable
 from experiments import health
 from experiments.stats import adjust, compare, curve, logrank, novelty, rmst, stratified
@@ -83,6 +93,10 @@ def cuped(rng: Rng, runs: int, n: int = 300) -> list[float]:
 def cluster_t(rng: Rng, runs: int) -> list[float]:
     draws = (clustered(rng) for _ in range(runs))
     return [p_of(adjust.cluster_difference(y, arm, cluster)) for y, arm, _, cluster in draws]
+
+
+def unequal_cluster_t(rng: Rng, runs: int) -> list[float]:
+    return [p_of(adjust.cluster_difference(*unequal_clusters(rng))) for _ in range(runs)]
 
 
 def cluster_lin(rng: Rng, runs: int) -> list[float]:
@@ -245,8 +259,9 @@ TESTS = (
     Test("covariates: Lin", lin),
     Test("covariates: CUPED", cuped),
     Test("clusters: t", cluster_t),
+    Test("clusters of unequal size, 15 + 15: t", unequal_cluster_t),
     Test("clusters: Lin", cluster_lin),
-    Test("segments: Mantel-Haenszel difference (Sato)", mantel_haenszel),
+    Test("segments: Mantel-Haenszel difference", mantel_haenszel),
     Test("segments: Cochran-Mantel-Haenszel", cmh),
     Test("segments: Cochran's Q", cochran_q),
     Test("segments: Breslow-Day (Tarone)", breslow_day),

@@ -40,6 +40,17 @@ def clustered(rng: Rng, *, effect: float = 0.0, groups: int = 60) -> tuple[Float
     return y, arm, x[:, None], cluster
 
 
+def unequal_clusters(
+    rng: Rng, *, effect: float = 0.0, groups: int = 30, spread: float = 0.7
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Guilds of lognormal size, half of them nudged; a tenth of the variance lies between guilds."""
+    sizes = np.maximum(np.round(20 * np.exp(rng.normal(0, spread, groups))), 2).astype(np.int64)
+    cluster = np.repeat(np.arange(groups), sizes)
+    arm = (cluster < groups // 2).astype(float)
+    y = np.sqrt(0.1) * rng.normal(size=groups)[cluster] + np.sqrt(0.9) * rng.normal(size=len(cluster)) + effect * arm
+    return y, arm, cluster
+
+
 def strata(rng: Rng, runs: int, n: int = 4_000, lifted: float = 0.0) -> list[list[tuple[Mean, Mean]]]:
     """Four segments with their own retention; units fall into segment and arm at random."""
     cells = np.repeat([share / 2 for share, _ in SEGMENTS], 2)

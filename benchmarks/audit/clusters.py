@@ -6,6 +6,7 @@ from scipy.special import ndtri
 
 from benchmarks.audit.figure import Figure, percent
 from events.reasons import computable
+from events.simulation import WORLDS, draw_arms, simulate, truth
 from experiments.stats.adjust import cluster_difference
 from experiments.stats.clusters import randomisation_test
 from experiments.stats.instruments import iv_moments_adjusted
@@ -26,7 +27,7 @@ type Rng = np.random.Generator
 ARMS = ((5, 5), (5, 20), (8, 8), (15, 15), (40, 40))
 SPREADS = (0.0, 0.7, 1.2)
 TYPICAL, CORRELATION, EFFECT = 20, 0.1, 0.5
-LEAST, MOST = 0.035, 0.07
+GUILD_USERS = 1_000
 
 
 def draw(rng: Rng, arms: tuple[int, int], spread: float, *, effect: float = 0.0) -> tuple[Floats, ...]:
@@ -45,12 +46,13 @@ def draw(rng: Rng, arms: tuple[int, int], spread: float, *, effect: float = 0.0)
 
 
 def figures(size: float) -> list[Figure]:
-    """All rows; 1.0 is about four minutes of one core."""
+    """All rows; 1.0 is about seven minutes of one core."""
     rng = np.random.default_rng(4)
     rows = [_false_alarms(rng, arms, spread, max(int(3_000 * size), 50)) for arms in ARMS for spread in SPREADS]
     rows += [_coverage(rng, arms, spread, max(int(2_000 * size), 50)) for arms in ARMS for spread in SPREADS]
     few = max(int(600 * size), 30)
-    return [*rows, _inequalities(rng, few), _stratified(rng, few), *_randomisation(rng, few)]
+    rows += [_inequalities(rng, few), _stratified(rng, few), *_randomisation(rng, few)]
+    return [*rows, *_world(max(int(1_500 * size), 20))]
 
 
 def _name(arms: tuple[int, int], spread: float) -> str:
@@ -119,3 +121,28 @@ def _randomisation(rng: Rng, runs: int) -> list[Figure]:
         name = f"{_name(arms, 1.2)}: randomisation test, false alarms"
         found.append(Figure(name, "at most 7 %", f"{percent(share)} of {runs:,} runs", share <= 0.07))
     return found
+
+
+def _world(runs: int) -> list[Figure]:
+    """The world `guilds` of METHODS 9, small, assigned by guild: without an effect, and with one."""
+    alarms = covers = 0
+    for seed in range(runs):
+        for name in ("guilds_null", "guilds"):
+            world = WORLDS[name]
+            made = simulate(world, GUILD_USERS, seed, draw_arms(world, GUILD_USERS, seed, by_guild=True))
+            data = [made.retained.astype(float), made.reached.astype(float), (made.arm == 1).astype(float)]
+            moments = iv_moments_adjusted(*data, np.empty((GUILD_USERS, 0)), made.people.guild)
+            if not computable(moments):
+                continue
+            if name == "guilds_null":
+                alarms += moments.tail(moments.itt / moments.v_r**0.5) < 0.05
+            else:
+                facts = truth(made)["effect"]
+                covers += isinstance(facts, float) and anderson_rubin(moments).contains(facts)
+    where = f"world `guilds`, {GUILD_USERS:,} users"
+    false, covered = alarms / runs, covers / runs
+    of_runs = f"of {runs:,} runs"
+    return [
+        Figure(f"{where}, tau = 0: false alarms", "at most 7 %", f"{percent(false)} {of_runs}", false <= 0.07),
+        Figure(f"{where}: set covers the truth", "at least 93 %", f"{percent(covered)} {of_runs}", covered >= 0.93),
+    ]
