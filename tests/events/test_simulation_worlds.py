@@ -39,6 +39,7 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
+    "styles": {"moment": False, "tau": NONE, "engagement_means": NONE, "styles": 3},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),
@@ -58,7 +59,7 @@ def run(name: str, units: int = 4_000, seed: int = 5) -> Simulation:
     return simulate(WORLDS[name], units, seed)
 
 
-def test_worlds__names__are_the_twelve_of_the_table() -> None:
+def test_worlds__names__are_those_of_the_table() -> None:
     assert set(WORLDS) == set(DIFFERS)
     assert all(name == world.name for name, world in WORLDS.items())
 
@@ -71,7 +72,7 @@ def test_world__parameters__equal_the_table(name: str) -> None:
         assert getattr(world, parameter) == pytest.approx(value), parameter
 
 
-@pytest.mark.parametrize("name", [name for name in DIFFERS if name != "noise"])
+@pytest.mark.parametrize("name", [name for name in DIFFERS if name not in ("noise", "styles")])
 def test_world__behaviours__equal_the_table(name: str) -> None:
     assert {kind.name: (kind.rates, kind.load) for kind in WORLDS[name].behaviours} == RATES
 
@@ -81,6 +82,28 @@ def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
 
     assert len({kind.name for kind in kinds}) == 50
     assert {(kind.rates, kind.load) for kind in kinds} == {((0.3, 0.3, 0.3, 0.3), 0.0)}
+
+
+def test_world__styles__users_are_uniform_over_the_mixes() -> None:
+    people = run("styles", 20_000).people
+
+    assert people.mix.sum(axis=1) == pytest.approx(1.0)
+    assert not people.mix[:, 3].any()
+    assert (people.group == people.mix.argmax(axis=1)).all()
+    # Uniform over a triangle: P(weight > t) = (1 - t)^2, and a third has each corner nearest.
+    for style in range(3):
+        for threshold in (0.25, 0.5, 0.75):
+            share = (people.mix[:, style] > threshold).mean()
+            assert share == pytest.approx((1 - threshold) ** 2, abs=0.012)
+        assert (people.group == style).mean() == pytest.approx(1 / 3, abs=0.012)
+
+
+def test_world__styles__each_pattern_has_four_behaviours_of_its_own() -> None:
+    kinds = WORLDS["styles"].behaviours
+
+    assert [kind.name for kind in kinds if kind.rates[1] == 1.5] == ["battle", "raid", "duel", "train"]
+    assert all(sorted(kind.rates[:3]) == [0.05, 0.05, 1.5] for kind in kinds[1:])
+    assert {kind.load for kind in kinds} == {0.0}
 
 
 def test_world__parameter_hash__tells_worlds_apart() -> None:
