@@ -15,6 +15,7 @@ from experiments.design import Covariate, Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
+from experiments.live_split import at_any_look
 from experiments.per_act import per_act
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
@@ -52,6 +53,8 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     split = live_context.split_of(plan, answers)
+    if not standing.final:
+        split = at_any_look(plan, answers, split)
     data = CellData(
         answers.cells,
         tuple(name for name in plan.outcomes if name in answers.cells.blocks),
@@ -253,4 +256,6 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         no_signup=answers.no_signup,
         mature={name: units_by_arm(cells, block.n) for name, block in cells.blocks.items()},
         by_day=answers.exposures_by_day,
+        not_admitted=answers.not_admitted,
+        unverified=answers.unverified,
     )

@@ -57,7 +57,10 @@ def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gett
         rows.append({**_row(gettext("All segments, pooled"), pooled, scale), "pooled": True})
     if not rows:
         return None
-    return _styled(_forest(rows, _unit_title(outcome, gettext)))
+    title = _unit_title(outcome, gettext)
+    if comparison.compared_with and outcome.kind is not Kind.PROPORTION:
+        title = gettext("Difference, %(outcome)s") % {"outcome": outcome.name}
+    return _styled(_forest(rows, title))
 
 
 def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:

@@ -16,5 +16,9 @@ NAMES: tuple[str, ...] = (
     "first_stage",
     "placebo",
     "dose_words",
+    "forging",
+    "night_ratio",
     "survival_days",
+    "exclusion",
+    "bounds",
 )

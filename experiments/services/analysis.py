@@ -16,6 +16,7 @@ from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
+from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
 
@@ -137,6 +138,7 @@ def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
 
 def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
     from experiments.analysis import read_out
+    from experiments.live_senders import beside, is_doubtful
     from experiments.services.gathering import gather
 
     experiment = analysis.experiment
@@ -147,11 +149,18 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
         Analysis.objects.filter(pk=analysis.pk).update(
             as_of=_aware(store.basis.data_end), inputs=_inputs(experiment, plan)
         )
-        answers = gather(store, asked, primary=plan.primary, progress=part(progress, 0, GATHERED))
-    readout = read_out(
-        plan, answers, audit_of(experiment), earlier=looks_before(experiment, pk=analysis.pk), peek=analysis.peek,
-        today=timezone.localdate(), seed=analysis.seed,
-    )  # fmt: skip
+        rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
+
+        def read(told: Progress, *, verified: bool) -> "Readout":
+            answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+            return read_out(
+                plan, answers, audit, earlier=earlier, peek=analysis.peek, today=timezone.localdate(),
+                seed=analysis.seed,
+            )  # fmt: skip
+
+        readout = read(part(progress, 0, GATHERED), verified=False)
+        if is_doubtful(readout.health):
+            readout = beside(readout, read(silent, verified=True))
     progress("statistics", 0.98)
     return dump(readout)
 
@@ -229,6 +238,9 @@ def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
             found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
     if computable(one.effect_set):
         found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    found["kind"] = str(report.outcomes[0].kind)
+    if computable(one.breakdown) and "comparator" not in row.verdict.details:
+        found["breakdown"] = one.breakdown
     if computable(one.take_up):
         found["take_up"] = {
             "control": one.take_up.control,
