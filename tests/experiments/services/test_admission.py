@@ -1,7 +1,6 @@
 """What a public key can do to an experiment, end to end: through the door, the flush and the analysis."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
