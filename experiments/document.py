@@ -6,6 +6,7 @@ from typing import Any
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report, SegmentEffect, Stratified
+from experiments.stats.exclusion import ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
@@ -176,7 +177,26 @@ def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
         if not computable(value.effect_set)
         else _set(value.effect_set),
         "as_treated": _value(value.as_treated, gettext),
+        "comparator": value.comparator or None,
+        "comparator_reason": value.comparator_reason,
         "warnings": [warning_sentence(code, gettext) for code in value.warnings],
+        "breakdown": _value(value.breakdown, gettext),
+        "sensitivity": [
+            {"direct": row.direct, "shape": row.shape, "low": row.low, "high": row.high} for row in value.sensitivity
+        ],
+        "blind_spot": _value(value.blind_spot, gettext),
+        "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage, gettext),
+    }
+
+
+def _unmoved(value: ZeroFirstStage, gettext: Gettext) -> Json:
+    take_up = value.take_up
+    return {
+        "group": value.group,
+        "units": value.units,
+        "take_up": {"difference": take_up.difference, "low": take_up.low, "high": take_up.high, "band": value.band},
+        "direct": _estimate(value.direct, gettext),
+        "anderson_rubin": _set(value.effect_set),
     }
 
 

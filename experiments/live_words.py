@@ -68,6 +68,24 @@ def live_template(check: str, gettext: Gettext) -> str:
             "%(variant)s hardly moves the behaviour: %(take_up)s of the units, at most %(take_up_high)s. Mend the "
             "nudge now; waiting for the outcome won't help."
         ),
+        "take_up_below_plan": gettext(
+            "%(variant)s moves %(take_up)s of the units to the behaviour, at most %(take_up_high)s; "
+            "%(take_up_planned)s were planned. This weakens the experiment and says nothing against its verdict: units "
+            "needed grow with the square of what is missing, so mend the nudge or plan for more."
+        ),
+        "placebo_serves": gettext(
+            "The placebo %(variant)s leaves the behaviour alone: it moved %(take_up)s of the units (%(take_up_low)s to "
+            "%(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared with it, so that what being nudged "
+            "does by itself cancels."
+        ),
+        "placebo_unfit": gettext(
+            "The placebo %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the units "
+            "(%(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is compared with control."
+        ),
+        "placebo_unknown": gettext(
+            "What the placebo %(variant)s did to the behaviour couldn't be computed. The nudge is compared with "
+            "control."
+        ),
         "first_stage_signs": gettext(
             "In some segments %(variant)s keeps units from the behaviour instead of moving them to it: %(segments)s. "
             "The effect among the moved then mixes both; read the segments by themselves."

@@ -199,8 +199,8 @@ AMENDABLE = (
 
 # Of these, what decides how an outcome is judged: amended only until somebody has read it.
 JUDGING = (
-    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "looks", "spending", "covariates",
-    "signup_event", "clock", "day_mode", "churn_gap",
+    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "planned_end", "looks", "spending",
+    "covariates", "signup_event", "clock", "day_mode", "churn_gap",
 )  # fmt: skip
 
 

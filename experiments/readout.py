@@ -12,7 +12,7 @@ from enum import StrEnum
 from events.reasons import NotComputable
 from experiments.admission import SetAside, Unverified
 from experiments.health import Finding
-from experiments.report import Report
+from experiments.report import Corrected, Report
 from experiments.stats.arms import DoseTest
 from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
@@ -160,6 +160,7 @@ class Standing:
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
+        rule: code of what this look may spend (`experiments.closing.Rule`); "" where no looks are planned.
     """
 
     state: State
@@ -170,6 +171,7 @@ class Standing:
     fraction: float
     exposed: Mapping[str, int]
     mature: Mapping[str, int]
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,8 @@ class LookTaken:
         p_value: repeated p-value.
         verdict: its code.
         peeked: read before the plan allowed it.
+        rule: code of what it might spend, as `Standing.rule`.
+        shown: local date on which it was made; None in payloads of version 0.3.
     """
 
     on: date
@@ -204,6 +208,13 @@ class LookTaken:
     p_value: float
     verdict: str
     peeked: bool
+    rule: str = ""
+    shown: date | None = None
+
+    @property
+    def seen(self) -> date:
+        """Day from which on somebody may have seen it; the data's end where nobody noted it, which is earlier."""
+        return self.on if self.shown is None else self.shown
 
 
 @dataclass(frozen=True)
@@ -354,7 +365,12 @@ class Without:
 
 @dataclass(frozen=True)
 class Readout:
-    """One analysis of a stored experiment."""
+    """One analysis of a stored experiment.
+
+    Attributes:
+        corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
+        hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+    """
 
     plan: Planned
     standing: Standing
@@ -376,4 +392,6 @@ class Readout:
     time_zone: str
     events: int
     seed: int
+    corrected: tuple[Corrected, ...] = ()
+    hidden: tuple[str, ...] = ()
     without_unverified: Without | None = None

@@ -11,7 +11,7 @@ from experiments.contrasts import Contrast, effect_limits
 from experiments.design import Kind
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
-from experiments.report_words import clock_words, health_sentence, metric_words
+from experiments.report_words import clock_words, health_sentence, look_words, metric_words
 from experiments.stats.curve import CurveDifference
 from experiments.stats.novelty import Novelty
 from experiments.stats.results import Estimate
@@ -196,7 +196,7 @@ def looks(path: tuple[LookTaken, ...], share: bool, gettext: Gettext) -> Table |
             effect_text(look.estimate, share=share, gettext=gettext),
             effect_limits(look.low, look.high, share, gettext),
             decimal(look.z), decimal(look.critical), p_value(look.p_value), code_words(Code(look.verdict), gettext),
-            gettext("peeked") if look.peeked else gettext("as planned"),
+            look_words(look, gettext),
         )
         for look in path
     )  # fmt: skip

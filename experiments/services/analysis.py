@@ -204,7 +204,12 @@ def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
-    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised."""
+    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
+
+    Of a plan with planned looks the corrected effects (`experiments.corrected`): the plain ones are too large.
+    """
+    from experiments.corrected import best_difference, best_effect, of_variant
+
     report, claim = readout.report, readout.plan.claim
     found: dict[str, Any] = {
         "experiment": readout.plan.key,
@@ -218,15 +223,24 @@ def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
         return found
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
     found["reason"] = report.verdict.reason
-    if computable(row.difference):
-        found["itt"] = {"estimate": row.difference.estimate, "low": row.difference.low, "high": row.difference.high}
+    effect = best_difference(readout, row)
+    if computable(effect):
+        found["itt"] = {"estimate": effect.estimate, "low": effect.low, "high": effect.high, "method": effect.method}
     if row.encouragement is None:
         return found
     one = row.encouragement
-    if computable(one.effect):
-        found["effect"] = {"estimate": one.effect.estimate, "standard_error": one.effect.standard_error}
+    behaviour = best_effect(readout, row)
+    if computable(behaviour):
+        found["effect"] = {"estimate": behaviour[0], "standard_error": behaviour[1]}
+        if readout.plan.method == "always_valid":
+            found["effect"]["caution"] = "optimistic"
+        elif of_variant(readout, row.variant) is not None and computable(one.effect):
+            found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
     if computable(one.effect_set):
         found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    found["kind"] = str(report.outcomes[0].kind)
+    if computable(one.breakdown) and "comparator" not in row.verdict.details:
+        found["breakdown"] = one.breakdown
     if computable(one.take_up):
         found["take_up"] = {
             "control": one.take_up.control,
