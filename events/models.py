@@ -84,7 +84,8 @@ class UnitTraits(models.Model):
 class Rejected(models.Model):
     """The quarantine: an event that could not be kept, with the reason, for a person to read."""
 
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", verbose_name=_("source"))
+    # None for an event that no key sent, or whose id can't be read.
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("source"))
     received_at = models.DateTimeField(_("received"), db_index=True)
     code = models.CharField(_("reason"), max_length=40, db_index=True)
     message = models.CharField(_("explanation"), max_length=200)

@@ -10,10 +10,12 @@ from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
 from experiments.comparator import Comparator, comparators
+from experiments.corrected import correct, measured
 from experiments.design import Covariate, Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
+from experiments.live_split import at_any_look
 from experiments.per_act import per_act
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
@@ -51,6 +53,8 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     split = live_context.split_of(plan, answers)
+    if not standing.final:
+        split = at_any_look(plan, answers, split)
     data = CellData(
         answers.cells,
         tuple(name for name in plan.outcomes if name in answers.cells.blocks),
@@ -100,7 +104,8 @@ def _opened(
     plan, standing = found.plan, found.standing
     looks = looks_of(plan, standing, earlier, {label: one.label for label, one in against.items()})
     outcomes = compare_all(design, data, Judgement(invalid, looks, against, plan.primary))
-    by_times = details.by_times(plan, answers, data, outcomes[0])
+    hidden = details.hidden_parts(plan, looks)
+    by_times = details.by_times(plan, answers, data, outcomes[0], looks)
     outcomes = (per_act(outcomes[0], by_times, data, looks), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
@@ -135,13 +140,15 @@ def _opened(
         verdict=concluded,
         report=report,
         path=(*earlier, *taken),
-        beliefs=details.beliefs(data, outcomes, alpha=plan.alpha),
-        shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
-        through=details.throughs(plan, answers, data, outcomes[0]),
+        beliefs=() if "beliefs" in hidden else details.beliefs(data, outcomes, alpha=plan.alpha),
+        shrunk=details.shrunk_segments(outcomes[0], looks),
+        through=details.throughs(plan, answers, data, outcomes[0], looks),
         by_times=by_times,
-        dose=details.dose_arms(plan, data, outcomes[0]),
-        arms_over_time=details.arms_over_time(plan, answers, tau),
-        over_time=details.over_time(plan, answers, data, tau),
+        dose=None if "dose" in hidden else details.dose_arms(plan, data, outcomes[0], looks),
+        arms_over_time=details.arms_over_time(plan, answers, tau, looks),
+        over_time=details.over_time(plan, answers, data, tau, looks),
+        corrected=correct(plan, standing, outcomes[0], earlier),
+        hidden=hidden,
     )
 
 
@@ -176,7 +183,7 @@ def _standing_verdict(
         if look.verdict in FOUND
         and not look.peeked
         and look.variant in plan.variants
-        and look.measured == _measured(plan, against[look.variant].label)
+        and look.measured == measured(plan, against[look.variant].label)
         and look.variant != plan.placebo
     ]
     undecided = now.code is Code.INCONCLUSIVE or (now.code, now.reason) == (Code.NUDGE_FAILED, "weak_first_stage")
@@ -196,11 +203,6 @@ def _standing_verdict(
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
-def _measured(plan: Planned, comparator: str) -> str:
-    """What a look measures: against a placebo it is another thing than against control."""
-    return plan.measured if comparator == plan.variants[0] else f"{plan.measured} | {comparator}"
-
-
 def _looks_taken(
     plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look], today: date
 ) -> list[LookTaken]:
@@ -212,7 +214,7 @@ def _looks_taken(
         taken.append(
             LookTaken(
                 on=answers.data_end.date(),
-                measured=_measured(plan, row.compared_with or plan.variants[0]),
+                measured=measured(plan, row.compared_with or plan.variants[0]),
                 variant=row.variant,
                 units=look.units,
                 fraction=standing.fraction,
@@ -254,4 +256,6 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         no_signup=answers.no_signup,
         mature={name: units_by_arm(cells, block.n) for name, block in cells.blocks.items()},
         by_day=answers.exposures_by_day,
+        not_admitted=answers.not_admitted,
+        unverified=answers.unverified,
     )

@@ -25,7 +25,7 @@ from experiments.stats.looks import Look
 
 
 def with_direct_effect(found: Encouragement, pair: Pair, moments: IvMoments, look: Look) -> Encouragement:
-    """The same with its breakdown value, the sets under direct effects around it, and a group that shows the direct one."""
+    """The same with its breakdown value, the sets under direct effects, and a group that shows the direct effect."""
     critical = moments.critical_value(look.nominal_alpha)
     breakdown = breakdown_value(moments, critical)
     if not computable(breakdown):

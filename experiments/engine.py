@@ -12,14 +12,14 @@ from experiments.comparator import Comparator, comparators, placebo_findings, st
 from experiments.design import Design, Kind, Units
 from experiments.direct import with_direct_effect
 from experiments.pair import Data, Pair
-from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
 from experiments.stats import adjust, encouragement
-from experiments.stats.looks import Look, at_look, fixed
+from experiments.stats.looks import Look, at_look, fixed, told_at
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
-from experiments.stats.validity import Inequalities, over_arms
+from experiments.stats.validity import inequalities_at, over_arms
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
 from experiments.within import adjust_all, segment_effects, stratified_effects
 
@@ -110,7 +110,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
         OutcomeReport(
             name,
             kind,
-            {label: data.level(name, code, alpha=design.alpha) for code, label in enumerate(data.labels)},
+            _levels(data, name, design, judgement),
             tuple(
                 _against(
                     _comparison(
@@ -132,6 +132,15 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
         _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
         for outcome in _with_adjusted_p(found, judgement.family, design.placebo)
     )
+
+
+def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> dict[str, ArmValue]:
+    """Levels of all arms at one level: that of the strictest look."""
+    look = min(judgement.looks.values(), key=lambda one: one.nominal_alpha, default=fixed(design.alpha))
+    return {
+        label: told_at(data.level(outcome, code, alpha=look.nominal_alpha), look)
+        for code, label in enumerate(data.labels)
+    }
 
 
 def segment_findings(outcome: OutcomeReport, leading: str) -> list[health.Finding]:
@@ -348,11 +357,11 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
     units = pair.control.n + pair.variant.n
     return replace(
         plain,
-        needed=_units_needed(found.effect, units, plain.margin, design.alpha),
+        needed=_units_needed(found.effect, units, plain.margin, look),
         take_up=_take_up_at(found.take_up, look),
         effect_set=found.effect_set,
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
-        inequalities=_inequalities_at(pair.inequalities(), look),
+        inequalities=inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
         breakdown=found.breakdown,
     )
@@ -366,23 +375,16 @@ def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp
     return replace(found, low=found.difference - half, high=found.difference + half)
 
 
-def _inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
-    """One-sided tests read at several looks: each p as if it were two-sided, which errs on the safe side."""
-    if not computable(found) or not look.is_repeated:
-        return found
-    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
-    return replace(found, p_value=min(holm(raw)), p_values=raw)
+def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:
+    """Units of both arms with which an effect of the margin would be found in 80 % of experiments of the same plan.
 
-
-def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, alpha: float) -> int | None:
-    """Units of both arms with which an effect of the margin would be found in 80 % of experiments like this one.
-
-    The error falls with the root of the units; METHODS 4.10 and 5, row 8.
+    The error falls with the root of the units; a plan with several looks needs its inflation more. METHODS 4.10 and 5,
+    row 8.
     """
     if margin is None or not computable(effect):
         return None
-    wanted = margin / float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
-    return ceil(units * (effect.standard_error / wanted) ** 2)
+    wanted = margin / float(stats.norm.isf(look.alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
+    return ceil(units * (effect.standard_error / wanted) ** 2 * look.inflation(USUAL_POWER))
 
 
 def _enough(kind: Kind, arm: Mean) -> bool:

@@ -12,7 +12,7 @@ type Gettext = Callable[[str], str]
 
 
 def toward_zero(value: float, *, share: bool) -> float:
-    """The size of a breakdown value, cut to the digits that are printed: rounded up it would claim more than it knows."""
+    """The size of a breakdown value, cut to the digits that are printed: rounded up it would claim too much."""
     size = abs(value)
     digits = (4 if size < 0.1 else 3) if share else 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
     cut = floor(round(size * 10**digits, 6)) / 10**digits
@@ -52,23 +52,28 @@ def unless_template(verdict: Verdict, gettext: Gettext) -> str:
 
 def unless_added(verdict: Verdict, gettext: Gettext) -> str:
     """What is added where an earlier look decided about a plan with a behaviour; "" for anything else."""
-    if verdict.reason != "crossed" or "breakdown" not in verdict.details:
+    value = verdict.details.get("breakdown")
+    if verdict.reason != "crossed" or not isinstance(value, float):
         return ""
-    share = verdict.details.get("kind") == "proportion"
+    return " " + undone_template(value, share=verdict.details.get("kind") == "proportion", gettext=gettext)
+
+
+def undone_template(breakdown: float, *, share: bool, gettext: Gettext) -> str:
+    """From which direct effect on nothing is shown about the behaviour."""
     sentences = {
-        (Code.CAUSES, True): gettext(
+        (True, True): gettext(
             "Nothing is shown about the behaviour if being nudged by itself keeps more than %(breakdown)s of users."
         ),
-        (Code.HARMS, True): gettext(
+        (False, True): gettext(
             "Nothing is shown about the behaviour if being nudged by itself loses more than %(breakdown)s of users."
         ),
-        (Code.CAUSES, False): gettext(
+        (True, False): gettext(
             "Nothing is shown about the behaviour if being nudged by itself raises %(outcome)s by more than "
             "%(breakdown)s."
         ),
-        (Code.HARMS, False): gettext(
+        (False, False): gettext(
             "Nothing is shown about the behaviour if being nudged by itself lowers %(outcome)s by more than "
             "%(breakdown)s."
         ),
     }
-    return " " + sentences[verdict.code, share]
+    return sentences[breakdown > 0, share]

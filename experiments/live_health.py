@@ -27,6 +27,7 @@ from experiments.health import (
     sorted_findings,
 )
 from experiments.live_context import Context, exposed_by_arm
+from experiments.live_senders import check_not_admitted, check_unverified
 from experiments.live_split import (
     check_sample_ratio,
     check_sample_ratio_by_segment,
@@ -245,6 +246,8 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     check_sample_ratio_mature,
     check_sample_ratio_by_segment,
     check_sample_ratio_over_time,
+    check_not_admitted,
+    check_unverified,
     check_several_variants,
     check_unknown_variants,
     check_assignments,

@@ -16,6 +16,25 @@ def live_template(check: str, gettext: Gettext) -> str:
             "In %(bad)s of %(weeks)s weeks the group sizes don't fit the planned split. Worst: the week of %(week)s "
             "with %(counts)s, planned %(expected)s (p %(p_value)s). An allocation that changed mixes effect and time."
         ),
+        "not_admitted_source": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, where this "
+            "experiment isn't shown. They entered no count and no test. If it is shown there, name the source in the "
+            "plan."
+        ),
+        "not_admitted_arm": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, name another "
+            "variant than the unit's own. They entered no count and no test: somebody forges, or a client draws wrong."
+        ),
+        "unverified": gettext(
+            "%(n)s units (%(share)s) are known only by a client key, which anybody can read, while others were "
+            "reported by servers; %(silent)s of them did nothing else. The analysis without them stands beside this "
+            "one."
+        ),
+        "unverified_silent": gettext(
+            "%(n)s units (%(share)s) are known only by a client key, which anybody can read, and more of them did "
+            "nothing else than of the other units: %(silent)s against %(others_silent)s (p %(p_value)s). They may be "
+            "invented. The analysis without them stands beside this one."
+        ),
         "unknown_variant": gettext(
             "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
         ),

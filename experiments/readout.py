@@ -10,8 +10,9 @@ from datetime import date
 from enum import StrEnum
 
 from events.reasons import NotComputable
+from experiments.admission import SetAside, Unverified
 from experiments.health import Finding
-from experiments.report import Report
+from experiments.report import Corrected, Report
 from experiments.stats.arms import DoseTest
 from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
@@ -329,6 +330,8 @@ class Flow:
         no_signup: units left out because their clock starts with a signup that isn't in the log.
         mature: by outcome and arm, units whose outcome is known.
         by_day: date, arm, units.
+        not_admitted: exposures that count nowhere, by sender and reason.
+        unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
     """
 
     exposed: Mapping[str, int]
@@ -337,11 +340,37 @@ class Flow:
     no_signup: int
     mature: Mapping[str, Mapping[str, int]]
     by_day: tuple[tuple[date, str, int], ...]
+    not_admitted: tuple[SetAside, ...] = ()
+    unverified: Unverified | None = None
+
+
+@dataclass(frozen=True)
+class Without:
+    """The analysis again, without the units that only a client key has reported: beside the other, never in its place.
+
+    Attributes:
+        left_out: units.
+        exposed: units that stay, by arm.
+        sample_ratio: of these.
+        verdict: what would be the verdict; None while the outcome is locked.
+        differences: of the first primary outcome, variant minus control, by variant; empty while it is locked.
+    """
+
+    left_out: int
+    exposed: Mapping[str, int]
+    sample_ratio: SampleRatio | NotComputable
+    verdict: Verdict | None
+    differences: tuple[tuple[str, Estimate | NotComputable], ...]
 
 
 @dataclass(frozen=True)
 class Readout:
-    """One analysis of a stored experiment."""
+    """One analysis of a stored experiment.
+
+    Attributes:
+        corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
+        hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+    """
 
     plan: Planned
     standing: Standing
@@ -363,3 +392,6 @@ class Readout:
     time_zone: str
     events: int
     seed: int
+    corrected: tuple[Corrected, ...] = ()
+    hidden: tuple[str, ...] = ()
+    without_unverified: Without | None = None

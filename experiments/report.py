@@ -12,6 +12,7 @@ from experiments.stats.encouragement import TakeUp
 from experiments.stats.exclusion import DirectRow, ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
+from experiments.stats.stagewise import Stagewise
 from experiments.stats.stratified import Heterogeneity
 from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
@@ -138,6 +139,21 @@ class Comparison:
     def compared_with(self) -> str:
         """Label of what the variant is compared with; "" for control."""
         return "" if self.against_control is None or self.encouragement is None else self.encouragement.comparator
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The effect of one variant on the first outcome, corrected for the looks of its plan.
+
+    Attributes:
+        variant: compared with control.
+        difference: effect of the nudge on everyone, median-unbiased, with its stage-wise interval.
+        effect: the same over the first stage: the behaviour's effect among those moved; None in a plain A/B test.
+    """
+
+    variant: str
+    difference: Stagewise | NotComputable
+    effect: float | NotComputable | None
 
 
 @dataclass(frozen=True)

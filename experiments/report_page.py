@@ -10,7 +10,7 @@ from aha.figures import Gettext, count, p_value, percent
 from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
-from experiments import report_acts, report_tables, tables, time_words
+from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
@@ -18,6 +18,7 @@ from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
+from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
 
 ALARM = 0.05
@@ -47,7 +48,9 @@ def sections(readout: Readout, gettext: Gettext) -> tuple[Section, ...]:
 
 
 def _opened(readout: Readout, report: Report, gettext: Gettext) -> list[Section]:
-    found = [_over_time(readout, gettext), _segments(readout, report, gettext)]
+    found = [
+        _direct(report, gettext), _over_time(readout, gettext), _segments(readout, report, gettext)
+    ]  # fmt: skip
     if readout.through:
         found.append(_validity(readout, report, gettext))
     if readout.by_times:
@@ -68,9 +71,8 @@ def promise(readout: Readout, gettext: Gettext) -> Part | None:
     note, claim = "", readout.plan.claim
     if claim is not None and claim.promised is not None and claim.retention != readout.plan.primary[0]:
         note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
-    note = " ".join(
-        (*(take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage), note)
-    ).strip()
+    take_up = (take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage)
+    note = " ".join(one for one in (*take_up, stopping_sentence(readout, gettext), note) if one)
     return Part(
         "promise", gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout, gettext), report_tables.promise(rows, gettext),
@@ -104,6 +106,7 @@ def _flow(readout: Readout, gettext: Gettext) -> Section:
     parts = [
         Part("units", gettext("From exposure to outcome"), lead, report_tables.flow(readout, gettext), picture=False)
     ]
+    parts += senders_page.parts(readout, gettext)
     days = report_tables.by_day(readout, gettext)
     if days is not None:
         last = readout.flow.by_day[-1][0].isoformat()
@@ -118,6 +121,21 @@ def _first_stage(readout: Readout, gettext: Gettext) -> Part:
         gettext("How many more units reach the behaviour with the nudge; counted before the outcome is read."),
         report_tables.first_stage(readout, gettext), picture=False,
     )  # fmt: skip
+
+
+def _direct(report: Report, gettext: Gettext) -> Section:
+    """Always open: it is the condition of whatever is said about the behaviour."""
+    outcome = report.outcomes[0]
+    parts = tuple(
+        Part(
+            report_direct.slug(place), gettext("Nudged by {variant}").format(variant=row.variant),
+            report_direct.finding(outcome, found, gettext), report_direct.table(outcome, row.variant, found, gettext),
+            picture=report_direct.drawable(found), note=report_direct.note(outcome, found, gettext),
+        )
+        for place, row, found in report_direct.shown(report)
+    )  # fmt: skip
+    title = gettext("What if being nudged does something by itself?")
+    return Section("direct", title, report_direct.lead(gettext) if parts else "", parts)
 
 
 # ── Over time ─────────────────────────────────────────────────────────────────
@@ -295,7 +313,7 @@ def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     )
     finding = path_finding(readout, gettext)
     part = Part("path", gettext("Every look at the outcome"), finding, table, picture=looked > 1, note=note)
-    return Section("path", gettext("The looks, and what they cost"), "", (part,))
+    return Section("path", gettext("The looks, and what they cost"), hidden_sentence(readout, gettext), (part,))
 
 
 def path_finding(readout: Readout, gettext: Gettext) -> str:

@@ -131,8 +131,18 @@ def split(readout: Readout, gettext: Gettext) -> str:
     if not computable(found):
         return reason_words(found, gettext)
     text = gettext("Planned split: {split}. Sample-ratio test: chi-square {statistic}, p {p}; it alarms below .001.")
+    if found.any_look is not None:
+        text = gettext(
+            "Planned split: {split}. Sample-ratio test for any night: p {any_look}; it alarms below .001. (A single "
+            "look would give chi-square {statistic}, p {p}; that decides at the final look alone.)"
+        )
     shares = ", ".join(f"{label} {share_text(share)}" for label, share in found.expected.items())
-    return text.format(split=shares, statistic=decimal(found.statistic), p=p_value(found.p_value))
+    return text.format(
+        split=shares,
+        statistic=decimal(found.statistic),
+        p=p_value(found.p_value),
+        any_look=p_value(found.any_look or 0.0),
+    )
 
 
 def by_day(readout: Readout, gettext: Gettext) -> Table | None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from aha.figures import Table
-from events.reasons import NotComputable, computable
+from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
-from experiments.words import MINUS, code_words, effect_text, number, p_text, plain_p, share_text
+from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
 
@@ -295,8 +295,26 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     rows.append(
         (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
     )
+    rows += _direct_rows(found, share, gettext)
     as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
+    return rows
+
+
+def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+    """How large a direct effect of being nudged would undo the finding, and what shows of it."""
+    value = found.breakdown
+    if not computable(value) and value.reason is Reason.EARLIER_VERSION:
+        return []
+    shown = _number(value, lambda size: breakdown_text(size, share=share, gettext=gettext), gettext)
+    rows = [(gettext("Direct effect of being nudged that would undo it (breakdown value)"), shown, "", "")]
+    if found.zero_first_stage is not None:
+        group = found.zero_first_stage
+        kind = Kind.PROPORTION if share else Kind.MEAN
+        label = gettext("Direct effect as %(group)s shows it, which the nudge can't move") % {"group": group.group}
+        rows.append((label, *_effect(group.direct, kind, gettext), _p(group.direct, gettext)))
+        effects = set_text(group.effect_set, share=share, gettext=gettext)
+        rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
     return rows
 
 

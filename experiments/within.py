@@ -8,7 +8,7 @@ from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
 from experiments.stats import segments, stratified
-from experiments.stats.looks import Look, at_look
+from experiments.stats.looks import Look, at_look, told_at
 from experiments.stats.multiplicity import benjamini_hochberg
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
@@ -62,8 +62,8 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Loo
         risk_difference=at_look(pair.pooled(strata, alpha=alpha), look),
         odds_ratio=_odds_ratio(strata, look) if plain else not_share,
         cmh_p_value=_cmh_p(strata, look) if plain else not_share,
-        heterogeneity=_heterogeneity(pair, effects),
-        odds_ratio_heterogeneity_p=_breslow_day_p(strata) if plain else not_share,
+        heterogeneity=told_at(_heterogeneity(pair, effects), look),
+        odds_ratio_heterogeneity_p=_breslow_day_p(strata, look) if plain else not_share,
         interaction_p=_interaction_p(strata, look) if plain else not_share,
         population=not_share if pair.clustered else at_look(_population(pair, strata, alpha), look),
         pooled=pooled,
@@ -100,9 +100,9 @@ def _interaction_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotCo
     return look.p_value(result.p_value) if computable(result) else result
 
 
-def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
+def _breslow_day_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
     result = stratified.breslow_day(strata)
-    return result.p_value if computable(result) else result
+    return look.p_value(result.p_value) if computable(result) else result
 
 
 def segment_effects(pair: Pair, look: Look) -> tuple[SegmentEffect, ...]:

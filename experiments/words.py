@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.comparison_words import added, causal_template
-from experiments.exclusion_words import toward_zero, unless_added, unless_template
+from experiments.exclusion_words import toward_zero, undone_template, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
@@ -63,6 +63,17 @@ def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
     return gettext("%(value)s points") % {"value": text.replace("-", MINUS)}
 
 
+def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
+    """The size of a breakdown value with its unit, never rounded up."""
+    return effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
+
+
+def undone(breakdown: float, outcome: str, *, share: bool, gettext: Gettext) -> str:
+    """From which direct effect of being nudged on nothing is shown about the behaviour."""
+    text = breakdown_text(breakdown, share=share, gettext=gettext)
+    return undone_template(breakdown, share=share, gettext=gettext) % {"breakdown": text, "outcome": outcome}
+
+
 def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
     """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
     text: dict[str, str] = {}
@@ -73,7 +84,7 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
             text[name] = p_text(value)
         elif name == "breakdown":
-            text[name] = effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
+            text[name] = breakdown_text(value, share=share, gettext=gettext)
         elif name in EFFECTS:
             text[name] = effect_text(value, share=share, gettext=gettext)
         elif name == "level":

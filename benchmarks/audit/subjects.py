@@ -8,6 +8,7 @@ NAMES: tuple[str, ...] = (
     # one a line
     "closing",
     "simultaneous",
+    "stopping",
     "planner",
     "controls",
     "ladder",
@@ -15,5 +16,9 @@ NAMES: tuple[str, ...] = (
     "first_stage",
     "placebo",
     "dose_words",
+    "forging",
+    "night_ratio",
+    "survival_days",
+    "exclusion",
+    "bounds",
 )
-NAMES: tuple[str, ...] = ("survival_days",)

@@ -30,6 +30,7 @@ class People:
         user: 0, 1, 2, ...; the id is made from it.
         group: index of the play-pattern group.
         engagement: E.
+        mix: users x patterns, the share of each play pattern in the user's play; each row adds up to 1.
         platform, channel, country: indexes into the tuples of this module.
         guild: index of the guild of 20 users.
         signup: microseconds since 1970, whole milliseconds.
@@ -40,6 +41,7 @@ class People:
     user: Ints
     group: Ints
     engagement: Floats
+    mix: Floats
     platform: Ints
     channel: Ints
     country: Ints
@@ -54,7 +56,7 @@ def draw_people(world: World, units: int, seed: int) -> People:
     """The users of a world; the first n users of a larger world with the same seed are these n."""
     user = np.arange(units)
     days = np.arange(DAYS)[None, :]
-    group = choose(uniform(seed, Stream.GROUP, user), world.shares)
+    group, mix = _patterns(world, user, seed)
     means = np.array(world.engagement_means)
     engagement = means[group] + world.engagement_sd * ndtri(uniform(seed, Stream.ENGAGEMENT, user))
     if world.seen_in:
@@ -67,6 +69,7 @@ def draw_people(world: World, units: int, seed: int) -> People:
         user=user,
         group=group,
         engagement=engagement,
+        mix=mix,
         platform=(uniform(seed, Stream.PLATFORM, user) < expit(0.5 * engagement)).astype(np.int64),
         channel=choose(uniform(seed, Stream.CHANNEL, user), [1 / len(CHANNELS)] * len(CHANNELS)),
         country=choose(uniform(seed, Stream.COUNTRY, user), [1 / len(COUNTRIES)] * len(COUNTRIES)),
@@ -76,6 +79,19 @@ def draw_people(world: World, units: int, seed: int) -> People:
         stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
         active_draw=uniform(seed, Stream.ACTIVE, user[:, None], days),
     )
+
+
+def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
+    """Each user's main play pattern, and its mix of patterns: one alone, or uniform over all mixes of the styles."""
+    if not world.styles:
+        group = choose(uniform(seed, Stream.GROUP, user), world.shares)
+        return group, np.eye(len(world.shares))[group]
+    # Exponentials over their sum are uniform over the mixes (Devroye 1986, chapter 5, theorem 4.1).
+    draws = uniform(seed, Stream.GROUP, user[:, None], np.arange(world.styles)[None, :])
+    parts = -np.log1p(-draws)
+    mix = np.zeros((user.size, len(world.shares)))
+    mix[:, : world.styles] = parts / parts.sum(axis=1, keepdims=True)
+    return mix.argmax(axis=1).astype(np.int64), mix
 
 
 def draw_arms(world: World, units: int, seed: int, *, by_guild: bool = False) -> Ints:
@@ -134,7 +150,7 @@ def behaviour_counts(
 ) -> Ints:
     """How often the users did a behaviour on the given active days (one entry per pair of user and day)."""
     kind = world.behaviours[behaviour]
-    base = np.array(kind.rates)[people.group] * np.exp(kind.load * people.engagement)
+    base = people.mix @ np.array(kind.rates) * np.exp(kind.load * people.engagement)
     rate = base[user]
     if world.seen_in:
         rate = np.where(day == 0, np.array(kind.rates)[people.group][user], 0.0 if kind.name == world.seen_in else rate)

@@ -58,6 +58,25 @@ BEHAVIOURS = (
 )
 
 
+# `styles`: what each of the first three patterns does in that world; nothing else tells users apart.
+STYLE_BEHAVIOURS = (
+    _flat(TARGET),
+    *(
+        Behaviour(
+            name, (1.5 if style == 0 else 0.05, 1.5 if style == 1 else 0.05, 1.5 if style == 2 else 0.05, 0.0), 0.0
+        )
+        for style, names in enumerate(
+            (
+                ("craft", "build", "farm", "decorate"),
+                ("battle", "raid", "duel", "train"),
+                ("shop", "trade", "bid", "gift"),
+            )
+        )
+        for name in names
+    ),
+)
+
+
 @dataclass(frozen=True)
 class World:
     """The parameters of one simulated world.
@@ -87,6 +106,8 @@ class World:
         seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
             drawn and nobody sees it.
+        styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
+            patterns, and `group` is the pattern that weighs most.
     """
 
     name: str
@@ -111,6 +132,7 @@ class World:
     comes: float = 0.0
     habit: float = 0.0
     seen_in: str = ""
+    styles: int = 0
 
     @property
     def parameter_hash(self) -> str:
@@ -174,5 +196,14 @@ WORLDS: dict[str, World] = {
         replace(_STEP, name="measured_confounding", seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)),
         replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
         replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(
+            _STEP,
+            name="styles",
+            moment=False,
+            tau=NO_TAU,
+            engagement_means=(0.0, 0.0, 0.0, 0.0),
+            behaviours=STYLE_BEHAVIOURS,
+            styles=3,
+        ),
     )
 }

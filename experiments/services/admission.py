@@ -1,7 +1,6 @@
 """Which exposures of a stored experiment count, by who sent them (METHODS 4.2; docs/security.md)."""
 
 from collections.abc import Sequence
-from itertools import batched
 
 import numpy as np
 from django.utils.translation import gettext
@@ -25,8 +24,9 @@ def rule_of(experiment: Experiment) -> Rule:
 
     def owed(units: Sequence[str], arms: Sequence[str]) -> Bools:
         stored: dict[str, str] = {}
-        for some in batched(units, UNITS_AT_A_TIME, strict=False):
-            rows = Assignment.objects.filter(experiment=experiment, unit__in=some).values_list("unit", "variant_id")
+        for at in range(0, len(units), UNITS_AT_A_TIME):
+            some = Assignment.objects.filter(experiment=experiment, unit__in=units[at : at + UNITS_AT_A_TIME])
+            rows = some.values_list("unit", "variant_id")
             stored |= {unit: keys[variant] for unit, variant in rows}
         found = np.array([stored.get(unit) == arm for unit, arm in zip(units, arms, strict=True)], dtype=np.bool_)
         new = [place for place, unit in enumerate(units) if unit not in stored]

@@ -119,7 +119,7 @@ def union_of_sets(
     """All effects that the data don't contradict if the direct effect lies anywhere between two numbers.
 
     A bounded set moves one way with g, so that its ends at both numbers are the union's ends. Where the first stage
-    isn't significant at this critical value the union can have three pieces; the whole line, which holds them, is given.
+    isn't significant at this critical value the union can have three pieces; the whole line then stands for it.
 
     Args:
         moments: of the comparison that decides.

@@ -10,6 +10,7 @@ from scipy import stats
 from events.reasons import NotComputable, Reason, computable
 from experiments.stats.adjust import cluster_difference
 from experiments.stats.counts import cross_counts
+from experiments.stats.looks import Look
 from experiments.stats.multiplicity import holm
 from experiments.stats.summaries import Joint
 
@@ -162,3 +163,11 @@ def _clustered_tail(
         return None
     half_way = found.p_value / 2
     return half_way if sign * found.estimate > 0 else 1 - half_way
+
+
+def inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
+    """One-sided tests read at several looks: each p as if it were two-sided, which errs on the safe side."""
+    if not computable(found) or not look.is_repeated:
+        return found
+    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
+    return replace(found, p_value=min(holm(raw)), p_values=raw)
