@@ -165,9 +165,8 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = share_text(value.variance_reduction) if computable(value) else ""
-            rows.append(
-                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
-            )
+            named = versus(row.variant, row.compared_with, gettext)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
         return None
     columns = (
