@@ -62,6 +62,11 @@ def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
         estimate, low, high = (points(value) for value in effect)
         text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
         sentence += " " + text.format(estimate=estimate, low=low, high=high)
+        cautions = {
+            "corrected": gettext("The estimate is corrected for the looks of the plan."),
+            "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
+        }
+        sentence += f" {cautions[caution]}" if (caution := found["effect"].get("caution")) in cautions else ""
     return sentence
 
 

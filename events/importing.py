@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from events import store, warehouse
+from events import ownership, store, warehouse
 from events.import_files import Job, Progress, Staged, settle
 from events.import_options import ImportOptions
 from events.import_sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
@@ -81,6 +81,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
         Refused: for a file, column or option that can't be used, and `TooManyBadRows`; the store is unchanged.
     """
     started, show = time.monotonic(), progress or _silent
+    ownership.check_to_write()
     with store.staging() as folder, warehouse.scratch(folder) as connection:
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [

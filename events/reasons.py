@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    NO_MARGIN = "no_margin"
     TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"
@@ -70,6 +71,8 @@ class Reason(StrEnum):
     EARLIER_VERSION = "earlier_version"
     POST_ASSIGNMENT = "post_assignment"
     SPLIT_DIFFERS = "split_differs"
+    NOT_AT_A_LOOK = "not_at_a_look"
+    ONE_LOOK_ONLY = "one_look_only"
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.TOO_LATE: gettext("More than a hundred years from now."),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),
@@ -176,6 +180,8 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
         Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
+        Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
+        Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
         Reason.SPLIT_DIFFERS: gettext(
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "

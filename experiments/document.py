@@ -177,6 +177,8 @@ def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
         if not computable(value.effect_set)
         else _set(value.effect_set),
         "as_treated": _value(value.as_treated, gettext),
+        "comparator": value.comparator or None,
+        "comparator_reason": value.comparator_reason,
         "warnings": [warning_sentence(code, gettext) for code in value.warnings],
         "breakdown": _value(value.breakdown, gettext),
         "sensitivity": [

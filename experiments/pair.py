@@ -8,8 +8,9 @@ from experiments.design import Kind
 from experiments.report import ArmValue
 from experiments.stats import compare
 from experiments.stats.adjust import Adjusted
+from experiments.stats.clusters import Randomisation
 from experiments.stats.instruments import IvMoments
-from experiments.stats.results import Estimate
+from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Joint, Mean
 from experiments.stats.validity import Inequalities
 
@@ -17,7 +18,7 @@ type Strata = list[tuple[str, Mean, Mean]]
 
 
 class Pair(Protocol):
-    """Control and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
+    """Control, or the placebo in its place, and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
 
     Without this seam the engine would exist twice, and a file and a stored experiment could get different verdicts.
     """
@@ -53,8 +54,11 @@ class Pair(Protocol):
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """The primary test: intention to treat, variant minus control."""
 
-    def lift_arms(self) -> tuple[Mean, Mean]:
-        """Control and variant with the variances that a relative lift needs."""
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Relative lift, with the errors and the law of the difference."""
+
+    def randomisation(self) -> Randomisation | NotComputable | None:
+        """A test by other assignments of the groups; None where units were assigned, or groups are many."""
 
     def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
         """The same adjusted for covariates; None without any."""
@@ -112,8 +116,8 @@ class Data(Protocol):
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """Level of an outcome in one arm."""
 
-    def pair(self, outcome: str, code: int) -> Pair:
-        """Control and the variant with this code."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> Pair:
+        """The variant with this code and what it is compared with: control, or the arm `against`."""
 
 
 def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:

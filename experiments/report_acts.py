@@ -101,12 +101,13 @@ def checks(found: Through, share: bool, gettext: Gettext) -> Table:
             )
         )
     if found.placebo is not None:
-        inert = gettext("A nudge to something inert should change nothing.")
-        for name, effect in (
-            (gettext("placebo nudge on the outcome"), found.placebo.outcome),
-            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour),
+        alone = gettext("What being nudged does by itself, against control.")
+        still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
+        for name, effect, words in (
+            (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
+            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),
         ):
-            rows.append((name, placebo_text(effect, gettext), inert))
+            rows.append((name, placebo_text(effect, gettext), words))
     columns = (gettext("check"), gettext("value"), gettext("how to read it"))
     return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
 
@@ -241,11 +242,12 @@ def response(row: ByTimes, share: bool, gettext: Gettext) -> Table:
 
     shown = text(effect.estimate) if computable(effect) else reason_words(effect, gettext)
     around = effect_limits(effect.low, effect.high, share, gettext) if computable(effect) else ""
+    standard_error = gettext("standard error {error}").format(error=decimal(found.acts_error))
     whole = found.effect_set
     ends = (whole.low, whole.high)
     bounded = effect_limits(ends[0], ends[1], share, gettext) if ends[0] is not None and ends[1] is not None else ""
     rows = (
-        (gettext("acts that the nudge added per unit"), decimal(found.acts), f"± {decimal(1.96 * found.acts_error)}"),
+        (gettext("acts that the nudge added per unit"), decimal(found.acts), standard_error),
         (gettext("effect of one act more"), shown, around),
         (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
     )

@@ -10,6 +10,7 @@ from aha.charts import data, headline
 from aha.figures import Gettext, count
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
 from events.reasons import computable
+from experiments.comparison_words import versus
 from experiments.contrasts import Contrast
 from experiments.deflation import Trial
 from experiments.design import Kind
@@ -223,7 +224,10 @@ def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
 def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
     """Every share's difference in points: the primary outcome first."""
     rows = [
-        {"label": f"{outcome.name} · {row.variant}", **_limits(row.difference, 100.0)}
+        {
+            "label": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}",
+            **_limits(row.difference, 100.0),
+        }
         for outcome in found
         if outcome.kind is Kind.PROPORTION
         for row in outcome.comparisons

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from events.charts import theme
 from experiments import charts, report_charts, report_direct, tables, words
+from experiments.comparison_words import versus
 from experiments.definitions import definitions
 from experiments.design import Kind
 from experiments.report import Encouragement, OutcomeReport, Report
@@ -53,8 +54,11 @@ def _context(report: Report) -> Context:
         "outcome_chart": _picture(charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")),
         "verdicts": [
             {
-                "heading": words.code_words(row.verdict.code, gettext),
-                "reason": f"{outcome.name} · {row.variant}: {words.verdict_sentence(row.verdict, gettext)}",
+                "heading": gettext("What being nudged does by itself")
+                if row.variant == report.design.placebo
+                else words.code_words(row.verdict.code, gettext),
+                "reason": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}: "
+                f"{words.verdict_sentence(row.verdict, gettext)}",
             }
             for outcome, row in pairs
         ],
@@ -73,7 +77,9 @@ def _context(report: Report) -> Context:
             {
                 "table": table,
                 "chart": _picture(
-                    charts.causal_bars(outcome, row, gettext), f"causal{place}", gettext("As treated against causal")
+                    None if row.variant == report.design.placebo else charts.causal_bars(outcome, row, gettext),
+                    f"causal{place}",
+                    gettext("As treated against causal"),
                 ),
             }
             for place, (outcome, row) in enumerate(pairs)

@@ -11,6 +11,7 @@ from segments.churn import Quality
 from segments.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KReason, Standing
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, Drift
 from segments.features import Drop, Dropped
+from segments.gaps import Shape
 from segments.leaving import Share
 from segments.profiles import Direction
 from segments.reduction import Method
@@ -162,6 +163,8 @@ def headline(report: Report, gettext: Gettext) -> str:
     """The answer in one sentence."""
     if not report.found:
         return gettext("No stable groups: use activity tiers")
+    if report.shape is Shape.STYLES:
+        return gettext("%(styles)s styles of a continuum (corners, not groups)") % {"styles": report.k}
     stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
     if stable == report.k:
         return gettext("%(groups)s stable groups of users") % {"groups": report.k}
@@ -175,13 +178,7 @@ def why(report: Report, gettext: Gettext) -> str:
         "p": p_text(report.null.p_value), "draws": len(report.null.values), "level": NULL_LEVEL,
     }  # fmt: skip
     if report.found:
-        return (
-            gettext(
-                "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
-                "are more separate than groups made in %(draws)s populations of the same margins without any (%(p)s)."
-            )
-            % details
-        )
+        return " ".join(part for part in (_believed(details, gettext), gap_why(report, gettext)) if part)
     if report.choice.k is None:
         return (
             gettext(
@@ -206,6 +203,36 @@ def why(report: Report, gettext: Gettext) -> str:
         )
         % details
     )
+
+
+def _believed(details: Mapping[str, object], gettext: Gettext) -> str:
+    return (
+        gettext(
+            "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
+            "are more separate than groups made in %(draws)s populations of the same margins without any (%(p)s)."
+        )
+        % details
+    )
+
+
+def gap_why(report: Report, gettext: Gettext) -> str:
+    """What the gap test says of all neighbours together; "" for a run that had none."""
+    if report.shape is Shape.GROUPS:
+        return gettext("Between all neighbours there is a gap with few users in it, so they are groups.")
+    if report.shape is Shape.STYLES:
+        return gettext(
+            "But between some neighbours no gap was found: users spread over everything from one to the other. So "
+            "they are styles of a continuum (corners, not groups); where one ends and the next begins is a choice."
+        )
+    return ""
+
+
+def gaps_finding(report: Report, gettext: Gettext) -> str:
+    """Between how many pairs of neighbours there is a gap."""
+    found = sum(gap.found for gap in report.gaps)
+    return gettext("A gap was found between %(found)s of %(pairs)s pairs of neighbours") % {
+        "found": found, "pairs": len(report.gaps),
+    }  # fmt: skip
 
 
 def k_finding(report: Report, gettext: Gettext) -> str:

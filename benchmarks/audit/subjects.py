@@ -6,6 +6,19 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "closing",
+    "simultaneous",
+    "stopping",
+    "planner",
+    "controls",
+    "ladder",
+    "steps",
+    "first_stage",
+    "placebo",
+    "dose_words",
+    "forging",
+    "night_ratio",
+    "survival_days",
     "exclusion",
     "bounds",
 )

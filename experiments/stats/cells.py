@@ -17,7 +17,9 @@ from experiments.stats.summaries import Array, Joint, Values, finite_array
 ROUNDING = 1e-14
 
 
-def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]]) -> IvMoments | NotComputable:
+def iv_moments_stratified(
+    strata: Sequence[tuple[Joint, Joint]], shares: Sequence[float] | None = None
+) -> IvMoments | NotComputable:
     """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
 
     The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
@@ -25,16 +27,19 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]]) -> IvMoments | 
 
     Args:
         strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
+        shares: weights to be used instead, one per stratum, such as the strata's shares of all units: a ratio of sums
+            is standardised to them (METHODS 4.3).
 
     Source: METHODS 4.12 "Strata"; Mantel and Haenszel 1959.
     """
-    used = [(control, variant) for control, variant in strata if control.n and variant.n]
+    kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
+    used = [strata[place] for place in kept]
     if not used:
         return NotComputable(Reason.TOO_FEW_STRATA)
     smallest = min(min(control.n, variant.n) for control, variant in used)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used])
+    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if shares is None else [shares[i] for i in kept])
     weights /= weights.sum()
     effects = sum(w * (v.means[:2] - c.means[:2]) for w, (c, v) in zip(weights, used, strict=True))
     errors = sum(

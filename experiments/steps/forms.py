@@ -281,8 +281,8 @@ class PlanForm(StepForm):
     smallest_effect = forms.FloatField(
         label=_("Smallest effect of interest"), required=False, min_value=0, widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
-            "Below it you would not act. Absolute: 0.02 is two points of a share. With a take-up it is that of the "
-            "behaviour."
+            "Below it you would not act; the size is computed for it too. Absolute: 0.02 is two points of a share. "
+            "With a take-up it is that of the behaviour."
         ),
     )  # fmt: skip
     expected_take_up = forms.FloatField(

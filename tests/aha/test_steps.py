@@ -30,7 +30,7 @@ def curved(n: int, seed: int, jump: float = 0.0, *, at: int = 4, days: int = 1) 
         unit_ids=np.arange(n).astype(str),
         retained=rng.random(n) < expit(logits),
         week=rng.integers(0, 4, n),
-        active_days=active,
+        active_days=np.repeat(active[:, None], days, axis=1),
         rows=(np.arange(n), np.array(["x"] * n, dtype=object), np.repeat(counts[:, None], days, axis=1)),
         segment=rng.choice(["a", "b"], n).tolist(),
     )
@@ -137,7 +137,12 @@ def test_steps__different_counts_below_twice_the_terms__cannot_be_told(values: i
 
 def test_null_maximum__two_windows__is_never_below_that_of_either() -> None:
     one, two = curved(1500, 10), curved(1500, 11)
-    both = replace(one, days=(1, 2), counts=np.concatenate([one.counts, two.counts], axis=2))
+    both = replace(
+        one,
+        days=(1, 2),
+        counts=np.concatenate([one.counts, two.counts], axis=2),
+        active=np.repeat(one.active, 2, axis=1),
+    )
     second = replace(one, counts=two.counts)
     coins = np.random.default_rng(1).random((1500, 199), dtype=np.float32)
 

@@ -35,7 +35,7 @@ def planted(n: int, seed: int = 1, *, weeks: int = 8) -> Table:
         unit_ids=[f"user-{number}" for number in range(n)],
         retained=retained,
         week=rng.integers(0, weeks, n),
-        active_days=rng.integers(1, 8, n),
+        active_days=np.sort(rng.integers(1, 8, (n, 2)), axis=1),
         rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts),
     )
 

@@ -114,7 +114,7 @@ def test_log__recounted_from_the_events__equals_the_drawn_counts_and_retention(n
     }
     assert dict(drawn) == expected
     assert simulation.retained.tolist() == [any((unit, day) in active for day in range(21, 28)) for unit in ids]
-    friends = [sum(drawn[unit, day, "friend_add"] for day in range(7)) for unit in ids]
+    friends = [sum(drawn[unit, day, "friend_add"] for day in range(world.within)) for unit in ids]
     assert simulation.target_count.tolist() == friends
 
 

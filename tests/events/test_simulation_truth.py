@@ -170,7 +170,8 @@ def test_monotonicity__every_world__is_exact(name: str) -> None:
 def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
     found = json.loads(json.dumps(truth(simulate(WORLDS[name], 1_500, 6)), allow_nan=False))
 
-    moment = {"behaviour": "friend_add", "times": 3, "days": 7}
+    times, days = (1, 1) if name == "daily_cause" else (3, 7)
+    moment = {"behaviour": "friend_add", "times": times, "days": days}
     without = {"no_effect", "smooth", "direct_nudge", "planted_groups", "noise"}
     assert found["moment"] == (None if name in without else moment)
     assert found["retention"] == "window:21-27"

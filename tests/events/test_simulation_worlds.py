@@ -24,6 +24,12 @@ BASE: dict[str, Any] = {
     "tutorial_reach": 0.0,
     "arms": ("control", "nudge"),
     "units": 20_000,
+    "times": 3,
+    "within": 7,
+    "coin": 0.0,
+    "comes": 0.0,
+    "habit": 0.0,
+    "seen_in": "",
 }
 NONE = (0.0, 0.0, 0.0, 0.0)
 DIFFERS: dict[str, dict[str, Any]] = {
@@ -39,6 +45,18 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
+    "daily_cause": {
+        "tau": NONE,
+        "engagement_means": (0.7, 0.7, 0.7, 0.7),
+        "times": 1,
+        "within": 1,
+        "coin": 0.5,
+        "comes": 3.0,
+        "habit": 0.8,
+    },
+    "measured_confounding": {"seen_in": "profile_field"},
+    "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),
@@ -58,7 +76,7 @@ def run(name: str, units: int = 4_000, seed: int = 5) -> Simulation:
     return simulate(WORLDS[name], units, seed)
 
 
-def test_worlds__names__are_the_twelve_of_the_table() -> None:
+def test_worlds__names__are_those_of_the_table() -> None:
     assert set(WORLDS) == set(DIFFERS)
     assert all(name == world.name for name, world in WORLDS.items())
 
@@ -73,7 +91,9 @@ def test_world__parameters__equal_the_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DIFFERS if name != "noise"])
 def test_world__behaviours__equal_the_table(name: str) -> None:
-    assert {kind.name: (kind.rates, kind.load) for kind in WORLDS[name].behaviours} == RATES
+    profile = {"profile_field": ((2.0, 2.0, 2.0, 2.0), 0.0)} if name == "measured_confounding" else {}
+
+    assert {kind.name: (kind.rates, kind.load) for kind in WORLDS[name].behaviours} == RATES | profile
 
 
 def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
@@ -224,3 +244,40 @@ def test_retention__every_world__is_plausible(name: str) -> None:
     assert active[0] == 1.0
     assert 0.1 < simulation.retained.mean() < 0.35
     assert active[1] > active[7] > active[21] > 0.03
+
+
+def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> None:
+    simulation = run("daily_cause", 40_000)
+    days = np.bincount(
+        simulation.active_user[(simulation.active_day > 0) & (simulation.active_day < 7)], minlength=40_000
+    )
+    effect = simulation.retained_with_moment.mean() - simulation.retained_without.mean()
+    control = simulation.arm == 0
+
+    # METHODS 9: the true effect is .179.
+    assert effect == pytest.approx(0.179, abs=0.006)
+    assert simulation.reached_by_arm[0].mean() == pytest.approx(0.5, abs=0.01)
+    # The coin knows nothing of the user, so that doers and others differ by the effect alone.
+    assert abs(np.corrcoef(simulation.reached_by_arm[0], simulation.people.engagement)[0, 1]) < 0.02
+    raw = (
+        simulation.retained[simulation.reached & control].mean()
+        - simulation.retained[~simulation.reached & control].mean()
+    )
+    assert raw == pytest.approx(effect, abs=0.02)
+    assert days[simulation.reached].mean() > days[~simulation.reached].mean() + 0.8
+    assert (simulation.reached_by_arm[1] >= simulation.reached_by_arm[0]).all()
+
+
+def test_measured_confounding__profile_fields_of_day_0__are_the_engagement() -> None:
+    simulation = run("measured_confounding", 20_000)
+    user, day = simulation.active_user, simulation.active_day
+    names = [kind.name for kind in simulation.world.behaviours]
+    profile, friend = (simulation.counts[:, names.index(name)] for name in ("profile_field", "friend_add"))
+    engagement = simulation.people.engagement
+
+    assert not profile[day > 0].any()
+    assert engagement == pytest.approx(0.7 * (profile[day == 0] - 2) / np.sqrt(2))
+    first = (day == 0) & (simulation.arm == 0)[user]
+    assert abs(np.corrcoef(friend[first], engagement[user[first]])[0, 1]) < 0.03
+    later = (day > 0) & (day < 7) & (simulation.arm == 0)[user]
+    assert np.corrcoef(friend[later], engagement[user[later]])[0, 1] > 0.1

@@ -10,8 +10,10 @@ import pytest
 from events.reasons import NotComputable, Reason
 from experiments import live_health, live_split
 from experiments.answers import Answers
+from experiments.comparator import comparators
+from experiments.design import Design
 from experiments.health import Finding, Severity
-from experiments.live_context import Audit, Context, expected_shares, split_of
+from experiments.live_context import Audit, Context, expected_shares, split_of, stages_known
 from experiments.readout import FirstStage, LookTaken, Planned, Standing, State
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate
@@ -40,7 +42,7 @@ def context(answers: Answers | None = None, plan: Planned | None = None, **chang
         "plan": plan, "answers": answers,
         "standing": Standing(State.OPEN, "ended", None, True, False, 1.0, exposed, exposed), "audit": QUIET,
         "sample_ratio": split_of(plan, answers), "first_stage": (), "guardrails": {}, "running": False,
-        "min_first_stage": 0.05, "today": date(2026, 4, 1), **changes,
+        "today": date(2026, 4, 1), **changes,
     }  # fmt: skip
     return Context(**given)
 
@@ -228,11 +230,17 @@ def test_balance__a_covariate_that_differs__warns() -> None:
     assert only(live_health.check_balance, of).details["column"] == "platform"
 
 
-@pytest.mark.parametrize(("high", "warns"), [(0.05, False), (0.0499, True)])
-def test_first_stage__whose_upper_limit_is_too_low__warns_early(high: float, warns: bool) -> None:
+@pytest.mark.parametrize(("high", "noted"), [(0.05, False), (0.0499, True)])
+def test_first_stage__far_below_plan__is_a_note(high: float, noted: bool) -> None:
+    """A quarter of the planned .2: a note of planning, which no verdict reads."""
     stage = FirstStage("nudge", TakeUp(0.2, 0.21, 0.01, 0.01, -0.02, high, 1.0, 0.95), ())
 
-    assert bool(found(live_health.check_first_stage, context(first_stage=(stage,)))) is warns
+    findings = found(live_health.check_first_stage, context(first_stage=(stage,)))
+
+    assert [(row.check, row.severity, row.invalid) for row in findings] == (
+        [("take_up_below_plan", Severity.INFO, None)] if noted else []
+    )
+    assert not found(live_health.check_first_stage, context(plan=make_plan(take_up=None), first_stage=(stage,)))
 
 
 @pytest.mark.parametrize(("high", "named"), [(-0.001, "old"), (0.001, None)])
@@ -246,12 +254,27 @@ def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: 
     assert [finding.details["segments"] for finding in findings] == ([] if named is None else [named])
 
 
-def test_placebo__that_moves_the_behaviour__is_named() -> None:
-    moved = FirstStage("nudge", TakeUp(0.2, 0.22, 0.02, 0.005, 0.001, 0.03, 16.0, 0.95), ())
+# A quarter of the planned take-up of .2 is .05; the limits at level 90 % are the estimate +- 1.645 errors of .01.
+@pytest.mark.parametrize(
+    ("moved", "check", "severity"),
+    [(0.033, "placebo_serves", Severity.INFO), (0.034, "placebo_unfit", Severity.WARNING)],
+)
+def test_placebo__equivalence__decides_and_is_said(moved: float, check: str, severity: Severity) -> None:
+    plan = make_plan(variants=("control", "nudge", "placebo"), placebo="placebo")
+    stages = (
+        FirstStage("nudge", TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.95), ()),
+        FirstStage("placebo", TakeUp(0.2, 0.2 + moved, moved, 0.01, moved - 0.02, moved + 0.02, 9.0, 0.95), ()),
+    )
+    design = Design("variant", "control", plan.primary, behaviour="3 friends", placebo="placebo")
+    against = comparators(design, plan.variants, stages_known(stages, 0.05), plan.take_up)
 
-    (finding,) = found(live_health.check_first_stage, context(plan=make_plan(placebo="nudge"), first_stage=(moved,)))
+    finding = only(live_health.check_placebo, replace(context(first_stage=stages), plan=plan, comparators=against))
 
-    assert finding.check == "placebo_moves_behaviour"
+    assert (finding.check, finding.severity) == (check, severity)
+    assert finding.details["take_up_bound"] == pytest.approx(0.05)
+    assert against["placebo"].label == "control"
+    assert against["nudge"].label == ("placebo" if check == "placebo_serves" else "control")
+    assert against["nudge"].reason == (None if check == "placebo_serves" else "placebo_moves_behaviour")
 
 
 @pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
