@@ -105,8 +105,8 @@ def test_sentence__payload_of_an_earlier_version__is_the_old_one() -> None:
 @pytest.mark.parametrize(("code", "word"), [(Code.CAUSES, "keeps"), (Code.HARMS, "loses")])
 def test_sentence__bound_crossed_at_an_earlier_look__adds_the_condition(code: Code, word: str) -> None:
     size = 0.02 if code is Code.CAUSES else -0.02
-    details: dict[str, Any] = {"outcome": "kept", "variant": "nudge", "day": "2026-03-01", "estimate": 2 * size, "low": size,
-               "high": 3 * size, "kind": "proportion", "breakdown": size}  # fmt: skip
+    details: dict[str, Any] = {"outcome": "kept", "variant": "nudge", "day": "2026-03-01", "estimate": 2 * size,
+               "low": size, "high": 3 * size, "kind": "proportion", "breakdown": size}  # fmt: skip
     text = verdict_sentence(Verdict(code, "crossed", details), said)
     assert text.endswith(
         f"Nothing is shown about the behaviour if being nudged by itself {word} more than 2.00 points of users."
