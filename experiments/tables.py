@@ -249,6 +249,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
+        rows += [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
@@ -295,7 +296,6 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     rows.append(
         (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
     )
-    rows += _direct_rows(found, share, gettext)
     as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
     return rows
