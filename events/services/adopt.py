@@ -5,9 +5,9 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
-from events import ownership, store
+from events import store
 from events.models import Flush, OutboxEvent
-from events.services import flush
+from events.services import flush, ownership
 
 
 def adopt_store() -> int:
