@@ -6,4 +6,5 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "store_faults",
 )

