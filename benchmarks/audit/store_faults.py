@@ -76,8 +76,8 @@ def _poison(seen: dict[str, Any]) -> Figure:
     return Figure(
         f"{seen['good']:,} good events in {seen['minutes']} minutes, one poison event and one damaged row each minute",
         "all good ones in the store after each minute's flush",
-        f"{seen['stored_good']:,} good and {seen['stored_poison']} poison events in the store, {seen['waiting']} waiting, "
-        f"{seen['rejected']} damaged rows among the rejected; longest flush {seen['slowest']:.1f} s",
+        f"{seen['stored_good']:,} good and {seen['stored_poison']} poison events in the store, {seen['waiting']} "
+        f"waiting, {seen['rejected']} damaged rows among the rejected; longest flush {seen['slowest']:.1f} s",
         seen["stored_good"] == seen["good"] and seen["stored_poison"] == seen["minutes"] and not seen["waiting"]
         and seen["rejected"] == seen["minutes"],
     )  # fmt: skip
