@@ -21,4 +21,5 @@ NAMES: tuple[str, ...] = (
     "survival_days",
     "exclusion",
     "bounds",
+    "store_faults",
 )
