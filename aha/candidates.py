@@ -99,7 +99,10 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
 
 
 def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progress = silent) -> Ladder:
-    """The adjustment ladder of one cell. Behaviours that repeat it aren't held equal: nothing would be left of it."""
+    """The adjustment ladder of one cell: nothing of what comes after its own window is held equal.
+
+    Behaviours that repeat it aren't either: nothing would be left of it.
+    """
     table = evidence.table
     same = {row.other for row in evidence.flags if row.flag is Flag.DUPLICATE and row.behaviour == behaviour}
     same |= {row.behaviour for row in evidence.flags if row.flag is Flag.DUPLICATE and row.other == behaviour}
@@ -107,13 +110,13 @@ def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progr
     units = Units(
         retained=table.retained,
         did=evidence.did(behaviour, pick),
-        active_days=table.active_days,
+        active_days=table.active_within(pick.days),
         week=table.week,
         segment=table.segment,
         before=evidence.attributes.values,
-        others=table.counts[:, others, -1].astype(np.float64),
+        others=table.counts[:, others, table.days.index(pick.days)].astype(np.float64),
     )
-    return climb(units, seed=evidence.seed, max_units=evidence.max_units, progress=progress)
+    return climb(units, seed=evidence.seed, days=pick.days, max_units=evidence.max_units, progress=progress)
 
 
 def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Progress = silent) -> Controls:
@@ -169,7 +172,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         ladder=ladder,
         e_value=e_values(ratio) if computable(ratio) else ratio,
         benchmark=(
-            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=table.active_days)
+            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=table.active_within(pick.days))
             if computable(ratio)
             else ratio
         ),

@@ -32,11 +32,14 @@ class Units:
     Attributes:
         retained: whether the unit was retained.
         did: whether it reached the candidate's times within its days.
-        active_days: number of active days among days 0..L-1, L the study's landmark.
+        active_days: number of active days among days 0..Y-1, the candidate's own window.
         week: code of its signup week.
         segment: code of its segment, known at signup; the same for all when there are none.
         before: units x columns known before the behaviour (platform, channel, country, as dummies).
-        others: units x behaviours, counts of the *other* behaviours on days 0..L-1.
+        others: units x behaviours, counts of the *other* behaviours on days 0..Y-1.
+
+    Nothing may be measured after the candidate's window: holding equal what a behaviour brings about would remove the
+    effect that is looked for (a randomised effect of .179 became -.016).
     """
 
     retained: Flags
@@ -61,8 +64,8 @@ class Rung:
         name: which rung.
         difference: share retained among doers minus that among others, or why there is none.
         units: units that it rests on; Mantel-Haenszel strata without both groups carry no weight and aren't counted.
-        same_window: True when it holds equal what was measured in the behaviour's own window: it may then remove part
-            of a real effect, or open a path between common causes.
+        same_window: True when it holds equal what was measured in the behaviour's own window, and nothing later: it
+            may then remove part of a real effect, or open a path between common causes.
         adjusted: overlap, models and potential means of an AIPW rung.
     """
 
@@ -82,21 +85,31 @@ class Ladder:
         surviving_share: the last rung over the first; below 0 when adjusting turns the sign. Missing when the raw
             interval covers 0: a share of nothing.
         seed: of samples, folds and models.
+        days: the window 0..days-1 whose activity and behaviours were held equal; 0 in reports of version 0.3, which
+            took the longest window of the study for every candidate.
     """
 
     rungs: tuple[Rung, Rung, Rung, Rung]
     surviving_share: float | NotComputable
     seed: int
+    days: int = 0
 
 
 def climb(
-    units: Units, *, seed: int, alpha: float = 0.05, max_units: int = MAX_UNITS, progress: Progress = silent
+    units: Units,
+    *,
+    seed: int,
+    days: int = 0,
+    alpha: float = 0.05,
+    max_units: int = MAX_UNITS,
+    progress: Progress = silent,
 ) -> Ladder:
     """All four rungs. The first two use every unit, the models at most `max_units`.
 
     Args:
         units: the eligible units. The window guard has to hold: the behaviour's window ends before retention begins.
         seed: of samples, folds and models.
+        days: the candidate's Y, in which `active_days` and `others` were counted.
         alpha: two-sided error rate of every interval.
         max_units: largest sample for the models.
         progress: told how far it is.
@@ -119,7 +132,7 @@ def climb(
         _model_rung(RungName.BASE, base, same_window=False),
         _model_rung(RungName.FULL, full, same_window=True),
     )
-    return Ladder(rungs, surviving_share(raw, rungs[3].difference), seed)
+    return Ladder(rungs, surviving_share(raw, rungs[3].difference), seed, days)
 
 
 def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Difference | NotComputable:

@@ -36,7 +36,8 @@ class Table:
         week: per unit, number of the signup week.
         segment: per unit, index into `segments`.
         segments: names of the segments; one empty name when there are none.
-        active_days: per unit, different active days before the landmark.
+        active: units × days, different active days within that many days: what happens after a cell's own window is
+            never held equal, since it may be how the behaviour works.
     """
 
     behaviours: tuple[str, ...]
@@ -47,12 +48,21 @@ class Table:
     week: Ints
     segment: Ints
     segments: tuple[str, ...]
-    active_days: Ints
+    active: Ints
 
     @property
     def n(self) -> int:
         """Number of units."""
         return int(self.retained.size)
+
+    @property
+    def active_days(self) -> Ints:
+        """Per unit, different active days before the landmark."""
+        return self.active[:, -1]
+
+    def active_within(self, days: int) -> Ints:
+        """Per unit, different active days within one of the table's Y values."""
+        return self.active[:, self.days.index(days)]
 
     def take(self, rows: Ints | Flags) -> "Table":
         """The same table for some of the units."""
@@ -65,7 +75,7 @@ class Table:
             self.week[rows],
             self.segment[rows],
             self.segments,
-            self.active_days[rows],
+            self.active[rows],
         )
 
     def only(self, behaviours: Sequence[str]) -> "Table":
@@ -80,12 +90,12 @@ class Table:
             self.week,
             self.segment,
             self.segments,
-            self.active_days,
+            self.active,
         )
 
-    def strata(self, *, by_activity: bool = False) -> Ints:
-        """Number of each unit's stratum, 0 upwards: signup week × segment, and × active days where asked."""
-        columns = [self.week, self.segment, *([self.active_days] if by_activity else [])]
+    def strata(self, *, active_within: int | None = None) -> Ints:
+        """Number of each unit's stratum, 0 upwards: signup week × segment, and × active days within a Y where asked."""
+        columns = [self.week, self.segment, *([] if active_within is None else [self.active_within(active_within)])]
         return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
@@ -108,16 +118,20 @@ def build_table(
         unit_ids: one per unit; a unit's place is its number in `rows`.
         retained: 0 or 1 per unit.
         week: number of the signup week per unit.
-        active_days: per unit.
+        active_days: per unit and Y (units × days), as in `Table.active`; with one Y a number per unit will do.
         rows: unit numbers, behaviour names, and counts (rows × days): only what was done at least once.
         segment: name per unit, or None.
 
     Raises:
-        ValueError: when days don't ascend, or a row names a behaviour that isn't listed.
+        ValueError: when days don't ascend, a row names a behaviour that isn't listed, or active days lack a Y.
     """
     if list(days) != sorted(set(days)):
         raise ValueError(f"days must ascend, not {list(days)}")
     ids = np.asarray(unit_ids, dtype=np.object_)
+    active = np.asarray(active_days).astype(np.int64)
+    active = active[:, None] if active.ndim == 1 else active
+    if active.shape != (ids.size, len(days)):
+        raise ValueError(f"active_days needs a number for each of {ids.size} units and {len(days)} days")
     counts = np.zeros((ids.size, len(behaviours), len(days)), dtype=np.int32)
     unit, name, number = (np.asarray(part) for part in rows)
     counts[unit.astype(np.int64), codes(name, behaviours)] = number
@@ -133,7 +147,7 @@ def build_table(
         week=np.asarray(week).astype(np.int64),
         segment=segment_codes.astype(np.int64),
         segments=("",) if segment is None else tuple(str(name) for name in names),
-        active_days=np.asarray(active_days).astype(np.int64),
+        active=active,
     )
 
 
@@ -237,6 +251,14 @@ class Levels:
         for start, end in zip(self.blocks, (*self.blocks[1:], len(result)), strict=True):
             result[start:end] = np.cumsum(result[start:end][::-1], axis=0)[::-1]
         return result
+
+    def within(self, days: int) -> tuple["Levels", Ints]:
+        """The cells of one Y alone, and their places among all."""
+        kept = [start for start in self.blocks if self.days[start] == days]
+        places = np.flatnonzero(self.days == days)
+        blocks = np.searchsorted(places, kept).tolist()
+        columns = (self.behaviour[places], self.days[places], self.times[places])
+        return Levels(self.behaviours, *columns, tuple(blocks), self.exact[places]), places
 
     @cached_property
     def representative(self) -> Ints:

@@ -1,7 +1,8 @@
 """Is the best cell of the whole grid better than luck? Max-T permutation within strata (Westfall and Young 1993).
 
 The first null shuffles who stayed within signup week × segment. The second also within the number of active days, and
-is the useful line: activity alone passes the first.
+is the useful line: activity alone passes the first. Active days are those of each cell's own window: later days come
+after the behaviour, and holding them equal would remove what it does.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ class Null:
     """One whole-grid null. Arrays have one entry per cell unless said; NaN marks a cell outside the null.
 
     Attributes:
-        by_activity: whether the strata include the active days.
+        by_activity: whether the strata include the active days of the cell's window.
         permutations: how many shuffles.
         tested: different cells in the null.
         z: the stratified statistic, positive when doers stay more; z² is Cochran-Mantel-Haenszel's.
@@ -78,7 +79,7 @@ def grid_null(
         table: at most 200,000 units.
         grid: the levels of this table.
         rng: the randomness of the shuffles.
-        by_activity: strata are also cut by active days.
+        by_activity: strata are also cut by active days within each cell's own days.
         permutations: at least 1,000 for a result that is shown.
         progress: told the share done.
 
@@ -88,23 +89,58 @@ def grid_null(
     missing = enough(table.retained)
     if missing:
         return missing
-    moments = stratified_moments(grid, table.retained, table.strata(by_activity=by_activity))
-    places = np.flatnonzero(moments.enters & (grid.representative == np.arange(grid.times.size)))
-    if not places.size:
+    tests = _tests(table, grid, by_activity=by_activity)
+    tested = sum(int(test.places.size) for test in tests)
+    if not tested:
         return NotComputable(Reason.NO_CELL_TO_TEST)
     maxima = np.concatenate(
         [
-            np.abs((grid.sums(shuffled)[places] - moments.expected[places, None]) / moments.sd[places, None]).max(
-                axis=0
+            np.max([_largest(test, one) for test, one in zip(tests, shuffled, strict=True)], axis=0)
+            for shuffled in _shuffles(
+                table.retained, [test.moments.strata for test in tests], permutations, rng, progress
             )
-            for shuffled in _shuffles(table.retained, moments.strata, permutations, rng, progress)
         ]
     )
-    z = np.where(moments.enters, moments.z, np.nan)
+    z = np.full(grid.times.size, np.nan)
+    for test in tests:
+        z[test.among] = np.where(test.moments.enters, test.moments.z, np.nan)
     # A shuffle that ties with the data must count as reaching it, and rounding must not decide that.
     reached = permutations - np.searchsorted(np.sort(maxima), np.abs(z) * (1 - 1e-9), side="left")
     p = np.where(np.isnan(z), np.nan, (1 + reached) / (permutations + 1))
-    return Null(by_activity, permutations, int(places.size), z, p, maxima)
+    return Null(by_activity, permutations, tested, z, p, maxima)
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """Cells with the same strata: their levels, their places in the whole grid, and which of them are tested."""
+
+    grid: Levels
+    among: Ints
+    moments: "Moments"
+    places: Ints
+
+
+def _tests(table: Table, grid: Levels, *, by_activity: bool) -> list[_Together]:
+    """All cells at once, or those of each Y with its own strata. Cells with the same doers are tested once in each."""
+    groups = (
+        [(table.strata(active_within=days), *grid.within(days)) for days in table.days]
+        if by_activity
+        else [(table.strata(), grid, np.arange(grid.times.size))]
+    )
+    found = []
+    for strata, cells, among in groups:
+        moments = stratified_moments(cells, table.retained, strata)
+        places = np.flatnonzero(moments.enters & (cells.representative == np.arange(cells.times.size)))
+        found.append(_Together(cells, among, moments, places))
+    return found
+
+
+def _largest(test: _Together, shuffled: npt.NDArray[np.float32]) -> Floats:
+    """Per shuffle the largest |z| of these cells; 0 when none is tested."""
+    if not test.places.size:
+        return np.zeros(shuffled.shape[1])
+    expected, sd = test.moments.expected[test.places, None], test.moments.sd[test.places, None]
+    return np.asarray(np.abs((test.grid.sums(shuffled)[test.places] - expected) / sd).max(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,21 +182,40 @@ def _sums_by_block(grid: Levels, member: sparse.csr_array) -> Floats:
 
 
 def _shuffles(
-    retained: Flags, strata: Ints, permutations: int, rng: np.random.Generator, progress: Progress
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Units × shuffles in blocks: who stayed, shuffled inside each stratum."""
-    order = np.argsort(strata, kind="stable")
-    ends = np.flatnonzero(np.diff(strata[order])) + 1
-    groups = np.split(order, ends)
+    retained: Flags, strata: list[Ints], permutations: int, rng: np.random.Generator, progress: Progress
+) -> Iterator[list[npt.NDArray[np.float32]]]:
+    """Units × shuffles in blocks, one for each kind of strata: who stayed, shuffled inside each stratum.
+
+    One random order of the units serves all kinds: in each stratum its first units stay, as many as did. So every kind
+    is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
+    """
+    n, kinds = retained.size, [_Kind.of(retained, one) for one in strata]
     for start in range(0, permutations, BLOCK):
         progress("null", start / permutations)
         width = min(BLOCK, permutations - start)
-        values = np.empty((retained.size, width), dtype=np.float32)
-        for group in groups:
-            stayed = retained[group]
-            if stayed.all() or not stayed.any():
-                values[group] = stayed[0]
-            else:
-                values[group] = rng.permuted(np.tile(stayed, (width, 1)), axis=1).T
+        values = [np.empty((n, width), dtype=np.float32) for _ in kinds]
+        for column in range(width):
+            order = rng.permutation(n)
+            for kind, into in zip(kinds, values, strict=True):
+                # A stable sort of small whole numbers takes linear time.
+                into[order[np.argsort(kind.code[order], kind="stable")], column] = kind.stays
         yield values
     progress("null", 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """Strata of one kind: each unit's stratum as a small number, and who stays when units stand sorted by stratum."""
+
+    code: npt.NDArray[np.uint16] | Ints
+    stays: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, retained: Flags, strata: Ints) -> "_Kind":
+        size = np.bincount(strata)
+        kept = np.bincount(strata, weights=retained).astype(np.int64)
+        first = np.cumsum(size) - size
+        rank = np.arange(strata.size) - np.repeat(first, size)
+        small = size.size <= np.iinfo(np.uint16).max
+        code = strata.astype(np.uint16) if small else strata
+        return cls(code, (rank < np.repeat(kept, size)).astype(np.float32))

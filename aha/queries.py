@@ -80,10 +80,11 @@ def histogram(
     return counts.group_by(keys).aggregate(units=counts.count())
 
 
-def active_days(events: ir.Table, users: ir.Table, basis: Basis, *, days: int) -> ir.Table:
-    """One row per unit: ``user_id, active_days``, the different active days among days 0 to `days` - 1."""
-    active = queries.activity_days(events, users, basis, Window(0, days - 1))
-    return active.group_by("user_id").aggregate(active_days=active.count())
+def active_days(events: ir.Table, users: ir.Table, basis: Basis, *, days: Sequence[int]) -> ir.Table:
+    """One row per unit: ``user_id`` and for every Y of `days` ``active_Y``, its active days among days 0 to Y - 1."""
+    active = queries.activity_days(events, users, basis, Window(0, max(days) - 1))
+    numbers = {f"active_{y}": (active.day < y).ifelse(1, 0).sum().cast("int32") for y in days}
+    return active.group_by("user_id").aggregate(**numbers)
 
 
 def first_times(events: ir.Table, basis: Basis, behaviours: Sequence[Behaviour]) -> ir.Table:

@@ -55,23 +55,26 @@ class EmpiricalNull:
 
     Attributes:
         mean: systematic error of the negative controls, in points of retention.
-        sd: its spread between behaviours beyond sampling error, 0 or more. With few controls it is estimated too small.
+        sd: its spread between behaviours beyond sampling error, 0 or more, by restricted maximum likelihood.
         controls: number of controls.
         is_weak: fewer than ten controls.
+        mean_error: standard error of `mean`, same unit; 0 in reports of version 0.3, which took the mean as known.
     """
 
     mean: float
     sd: float
     controls: int
     is_weak: bool
+    mean_error: float = 0.0
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """An estimate judged against the negative controls.
+    """An estimate judged against the negative controls: would one more of them come out so strong?
 
     Attributes:
-        z: (estimate - mean) / sqrt(sd^2 + standard_error^2).
+        z: (estimate - mean) / sqrt(sd^2 + standard_error^2 + mean_error^2), to be compared with t of k - 1 degrees of
+            freedom, k the number of controls.
         p_value: two-sided, 0 to 1.
         low, high: the calibrated interval, centred at estimate - mean.
         as_strong_as_inert: True when the plain interval excludes 0 but the calibrated one covers it: inert behaviours
@@ -139,12 +142,16 @@ def benchmark(ratio: float, *, retained: Flags, did: Flags, active_days: Codes) 
 
 
 def empirical_null(controls: Sequence[Difference]) -> EmpiricalNull | NotComputable:
-    """Mean and spread of the systematic error, by maximum likelihood: t_j ~ N(mean, sd^2 + s_j^2).
+    """Mean and spread of the systematic error: t_j ~ N(mean, sd^2 + s_j^2), the spread by restricted likelihood.
 
     Args:
         controls: the last rung of at least five behaviours that can't cause retention.
 
-    Source: Schuemie et al. 2014.
+    Returns:
+        Plain maximum likelihood would forget that the mean was estimated and give a spread that is too small: by a
+        tenth with five controls.
+
+    Source: Schuemie et al. 2014 (the law); Viechtbauer 2005 (REML).
     """
     if len(controls) < FEWEST_CONTROLS:
         return NotComputable(Reason.TOO_FEW_CONTROLS, {"n": len(controls), "needed": FEWEST_CONTROLS})
@@ -158,21 +165,30 @@ def empirical_null(controls: Sequence[Difference]) -> EmpiricalNull | NotComputa
     for _ in range(3):
         grid = np.linspace(low, high, GRID)
         variance = grid[:, None] ** 2 + s**2
-        mean = (t / variance).sum(axis=1) / (1 / variance).sum(axis=1)
-        loss = (np.log(variance) + (t - mean[:, None]) ** 2 / variance).sum(axis=1)
+        weight = (1 / variance).sum(axis=1)
+        mean = (t / variance).sum(axis=1) / weight
+        # -2 log restricted likelihood: log(weight) is what having estimated the mean costs.
+        loss = (np.log(variance) + (t - mean[:, None]) ** 2 / variance).sum(axis=1) + np.log(weight)
         best = int(loss.argmin())
         low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, GRID - 1)])
-    return EmpiricalNull(float(mean[best]), float(grid[best]), len(t), len(t) < FEW_CONTROLS)
+    error = float(weight[best]) ** -0.5
+    return EmpiricalNull(float(mean[best]), float(grid[best]), len(t), len(t) < FEW_CONTROLS, error)
 
 
 def calibrate(candidate: Difference, null: EmpiricalNull) -> Calibrated:
-    """The candidate against the empirical null, at the candidate's own level."""
-    spread = sqrt(null.sd**2 + candidate.standard_error**2)
+    """The candidate against the prediction interval of one more control, at the candidate's own level.
+
+    Taking mean and spread as known gave 20 % false alarms with five controls and 12 % with ten.
+
+    Source: Higgins, Thompson, Spiegelhalter 2009 (prediction interval of a random-effects analysis).
+    """
+    spread = sqrt(null.sd**2 + candidate.standard_error**2 + null.mean_error**2)
+    law = stats.t(null.controls - 1)
     z = (candidate.estimate - null.mean) / spread
-    half = float(stats.norm.isf((1 - candidate.level) / 2)) * spread
+    half = float(law.isf((1 - candidate.level) / 2)) * spread
     low, high = candidate.estimate - null.mean - half, candidate.estimate - null.mean + half
     as_strong = candidate.excludes_zero and low <= 0 <= high
-    return Calibrated(z, 2 * float(stats.norm.sf(abs(z))), low, high, as_strong)
+    return Calibrated(z, 2 * float(law.sf(abs(z))), low, high, as_strong)
 
 
 def _top(active_days: Codes) -> Flags:

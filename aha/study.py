@@ -102,7 +102,7 @@ class Answers:
         sample: places of the sampled units; everything below is about these alone.
         anchors: moments of signup.
         rows: unit numbers, behaviour names, counts (rows × days).
-        active_days: before the landmark.
+        active_days: units × valid days, as in `Table.active`.
         attributes: known before any behaviour.
         first_times: when each behaviour first appears in the log.
         first_sessions: doers, and doers who did it first in the first session.
@@ -284,7 +284,7 @@ def _judge(
         replicates=effort.replicates,
         progress=part(progress, 0, 0.3),
     )
-    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.unseen)
+    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.for_steps)
     steps = step_evidence(
         unseen,
         [times[name] for name in unseen.behaviours],

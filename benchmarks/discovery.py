@@ -145,12 +145,13 @@ def study(house: Any) -> float:
     )
     active, _ = timed(
         "active days of the sample",
-        lambda: house.arrow(questions.active_days(house.events, some, basis, days=max(DAYS))),
+        lambda: house.arrow(questions.active_days(house.events, some, basis, days=DAYS)),
     )
     ids = few["user_id"].to_numpy(zero_copy_only=False)
     place = {name: number for number, name in enumerate(ids)}
-    days = np.zeros(ids.size, dtype=np.int64)
-    days[[place[name] for name in active["user_id"].to_pylist()]] = active["active_days"].to_numpy()
+    days = np.zeros((ids.size, len(DAYS)), dtype=np.int64)
+    rows = [place[name] for name in active["user_id"].to_pylist()]
+    days[rows] = np.column_stack([active[f"active_{y}"].to_numpy() for y in DAYS])
     table = build_table(
         behaviours=names,
         days=DAYS,
@@ -172,7 +173,7 @@ def study(house: Any) -> float:
     parts = split(table)
     train = table.take(parts.train)
     timed("choice, 500 replicates", lambda: choose(train, levels(train, times), rng=rng))
-    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.unseen), times, rng=rng))
+    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.for_steps), times, rng=rng))
     print(f"{'whole study':36} {time.perf_counter() - begun:8.2f} s without the units")
     return seconds
 
@@ -218,7 +219,7 @@ def worlds(seeds: int | None) -> None:
             train = table.take(parts.train)
             pick = choose(train, levels(train, times), rng=np.random.default_rng(2))["friend_add"].recommended
             found["friend_add 3 in 7 recommended by J"] += (pick.days, pick.times) == (7, 3)
-            steps = step_evidence(table.take(parts.unseen), times, rng=np.random.default_rng(3))
+            steps = step_evidence(table.take(parts.for_steps), times, rng=np.random.default_rng(3))
             jumps = [step for step in steps if step.verdict is StepVerdict.JUMP]
             found["a jump of any behaviour"] += bool(jumps)
             friend = steps[0]
@@ -244,7 +245,7 @@ def noise(seeds: int) -> None:
         table = table_of_world(simulate(WORLDS["noise"], 2_000, seed), (1, 3, 7))
         grid = levels(table, thresholds(table, 10))
         for by_activity in (False, True):
-            strata = table.strata(by_activity=by_activity)
+            strata = table.strata(active_within=7 if by_activity else None)
             shuffled = table.retained.copy()
             for stratum in range(strata.max() + 1):
                 mine = np.flatnonzero(strata == stratum)

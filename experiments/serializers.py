@@ -94,6 +94,10 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     )  # fmt: skip
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
     churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
+    sources = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), max_length=100, required=False,
+        help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
+    )  # fmt: skip
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -107,7 +111,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "audience", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
             "smallest_effect", "method", "looks", "spending", "expected_take_up", "planned_units", "planned_end",
             "covariates", "signup_event", "clock", "day_mode", "churn_gap", "enrolment", "layer",
-            "layer_low", "layer_high", "holdout", "remote_only", "status", "version", "seed", "created_by",
+            "layer_low", "layer_high", "holdout", "remote_only", "sources", "status", "version", "seed", "created_by",
             "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
         ]  # fmt: skip
         read_only_fields = [

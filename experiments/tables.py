@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from aha.figures import Table
-from events.reasons import NotComputable, computable
+from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
+from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
-from experiments.words import MINUS, code_words, effect_text, number, p_text, plain_p, share_text
+from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
 
@@ -74,22 +75,22 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     rows = tuple(
         (
             outcome.name,
-            row.variant,
-            _sizes(outcome, row, report.design.control),
+            versus(row.variant, row.compared_with, gettext),
+            _sizes(outcome, row, row.compared_with or report.design.control),
             *_effect(row.difference, outcome.kind, gettext),
             _p(row.difference, gettext),
-            _number(row.adjusted_p, plain_p, gettext),
+            _family_p(report, row, gettext),
             _lift(row.lift, gettext),
             _needed(row.difference, outcome.kind),
-            code_words(row.verdict.code, gettext),
+            _code(report, row, gettext),
         )
         for outcome in report.outcomes
         for row in outcome.comparisons
-    )
+    ) + _beside(report, gettext)
     columns = (
         gettext("outcome"),
         gettext("variant"),
-        gettext("n, control and variant"),
+        gettext("n, compared with and variant") if _placebo_serves(report) else gettext("n, control and variant"),
         gettext("difference"),
         _level_heading(report.design.level, gettext),
         gettext("p"),
@@ -100,11 +101,72 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     )
     note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
     note = note % {"control": report.design.control}
+    if _placebo_serves(report):
+        note = gettext(
+            "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud and "
+            "leaves the behaviour alone, and control (%(control)s) where nothing else is named. Rows without a verdict "
+            "decide nothing: that of the placebo shows what being nudged does by itself, and the nudge against control "
+            "holds both. p belongs to the absolute difference."
+        ) % {"control": report.design.control, "placebo": report.design.placebo}
     together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
+    note += _randomisation(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+
+
+def _randomisation(report: Report, gettext: Gettext) -> str:
+    """One sentence beside the p-values of few clusters."""
+    found = [
+        (outcome, row, row.randomisation)
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.randomisation is not None
+    ]
+    tests = [(outcome, row, test) for outcome, row, test in found if computable(test)]
+    if not tests:
+        return ""
+    sentence = gettext(
+        "Few clusters: a randomisation test of the cluster means (%(draws)s other assignments, seed %(seed)s) gives p "
+        "%(tests)s."
+    )
+    texts = [f"{p_text(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
+    first = tests[0][2]
+    return " " + sentence % {"draws": f"{first.draws:,}", "seed": first.seed, "tests": ", ".join(texts)}
+
+
+def _placebo_serves(report: Report) -> bool:
+    return any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
+
+
+def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
+    """A placebo against control is a diagnostic and in no family."""
+    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, plain_p, gettext)
+
+
+def _code(report: Report, row: Comparison, gettext: Gettext) -> str:
+    return "" if row.variant == report.design.placebo else code_words(row.verdict.code, gettext)
+
+
+def _beside(report: Report, gettext: Gettext) -> tuple[tuple[str, ...], ...]:
+    """Each nudge that is compared with a placebo against control too: what giving it to everybody would do."""
+    return tuple(
+        (
+            outcome.name,
+            versus(row.variant, report.design.control, gettext),
+            _sizes(outcome, row, report.design.control),
+            *_effect(row.against_control, outcome.kind, gettext),
+            _p(row.against_control, gettext),
+            "",
+            "",
+            _needed(row.against_control, outcome.kind),
+            "",
+        )
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.against_control is not None
+    )
 
 
 def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
@@ -112,7 +174,7 @@ def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
         return ""
     share = outcome.kind is Kind.PROPORTION
     low, high = (effect_text(v, share=share, gettext=gettext) for v in (row.simultaneous.low, row.simultaneous.high))
-    return f"{outcome.name} · {row.variant} {low} … {high}"
+    return f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)} {low} … {high}"
 
 
 def adjusted(report: Report, gettext: Gettext) -> Table | None:
@@ -124,9 +186,8 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = share_text(value.variance_reduction) if computable(value) else ""
-            rows.append(
-                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
-            )
+            named = versus(row.variant, row.compared_with, gettext)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
         return None
     columns = (
@@ -173,7 +234,8 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
         gettext("p"),
         gettext("adjusted p (Benjamini-Hochberg)"),
     )
-    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": row.variant}
+    named = versus(row.variant, row.compared_with, gettext)
+    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": named}
     return Table(title, columns, tuple(rows), note)
 
 
@@ -201,22 +263,32 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
     found = row.encouragement
     if found is None:
         return None
-    rows = [*_take_up_rows(found, gettext), *_effect_rows(found, outcome.kind, gettext)]
-    title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % {
-        "behaviour": report.design.behaviour,
-        "outcome": outcome.name,
-        "variant": row.variant,
-    }
+    named = {"behaviour": report.design.behaviour, "outcome": outcome.name, "placebo": row.compared_with}
+    named["variant"] = row.variant
+    rows = _take_up_rows(found, row.compared_with, gettext)
+    if row.variant == report.design.placebo:
+        title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
+    else:
+        rows += _effect_rows(found, outcome.kind, gettext)
+        rows += [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
+        title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
+        if row.compared_with:
+            title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
     columns = (gettext("quantity"), gettext("value"), _level_heading(report.design.level, gettext), gettext("p"))
     return Table(title, columns, tuple(rows))
 
 
-def _take_up_rows(found: Encouragement, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+def _take_up_rows(found: Encouragement, placebo: str, gettext: Gettext) -> list[tuple[str, str, str, str]]:
     take_up = found.take_up
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
-    arms = gettext("%(control)s in control, %(variant)s with the nudge") % {
+    both = (
+        gettext("%(control)s with the placebo, %(variant)s with the nudge")
+        if placebo
+        else gettext("%(control)s in control, %(variant)s with the nudge")
+    )
+    arms = both % {
         "control": share_text(take_up.control),
         "variant": share_text(take_up.variant),
     }
@@ -247,6 +319,23 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     )
     as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
+    return rows
+
+
+def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+    """How large a direct effect of being nudged would undo the finding, and what shows of it."""
+    value = found.breakdown
+    if not computable(value) and value.reason is Reason.EARLIER_VERSION:
+        return []
+    shown = _number(value, lambda size: breakdown_text(size, share=share, gettext=gettext), gettext)
+    rows = [(gettext("Direct effect of being nudged that would undo it (breakdown value)"), shown, "", "")]
+    if found.zero_first_stage is not None:
+        group = found.zero_first_stage
+        kind = Kind.PROPORTION if share else Kind.MEAN
+        label = gettext("Direct effect as %(group)s shows it, which the nudge can't move") % {"group": group.group}
+        rows.append((label, *_effect(group.direct, kind, gettext), _p(group.direct, gettext)))
+        effects = set_text(group.effect_set, share=share, gettext=gettext)
+        rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
     return rows
 
 

@@ -103,7 +103,7 @@ def gather(
         sample=chosen,
         anchors=np.asarray(picked["anchor"]).astype("datetime64[us]"),
         rows=(counted.unit.to_numpy(), counted.behaviour.to_numpy(), counted[[f"n_{y}" for y in days]].to_numpy()),
-        active_days=_active_days(questions, some, picked, windows.landmark),
+        active_days=_active_days(questions, some, picked, days),
         attributes=attributes,
         first_times=_first_times(questions, behaviours),
         first_sessions=_first_sessions(questions, some, behaviours, windows.landmark),
@@ -169,10 +169,11 @@ def _properties(text: str | None) -> dict[str, object]:
     return {str(name): value for name, value in found.items() if not isinstance(value, dict | list)}
 
 
-def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, landmark: int) -> Any:
-    found = questions.run(queries.active_days(questions.log, users, questions.basis, days=landmark))
-    number = dict(zip(found.user_id, found.active_days, strict=True))
-    return np.asarray([number.get(unit, 0) for unit in picked["user_id"].to_pylist()], dtype=np.int64)
+def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, days: list[int]) -> Any:
+    """Units × days: active days within each Y, 0 for a unit without a row."""
+    found = questions.run(queries.active_days(questions.log, users, questions.basis, days=days))
+    numbers = found.set_index("user_id").reindex(picked["user_id"].to_pylist(), fill_value=0)
+    return numbers[[f"active_{y}" for y in days]].to_numpy(dtype=np.int64)
 
 
 def _first_times(questions: Questions, behaviours: tuple[Behaviour, ...]) -> dict[str, datetime | None]:

@@ -11,13 +11,14 @@ from events.simulation.people import (
     People,
     active_days,
     behaviour_counts,
+    comes_more,
     draw_arms,
     draw_people,
     early_target_count,
     friend_boost,
     leaving_shift,
 )
-from events.simulation.worlds import MAX_UNITS, RETENTION_DAYS, TIMES, World
+from events.simulation.worlds import MAX_UNITS, RETENTION_DAYS, World
 
 CONTROL, NUDGE = "control", "nudge"
 NOT_ENROLLED = -1
@@ -65,12 +66,12 @@ class Simulation:
     @property
     def reached_by_arm(self) -> Flags:
         """Arms x users: whether the user would reach 3 friend_add within 7 days if everyone were in that arm."""
-        return self.target_counts_by_arm >= TIMES
+        return self.target_counts_by_arm >= self.world.times
 
     @property
     def reached(self) -> Flags:
         """Whether the user reached 3 friend_add within 7 days, as seen."""
-        return self.target_count >= TIMES
+        return self.target_count >= self.world.times
 
     @property
     def compliance(self) -> Ints:
@@ -109,7 +110,8 @@ def _potential_outcomes(world: World, people: People, seed: int, early: Flags) -
         salient = nobody if name == CONTROL else everybody
         count = early_target_count(world, people, seed, early, friend_boost(world, people, boosted))
         counts.append(count)
-        retained.append(_retained(active_days(people, leaving_shift(world, people, count, salient))))
+        shift, comes = leaving_shift(world, people, count, salient), comes_more(world, count)
+        retained.append(_retained(active_days(people, shift, comes, world.habit)))
     return np.stack(counts), np.stack(retained)
 
 
@@ -132,11 +134,13 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
     _check_arms(world, units, arm)
 
     boost = friend_boost(world, people, arm == world.arms.index(NUDGE))
-    # Days 0..6 are the same in every world that could have been: only the counts on them differ.
+    # The days that are tested are the same in every world that could have been: only the counts on them differ. In
+    # `daily_cause` that is day 0 alone, since later days are what the behaviour changes.
     early = active_days(people, 0.0)
     counts_by_arm, retained_by_arm = _potential_outcomes(world, people, seed, early)
     target_count = early_target_count(world, people, seed, early, boost)
-    active = active_days(people, leaving_shift(world, people, target_count, arm > 0))
+    shift, comes = leaving_shift(world, people, target_count, arm > 0), comes_more(world, target_count)
+    active = active_days(people, shift, comes, world.habit)
     user, day = (part.astype(np.int64) for part in np.nonzero(active))
     counts = np.column_stack(
         [behaviour_counts(world, people, seed, user, day, index, boost) for index in range(len(world.behaviours))]
@@ -152,8 +156,10 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
         exposed=exposed,
         target_counts_by_arm=counts_by_arm,
         retained_by_arm=retained_by_arm,
-        retained_with_moment=_retained(active_days(people, np.array(world.tau)[people.group])),
-        retained_without=_retained(active_days(people, 0.0)),
+        retained_with_moment=_retained(
+            active_days(people, np.array(world.tau)[people.group], world.comes, world.habit)
+        ),
+        retained_without=_retained(active_days(people, 0.0, 0.0, world.habit)),
         target_count=target_count,
         retained=_retained(active),
         active_user=user,

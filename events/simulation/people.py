@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from events.simulation.draws import Floats, Ints, Stream, choose, poisson_inverse, uniform
-from events.simulation.worlds import DAYS, TARGET, TIMES, WITHIN_DAYS, World
+from events.simulation.worlds import DAYS, TARGET, WITHIN_DAYS, World
 
 Flags = NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ class People:
         engagement: E.
         mix: users x patterns, the share of each play pattern in the user's play; each row adds up to 1.
         platform, channel, country: indexes into the tuples of this module.
-        guild: index of the guild of 20 users.
+        guild: index of the guild, rising: guilds are consecutive users.
         signup: microseconds since 1970, whole milliseconds.
         responds: whether the user would respond to a nudge.
         stays_draw, active_draw: users x days uniforms that decide staying and activity.
@@ -59,6 +59,11 @@ def draw_people(world: World, units: int, seed: int) -> People:
     group, mix = _patterns(world, user, seed)
     means = np.array(world.engagement_means)
     engagement = means[group] + world.engagement_sd * ndtri(uniform(seed, Stream.ENGAGEMENT, user))
+    if world.seen_in:
+        index = [kind.name for kind in world.behaviours].index(world.seen_in)
+        rate = np.array(world.behaviours[index].rates)[group]
+        count = poisson_inverse(uniform(seed, Stream.COUNT, user, 0, index), rate)
+        engagement = world.engagement_sd * (count - rate) / np.sqrt(rate)
     milliseconds = np.floor(uniform(seed, Stream.SIGNUP, user) * SIGNUP_DAYS * 86_400_000).astype(np.int64)
     return People(
         user=user,
@@ -68,12 +73,23 @@ def draw_people(world: World, units: int, seed: int) -> People:
         platform=(uniform(seed, Stream.PLATFORM, user) < expit(0.5 * engagement)).astype(np.int64),
         channel=choose(uniform(seed, Stream.CHANNEL, user), [1 / len(CHANNELS)] * len(CHANNELS)),
         country=choose(uniform(seed, Stream.COUNTRY, user), [1 / len(COUNTRIES)] * len(COUNTRIES)),
-        guild=user // GUILD_SIZE,
+        guild=draw_guilds(world, units, seed),
         signup=START + milliseconds * 1000,
         responds=uniform(seed, Stream.RESPONDS, user) < world.take_up,
         stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
         active_draw=uniform(seed, Stream.ACTIVE, user[:, None], days),
     )
+
+
+def draw_guilds(world: World, units: int, seed: int) -> Ints:
+    """Guild of each user: consecutive users, of 20 each or of lognormal size; the last one may be cut off."""
+    user = np.arange(units)
+    if world.guild_spread == 0:
+        return user // GUILD_SIZE
+    # No guild is empty, so there are never more than users.
+    logs = world.guild_spread * ndtri(uniform(seed, Stream.GUILD_SIZE, user))
+    ends = np.cumsum(np.maximum(np.round(GUILD_SIZE * np.exp(logs)), 1).astype(np.int64))
+    return np.searchsorted(ends, user, side="right").astype(np.int64)
 
 
 def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
@@ -91,22 +107,34 @@ def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
 
 def draw_arms(world: World, units: int, seed: int, *, by_guild: bool = False) -> Ints:
     """Arm indexes with even chances, drawn for each user or for each guild as a whole."""
-    user = np.arange(units)
-    draws = uniform(seed, Stream.GUILD_ARM, user // GUILD_SIZE) if by_guild else uniform(seed, Stream.ARM, user)
+    draws = (
+        uniform(seed, Stream.GUILD_ARM, draw_guilds(world, units, seed))
+        if by_guild
+        else uniform(seed, Stream.ARM, np.arange(units))
+    )
     return choose(draws, [1 / len(world.arms)] * len(world.arms))
 
 
-def active_days(people: People, shift: Floats | float) -> Flags:
-    """Users x days: active or not, when the logit of leaving is lowered by ``shift`` from day 7 on.
+def active_days(people: People, shift: Floats | float, comes: Floats | float = 0.0, habit: float = 0.0) -> Flags:
+    """Users x days: active or not.
 
     Leaving is drawn on every day, day 0 too; but day 0 is active for everyone, since the user signed up on it.
+
+    Args:
+        people: the users.
+        shift: how far the logit of leaving is lowered from day 7 on.
+        comes: how far the logit of coming is raised on days 1..6.
+        habit: how far each of the days 1..6 without coming raises the logit of leaving from day 7 on.
     """
     leave_base = -2.6 - 0.8 * people.engagement
-    active_chance = expit(0.1 + 0.7 * people.engagement)
+    active_base = 0.1 + 0.7 * people.engagement
     there = np.ones(people.user.size, dtype=np.bool_)
     active = np.zeros(people.stays_draw.shape, dtype=np.bool_)
     for day in range(DAYS):
+        active_chance = expit(active_base + (comes if 1 <= day < WITHIN_DAYS else 0.0))
         logit = leave_base + 1.2 * np.exp(-day / 3) - (shift if day >= WITHIN_DAYS else 0.0)
+        if habit and day >= WITHIN_DAYS:
+            logit = logit + habit * (~active[:, 1:WITHIN_DAYS]).sum(axis=1)
         there = there & (people.stays_draw[:, day] >= expit(logit))
         active[:, day] = there & (people.active_draw[:, day] < active_chance)
     active[:, 0] = True
@@ -123,8 +151,8 @@ def friend_boost(world: World, people: People, nudged: Flags) -> Floats:
     factor = np.where(boosted, world.boost, 1.0)
     if world.spill == 0:
         return factor
-    first = people.guild * GUILD_SIZE
-    size = np.minimum(GUILD_SIZE, people.user.size - first)
+    first = np.searchsorted(people.guild, people.guild)
+    size = np.bincount(people.guild)[people.guild]
     friend_boosted = np.zeros_like(boosted)
     for step in (*range(-FRIENDS_EACH_SIDE, 0), *range(1, FRIENDS_EACH_SIDE + 1)):
         friend_boosted |= boosted[first + (people.user - first + step) % size]
@@ -138,22 +166,33 @@ def behaviour_counts(
     kind = world.behaviours[behaviour]
     base = people.mix @ np.array(kind.rates) * np.exp(kind.load * people.engagement)
     rate = base[user]
+    if world.seen_in:
+        rate = np.where(day == 0, np.array(kind.rates)[people.group][user], 0.0 if kind.name == world.seen_in else rate)
     if kind.name == TARGET:
         rate = np.where(day < WITHIN_DAYS, rate * boost[user], rate)
-    return poisson_inverse(uniform(seed, Stream.COUNT, user, day, behaviour), rate)
+    draws = uniform(seed, Stream.COUNT, user, day, behaviour)
+    counts = poisson_inverse(draws, rate)
+    if kind.name == TARGET and world.coin > 0:
+        return np.where(day == 0, draws < world.coin * boost[user], counts).astype(np.int64)
+    return counts
 
 
 def early_target_count(world: World, people: People, seed: int, active: Flags, boost: Floats) -> Ints:
-    """N(friend_add, 0..6) of each user; all 0 in a world without friend_add."""
+    """How often each user did friend_add on the days that are tested; all 0 in a world without friend_add."""
     names = [behaviour.name for behaviour in world.behaviours]
     if TARGET not in names:
         return np.zeros(people.user.size, dtype=np.int64)
-    user, day = np.nonzero(active[:, :WITHIN_DAYS])
+    user, day = np.nonzero(active[:, : world.within])
     counts = behaviour_counts(world, people, seed, user, day, names.index(TARGET), boost)
     return np.bincount(user, weights=counts, minlength=people.user.size).astype(np.int64)
 
 
+def comes_more(world: World, target_count: Ints) -> Floats | float:
+    """How far the logit of coming on days 1..6 rises for those who reach the moment; 0 where the world knows none."""
+    return world.comes * (target_count >= world.times) if world.comes else 0.0
+
+
 def leaving_shift(world: World, people: People, target_count: Ints, nudged: Flags) -> Floats:
     """tau * step + delta * nudged: how far the logit of leaving falls from day 7 on."""
-    dose = np.minimum(target_count, 10) / 10 if world.smooth else (target_count >= TIMES).astype(np.float64)
+    dose = np.minimum(target_count, 10) / 10 if world.smooth else (target_count >= world.times).astype(np.float64)
     return np.array(world.tau)[people.group] * dose + world.delta * nudged

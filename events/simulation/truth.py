@@ -14,8 +14,6 @@ from events.simulation.worlds import (
     NEGATIVE_CONTROLS,
     RETENTION,
     TARGET,
-    TIMES,
-    WITHIN_DAYS,
 )
 
 Json = dict[str, Any]
@@ -76,7 +74,7 @@ def truth(simulation: Simulation) -> Json:
     ``effect`` is the complier average causal effect: do(AHA) against do(no AHA) among the users whom the nudge moves.
     """
     world = simulation.world
-    tested = {"behaviour": TARGET, "times": TIMES, "days": WITHIN_DAYS}
+    tested = {"behaviour": TARGET, "times": world.times, "days": world.within}
     names = [behaviour.name for behaviour in world.behaviours]
     everyone = np.ones(simulation.units, dtype=np.bool_)
     return {

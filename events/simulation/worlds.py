@@ -22,6 +22,9 @@ NO_TAU: Groups = (0.0, 0.0, 0.0, 0.0)
 # The mean of tau * 1[N >= 3] over the mean of tau * min(N, 10) / 10, both without a nudge, by quadrature
 # (tests/events/test_simulation.py computes it anew): it gives `smooth` the same mean effect as `step`.
 SMOOTH_SCALE = 1.4085
+# `daily_cause`: doing it on day 0 raises retention by .179, the effect of the audit's scenario.
+ALIKE: Groups = (0.7, 0.7, 0.7, 0.7)
+COMES, HABIT = 3.0, 0.8
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,17 @@ class World:
         arms: names of the arms, control first; users are split evenly.
         behaviours: what users do.
         units: users unless said otherwise.
+        times, within: the behaviour that is tested: friend_add at least `times` times on days 0..`within` - 1.
+        coin: probability that friend_add happens on day 0, once, whoever the user is; above 0 it takes the place of
+            day 0's count, and a nudge multiplies it by `boost`.
+        comes: how far reaching the moment raises the logit of coming on days 1..6.
+        habit: how far each of the days 1..6 without coming raises the logit of leaving from day 7 on.
+        seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
+            deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
+            drawn and nobody sees it.
         styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
             patterns, and `group` is the pattern that weighs most.
+        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
     """
 
     name: str
@@ -115,7 +127,14 @@ class World:
     arms: tuple[str, ...] = ("control", "nudge")
     behaviours: tuple[Behaviour, ...] = BEHAVIOURS
     units: int = STANDARD_UNITS
+    times: int = TIMES
+    within: int = WITHIN_DAYS
+    coin: float = 0.0
+    comes: float = 0.0
+    habit: float = 0.0
+    seen_in: str = ""
     styles: int = 0
+    guild_spread: float = 0.0
 
     @property
     def parameter_hash(self) -> str:
@@ -124,12 +143,18 @@ class World:
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
+    def has_cause(self) -> bool:
+        """Whether friend_add changes retention in this world."""
+        return any(self.tau) or self.comes > 0
+
+    @property
     def inert(self) -> tuple[str, ...]:
         """Names of the behaviours that can't change retention in this world."""
         forced = ("tutorial", "daily_bonus") if self.tutorial_reach > 0 else ()
-        return tuple(b.name for b in self.behaviours if b.name != TARGET or not any(self.tau)) + forced
+        return tuple(b.name for b in self.behaviours if b.name != TARGET or not self.has_cause) + forced
 
 
+PROFILE = Behaviour("profile_field", (2.0, 2.0, 2.0, 2.0), 0.0)
 _STEP = World("step")
 WORLDS: dict[str, World] = {
     world.name: world
@@ -149,6 +174,8 @@ WORLDS: dict[str, World] = {
         replace(_STEP, name="opposite_segments", tau=(1.2, 1.2, 1.2 * -0.8, 1.2 * -0.8)),
         replace(_STEP, name="sample_ratio", lost_exposures=0.12),
         replace(_STEP, name="spillover", spill=0.5),
+        replace(_STEP, name="guilds", spill=0.5, guild_spread=1.0),
+        replace(_STEP, name="guilds_null", moment=False, tau=NO_TAU, spill=0.5, guild_spread=1.0),
         replace(_STEP, name="blob", shares=(0.0, 1.0, 0.0, 0.0)),
         replace(_STEP, name="planted_groups", moment=False, tau=NO_TAU, engagement_means=(0.0, 0.0, 0.0, 0.0)),
         replace(
@@ -159,6 +186,20 @@ WORLDS: dict[str, World] = {
             behaviours=tuple(_flat(f"noise_{number:02d}") for number in range(1, 51)),
             units=2_000,
         ),
+        replace(
+            _STEP,
+            name="daily_cause",
+            engagement_means=ALIKE,
+            tau=NO_TAU,
+            times=1,
+            within=1,
+            coin=0.5,
+            comes=COMES,
+            habit=HABIT,
+        ),
+        replace(_STEP, name="measured_confounding", seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)),
+        replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
         replace(
             _STEP,
             name="styles",

@@ -25,6 +25,7 @@ from experiments.models import (
 )
 from experiments.plan import WHOLE, Plan, PlannedRow, PlannedVariant
 from experiments.services import config
+from experiments.services.admission import check_sources
 from experiments.services.assign import unit_problem
 
 MAX_OVERRIDES = 1_000  # they are kept in every process
@@ -99,6 +100,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
+        experiment.sources = check_sources(experiment.sources)
         found = planning.problems(plan_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
@@ -241,6 +243,7 @@ def _started(key: str, why: str) -> Experiment:
 def _save(experiment: Experiment, by: User | None, why: str) -> None:
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.sources = check_sources(experiment.sources)
     try:
         experiment.full_clean()
     except ValidationError as error:

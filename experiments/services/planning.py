@@ -293,7 +293,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
         "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
         "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
         "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
-        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources",
     )  # fmt: skip
     arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))

@@ -25,7 +25,7 @@ def answers_of(simulation: Simulation, inputs: Inputs = INPUTS, *, by_group: boo
     """Everybody is mature; the curve is that of activity on days 0 to 27."""
     windows = valid_windows(inputs.days, inputs.definition, gap=inputs.gap)
     names = [behaviour.name for behaviour in simulation.world.behaviours]
-    n, landmark = simulation.units, windows.landmark
+    n = simulation.units
     unit, behaviour = np.divmod(np.arange(n * len(names)), len(names))
     counts = np.zeros((n, len(names), len(windows.valid)), dtype=np.int64)
     for place, y in enumerate(windows.valid):
@@ -50,7 +50,9 @@ def answers_of(simulation: Simulation, inputs: Inputs = INPUTS, *, by_group: boo
         sample=np.arange(n),
         anchors=anchors,
         rows=(unit, np.asarray(names, dtype=object)[behaviour], counts.reshape(-1, len(windows.valid))),
-        active_days=np.bincount(simulation.active_user[simulation.active_day < landmark], minlength=n),
+        active_days=np.column_stack(
+            [np.bincount(simulation.active_user[simulation.active_day < y], minlength=n) for y in windows.valid]
+        ),
         attributes=attributes_of([{"platform": str(kind)} for kind in people.platform]),
         first_times={name: datetime(2026, 1, 1) for name in names},  # noqa: DTZ001
         first_sessions={},

@@ -20,14 +20,14 @@ def table_of_world(simulation: Simulation, days: Sequence[int] = range(1, 8), *,
         np.add.at(counts[:, :, place], simulation.active_user[early], simulation.counts[early])
     signup = simulation.people.signup
     groups = [str(group) for group in simulation.people.group] if by_group else None
-    active = simulation.active_user[simulation.active_day < max(days)]
+    active = [simulation.active_user[simulation.active_day < y] for y in days]
     return build_table(
         behaviours=names,
         days=list(days),
         unit_ids=[f"u{number:07d}" for number in range(simulation.units)],
         retained=simulation.retained,
         week=(signup - signup.min()) // WEEK_US,
-        active_days=np.bincount(active, minlength=simulation.units),
+        active_days=np.column_stack([np.bincount(one, minlength=simulation.units) for one in active]),
         rows=(unit, np.asarray(names, dtype=object)[behaviour], counts.reshape(-1, len(days))),
         segment=groups,
     )
@@ -41,6 +41,6 @@ def table_of(counts: Sequence[Sequence[int]], retained: Sequence[int], days: Seq
         unit_ids=[f"u{number}" for number in range(len(retained))],
         retained=retained,
         week=np.zeros(len(retained)),
-        active_days=np.ones(len(retained)),
+        active_days=np.ones((len(retained), len(days))),
         rows=(np.arange(len(retained)), np.array(["x"] * len(retained), dtype=object), counts),
     )

@@ -48,7 +48,7 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
         answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
         users = ibis.memtable(answer.select(list(queries.UNIT_COLUMNS)))
         counts = house.run(queries.unit_counts(house.events, users, basis, days=[7], behaviours=listed))
-        active = house.run(queries.active_days(house.events, users, basis, days=7)).set_index("user_id").active_days
+        active = house.run(queries.active_days(house.events, users, basis, days=[7])).set_index("user_id").active_7
     table = build_table(
         behaviours=names,
         days=[7],

@@ -5,8 +5,10 @@ from functools import lru_cache
 import pytest
 
 from aha.aipw import Difference
+from aha.candidates import ALPHA
 from aha.evidence import Ladder, climb
 from aha.sensitivity import calibrate, empirical_null
+from benchmarks.audit import ladder as audit
 from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, Simulation, simulate, truth
 from events.simulation.worlds import NEGATIVE_CONTROLS, STANDARD_UNITS
@@ -80,3 +82,16 @@ def test_climb__behaviour_that_engagement_decides__has_no_overlap() -> None:
 
     assert isinstance(result, NotComputable)
     assert result.reason == Reason.NO_OVERLAP
+
+
+def test_ladder__behaviour_that_works_through_later_days__keeps_its_effect_and_is_no_mere_activity() -> None:
+    # Version 0.3 held days 0..6 equal for a cell of one day: rung 4 gave -.016 and the second null p .19.
+    found = audit.run(3, 6_000, 99)
+
+    assert found.truth == pytest.approx(0.179, abs=0.015)
+    for rung in found.ladder.rungs:
+        difference = computed(rung.difference)
+        assert difference.low <= found.truth <= difference.high
+    assert found.ladder.days == 1
+    assert found.p_active <= ALPHA
+    assert found.z_active > 0

@@ -171,7 +171,7 @@ def test_forced_world__tutorial_and_daily_bonus__are_flagged_and_friend_add_is_n
     users, frame = ibis.memtable(answer.select(list(queries.UNIT_COLUMNS))), answer.to_pandas()
     counts = backend.to_pandas(queries.unit_counts(log, users, basis, days=[7], behaviours=listed))
     firsts = backend.to_pandas(queries.first_sessions(log, users, basis, listed, days=7))
-    active = backend.to_pandas(queries.active_days(log, users, basis, days=7)).set_index("user_id").active_days
+    active = backend.to_pandas(queries.active_days(log, users, basis, days=[7])).set_index("user_id").active_7
     table = build_table(
         behaviours=names,
         days=[7],

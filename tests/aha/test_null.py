@@ -17,7 +17,7 @@ def random_table(seed: int, n: int = 400, *, rate: float = 0.4) -> Table:
     rng = np.random.default_rng(seed)
     counts = np.sort(rng.poisson(1.5, (n, 2)), axis=1)
     table = table_of(counts.tolist(), (rng.random(n) < rate).tolist(), days=(1, 3))
-    return replace(table, week=rng.integers(0, 4, n), active_days=rng.integers(1, 4, n))
+    return replace(table, week=rng.integers(0, 4, n), active=np.sort(rng.integers(1, 4, (n, 2)), axis=1))
 
 
 def computed(null: Null | NotComputable) -> Null:
@@ -133,3 +133,22 @@ def test_null__noise_world__equally_active_users_hold_five_percent() -> None:
         alarms += null.smallest_p <= 0.05
 
     assert alarms <= 9  # Binomial(60, .05) exceeds it with probability .002; benchmarks/discovery.py runs 1,000
+
+
+def test_second_null__cell_of_one_day__isnt_held_equal_on_what_it_brought_about() -> None:
+    rng = np.random.default_rng(1)
+    n = 4_000
+    coin = rng.random(n) < 0.5
+    # The coin brings people back on days 1 to 6, and coming back is what keeps them.
+    later = rng.binomial(6, np.where(coin, 0.8, 0.4))
+    retained = rng.random(n) < later / 8
+    counts = np.column_stack([coin, coin])
+    table = replace(
+        table_of(counts.tolist(), retained.tolist(), days=(1, 7)), active=np.column_stack([coin * 0, later])
+    )
+
+    null = computed(grid_null(table, levels(table, [(1,)]), rng=rng, by_activity=True, permutations=99))
+
+    assert null.tested == 2
+    assert null.adjusted_p[0] == 1 / 100
+    assert null.adjusted_p[1] > 0.05  # within seven days nothing is left that coming back doesn't tell

@@ -57,7 +57,7 @@ def ask(engine: Any, rows: Rows) -> tuple[Table, Cells, Cells]:
         unit_ids=frame.user_id,
         retained=frame.retained,
         week=np.zeros(len(frame)),
-        active_days=np.ones(len(frame)),
+        active_days=np.ones((len(frame), len(DAYS))),
         rows=(counts.unit, counts.behaviour, counts[[f"n_{y}" for y in DAYS]].to_numpy()),
     )
     bars = engine.to_pandas(queries.histogram(log, users, BASIS, days=DAYS, cap=3, behaviours=listed))
@@ -156,10 +156,11 @@ def test_first_times_and_active_days__small_log__are_those_of_the_fingers(engine
 
     listed = [parse_behaviour(text) for text in ("play[mode=ranked]", "chat", "never")]
     firsts = engine.to_pandas(queries.first_times(log, BASIS, listed)).set_index("behaviour").first_time.to_dict()
-    active = engine.to_pandas(queries.active_days(log, users, BASIS, days=3)).set_index("user_id").active_days.to_dict()
+    active = engine.to_pandas(queries.active_days(log, users, BASIS, days=[1, 3])).set_index("user_id")
 
     assert firsts == {"play[mode=ranked]": at(30), "chat": at(31)}
-    assert active == {"a": 2, "b": 1}
+    assert active.active_3.to_dict() == {"a": 2, "b": 1}
+    assert active.active_1.to_dict() == {"a": 1, "b": 1}
 
 
 @pytest.mark.parametrize("dialect", ["pyspark", "clickhouse", "bigquery", "snowflake", "trino", "postgres", "duckdb"])
@@ -177,7 +178,7 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
         queries.units(log, basis, signup="signup", definition=RETENTION),
         queries.unit_counts(log, users, basis, days=DAYS, behaviours=listed),
         queries.histogram(log, users, basis, days=DAYS, cap=20),
-        queries.active_days(log, users, basis, days=7),
+        queries.active_days(log, users, basis, days=[1, 7]),
         queries.first_times(log, basis, listed),
         queries.first_sessions(log, users, basis, listed, days=7),
     ]

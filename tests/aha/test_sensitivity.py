@@ -129,13 +129,31 @@ def test_null__random_controls__is_the_maximum_that_a_general_search_finds() -> 
         controls = planted(0.03, 0.02, 12, seed)
         t, s = (np.array([getattr(each, name) for each in controls]) for name in ("estimate", "standard_error"))
 
-        def loss(at: np.ndarray, t: np.ndarray = t, s: np.ndarray = s) -> float:
-            return -float(stats.norm.logpdf(t, at[0], np.sqrt(at[1] ** 2 + s**2)).sum())
+        def loss(sd: float, t: np.ndarray = t, s: np.ndarray = s) -> float:
+            # The restricted likelihood as an integral over the mean, without its closed form.
+            weight = 1 / (sd**2 + s**2)
+            centre, width = np.average(t, weights=weight), weight.sum() ** -0.5
+            means = centre + width * np.linspace(-12, 12, 4001)
+            logs = stats.norm.logpdf(t[:, None], means, np.sqrt(sd**2 + s**2)[:, None]).sum(axis=0)
+            return -float(logs.max() + np.log(np.exp(logs - logs.max()).sum() * (means[1] - means[0])))
 
         found = computed(empirical_null(controls))
-        best = optimize.minimize(loss, [0.0, 0.01], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
-        assert loss(np.array([found.mean, found.sd])) <= best.fun + 1e-6
-        assert (found.mean, found.sd) == pytest.approx((best.x[0], abs(best.x[1])), abs=2e-5)
+        best = optimize.minimize_scalar(loss, bounds=(0.0, 0.2), method="bounded", options={"xatol": 1e-9})
+        assert loss(found.sd) <= best.fun + 1e-6
+        assert found.sd == pytest.approx(best.x, abs=2e-5)
+        weight = 1 / (found.sd**2 + s**2)
+        assert found.mean == pytest.approx(np.average(t, weights=weight))
+        assert found.mean_error == pytest.approx(weight.sum() ** -0.5)
+
+
+def test_null__equal_errors__spread_is_that_of_the_unbiased_variance() -> None:
+    t = np.array([0.01, 0.07, -0.02, 0.05, 0.03, 0.09])
+
+    found = computed(empirical_null([control(x) for x in t]))
+
+    # With equal errors the restricted likelihood has its maximum where sd^2 + s^2 is the variance over k - 1.
+    assert found.sd**2 + 0.01**2 == pytest.approx(t.var(ddof=1), rel=1e-4)
+    assert found.mean_error == pytest.approx(t.std(ddof=1) / 6**0.5, rel=1e-4)
 
 
 def test_null__controls_that_agree__has_no_spread() -> None:
@@ -161,17 +179,21 @@ def test_calibrate__inert_as_strong__flagged_only_when_it_turns_the_answer() -> 
     assert not nothing.as_strong_as_inert  # it never looked strong
     assert stronger.p_value < 1e-6 < same.p_value
     assert same.low < 0 < same.high
-    assert stronger.z == pytest.approx((0.3 - null.mean) / (null.sd**2 + 0.01**2) ** 0.5)
+    spread = (null.sd**2 + 0.01**2 + null.mean_error**2) ** 0.5
+    assert stronger.z == pytest.approx((0.3 - null.mean) / spread)
+    assert stronger.p_value == pytest.approx(2 * stats.t.sf(stronger.z, 29))
+    assert stronger.high - stronger.low == pytest.approx(2 * stats.t.isf(0.025, 29) * spread)
 
 
-def test_calibrate__null_at_zero__changes_nothing() -> None:
+def test_calibrate__ten_controls_that_agree_at_zero__cost_a_tenth_of_the_variance_and_nine_degrees() -> None:
     null = computed(empirical_null([control(0.0)] * 10))
-    candidate = control(0.03)
 
-    result = calibrate(candidate, null)
+    result = calibrate(control(0.03), null)
 
-    assert (result.low, result.high) == pytest.approx((candidate.low, candidate.high))
-    assert result.p_value == pytest.approx(2 * stats.norm.sf(3))
+    # Worked by hand: spread^2 = .01^2 + .01^2 / 10.
+    spread = 0.01 * 1.1**0.5
+    assert result.p_value == pytest.approx(2 * stats.t.sf(0.03 / spread, 9))
+    assert result.low == pytest.approx(0.03 - stats.t.isf(0.025, 9) * spread)
 
 
 @given(st.floats(-1, 1), st.floats(0.5, 3))
@@ -196,5 +218,17 @@ def test_null__planted_error__recovered_and_calibrated(mean: float, sd: float) -
     assert means.mean() == pytest.approx(mean, abs=4 * means.std() / runs**0.5)
     assert np.median(sds) == pytest.approx(sd, abs=0.002)
     false_alarms = sum(each.p_value < 0.05 for each in inert)
-    assert false_alarms <= stats.binom.isf(1e-4, runs, 0.06)  # 50 controls: their own error costs about a point
+    assert false_alarms <= stats.binom.isf(1e-4, runs, 0.05)
     assert all(np.isfinite(each.z) and each.z != inf for each in inert)
+
+
+@pytest.mark.parametrize("k", [5, 10])
+def test_calibrate__few_controls__one_more_of_their_kind_is_seldom_called_stronger(k: int) -> None:
+    runs, alarms = 600, 0
+    for seed in range(runs):
+        rng = np.random.default_rng([k, seed])
+        *controls, candidate = (control(float(x), 0.008) for x in rng.normal(0.02, np.hypot(0.03, 0.008), k + 1))
+        alarms += calibrate(candidate, computed(empirical_null(controls))).p_value < 0.05
+
+    # Mean and spread taken as known gave .196 and .117.
+    assert alarms <= stats.binom.isf(1e-4, runs, 0.055)

@@ -114,7 +114,7 @@ def test_log__recounted_from_the_events__equals_the_drawn_counts_and_retention(n
     }
     assert dict(drawn) == expected
     assert simulation.retained.tolist() == [any((unit, day) in active for day in range(21, 28)) for unit in ids]
-    friends = [sum(drawn[unit, day, "friend_add"] for day in range(7)) for unit in ids]
+    friends = [sum(drawn[unit, day, "friend_add"] for day in range(world.within)) for unit in ids]
     assert simulation.target_count.tolist() == friends
 
 
@@ -216,6 +216,13 @@ def test_arms__outside_the_experiment__have_no_exposure_and_no_nudge() -> None:
     assert users_table(simulation).column("arm").null_count == 100
     assert "Experiment Viewed" not in events_table(simulation).column("event").to_pylist()
     assert np.array_equal(simulation.target_count, simulation.target_counts_by_arm[0])
+
+
+def test_arms__drawn_by_guilds_of_any_size__are_the_same_inside_each_guild() -> None:
+    world = WORLDS["guilds"]
+    arms, guild = draw_arms(world, 5_000, 1, by_guild=True), simulate(world, 5_000, 1).people.guild
+    nudged = np.bincount(guild, weights=arms) / np.bincount(guild)
+    assert set(nudged.tolist()) == {0.0, 1.0}
 
 
 def test_arms__drawn_by_guild__are_the_same_inside_each_guild() -> None:

@@ -1,5 +1,6 @@
 """The parameters of every world, typed again from METHODS.md §9, and what each world plants."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from events.simulation import WORLDS, Simulation, World, simulate
 from events.simulation.log import event_names
+from events.simulation.people import friend_boost
 from events.simulation.worlds import BEHAVIOURS, GROUP_NAMES, NEGATIVE_CONTROLS
 
 BASE: dict[str, Any] = {
@@ -24,6 +26,13 @@ BASE: dict[str, Any] = {
     "tutorial_reach": 0.0,
     "arms": ("control", "nudge"),
     "units": 20_000,
+    "times": 3,
+    "within": 7,
+    "coin": 0.0,
+    "comes": 0.0,
+    "habit": 0.0,
+    "seen_in": "",
+    "guild_spread": 0.0,
 }
 NONE = (0.0, 0.0, 0.0, 0.0)
 DIFFERS: dict[str, dict[str, Any]] = {
@@ -36,10 +45,24 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "opposite_segments": {"tau": (1.2, 1.2, -0.96, -0.96)},
     "sample_ratio": {"lost_exposures": 0.12},
     "spillover": {"spill": 0.5},
+    "guilds": {"spill": 0.5, "guild_spread": 1.0},
+    "guilds_null": {"moment": False, "tau": NONE, "spill": 0.5, "guild_spread": 1.0},
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
     "styles": {"moment": False, "tau": NONE, "engagement_means": NONE, "styles": 3},
+    "daily_cause": {
+        "tau": NONE,
+        "engagement_means": (0.7, 0.7, 0.7, 0.7),
+        "times": 1,
+        "within": 1,
+        "coin": 0.5,
+        "comes": 3.0,
+        "habit": 0.8,
+    },
+    "measured_confounding": {"seen_in": "profile_field"},
+    "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),
@@ -74,7 +97,9 @@ def test_world__parameters__equal_the_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DIFFERS if name not in ("noise", "styles")])
 def test_world__behaviours__equal_the_table(name: str) -> None:
-    assert {kind.name: (kind.rates, kind.load) for kind in WORLDS[name].behaviours} == RATES
+    profile = {"profile_field": ((2.0, 2.0, 2.0, 2.0), 0.0)} if name == "measured_confounding" else {}
+
+    assert {kind.name: (kind.rates, kind.load) for kind in WORLDS[name].behaviours} == RATES | profile
 
 
 def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
@@ -238,6 +263,32 @@ def test_spillover__last_guild_of_one__is_its_own_ring() -> None:
     assert (simulation.target_counts_by_arm[:, 20] == alone.target_counts_by_arm[:, 20]).all()
 
 
+def test_guilds__sizes__are_lognormal_around_twenty() -> None:
+    guild = run("guilds", 200_000).people.guild
+    sizes = np.bincount(guild)[:-1]
+
+    assert (np.diff(guild) >= 0).all()
+    assert np.median(sizes) == pytest.approx(20, abs=1)
+    assert np.log(sizes).std() == pytest.approx(1.0, abs=0.05)
+    assert sizes.min() >= 1
+    # The first users of a larger world are in the same guilds.
+    assert (run("guilds", 500).people.guild == guild[:500]).all()
+
+
+def test_guilds__friends__are_two_on_each_side_inside_the_guild() -> None:
+    people = run("guilds", 3_000).people
+    alone = np.flatnonzero(np.bincount(people.guild)[people.guild] > 5)[40]
+    nudged = np.zeros(3_000, dtype=bool)
+    nudged[alone] = True
+
+    factor = friend_boost(WORLDS["guilds"], replace(people, responds=np.ones(3_000, dtype=bool)), nudged)
+
+    first, size = np.flatnonzero(people.guild == people.guild[alone])[0], (people.guild == people.guild[alone]).sum()
+    friends = {int(first + (alone - first + step) % size) for step in (-2, -1, 1, 2)}
+    assert set(np.flatnonzero(factor == 2.0).tolist()) == friends
+    assert np.flatnonzero(factor == 3.0).tolist() == [alone]
+
+
 @pytest.mark.parametrize("name", WORLDS)
 def test_retention__every_world__is_plausible(name: str) -> None:
     world: World = WORLDS[name]
@@ -247,3 +298,40 @@ def test_retention__every_world__is_plausible(name: str) -> None:
     assert active[0] == 1.0
     assert 0.1 < simulation.retained.mean() < 0.35
     assert active[1] > active[7] > active[21] > 0.03
+
+
+def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> None:
+    simulation = run("daily_cause", 40_000)
+    days = np.bincount(
+        simulation.active_user[(simulation.active_day > 0) & (simulation.active_day < 7)], minlength=40_000
+    )
+    effect = simulation.retained_with_moment.mean() - simulation.retained_without.mean()
+    control = simulation.arm == 0
+
+    # METHODS 9: the true effect is .179.
+    assert effect == pytest.approx(0.179, abs=0.006)
+    assert simulation.reached_by_arm[0].mean() == pytest.approx(0.5, abs=0.01)
+    # The coin knows nothing of the user, so that doers and others differ by the effect alone.
+    assert abs(np.corrcoef(simulation.reached_by_arm[0], simulation.people.engagement)[0, 1]) < 0.02
+    raw = (
+        simulation.retained[simulation.reached & control].mean()
+        - simulation.retained[~simulation.reached & control].mean()
+    )
+    assert raw == pytest.approx(effect, abs=0.02)
+    assert days[simulation.reached].mean() > days[~simulation.reached].mean() + 0.8
+    assert (simulation.reached_by_arm[1] >= simulation.reached_by_arm[0]).all()
+
+
+def test_measured_confounding__profile_fields_of_day_0__are_the_engagement() -> None:
+    simulation = run("measured_confounding", 20_000)
+    user, day = simulation.active_user, simulation.active_day
+    names = [kind.name for kind in simulation.world.behaviours]
+    profile, friend = (simulation.counts[:, names.index(name)] for name in ("profile_field", "friend_add"))
+    engagement = simulation.people.engagement
+
+    assert not profile[day > 0].any()
+    assert engagement == pytest.approx(0.7 * (profile[day == 0] - 2) / np.sqrt(2))
+    first = (day == 0) & (simulation.arm == 0)[user]
+    assert abs(np.corrcoef(friend[first], engagement[user[first]])[0, 1]) < 0.03
+    later = (day > 0) & (day < 7) & (simulation.arm == 0)[user]
+    assert np.corrcoef(friend[later], engagement[user[later]])[0, 1] > 0.1

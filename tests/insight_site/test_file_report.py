@@ -124,8 +124,15 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "adjusted_effect",
         "anderson_rubin",
         "as_treated",
+        "comparator",
+        "comparator_reason",
         "warnings",
+        "breakdown",
+        "sensitivity",
+        "blind_spot",
+        "zero_first_stage",
     }
     assert row["verdict"]["code"] == "CAUSES"
+    assert (row["encouragement"]["comparator"], row["encouragement"]["comparator_reason"]) == (found["control"], None)
     low, high = row["encouragement"]["anderson_rubin"]["low"], row["encouragement"]["anderson_rubin"]["high"]
     assert low < 0.4 < high

@@ -56,7 +56,11 @@ class Command(BaseCommand):
             help="repeatable; the planned split (default: equal)",
         )
         add("--alpha", type=float, default=0.05, help="two-sided false alarm rate (default 0.05)")
-        add("--placebo", metavar="LABEL", help="the variant with a nudge towards something inert: tests other paths")
+        add(
+            "--placebo",
+            metavar="LABEL",
+            help="the variant with a nudge towards something inert: the nudge is compared with it",
+        )
         add("--margin", type=float, metavar="M", help="smallest effect of interest, absolute")
         add("--language", choices=["en", "ko"], default="en", help="language of sentences and report")
         add("--json", action="store_true", help="print one JSON document and nothing else")
