@@ -6,6 +6,9 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "ratio",
+    "clusters",
+    "strata_variance",
     "closing",
     "simultaneous",
     "stopping",
