@@ -7,23 +7,22 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import sqrt
 from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
+from experiments.cell_levels import level_of, normal_estimate, traits_of
 from experiments.design import Kind, kind_of
-from experiments.pair import Strata, plain_difference
+from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
-from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
+from experiments.stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.multiplicity import holm
-from experiments.stats.ratios import linearised, ratio_point
+from experiments.stats.ratios import linearised, ratio_point, standardised
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Array, Joint, Mean
 from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
@@ -32,9 +31,6 @@ type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (
 
 # A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
 STRATUM_UNITS = 50
-# Beyond this, no further levels are searched for a group that the nudge can't move.
-MOST_LEVELS = 20
-MISSING = "–"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +103,7 @@ class CellPair:
         A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
         """
         if self.has_behaviour:
-            return self._normal(self.moments(), alpha)
+            return normal_estimate(self.moments(), alpha)
         if len(self.strata) > 1 and self.kind is not Kind.RATIO:
             return self.pooled([(c.column(0), v.column(0)) for _label, c, v in self.strata], alpha=alpha)
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
@@ -222,7 +218,7 @@ class CellPair:
     def _of(self, kept: np.ndarray) -> Self:
         return replace(
             self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
-            segment=self.segment[kept], x=self.x[kept], bins=None, traits={},
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
         )  # fmt: skip
 
     @cached_property
@@ -237,21 +233,7 @@ class CellPair:
     @cached_property
     def _groups(self) -> list[tuple[str, list[int]]]:
         """Label and segments of each stratum."""
-        sizes = self._sizes
-        known = np.flatnonzero(sizes.sum(axis=0)).tolist()
-        large = [code for code in known if sizes[:, code].min() >= STRATUM_UNITS]
-        small = [code for code in known if code not in large]
-        groups = [(self.segment_labels[code], [code]) for code in large]
-        if not small:
-            return groups
-        if sizes[:, small].sum(axis=1).min() >= 2:
-            return [*groups, ("other", small)]
-        if not large:
-            return [("", small)]
-        # Too few to stand alone: they join the largest segment, so that nobody is left out.
-        largest = max(range(len(large)), key=lambda place: sizes[:, large[place]].sum())
-        groups[largest] = (groups[largest][0], [large[largest], *small])
-        return groups
+        return group_segments(self.segment_labels, self._sizes, STRATUM_UNITS)
 
     @cached_property
     def _sizes(self) -> Array:
@@ -274,16 +256,15 @@ class CellPair:
         if self.kind is not Kind.RATIO or len(self.strata) < 2:
             return whole
         rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
-        parts = [(share, row) for share, row in zip(self._shares, rows, strict=True) if row.n]
-        mean = float(sum(share * row.mean for share, row in parts))
-        return Mean(whole.n, mean, whole.n * float(sum(share**2 * row.variance / row.n for share, row in parts)))
+        return standardised(rows, self._shares.tolist())
 
     def _alone(self, arm: int, code: int) -> Mean:
         """Summary of one segment; a ratio is divided inside it."""
         kept = (self.segment == code) & (self.treated == arm)
         if self.kind is not Kind.RATIO:
             return self._joint(kept).column(0)
-        return pool_cells(self.n[kept], *self._line(kept, self._point(kept))).column(0)
+        n, means = self.n[kept], self.means[kept]
+        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
 
     def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
         """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
@@ -300,35 +281,21 @@ class CellPair:
         """
         if self.kind is not Kind.RATIO:
             return self.means, self.covariance
-        width = len(self.names) - 1
-        means, covariance = np.zeros((len(self.n), width)), np.zeros((len(self.n), width, width))
+        means = np.zeros((len(self.n), len(self.names) - 1))
+        covariance = np.zeros((*means.shape, means.shape[1]))
         for arm in (0, 1):
             kept = self.treated == arm
-            inside = [kept & np.isin(self.segment, codes) for _label, codes in self._groups]
-            point = sum((s * self._point(rows) for s, rows in zip(self._shares, inside, strict=True)), np.zeros(2))
-            means[kept], covariance[kept] = self._line(kept, point)
+            point = np.zeros(2)
+            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+                rows = kept & np.isin(self.segment, codes)
+                point += share * ratio_point(self.n[rows], self.means[rows])
+            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
         return means, covariance
-
-    def _point(self, kept: np.ndarray) -> Array:
-        return ratio_point(self.n[kept], self.means[kept])
-
-    def _line(self, kept: np.ndarray, point: Array) -> tuple[Array, Array]:
-        return linearised(self.means[kept], self.covariance[kept], point)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
-
-    def _normal(self, found: IvMoments | NotComputable, alpha: float) -> Estimate | NotComputable:
-        if not computable(found):
-            return found
-        if found.v_r <= 0:
-            return NotComputable(Reason.NO_VARIANCE)
-        error = sqrt(found.v_r)
-        half = error * found.critical_value(alpha)
-        p_value = found.tail(found.itt / error)
-        return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, "unpooled-z")
 
 
 @dataclass(frozen=True, eq=False)
@@ -388,15 +355,7 @@ class CellData:
     @cached_property
     def traits(self) -> Mapping[str, np.ndarray]:
         """Cells of each segment and of each level of each covariate, by its label."""
-        cells = self.cells
-        found = {
-            f"{name}={level or MISSING}": cells.covariate[:, place] == number
-            for place, name in enumerate(cells.covariates)
-            for number, level in enumerate(cells.levels[place])
-        }
-        if len(cells.segments) > 1:
-            found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
-        return dict(list(found.items())[:MOST_LEVELS])
+        return traits_of(self.cells)
 
     @cached_property
     def _dummies(self) -> Array:
@@ -418,17 +377,3 @@ class CellData:
             if variant in arms:
                 counts[arms[variant], place, reached] += units
         return counts
-
-
-def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
-    """Level of an outcome in one arm, from its summary."""
-    missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
-    if arm.n < 2:
-        return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
-    interval: Interval | NotComputable
-    if kind is Kind.PROPORTION:
-        interval = compare.wilson(arm.successes, arm.n, alpha=alpha)
-    else:
-        half = float(stats.t.isf(alpha / 2, arm.n - 1)) * arm.standard_error
-        interval = Interval(arm.mean, arm.mean - half, arm.mean + half, 1 - alpha, "mean-interval")
-    return ArmValue(arm.n, arm.mean, arm.standard_error, interval)

@@ -112,7 +112,28 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
+    note += _randomisation(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+
+
+def _randomisation(report: Report, gettext: Gettext) -> str:
+    """One sentence beside the p-values of few clusters."""
+    found = [
+        (outcome, row, row.randomisation)
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.randomisation is not None
+    ]
+    tests = [(outcome, row, test) for outcome, row, test in found if computable(test)]
+    if not tests:
+        return ""
+    sentence = gettext(
+        "Few clusters: a randomisation test of the cluster means (%(draws)s other assignments, seed %(seed)s) gives p "
+        "%(tests)s."
+    )
+    texts = [f"{p_text(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
+    first = tests[0][2]
+    return " " + sentence % {"draws": f"{first.draws:,}", "seed": first.seed, "tests": ", ".join(texts)}
 
 
 def _placebo_serves(report: Report) -> bool:
@@ -249,6 +270,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
+        rows += [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
@@ -295,7 +317,6 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     rows.append(
         (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
     )
-    rows += _direct_rows(found, share, gettext)
     as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
     return rows
