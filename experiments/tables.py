@@ -6,6 +6,7 @@ from aha.figures import Table
 from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 from experiments.cluster_words import randomisation_sentence
+from experiments.comparison_tables import comparison_note, placebo_serves, take_up_arms
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
@@ -91,7 +92,7 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     columns = (
         gettext("outcome"),
         gettext("variant"),
-        gettext("n, compared with and variant") if _placebo_serves(report) else gettext("n, control and variant"),
+        gettext("n, compared with and variant") if placebo_serves(report) else gettext("n, control and variant"),
         gettext("difference"),
         _level_heading(report.design.level, gettext),
         gettext("p"),
@@ -100,25 +101,13 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         gettext("units per one changed"),
         gettext("verdict"),
     )
-    note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
-    note = note % {"control": report.design.control}
-    if _placebo_serves(report):
-        note = gettext(
-            "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud and "
-            "leaves the behaviour alone, and control (%(control)s) where nothing else is named. Rows without a verdict "
-            "decide nothing: that of the placebo shows what being nudged does by itself, and the nudge against control "
-            "holds both. p belongs to the absolute difference."
-        ) % {"control": report.design.control, "placebo": report.design.placebo}
+    note = comparison_note(report, gettext)
     together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
     note += randomisation_sentence(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
-
-
-def _placebo_serves(report: Report) -> bool:
-    return any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
 
 
 def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
@@ -264,15 +253,7 @@ def _take_up_rows(found: Encouragement, placebo: str, gettext: Gettext) -> list[
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
-    both = (
-        gettext("%(control)s with the placebo, %(variant)s with the nudge")
-        if placebo
-        else gettext("%(control)s in control, %(variant)s with the nudge")
-    )
-    arms = both % {
-        "control": share_text(take_up.control),
-        "variant": share_text(take_up.variant),
-    }
+    arms = take_up_arms(take_up, placebo, gettext)
     moved = _points(take_up.difference, gettext)
     interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
     strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
