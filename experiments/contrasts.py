@@ -95,7 +95,10 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         yield _filled(blank, found.estimate, found.low, found.high, share, gettext)
     if row.encouragement is not None:
         struck = code in NOT_THE_BEHAVIOUR
-        trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
+        sound = (
+            gettext("yes: chance chose") if row.compared_with else gettext("yes, if the nudge works only through it")
+        )
+        trust = gettext("no: see the verdict") if struck else sound
         how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
         if row.compared_with:
             how = gettext(

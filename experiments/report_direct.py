@@ -66,6 +66,14 @@ def note(outcome: OutcomeReport, found: Encouragement, gettext: Gettext) -> str:
                 "all fits too."
             )
         )
+    if found.direct_range is not None:
+        share = outcome.kind is Kind.PROPORTION
+        ends = (effect_text(v, share=share, gettext=gettext) for v in (found.direct_range.low, found.direct_range.high))
+        text = gettext(
+            "If being nudged by itself changes the outcome by {direct}, the behaviour's effect is {effects}."
+        )
+        effects = set_text(found.direct_range.effect_set, share=share, gettext=gettext)
+        parts.append(text.format(direct=between(*ends), effects=effects))
     if computable(found.blind_spot):
         text = gettext(
             "The instrument inequalities can't see a direct effect of up to {limit} here, however many units there are."
