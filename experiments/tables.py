@@ -250,7 +250,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
-        rows += [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
+        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
