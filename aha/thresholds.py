@@ -260,9 +260,10 @@ class Parts:
     later: Ints
 
     @property
-    def unseen(self) -> Ints:
-        """Units that did not choose, for the step evidence: hold-out and later cohorts; in a small study all units."""
-        return self.train if self.small else np.sort(np.concatenate([self.hold_out, self.later]))
+    def for_steps(self) -> Ints:
+        """Units on which a jump is looked for: the hold-out, so that a cell found there can be judged on the training
+        part and on later cohorts; in a small study all units."""
+        return self.train if self.small else self.hold_out
 
     @property
     def small(self) -> bool:

@@ -4,9 +4,9 @@
     .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5 --json var/verdicts.json
 
 Each run simulates a world of METHODS.md section 9, writes its experiment as a file and gives it to `analyze_file`, the
-door that a team's own export goes through: the verdict is the product's, nothing here decides. The world `spillover` is
-assigned and analysed by guild; a world with a placebo arm names it. "..., no placebo" is the same world whose file
-holds control and nudge only: what such a team would read.
+door that a team's own export goes through: the verdict is the product's, nothing here decides. The worlds `spillover`
+and `guilds` are assigned and analysed by guild; a world with a placebo arm names it. "..., no placebo" is the same
+world whose file holds control and nudge only: what such a team would read.
 """
 
 import argparse
@@ -40,15 +40,19 @@ REQUIRED = {
     "opposite_segments": "heterogeneity found",
     "sample_ratio": "INVALID (srm)",
     "spillover": "cluster design covers the truth",
+    "guilds": "cluster design covers the truth",
+    "guilds_null": "neither CAUSES nor HARMS",
     "salience": "CAUSES, set covers the truth",
     "salience_null": "neither CAUSES nor HARMS",
     "salience_null, no placebo": "breakdown below the direct effect",
 }
 # Worlds in which "the behaviour causes it" would be a false alarm, or unwarranted.
-NO_CAUSES = ("no_effect", "direct_nudge", "weak_nudge", "sample_ratio", "salience_null")
+NO_CAUSES = ("no_effect", "direct_nudge", "weak_nudge", "sample_ratio", "salience_null", "guilds_null")
 # Worlds in which the behaviour does nothing: harm is as false as gain.
-NO_HARMS = ("no_effect", "direct_nudge", "salience_null")
+NO_HARMS = ("no_effect", "direct_nudge", "salience_null", "guilds_null")
 NO_PLACEBO = ", no placebo"
+# Worlds that are assigned and analysed by guild.
+BY_GUILD = ("spillover", "guilds", "guilds_null")
 AIM = 0.9
 
 
@@ -92,7 +96,7 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
 
     name, seed, units = job
     world = WORLDS[name.removesuffix(NO_PLACEBO)]
-    arms = draw_arms(world, units, seed, by_guild=name == "spillover")
+    arms = draw_arms(world, units, seed, by_guild=name in BY_GUILD)
     simulation = simulate(world, units, seed, arms)
     with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
         path = Path(folder) / f"{name}.parquet"
@@ -120,7 +124,7 @@ def design_of(name: str, arms: tuple[str, ...]) -> Any:
         alpha=ALPHA,
         margin=MARGIN,
     )
-    if name == "spillover":
+    if name in BY_GUILD:
         design = replace(design, cluster="guild")
     return replace(design, placebo="placebo") if "placebo" in arms else design
 
@@ -184,11 +188,11 @@ def meets(record: dict[str, Any]) -> bool:
     world, code = record["world"], record["code"]
     if world == "opposite_segments":
         return record["heterogeneity_p"] is not None and record["heterogeneity_p"] < ALPHA
-    if world == "spillover":
+    if world in ("spillover", "guilds"):
         return bool(record.get("set_covers"))
     if world == "salience":
         return code == "CAUSES" and bool(record.get("set_covers"))
-    if world == "salience_null":
+    if world in ("salience_null", "guilds_null"):
         return code not in ("CAUSES", "HARMS")
     if world.endswith(NO_PLACEBO):
         # A verdict that claims nothing of the behaviour needs no "unless".

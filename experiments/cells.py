@@ -15,14 +15,14 @@ from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
 from experiments.cell_levels import level_of, normal_estimate, traits_of
 from experiments.design import Kind, kind_of
-from experiments.pair import Strata, plain_difference
+from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
-from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
+from experiments.stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.multiplicity import holm
-from experiments.stats.ratios import linearised, ratio_point
+from experiments.stats.ratios import linearised, ratio_point, standardised
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Array, Joint, Mean
 from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
@@ -218,7 +218,7 @@ class CellPair:
     def _of(self, kept: np.ndarray) -> Self:
         return replace(
             self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
-            segment=self.segment[kept], x=self.x[kept], bins=None, traits={},
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
         )  # fmt: skip
 
     @cached_property
@@ -233,21 +233,7 @@ class CellPair:
     @cached_property
     def _groups(self) -> list[tuple[str, list[int]]]:
         """Label and segments of each stratum."""
-        sizes = self._sizes
-        known = np.flatnonzero(sizes.sum(axis=0)).tolist()
-        large = [code for code in known if sizes[:, code].min() >= STRATUM_UNITS]
-        small = [code for code in known if code not in large]
-        groups = [(self.segment_labels[code], [code]) for code in large]
-        if not small:
-            return groups
-        if sizes[:, small].sum(axis=1).min() >= 2:
-            return [*groups, ("other", small)]
-        if not large:
-            return [("", small)]
-        # Too few to stand alone: they join the largest segment, so that nobody is left out.
-        largest = max(range(len(large)), key=lambda place: sizes[:, large[place]].sum())
-        groups[largest] = (groups[largest][0], [large[largest], *small])
-        return groups
+        return group_segments(self.segment_labels, self._sizes, STRATUM_UNITS)
 
     @cached_property
     def _sizes(self) -> Array:
@@ -270,16 +256,15 @@ class CellPair:
         if self.kind is not Kind.RATIO or len(self.strata) < 2:
             return whole
         rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
-        parts = [(share, row) for share, row in zip(self._shares, rows, strict=True) if row.n]
-        mean = float(sum(share * row.mean for share, row in parts))
-        return Mean(whole.n, mean, whole.n * float(sum(share**2 * row.variance / row.n for share, row in parts)))
+        return standardised(rows, self._shares.tolist())
 
     def _alone(self, arm: int, code: int) -> Mean:
         """Summary of one segment; a ratio is divided inside it."""
         kept = (self.segment == code) & (self.treated == arm)
         if self.kind is not Kind.RATIO:
             return self._joint(kept).column(0)
-        return pool_cells(self.n[kept], *self._line(kept, self._point(kept))).column(0)
+        n, means = self.n[kept], self.means[kept]
+        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
 
     def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
         """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
@@ -296,20 +281,16 @@ class CellPair:
         """
         if self.kind is not Kind.RATIO:
             return self.means, self.covariance
-        width = len(self.names) - 1
-        means, covariance = np.zeros((len(self.n), width)), np.zeros((len(self.n), width, width))
+        means = np.zeros((len(self.n), len(self.names) - 1))
+        covariance = np.zeros((*means.shape, means.shape[1]))
         for arm in (0, 1):
             kept = self.treated == arm
-            inside = [kept & np.isin(self.segment, codes) for _label, codes in self._groups]
-            point = sum((s * self._point(rows) for s, rows in zip(self._shares, inside, strict=True)), np.zeros(2))
-            means[kept], covariance[kept] = self._line(kept, point)
+            point = np.zeros(2)
+            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+                rows = kept & np.isin(self.segment, codes)
+                point += share * ratio_point(self.n[rows], self.means[rows])
+            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
         return means, covariance
-
-    def _point(self, kept: np.ndarray) -> Array:
-        return ratio_point(self.n[kept], self.means[kept])
-
-    def _line(self, kept: np.ndarray, point: Array) -> tuple[Array, Array]:
-        return linearised(self.means[kept], self.covariance[kept], point)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""

@@ -6,6 +6,7 @@ from typing import Any
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report, SegmentEffect, Stratified
+from experiments.stats.clusters import Randomisation
 from experiments.stats.exclusion import ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
@@ -44,6 +45,9 @@ def document(report: Report, gettext: Gettext) -> Json:
             "p_value": split.p_value,
             "passed": report.sample_ratio_passed,
         },
+        "clusters": None
+        if report.clusters is None
+        else {label: {"n": found.clusters, "effective": found.effective} for label, found in report.clusters.items()},
         "outcomes": [_outcome(outcome, gettext) for outcome in report.outcomes],
         "health": [
             {
@@ -96,8 +100,18 @@ def _comparison(row: Comparison, gettext: Gettext) -> Json:
         "stratified": None if row.stratified is None else _stratified(row.stratified, gettext),
         "by_segment": [_segment(segment, gettext) for segment in row.by_segment],
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement, gettext),
+        "randomisation": _randomisation(row.randomisation, gettext),
         "verdict": _verdict(row.verdict, gettext),
     }
+
+
+def _randomisation(value: Randomisation | NotComputable | None, gettext: Gettext) -> Json | None:
+    """Beside the difference of few clusters; null where units or many clusters were assigned."""
+    if value is None:
+        return None
+    if not computable(value):
+        return _missing(value, gettext)
+    return {"p_value": value.p_value, "draws": value.draws, "seed": value.seed}
 
 
 def _estimate(

@@ -15,6 +15,7 @@ from experiments.pair import Data, Pair
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
 from experiments.stats import adjust, encouragement
+from experiments.stats.clusters import count_by_arm
 from experiments.stats.looks import Look, at_look, fixed, told_at
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.results import Estimate, Interval
@@ -78,7 +79,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         health=findings,
         verdict=leading.verdict,
         leading=leading.variant,
-        clusters=health.clusters_of(units),
+        clusters=None if units.cluster is None else count_by_arm(units.cluster, units.arm, units.labels),
     )
 
 

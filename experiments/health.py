@@ -13,7 +13,7 @@ from scipy import stats
 
 from events.reasons import NotComputable, computable
 from experiments.design import Design, Floats, Kind, Units
-from experiments.stats.clusters import ClusterCount, count_clusters
+from experiments.stats.clusters import count_by_arm
 from experiments.stats.srm import SampleRatio, sample_ratio
 
 # Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
@@ -226,25 +226,19 @@ def check_unit_of_assignment(context: Context) -> Iterator[Finding]:
         )
 
 
-def clusters_of(units: Units) -> dict[str, ClusterCount] | None:
-    """Clusters of each arm, control first; None where units were assigned."""
-    if units.cluster is None:
-        return None
-    return {label: count_clusters(units.cluster[units.arm == code]) for code, label in enumerate(units.labels)}
-
-
 def check_clusters(context: Context) -> Iterator[Finding]:
     """Few effective clusters let one of them decide; clusters in several variants weren't assigned as a whole."""
-    cluster, counts = context.units.cluster, clusters_of(context.units)
-    if cluster is None or counts is None:
+    units, cluster = context.units, context.units.cluster
+    if cluster is None:
         return
+    counts = count_by_arm(cluster, units.arm, units.labels)
     label, fewest = min(counts.items(), key=lambda row: row[1].effective)
-    details: dict[str, Detail] = {"variant": label, "n": fewest.clusters, "effective": fewest.effective}
+    details: dict[str, Detail] = {"variant": label, "n": fewest.clusters, "effective": round(fewest.effective, 1)}
     if fewest.effective < FEW_CLUSTERS:
         yield Finding("few_clusters", Severity.WARNING, {**details, "needed": FEW_CLUSTERS})
     elif fewest.effective < UNEQUAL_CLUSTERS * fewest.clusters:
         yield Finding("unequal_clusters", Severity.INFO, details)
-    pairs = np.unique(np.column_stack([cluster, context.units.arm]), axis=0)
+    pairs = np.unique(np.column_stack([cluster, units.arm]), axis=0)
     mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
     if mixed:
         yield Finding("mixed_clusters", Severity.WARNING, {"n": mixed, "clusters": len(np.unique(pairs[:, 0]))})

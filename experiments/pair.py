@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
-from events.reasons import NotComputable
+from scipy import stats
+
+from events.reasons import NotComputable, Reason
 from experiments.design import Kind
 from experiments.report import ArmValue
 from experiments.stats import compare
@@ -130,3 +132,17 @@ def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) 
     if kind is Kind.RATIO:
         return compare.compare_unpooled(control, variant, alpha=alpha)
     return compare.compare_means(control, variant, alpha=alpha)
+
+
+def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
+    """Level of an outcome in one arm, from its summary."""
+    missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
+    if arm.n < 2:
+        return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
+    interval: Interval | NotComputable
+    if kind is Kind.PROPORTION:
+        interval = compare.wilson(arm.successes, arm.n, alpha=alpha)
+    else:
+        half = float(stats.t.isf(alpha / 2, arm.n - 1)) * arm.standard_error
+        interval = Interval(arm.mean, arm.mean - half, arm.mean + half, 1 - alpha, "mean-interval")
+    return ArmValue(arm.n, arm.mean, arm.standard_error, interval)

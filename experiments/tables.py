@@ -112,7 +112,28 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
+    note += _randomisation(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+
+
+def _randomisation(report: Report, gettext: Gettext) -> str:
+    """One sentence beside the p-values of few clusters."""
+    found = [
+        (outcome, row, row.randomisation)
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.randomisation is not None
+    ]
+    tests = [(outcome, row, test) for outcome, row, test in found if computable(test)]
+    if not tests:
+        return ""
+    sentence = gettext(
+        "Few clusters: a randomisation test of the cluster means (%(draws)s other assignments, seed %(seed)s) gives p "
+        "%(tests)s."
+    )
+    texts = [f"{p_text(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
+    first = tests[0][2]
+    return " " + sentence % {"draws": f"{first.draws:,}", "seed": first.seed, "tests": ", ".join(texts)}
 
 
 def _placebo_serves(report: Report) -> bool:
@@ -165,9 +186,8 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = share_text(value.variance_reduction) if computable(value) else ""
-            rows.append(
-                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
-            )
+            named = versus(row.variant, row.compared_with, gettext)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
         return None
     columns = (

@@ -155,7 +155,7 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "%(events)s units with and %(events)s without the outcome."
         ),
         (Code.INCONCLUSIVE, "few_clusters"): gettext(
-            "There are too few clusters for a verdict: each group needs at least %(clusters)s."
+            "There are too few clusters for a verdict: each group needs as much as %(clusters)s of equal size tell."
         ),
         (Code.CAUSES, "nudge"): gettext(
             "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
@@ -282,8 +282,11 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
         "empty_variant": gettext("Variant %(variant)s has no units."),
         "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
         "few_clusters": gettext(
-            "A variant has only %(n)s clusters. Below about %(needed)s the errors come out too small: read the "
-            "intervals as too narrow."
+            "Variant %(variant)s has %(n)s clusters, which tell as much as %(effective)s of equal size. Below about "
+            "%(needed)s a few large ones decide the result: read the randomisation test beside it."
+        ),
+        "unequal_clusters": gettext(
+            "Variant %(variant)s has %(n)s clusters of unequal size, which tell as much as %(effective)s of equal size."
         ),
         "mixed_clusters": gettext(
             "%(n)s of %(clusters)s clusters hold units of several variants. If units of a cluster influence each "

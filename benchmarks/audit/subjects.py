@@ -6,6 +6,9 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 
 NAMES: tuple[str, ...] = (
     # one a line
+    "ratio",
+    "clusters",
+    "strata_variance",
     "closing",
     "simultaneous",
     "stopping",
@@ -21,4 +24,5 @@ NAMES: tuple[str, ...] = (
     "survival_days",
     "exclusion",
     "bounds",
+    "store_faults",
 )

@@ -32,7 +32,7 @@ class People:
         engagement: E.
         mix: users x patterns, the share of each play pattern in the user's play; each row adds up to 1.
         platform, channel, country: indexes into the tuples of this module.
-        guild: index of the guild of 20 users.
+        guild: index of the guild, rising: guilds are consecutive users.
         signup: microseconds since 1970, whole milliseconds.
         responds: whether the user would respond to a nudge.
         stays_draw, active_draw: users x days uniforms that decide staying and activity.
@@ -73,12 +73,23 @@ def draw_people(world: World, units: int, seed: int) -> People:
         platform=(uniform(seed, Stream.PLATFORM, user) < expit(0.5 * engagement)).astype(np.int64),
         channel=choose(uniform(seed, Stream.CHANNEL, user), [1 / len(CHANNELS)] * len(CHANNELS)),
         country=choose(uniform(seed, Stream.COUNTRY, user), [1 / len(COUNTRIES)] * len(COUNTRIES)),
-        guild=user // GUILD_SIZE,
+        guild=draw_guilds(world, units, seed),
         signup=START + milliseconds * 1000,
         responds=uniform(seed, Stream.RESPONDS, user) < world.take_up,
         stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
         active_draw=uniform(seed, Stream.ACTIVE, user[:, None], days),
     )
+
+
+def draw_guilds(world: World, units: int, seed: int) -> Ints:
+    """Guild of each user: consecutive users, of 20 each or of lognormal size; the last one may be cut off."""
+    user = np.arange(units)
+    if world.guild_spread == 0:
+        return user // GUILD_SIZE
+    # No guild is empty, so there are never more than users.
+    logs = world.guild_spread * ndtri(uniform(seed, Stream.GUILD_SIZE, user))
+    ends = np.cumsum(np.maximum(np.round(GUILD_SIZE * np.exp(logs)), 1).astype(np.int64))
+    return np.searchsorted(ends, user, side="right").astype(np.int64)
 
 
 def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
@@ -96,8 +107,11 @@ def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
 
 def draw_arms(world: World, units: int, seed: int, *, by_guild: bool = False) -> Ints:
     """Arm indexes with even chances, drawn for each user or for each guild as a whole."""
-    user = np.arange(units)
-    draws = uniform(seed, Stream.GUILD_ARM, user // GUILD_SIZE) if by_guild else uniform(seed, Stream.ARM, user)
+    draws = (
+        uniform(seed, Stream.GUILD_ARM, draw_guilds(world, units, seed))
+        if by_guild
+        else uniform(seed, Stream.ARM, np.arange(units))
+    )
     return choose(draws, [1 / len(world.arms)] * len(world.arms))
 
 
@@ -137,8 +151,8 @@ def friend_boost(world: World, people: People, nudged: Flags) -> Floats:
     factor = np.where(boosted, world.boost, 1.0)
     if world.spill == 0:
         return factor
-    first = people.guild * GUILD_SIZE
-    size = np.minimum(GUILD_SIZE, people.user.size - first)
+    first = np.searchsorted(people.guild, people.guild)
+    size = np.bincount(people.guild)[people.guild]
     friend_boosted = np.zeros_like(boosted)
     for step in (*range(-FRIENDS_EACH_SIDE, 0), *range(1, FRIENDS_EACH_SIDE + 1)):
         friend_boosted |= boosted[first + (people.user - first + step) % size]

@@ -108,6 +108,7 @@ class World:
             drawn and nobody sees it.
         styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
             patterns, and `group` is the pattern that weighs most.
+        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
     """
 
     name: str
@@ -133,6 +134,7 @@ class World:
     habit: float = 0.0
     seen_in: str = ""
     styles: int = 0
+    guild_spread: float = 0.0
 
     @property
     def parameter_hash(self) -> str:
@@ -172,6 +174,8 @@ WORLDS: dict[str, World] = {
         replace(_STEP, name="opposite_segments", tau=(1.2, 1.2, 1.2 * -0.8, 1.2 * -0.8)),
         replace(_STEP, name="sample_ratio", lost_exposures=0.12),
         replace(_STEP, name="spillover", spill=0.5),
+        replace(_STEP, name="guilds", spill=0.5, guild_spread=1.0),
+        replace(_STEP, name="guilds_null", moment=False, tau=NO_TAU, spill=0.5, guild_spread=1.0),
         replace(_STEP, name="blob", shares=(0.0, 1.0, 0.0, 0.0)),
         replace(_STEP, name="planted_groups", moment=False, tau=NO_TAU, engagement_means=(0.0, 0.0, 0.0, 0.0)),
         replace(

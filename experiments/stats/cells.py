@@ -152,6 +152,35 @@ def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | 
     return Joint(total, pooled, scatter / max(total - 1, 1))
 
 
+def group_segments(labels: Sequence[str], sizes: Array, least: int) -> list[tuple[str, list[int]]]:
+    """Segments as strata: those with ``least`` units in both arms, and the others pooled as one.
+
+    Args:
+        labels: of the segments.
+        sizes: units by arm and segment, 2 x segments.
+        least: units of an arm below which a stratum has hardly a variance of its own.
+
+    Returns:
+        Label and segments of each stratum. Others that are too few even together join the largest, so that nobody is
+        left out; segments without units are in none.
+
+    Source: METHODS 4.6.
+    """
+    known = np.flatnonzero(sizes.sum(axis=0)).tolist()
+    large = [code for code in known if sizes[:, code].min() >= least]
+    small = [code for code in known if code not in large]
+    groups = [(labels[code], [code]) for code in large]
+    if not small:
+        return groups
+    if sizes[:, small].sum(axis=1).min() >= 2:
+        return [*groups, ("other", small)]
+    if not large:
+        return [("", small)]
+    largest = max(range(len(large)), key=lambda place: float(sizes[:, large[place]].sum()))
+    groups[largest] = (groups[largest][0], [large[largest], *small])
+    return groups
+
+
 def _checked(n: npt.ArrayLike, means: Values, covariance: Values, treated: Values, x: Values) -> _Cells:
     units, arm = finite_array(n, dimensions=1), finite_array(treated, dimensions=1)
     centres, within = finite_array(means, dimensions=2), finite_array(covariance, dimensions=3)

@@ -6,6 +6,7 @@ residual is too small, and few clusters carry the whole variance. CR2 undoes the
 second.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,12 @@ def count_clusters(codes: Integers) -> ClusterCount:
     """Number and effective number of the clusters of one arm."""
     own = np.unique(codes, return_inverse=True)[1].astype(np.intp)
     return ClusterCount(int(own.max()) + 1 if len(own) else 0, effective_number(own))
+
+
+def count_by_arm(clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str]) -> dict[str, ClusterCount]:
+    """Clusters of each arm, coded 0, 1, ... in the order of the labels."""
+    codes, arms = np.asarray(clusters), np.asarray(arm)
+    return {label: count_clusters(codes[arms == code]) for code, label in enumerate(labels)}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Ratios of sums: the column whose mean is the ratio, at a given point. Standardised over strata before dividing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from experiments.stats.summaries import Array
+from experiments.stats.summaries import Array, Mean
 
 
 def ratio_point(n: Array, means: Array) -> Array:
@@ -36,3 +38,18 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
     changed = means @ columns.T
     changed[:, 0] += ratio
     return changed, columns @ covariance @ columns.T
+
+
+def standardised(strata: Sequence[Mean], shares: Sequence[float]) -> Mean:
+    """One arm's strata as one summary whose mean and error are those of sum_k share_k mean_k.
+
+    Args:
+        strata: summaries of the linearised column, one per stratum; those without units carry no weight.
+        shares: of all units, one per stratum.
+
+    Source: METHODS 4.3 (the variance of r_g).
+    """
+    used = [(share, row) for share, row in zip(shares, strata, strict=True) if row.n]
+    n = sum(row.n for _share, row in used)
+    variance = sum(share**2 * row.variance / row.n for share, row in used)
+    return Mean(n, float(sum(share * row.mean for share, row in used)), n * float(variance))

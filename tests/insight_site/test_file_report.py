@@ -127,6 +127,10 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "comparator",
         "comparator_reason",
         "warnings",
+        "breakdown",
+        "sensitivity",
+        "blind_spot",
+        "zero_first_stage",
     }
     assert row["verdict"]["code"] == "CAUSES"
     assert (row["encouragement"]["comparator"], row["encouragement"]["comparator_reason"]) == (found["control"], None)
