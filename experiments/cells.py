@@ -13,7 +13,7 @@ import numpy as np
 
 from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
-from experiments.cell_levels import level_of, normal_estimate, traits_of
+from experiments.cell_levels import normal_estimate, traits_of
 from experiments.design import Kind, kind_of
 from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue

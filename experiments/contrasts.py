@@ -11,8 +11,8 @@ from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
+from experiments.set_words import set_text
 from experiments.stats.results import Estimate
-from experiments.tables import set_text
 from experiments.verdict import Code
 from experiments.words import effect_text
 

@@ -5,9 +5,9 @@ from events.reasons import Reason, computable
 from events.reasons import words as reason_words
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.set_words import set_text
 from experiments.stats.exclusion import ZeroFirstStage
 from experiments.stats.weak_instrument import AndersonRubin, Shape
-from experiments.tables import set_text
 from experiments.verdict import Code
 from experiments.words import breakdown_text, effect_text, undone
 
