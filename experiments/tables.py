@@ -10,8 +10,8 @@ from experiments.comparison_tables import comparison_note, placebo_serves, take_
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.set_words import set_text as set_text
 from experiments.stats.results import Estimate, Interval
-from experiments.stats.weak_instrument import AndersonRubin
 from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
@@ -240,7 +240,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
-        rows += [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
+        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
@@ -299,25 +299,6 @@ def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tu
         effects = set_text(group.effect_set, share=share, gettext=gettext)
         rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
     return rows
-
-
-def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
-    """An Anderson-Rubin set in words, unbounded shapes included."""
-    if not computable(value):
-        return reason_words(value, gettext)
-    low = None if value.low is None else effect_text(value.low, share=share, gettext=gettext)
-    high = None if value.high is None else effect_text(value.high, share=share, gettext=gettext)
-    if value.shape == "empty":
-        return gettext("empty: the data contradict every effect")
-    if value.shape == "line" or (low is None and high is None):
-        return gettext("every value is possible")
-    if value.shape == "rays":
-        return gettext("up to %(low)s, or from %(high)s on") % {"low": low, "high": high}
-    if low is None:
-        return gettext("up to %(high)s") % {"high": high}
-    if high is None:
-        return gettext("from %(low)s on") % {"low": low}
-    return f"{low} … {high}"
 
 
 # ── Formatting ────────────────────────────────────────────────────────────────
