@@ -35,11 +35,11 @@ def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict
 
 def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
     missing = NotComputable(Reason.NO_HOLD_OUT)
-    row = candidate()
+    row = candidate(by_step=False)
     row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
 
     assert "stay 62\u00a0% against 25\u00a0%" in findings.claim(row, text)
-    assert "also chose the number" in findings.measured_on(row, text)
+    assert "those who chose the number among them" in findings.measured_on(row, text)
     assert findings.honesty(row, text) == "Corrected for having been chosen, J is 0.400."
 
 
