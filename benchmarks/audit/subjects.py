@@ -13,6 +13,7 @@ NAMES: tuple[str, ...] = (
     "simultaneous",
     "stopping",
     "planner",
+    "styles",
     "controls",
     "ladder",
     "steps",

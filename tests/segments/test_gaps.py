@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.audit.styles import shape_found
 from segments.gaps import GAP_LEVEL, Gap, Shape, find_gaps, neighbours, shape_of
 
 
@@ -100,3 +101,10 @@ def test_shape__at_the_threshold_and_beyond(p_values: tuple[float, ...], found: 
     gaps = [Gap(0, place + 1, 100, 0.05, p, p) for place, p in enumerate(p_values)]
 
     assert shape_of(gaps, clusters_found=found) is shape
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("world", "shape"), [("styles", Shape.STYLES), ("planted_groups", Shape.GROUPS)])
+def test_gaps__simulated_worlds__are_what_they_are(world: str, shape: Shape) -> None:
+    """Version 0.3 called users spread evenly over mixes of three styles clusters, every time."""
+    assert shape_found(world, 1) is shape

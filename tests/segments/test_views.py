@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from events.reasons import Refused
 from events.records import dump
-from segments.gaps import Gap, Shape
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import churn, publishing, rules, segmentation
 from tests.segments.make_report import nothing_found, report
@@ -142,26 +141,6 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
     assert (asked[0]["title"], asked[0]["seed"], asked[0]["by"].username) == ("November", 1, "pm")
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"retention": "window:10-20"}, "inside the days of play"),
-        ({"retention": "unbounded:20"}, "grows as the data age"),
-        ({"retention": "nothing"}, "no retention"),
-        ({"last_day": "-1"}, "greater than or equal to 0"),
-        ({"first_day": "9", "last_day": "3"}, "The last day of play lies before the first."),
-        ({"last_day": "400"}, "At most 366 days of play, not 401."),
-        ({"first_date": "2026-02-01", "last_date": "2026-01-01"}, "The last date lies before the first."),
-        ({"signup_event": " "}, "required"),
-    ],
-)
-def test_new_run__nonsense__a_sentence_and_no_run(pm: Client, change: dict[str, str], words: str) -> None:
-    answer = pm.post("/segments/runs/new", QUESTION | change)
-
-    assert words in answer.content.decode()
-    assert not SegmentationRun.objects.exists()
-
-
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentation, "start_segmentation", refuse)
 
@@ -201,28 +180,6 @@ def test_cancel_run__open_then_again__second_is_refused(pm: Client) -> None:
     assert "ended already" in second.content.decode()
 
 
-def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(**_: Any) -> SegmentationRun:
-        raise Refused("--behaviours: there is no event 'nope' in the log.")
-
-    monkeypatch.setattr(segmentation, "start_segmentation", start)
-
-    page = pm.post("/segments/runs/new", QUESTION).content.decode()
-
-    assert "There is no event &#x27;nope&#x27; in the log." in page
-    assert "--behaviours" not in page
-
-
-@pytest.mark.parametrize(("language", "label"), [("en", "Last day of play to look at"), ("ko", "마지막 날")])
-def test_run_page__refused_by_option__names_the_field(analyst: Client, language: str, label: str) -> None:
-    run = SegmentationRun.objects.create(status="failed", reason="--window: none of 50 users has completed it.")
-
-    page = analyst.get(f"/segments/runs/{run.pk}", headers={"accept-language": language}).content.decode()
-
-    assert "--window" not in page
-    assert label in page
-
-
 def test_run_page__failed__its_reason(analyst: Client) -> None:
     run = SegmentationRun.objects.create(status="failed", reason="There is no event 'sign'.")
 
@@ -237,40 +194,6 @@ def test_run_page__done__the_answer_first(analyst: Client, language: str, headli
 
     assert headline in page
     assert page.index(headline) < page.index('id="evidence"')
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        (Shape.STYLES, "2 styles of a continuum (corners, not groups)"),
-        (Shape.GROUPS, "Between all neighbours there is a gap"),
-        (None, "2 stable groups of users"),
-    ],
-)
-def test_run_page__groups_or_styles__the_word_is_on_the_page(pm: Client, shape: Shape | None, words: str) -> None:
-    gaps = () if shape is None else (Gap(0, 1, 700, 0.01, 0.4, 0.4 if shape is Shape.STYLES else 0.001),)
-    made = report(shape=shape, gaps=gaps)
-    run = SegmentationRun.objects.create(status="done", payload=dump(made), inputs=dump(made.inputs), model={})
-
-    page = pm.get(f"/segments/runs/{run.pk}").content.decode()
-
-    assert words in page
-    assert ("They may be published, and the segment carries that word." in page) is (shape is Shape.STYLES)
-    assert ("g1 – g2" in page) is (shape is not None)
-
-
-def test_model_page__styles__carry_the_word(pm: Client) -> None:
-    segment = published()
-    segment.version.shape = "styles"
-    segment.version.save()
-
-    assert "styles of a continuum (corners, not groups)" in pm.get("/segments/models/style").content.decode()
-
-
-def test_list__failed_search__names_the_field(analyst: Client) -> None:
-    SegmentationRun.objects.create(status="failed", reason="--window: none of 50 users has completed it.")
-
-    assert "--window" not in analyst.get("/segments/").content.decode()
 
 
 def test_run_page__nothing_found__publish_is_disabled_with_the_reason(pm: Client) -> None:
