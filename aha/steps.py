@@ -42,6 +42,15 @@ class StepVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class SmoothRange:
+    """Of which numbers "smooth" speaks: at each tested one from `first` to `last` within `days` a jump would show."""
+
+    days: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class Step:
     """Step evidence of one behaviour.
 
@@ -58,9 +67,9 @@ class Step:
         ever: retention of those who ever did it minus that of the others within the longest window, shown apart:
             never-doers differ for many reasons.
         reason: why nothing could be tested, if so.
-        smooth_range: first and last of the neighbouring times within `days` at each of which the registered jump would
-            have been found in at least 80 % of the replicates; "smooth" speaks of them alone. None otherwise, and in
-            reports of version 0.3, which looked at the best cell only.
+        smooth_range: the neighbouring times at each of which the registered jump would have been found in at least 80 %
+            of the replicates; "smooth" speaks of them alone. None otherwise, and in reports of version 0.3, which
+            looked at the best cell only.
         bend: the step beside a bend of the curve at the same place, in its standard errors; None when not asked.
     """
 
@@ -76,7 +85,7 @@ class Step:
     detection: float | None
     ever: Interval | NotComputable
     reason: NotComputable | None
-    smooth_range: tuple[int, int] | None = None
+    smooth_range: SmoothRange | None = None
     bend: float | None = None
 
 
@@ -331,7 +340,7 @@ def _detection(found: _Tested, replicates: int, rng: np.random.Generator, jump: 
     return np.asarray(shares)
 
 
-def _range(design: _Design, powered: Flags) -> tuple[int, int] | None:
+def _range(design: _Design, powered: Flags) -> SmoothRange | None:
     """First and last of the longest run of tested times with power.
 
     None when it is a single time, or leaves out a time that could be recommended: "smooth" would then be said of a
@@ -343,7 +352,7 @@ def _range(design: _Design, powered: Flags) -> tuple[int, int] | None:
     wanted = np.flatnonzero((design.reach >= RECOMMENDED_REACH[0]) & (design.reach <= RECOMMENDED_REACH[1]))
     if longest.size < FEWEST_IN_RANGE or not wanted.size or not np.isin(wanted, longest).all():
         return None
-    return int(design.times[longest[0]]), int(design.times[longest[-1]])
+    return SmoothRange(design.days, int(design.times[longest[0]]), int(design.times[longest[-1]]))
 
 
 def _beside_a_bend(table: Table, found: _Tested) -> float:

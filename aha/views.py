@@ -143,7 +143,7 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
 def _tags(candidate: "Candidate") -> dict[str, Any]:
     from aha import words
 
-    step = words.step_words(candidate.step, gettext)
+    step = words.step_words(candidate.step, candidate.smooth_range, gettext)
     return {"step": step, "marks": [words.flag_words(code, gettext) for code in candidate.flags]}
 
 

@@ -1,4 +1,4 @@
-"""The nudge's effect from its moments, and which cells belong to each segment and level of a covariate. Pure."""
+"""Which cells belong to each segment and level of a covariate, and the test that their moments give. Pure."""
 
 from collections.abc import Mapping
 from math import sqrt

@@ -106,9 +106,9 @@ class World:
         seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
             drawn and nobody sees it.
+        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
         styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
             patterns, and `group` is the pattern that weighs most.
-        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
     """
 
     name: str
@@ -133,8 +133,8 @@ class World:
     comes: float = 0.0
     habit: float = 0.0
     seen_in: str = ""
-    styles: int = 0
     guild_spread: float = 0.0
+    styles: int = 0
 
     @property
     def parameter_hash(self) -> str:

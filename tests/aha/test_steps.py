@@ -58,7 +58,7 @@ def test_null_model__patterns__give_the_fit_of_statsmodels() -> None:
 
     x = np.log1p(table.counts[:, 0, 0])
     dummies = [table.active_days == value for value in range(2, 8)] + [table.segment == 1]
-    bent = spline(x, knots(table.counts[:, 0, 0]))
+    bent = spline(x, knots(table.counts[:, 0, 0].astype(np.int64)))
     slow = sm.Logit(table.retained.astype(float), np.column_stack([np.ones(3000), bent, *dummies])).fit(disp=0)
     np.testing.assert_allclose(rate, slow.predict(), atol=1e-4)
 
@@ -120,7 +120,7 @@ def test_steps__smooth_curve_of_many_users__is_a_convention_and_of_few__cannot_b
     assert many.detection is not None
     assert many.smooth_range is not None
     # The range that is named holds every number of times that could be recommended.
-    first, last = many.smooth_range
+    first, last = many.smooth_range.first, many.smooth_range.last
     reach = [float((curved(60_000, 7).counts[:, 0, 0] >= z).mean()) for z in TIMES]
     assert all(first <= z <= last for z, share in zip(TIMES, reach, strict=True) if z >= 2 and 0.05 <= share <= 0.8)
     assert few.verdict is StepVerdict.CANNOT_TELL
@@ -143,7 +143,7 @@ def test_steps__different_counts_below_twice_the_terms__cannot_be_told(values: i
 
 
 def test_spline__beyond_its_outer_knots__is_straight_and_is_that_of_patsy() -> None:
-    from patsy import dmatrix
+    from patsy import dmatrix  # type: ignore[import-untyped]
 
     at = np.log1p(np.array([0.0, 2.0, 5.0, 9.0]))
     x = np.linspace(0, 4, 200)

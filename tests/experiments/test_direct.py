@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from aha import moment_page
 from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
-from experiments import drawings, report_direct, report_page, tables
+from experiments import drawings, report_charts, report_direct, report_page, tables
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
 from experiments.engine import analyze
@@ -46,12 +46,10 @@ def file_units(n: int = 4_000, *, sign: float = 1.0, numeric: bool = False, seed
     )  # fmt: skip
 
 
-def report_of(**more: Any) -> Report:
-    clusters = more.get("cluster") is not None
+def report_of(direct: tuple[float, float] | None = None, **more: Any) -> Report:
     design = Design(
-        variant="arm", control="control", outcomes=("kept",), behaviour="friends", segment="old",
-        cluster="guild" if clusters else None,
-    )  # fmt: skip
+        variant="arm", control="control", outcomes=("kept",), behaviour="friends", segment="old", direct_effect=direct
+    )
     return analyze("file.csv", design, file_units(**more))
 
 
@@ -163,6 +161,34 @@ def _behaviour_rows(report: Report) -> tuple[tuple[str, ...], ...]:
     table = tables.behaviour(report, report.outcomes[0], report.outcomes[0].comparisons[0], said)
     assert table is not None
     return table.rows
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
+    report = report_of((-0.01, 0.02), sign=sign)
+    found = found_in(report)
+    assert found.direct_range is not None
+    assert computable(found.effect_set)
+    assert [row.direct for row in found.sensitivity] == pytest.approx(np.linspace(-0.01, 0.02, 13))
+    union = found.direct_range.effect_set
+    assert union.low is not None
+    assert union.high is not None
+    assert found.effect_set.low is not None
+    assert found.effect_set.high is not None
+    assert union.low < found.effect_set.low < found.effect_set.high < union.high
+    shown = document(report, said)["outcomes"][0]["comparisons"][0]["encouragement"]["direct_range"]
+    assert (shown["low"], shown["high"], shown["anderson_rubin"]["low"]) == (-0.01, 0.02, union.low)
+    assert "If being nudged by itself changes the outcome by" in report_direct.note(report.outcomes[0], found, said)
+    # The breakdown value lies outside the range: the picture doesn't mark it.
+    chart, _marks = report_charts.direct(found, True, said)
+    assert len(chart.to_dict()["layer"]) == 4
+
+
+def test_registered_range__breakdown_inside__is_a_row_and_marked() -> None:
+    found = found_in(report_of((0.0, 0.3)))
+    assert found.breakdown in [row.direct for row in found.sensitivity]
+    chart, _marks = report_charts.direct(found, True, said)
+    assert len(chart.to_dict()["layer"]) == 7
 
 
 # ── A group that the nudge can't move ─────────────────────────────────────────

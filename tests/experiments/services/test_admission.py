@@ -1,10 +1,13 @@
 """What a public key can do to an experiment, end to end: through the door, the flush and the analysis."""
 
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from benchmarks.audit import forging
@@ -21,10 +24,12 @@ from benchmarks.audit.forging_site import (
     wrong,
 )
 from events.models import Source
+from events.reasons import Refused
+from experiments.forms import SourcesField
 from experiments.models import Analysis, Experiment
-from experiments.services import overview
+from experiments.services import overview, plan, planned
 from experiments.services.analysis import create_analysis, run_analysis
-from tests.experiments.make import do, draft
+from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
 
 UNITS = 700
@@ -147,6 +152,41 @@ def test_overview__after_forging__counts_the_admitted_units(experiment: Experime
 
     assert standing.exposed == UNITS
     assert "sample_ratio" not in [one.details.get("check") for one in standing.concerns]
+
+
+def test_sources__named_later__are_a_logged_amendment_and_keep_the_plan_intact(keys: dict[str, str]) -> None:
+    shown = Source.objects.get(name=SHOWN).pk
+    running("x")
+
+    amended = plan.amend(key="x", why="the app shows it", sources=[shown, shown])
+
+    assert Experiment.objects.get(key="x").sources == [shown]
+    assert amended.changes["sources"][0] == []
+    assert planned.is_intact(Experiment.objects.get(key="x"))
+    with pytest.raises(Refused, match="There is no source 99"):
+        plan.amend(key="x", why="a slip", sources=[99])
+
+
+def test_sources__on_a_page__are_names() -> None:
+    one, two = (Source.objects.create(name=name) for name in ("web", "app"))
+    field = SourcesField()
+
+    assert sorted(field.prepare_value([one.pk, two.pk]).splitlines()) == ["app", "web"]
+    assert field.clean("app\nweb\napp") == sorted([one.pk, two.pk])
+    with pytest.raises(ValidationError, match="There is no source"):
+        field.clean("blog")
+
+
+def test_migration__experiments_of_0_3_that_had_started__go_on_hearing_every_source(keys: dict[str, str]) -> None:
+    running("started")
+    draft("waiting")
+
+    import_module("experiments.migrations.0006_admission").keep_what_counts(apps, None)
+
+    started = Experiment.objects.get(key="started")
+    assert started.sources == list(Source.objects.order_by("pk").values_list("pk", flat=True))
+    assert planned.is_intact(started)
+    assert Experiment.objects.get(key="waiting").sources == []
 
 
 @pytest.mark.slow
