@@ -140,4 +140,4 @@ def test_ratio__no_denominator_in_an_arm__keeps_the_numerator() -> None:
 
 @pytest.mark.slow
 def test_audit__small__meets_its_bounds() -> None:
-    assert [figure.what for figure in ratio.figures(0.2) if figure.met is False and "covers" not in figure.what] == []
+    assert [figure.what for figure in ratio.figures(0.05) if figure.met is False and "covers" not in figure.what] == []
