@@ -160,7 +160,7 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     ]  # fmt: skip
     step = judged.step if judged is not None else None
     if step is not None and step.reason is None and str(step.times) in names:
-        sign = {"times": str(step.times), "text": words.step_words(step.verdict, gettext)}
+        sign = {"times": str(step.times), "text": words.step_words(step.verdict, step.smooth_range, gettext)}
         mark = alt.Chart(data([sign])).encode(x=alt.X("times:O", sort=names, bandPosition=0))
         layers += [
             mark.mark_rule(color=ORANGE, strokeWidth=2),

@@ -6,6 +6,8 @@ from aha.columns import wilson_interval
 from aha.figures import Gettext, Row, Table, count, decimal, difference, limits, number, percent, share
 from aha.report import Candidate, Judged, Report
 from aha.series import cells_of, splits, week_rows
+from aha.thresholds import JudgedBy
+from events.metrics import display_name
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 
@@ -48,7 +50,12 @@ def cells(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
     note = gettext(
         "◆: the candidate. ○: as good within one standard error. The front: no other cell is better in both."
     )
-    return Table(gettext("All cells of {behaviour}").format(behaviour=candidate.behaviour), columns, tuple(rows), note)
+    return Table(
+        gettext("All cells of {behaviour}").format(behaviour=display_name(candidate.behaviour)),
+        columns,
+        tuple(rows),
+        note,
+    )
 
 
 def dose(found: Judged | None, gettext: Gettext) -> Table | None:
@@ -64,7 +71,7 @@ def dose(found: Judged | None, gettext: Gettext) -> Table | None:
     )  # fmt: skip
     columns = (gettext("times"), gettext("users"), gettext("stayed"), gettext("expected by a smooth curve"))
     title = gettext("Retention by count within {days}").format(days=words.days_words(found.dose.days, gettext))
-    return Table(title, columns, rows, gettext("On users who had no part in choosing the number."))
+    return Table(title, columns, rows, gettext("On the users among whom a jump is looked for."))
 
 
 def ladder(candidate: Candidate, gettext: Gettext) -> Table:
@@ -77,6 +84,9 @@ def ladder(candidate: Candidate, gettext: Gettext) -> Table:
     left = candidate.ladder.surviving_share
     text = gettext("Surviving share, last rung over first: {share}.")
     note = text.format(share=percent(left, 0) if computable(left) else reason_words(left, gettext))
+    if candidate.ladder.days:
+        text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
+        note += " " + text.format(days=words.days_words(candidate.ladder.days, gettext))
     return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {findings.ladder_caution(gettext)}")
 
 
@@ -88,10 +98,12 @@ def honesty(candidate: Candidate, gettext: Gettext) -> Table:
         "phi": "φ", "j": "J",
     }  # fmt: skip
     rows = []
+    # Version 0.3 counted the drift of a step from the part that chose it.
+    drift = {} if candidate.by_step and found.chosen_on == "train" else found.drift
     for name, label in names.items():
         show = difference if name in ("ppv", "recall", "difference") else number
         places = [_metric(cell, name) for cell in (found.train, found.hold_out, found.later)]
-        gaps = [found.optimism.get(name), found.drift.get(name)]
+        gaps = [findings.optimism(candidate).get(name), drift.get(name)]
         rows.append(
             (
                 label, *(_shown(value, name, gettext) for value in places),
@@ -99,11 +111,31 @@ def honesty(candidate: Candidate, gettext: Gettext) -> Table:
             )
         )  # fmt: skip
     columns = (
-        gettext("measure"), gettext("users who chose"), gettext("hold-out"), gettext("later cohorts"),
+        gettext("measure"), gettext("training part"), gettext("hold-out"), gettext("later cohorts"),
         gettext("optimism"), gettext("drift"),
     )  # fmt: skip
-    note = gettext("Optimism: chosen minus hold-out. Drift: hold-out minus later cohorts. Both 0 when the claim holds.")
+    note = judges_note(candidate, gettext)
     return Table(gettext("Does it hold elsewhere?"), columns, tuple(rows), note)
+
+
+def judges_note(candidate: Candidate, gettext: Gettext) -> str:
+    """Which users chose the number and which judge it."""
+    match candidate.judged_by:
+        case JudgedBy.HOLD_OUT:
+            return gettext(
+                "The rule chose on the training part, the hold-out judges. Optimism: training part minus hold-out. "
+                "Drift: hold-out minus later cohorts. Both 0 when the claim holds."
+            )
+        case JudgedBy.TRAIN:
+            return gettext(
+                "The jump was found on the hold-out, the training part judges. Optimism: hold-out minus training part. "
+                "Drift: training part minus later cohorts. Both 0 when the claim holds."
+            )
+        case JudgedBy.BOOTSTRAP:
+            return gettext("Too few users to set some aside: all chose, and the optimism is bootstrapped.")
+    return gettext(
+        "Too few users to set some aside: the jump was found on all of them, and nobody is left to judge it."
+    )
 
 
 def _metric(cell: Cell | NotComputable, name: str) -> Interval | NotComputable:

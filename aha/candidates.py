@@ -143,7 +143,16 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     table, place = evidence.table, evidence.place(row.behaviour, pick)
     rng = np.random.default_rng(evidence.seed)
     cell = describe(_one(evidence.exact, place), rng=rng)[0]
-    honesty = judge(table, evidence.parts, row.behaviour, days=pick.days, times=pick.times, rng=rng, choice=choice)
+    honesty = judge(
+        table,
+        evidence.parts,
+        row.behaviour,
+        days=pick.days,
+        times=pick.times,
+        rng=rng,
+        choice=choice,
+        by_step=row.by_step,
+    )
     did = evidence.did(row.behaviour, pick)
     ladder = ladder_of(evidence, row.behaviour, pick, progress=progress)
     full = ladder.rungs[3]
@@ -163,8 +172,9 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         pick_share=pick.share,
         indifference=choice.indifference,
         step=step.verdict,
+        smooth_range=step.smooth_range,
         honesty=honesty,
-        hold_out_j=honesty.corrected.get("j", 0.0) if not computable(hold_out) else hold_out.j,
+        hold_out_j=hold_out.j if computable(hold_out) else honesty.corrected.get("j", hold_out),
         later_cohort_j=honesty.later.j if computable(honesty.later) else honesty.later,
         p_luck=evidence.grid.p_luck[place] or 0.0,
         p_active=_known(evidence.grid.p_active[place]),

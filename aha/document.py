@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aha.report import Candidate, Grid, Report
+from aha.steps import SmoothRange
 from events.metrics import sentence
 from events.reasons import NotComputable, Reason, computable, words
 
@@ -102,13 +103,20 @@ def _candidate(row: Candidate, gettext: Gettext) -> dict[str, Any]:
         "j": _estimate(row.cell.j, gettext),
         "hold_out_j": _estimate(row.hold_out_j, gettext),
         "later_cohort_j": _estimate(row.later_cohort_j, gettext),
+        "honest_j": _estimate(row.honest_j, gettext),
+        "judged_by": row.judged_by.value,
         "pick_share": row.pick_share,
         "indifference": [[pick.days, pick.times] for pick in row.indifference],
         "step": row.step.value,
+        "smooth_range": _smooth_range(row.smooth_range),
         "ladder": [{"rung": rung.name.value, **_interval(rung.difference, gettext)} for rung in row.ladder.rungs],
         "e_value": e_value.point if computable(e_value) else _missing(e_value, gettext),
         "flags": list(row.flags),
     }
+
+
+def _smooth_range(found: SmoothRange | None) -> dict[str, int] | None:
+    return None if found is None else {"days": found.days, "from": found.first, "to": found.last}
 
 
 def _interval(number: Any, gettext: Gettext) -> dict[str, Any]:

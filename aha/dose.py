@@ -4,8 +4,8 @@ import numpy as np
 
 from aha.cells import wilson
 from aha.exhibits import Dose, DosePoint
-from aha.grid import Floats, Table
-from aha.steps import SMOOTH_TERMS
+from aha.grid import Floats, Ints, Table
+from aha.smooth import design, knots, patterns_of, smooth_terms
 
 MOST_POINTS = 20
 FEWEST_UNITS = 20
@@ -21,10 +21,10 @@ def dose_curve(table: Table, behaviour: str, days: int) -> Dose:
 
     Returns:
         One point per count up to 20; from where fewer than 20 units are left, one point for "so often or more". The
-        smooth curve is that of the step test, fitted once more: cubic in log(1 + count), active days and segment.
+        smooth curve is that of the step test, fitted once more: spline of log(1 + count), active days and segment.
     """
     counts = table.counts[:, table.behaviours.index(behaviour), table.days.index(days)].astype(np.int64)
-    expected = _smooth(table, counts)
+    expected = _smooth(table, counts, days)
     at_least = np.cumsum(np.bincount(counts, minlength=MOST_POINTS + 2)[::-1])[::-1]
     last = max(int((at_least[: MOST_POINTS + 1] >= FEWEST_UNITS).sum()) - 1, 0)
     place = np.minimum(counts, last)
@@ -48,24 +48,18 @@ def dose_curve(table: Table, behaviour: str, days: int) -> Dose:
     return Dose(days, points)
 
 
-def _smooth(table: Table, counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats | None:
+def _smooth(table: Table, counts: Ints, days: int) -> Floats | None:
     """Per unit the chance of staying under the smooth model; None where it can't be fitted."""
     import statsmodels.api as sm
 
-    if np.unique(counts).size < 2 * SMOOTH_TERMS or table.retained.all() or not table.retained.any():
+    if smooth_terms(counts) is None or table.retained.all() or not table.retained.any():
         return None
-    keys = np.stack([counts, table.active_days, table.segment], axis=1)
-    patterns, pattern = np.unique(keys, axis=0, return_inverse=True)
-    pattern = pattern.reshape(-1)
-    x = np.log1p(patterns[:, 0])
-    columns = [np.ones(len(patterns)), *(x**power for power in range(1, SMOOTH_TERMS + 1))]
-    for category in (patterns[:, 1], patterns[:, 2]):
-        columns += [(category == value).astype(np.float64) for value in np.unique(category)[1:]]
-    design = np.column_stack(columns)
+    patterns, pattern = patterns_of(table, counts, days)
+    columns = design(patterns, knots(counts))
     units = np.bincount(pattern).astype(np.float64)
     stayed = np.bincount(pattern, weights=table.retained)
     # The pseudo-inverse of IRLS also takes designs whose columns repeat each other.
     with np.errstate(all="ignore"):
-        model = sm.GLM(np.column_stack([stayed, units - stayed]), design, family=sm.families.Binomial())
+        model = sm.GLM(np.column_stack([stayed, units - stayed]), columns, family=sm.families.Binomial())
         fitted = np.asarray(model.fit(maxiter=50).fittedvalues, dtype=np.float64)
     return fitted[pattern] if np.isfinite(fitted).all() else None

@@ -5,12 +5,15 @@ Whole sentences are translated, with named placeholders, because word order diff
 
 from aha import words
 from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
+from aha.cells import Interval
 from aha.curve import Curve
 from aha.figures import Gettext, count, decimal, difference, p_text, percent, points
 from aha.report import Candidate, Controls, Ranked, Report
 from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
+from aha.thresholds import JudgedBy
 from aha.words import claim_words
+from events.metrics import display_name
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 
@@ -24,6 +27,8 @@ def headline(report: Report, gettext: Gettext) -> str:
     """The study in one sentence."""
     if report.floor is not None:
         return reason_words(report.floor, gettext)
+    if not tested(report):
+        return gettext("No behaviour could be compared with luck: none was tested.")
     if not report.candidates:
         return gettext("No behaviour tells who stays better than luck does.")
     n = sum(not DOUBTS & set(row.flags) for row in report.candidates)
@@ -34,25 +39,37 @@ def headline(report: Report, gettext: Gettext) -> str:
     return gettext("{n} behaviours are worth an experiment; the first is the most promising.").format(n=n)
 
 
+def tested(report: Report) -> bool:
+    """Whether any cell was compared with luck: in a study that is too small, or without such cells, none was."""
+    return report.floor is None and computable(report.luck)
+
+
 def claim(candidate: Candidate, gettext: Gettext) -> str:
     """The claim as people say it, with what the data say about the number and with the caution that belongs to it."""
-    cell = candidate.honesty.hold_out if computable(candidate.honesty.hold_out) else candidate.cell
+    cell = candidate.honest if computable(candidate.honest) else candidate.cell
     texts = {
         StepVerdict.JUMP: gettext(
             "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: a jump at "
             "{number}. Only an experiment can tell whether it is the cause."
         ),
         StepVerdict.SMOOTH: gettext(
-            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: a smooth "
-            "rise, so {number} is a convention. Only an experiment can tell whether it is the cause."
+            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: no jump "
+            "from {first} to {last} times within {tested_days}, so a number between them is a convention. Only an "
+            "experiment can tell whether it is the cause."
         ),
         StepVerdict.CANNOT_TELL: gettext(
             "Users who do {behaviour} at least {times} within {days} stay {did} against {other}; whether "
             "it jumps at {number} can't be told. Only an experiment can tell whether it is the cause."
         ),
     }
-    return texts[candidate.step].format(
-        behaviour=candidate.behaviour,
+    found = candidate.smooth_range
+    # Version 0.3 said "smooth" without a range: nothing can be said about this number then.
+    vague = candidate.step is StepVerdict.SMOOTH and found is None
+    return texts[StepVerdict.CANNOT_TELL if vague else candidate.step].format(
+        behaviour=display_name(candidate.behaviour),
+        first="" if found is None else found.first,
+        last="" if found is None else found.last,
+        tested_days="" if found is None else words.days_words(found.days, gettext),
         times=words.times_words(candidate.times, gettext),
         days=words.days_words(candidate.days, gettext),
         number=candidate.times,
@@ -67,16 +84,21 @@ def claim(candidate: Candidate, gettext: Gettext) -> str:
 
 def measured_on(candidate: Candidate, gettext: Gettext) -> str:
     """On whom the numbers of the claim were measured."""
-    cell = candidate.honesty.hold_out
+    cell = candidate.honest
     if not computable(cell):
-        return gettext("Measured on the users who also chose the number; see what is left on others below.")
+        return gettext("Measured on all users, those who chose the number among them: it looks too good.")
     n = count(cell.a + cell.b + cell.c + cell.o)
-    return gettext("Measured on {n} users who had no part in choosing the number.").format(n=n)
+    text = (
+        gettext("Measured on {n} users of the training part: the jump was found on the hold-out, without them.")
+        if candidate.judged_by is JudgedBy.TRAIN
+        else gettext("Measured on {n} users of the hold-out, who had no part in choosing the number.")
+    )
+    return text.format(n=n)
 
 
 def controls_warning(report: Report, gettext: Gettext) -> str:
     """For the top of the page when inert behaviours come out as strong as candidates, else empty."""
-    names = [row.behaviour for row in report.candidates if AS_STRONG_AS_INERT in row.flags]
+    names = [display_name(row.behaviour) for row in report.candidates if AS_STRONG_AS_INERT in row.flags]
     if not names:
         return ""
     text = gettext(
@@ -100,7 +122,7 @@ def curve(found: Curve, gettext: Gettext) -> str:
 
 def feature_name(row: Ranked, gettext: Gettext) -> str:
     """A feature of the model; behaviours and attributes keep their own name."""
-    return gettext("active days") if row.kind == "activity" else row.name
+    return gettext("active days") if row.kind == "activity" else display_name(row.name)
 
 
 def ranking(report: Report, gettext: Gettext) -> str:
@@ -118,7 +140,7 @@ def ranking(report: Report, gettext: Gettext) -> str:
         text = gettext("Beyond activity {name} comes first, but not alone: ranks overlap (predictive, not causal).")
     else:
         text = gettext("Beyond activity {name} tells most about who stays (predictive, not causal).")
-    return text.format(name=first.name)
+    return text.format(name=display_name(first.name))
 
 
 def no_ranking(report: Report, gettext: Gettext) -> str:
@@ -158,7 +180,7 @@ def swarm(report: Report, gettext: Gettext) -> str:
         if rising
         else gettext("More {name} does not make the model expect a user to stay (predictive, not causal).")
     )
-    return text.format(name=first)
+    return text.format(name=display_name(first))
 
 
 def nulls(report: Report, gettext: Gettext) -> str:
@@ -227,7 +249,7 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> str:
     """The words about a jump."""
     judged = judged_of(report, candidate.behaviour)
     if judged is None or judged.step is None:
-        return words.step_words(candidate.step, gettext)
+        return words.step_words(candidate.step, candidate.smooth_range, gettext)
     return words.step_sentence(judged.step, gettext)
 
 
@@ -266,19 +288,24 @@ def overlap(candidate: Candidate, gettext: Gettext) -> str:
 
 def honesty(candidate: Candidate, gettext: Gettext) -> str:
     """Whether the number holds on users who did not choose it."""
-    found = candidate.honesty
-    if not computable(found.hold_out):
-        corrected = found.corrected.get("j")
-        if corrected is None:
-            return reason_words(found.hold_out, gettext)
+    cell = candidate.honest
+    if not computable(cell):
+        if candidate.judged_by is not JudgedBy.BOOTSTRAP:
+            return reason_words(cell, gettext)
         text = gettext("Corrected for having been chosen, J is {j}.")
-        return text.format(j=decimal(corrected, 3))
-    gap = found.optimism.get("difference")
+        return text.format(j=decimal(candidate.honesty.corrected["j"], 3))
+    gap = optimism(candidate).get("difference")
     text = gettext("On users who had no part in the choice doers stay {difference} points more; optimism {optimism}.")
     return text.format(
-        difference=difference(found.hold_out.difference, gettext),
+        difference=difference(cell.difference, gettext),
         optimism=gettext("unknown") if gap is None else difference(gap, gettext),
     )
+
+
+def optimism(candidate: Candidate) -> dict[str, Interval | float]:
+    """Per metric the part that chose minus the part that judges. Version 0.3 took the wrong parts for a step."""
+    found = candidate.honesty
+    return {} if candidate.by_step and found.chosen_on == "train" else found.optimism
 
 
 def reach_by_week(candidate: Candidate, gettext: Gettext) -> str:

@@ -58,16 +58,21 @@ def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
         if found.get("kind", "proportion") != "proportion":
             estimate, low, high = (decimal(value) for value in effect)
             text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
-            return sentence + " " + text.format(estimate=estimate, low=low, high=high)
+            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
         estimate, low, high = (points(value) for value in effect)
         text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
-        sentence += " " + text.format(estimate=estimate, low=low, high=high)
-        cautions = {
-            "corrected": gettext("The estimate is corrected for the looks of the plan."),
-            "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
-        }
-        sentence += f" {cautions[caution]}" if (caution := found["effect"].get("caution")) in cautions else ""
+        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
     return sentence
+
+
+def _caution(found: Mapping[str, Any], gettext: Gettext) -> str:
+    """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
+    sentences = {
+        "corrected": gettext("The estimate is corrected for the looks of the plan."),
+        "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
+    }
+    caution = found["effect"].get("caution")
+    return f" {sentences[caution]}" if caution in sentences else ""
 
 
 def _unless(found: Mapping[str, Any], gettext: Gettext) -> str:

@@ -13,6 +13,7 @@ from aha.figures import (
     difference,
     limits,
     number,
+    p_text,
     p_value,
     percent,
     share,
@@ -20,6 +21,7 @@ from aha.figures import (
 from aha.report import Controls, Judged, Report
 from aha.series import ranked, tied
 from aha.thresholds import Pick
+from events.metrics import display_name
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 
@@ -35,8 +37,8 @@ def flow(report: Report, gettext: Gettext) -> Table:
     rows.append((gettext("of the eligible: retained"), f"{count(found.retained)}, {share(found.rate, gettext)}"))
     if report.parts:
         names = {
-            "train": gettext("of the eligible: choose the number"),
-            "hold_out": gettext("of the eligible: held out to judge it"),
+            "train": gettext("of the eligible: choose the rule's number, judge that of a jump"),
+            "hold_out": gettext("of the eligible: judge the rule's number, show whether retention jumps"),
             "later": gettext("of the eligible: later cohorts, to see whether it lasts"),
         }
         rows += [(names[name], count(n)) for name, n in report.parts.items()]
@@ -51,21 +53,22 @@ def candidates(report: Report, gettext: Gettext) -> Table:
     """All candidates side by side."""
     columns = (
         gettext("candidate"), gettext("does it jump?"), gettext("reach"), gettext("stay of the doers"),
-        gettext("stay of the others"), gettext("J on the hold-out"), gettext("left when all is held equal, points"),
-        gettext("marks"),
+        gettext("stay of the others"), gettext("J where it was not chosen"),
+        gettext("left when all is held equal, points"), gettext("marks"),
     )  # fmt: skip
     rows = tuple(
         (
-            words.claim_words(row, gettext), words.step_words(row.step, gettext), share(row.cell.reach, gettext),
+            words.claim_words(row, gettext), words.step_words(row.step, row.smooth_range, gettext),
+            share(row.cell.reach, gettext),
             share(row.cell.ppv, gettext), share(row.cell.retained_without, gettext),
-            number(row.hold_out_j, gettext), difference(row.ladder.rungs[3].difference, gettext),
+            number(row.honest_j, gettext), difference(row.ladder.rungs[3].difference, gettext),
             words.marks(row.flags, gettext),
         )
         for row in report.candidates
     )  # fmt: skip
     note = gettext(
-        "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read the "
-        "hold-out. Order: a jump first, then what beats equally active users."
+        "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read J where "
+        "it was not chosen. Order: a jump first, then what beats equally active users."
     )
     if report.more_candidates:
         note += " " + gettext("{n} more behaviours would qualify and are not followed up.").format(
@@ -192,10 +195,10 @@ def controls(found: Controls, gettext: Gettext) -> Table | None:
 def judged(report: Report, gettext: Gettext) -> Table:
     """Every behaviour: what the rule picked, whether retention jumps, what was taken, and its marks."""
     columns = (
-        gettext("behaviour"), gettext("pick of the rule"), gettext("share of picks"), gettext("does it jump?"),
-        gettext("p, adjusted"), gettext("taken"), gettext("marks"),
+        gettext("behaviour"), gettext("pick of the rule"), gettext("share of picks"),
+        gettext("does it jump? (p, adjusted)"), gettext("taken"), gettext("marks"),
     )  # fmt: skip
-    rows = tuple((row.behaviour, *_judged(row, gettext)) for row in report.judged)
+    rows = tuple((display_name(row.behaviour), *_judged(row, gettext)) for row in report.judged)
     return Table(gettext("All behaviours"), columns, rows, words.choice_caption(gettext))
 
 
@@ -207,21 +210,20 @@ def _judged(row: Judged, gettext: Gettext) -> tuple[str, ...]:
         else (reason_words(choice, gettext), "")
     )
     if step is None:
-        jump: tuple[str, str] = (gettext("not tested: negative control"), "")
+        jump = gettext("not tested: negative control")
     elif step.reason is not None:
-        jump = (reason_words(step.reason, gettext), "")
+        jump = reason_words(step.reason, gettext)
     else:
+        # A p-value never stands without its word: small alone it is no jump, large alone no smooth curve.
         p = step.adjusted_p_value
-        jump = (
-            gettext("{words} (largest step at {times} within {days})").format(
-                words=words.step_words(step.verdict, gettext),
-                times=words.times_words(step.times, gettext),
-                days=words.days_words(step.days, gettext),
-            ),
-            p_value(p) if computable(p) else reason_words(p, gettext),
+        jump = gettext("{words} (largest step at {times} within {days}; {p})").format(
+            words=words.step_words(step.verdict, step.smooth_range, gettext),
+            times=words.times_words(step.times, gettext),
+            days=words.days_words(step.days, gettext),
+            p=p_text(p) if computable(p) else reason_words(p, gettext),
         )
     taken = pick_words(row.chosen, gettext) if computable(row.chosen) else ""
-    return (*picked, *jump, taken, words.marks(row.flags, gettext))
+    return (*picked, jump, taken, words.marks(row.flags, gettext))
 
 
 def marks(report: Report, gettext: Gettext) -> Table | None:
@@ -230,8 +232,8 @@ def marks(report: Report, gettext: Gettext) -> Table | None:
         return None
     rows = tuple(
         (
-            row.behaviour, words.flag_words(row.flag.value, gettext),
-            "" if row.value is None else decimal(row.value, 2), row.other or "",
+            display_name(row.behaviour), words.flag_words(row.flag.value, gettext),
+            "" if row.value is None else decimal(row.value, 2), display_name(row.other or ""),
             words.flag_sentence(row.flag.value, gettext),
         )
         for row in report.flags

@@ -15,9 +15,9 @@ from aha.guard import Flagged
 from aha.inputs import Inputs
 from aha.promise import Promise
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
-from aha.steps import Step, StepVerdict
-from aha.thresholds import Choice, Honesty, Pick
-from events.reasons import NotComputable
+from aha.steps import SmoothRange, Step, StepVerdict
+from aha.thresholds import Choice, Honesty, JudgedBy, Pick
+from events.reasons import NotComputable, computable
 from segments.learning import Skill
 
 VERSION = 1
@@ -218,7 +218,7 @@ class Candidate:
         indifference: cells as good within one standard error.
         step: what can be said about a jump.
         honesty: the cell on training, hold-out and later cohorts, with optimism and drift.
-        hold_out_j: the headline: J on the hold-out, or corrected for optimism in a small study.
+        hold_out_j: J on the hold-out, or corrected for optimism in a small study. `honest_j` is the headline.
         later_cohort_j: J on later cohorts.
         p_luck, p_active, z_active: of both nulls for this cell.
         ladder: the four rungs.
@@ -229,6 +229,7 @@ class Candidate:
             ``no_better_than_everybody``, ``as_strong_as_inert``.
         by_segment: the same cell inside each segment; empty without segments.
         by_week: by signup week.
+        smooth_range: of which times "smooth" speaks.
     """
 
     behaviour: str
@@ -254,6 +255,26 @@ class Candidate:
     flags: tuple[str, ...]
     by_segment: tuple[SegmentCell, ...]
     by_week: tuple[WeekCell, ...]
+    smooth_range: SmoothRange | None = None
+
+    @property
+    def judged_by(self) -> JudgedBy:
+        """Who judges the cell: units that had no part in choosing it, if there are any."""
+        if not computable(self.honesty.hold_out):
+            return JudgedBy.BOOTSTRAP if self.honesty.corrected and not self.by_step else JudgedBy.NOBODY
+        return JudgedBy.TRAIN if self.by_step else JudgedBy.HOLD_OUT
+
+    @property
+    def honest(self) -> Cell | NotComputable:
+        """The cell on those units."""
+        return self.honesty.train if self.judged_by is JudgedBy.TRAIN else self.honesty.hold_out
+
+    @property
+    def honest_j(self) -> Number | float:
+        """The headline: J where it was not chosen, or corrected for optimism in a small study."""
+        if computable(self.honest):
+            return self.honest.j
+        return self.honesty.corrected["j"] if self.judged_by is JudgedBy.BOOTSTRAP else self.honest
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Does retention jump at Z, or is any number a convention? A test of a step over a smooth curve (METHODS 2.10).
 
-Per behaviour and window the null model is a smooth curve: logit P(stayed) = cubic in log(1 + count) + active days +
-segment. Its patterns are few, so it is fitted to sums over units with the same pattern, for all bootstrap replicates at
-once. The largest score statistic over all windows and times is calibrated by a parametric bootstrap.
+Per behaviour and window the null model is a smooth curve: logit P(stayed) = natural spline of log(1 + count) + active
+days of the window + segment. Its patterns are few, so it is fitted to sums over units with the same pattern, for all
+bootstrap replicates at once. The largest score statistic over all windows and times is calibrated by a parametric
+bootstrap.
 
 A smooth confounder can't make a jump; a product rule that fires at Z, such as a badge or an unlock, can.
 """
@@ -13,11 +14,13 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import sparse, stats
 from scipy.special import expit, logit
 
-from aha.cells import NULL_REACH, Interval, newcombe, risk_difference
-from aha.grid import Floats, Ints, Table
+from aha.cells import NULL_REACH, RECOMMENDED_REACH, Interval, newcombe, risk_difference
+from aha.grid import Flags, Floats, Ints, Table
+from aha.smooth import design as smooth_design
+from aha.smooth import fit, information, knots, patterns_of, smooth_terms
 from aha.thresholds import resample
 from events.progress import Progress, silent
 from events.reasons import NotComputable, Reason
@@ -25,11 +28,9 @@ from events.reasons import NotComputable, Reason
 REPLICATES = 499
 BLOCK = 100
 JUMP = 0.05
-SMOOTH_TERMS = 3
 DETECTION = 0.80
+FEWEST_IN_RANGE = 2
 SETTLED_SHARE, SETTLED_TIMES = 0.90, 2
-NEWTON_STEPS = 12
-RIDGE = 1e-6
 
 
 class StepVerdict(StrEnum):
@@ -38,6 +39,15 @@ class StepVerdict(StrEnum):
     JUMP = "jump"
     SMOOTH = "smooth"
     CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True)
+class SmoothRange:
+    """Of which numbers "smooth" speaks: at each tested one from `first` to `last` within `days` a jump would show."""
+
+    days: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -53,10 +63,14 @@ class Step:
         adjusted_p_value: the same after Holm.
         log_odds: one-step estimate of the jump, positive when retention rises at Z.
         settled_times: smallest set of times holding 90 % of the places found in resampled users, if p was small.
-        detection: share of replicates with the registered jump that the test finds, if p was not small.
+        detection: share of replicates with the registered jump at `times` that the test finds, if p was not small.
         ever: retention of those who ever did it minus that of the others within the longest window, shown apart:
             never-doers differ for many reasons.
         reason: why nothing could be tested, if so.
+        smooth_range: the neighbouring times at each of which the registered jump would have been found in at least 80 %
+            of the replicates; "smooth" speaks of them alone. None otherwise, and in reports of version 0.3, which
+            looked at the best cell only.
+        bend: the step beside a bend of the curve at the same place, in its standard errors; None when not asked.
     """
 
     behaviour: str
@@ -71,6 +85,8 @@ class Step:
     detection: float | None
     ever: Interval | NotComputable
     reason: NotComputable | None
+    smooth_range: SmoothRange | None = None
+    bend: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +95,7 @@ class _Design:
 
     days: int
     times: Ints
+    reach: Floats  # of each time
     smooth: Floats  # patterns × terms
     steps: Floats  # times × patterns
     counts: Ints  # the count of each pattern
@@ -113,13 +130,16 @@ def step_evidence(
     """Test every behaviour of the table for a jump of retention.
 
     Args:
-        table: the units that did not choose a cell (`Parts.unseen`).
+        table: the units that the rule did not choose from (`Parts.for_steps`).
         times: the Z values of each behaviour; those from 2 on with a reach from 2 % to 98 % are tested.
         rng: the randomness of both bootstraps.
         replicates: at least 499 for a result that is shown.
         jump: the registered jump, in points of retention, that "smooth" must have been able to find.
         alpha: family-wise error rate over the behaviours.
         progress: told the share done.
+
+    A jump that is named has to stand beside a bend of the curve there: a sharp bend, such as a rise that ends at Z, is
+    no jump, and with 100,000 units no spline of few knots follows it.
 
     Source: Davies 1987 (a maximum of score statistics under a smooth null); Holm 1979.
     """
@@ -136,7 +156,7 @@ def step_evidence(
         if isinstance(found, NotComputable):
             result.append(_untested(table, place, found))
         else:
-            result.append(_conclude(table, place, found, adjusted.pop(0), coins, weights, jump, alpha))
+            result.append(_conclude(table, place, found, adjusted.pop(0), weights, rng, jump, alpha))
     progress("steps", 1.0)
     return tuple(result)
 
@@ -154,7 +174,7 @@ def _test(
     rates = []
     for number, design in enumerate(designs):
         n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
-        beta = _fit(design.smooth, n, stayed)
+        beta = fit(design.smooth, n, stayed)
         rate = expit(design.smooth @ beta)[:, 0]
         rates.append(rate)
         scores, slopes = _scores(design, n, stayed, beta)
@@ -172,25 +192,27 @@ def _conclude(
     place: int,
     found: _Tested,
     adjusted: float,
-    coins: npt.NDArray[np.float32],
     weights: npt.NDArray[np.float32],
+    rng: np.random.Generator,
     jump: float,
     alpha: float,
 ) -> Step:
     design = found.designs[found.design]
     at = int(design.times[found.place])
     settled: tuple[int, ...] = ()
-    detection = None
+    detection = bend = smooth_range = None
     verdict = StepVerdict.CANNOT_TELL
     if adjusted <= alpha:
         settled = _settled(table, found, weights)
         listed = sorted({int(z) for one in found.designs for z in one.times})
         close = len(settled) <= SETTLED_TIMES and listed.index(settled[-1]) - listed.index(settled[0]) < SETTLED_TIMES
-        if found.log_odds > 0 and close and at in settled:
+        bend = _beside_a_bend(table, found)
+        if found.log_odds > 0 and close and at in settled and bend >= float(stats.norm.isf(alpha / 2)):
             verdict = StepVerdict.JUMP
     elif found.p_value > alpha:
-        detection = _detection(design, found, coins, jump)
-        if detection >= DETECTION:
+        shares = _detection(found, weights.shape[1], rng, jump)
+        detection, smooth_range = float(shares[found.place]), _range(design, shares >= DETECTION)
+        if smooth_range is not None:
             verdict = StepVerdict.SMOOTH
     return Step(
         behaviour=table.behaviours[place],
@@ -205,6 +227,8 @@ def _conclude(
         detection=detection,
         ever=_ever(table, place),
         reason=None,
+        smooth_range=smooth_range,
+        bend=bend,
     )
 
 
@@ -218,28 +242,22 @@ def _design(table: Table, place: int, column: int, times: Sequence[int]) -> _Des
     counts = table.counts[:, place, column].astype(np.int64)
     reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
     usable = (np.asarray(times) >= 2) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
-    if np.unique(counts).size < 2 * SMOOTH_TERMS or not usable.any():
+    if not usable.any() or smooth_terms(counts) is None:
         return None
-    keys = np.stack([counts, table.active_days, table.segment], axis=1)
-    patterns, pattern = np.unique(keys, axis=0, return_inverse=True)
-    pattern = pattern.reshape(-1)
+    patterns, pattern = patterns_of(table, counts, table.days[column])
     member = sparse.csr_array(
         (np.ones(table.n, dtype=np.float32), (pattern, np.arange(table.n))), shape=(len(patterns), table.n)
     )
     size = np.bincount(pattern).astype(np.float64)
     wanted = np.asarray(times, dtype=np.int64)[usable]
     steps = (patterns[:, 0][None, :] >= wanted[:, None]).astype(np.float64)
-    smooth = _smooth(patterns, size)
-    return _Design(table.days[column], wanted, smooth, steps, patterns[:, 0], member, pattern)
+    smooth = _orthonormal(smooth_design(patterns, knots(counts)), size)
+    return _Design(table.days[column], wanted, reach[usable], smooth, steps, patterns[:, 0], member, pattern)
 
 
-def _smooth(patterns: Ints, size: Floats) -> Floats:
-    """Cubic in log(1 + count), active days and segment as categories; orthonormal over units, repeats left out."""
-    x = np.log1p(patterns[:, 0])
-    columns = [np.ones(len(patterns)), *(x**power for power in range(1, SMOOTH_TERMS + 1))]
-    for category in (patterns[:, 1], patterns[:, 2]):
-        columns += [(category == value).astype(np.float64) for value in np.unique(category)[1:]]
-    weighted = np.column_stack(columns) * np.sqrt(size)[:, None]
+def _orthonormal(columns: Floats, size: Floats) -> Floats:
+    """The smooth part with columns that are orthonormal over units, repeats left out."""
+    weighted = columns * np.sqrt(size)[:, None]
     left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
     kept = left[:, values > 1e-7 * values[0]]
     return np.asarray(kept * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
@@ -250,12 +268,9 @@ def _sums(design: _Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, 
     return size, np.asarray(design.member @ retained, dtype=np.float64)
 
 
-def _toss(
-    design: _Design, rate: Floats, coins: npt.NDArray[np.float32], log_odds: Floats | None = None
-) -> tuple[Floats, Floats]:
+def _toss(design: _Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Patterns × replicates: how many of each pattern stay when everyone's retention is drawn from the model."""
-    chance = rate if log_odds is None else expit(logit(rate) + log_odds)
-    per_unit = chance[design.pattern].astype(np.float32)[:, None]
+    per_unit = rate[design.pattern].astype(np.float32)[:, None]
     blocks = [
         design.member @ (coins[:, start : start + BLOCK] < per_unit).astype(np.float32)
         for start in range(0, coins.shape[1], BLOCK)
@@ -266,44 +281,8 @@ def _toss(
 
 def _largest(design: _Design, sums: tuple[Floats, Floats], start: Floats) -> Floats:
     """Per replicate the largest score statistic over the times of one window, the null model fitted anew."""
-    beta = _fit(design.smooth, *sums, start=start)
+    beta = fit(design.smooth, *sums, start=start)
     return np.asarray(_scores(design, *sums, beta)[0].max(axis=0))
-
-
-def _fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Floats:
-    """Logistic regressions for all replicates at once, terms × replicates, by Newton's method.
-
-    A ridge far below the data's information keeps a category in which everybody stayed from running away.
-    """
-    terms, replicates = x.shape[1], stayed.shape[1]
-    if start is None:
-        total = np.clip(stayed.sum(axis=0) / (n * np.ones_like(stayed)).sum(axis=0), 1e-6, 1 - 1e-6)
-        # The first column of orthonormal terms isn't the constant: its best fit to the overall logit is.
-        beta = np.linalg.lstsq(x, np.ones(len(x)), rcond=None)[0][:, None] * logit(total)[None, :]
-    else:
-        beta = np.repeat(start, replicates, axis=1) if start.shape[1] == 1 else start
-    for _ in range(NEWTON_STEPS):
-        rate = expit(np.clip(x @ beta, -30, 30))
-        slope = x.T @ (stayed - n * rate)
-        step = np.linalg.solve(_information(x, n * rate * (1 - rate)), slope.T[:, :, None])[:, :, 0].T
-        # A long step would overshoot where categories are nearly separated.
-        step /= np.maximum(1.0, np.abs(step).max(axis=0) / 5.0)
-        beta = beta + step
-        if np.abs(step).max() < 1e-7:
-            break
-    return np.asarray(beta.reshape(terms, replicates))
-
-
-def _information(x: Floats, weight: Floats) -> Floats:
-    """X'WX for every column of weights: replicates × terms × terms."""
-    terms = x.shape[1]
-    upper = np.triu_indices(terms)
-    flat = weight.T @ (x[:, upper[0]] * x[:, upper[1]])
-    full = np.empty((weight.shape[1], terms, terms))
-    full[:, upper[0], upper[1]] = flat
-    full[:, upper[1], upper[0]] = flat
-    full[:, np.arange(terms), np.arange(terms)] += RIDGE * max(float(weight.sum(axis=0).max()), 1.0)
-    return full
 
 
 def _scores(design: _Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[Floats, Floats]:
@@ -313,7 +292,7 @@ def _scores(design: _Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[F
     weight = n * rate * (1 - rate)
     u = g @ (stayed - n * rate)
     cross = np.stack([g @ (weight * x[:, [term]]) for term in range(x.shape[1])])  # terms × times × replicates
-    solved = np.linalg.solve(_information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
+    solved = np.linalg.solve(information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
     alone = g @ weight
     v = alone - np.einsum("rtz,tzr->zr", solved, cross)
     told = v > 1e-6 * np.maximum(alone, 1.0)
@@ -329,7 +308,7 @@ def _settled(table: Table, found: _Tested, weights: npt.NDArray[np.float32]) -> 
     for design, rate in zip(found.designs, found.rates, strict=True):
         n, stayed = (np.asarray(design.member @ part, dtype=np.float64) for part in (weights, kept))
         start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
-        scores, _ = _scores(design, n, stayed, _fit(design.smooth, n, stayed, start))
+        scores, _ = _scores(design, n, stayed, fit(design.smooth, n, stayed, start))
         highest = np.argmax(scores, axis=0)
         value = scores[highest, np.arange(highest.size)]
         better = value > best
@@ -340,19 +319,63 @@ def _settled(table: Table, found: _Tested, weights: npt.NDArray[np.float32]) -> 
     return tuple(sorted(int(z) for z in times[order[:enough]]))
 
 
-def _detection(design: _Design, found: _Tested, coins: npt.NDArray[np.float32], jump: float) -> float:
-    """Share of replicates with the registered jump at the best cell in which that window alone passes the test.
+def _detection(found: _Tested, replicates: int, rng: np.random.Generator, jump: float) -> Floats:
+    """For every time of the window: share of replicates with the registered jump there in which the test finds it.
 
-    The other windows could only add to it, so "smooth" is said rather too seldom than too often.
+    The window alone is looked at; the others could only add to it, so "smooth" is said rather too seldom. Sums over a
+    pattern are binomial, so they are drawn at once instead of unit by unit.
     """
-    rate = found.rates[found.design]
-    size = np.asarray(design.member.sum(axis=1), dtype=np.float64)
-    before = design.counts == design.times[found.place] - 1
-    rows = before if before.any() else design.counts < design.times[found.place]
-    p = float((rate * size)[rows].sum() / size[rows].sum())
-    log_odds = design.steps[found.place] * jump / (p * (1 - p))
+    design, rate = found.designs[found.design], found.rates[found.design]
+    size = np.asarray(design.member.sum(axis=1), dtype=np.int64)
     start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
-    return float((_largest(design, _toss(design, rate, coins, log_odds), start) > found.critical).mean())
+    shares = []
+    for step, z in zip(design.steps, design.times, strict=True):
+        before = design.counts == z - 1
+        rows = before if before.any() else design.counts < z
+        p = float((rate * size)[rows].sum() / size[rows].sum())
+        chance = expit(logit(rate) + step * jump / (p * (1 - p)))
+        stayed = rng.binomial(size[:, None], chance[:, None], (size.size, replicates)).astype(np.float64)
+        largest = _largest(design, (size[:, None].astype(np.float64), stayed), start)
+        shares.append(float((largest > found.critical).mean()))
+    return np.asarray(shares)
+
+
+def _range(design: _Design, powered: Flags) -> SmoothRange | None:
+    """First and last of the longest run of tested times with power.
+
+    None when it is a single time, or leaves out a time that could be recommended: "smooth" would then be said of a
+    behaviour whose most interesting numbers nobody could judge.
+    """
+    places = np.flatnonzero(powered)
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    longest = max(runs, key=len)
+    wanted = np.flatnonzero((design.reach >= RECOMMENDED_REACH[0]) & (design.reach <= RECOMMENDED_REACH[1]))
+    if longest.size < FEWEST_IN_RANGE or not wanted.size or not np.isin(wanted, longest).all():
+        return None
+    return SmoothRange(design.days, int(design.times[longest[0]]), int(design.times[longest[-1]]))
+
+
+def _beside_a_bend(table: Table, found: _Tested) -> float:
+    """The step of the best cell in its standard errors when the curve may also bend there; the smaller of two bends.
+
+    A bend at Z is a rise that changes from Z on, one at Z - 1 a rise that begins with Z. One-step estimates of bend and
+    step together, from the scores under the null model.
+    """
+    design = found.designs[found.design]
+    z = int(design.times[found.place])
+    x, size = design.smooth, np.asarray(design.member.sum(axis=1), dtype=np.float64)
+    rate = found.rates[found.design]
+    stayed = np.asarray(design.member @ table.retained.astype(np.float64))
+    weight, residual = size * rate * (1 - rate), stayed - size * rate
+    smallest = np.inf
+    for at in (z - 1, z):
+        bend = np.maximum(np.log1p(design.counts) - np.log1p(at), 0.0)
+        pair = np.stack([bend, design.steps[found.place]], axis=1)
+        pair = pair - x @ np.linalg.lstsq(np.sqrt(weight)[:, None] * x, np.sqrt(weight)[:, None] * pair, rcond=None)[0]
+        covariance = np.linalg.pinv(pair.T @ (weight[:, None] * pair), hermitian=True)
+        estimate = covariance @ (pair.T @ residual)
+        smallest = min(smallest, float(estimate[1] / np.sqrt(max(covariance[1, 1], 1e-12))))
+    return smallest
 
 
 def _ever(table: Table, place: int) -> Interval | NotComputable:

@@ -284,7 +284,7 @@ def _judge(
         replicates=effort.replicates,
         progress=part(progress, 0, 0.3),
     )
-    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.unseen)
+    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.for_steps)
     steps = step_evidence(
         unseen,
         [times[name] for name in unseen.behaviours],

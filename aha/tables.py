@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from aha import words
+from aha import findings, words
 from aha.cells import Number
 from aha.report import Report
-from events.reasons import computable
+from events.metrics import display_name
+from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 
 type Gettext = Callable[[str], str]
@@ -35,7 +36,7 @@ def ranking(report: Report, gettext: Gettext) -> Rows:
     if not computable(model.ranking):
         return title, columns, [(reason_words(model.ranking, gettext), "", "")]
     rows: list[tuple[str, ...]] = [
-        (row.name, f"{row.rank} ({row.rank_low} to {row.rank_high})", f"{row.importance:.3f}")
+        (display_name(row.name), f"{row.rank} ({row.rank_low} to {row.rank_high})", f"{row.importance:.3f}")
         for row in model.ranking[:MOST_RANKED]
     ]
     return title, columns, rows
@@ -47,19 +48,30 @@ def candidates(report: Report, gettext: Gettext) -> Rows:
         gettext("candidate"),
         gettext("step"),
         gettext("reach"),
-        gettext("J, hold-out"),
+        gettext("J where it was not chosen"),
         gettext("share of picks"),
         gettext("marks"),
     )
     rows: list[tuple[str, ...]] = []
     for row in report.candidates:
-        hold_out = f"{row.hold_out_j:.3f}" if isinstance(row.hold_out_j, float) else _share(row.hold_out_j, gettext)
+        honest = f"{row.honest_j:.3f}" if isinstance(row.honest_j, float) else _share(row.honest_j, gettext)
         marks = ", ".join(words.flag_words(code, gettext) for code in row.flags)
-        claim, step = words.claim_words(row, gettext), words.step_words(row.step, gettext)
-        rows.append((claim, step, _share(row.cell.reach, gettext), hold_out, f"{row.pick_share:.0%}", marks))
+        claim, step = words.claim_words(row, gettext), words.step_words(row.step, row.smooth_range, gettext)
+        rows.append((claim, step, _share(row.cell.reach, gettext), honest, f"{row.pick_share:.0%}", marks))
     if not rows:
-        rows.append((gettext("no behaviour is better than luck"), "", "", "", "", ""))
+        nothing = (
+            gettext("no behaviour is better than luck")
+            if findings.tested(report)
+            else gettext("nothing was tested: {why}").format(why=why_untested(report, gettext))
+        )
+        rows.append((nothing, "", "", "", "", ""))
     return gettext("Candidates"), columns, rows
+
+
+def why_untested(report: Report, gettext: Gettext) -> str:
+    """Why no cell was compared with luck."""
+    reason = report.floor if report.floor is not None else report.luck
+    return reason_words(reason, gettext) if isinstance(reason, NotComputable) else ""
 
 
 def cells(report: Report, gettext: Gettext) -> Rows:

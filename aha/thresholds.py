@@ -260,9 +260,10 @@ class Parts:
     later: Ints
 
     @property
-    def unseen(self) -> Ints:
-        """Units that did not choose, for the step evidence: hold-out and later cohorts; in a small study all units."""
-        return self.train if self.small else np.sort(np.concatenate([self.hold_out, self.later]))
+    def for_steps(self) -> Ints:
+        """Units on which a jump is looked for: the hold-out, so that a cell found there can be judged on the training
+        part and on later cohorts; in a small study all units."""
+        return self.train if self.small else self.hold_out
 
     @property
     def small(self) -> bool:
@@ -295,16 +296,29 @@ def sample(unit_ids: Names, salt: bytes, *, most: int = 200_000) -> Ints:
     return np.sort(np.argpartition(hashes(unit_ids, salt), most)[:most])
 
 
+class JudgedBy(StrEnum):
+    """Which units judge a cell: never those that chose it."""
+
+    HOLD_OUT = "hold_out"
+    TRAIN = "train"
+    BOOTSTRAP = "bootstrap"
+    NOBODY = "nobody"
+
+
 @dataclass(frozen=True)
 class Honesty:
-    """One cell where it was chosen and where it was not. The headline is the hold-out, or the corrected value.
+    """One cell where it was chosen and where it was not.
+
+    The rule chooses on the training part, so the hold-out judges its cell. A step is found on the hold-out, so the
+    training part judges that. Later cohorts judge both.
 
     Attributes:
-        train: the cell on the units that chose it.
-        hold_out, later: the same cell elsewhere, or why there is nothing.
-        optimism: per metric train minus hold-out; bootstrapped, without interval, in a small study.
-        drift: per metric hold-out minus later cohorts.
-        corrected: per metric the train value minus the bootstrap optimism, only in a small study.
+        train, hold_out, later: the cell on each part, or why there is nothing.
+        optimism: per metric the part that chose minus the part that judges; bootstrapped, without interval, for the
+            rule's cell in a small study; empty for a step there.
+        drift: per metric the part that judges minus later cohorts.
+        corrected: per metric the train value minus the bootstrap optimism, only for the rule's cell of a small study.
+        chosen_on: ``train`` or ``hold_out``. Reports of version 0.3 say ``train`` of every cell.
     """
 
     train: Cell
@@ -313,6 +327,7 @@ class Honesty:
     optimism: dict[str, Interval | float]
     drift: dict[str, Interval]
     corrected: dict[str, float]
+    chosen_on: str = "train"
 
 
 def judge(
@@ -324,6 +339,7 @@ def judge(
     times: int,
     rng: np.random.Generator,
     choice: Choice | None = None,
+    by_step: bool = False,
     alpha: float = 0.05,
 ) -> Honesty:
     """Look at one cell on all three parts.
@@ -334,6 +350,7 @@ def judge(
         behaviour, days, times: the cell.
         rng: the randomness of the bootstrap intervals.
         choice: how the cell was chosen; a small study takes its bootstrap optimism from it.
+        by_step: the step chose the cell, not the rule: the optimism of the rule's choice says nothing about it.
         alpha: of the intervals.
     """
     one = table.only([behaviour])
@@ -341,9 +358,10 @@ def judge(
     here = describe(train, rng=rng, alpha=alpha)[0]
     optimism: dict[str, Interval | float] = {}
     corrected: dict[str, float] = {}
+    chose, judges = (hold_out, train) if by_step else (train, hold_out)
     if not parts.small:
-        optimism = {**_gaps(train, hold_out, rng, alpha)}
-    elif choice is not None:
+        optimism = {**_gaps(chose, judges, rng, alpha)}
+    elif choice is not None and not by_step:
         optimism = {**choice.optimism}
         apparent = {name: float(metric(train.a, train.b, train.c, train.o)[0]) for name, metric in METRICS.items()}
         corrected = {name: apparent[name] - choice.optimism[name] for name in METRICS}
@@ -357,8 +375,9 @@ def judge(
             else (missing if parts.small else NotComputable(Reason.NO_LATER_COHORT))
         ),
         optimism=optimism,
-        drift=_gaps(hold_out, later, rng, alpha) if parts.hold_out.size and parts.later.size else {},
+        drift=_gaps(judges, later, rng, alpha) if parts.hold_out.size and parts.later.size else {},
         corrected=corrected,
+        chosen_on="hold_out" if by_step and not parts.small else "train",
     )
 
 

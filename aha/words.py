@@ -9,8 +9,8 @@ from aha.exhibits import NullPicture
 from aha.figures import Gettext, count, p_text
 from aha.guard import Flag
 from aha.report import Asked, Candidate
-from aha.steps import Step, StepVerdict
-from events.metrics import parse_retention, sentence
+from aha.steps import JUMP, SmoothRange, Step, StepVerdict
+from events.metrics import display_name, parse_retention, sentence
 from events.reasons import NotComputable, computable, words
 
 
@@ -70,8 +70,11 @@ def flag_sentence(code: str, gettext: Gettext) -> str:
     return sentences[code]
 
 
-def step_words(verdict: StepVerdict, gettext: Gettext) -> str:
-    """The short form of a step verdict."""
+def step_words(verdict: StepVerdict, found: SmoothRange | None, gettext: Gettext) -> str:
+    """The short form of a step verdict; "smooth" names the numbers it speaks of."""
+    if found is not None:
+        text = gettext("smooth from {first} to {last} times within {days}")
+        return text.format(first=found.first, last=found.last, days=days_words(found.days, gettext))
     names = {
         StepVerdict.JUMP: gettext("jump"),
         StepVerdict.SMOOTH: gettext("smooth"),
@@ -90,11 +93,25 @@ def step_sentence(step: Step, gettext: Gettext) -> str:
                 "Retention jumps at {times} within {days}. Engagement can't make a jump; a rule of the "
                 "product that fires there, such as a badge, can."
             )
+        case StepVerdict.SMOOTH if step.smooth_range is not None:
+            return smooth_sentence(step.smooth_range, gettext)
         case StepVerdict.SMOOTH:
-            text = gettext("Retention rises smoothly with the count: any number is a convention.")
+            text = gettext(
+                "No jump was found; whether one would have been found was asked at {times} within {days} alone."
+            )
         case _:
             text = gettext("These data can't tell a jump at {times} from a smooth rise.")
     return text.format(times=times_words(step.times, gettext), days=days_words(step.days, gettext))
+
+
+def smooth_sentence(found: SmoothRange, gettext: Gettext) -> str:
+    """That no jump lies in the range that was tested with power, and what follows for its numbers."""
+    text = gettext(
+        "From {first} to {last} times within {days} a jump of {jump} points of retention would have been found and was "
+        "not: any number from {first} to {last} is a convention."
+    )
+    days, jump = days_words(found.days, gettext), f"{100 * JUMP:.0f}"
+    return text.format(first=found.first, last=found.last, days=days, jump=jump)
 
 
 def rung_words(name: RungName, gettext: Gettext) -> str:
@@ -153,7 +170,9 @@ def claim_words(candidate: Candidate, gettext: Gettext) -> str:
 def cell_words(behaviour: str, times: int, days: int, gettext: Gettext) -> str:
     """A behaviour with its number of times and days."""
     text = gettext("{behaviour} at least {times} within {days}")
-    return text.format(behaviour=behaviour, times=times_words(times, gettext), days=days_words(days, gettext))
+    return text.format(
+        behaviour=display_name(behaviour), times=times_words(times, gettext), days=days_words(days, gettext)
+    )
 
 
 def times_words(times: int, gettext: Gettext) -> str:

@@ -173,7 +173,7 @@ def study(house: Any) -> float:
     parts = split(table)
     train = table.take(parts.train)
     timed("choice, 500 replicates", lambda: choose(train, levels(train, times), rng=rng))
-    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.unseen), times, rng=rng))
+    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.for_steps), times, rng=rng))
     print(f"{'whole study':36} {time.perf_counter() - begun:8.2f} s without the units")
     return seconds
 
@@ -219,7 +219,7 @@ def worlds(seeds: int | None) -> None:
             train = table.take(parts.train)
             pick = choose(train, levels(train, times), rng=np.random.default_rng(2))["friend_add"].recommended
             found["friend_add 3 in 7 recommended by J"] += (pick.days, pick.times) == (7, 3)
-            steps = step_evidence(table.take(parts.unseen), times, rng=np.random.default_rng(3))
+            steps = step_evidence(table.take(parts.for_steps), times, rng=np.random.default_rng(3))
             jumps = [step for step in steps if step.verdict is StepVerdict.JUMP]
             found["a jump of any behaviour"] += bool(jumps)
             friend = steps[0]

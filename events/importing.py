@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from events import ownership, store, warehouse
+from events import store, warehouse
 from events.import_files import Job, Progress, Staged, settle
 from events.import_options import ImportOptions
 from events.import_sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.import_sql import fields, stored_columns
 from events.reasons import Refused
+from events.services import ownership
 from events.warehouse import Scratch, ScratchError, literal
 
 APP_ID = "import"

@@ -41,6 +41,11 @@ class Behaviour:
         return _escape(self.event) + where + ("" if self.distinct is None else f"#{_escape(self.distinct)}")
 
 
+def display_name(text: str) -> str:
+    """A behaviour, metric or feature as people read it: backslashes belong into specifications, never into pages."""
+    return _unescape(text)
+
+
 @dataclass(frozen=True)
 class Active:
     """Retained: active on any day of the window. `form` keeps how it was written (on_day, window, week, unbounded)."""

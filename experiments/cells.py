@@ -7,13 +7,13 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import sqrt
 from typing import Self
 
 import numpy as np
 
 from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
+from experiments.cell_levels import normal_estimate, traits_of
 from experiments.design import Kind, kind_of
 from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
@@ -31,9 +31,6 @@ type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (
 
 # A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
 STRATUM_UNITS = 50
-# Beyond this, no further levels are searched for a group that the nudge can't move.
-MOST_LEVELS = 20
-MISSING = "–"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +103,7 @@ class CellPair:
         A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
         """
         if self.has_behaviour:
-            return self._normal(self.moments(), alpha)
+            return normal_estimate(self.moments(), alpha)
         if len(self.strata) > 1 and self.kind is not Kind.RATIO:
             return self.pooled([(c.column(0), v.column(0)) for _label, c, v in self.strata], alpha=alpha)
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
@@ -300,16 +297,6 @@ class CellPair:
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
 
-    def _normal(self, found: IvMoments | NotComputable, alpha: float) -> Estimate | NotComputable:
-        if not computable(found):
-            return found
-        if found.v_r <= 0:
-            return NotComputable(Reason.NO_VARIANCE)
-        error = sqrt(found.v_r)
-        half = error * found.critical_value(alpha)
-        p_value = found.tail(found.itt / error)
-        return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, "unpooled-z")
-
 
 @dataclass(frozen=True, eq=False)
 class CellData:
@@ -368,15 +355,7 @@ class CellData:
     @cached_property
     def traits(self) -> Mapping[str, np.ndarray]:
         """Cells of each segment and of each level of each covariate, by its label."""
-        cells = self.cells
-        found = {
-            f"{name}={level or MISSING}": cells.covariate[:, place] == number
-            for place, name in enumerate(cells.covariates)
-            for number, level in enumerate(cells.levels[place])
-        }
-        if len(cells.segments) > 1:
-            found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
-        return dict(list(found.items())[:MOST_LEVELS])
+        return traits_of(self.cells)
 
     @cached_property
     def _dummies(self) -> Array:

@@ -11,8 +11,8 @@ from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
+from experiments.set_words import set_text
 from experiments.stats.results import Estimate
-from experiments.tables import set_text
 from experiments.verdict import Code
 from experiments.words import effect_text
 
@@ -95,7 +95,10 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         yield _filled(blank, found.estimate, found.low, found.high, share, gettext)
     if row.encouragement is not None:
         struck = code in NOT_THE_BEHAVIOUR
-        trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
+        sound = (
+            gettext("yes: chance chose") if row.compared_with else gettext("yes, if the nudge works only through it")
+        )
+        trust = gettext("no: see the verdict") if struck else sound
         how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
         if row.compared_with:
             how = gettext(

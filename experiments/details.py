@@ -107,22 +107,24 @@ def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputab
 
 
 def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) -> tuple[Belief, ...]:
-    """Bayesian numbers of every comparison: beta-binomial for a share, a flat normal prior for anything else."""
+    """Bayesian numbers of every variant against control: beta-binomial for a share, else a flat normal prior.
+
+    Beside a placebo too: "the chance to beat control" is about giving the nudge to everybody.
+    """
     found = []
     for outcome in outcomes:
         for code, row in enumerate(outcome.comparisons, start=1):
-            other = data.labels.index(row.compared_with) if row.compared_with else 0
-            pair = data.pair(outcome.name, code, against=other)
-            found.append(Belief(outcome.name, row.variant, _posterior(pair, row, alpha)))
+            found.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
     return tuple(found)
 
 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
     if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
-    if not computable(row.difference):
-        return row.difference
-    return normal_posterior(row.difference.estimate, row.difference.standard_error, alpha=alpha)
+    found = row.difference if row.against_control is None else row.against_control
+    if not computable(found):
+        return found
+    return normal_posterior(found.estimate, found.standard_error, alpha=alpha)
 
 
 def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:

@@ -12,11 +12,14 @@ from experiments.report import Encouragement
 from experiments.stats.encouragement import first_stage
 from experiments.stats.exclusion import (
     ZERO_BAND,
+    DirectRange,
     ZeroFirstStage,
     blind_spot,
     breakdown_value,
     default_range,
+    range_grid,
     sensitivity,
+    union_of_sets,
     unmoved_group,
     zero_first_stage,
 )
@@ -24,21 +27,23 @@ from experiments.stats.instruments import IvMoments
 from experiments.stats.looks import Look
 
 
-def with_direct_effect(found: Encouragement, pair: Pair, moments: IvMoments, look: Look) -> Encouragement:
+def with_direct_effect(
+    found: Encouragement, pair: Pair, moments: IvMoments, look: Look, registered: tuple[float, float] | None = None
+) -> Encouragement:
     """The same with its breakdown value, the sets under direct effects, and a group that shows the direct effect."""
     critical = moments.critical_value(look.nominal_alpha)
     breakdown = breakdown_value(moments, critical)
-    if not computable(breakdown):
-        return replace(found, breakdown=breakdown, blind_spot=_blind_spot(pair, moments))
-    rows = sensitivity(moments, default_range(breakdown), critical=critical, alpha=look.alpha)
+    found = replace(found, breakdown=breakdown, blind_spot=_blind_spot(pair, moments))
+    if registered is not None:
+        directs = range_grid(*registered, breakdown)
+        union = union_of_sets(moments, *registered, critical=critical, alpha=look.alpha)
+        found = replace(found, direct_range=DirectRange(*registered, union))
+    else:
+        directs = default_range(breakdown) if computable(breakdown) else ()
     bounded = computable(found.effect_set) and found.effect_set.bounded
-    return replace(
-        found,
-        breakdown=breakdown,
-        sensitivity=rows,
-        blind_spot=_blind_spot(pair, moments),
-        zero_first_stage=_zero_first_stage(pair, moments, look) if bounded else None,
-    )
+    shows = _zero_first_stage(pair, moments, look) if bounded and computable(breakdown) else None
+    rows = sensitivity(moments, directs, critical=critical, alpha=look.alpha)
+    return replace(found, sensitivity=rows, zero_first_stage=shows)
 
 
 def _blind_spot(pair: Pair, moments: IvMoments) -> float | NotComputable:

@@ -199,6 +199,13 @@ def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
             {"direct": row.direct, "shape": row.shape, "low": row.low, "high": row.high} for row in value.sensitivity
         ],
         "blind_spot": _value(value.blind_spot, gettext),
+        "direct_range": None
+        if value.direct_range is None
+        else {
+            "low": value.direct_range.low,
+            "high": value.direct_range.high,
+            "anderson_rubin": _set(value.direct_range.effect_set),
+        },
         "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage, gettext),
     }
 

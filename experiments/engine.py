@@ -119,6 +119,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
                         data.labels[code],
                         _look(design, judgement, data.labels[code]),
                         len(confirmatory) * len(nudges) if name in confirmatory and data.labels[code] in nudges else 0,
+                        design.direct_effect if name == design.outcomes[0] else None,
                     ),
                     against[code],
                     data.pair(name, code) if against[code].code else None,
@@ -173,7 +174,7 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 
 
 # ── One comparison ────────────────────────────────────────────────────────────
-def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
+def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[float, float] | None) -> Comparison:
     """One comparison; `family` is the number of confirmatory comparisons, 0 for an exploratory one."""
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
@@ -187,7 +188,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
-        encouragement=_encouragement(pair, look),
+        encouragement=_encouragement(pair, look, direct),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
         randomisation=pair.randomisation(),
     )
@@ -226,7 +227,7 @@ def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
+def _encouragement(pair: Pair, look: Look, direct: tuple[float, float] | None) -> Encouragement | None:
     if not pair.has_behaviour:
         return None
     alpha = look.nominal_alpha
@@ -249,7 +250,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
         as_treated,
         _warnings(take_up, effect, effect_set, as_treated),
     )
-    return with_direct_effect(found, pair, moments, look)
+    return with_direct_effect(found, pair, moments, look, direct)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:

@@ -9,7 +9,7 @@ from experiments.health import Finding
 from experiments.stats.adjust import Adjusted
 from experiments.stats.clusters import ClusterCount, Randomisation
 from experiments.stats.encouragement import TakeUp
-from experiments.stats.exclusion import DirectRow, ZeroFirstStage
+from experiments.stats.exclusion import DirectRange, DirectRow, ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
 from experiments.stats.stagewise import Stagewise
@@ -89,6 +89,7 @@ class Encouragement:
             the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
         sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
         blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
+        direct_range: registered range of direct effects with the union of the sets under it; None without one.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
     """
 
@@ -104,6 +105,7 @@ class Encouragement:
     sensitivity: tuple[DirectRow, ...] = ()
     blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
     zero_first_stage: ZeroFirstStage | None = None
+    direct_range: DirectRange | None = None
 
 
 @dataclass(frozen=True)

@@ -174,10 +174,12 @@ def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
         base.mark_line(color=BLUE, strokeWidth=2).encode(y="high:Q"),
         alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
     ]
-    if computable(found.breakdown):
+    ends = [row["direct"] for row in rows]
+    if computable(found.breakdown) and min(ends) <= found.breakdown * factor <= max(ends):
         text = breakdown_text(found.breakdown, share=share, gettext=gettext)
         label = gettext("breakdown value: {value}").format(value=text)
-        at = {"breakdown": found.breakdown * factor, "edge": found.sensitivity[-1].direct * factor, "label": label}
+        edge = max(ends) if found.breakdown > 0 else min(ends)
+        at = {"breakdown": found.breakdown * factor, "edge": edge, "label": label}
         mark = alt.Chart(data([at])).encode(x="breakdown:Q")
         layers.insert(0, mark.mark_rect(color=LIGHT, opacity=0.35).encode(x2="edge:Q"))
         layers.append(mark.mark_rule(color=ORANGE, strokeWidth=2))

@@ -5,9 +5,9 @@ from events.reasons import Reason, computable
 from events.reasons import words as reason_words
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.set_words import set_text
 from experiments.stats.exclusion import ZeroFirstStage
 from experiments.stats.weak_instrument import AndersonRubin, Shape
-from experiments.tables import set_text
 from experiments.verdict import Code
 from experiments.words import breakdown_text, effect_text, undone
 
@@ -66,6 +66,14 @@ def note(outcome: OutcomeReport, found: Encouragement, gettext: Gettext) -> str:
                 "all fits too."
             )
         )
+    if found.direct_range is not None:
+        share = outcome.kind is Kind.PROPORTION
+        ends = (effect_text(v, share=share, gettext=gettext) for v in (found.direct_range.low, found.direct_range.high))
+        text = gettext(
+            "If being nudged by itself changes the outcome by {direct}, the behaviour's effect is {effects}."
+        )
+        effects = set_text(found.direct_range.effect_set, share=share, gettext=gettext)
+        parts.append(text.format(direct=between(*ends), effects=effects))
     if computable(found.blind_spot):
         text = gettext(
             "The instrument inequalities can't see a direct effect of up to {limit} here, however many units there are."

@@ -162,7 +162,11 @@ def estimand(readout: Readout, gettext: Gettext) -> str:
     )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days, gettext)
-    return text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+    asked = text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+    if plan.placebo is None:
+        return asked
+    against = gettext("The nudge is compared with the placebo {placebo}, where that leaves the behaviour alone.")
+    return f"{asked} {against.format(placebo=plan.placebo)}"
 
 
 def _nudges(plan: Planned) -> str:

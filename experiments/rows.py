@@ -237,13 +237,13 @@ class RowPair:
 
     def _mask(self, level: str) -> NDArray[np.bool_]:
         if self.segment is not None and level in self.segment_labels:
-            return self.segment == self.segment_labels.index(level)
+            return np.equal(self.segment, self.segment_labels.index(level))
         if self.covariates is None:
             raise KeyError(level)
         if level in self.covariate_names:
-            return self.covariates[:, self.covariate_names.index(level)] == 1
+            return np.equal(self.covariates[:, self.covariate_names.index(level)], 1)
         name, _mark, value = level.rpartition("=")
-        return self.covariates[:, self.covariate_names.index(name)] == float(value)
+        return np.equal(self.covariates[:, self.covariate_names.index(name)], float(value))
 
     def _apart(self, inside: NDArray[np.bool_]) -> bool:
         """Both parts have units, and no cluster has units in both."""

@@ -6,11 +6,12 @@ from aha.figures import Table
 from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 from experiments.cluster_words import randomisation_sentence
+from experiments.comparison_tables import comparison_note, placebo_serves, take_up_arms
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.set_words import set_text as set_text
 from experiments.stats.results import Estimate, Interval
-from experiments.stats.weak_instrument import AndersonRubin
 from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
@@ -91,7 +92,7 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     columns = (
         gettext("outcome"),
         gettext("variant"),
-        gettext("n, compared with and variant") if _placebo_serves(report) else gettext("n, control and variant"),
+        gettext("n, compared with and variant") if placebo_serves(report) else gettext("n, control and variant"),
         gettext("difference"),
         _level_heading(report.design.level, gettext),
         gettext("p"),
@@ -100,25 +101,13 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         gettext("units per one changed"),
         gettext("verdict"),
     )
-    note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
-    note = note % {"control": report.design.control}
-    if _placebo_serves(report):
-        note = gettext(
-            "Differences are variant minus what it is compared with: the placebo (%(placebo)s), which is as loud and "
-            "leaves the behaviour alone, and control (%(control)s) where nothing else is named. Rows without a verdict "
-            "decide nothing: that of the placebo shows what being nudged does by itself, and the nudge against control "
-            "holds both. p belongs to the absolute difference."
-        ) % {"control": report.design.control, "placebo": report.design.placebo}
+    note = comparison_note(report, gettext)
     together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
     note += randomisation_sentence(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
-
-
-def _placebo_serves(report: Report) -> bool:
-    return any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
 
 
 def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
@@ -167,9 +156,8 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = share_text(value.variance_reduction) if computable(value) else ""
-            rows.append(
-                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
-            )
+            named = versus(row.variant, row.compared_with, gettext)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
         return None
     columns = (
@@ -252,6 +240,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
+        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
@@ -264,15 +253,7 @@ def _take_up_rows(found: Encouragement, placebo: str, gettext: Gettext) -> list[
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
-    both = (
-        gettext("%(control)s with the placebo, %(variant)s with the nudge")
-        if placebo
-        else gettext("%(control)s in control, %(variant)s with the nudge")
-    )
-    arms = both % {
-        "control": share_text(take_up.control),
-        "variant": share_text(take_up.variant),
-    }
+    arms = take_up_arms(take_up, placebo, gettext)
     moved = _points(take_up.difference, gettext)
     interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
     strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
@@ -298,7 +279,6 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     rows.append(
         (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
     )
-    rows += _direct_rows(found, share, gettext)
     as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
     return rows
@@ -319,25 +299,6 @@ def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tu
         effects = set_text(group.effect_set, share=share, gettext=gettext)
         rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
     return rows
-
-
-def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
-    """An Anderson-Rubin set in words, unbounded shapes included."""
-    if not computable(value):
-        return reason_words(value, gettext)
-    low = None if value.low is None else effect_text(value.low, share=share, gettext=gettext)
-    high = None if value.high is None else effect_text(value.high, share=share, gettext=gettext)
-    if value.shape == "empty":
-        return gettext("empty: the data contradict every effect")
-    if value.shape == "line" or (low is None and high is None):
-        return gettext("every value is possible")
-    if value.shape == "rays":
-        return gettext("up to %(low)s, or from %(high)s on") % {"low": low, "high": high}
-    if low is None:
-        return gettext("up to %(high)s") % {"high": high}
-    if high is None:
-        return gettext("from %(low)s on") % {"low": low}
-    return f"{low} … {high}"
 
 
 # ── Formatting ────────────────────────────────────────────────────────────────

@@ -7,10 +7,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from experiments import charts, tables, words
+from events.charts import theme
+from experiments import charts, report_charts, report_direct, tables, words
 from experiments.comparison_words import versus
 from experiments.definitions import definitions
-from experiments.report import Report
+from experiments.design import Kind
+from experiments.report import Encouragement, OutcomeReport, Report
 from insight_site import __version__
 from insight_site.rendering import svg
 
@@ -31,6 +33,7 @@ def file_report(report: Report) -> str:
 
 def _context(report: Report) -> Context:
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    outcome = report.outcomes[0]
     level = report.design.level
     return {
         "report": report,
@@ -82,11 +85,29 @@ def _context(report: Report) -> Context:
             for place, (outcome, row) in enumerate(pairs)
             if row.encouragement is not None and (table := tables.behaviour(report, outcome, row, gettext)) is not None
         ],
+        "directs": [
+            {
+                "heading": gettext("Nudged by {variant}").format(variant=row.variant),
+                "finding": report_direct.finding(outcome, found, gettext),
+                "note": report_direct.note(outcome, found, gettext),
+                "table": report_direct.table(outcome, row.variant, found, gettext),
+                "chart": _direct_picture(outcome, found, place),
+            }
+            for place, row, found in report_direct.shown(report)
+        ],
+        "direct_lead": report_direct.lead(gettext),
         "behaviour_warnings": [words.warning_sentence(code, gettext) for code in _warnings(report)],
         "definitions": definitions(report, gettext),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
+
+
+def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) -> dict[str, str | SafeString] | None:
+    if not report_direct.drawable(found):
+        return None
+    chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION, gettext)
+    return _picture(chart.configure(**theme()), f"direct{place}", report_direct.finding(outcome, found, gettext))
 
 
 def _warnings(report: Report) -> list[str]:

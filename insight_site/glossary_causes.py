@@ -79,6 +79,14 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
             ), "statistics", "Anderson-Rubin",
         ),
         Term(
+            "breakdown", gettext("Breakdown value"),
+            gettext(
+                "How large the direct effect of being nudged would have to be before nothing is shown about the "
+                "behaviour. No test can see a small direct effect, so a verdict on a behaviour names this condition; a "
+                "placebo nudge measures it."
+            ), "encouragement", "How much exclusion must fail (`exclusion`)",
+        ),
+        Term(
             "shrinkage", gettext("Shrinkage"),
             gettext(
                 "Effects of small segments are drawn towards the mean of all, the more the noisier they are. The best "

@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 from events.reasons import computable
 from events.reasons import words as reason_words
-from segments import tables, words
+from segments import gap_words, tables, words
 from segments.report import Report
 from segments.tables import Table
 from segments.words import Gettext
@@ -98,7 +98,7 @@ def _gap_part(report: Report, gettext: Gettext) -> tuple[Part, ...]:
     """Groups or styles; nothing for a run without stable groups, or of version 0.3."""
     if not report.gaps:
         return ()
-    heading, finding = gettext("Groups, or styles of a continuum?"), words.gaps_finding(report, gettext)
+    heading, finding = gettext("Groups, or styles of a continuum?"), gap_words.gaps_finding(report, gettext)
     return (Part("gaps", heading, finding, tables.gaps(report, gettext), picture=False),)
 
 

@@ -184,7 +184,7 @@ def gaps(report: Report, gettext: Gettext) -> Table:
     note = gettext(
         "The most active third of a pair, at most 2,000 users, on the line that tells the two best apart. Dip: how far "
         "their places are from one hill (Hartigan), 0 to 0.25; p against samples of one hill, Holm over the pairs. A "
-        "gap that is not found may be too narrow for so many users."
+        "gap that is not found may also be one too shallow for so many users to show."
     )
     return Table(gettext("Gaps between neighbours"), columns, rows, note)
 

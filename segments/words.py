@@ -11,6 +11,7 @@ from segments.churn import Quality
 from segments.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KReason, Standing
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, Drift
 from segments.features import Drop, Dropped
+from segments.gap_words import gap_why
 from segments.gaps import Shape
 from segments.leaving import Share
 from segments.profiles import Direction
@@ -213,26 +214,6 @@ def _believed(details: Mapping[str, object], gettext: Gettext) -> str:
         )
         % details
     )
-
-
-def gap_why(report: Report, gettext: Gettext) -> str:
-    """What the gap test says of all neighbours together; "" for a run that had none."""
-    if report.shape is Shape.GROUPS:
-        return gettext("Between all neighbours there is a gap with few users in it, so they are groups.")
-    if report.shape is Shape.STYLES:
-        return gettext(
-            "But between some neighbours no gap was found: users spread over everything from one to the other. So "
-            "they are styles of a continuum (corners, not groups); where one ends and the next begins is a choice."
-        )
-    return ""
-
-
-def gaps_finding(report: Report, gettext: Gettext) -> str:
-    """Between how many pairs of neighbours there is a gap."""
-    found = sum(gap.found for gap in report.gaps)
-    return gettext("A gap was found between %(found)s of %(pairs)s pairs of neighbours") % {
-        "found": found, "pairs": len(report.gaps),
-    }  # fmt: skip
 
 
 def k_finding(report: Report, gettext: Gettext) -> str:

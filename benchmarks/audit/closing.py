@@ -41,6 +41,9 @@ def figures(size: float) -> list[Figure]:
         )
         seen = f"{percent(before)} of {runs:,} runs"
         found.append(Figure(f"the same if the last look spent all that is left ({threshold})", "shown", seen, None))
+    for end in (0.4, 0.6):
+        what = f"left open by the rules: planned end at {percent(end, 0)}, closed then if |z| >= 1.6, else all units"
+        found.append(Figure(what, "shown", f"{percent(two_ends(z, end, 1.6))} of {runs:,} runs", None))
     for name, ended, shown, share in (
         ("closed at 90 % before any look was shown", 80, (), 0.9),
         ("closed at 90 % on the planned end, four looks shown", 100, LOOKS, 0.9),
@@ -74,6 +77,18 @@ def alarms(z: dict[float, np.ndarray], threshold: float, *, old: bool, alpha: fl
         going &= ~closed
     alarmed |= going & (np.abs(z[1.0]) >= last_bound(LOOKS, 1.0, 99, old=old, alpha=alpha))
     return float(alarmed.mean())
+
+
+def two_ends(z: dict[float, np.ndarray], end: float, threshold: float) -> float:
+    """False alarms of people who close on the planned end only if that day's look was promising, else go on."""
+    alarmed = np.zeros(len(z[1.0]), dtype=bool)
+    closes = np.abs(z[end]) >= threshold
+    for place, look in enumerate(LOOKS):
+        going = ~closes if look > end else np.ones_like(closes)
+        alarmed |= going & (np.abs(z[look]) >= interim_bound(LOOKS[: place + 1], 0.05))
+    before = tuple(look for look in LOOKS if look <= end)
+    alarmed |= closes & (np.abs(z[end + MORE]) >= last_bound(before, end + MORE, 100, old=True))
+    return float((alarmed | (~closes & (np.abs(z[1.0]) >= last_bound(LOOKS, 1.0, 99, old=True)))).mean())
 
 
 def day(share: float) -> int:

@@ -20,9 +20,9 @@ from tests.aha.make import table_of_world
 TITLE = "Discovery without what comes after the behaviour"
 TEXT = """
 World `daily_cause`: a coin decides who adds a friend on day 0; those who do come more often on days 1-6, and coming
-keeps them (true effect .179 in the mean). A study with days 1 and 7 asks about "once within one day". Version 0.3 held equal the
-activity and the counts of days 0-6, which the behaviour brings about: rungs 2 and 4 fell to -.015, the second null gave
-.19 and the candidate was marked as mere activity. Now a cell's covariates end with its own window.
+keeps them (true effect .179 in the mean). A study with days 1 and 7 asks about "once within one day". Version 0.3 held
+equal the activity and the counts of days 0-6, which the behaviour brings about: rungs 2 and 4 fell to -.015, the second
+null gave .19 and the candidate was marked as mere activity. Now a cell's covariates end with its own window.
 """
 SEEDS, UNITS, PERMUTATIONS = 20, 20_000, 199
 DAYS = (1, 7)

@@ -1,5 +1,7 @@
 """The sample ratio of a running experiment, looked at every night."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
@@ -83,7 +85,7 @@ def _both(ones: npt.NDArray[np.int64], per_night: int) -> Floats:
     return np.stack([ones, per_night * np.arange(1, NIGHTS + 1) - ones], axis=-1).astype(np.float64)
 
 
-def _fixed(ones: npt.NDArray[np.float64], units: npt.NDArray[np.float64], alpha: float) -> npt.NDArray[np.bool_]:
+def _fixed(ones: npt.NDArray[Any], units: npt.NDArray[Any], alpha: float) -> npt.NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         statistic = (2 * ones - units) ** 2 / units
     return np.asarray((units >= 100) & (statistic > stats.chi2.isf(alpha, 1)))

@@ -13,6 +13,7 @@ NAMES: tuple[str, ...] = (
     "simultaneous",
     "stopping",
     "planner",
+    "styles",
     "controls",
     "ladder",
     "steps",
@@ -24,4 +25,5 @@ NAMES: tuple[str, ...] = (
     "survival_days",
     "exclusion",
     "bounds",
+    "store_faults",
 )

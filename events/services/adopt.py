@@ -5,9 +5,9 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
-from events import ownership, store
+from events import store
 from events.models import Flush, OutboxEvent
-from events.services import flush
+from events.services import flush, ownership
 
 
 def adopt_store() -> int:
@@ -33,7 +33,7 @@ def adopt_store() -> int:
 def _close(batch: Flush) -> None:
     """Settle the open batch when the store has it; otherwise let its events wait again."""
     seen = ownership.look(batch.writer)
-    if seen and seen.number == batch.version and seen.digest in (None, flush.digest(batch)):
+    if seen and seen.number == batch.version and seen.digest in (None, ownership.digest_of(batch.version)):
         flush.settle(batch)
         return
     with transaction.atomic():

@@ -15,9 +15,10 @@ from django.db.models import BinaryField, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from events import ownership, store
+from events import store
 from events.models import Flush, OutboxEvent, Rejected, Source
 from events.senders import sender_of
+from events.services import ownership
 
 TRIES = 3
 CODE = "not_storable"

@@ -189,7 +189,7 @@ def early_target_count(world: World, people: People, seed: int, active: Flags, b
 
 def comes_more(world: World, target_count: Ints) -> Floats | float:
     """How far the logit of coming on days 1..6 rises for those who reach the moment; 0 where the world knows none."""
-    return world.comes * (target_count >= world.times) if world.comes else 0.0
+    return np.asarray(world.comes * (target_count >= world.times)) if world.comes else 0.0
 
 
 def leaving_shift(world: World, people: People, target_count: Ints, nudged: Flags) -> Floats:

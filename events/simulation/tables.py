@@ -94,7 +94,8 @@ def experiment_table(simulation: Simulation) -> pa.Table:
     """A finished experiment, one row per exposed user: what a team would export for its analyst.
 
     Columns: unit, variant, segment (the group's name), platform, channel, country, guild, reached (1 where the
-    tested moment was reached, such as 3 friend_add on days 0..6), retained (1 when active on any of the days 21..27, else 0).
+    tested moment was reached, such as 3 friend_add on days 0..6, else 0), retained (1 when active on any of the days
+    21..27, else 0).
     """
     table = pa.table(
         {

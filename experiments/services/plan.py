@@ -94,13 +94,14 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
     frozen = sorted(set(changes) - set(AMENDABLE))
     if frozen:
         raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
+    if "sources" in changes:  # as it is stored, so that the log says the same
+        changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
         experiment = _started(key, why)
         before = {name: getattr(experiment, name) for name in changes}
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
-        experiment.sources = check_sources(experiment.sources)
         found = planning.problems(plan_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)

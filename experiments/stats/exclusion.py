@@ -41,6 +41,21 @@ class DirectRow:
 
 
 @dataclass(frozen=True)
+class DirectRange:
+    """A registered range of direct effects, and what it leaves of the behaviour's effect.
+
+    Attributes:
+        low: smallest direct effect allowed, in the outcome's unit.
+        high: largest.
+        effect_set: union of the sets under every direct effect of the range.
+    """
+
+    low: float
+    high: float
+    effect_set: AndersonRubin
+
+
+@dataclass(frozen=True)
 class ZeroFirstStage:
     """A group known before the assignment whose behaviour the nudge can't move: it shows the direct effect itself.
 
@@ -87,6 +102,13 @@ def breakdown_value(moments: IvMoments, critical: float) -> float | NotComputabl
 def default_range(breakdown: float) -> tuple[float, ...]:
     """Direct effects from 0 to 1.5 breakdown values; the breakdown itself is one of them, to the last digit."""
     return tuple(step * breakdown / BREAKDOWN_STEP for step in range(STEPS + 1))
+
+
+def range_grid(low: float, high: float, breakdown: float | NotComputable) -> tuple[float, ...]:
+    """Direct effects of a registered range, evenly, with the breakdown value where it lies inside."""
+    even = [low + step * (high - low) / STEPS for step in range(STEPS)] + [high]
+    inside = [breakdown] if computable(breakdown) and low < breakdown < high else []
+    return tuple(sorted({*even, *inside}))
 
 
 def sensitivity(

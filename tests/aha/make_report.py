@@ -110,8 +110,8 @@ def candidate(**more: Any) -> Candidate:
     made = Candidate(
         behaviour="friend_add", days=3, times=2, rule_pick=Pick(3, 1, 0.3), by_step=True, cell=cell(),
         pick_share=0.6, indifference=(Pick(3, 1, 0.3), Pick(3, 2, 0.6)), step=StepVerdict.JUMP,
-        honesty=Honesty(cell(), cell(ppv=interval(0.58), retained_without=interval(0.21)), cell(), gaps,
-                        dict.fromkeys(("ppv", "recall", "difference", "phi", "j"), gap), {}),
+        honesty=Honesty(cell(ppv=interval(0.58), retained_without=interval(0.21)), cell(), cell(), gaps,
+                        dict.fromkeys(("ppv", "recall", "difference", "phi", "j"), gap), {}, "hold_out"),
         hold_out_j=interval(0.45), later_cohort_j=interval(0.44), p_luck=0.001, p_active=0.002, z_active=5.0,
         ladder=ladder(), e_value=EValue(1.9, 1.4), benchmark=Benchmark(0.33, 2.0, 1.5, 1.2, would_erase=False),
         calibrated=Calibrated(3.0, 0.003, 0.02, 0.12, as_strong_as_inert=False),

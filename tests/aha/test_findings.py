@@ -35,11 +35,11 @@ def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict
 
 def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
     missing = NotComputable(Reason.NO_HOLD_OUT)
-    row = candidate()
+    row = candidate(by_step=False)
     row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
 
     assert "stay 62\u00a0% against 25\u00a0%" in findings.claim(row, text)
-    assert "also chose the number" in findings.measured_on(row, text)
+    assert "those who chose the number among them" in findings.measured_on(row, text)
     assert findings.honesty(row, text) == "Corrected for having been chosen, J is 0.400."
 
 
@@ -134,6 +134,9 @@ def test_finding__each_verdict__in_words(code: str, said: str) -> None:
 
     assert said in found
     assert "+6.0 points (+0.0 … +10.0)" in found
+    for caution, told in (("corrected", "corrected for the looks"), ("optimistic", "optimistic"), (None, "points")):
+        effect = {"estimate": 0.06, "standard_error": 0.02, "caution": caution}
+        assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect}, text)
     assert "points" not in moment_page.finding({"code": code}, text)
     assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}, text)
     assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}}, text)

@@ -131,7 +131,7 @@ def test_null__random_controls__is_the_maximum_that_a_general_search_finds() -> 
 
         def loss(sd: float, t: np.ndarray = t, s: np.ndarray = s) -> float:
             # The restricted likelihood as an integral over the mean, without its closed form.
-            weight = 1 / (sd**2 + s**2)
+            weight = np.asarray(1 / (sd**2 + s**2))
             centre, width = np.average(t, weights=weight), weight.sum() ** -0.5
             means = centre + width * np.linspace(-12, 12, 4001)
             logs = stats.norm.logpdf(t[:, None], means, np.sqrt(sd**2 + s**2)[:, None]).sum(axis=0)

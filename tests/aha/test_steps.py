@@ -8,7 +8,8 @@ import pytest
 from scipy.special import expit
 
 from aha.grid import Table, build_table, levels, thresholds
-from aha.steps import Step, StepVerdict, _Design, _design, _fit, _holm, _scores, _sums, _test, _Tested, step_evidence
+from aha.smooth import fit, knots, spline
+from aha.steps import Step, StepVerdict, _Design, _design, _holm, _scores, _sums, _test, _Tested, step_evidence
 from aha.thresholds import Choice, choose, split
 from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, simulate
@@ -53,11 +54,12 @@ def test_null_model__patterns__give_the_fit_of_statsmodels() -> None:
     design = design_of(table)
     n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
 
-    rate = expit(design.smooth @ _fit(design.smooth, n, stayed))[design.pattern, 0]
+    rate = expit(design.smooth @ fit(design.smooth, n, stayed))[design.pattern, 0]
 
     x = np.log1p(table.counts[:, 0, 0])
     dummies = [table.active_days == value for value in range(2, 8)] + [table.segment == 1]
-    slow = sm.Logit(table.retained.astype(float), np.column_stack([np.ones(3000), x, x**2, x**3, *dummies])).fit(disp=0)
+    bent = spline(x, knots(table.counts[:, 0, 0].astype(np.int64)))
+    slow = sm.Logit(table.retained.astype(float), np.column_stack([np.ones(3000), bent, *dummies])).fit(disp=0)
     np.testing.assert_allclose(rate, slow.predict(), atol=1e-4)
 
 
@@ -68,7 +70,7 @@ def test_score_statistic__small_jump__is_near_the_likelihood_ratio() -> None:
     design = design_of(table)
     n, stayed = _sums(design, table.retained[:, None].astype(np.float32))
 
-    scores, slopes = _scores(design, n, stayed, _fit(design.smooth, n, stayed))
+    scores, slopes = _scores(design, n, stayed, fit(design.smooth, n, stayed))
 
     smooth, outcome = design.smooth[design.pattern], table.retained.astype(float)
     null = sm.Logit(outcome, smooth).fit(disp=0)
@@ -85,11 +87,11 @@ def test_scores__many_replicates_at_once__are_those_of_one_at_a_time() -> None:
     outcomes = (rng.random((1500, 5)) < 0.5).astype(np.float32)
     n, stayed = _sums(design, outcomes)
 
-    together, _ = _scores(design, n, stayed, _fit(design.smooth, n, stayed))
+    together, _ = _scores(design, n, stayed, fit(design.smooth, n, stayed))
 
     for place in range(5):
         one = stayed[:, [place]]
-        alone, _ = _scores(design, n, one, _fit(design.smooth, n, one))
+        alone, _ = _scores(design, n, one, fit(design.smooth, n, one))
         np.testing.assert_allclose(together[:, place], alone[:, 0], rtol=1e-5, atol=1e-7)
 
 
@@ -116,13 +118,18 @@ def test_steps__smooth_curve_of_many_users__is_a_convention_and_of_few__cannot_b
 
     assert many.verdict is StepVerdict.SMOOTH
     assert many.detection is not None
-    assert many.detection >= 0.8
+    assert many.smooth_range is not None
+    # The range that is named holds every number of times that could be recommended.
+    first, last = many.smooth_range.first, many.smooth_range.last
+    reach = [float((curved(60_000, 7).counts[:, 0, 0] >= z).mean()) for z in TIMES]
+    assert all(first <= z <= last for z, share in zip(TIMES, reach, strict=True) if z >= 2 and 0.05 <= share <= 0.8)
     assert few.verdict is StepVerdict.CANNOT_TELL
     assert few.detection is not None
     assert few.detection < 0.8
+    assert few.smooth_range is None
 
 
-@pytest.mark.parametrize(("values", "enough"), [(6, True), (5, False)])
+@pytest.mark.parametrize(("values", "enough"), [(4, True), (3, False)])
 def test_steps__different_counts_below_twice_the_terms__cannot_be_told(values: int, enough: bool) -> None:
     rng = np.random.default_rng(1)
     table = table_of(rng.integers(0, values, (500, 1)).tolist(), rng.integers(0, 2, 500).tolist())
@@ -133,6 +140,60 @@ def test_steps__different_counts_below_twice_the_terms__cannot_be_told(values: i
     if not enough:
         assert step.reason == step.p_value == NotComputable(Reason.TOO_FEW_DIFFERENT_COUNTS)
         assert step.verdict is StepVerdict.CANNOT_TELL
+
+
+def test_spline__beyond_its_outer_knots__is_straight_and_is_that_of_patsy() -> None:
+    from patsy import dmatrix  # type: ignore[import-untyped]
+
+    at = np.log1p(np.array([0.0, 2.0, 5.0, 9.0]))
+    x = np.linspace(0, 4, 200)
+    ours = np.column_stack([np.ones(200), spline(x, at)])
+    theirs = np.asarray(
+        dmatrix("cr(x, knots=k, lower_bound=a, upper_bound=b)", {"x": x, "k": at[1:-1], "a": at[0], "b": at[-1]})
+    )
+    inside = x <= at[-1]
+
+    assert ours.shape[1] == at.size
+    # The same functions: each column of one is a mixture of the columns of the other.
+    for column in ours[inside].T:
+        mixed = theirs[inside] @ np.linalg.lstsq(theirs[inside], column, rcond=None)[0]
+        np.testing.assert_allclose(mixed, column, atol=1e-8)
+    assert np.abs(np.diff(ours[x > at[-1] + 0.02], n=2, axis=0)).max() < 1e-8
+
+
+@pytest.mark.parametrize(("n", "most"), [(19_999, 3), (20_000, 5), (99_999, 5), (100_000, 7)])
+def test_knots__number__grows_with_the_units(n: int, most: int) -> None:
+    counts = np.arange(n) * 1_000 // n
+
+    assert knots(counts).size == most
+
+
+def test_knots__few_counts__never_lie_on_neighbours() -> None:
+    counts = np.random.default_rng(1).poisson(1.5, 200_000)
+
+    found = np.expm1(knots(counts)).round().astype(int)
+
+    assert (np.diff(found) >= 2).all()
+
+
+def kinked(n: int, seed: int) -> Table:
+    """No jump: retention rises with each of four times, and stays from there on."""
+    rng = np.random.default_rng(seed)
+    active = rng.integers(1, 8, n)
+    counts = rng.poisson(active * 0.4)
+    retained = rng.random(n) < expit(-1.3 + 0.1 * active + 0.2 * np.minimum(counts, 4))
+    return build_table(
+        behaviours=["x"], days=[7], unit_ids=np.arange(n).astype(str), retained=retained, week=np.zeros(n),
+        active_days=active, rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
+    )  # fmt: skip
+
+
+def test_steps__sharp_bend_of_many_users__is_no_jump() -> None:
+    for seed in range(3):
+        step = evidence(kinked(110_000, seed), replicates=199)
+
+        assert step.verdict is not StepVerdict.JUMP
+        assert step.bend is None or step.bend < 1.96
 
 
 def test_null_maximum__two_windows__is_never_below_that_of_either() -> None:
@@ -200,7 +261,7 @@ def world(name: str, seed: int) -> tuple[list[Step], Choice]:
     train = table.take(parts.train)
     choice = choose(train, levels(train, times), rng=np.random.default_rng(seed))["friend_add"]
     assert isinstance(choice, Choice)
-    return list(step_evidence(table.take(parts.unseen), times, rng=np.random.default_rng(seed))), choice
+    return list(step_evidence(table.take(parts.for_steps), times, rng=np.random.default_rng(seed))), choice
 
 
 @pytest.mark.slow

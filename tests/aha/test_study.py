@@ -227,7 +227,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
 
     assert len({words.flag_words(code, plain) for code in codes}) == len(codes)
     assert len({words.flag_sentence(code, plain) for code in codes}) == len(codes)
-    assert len({words.step_words(verdict, plain) for verdict in StepVerdict}) == 3
+    assert len({words.step_words(verdict, None, plain) for verdict in StepVerdict}) == 3
     assert len({words.rung_words(name, plain) for name in RungName}) == 4
     assert all(words.step_sentence(row.step, plain) for row in report.judged if row.step is not None)
     assert len(words.asked_sentences(report.asked, plain)) == 3
@@ -262,7 +262,8 @@ EXPECTED_KEYS = [
         "difference.estimate", "difference.low", "difference.high", "adjusted_p_value", "valid", "reason",
     )),
     ".candidates", *(f".candidates[].{name}" for name in (
-        "behaviour", "days", "times", "j", "hold_out_j", "later_cohort_j", "pick_share", "indifference", "step",
-        "ladder", "ladder[].rung", "ladder[].estimate", "ladder[].low", "ladder[].high", "e_value", "flags",
+        "behaviour", "days", "times", "j", "hold_out_j", "later_cohort_j", "honest_j", "judged_by", "pick_share",
+        "indifference", "step", "smooth_range", "ladder",
+        "ladder[].rung", "ladder[].estimate", "ladder[].low", "ladder[].high", "e_value", "flags",
     )),
 ]  # fmt: skip

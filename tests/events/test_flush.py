@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.ownership import StoreRefused
 from events.services import accept, adopt, flush
+from events.services.ownership import StoreRefused
 from tests.events.conftest import stored_ids
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -1,21 +1,24 @@
 """A store that is gone, older than its database, or another's: refused with a sentence, and nothing is lost."""
 
 import shutil
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 
-from events import ownership, store, warehouse
+from events import store, warehouse
 from events.import_options import ImportOptions
 from events.importing import import_files
 from events.models import Flush, OutboxEvent
-from events.ownership import Known, StoreRefused, Trouble
-from events.services import adopt, flush
+from events.services import adopt, flush, ownership
+from events.services.asking import questions
+from events.services.ownership import Known, StoreRefused, Trouble
 from events.services.set_aside import to_table
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
@@ -57,7 +60,7 @@ def flushed(*ids: str) -> None:
 
 def copy_of_database(number: int, event: str) -> None:
     """What a copy of this database writes: the same writer, the same next number, another event."""
-    table = to_table([("u", "e", flush.timezone.now(), "{}", event, flush.timezone.now())])
+    table = to_table([("u", "e", timezone.now(), "{}", event, timezone.now())])
     store.append(table, app_id=Flush.objects.latest("version").writer, version=number)
 
 
@@ -148,10 +151,9 @@ def test_batch__whose_number_a_copy_of_the_database_took__is_not_called_moved(tm
     assert batch is not None
     copy_of_database(batch.version, "0:s:stage")
 
-    with pytest.raises(StoreRefused) as caught:
-        flush.flush_events()
-
-    assert caught.value.trouble == Trouble.AHEAD
+    refuse_everything(Trouble.AHEAD, tmp_path, reading=False)
+    with pytest.raises(StoreRefused):
+        flush.write_batch(batch)
     assert set(OutboxEvent.objects.filter(flush=batch).values_list("user_id", flat=True)) == {"u"}
     adopt.adopt_store()
     assert flush.flush_events() == 2
@@ -208,8 +210,8 @@ def test_store__of_a_database_that_was_copied_elsewhere__is_refused(
 
 def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     flushed("a")
-    writer, mark = Flush.objects.get().writer, None
-    table = to_table([("u", "e", flush.timezone.now(), "{}", "1:old", flush.timezone.now())])
+    writer = Flush.objects.get().writer
+    table = to_table([("u", "e", timezone.now(), "{}", "1:old", timezone.now())])
     shutil.rmtree(store.url())
     store.append(table, app_id=writer, version=1)
     before = store.look(writer)
@@ -217,7 +219,7 @@ def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     after = store.look(writer)
 
     assert before is not None
-    assert before.owner is mark
+    assert before.owner is None
     assert after is not None
     assert after.owner == ownership.owner_mark(writer)
 
@@ -270,7 +272,7 @@ def test_old_flushes__when_the_last_one_is_open__keep_the_last_number_of_the_sto
     flushed("a")
     accept_some("b")
     flush._seal()
-    Flush.objects.filter(version=1).update(committed_at=flush.timezone.now() - flush.timedelta(days=8))
+    Flush.objects.filter(version=1).update(committed_at=timezone.now() - timedelta(days=8))
 
     flush.drop_old_message_ids()
 
@@ -285,3 +287,24 @@ def test_words__in_korean__name_the_store(event_store: Path) -> None:
         assert str(event_store) in english
         assert str(event_store) in korean
         assert korean != english
+
+
+def test_new_study__while_the_store_is_missing__says_so_instead_of_offering_no_event(
+    event_store: Path, admin_client: Client
+) -> None:
+    flushed("a")
+    shutil.rmtree(event_store)
+    cache.clear()
+
+    page = admin_client.get("/aha/studies/new/").content.decode()
+
+    assert "but this database has put events into it" in page
+
+
+def test_questions__of_a_database_without_events__read_another_store(event_store: Path) -> None:
+    flushed("a")
+    OutboxEvent.objects.all().delete()
+    Flush.objects.all().delete()
+
+    with questions() as asked:
+        assert asked.events == 1

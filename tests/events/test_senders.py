@@ -19,10 +19,10 @@ from events.senders import Sender, make_id, sender_of
         (None, Sender(None, "file")),
     ],
 )
-def test_reads_the_sender_from_the_prefix(message_id, sender):
+def test_reads_the_sender_from_the_prefix(message_id: str | None, sender: Sender) -> None:
     assert sender_of(message_id) == sender
 
 
 @given(st.integers(1, 10**9), st.sampled_from(["client", "server", "admin"]), st.text(max_size=99))
-def test_no_id_of_a_sender_makes_it_another(source, kind, id_):
+def test_no_id_of_a_sender_makes_it_another(source: int, kind: str, id_: str) -> None:
     assert sender_of(make_id(source, kind, id_)) == Sender(source, "client" if kind == "client" else "server")

@@ -50,6 +50,7 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
+    "styles": {"moment": False, "tau": NONE, "engagement_means": NONE, "styles": 3},
     "daily_cause": {
         "tau": NONE,
         "engagement_means": (0.7, 0.7, 0.7, 0.7),
@@ -94,7 +95,7 @@ def test_world__parameters__equal_the_table(name: str) -> None:
         assert getattr(world, parameter) == pytest.approx(value), parameter
 
 
-@pytest.mark.parametrize("name", [name for name in DIFFERS if name != "noise"])
+@pytest.mark.parametrize("name", [name for name in DIFFERS if name not in ("noise", "styles")])
 def test_world__behaviours__equal_the_table(name: str) -> None:
     profile = {"profile_field": ((2.0, 2.0, 2.0, 2.0), 0.0)} if name == "measured_confounding" else {}
 
@@ -106,6 +107,28 @@ def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
 
     assert len({kind.name for kind in kinds}) == 50
     assert {(kind.rates, kind.load) for kind in kinds} == {((0.3, 0.3, 0.3, 0.3), 0.0)}
+
+
+def test_world__styles__users_are_uniform_over_the_mixes() -> None:
+    people = run("styles", 20_000).people
+
+    assert people.mix.sum(axis=1) == pytest.approx(1.0)
+    assert not people.mix[:, 3].any()
+    assert (people.group == people.mix.argmax(axis=1)).all()
+    # Uniform over a triangle: P(weight > t) = (1 - t)^2, and a third has each corner nearest.
+    for style in range(3):
+        for threshold in (0.25, 0.5, 0.75):
+            share = (people.mix[:, style] > threshold).mean()
+            assert share == pytest.approx((1 - threshold) ** 2, abs=0.012)
+        assert (people.group == style).mean() == pytest.approx(1 / 3, abs=0.012)
+
+
+def test_world__styles__each_pattern_has_four_behaviours_of_its_own() -> None:
+    kinds = WORLDS["styles"].behaviours
+
+    assert [kind.name for kind in kinds if kind.rates[1] == 1.5] == ["battle", "raid", "duel", "train"]
+    assert all(sorted(kind.rates[:3]) == [0.05, 0.05, 1.5] for kind in kinds[1:])
+    assert {kind.load for kind in kinds} == {0.0}
 
 
 def test_world__parameter_hash__tells_worlds_apart() -> None:

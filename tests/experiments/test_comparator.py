@@ -19,6 +19,7 @@ from experiments.engine import analyze
 from experiments.live_context import Audit
 from experiments.readout import LookTaken, Readout
 from experiments.report import Comparison, Encouragement, Report
+from experiments.report_words import estimand
 from experiments.rows import RowData
 from experiments.stats.compare import compare_unpooled
 from experiments.stats.validity import instrument_inequalities
@@ -120,6 +121,7 @@ def test_placebo__that_moves_the_behaviour__gives_control_its_place_back_and_say
     said = verdict_sentence(report.verdict, str)
     assert "The placebo, which can't be shown to leave the behaviour alone, changed kept by" in said
     assert "compared with a placebo" not in said
+    assert "unless being nudged by itself keeps more than" in said
     (line,) = [one for one in report.health if one.check == "placebo_unfit"]
     assert "is compared with control" in finding_sentence(line, str)
 
@@ -146,7 +148,9 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     report = analyze("data", DESIGN, units(draw(effect=0.3)))
 
     assert report.verdict.code is Code.CAUSES
-    assert "compared with a placebo of equal salience (placebo)" in verdict_sentence(report.verdict, str)
+    said = verdict_sentence(report.verdict, str)
+    assert "compared with a placebo of equal salience (placebo)" in said
+    assert "unless" not in said
     names = [cells[1] for cells in comparisons(report, str).rows]
     assert names == ["nudge against placebo", "placebo", "nudge against control"]
     codes = [cells[-1] for cells in comparisons(report, str).rows]
@@ -196,6 +200,14 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     assert computable(through.shares)
     arm, did = found["arm"], found["did"]
     assert through.shares.always_takers.estimate == pytest.approx(did[arm == 2].mean())
+    chances = {one.variant: one.posterior for one in readout.beliefs}["nudge"]
+    beside = nudge.against_control
+    assert computable(chances)
+    assert computable(beside)
+    assert chances.estimate == pytest.approx(beside.estimate, abs=0.001)
+    assert estimand(readout, str).endswith(
+        "The nudge is compared with the placebo placebo, where that leaves the behaviour alone."
+    )
     (acts,) = readout.by_times
     assert computable(acts.weights)
     assert acts.weights.raised[0] == pytest.approx(did[arm == 1].mean() - did[arm == 2].mean())

@@ -27,10 +27,11 @@ def plain(text: str) -> str:
 
 
 def look(fraction: float, critical: float, *, z: float = 1.0, **changes: Any) -> LookTaken:
-    return LookTaken(
+    one = LookTaken(
         date(2026, 1, 20), make_plan().measured, "nudge", 100, fraction, 0.0, -1.0, 1.0, z, critical, 1.0,
-        "INCONCLUSIVE", **({"peeked": False, "shown": date(2026, 1, 20)} | changes),
+        "INCONCLUSIVE", False, shown=date(2026, 1, 20),
     )  # fmt: skip
+    return replace(one, **changes)
 
 
 def final(*looks: LookTaken, **plan: Any) -> Readout:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import NotComputable, Reason
-from experiments import live_health, live_split
+from events.reasons import NotComputable, Reason, computable
+from experiments import live_health, live_senders, live_split
+from experiments.admission import SetAside, Unverified
 from experiments.answers import Answers
 from experiments.comparator import comparators
 from experiments.design import Design
@@ -334,3 +335,62 @@ def test_a_check_that_breaks__becomes_a_finding(monkeypatch: pytest.MonkeyPatch)
 
     assert finding.check == "check_failed"
     assert finding.details == {"check": "broken", "error": "ZeroDivisionError"}
+
+
+# ── every night, before the final look ────────────────────────────────────────
+def nightly(control: int, nudge: int, **columns: Any) -> Context:
+    of = context(halves(control, nudge, **columns))
+    split = live_split.at_any_look(of.plan, of.answers, of.sample_ratio)
+    return replace(of, standing=replace(of.standing, state=State.PENDING, final=False), sample_ratio=split)
+
+
+@pytest.mark.parametrize(("control", "checks"), [(600, ["sample_ratio"]), (560, [])])
+def test_sample_ratio__a_night__takes_more_than_one_look_would(control: int, checks: list[str]) -> None:
+    """560 of 1,000 has chi-square 14.4, p .00015: an alarm at one look, nothing at one of many."""
+    of = nightly(control, 1_000 - control)
+
+    assert [finding.check for finding in live_split.check_sample_ratio(of)] == checks
+    assert computable(of.sample_ratio)
+    assert of.sample_ratio.any_look is not None
+    assert (of.sample_ratio.any_look < 0.001) == bool(checks)
+
+
+def test_sample_ratio_by_segment__a_night__alarms_where_one_segment_is_off() -> None:
+    n = 4_000
+    arm = np.concatenate([np.arange(n) % 2, np.repeat([0, 1], [n * 3 // 5, n * 2 // 5])])
+    units = draw_units(2 * n, arm=arm, segment=np.repeat([0, 1], n), week=np.arange(2 * n) % 2)
+    of = context(make_answers(units))
+    of = replace(of, standing=replace(of.standing, final=False))
+
+    finding = only(live_split.check_sample_ratio_by_segment, of)
+
+    assert (finding.invalid, finding.details["bad"]) == ("srm", 1)
+
+
+# ── who reported the exposures ────────────────────────────────────────────────
+def test_not_admitted__each_sender_and_reason__is_a_finding_that_invalidates_nothing() -> None:
+    aside = (SetAside("web", "arm", 60, 50), SetAside("blog", "source", 300, 300))
+    found = list(live_senders.check_not_admitted(context(replace(halves(500, 500), not_admitted=aside))))
+
+    assert [(one.check, one.details["sender"], one.invalid) for one in found] == [
+        ("not_admitted_arm", "web", None), ("not_admitted_source", "blog", None),
+    ]  # fmt: skip
+    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("unverified", "check"),
+    [
+        (Unverified(50, 950, 50, 5, 950, 95), None),  # 5 %
+        (Unverified(51, 949, 51, 5, 949, 95), "unverified"),
+        (Unverified(1_000, 0, 1_000, 900, 0, 0), None),  # local SDKs alone: there is nothing to compare with
+        (Unverified(40, 960, 40, 20, 960, 96), "unverified_silent"),
+        (Unverified(40, 960, 40, 4, 960, 960), None),  # fewer silent ones
+    ],
+)
+def test_unverified__both_sides_of_its_thresholds(unverified: Unverified, check: str | None) -> None:
+    found = list(live_senders.check_unverified(context(replace(halves(500, 500), unverified=unverified))))
+
+    assert [finding.check for finding in found] == ([] if check is None else [check])
+    assert live_senders.is_doubtful(found) == (check is not None)
+    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from events import ownership, store
-from events.services import adopt
+from events import store
+from events.services import adopt, ownership
 
 
 class Command(BaseCommand):

@@ -30,8 +30,10 @@ def rectangle(times: tuple[float, ...], low: list[float], high: list[float], dri
     """P(low < z < high at these shares) by scipy's multivariate normal: another way than the recursion."""
     root = np.sqrt(np.array(times))
     correlation = np.minimum.outer(root, root) / np.maximum.outer(root, root)
-    law = stats.multivariate_normal(drift * root, correlation, seed=1, abseps=1e-7, releps=1e-7, maxpts=500_000)
-    return float(law.cdf(np.array(high), lower_limit=np.array(low)))
+    found = stats.multivariate_normal.cdf(
+        np.array(high), drift * root, correlation, maxpts=500_000, abseps=1e-7, releps=1e-7, lower_limit=np.array(low)
+    )
+    return float(found)
 
 
 @pytest.mark.parametrize(("z", "drift"), [(2.1, 0.0), (1.0, 2.5), (-2.5, -1.0), (2.9, 3.0)])

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext
 
 from events import store
-from events.models import Flush
+from events.models import Flush, OutboxEvent
 from events.reasons import Refused
 
 
@@ -113,11 +113,24 @@ def check_to_write() -> Known:
         if before.writer != after.writer:
             continue
         found = trouble_in_writing(before, seen)
-        if not found and seen and seen.number > after.last:
+        if not found and seen and _is_ahead(after, seen):
             found = Trouble.AHEAD
         if found:
             raise StoreRefused(found)
         return after
+
+
+def _is_ahead(ours: Known, seen: store.Seen) -> bool:
+    """True when the store has a batch that this database hasn't made."""
+    if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
+        return seen.digest not in (None, digest_of(ours.last))
+    return seen.number > ours.last
+
+
+def digest_of(version: int) -> int:
+    """The number of a batch's events, as its commit carries it; the batch must not be pruned."""
+    rows = OutboxEvent.objects.filter(flush__version=version).order_by("id")
+    return store.digest_of(rows.values_list("message_id", flat=True))
 
 
 def files_to_read() -> list[str]:
