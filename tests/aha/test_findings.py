@@ -34,8 +34,8 @@ def text(word: str) -> str:
     ("verdict", "said"),
     [
         (StepVerdict.JUMP, ": a jump at 2. Only an experiment"),
-        (StepVerdict.SMOOTH, ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only an"
-         " experiment"),
+        (StepVerdict.SMOOTH, ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only"
+         " an experiment"),
         (StepVerdict.CANNOT_TELL, "; whether it jumps at 2 can't be told. Only an experiment"),
     ],
 )  # fmt: skip
