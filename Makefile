@@ -36,8 +36,13 @@ fast: setup  ## the fast tests, with coverage of the pure modules
 	$(PYTEST) -m "not slow" --cov --cov-report=
 	@$(VENV)/bin/coverage report --skip-covered --fail-under=95 --include="experiments/stats/*,experiments/engine.py,experiments/health.py,experiments/verdict.py,experiments/document.py,events/metrics.py,events/windows.py,events/schema.py,events/simulation/*"
 
-test: clients  ## the whole test suite
-	$(PYTEST)
+PART ?= all
+PART_all :=
+PART_browser := tests/browser
+PART_rest := --ignore=tests/browser
+
+test: clients  ## the whole test suite; PART=browser or PART=rest for one half of it
+	$(PYTEST) $(PART_$(PART))
 
 test-database: clients  ## the tests that meet the database, on DATABASE_URL
 	$(PYTEST) -m "django_db and not once"
@@ -65,6 +70,7 @@ bench: setup  ## measure events (five million), assignment, segments, discovery,
 	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md
 	$(PY) benchmarks/peers.py --write docs/peers.md
+	$(PY) benchmarks/audit_figures.py --write
 
 messages: setup  ## bring the Korean catalogue up to date with the code
 	$(PY) -m tools.messages

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 from aha import candidate_tables, findings
-from aha.figures import Gettext, Row, Table, count, percent, points, share
+from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
 from events.reasons import computable
@@ -29,7 +30,8 @@ def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
 def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
     promised = candidate_tables.promise(candidate, gettext)
-    if (effect := _effect(found or {})) is not None:
+    share_found = (found or {}).get("kind", "proportion") == "proportion"
+    if share_found and (effect := _effect(found or {})) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({low} … {high})"))
         promised = replace(promised, rows=rows)
@@ -49,12 +51,60 @@ def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
         "HARMS": gettext("An experiment found that it harms retention."),
         "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
     }
-    sentence = sentences.get(str(found.get("code")), gettext("An experiment could not decide."))
+    sentence = _unless(found, gettext) or sentences.get(
+        str(found.get("code")), gettext("An experiment could not decide.")
+    )
     if (effect := _effect(found)) is not None:
+        if found.get("kind", "proportion") != "proportion":
+            estimate, low, high = (decimal(value) for value in effect)
+            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
+            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
         estimate, low, high = (points(value) for value in effect)
         text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
-        sentence += " " + text.format(estimate=estimate, low=low, high=high)
+        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
     return sentence
+
+
+def _caution(found: Mapping[str, Any], gettext: Gettext) -> str:
+    """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
+    sentences = {
+        "corrected": gettext("The estimate is corrected for the looks of the plan."),
+        "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
+    }
+    caution = found["effect"].get("caution")
+    return f" {sentences[caution]}" if caution in sentences else ""
+
+
+def _unless(found: Mapping[str, Any], gettext: Gettext) -> str:
+    """The verdict with its condition: how large a direct effect of being nudged would undo it (METHODS 4.16).
+
+    "" for another verdict, for one found against a placebo, and for one of an earlier version.
+    """
+    value = found.get("breakdown")
+    if not isinstance(value, int | float):
+        return ""
+    share = found.get("kind") == "proportion"
+    sentences = {
+        ("CAUSES", True): gettext(
+            "An experiment found that it causes retention, unless being nudged by itself keeps more than {size} points "
+            "of users."
+        ),
+        ("HARMS", True): gettext(
+            "An experiment found that it harms retention, unless being nudged by itself loses more than {size} points "
+            "of users."
+        ),
+        ("CAUSES", False): gettext(
+            "An experiment found that it causes a gain, unless being nudged by itself raises the outcome by more than "
+            "{size}."
+        ),
+        ("HARMS", False): gettext(
+            "An experiment found that it does harm, unless being nudged by itself lowers the outcome by more than "
+            "{size}."
+        ),
+    }
+    # Cut, not rounded: a size that is too large would claim too much.
+    size = floor(round(abs(value) * (10_000 if share else 100), 6)) / 100
+    return sentences.get((str(found.get("code")), share), "").format(size=decimal(size))
 
 
 def _effect(found: Mapping[str, Any]) -> tuple[float, float, float] | None:

@@ -50,9 +50,13 @@ def _is_htmx(request: HttpRequest) -> bool:
     return bool(htmx)
 
 
-def _event_names() -> list[str]:
+def _event_names(request: HttpRequest) -> list[str]:
     """What the log offers; a minute old at most, for the question reads the whole log."""
-    found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
+    try:
+        found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return []
     return found
 
 
@@ -91,7 +95,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names()})
+    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names(request)})
 
 
 @login_required
@@ -317,7 +321,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
             form.add_error(None, wrong.messages)
         else:
             return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names()})
+    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names(request)})
 
 
 @login_required

@@ -154,6 +154,11 @@ def measure(runs: int, seed: int, *, slow_runs: int = SLOW_RUNS, say: Any = lamb
         for name, rows in by_day.items()
         for level, row in zip(tests.LEVELS, rows, strict=True)
     ]
+    peeking += [
+        Alarm(name, level, share, runs, bounded=True)
+        for name, shares in looks.promising(stream(3, "promising"), runs, tests.LEVELS).items()
+        for level, share in zip(tests.LEVELS, shares, strict=True)
+    ]
     power = [Power(*row, runs) for row in looks.powers(stream(4, "power"), runs)]
     return Found(alarms, peeking, by_day, coverage, power)
 
@@ -182,7 +187,8 @@ def page(found: Found, runs: int, seconds: float) -> str:
             "## Looking every evening",
             "",
             f"{looks.DAYS} evenings, {looks.DAILY} new units an arm a day, no effect: the share of tests that have",
-            "alarmed by the last evening. `naive` repeats the fixed test, which is what an unpaid peek does.",
+            "alarmed by the last evening. `naive` repeats the fixed test, which is what an unpaid peek does. Closed",
+            "when promising: looks at 20 to 80 %, closed after the first whose |z| reaches the number.",
             "",
             f"![Looking every evening]({folder}/peeking.svg)",
             "",

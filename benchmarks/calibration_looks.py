@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.audit import closing
 from benchmarks.calibration_worlds import Floats, Rng
 from events.reasons import computable
 from experiments.stats import compare, sequential
 from experiments.stats.looks import Look
-from experiments.stats.power import Method, Plan, power_at, sample_size
+from experiments.stats.power import power_at, sample_size
+from experiments.stats.power_plan import Method, Plan
 from experiments.stats.summaries import Mean
 
 DAYS, DAILY = 28, 150  # of a test that is looked at every evening; units an arm a day
@@ -50,6 +52,20 @@ def peeking(rng: Rng, runs: int, levels: tuple[float, ...]) -> dict[str, Floats]
         for name, bound in critical.items():
             found.setdefault(name, []).append(np.maximum.accumulate(z >= bound, axis=1).mean(axis=0))
     return {name: np.array(rows) for name, rows in found.items()}
+
+
+PROMISING = (1.6, 1.96)  # |z| at a look that makes people close
+
+
+def promising(rng: Rng, runs: int, levels: tuple[float, ...]) -> dict[str, list[float]]:
+    """Share of A/A tests that alarm in a plan with planned looks that people close because a look was promising."""
+    z = closing.paths(rng, runs)
+    return {
+        f"group sequential, closed when promising (\\|z\\| ≥ {threshold})": [
+            closing.alarms(z, threshold, old=False, alpha=level) for level in levels
+        ]
+        for threshold in PROMISING
+    }
 
 
 # ── Power ─────────────────────────────────────────────────────────────────────

@@ -170,7 +170,7 @@ def bench_compaction(commits: int, rows: int) -> None:
     import duckdb
 
     from events import store
-    from events.services.flush import to_table
+    from events.services.set_aside import to_table
 
     def fill() -> None:
         for number in range(1, commits + 1):

@@ -4,8 +4,9 @@
     .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5 --json var/verdicts.json
 
 Each run simulates a world of METHODS.md section 9, writes its experiment as a file and gives it to `analyze_file`, the
-door that a team's own export goes through: the verdict is the product's, nothing here decides. The world `spillover` is
-assigned and analysed by guild; a world with a placebo arm names it.
+door that a team's own export goes through: the verdict is the product's, nothing here decides. The worlds `spillover`
+and `guilds` are assigned and analysed by guild; a world with a placebo arm names it. "..., no placebo" is the same
+world whose file holds control and nudge only: what such a team would read.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -33,14 +34,25 @@ REQUIRED = {
     "no_effect": "NO_MATERIAL_EFFECT or INCONCLUSIVE",
     "smooth": "CAUSES",
     "forced": "CAUSES",
-    "direct_nudge": "NUDGE_NOT_BEHAVIOUR",
+    "direct_nudge": "NUDGE_FAILED or INCONCLUSIVE or NO_MATERIAL_EFFECT",
+    "direct_nudge, no placebo": "breakdown below the direct effect",
     "weak_nudge": "NUDGE_FAILED or INCONCLUSIVE",
     "opposite_segments": "heterogeneity found",
     "sample_ratio": "INVALID (srm)",
     "spillover": "cluster design covers the truth",
+    "guilds": "cluster design covers the truth",
+    "guilds_null": "neither CAUSES nor HARMS",
+    "salience": "CAUSES, set covers the truth",
+    "salience_null": "neither CAUSES nor HARMS",
+    "salience_null, no placebo": "breakdown below the direct effect",
 }
 # Worlds in which "the behaviour causes it" would be a false alarm, or unwarranted.
-NO_CAUSES = ("no_effect", "direct_nudge", "weak_nudge", "sample_ratio")
+NO_CAUSES = ("no_effect", "direct_nudge", "weak_nudge", "sample_ratio", "salience_null", "guilds_null")
+# Worlds in which the behaviour does nothing: harm is as false as gain.
+NO_HARMS = ("no_effect", "direct_nudge", "salience_null", "guilds_null")
+NO_PLACEBO = ", no placebo"
+# Worlds that are assigned and analysed by guild.
+BY_GUILD = ("spillover", "guilds", "guilds_null")
 AIM = 0.9
 
 
@@ -76,19 +88,24 @@ def main() -> None:
 # ── One run ───────────────────────────────────────────────────────────────────
 def run(job: tuple[str, int, int]) -> dict[str, Any]:
     """Simulate one world with one seed and let the product judge it."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from events.simulation import WORLDS, draw_arms, experiment_table, simulate, truth
     from experiments.services.file_analysis import analyze_file
 
     name, seed, units = job
-    world = WORLDS[name]
-    arms = draw_arms(world, units, seed, by_guild=name == "spillover")
+    world = WORLDS[name.removesuffix(NO_PLACEBO)]
+    arms = draw_arms(world, units, seed, by_guild=name in BY_GUILD)
     simulation = simulate(world, units, seed, arms)
     with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
         path = Path(folder) / f"{name}.parquet"
-        pq.write_table(experiment_table(simulation), path)
-        report = analyze_file(path, design_of(name, world.arms))
+        table, arms_seen = experiment_table(simulation), world.arms
+        if name.endswith(NO_PLACEBO):
+            table = table.filter(pc.not_equal(table["variant"], "placebo"))
+            arms_seen = tuple(arm for arm in world.arms if arm != "placebo")
+        pq.write_table(table, path)
+        report = analyze_file(path, design_of(name, arms_seen))
     return {"world": name, "seed": seed} | record_of(report, truth(simulation))
 
 
@@ -107,12 +124,9 @@ def design_of(name: str, arms: tuple[str, ...]) -> Any:
         alpha=ALPHA,
         margin=MARGIN,
     )
-    if name == "spillover":
+    if name in BY_GUILD:
         design = replace(design, cluster="guild")
-    if "placebo" in arms and "placebo" in {field.name for field in fields(Design)}:
-        options: dict[str, Any] = {"placebo": "placebo"}
-        design = replace(design, **options)
-    return design
+    return replace(design, placebo="placebo") if "placebo" in arms else design
 
 
 def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
@@ -127,8 +141,12 @@ def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
         "code": str(report.verdict.code),
         "reason": report.verdict.reason,
         "leading": report.leading,
+        "comparator": None if found is None else found.comparator,
         "truth": facts["effect"] if isinstance(facts["effect"], float) else None,
-        "truth_wald": facts["wald"] if isinstance(facts["wald"], float) else None,
+        # Without an effect of the behaviour the nudge's whole effect is its direct one.
+        "direct": facts["itt"] if not facts["moment"] else None,
+        "breakdown": breakdown_of(found),
+        "truth_wald": true_wald(facts, "" if found is None else found.comparator),
         "itt_p": row.difference.p_value if computable(row.difference) else None,
         "heterogeneity_p": heterogeneity.p_value if computable(heterogeneity) and heterogeneity else None,
     }
@@ -139,7 +157,9 @@ def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
             "set": [found.effect_set.low, found.effect_set.high],
             "set_shape": str(found.effect_set.shape),
             "set_covers": None if record["truth"] is None else found.effect_set.contains(record["truth"]),
-            "set_covers_wald": None if record["truth_wald"] is None else found.effect_set.contains(facts["wald"]),
+            "set_covers_wald": None
+            if record["truth_wald"] is None
+            else found.effect_set.contains(record["truth_wald"]),
             "take_up": found.take_up.difference,
             "f": found.take_up.f_statistic if computable(found.take_up.f_statistic) else None,
             "as_treated": found.as_treated if computable(found.as_treated) else None,
@@ -147,13 +167,38 @@ def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def true_wald(facts: dict[str, Any], comparator: str) -> float | None:
+    """ITT over the first stage of the same users' potential outcomes, of the comparison that was made."""
+    if comparator != "placebo":
+        return facts["wald"] if isinstance(facts["wald"], float) else None
+    itt, take_up = facts["itt_by_arm"], facts["take_up"]
+    moved: float = take_up["nudge"] - take_up["placebo"]
+    return float(itt["nudge"] - itt["placebo"]) / moved if moved > 0 else None
+
+
+def breakdown_of(found: Any) -> float | None:
+    """Direct effect of being nudged beyond which nothing is shown about the behaviour, share of units."""
+    value = getattr(found, "breakdown", None)
+    value = getattr(value, "value", value)
+    return float(value) if isinstance(value, int | float) else None
+
+
 def meets(record: dict[str, Any]) -> bool:
     """Whether a run gave what its world must give."""
     world, code = record["world"], record["code"]
     if world == "opposite_segments":
         return record["heterogeneity_p"] is not None and record["heterogeneity_p"] < ALPHA
-    if world == "spillover":
+    if world in ("spillover", "guilds"):
         return bool(record.get("set_covers"))
+    if world == "salience":
+        return code == "CAUSES" and bool(record.get("set_covers"))
+    if world in ("salience_null", "guilds_null"):
+        return code not in ("CAUSES", "HARMS")
+    if world.endswith(NO_PLACEBO):
+        # A verdict that claims nothing of the behaviour needs no "unless".
+        if code not in ("CAUSES", "HARMS"):
+            return True
+        return record["breakdown"] is not None and record["breakdown"] < abs(record["direct"])
     if world == "sample_ratio":
         return (code, record["reason"]) == ("INVALID", "srm")
     return code in REQUIRED[world].split(" or ")
@@ -198,11 +243,13 @@ def alarms(records: list[dict[str, Any]]) -> Iterable[str]:
     """CAUSES where it isn't warranted, against what a test at level alpha may give by luck."""
     from scipy import stats
 
-    yield "CAUSES where nothing warrants it. Allowed: what Binomial(runs, .05) exceeds in less than 1 % of cases."
+    yield "CAUSES where nothing warrants it, and HARMS where the behaviour does nothing. Allowed: what"
+    yield "Binomial(runs, .05) exceeds in less than 1 % of cases."
     yield ""
-    yield from header("world", "runs", "CAUSES", "allowed")
+    yield from header("world", "runs", "false alarms", "allowed")
     for world in NO_CAUSES:
-        mine = [record["code"] == "CAUSES" for record in records if record["world"] == world]
+        false = ("CAUSES", "HARMS") if world in NO_HARMS else ("CAUSES",)
+        mine = [record["code"] in false for record in records if record["world"] == world]
         if mine:
             allowed = int(stats.binom.ppf(0.99, len(mine), ALPHA))
             yield line(world, str(len(mine)), f"{sum(mine)}{'' if sum(mine) <= allowed else ' **!**'}", str(allowed))

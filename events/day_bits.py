@@ -51,8 +51,8 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
     """The units' columns and ``churn_word, churn_bit``: the word and the bit of the day of churn, null when censored.
 
     The day of churn is the last active day before the first silence of `gap` whole days, day 0 being active by
-    definition: `events.queries.survival_times` says the same from the log itself. Units with fewer than `gap` complete
-    days are left out.
+    definition: `events.queries.survival_times` says the same from the log itself. Units with `gap` complete days or
+    fewer are left out: no churn can be seen of them.
 
     Args:
         units: with ``complete_days`` and all words, none of them null.
@@ -64,7 +64,7 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
     """
     if not 1 <= gap <= MOST_GAP:
         raise ValueError(f"a silence of {gap} days does not fit into the words")
-    units = units.filter(units.complete_days >= gap)
+    units = units.filter(units.complete_days > gap)
     columns = [units[name_of(word)].cast("int64") for word in range(words)]
     columns[0] = columns[0] | 1
     lasts = {f"last_{word}": _lasts(units, columns, word, gap) for word in range(words)}

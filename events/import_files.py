@@ -8,8 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from events.disk import NewFile
 from events.import_options import ImportOptions
-from events.store import PARTITION, NewFile, files_of
+from events.store import PARTITION, files_of
 from events.warehouse import Scratch, literal
 
 Progress = Callable[[str, float, float], None]  # step, percentage done, rows per second (0: not known)

@@ -18,6 +18,7 @@ from events.import_options import ImportOptions
 from events.import_sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.import_sql import fields, stored_columns
 from events.reasons import Refused
+from events.services import ownership
 from events.warehouse import Scratch, ScratchError, literal
 
 APP_ID = "import"
@@ -81,6 +82,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
         Refused: for a file, column or option that can't be used, and `TooManyBadRows`; the store is unchanged.
     """
     started, show = time.monotonic(), progress or _silent
+    ownership.check_to_write()
     with store.staging() as folder, warehouse.scratch(folder) as connection:
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [

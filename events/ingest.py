@@ -65,7 +65,9 @@ def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
         options |= {"context": data.get("context"), "sent_at": data.get("sentAt")}
     else:
         events = [data]
-    receipt = accept.accept_events(source_id=caller.source_id, events=events, received_at=received_at, **options)
+    receipt = accept.accept_events(
+        source_id=caller.source_id, key_kind=caller.kind, events=events, received_at=received_at, **options
+    )
     return JsonResponse(
         {
             "success": True,

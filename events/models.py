@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Source(models.Model):
-    """Where events come from: one app, site or backend. Message ids are unique within a source."""
+    """Where events come from: one app, site or backend. Message ids are unique within a source and a kind of key."""
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -46,7 +46,9 @@ class Flush(models.Model):
 class OutboxEvent(models.Model):
     """An accepted event. After its flush only the message id stays, to recognise what is sent again."""
 
-    message_id = models.CharField(max_length=140, unique=True)  # "<source>:<id of the sender>"
+    message_id = models.CharField(
+        max_length=140, unique=True
+    )  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
     user_id = models.CharField(max_length=256)
     event = models.CharField(max_length=256)
     time = models.DateTimeField()
@@ -82,7 +84,8 @@ class UnitTraits(models.Model):
 class Rejected(models.Model):
     """The quarantine: an event that could not be kept, with the reason, for a person to read."""
 
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+", verbose_name=_("source"))
+    # None for an event that no key sent, or whose id can't be read.
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("source"))
     received_at = models.DateTimeField(_("received"), db_index=True)
     code = models.CharField(_("reason"), max_length=40, db_index=True)
     message = models.CharField(_("explanation"), max_length=200)

@@ -26,6 +26,7 @@ from events.parts import (
     since_anchor,
 )
 from events.properties import property_text
+from events.senders import BY_CLIENT
 from events.windows import Clock, Window
 
 
@@ -90,13 +91,21 @@ def exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
-    """One row per exposure event of the experiment: the event's columns and ``variant``, as the event names it."""
+    """One row per exposure event of the experiment: the event's columns, ``variant`` as the event names it, ``source``.
+
+    `source` is the number, as text, of the source whose client key sent the event, and "" for everybody else: whether
+    such an exposure counts is for the caller to say. A log without message ids knows no senders.
+    """
     log = events.filter(events.event.isin(EXPOSURE_EVENTS))
     log = log.mutate(
         experiment=either(log, ("experiment_id", "experimentId"), basis),
         variant=either(log, ("variation_id", "variationId"), basis),
     )
-    return log.filter(log.experiment == experiment, log.variant.notnull())
+    log = log.filter(log.experiment == experiment, log.variant.notnull())
+    if "message_id" not in log.columns:
+        return log.mutate(source=ibis.literal(""))
+    by_client = log.message_id.re_search(BY_CLIENT).fill_null(False)
+    return log.mutate(source=by_client.ifelse(log.message_id.split(":")[0], ""))
 
 
 def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
@@ -271,10 +280,12 @@ def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Reten
 def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) -> ir.Table:
     """The users' columns and ``duration, churned``: day of the last activity before the first silence of `gap` days.
 
-    Follow-up ends for everybody at the data's end minus the gap: units that started later are left out, and a unit
-    without such a silence is censored there, not at its last activity, since no churn can be seen later than that.
+    Churn on day d shows when d + gap <= K - 1, where K is the unit's complete days. So follow-up ends on day
+    K - gap - 1 for everybody: a unit without such a silence is censored there, not at its last activity, and units with
+    K <= gap, of which nothing can be seen, are left out. One day later a unit would be at risk of what can't be seen.
+    Source: METHODS 1.3.
     """
-    users = users.filter(users.complete_days >= gap)
+    users = users.filter(users.complete_days > gap)
     log = since_anchor(active_events(events, basis), users, basis, "complete_days")
     log = log.filter(log.day >= 0, log.day < log.complete_days)
     active = log.select("user_id", "day", "complete_days").distinct()
@@ -285,7 +296,7 @@ def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) ->
     churn = active.filter(active.silence >= gap).group_by("user_id").aggregate(_last=ibis._.day.min())
     joined = users.left_join(churn, "user_id").drop("user_id_right")
     return joined.mutate(
-        churned=joined._last.notnull(), duration=ibis.coalesce(joined._last, joined.complete_days - gap)
+        churned=joined._last.notnull(), duration=ibis.coalesce(joined._last, joined.complete_days - gap - 1)
     ).drop("_last")
 
 

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    NO_MARGIN = "no_margin"
     TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"
@@ -67,8 +68,12 @@ class Reason(StrEnum):
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
+    NUDGE_NOT_PROVED = "nudge_not_proved"
+    EARLIER_VERSION = "earlier_version"
     POST_ASSIGNMENT = "post_assignment"
     SPLIT_DIFFERS = "split_differs"
+    NOT_AT_A_LOOK = "not_at_a_look"
+    ONE_LOOK_ONLY = "one_look_only"
 
 
 @dataclass(frozen=True)
@@ -159,12 +164,17 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.TOO_LATE: gettext("More than a hundred years from now."),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),
         Reason.WEAK_FIRST_STAGE: gettext(
             "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
         ),
+        Reason.NUDGE_NOT_PROVED: gettext(
+            "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
+        ),
+        Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
         Reason.POST_ASSIGNMENT: gettext(
             "A covariate was not known before the assignment, so the nudge may have moved it."
         ),
@@ -175,6 +185,8 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
         Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
+        Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
+        Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
         Reason.SPLIT_DIFFERS: gettext(
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "

@@ -8,18 +8,19 @@ Readers take `file_uris()` and read Parquet. Compaction only adds files and mark
 those a week later, so a query that has listed its files is never disturbed.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -27,6 +28,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction
 from django.conf import settings
 
+from events import disk
 from events.reasons import Refused
 
 SCHEMA = pa.schema(
@@ -50,6 +52,79 @@ CONFIGURATION = {
 }
 
 
+OWNER = "insight.owner"  # whose the store is, as a number beside each batch
+BATCH = ".batch"  # after a writer's name: the digest of its last batch
+
+
+class UnreadableLog(Exception):  # noqa: N818 - what it is, not what went wrong in the program
+    """The table's log is damaged: a commit is missing, cut or empty."""
+
+
+class OtherBatch(Exception):  # noqa: N818 - alike
+    """The store has a batch under this number, but with other events."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The table at one version, as a writer sees it.
+
+    Attributes:
+        number: the writer's highest batch number; 0 before its first.
+        digest: of that batch's events; None for a batch that version 0.3 wrote.
+        owner: the number of the database that the table belongs to; None before the first batch of version 0.4.
+    """
+
+    handle: Any
+    number: int
+    digest: int | None
+    owner: int | None
+
+    def files(self) -> list[str]:
+        """The Parquet files of this version. `event_date` is in the path."""
+        return [str(uri) for uri in self.handle.file_uris()]
+
+
+def look(app_id: str) -> Seen | None:
+    """Open the table for a question about it; None when there is none.
+
+    Raises:
+        UnreadableLog: when the log is damaged. An empty last commit, which Delta takes for a commit without rows, is
+            recognised on a disk.
+        OSError: when the store can't be reached.
+    """
+    try:
+        handle = DeltaTable(url())
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        raise UnreadableLog(str(error)) from error
+    if _is_local():
+        last = Path(url()) / "_delta_log" / f"{handle.version():020d}.json"
+        if last.exists() and last.stat().st_size == 0:
+            raise UnreadableLog(f"{last.name} is empty")
+    return _seen(handle, app_id)
+
+
+def _seen(handle: Any, app_id: str) -> Seen:
+    number, digest = handle.transaction_version(app_id), handle.transaction_version(app_id + BATCH)
+    return Seen(handle, int(number or 0), digest, handle.transaction_version(OWNER))
+
+
+def number_of(text: str) -> int:
+    """A text's SHA-256 digest as a number that a commit can carry (63 bits)."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def digest_of(message_ids: Iterable[str | None]) -> int:
+    """The number of a batch's events, in their order."""
+    return number_of("\n".join(str(name) for name in message_ids))
+
+
+def rehearse(table: pa.Table) -> None:
+    """Write rows into a table in memory, which fails as `append` would for rows that no table can hold."""
+    write_deltalake("memory:///rehearsal", _conform(table), partition_by=[PARTITION], configuration=CONFIGURATION)
+
+
 def exists() -> bool:
     """True when the table has been made, which the first append does."""
     return bool(DeltaTable.is_deltatable(url()))
@@ -63,21 +138,18 @@ def url() -> str:
 
 def file_uris() -> list[str]:
     """The Parquet files that make up the table now; empty when there is no table yet. `event_date` is in the path."""
-    try:
-        return [str(uri) for uri in DeltaTable(url()).file_uris()]
-    except TableNotFoundError:
-        return []
+    seen = look("")
+    return seen.files() if seen else []
 
 
-def last_version(app_id: str) -> int:
-    """The highest batch number that the table holds of this writer; 0 before its first."""
-    try:
-        return int(DeltaTable(url()).transaction_version(app_id) or 0)
-    except TableNotFoundError:
-        return 0
-
-
-def append(table: pa.Table, *, app_id: str, version: int) -> bool:
+def append(
+    table: pa.Table,
+    *,
+    app_id: str,
+    version: int,
+    owner: int | None = None,
+    check: Callable[[Seen | None], None] | None = None,
+) -> bool:
     """Append rows in one commit, unless this writer's batch is already in.
 
     Args:
@@ -85,6 +157,8 @@ def append(table: pa.Table, *, app_id: str, version: int) -> bool:
         app_id: who writes. Its batches are numbered upwards, and a batch with a number that is not above the last is
             taken for a replay and skipped.
         version: the number of the batch, 1 or more.
+        owner: the number of the database that the table belongs to from now on.
+        check: looks at the table that is about to be written (None when it would be made) and may raise.
 
     Returns:
         True when this call wrote the rows, False when the batch was there already (also when another process writes
@@ -92,17 +166,27 @@ def append(table: pa.Table, *, app_id: str, version: int) -> bool:
 
     Raises:
         ValueError: for a version below 1 or columns that don't fit `SCHEMA`.
+        OtherBatch: when a batch with this number, but with other message ids, is there.
         OSError: when the store can't be reached.
     """
     if version < 1:
         raise ValueError(f"version must be 1 or more, not {version}")
     rows = _conform(table)
-    commit = CommitProperties(app_transactions=[Transaction(app_id, version)])
+    digest = digest_of(rows.column("message_id").to_pylist())
+    marks = [Transaction(app_id, version), Transaction(app_id + BATCH, digest)]
+    marks += [Transaction(OWNER, owner)] if owner is not None else []
+    commit = CommitProperties(app_transactions=marks)
     for _ in range(ATTEMPTS):
-        handle = _open_or_create()
-        if int(handle.transaction_version(app_id) or 0) >= version:
+        seen = look(app_id)
+        if check:
+            check(seen)
+        seen = seen or _seen(_open_or_create(), app_id)
+        if seen.number >= version:
+            if seen.number == version and seen.digest not in (None, digest):
+                raise OtherBatch(f"batch {version} of {app_id}")
             _sync_everything()
             return False
+        handle = seen.handle
         try:
             write_deltalake(handle, rows, mode="append", commit_properties=commit)
         except CommitFailedError:  # another process committed in between: look again whether it was this batch
@@ -110,27 +194,6 @@ def append(table: pa.Table, *, app_id: str, version: int) -> bool:
         _sync_commit(int(handle.version()))
         return True
     raise OSError(f"the event store could not be written: {ATTEMPTS} attempts collided with other writers")
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """A Parquet file that isn't part of the table yet.
-
-    Attributes:
-        path: where it lies now: somewhere on the store's disk, so that a rename puts it in its place.
-        day: the UTC date of all its events.
-        rows: how many they are.
-        size: bytes.
-        oldest: the first event's time, ISO 8601 in UTC.
-        newest: the last event's time.
-    """
-
-    path: Path
-    day: date
-    rows: int
-    size: int
-    oldest: str
-    newest: str
 
 
 @dataclass(frozen=True)
@@ -152,7 +215,7 @@ class Snapshot:
             for uri in found
         ]
 
-    def add(self, files: Sequence[NewFile], *, app_id: str) -> None:
+    def add(self, files: Sequence[disk.NewFile], *, app_id: str) -> None:
         """Move files into the table and commit them together.
 
         Raises:
@@ -163,7 +226,7 @@ class Snapshot:
         root = Path(url())
         placed = [_place(root, file) for file in files]
         for path in {*placed, *(path.parent for path in placed), root}:
-            _force(path)  # the commit may only name files that the disk has
+            disk.force(path)  # the commit may only name files that the disk has
         version = int(self.handle.transaction_version(app_id) or 0) + 1
         try:
             self.handle.create_write_transaction(
@@ -177,8 +240,8 @@ class Snapshot:
             for path in placed:
                 path.unlink(missing_ok=True)
             raise Refused("Another import wrote to the event store meanwhile; run this one again.") from error
-        _force(root / "_delta_log")
-        _force(root / "_delta_log" / f"{self.handle.version():020d}.json")
+        disk.force(root / "_delta_log")
+        disk.force(root / "_delta_log" / f"{self.handle.version():020d}.json")
 
 
 @contextmanager
@@ -280,24 +343,25 @@ def _open_or_create() -> Any:
     raise OSError("the event store could not be made")
 
 
+def local_folder() -> Path | None:
+    """The table's folder; None when it lies in an object store."""
+    return Path(url()).resolve() if _is_local() else None
+
+
+def shown_url() -> str:
+    """The table's address for people: without user name, password or query, which may hold a secret."""
+    parts = urlsplit(url())
+    return url() if _is_local() else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def _is_local() -> bool:
     return urlsplit(url()).scheme in ("", "file")
 
 
 def _sync_commit(version: int) -> None:
     """Force one commit to the disk: the writer doesn't, and the outbox forgets its rows after this."""
-    if not _is_local():
-        return  # an object store has kept it when it answers
-    root = Path(url())
-    log = root / "_delta_log" / f"{version:020d}.json"
-    if not log.exists():  # pragma: no cover - another layout of the log: the slow way is always right
-        _sync_everything()
-        return
-    actions = [json.loads(line) for line in log.read_text().splitlines() if line]
-    files = [root / unquote(action["add"]["path"]) for action in actions if "add" in action]
-    folders = {path.parent for path in files} | {root, log.parent}
-    for path in [*files, *folders, log]:
-        _force(path)
+    if _is_local():  # an object store has kept it when it answers
+        disk.force_commit(Path(url()), version)
 
 
 def _sync_everything() -> None:
@@ -306,22 +370,14 @@ def _sync_everything() -> None:
         os.sync()
 
 
-def _place(root: Path, file: NewFile) -> Path:
+def _place(root: Path, file: disk.NewFile) -> Path:
     folder = root / f"{PARTITION}={file.day.isoformat()}"
     folder.mkdir(exist_ok=True)
     return file.path.rename(folder / file.path.name)
 
 
-def _action(root: Path, path: Path, file: NewFile) -> AddAction:
+def _action(root: Path, path: Path, file: disk.NewFile) -> AddAction:
     """The file as Delta's log wants it."""
     stats = {"numRecords": file.rows, "minValues": {"time": file.oldest}, "maxValues": {"time": file.newest}}
     place, day = path.relative_to(root).as_posix(), file.day.isoformat()
     return AddAction(place, file.size, {PARTITION: day}, int(time.time() * 1000), True, json.dumps(stats))
-
-
-def _force(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,8 +17,8 @@ import duckdb
 import ibis
 from django.conf import settings
 
-from events import store
 from events.reasons import Refused
+from events.services import ownership
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -96,11 +96,12 @@ def connect() -> Iterator[Warehouse]:
     """Open the warehouse that the settings name, and close it at the end of the block.
 
     Raises:
-        Refused: when WAREHOUSE_URL can't be opened, or its table or columns are not there.
+        Refused: when WAREHOUSE_URL can't be opened, its table or columns are not there, or the event store is not whole
+            (`ownership.StoreRefused`): it is never read as an empty one.
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
     try:
-        table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, store.file_uris())
+        table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, ownership.files_to_read())
         yield Warehouse(backend, table, str(backend.name))
     finally:
         backend.disconnect()

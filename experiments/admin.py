@@ -37,7 +37,7 @@ from experiments.admin_inlines import (
 )
 from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
-from experiments.services import eligible, lifecycle, overview, plan, planning
+from experiments.services import closing, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, health_words, summary, views
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
@@ -96,7 +96,8 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
             "clock", "day_mode", "churn_gap",
         ]}),
-        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only"]}),
+        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+                                    "sources"]}),
         (_("Where it stands"), {"fields": state}),
     ]  # fmt: skip
 
@@ -244,10 +245,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         troubles = eligible.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
         if not troubles and not refusal:
             refusal = lifecycle.refusal(row, what)
+        cost = closing.cost(row) if what in (Action.CLOSE_ENROLMENT, Action.STOP) else None
         return {
             "row": row,
             "question": consequences.question(what, row.name),
-            "sentences": consequences.sentences(what, overview.standing(row)),
+            "sentences": consequences.sentences(what, overview.standing(row), cost),
             "troubles": troubles,
             "refusal": "" if troubles else refusal,
         }
@@ -361,6 +363,9 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
         (_("Planned units"), say(found.planned_units, ",d")),
         (_("Days until the last outcome is known"), say(found.days, ",d")),
         (_("End if it started today"), say(found.planned_end)),
+        (_("Level of one comparison"), say(found.level, ".2%")),
+        (_("Units, as a multiple of one look's"), say(found.inflation, ".3f")),
+        (_("Chance to conclude no effect that matters, if there is none"), say(found.power_no_material_effect, ".0%")),
     ]
     if inflow.reach is not None:
         rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, ".2%")))

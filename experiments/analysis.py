@@ -9,19 +9,21 @@ from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
+from experiments.comparator import Comparator, comparators
+from experiments.corrected import correct, measured
 from experiments.design import Covariate, Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
+from experiments.live_split import at_any_look
+from experiments.per_act import per_act
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
 from experiments.stats.looks import Look, at_look
 from experiments.stats.results import Estimate
-from experiments.verdict import MIN_FIRST_STAGE, Code, Verdict
+from experiments.verdict import Code, Verdict
 
-# METHODS 5: a quarter of the planned first stage.
-SHARE_OF_PLANNED_TAKE_UP = 0.25
 FOUND = (Code.CAUSES, Code.HARMS)
 
 
@@ -51,6 +53,8 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     split = live_context.split_of(plan, answers)
+    if not standing.final:
+        split = at_any_look(plan, answers, split)
     data = CellData(
         answers.cells,
         tuple(name for name in plan.outcomes if name in answers.cells.blocks),
@@ -58,6 +62,8 @@ def read_out(
         plan.same_split,
     )
     stages = details.first_stages(plan, answers, data)
+    design = _design(plan, answers, data)
+    against = comparators(design, data.labels, live_context.stages_known(stages, plan.alpha), plan.take_up)
     context = Context(
         plan=plan,
         answers=answers,
@@ -67,9 +73,9 @@ def read_out(
         first_stage=stages,
         guardrails=_guardrails(plan, data),
         running=plan.enrolment_ended is None,
-        min_first_stage=min_first_stage(plan),
         today=today,
         earlier=tuple(earlier),
+        comparators=against,
     )
     findings = live_health.examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
@@ -82,26 +88,30 @@ def read_out(
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, data, invalid, earlier)
-
-
-def min_first_stage(plan: Planned) -> float:
-    """Smallest first stage worth dividing by: a quarter of the planned one, at least one point (METHODS 5)."""
-    return max(SHARE_OF_PLANNED_TAKE_UP * (plan.take_up or 0.0), MIN_FIRST_STAGE)
+    return _opened(found, answers, data, design, against, invalid, earlier, today)
 
 
 def _opened(
-    found: Readout, answers: Answers, data: CellData, invalid: tuple[str, ...], earlier: Sequence[LookTaken]
+    found: Readout,
+    answers: Answers,
+    data: CellData,
+    design: Design,
+    against: Mapping[str, Comparator],
+    invalid: tuple[str, ...],
+    earlier: Sequence[LookTaken],
+    today: date,
 ) -> Readout:
     plan, standing = found.plan, found.standing
-    design = _design(plan, answers, data)
-    looks = looks_of(plan, standing, earlier)
-    outcomes = compare_all(design, data, Judgement(invalid, looks, min_first_stage(plan), plan.primary))
+    looks = looks_of(plan, standing, earlier, {label: one.label for label, one in against.items()})
+    outcomes = compare_all(design, data, Judgement(invalid, looks, against, plan.primary))
+    hidden = details.hidden_parts(plan, looks)
+    by_times = details.by_times(plan, answers, data, outcomes[0], looks)
+    outcomes = (per_act(outcomes[0], by_times, data, looks), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
-    concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier)
+    concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
     notes += segment_findings(outcomes[0], variant)
     findings = health.sorted_findings((*found.health, *notes))
-    taken = _looks_taken(plan, standing, answers, outcomes[0], looks)
+    taken = _looks_taken(plan, standing, answers, outcomes[0], looks, today)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = Report(
         source=plan.key,
@@ -130,13 +140,15 @@ def _opened(
         verdict=concluded,
         report=report,
         path=(*earlier, *taken),
-        beliefs=details.beliefs(data, outcomes, alpha=plan.alpha),
-        shrunk=details.shrunk_segments(outcomes[0], alpha=plan.alpha),
-        through=details.throughs(plan, answers, data, outcomes[0]),
-        by_times=details.by_times(plan, answers, data, outcomes[0]),
-        dose=details.dose_arms(plan, data, outcomes[0]),
-        arms_over_time=details.arms_over_time(plan, answers, tau),
-        over_time=details.over_time(plan, answers, data, tau),
+        beliefs=() if "beliefs" in hidden else details.beliefs(data, outcomes, alpha=plan.alpha),
+        shrunk=details.shrunk_segments(outcomes[0], looks),
+        through=details.throughs(plan, answers, data, outcomes[0], looks),
+        by_times=by_times,
+        dose=None if "dose" in hidden else details.dose_arms(plan, data, outcomes[0], looks),
+        arms_over_time=details.arms_over_time(plan, answers, tau, looks),
+        over_time=details.over_time(plan, answers, data, tau, looks),
+        corrected=correct(plan, standing, outcomes[0], earlier),
+        hidden=hidden,
     )
 
 
@@ -159,7 +171,7 @@ def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
 
 
 def _standing_verdict(
-    plan: Planned, now: Verdict, variant: str, earlier: Sequence[LookTaken]
+    plan: Planned, now: Verdict, variant: str, earlier: Sequence[LookTaken], against: Mapping[str, Comparator]
 ) -> tuple[Verdict, str, list[Finding]]:
     """A bound that was crossed stays crossed: later data can make a found effect uncertain again, not unfound.
 
@@ -170,8 +182,8 @@ def _standing_verdict(
         for look in earlier
         if look.verdict in FOUND
         and not look.peeked
-        and look.measured == plan.measured
         and look.variant in plan.variants
+        and look.measured == measured(plan, against[look.variant].label)
         and look.variant != plan.placebo
     ]
     undecided = now.code is Code.INCONCLUSIVE or (now.code, now.reason) == (Code.NUDGE_FAILED, "weak_first_stage")
@@ -183,11 +195,16 @@ def _standing_verdict(
         "outcome": plan.primary[0], "variant": first.variant, "day": first.on.isoformat(),
         "estimate": first.estimate, "low": first.low, "high": first.high, "kind": str(kind_of(plan.primary[0])),
     }  # fmt: skip
+    if against[first.variant].label != plan.variants[0]:
+        facts["comparator"] = against[first.variant].label
+    elif plan.claim is not None:
+        # The end of that look's interval nearer to 0 is its breakdown value (METHODS 4.16).
+        facts["breakdown"] = first.low if first.estimate > 0 else first.high
     return Verdict(Code(first.verdict), "crossed", facts), first.variant, [note]
 
 
 def _looks_taken(
-    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look]
+    plan: Planned, standing: Standing, answers: Answers, outcome: OutcomeReport, looks: Mapping[str, Look], today: date
 ) -> list[LookTaken]:
     taken = []
     for row in outcome.comparisons:
@@ -197,7 +214,7 @@ def _looks_taken(
         taken.append(
             LookTaken(
                 on=answers.data_end.date(),
-                measured=plan.measured,
+                measured=measured(plan, row.compared_with or plan.variants[0]),
                 variant=row.variant,
                 units=look.units,
                 fraction=standing.fraction,
@@ -209,6 +226,8 @@ def _looks_taken(
                 p_value=effect.p_value,
                 verdict=str(row.verdict.code),
                 peeked=standing.peeked,
+                rule=standing.rule,
+                shown=today,
             )
         )
     return taken
@@ -237,4 +256,6 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         no_signup=answers.no_signup,
         mature={name: units_by_arm(cells, block.n) for name, block in cells.blocks.items()},
         by_day=answers.exposures_by_day,
+        not_admitted=answers.not_admitted,
+        unverified=answers.unverified,
     )

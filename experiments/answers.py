@@ -1,11 +1,13 @@
 """What the warehouse answers about an experiment: per-cell moments and counts, never rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+
+from experiments.admission import SetAside, Unverified
 
 type Ints = NDArray[np.int64]
 type Floats = NDArray[np.float64]
@@ -122,6 +124,8 @@ class Answers:
         bins: For a numeric primary outcome with a behaviour: variant, pooled quintile 0..4, reached 0 or 1, units.
         latest_exposure: Moment of the last first exposure; None without units.
         last_mature_on: Local date on which the last exposed unit is mature for every primary outcome.
+        not_admitted: Exposures that count nowhere, by sender and reason.
+        unverified: Units that only a client key has reported, beside the others; some of the first meet `cells` too.
     """
 
     data_end: datetime
@@ -141,3 +145,5 @@ class Answers:
     bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
     latest_exposure: datetime | None
     last_mature_on: date | None
+    not_admitted: tuple[SetAside, ...] = ()
+    unverified: Unverified = field(default_factory=Unverified)

@@ -25,6 +25,7 @@ from experiments.lifecycle import Action
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import KEY
 from experiments.services import lifecycle, plan, planning
+from experiments.services.planned_power import WhatIf
 
 Answer = Callable[..., Response]
 
@@ -176,14 +177,19 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     @extend_schema(
         responses=shapes.SuggestionSerializer,
-        parameters=[OpenApiParameter("signup_event", str, description="what starts a unit's clock; * for any event")],
+        parameters=[
+            OpenApiParameter("signup_event", str, description="what starts a unit's clock; * for any event"),
+            shapes.WhatIfSerializer,
+        ],
         filters=False,
     )
     @action(detail=True, methods=["get"])
     def power(self, request: Request, key: str) -> Response:
-        """Planned size and end, by the units that came in four weeks and the outcome they had."""
+        """Planned size and end, by the units of four weeks and the outcome they had; other values may be tried."""
         signup = request.query_params.get("signup_event") or None
-        found = planning.suggest_size(self.get_object(), signup_event=signup)
+        what_if = shapes.WhatIfSerializer(data=request.query_params)
+        what_if.is_valid(raise_exception=True)
+        found = planning.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
         return Response(outward(dump(found), gettext))
 
     @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)

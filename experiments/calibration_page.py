@@ -36,7 +36,10 @@ def trials(rows: Sequence[Trial], gettext: Gettext) -> Table:
         gettext("experiment"), gettext("promised, points"), gettext("found, points"), gettext("Anderson-Rubin set"),
         gettext("found per promised"), gettext("verdict"), gettext("data up to"),
     )  # fmt: skip
-    note = gettext("Found: effect of the behaviour on those whom the nudge moved. Promised: as the study observed it.")
+    note = gettext(
+        "Found: effect of the behaviour on those whom the nudge moved, by the final analysis, corrected for the "
+        "looks of plans with planned ones. Promised: as the study observed it."
+    )
     return Table(gettext("Promise and finding by experiment"), columns, cells, note)
 
 
@@ -51,6 +54,7 @@ def left_out(rows: Sequence[tuple[str, str, str]], gettext: Gettext) -> Table | 
     reasons = {
         "locked": gettext("its outcome is still locked"),
         "peeked": gettext("it was peeked at before its end"),
+        "not_final": gettext("its final analysis is still to come: what a look finds on the way is too large"),
         "no_promise": gettext("nobody measured what its moment promises"),
         "not_the_behaviour": gettext("its verdict says nothing about the behaviour"),
         "other_outcome": gettext("its first outcome isn't a share, or nothing was promised"),

@@ -5,23 +5,24 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import sqrt
+from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from events.reasons import NotComputable, Reason, computable
-from experiments.answers import DENOMINATOR, REACHED, Cells
+from experiments.answers import REACHED, Cells
+from experiments.cell_levels import normal_estimate, traits_of
 from experiments.design import Kind, kind_of
-from experiments.pair import Strata, plain_difference
+from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, stratified
-from experiments.stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
+from experiments.stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from experiments.stats.encouragement import wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.multiplicity import holm
+from experiments.stats.ratios import linearised, ratio_point, standardised
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Array, Joint, Mean
 from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
@@ -48,6 +49,8 @@ class CellPair:
         x: dummies of the covariates, cells x p.
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
+        segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
+        traits: label of each segment and covariate level, with the cells that belong to it.
     """
 
     kind: Kind
@@ -61,16 +64,18 @@ class CellPair:
     x: Array
     bins: Counts | None = None
     same_split: bool = True
+    segment_units: Array | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def control(self) -> Mean:
-        """Summary of the control arm."""
-        return self._joint(self.treated == 0).column(0)
+        """Summary of the control arm; of a ratio the standardised one."""
+        return self._level(0)
 
     @cached_property
     def variant(self) -> Mean:
-        """Summary of the variant's arm."""
-        return self._joint(self.treated == 1).column(0)
+        """Summary of the variant's arm; of a ratio the standardised one."""
+        return self._level(1)
 
     @property
     def clustered(self) -> bool:
@@ -93,21 +98,27 @@ class CellPair:
         return REACHED in self.names
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
-        """Pooled over segments; with a behaviour the z of the moments, so that p and set agree."""
+        """Pooled over segments; with a behaviour the z of the moments, so that p and set agree.
+
+        A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
+        """
         if self.has_behaviour:
-            return self._normal(self.moments(), alpha)
-        if len(self.strata) > 1:
+            return normal_estimate(self.moments(), alpha)
+        if len(self.strata) > 1 and self.kind is not Kind.RATIO:
             return self.pooled([(c.column(0), v.column(0)) for _label, c, v in self.strata], alpha=alpha)
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
 
-    def lift_arms(self) -> tuple[Mean, Mean]:
-        """Control, and the variant as far above it as the difference says: strata must not show in the lift."""
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Of the variant as far above control as the difference says: strata must not show in the lift."""
         found = self.difference(alpha=0.05)
-        if len(self.strata) < 2 or not computable(found):
-            return self.control, self.variant
+        if self.kind is Kind.RATIO or len(self.strata) < 2 or not computable(found):
+            return compare.lift(self.control, self.variant, alpha=alpha)
         control, n = self.control, self.variant.n
         left = max(found.standard_error**2 - control.variance / max(control.n, 1), 0.0)
-        return control, Mean(n, control.mean + found.estimate, left * n)
+        return compare.lift(control, Mean(n, control.mean + found.estimate, left * n), alpha=alpha)
+
+    def randomisation(self) -> None:
+        """There are no clusters."""
 
     def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
         """Lin's adjustment for covariates and segments."""
@@ -116,10 +127,13 @@ class CellPair:
         return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
 
     def by_segment(self) -> Strata | None:
-        """Label, control, variant of each segment."""
+        """Label, control, variant of each segment; a ratio is each segment's own."""
         if len(self.segment_labels) < 2:
             return None
-        return [(label, control.column(0), variant.column(0)) for label, control, variant in self._segments()]
+        return [
+            (self.segment_labels[code], self._alone(0, code), self._alone(1, code))
+            for code in np.flatnonzero(self._sizes.sum(axis=0)).tolist()
+        ]
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
         """The same test inside some segments."""
@@ -128,7 +142,9 @@ class CellPair:
         return plain_difference(self.kind, control, variant, alpha=alpha)
 
     def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
-        """Mantel-Haenszel difference."""
+        """Mantel-Haenszel difference; of a ratio the standardised one, since its segments' own ratios don't add up."""
+        if self.kind is Kind.RATIO:
+            return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
         return stratified.risk_difference(strata, alpha=alpha)
 
     def joints(self) -> tuple[Joint, Joint]:
@@ -140,7 +156,9 @@ class CellPair:
         if len(self.strata) < 2:
             control, variant = self.joints()
             return float(control.means[1]), float(variant.means[1])
-        weights = np.array([c.n * v.n / (c.n + v.n) for _label, c, v in self.strata])
+        weights = self._shares
+        if self.kind is not Kind.RATIO:
+            weights = np.array([c.n * v.n / (c.n + v.n) for _label, c, v in self.strata])
         shares = np.array([[c.means[1], v.means[1]] for _label, c, v in self.strata])
         control_share, variant_share = (weights @ shares / weights.sum()).tolist()
         return control_share, variant_share
@@ -149,7 +167,8 @@ class CellPair:
         """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
         if len(self.strata) > 1:
-            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata])
+            shares = self._shares.tolist() if self.kind is Kind.RATIO else None
+            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], shares)
         control, variant = self.joints()
         return iv_moments(control.take(*columns), variant.take(*columns))
 
@@ -157,10 +176,7 @@ class CellPair:
         """Two-stage least squares with covariates and segments."""
         if not self.x.shape[1]:
             return None
-        columns = self._linear()
-        found = iv_moments_cells(
-            self.n, self.means @ columns.T, columns @ self.covariance @ columns.T, self.treated, self._x()
-        )
+        found = iv_moments_cells(self.n, *self._linear, self.treated, self._x())
         if not computable(found):
             return found
         effect = wald(found, alpha=alpha)
@@ -186,78 +202,100 @@ class CellPair:
         worst = min(tested, key=lambda found: found.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates that have units, and leave some."""
+        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self.traits[level])
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self.traits[level])
+
+    def _of(self, kept: np.ndarray) -> Self:
+        return replace(
+            self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
+        )  # fmt: skip
+
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
         """Segments with enough units in both arms; the others pooled as one."""
-        large: list[tuple[str, Joint, Joint]] = []
-        small: list[tuple[str, Joint, Joint]] = []
-        for row in self._segments():
-            (large if min(row[1].n, row[2].n) >= STRATUM_UNITS else small).append(row)
-        if not small:
-            return large
-        _label, control, variant = small[0]
-        for _label, c, v in small[1:]:
-            control, variant = control + c, variant + v
-        if min(control.n, variant.n) >= 2:
-            return [*large, ("other", control, variant)]
-        if not large:
-            return [("", control, variant)]
-        # Too few to stand alone: they join the largest segment, so that nobody is left out.
-        largest = max(range(len(large)), key=lambda place: large[place][1].n + large[place][2].n)
-        label, c, v = large[largest]
-        return [*large[:largest], (label, c + control, v + variant), *large[largest + 1 :]]
+        return [
+            (label, self._joint(inside & (self.treated == 0)), self._joint(inside & (self.treated == 1)))
+            for label, codes in self._groups
+            for inside in [np.isin(self.segment, codes)]
+        ]
 
-    def _segments(self) -> list[tuple[str, Joint, Joint]]:
-        found = []
-        for code, label in enumerate(self.segment_labels):
-            arms = [self._joint((self.segment == code) & (self.treated == arm)) for arm in (0, 1)]
-            if arms[0].n + arms[1].n:
-                found.append((label, arms[0], arms[1]))
-        return found
+    @cached_property
+    def _groups(self) -> list[tuple[str, list[int]]]:
+        """Label and segments of each stratum."""
+        return group_segments(self.segment_labels, self._sizes, STRATUM_UNITS)
+
+    @cached_property
+    def _sizes(self) -> Array:
+        """Units by arm and segment."""
+        return np.array([
+            np.bincount(self.segment[kept], weights=self.n[kept], minlength=len(self.segment_labels))
+            for kept in (self.treated == 0, self.treated == 1)
+        ])  # fmt: skip
+
+    @cached_property
+    def _shares(self) -> Array:
+        """Each stratum's share of all units."""
+        units = self._sizes.sum(axis=0) if self.segment_units is None else self.segment_units
+        found = np.array([float(units[codes].sum()) for _label, codes in self._groups])
+        return np.asarray(found / max(float(found.sum()), 1.0))
+
+    def _level(self, arm: int) -> Mean:
+        """Summary of the outcome; a ratio's error is that of the strata with their shares."""
+        whole = self._joint(self.treated == arm).column(0)
+        if self.kind is not Kind.RATIO or len(self.strata) < 2:
+            return whole
+        rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
+        return standardised(rows, self._shares.tolist())
+
+    def _alone(self, arm: int, code: int) -> Mean:
+        """Summary of one segment; a ratio is divided inside it."""
+        kept = (self.segment == code) & (self.treated == arm)
+        if self.kind is not Kind.RATIO:
+            return self._joint(kept).column(0)
+        n, means = self.n[kept], self.means[kept]
+        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
 
     def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
-        """Moments of (outcome, behaviour, times) or (outcome, covariates) of some cells; a ratio is linearised."""
-        pooled = pool_cells(self.n[kept], self.means[kept], self.covariance[kept], None if x is None else x[kept])
-        columns = self._linear(pooled)
-        if x is not None:
-            wide = np.zeros((1 + x.shape[1], len(pooled.means)))
-            wide[0, : len(self.names)] = columns[0]
-            wide[1:, len(self.names) :] = np.eye(x.shape[1])
-            columns = wide
-        means = columns @ pooled.means
-        if self.kind is Kind.RATIO and pooled.means[1] != 0:
-            means[0] = pooled.means[0] / pooled.means[1]
-        return Joint(pooled.n, means, columns @ pooled.covariance @ columns.T)
+        """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
+        means, covariance = self._linear
+        pooled = pool_cells(self.n[kept], means[kept], covariance[kept], None if x is None else x[kept])
+        return pooled if x is None else pooled.take(0, *range(means.shape[1], len(pooled.means)))
 
-    def _linear(self, pooled: Joint | None = None) -> Array:
-        """Rows that make (outcome, behaviour, times) of the stored columns.
+    @cached_property
+    def _linear(self) -> tuple[Array, Array]:
+        """Means and covariances of the cells in (outcome, behaviour, times), a ratio linearised where its arm stands.
 
-        A ratio's influence is (M - r K) / mean(K), the delta method (METHODS 4.3).
+        That point is standardised: mean numerator and denominator over the strata with their shares of all units.
+        Everything then reads one column, so that levels, difference, set and weeks can't disagree (METHODS 4.3).
         """
-        k = len(self.names)
-        kept = [place for place, name in enumerate(self.names) if name != DENOMINATOR]
-        columns = np.eye(k)[kept]
-        if self.kind is Kind.RATIO:
-            arm = pool_cells(self.n, self.means, self.covariance) if pooled is None else pooled
-            below = float(arm.means[1])
-            if below != 0:
-                columns[0, :2] = (1 / below, -float(arm.means[0]) / below**2)
-        return columns
+        if self.kind is not Kind.RATIO:
+            return self.means, self.covariance
+        means = np.zeros((len(self.n), len(self.names) - 1))
+        covariance = np.zeros((*means.shape, means.shape[1]))
+        for arm in (0, 1):
+            kept = self.treated == arm
+            point = np.zeros(2)
+            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+                rows = kept & np.isin(self.segment, codes)
+                point += share * ratio_point(self.n[rows], self.means[rows])
+            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
+        return means, covariance
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
-
-    def _normal(self, found: IvMoments | NotComputable, alpha: float) -> Estimate | NotComputable:
-        if not computable(found):
-            return found
-        if found.v_r <= 0:
-            return NotComputable(Reason.NO_VARIANCE)
-        error = sqrt(found.v_r)
-        half = error * found.critical_value(alpha)
-        p_value = found.tail(found.itt / error)
-        return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, "unpooled-z")
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,12 +329,13 @@ class CellData:
         kind = self.outcomes[outcome]
         return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
 
-    def pair(self, outcome: str, code: int, *, week: int | None = None) -> CellPair:
-        """The cells of control and of one variant that have mature units; of all weeks of enrolment, or of one."""
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
-        kept = ((cells.variant == 0) | (cells.variant == code)) & (block.n > 0)
-        if week is not None:
-            kept &= cells.week == week
+        mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
+        kept = mature & ((cells.variant == against) | (cells.variant == code))
+        # Of all arms, so that control has one level beside every variant.
+        units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
         return CellPair(
             kind=self.outcomes[outcome],
             names=block.names,
@@ -307,9 +346,16 @@ class CellData:
             segment=cells.segment[kept],
             segment_labels=cells.segments,
             x=self._dummies[kept],
-            bins=self._counts(outcome, code),
+            bins=self._counts(outcome, code, against),
             same_split=self.same_split,
+            segment_units=units,
+            traits={label: inside[kept] for label, inside in self.traits.items()},
         )
+
+    @cached_property
+    def traits(self) -> Mapping[str, np.ndarray]:
+        """Cells of each segment and of each level of each covariate, by its label."""
+        return traits_of(self.cells)
 
     @cached_property
     def _dummies(self) -> Array:
@@ -321,27 +367,13 @@ class CellData:
         ]
         return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
 
-    def _counts(self, outcome: str, code: int) -> Counts | None:
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
         rows = self.bins.get(outcome)
         if not rows:
             return None
         counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[0]: 0, self.labels[code]: 1}
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
         for variant, place, reached, units in rows:
             if variant in arms:
                 counts[arms[variant], place, reached] += units
         return counts
-
-
-def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
-    """Level of an outcome in one arm, from its summary."""
-    missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
-    if arm.n < 2:
-        return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
-    interval: Interval | NotComputable
-    if kind is Kind.PROPORTION:
-        interval = compare.wilson(arm.successes, arm.n, alpha=alpha)
-    else:
-        half = float(stats.t.isf(alpha / 2, arm.n - 1)) * arm.standard_error
-        interval = Interval(arm.mean, arm.mean - half, arm.mean + half, 1 - alpha, "mean-interval")
-    return ArmValue(arm.n, arm.mean, arm.standard_error, interval)

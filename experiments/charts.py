@@ -7,6 +7,7 @@ import altair as alt
 
 from events.charts import BLUE, GREY, INK, ORANGE, theme
 from events.reasons import computable
+from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, OutcomeReport, Report
 from experiments.stats.results import Estimate
@@ -25,14 +26,18 @@ def outcome_forest(report: Report, gettext: Gettext) -> alt.TopLevelMixin | None
     """
     panels = []
     shares = [outcome for outcome in report.outcomes if outcome.kind is Kind.PROPORTION]
-    rows = [row for outcome in shares for row in _outcome_rows(outcome, 100.0)]
+    rows = [row for outcome in shares for row in _outcome_rows(outcome, 100.0, gettext)]
+    against = any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
     if rows:
-        panels.append(_forest(rows, gettext("Difference to control, points")))
+        # Against a placebo the rows say themselves what each is compared with.
+        title = gettext("Difference, points") if against else gettext("Difference to control, points")
+        panels.append(_forest(rows, title))
     for outcome in report.outcomes:
         if outcome.kind is Kind.MEAN:
-            rows = _outcome_rows(outcome, 1.0)
+            rows = _outcome_rows(outcome, 1.0, gettext)
             if rows:
-                title = gettext("Difference to control, %(outcome)s") % {"outcome": outcome.name}
+                text = gettext("Difference, %(outcome)s") if against else gettext("Difference to control, %(outcome)s")
+                title = text % {"outcome": outcome.name}
                 panels.append(_forest(rows, title))
     if not panels:
         return None
@@ -52,7 +57,10 @@ def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gett
         rows.append({**_row(gettext("All segments, pooled"), pooled, scale), "pooled": True})
     if not rows:
         return None
-    return _styled(_forest(rows, _unit_title(outcome, gettext)))
+    title = _unit_title(outcome, gettext)
+    if comparison.compared_with and outcome.kind is not Kind.PROPORTION:
+        title = gettext("Difference, %(outcome)s") % {"outcome": outcome.name}
+    return _styled(_forest(rows, title))
 
 
 def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:
@@ -107,9 +115,9 @@ def _effect_title(outcome: OutcomeReport, gettext: Gettext) -> str:
     return gettext("Effect of the behaviour on %(outcome)s") % {"outcome": outcome.name}
 
 
-def _outcome_rows(outcome: OutcomeReport, scale: float) -> list[Row]:
+def _outcome_rows(outcome: OutcomeReport, scale: float, gettext: Gettext) -> list[Row]:
     return [
-        _row(f"{outcome.name} · {row.variant}", row.difference, scale)
+        _row(f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}", row.difference, scale)
         for row in outcome.comparisons
         if computable(row.difference)
     ]

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from aha.figures import Gettext, between, decimal
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
-from experiments.tables import set_text
+from experiments.set_words import set_text
+from experiments.stats.results import Estimate
 from experiments.verdict import Code
 from experiments.words import effect_text
 
@@ -74,17 +76,44 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
     struck = code is Code.INVALID
     trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
     how = gettext("Everybody as assigned, whatever they did (intention to treat).")
-    nudge, effect = Contrast(gettext("Effect of the nudge on everyone"), how, trust, struck, ""), row.difference
+    if of_variant(readout, row.variant) is not None:
+        how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
+    label = gettext("Effect of the nudge on everyone")
+    if row.compared_with:
+        label = gettext("Effect of the nudge on everyone, against the placebo {placebo}")
+        label = label.format(placebo=row.compared_with)
+    nudge, effect = Contrast(label, how, trust, struck, ""), row.difference
     if computable(effect):
         yield _filled(nudge, effect.estimate, effect.low, effect.high, share, gettext)
     else:
         yield replace(nudge, text=reason_words(effect, gettext))
+    corrected = of_variant(readout, row.variant)
+    if corrected is not None and computable(corrected.difference):
+        found = corrected.difference
+        how = gettext("The same, corrected for the looks (median-unbiased, by the stage-wise order).")
+        blank = replace(nudge, label=gettext("Effect of the nudge, corrected for the looks"), how=how)
+        yield _filled(blank, found.estimate, found.low, found.high, share, gettext)
     if row.encouragement is not None:
         struck = code in NOT_THE_BEHAVIOUR
-        trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
+        sound = (
+            gettext("yes: chance chose") if row.compared_with else gettext("yes, if the nudge works only through it")
+        )
+        trust = gettext("no: see the verdict") if struck else sound
         how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
+        if row.compared_with:
+            how = gettext(
+                "The nudge's effect divided by its take-up, both against the placebo; its Anderson-Rubin set decides."
+            )
+        if corrected is not None:
+            how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
         blank = Contrast(gettext("Effect of the behaviour on those moved"), how, trust, struck, "")
-        yield _of_behaviour(blank, row.encouragement, share, gettext)
+        yield _of_behaviour(blank, row.encouragement, row.encouragement.effect, share, gettext)
+        if corrected is not None and corrected.effect is not None:
+            how = gettext("The corrected effect of the nudge divided by its take-up; the same set decides.")
+            label = gettext("Effect of the behaviour, corrected for the looks")
+            yield _of_behaviour(
+                replace(blank, label=label, how=how), row.encouragement, corrected.effect, share, gettext
+            )
 
 
 def _with(blank: Contrast, value: float | NotComputable, share: bool, gettext: Gettext) -> Contrast:
@@ -93,10 +122,12 @@ def _with(blank: Contrast, value: float | NotComputable, share: bool, gettext: G
     return _filled(blank, value, None, None, share, gettext)
 
 
-def _of_behaviour(blank: Contrast, one: Encouragement, share: bool, gettext: Gettext) -> Contrast:
-    if not computable(one.effect):
-        return replace(blank, text=reason_words(one.effect, gettext))
-    estimate = one.effect.estimate
+def _of_behaviour(
+    blank: Contrast, one: Encouragement, value: Estimate | float | NotComputable, share: bool, gettext: Gettext
+) -> Contrast:
+    if isinstance(value, NotComputable):
+        return replace(blank, text=reason_words(value, gettext))
+    estimate = value.estimate if isinstance(value, Estimate) else value
     if not computable(one.effect_set) or not one.effect_set.bounded:
         found = _filled(blank, estimate, None, None, share, gettext)
         return replace(found, limits=set_text(one.effect_set, share=share, gettext=gettext))

@@ -40,15 +40,18 @@ def definitions(report: Report, gettext: Gettext) -> tuple[Definition, ...]:
                     "Each segment is compared inside itself and the differences are averaged with Mantel-Haenszel "
                     "weights. Read single segments only when the test of heterogeneity says that they differ."
                 ),
-                "Mantel, Haenszel (1959); Sato (1989)",
+                "Mantel, Haenszel (1959); Greenland, Robins (1985); Sato (1989)",
             )
         )
     if report.design.cluster is not None:
         found.append(
             Definition(
                 gettext("Cluster-robust errors"),
-                gettext("Groups were assigned, not rows, so the errors are computed between groups."),
-                "Cameron, Miller (2015)",
+                gettext(
+                    "Groups were assigned, not rows, so the errors are computed between groups. Where sizes differ, "
+                    "a few large groups carry the comparison, and the test allows for it."
+                ),
+                "Bell, McCaffrey (2002); Imbens, Kolesár (2016)",
             )
         )
     if report.design.behaviour is not None:

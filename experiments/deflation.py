@@ -20,7 +20,7 @@ class Trial:
         name: as people call it.
         promised: what the study's correlation promised.
         promised_error: its standard error; 0 when it isn't known.
-        found: effect of the behaviour among those moved (CACE).
+        found: effect of the behaviour among those moved (CACE) by the final analysis, corrected for planned looks.
         found_error: its standard error.
         low, high: Anderson-Rubin set, None where it is unbounded.
         verdict: code.

@@ -56,6 +56,8 @@ class Design:
         placebo: label of an arm with a nudge of equal salience towards something inert: it tests whether a nudge of
             this kind works without the behaviour.
         doses: labels of arms that nudge to another number of times than the behaviour's.
+        direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
+            None when none was registered.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -73,6 +75,7 @@ class Design:
     placebo: str | None = None
     doses: tuple[str, ...] = ()
     stored: bool = False
+    direct_effect: tuple[float, float] | None = None
 
     @property
     def level(self) -> float:

@@ -1,6 +1,7 @@
 """The deep part of an analysis: who was moved, through what, for how long. From cells and counts alone. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -21,7 +22,8 @@ from experiments.stats.dose import DoseWeights, dose_weights, response_of
 from experiments.stats.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
 from experiments.stats.instruments import IvMoments, iv_moments
 from experiments.stats.logrank import curves_cross, stratified_log_rank
-from experiments.stats.novelty import effect_by_week
+from experiments.stats.looks import Look, told_at
+from experiments.stats.novelty import Novelty, effect_by_week
 from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate
 from experiments.stats.rmst import compare_restricted_means
@@ -29,10 +31,32 @@ from experiments.stats.shrinkage import shrink
 from experiments.stats.summaries import Joint, Mean
 from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
 from experiments.stats.tf import tf_adjusted
+from experiments.stats.validity import inequalities_at
 
 # Beyond this, a profile is a list nobody reads.
 MOST_TRAITS = 40
 AT_RISK_POINTS = 5
+
+
+type Looks = Mapping[str, Look]
+
+
+def is_interim(look: Look) -> bool:
+    """A look before the last of a plan that has several."""
+    return look.is_repeated and not look.final
+
+
+def strictest(looks: Looks) -> Look:
+    """The look with the largest critical value: what concerns all arms together is read at it."""
+    return min(looks.values(), key=lambda look: look.nominal_alpha)
+
+
+def hidden_parts(plan: Planned, looks: Looks) -> tuple[str, ...]:
+    """Codes of the parts that wait for the final analysis: no level is known for them at a look on the way."""
+    if not is_interim(strictest(looks)):
+        return ()
+    of_behaviour = () if plan.claim is None else ("bounds",)
+    return (*of_behaviour, *(("dose",) if plan.doses else ()), "novelty", "beliefs")
 
 
 def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[FirstStage, ...]:
@@ -83,7 +107,10 @@ def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputab
 
 
 def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) -> tuple[Belief, ...]:
-    """Bayesian numbers of every comparison: beta-binomial for a share, a flat normal prior for anything else."""
+    """Bayesian numbers of every variant against control: beta-binomial for a share, else a flat normal prior.
+
+    Beside a placebo too: "the chance to beat control" is about giving the nudge to everybody.
+    """
     found = []
     for outcome in outcomes:
         for code, row in enumerate(outcome.comparisons, start=1):
@@ -94,47 +121,58 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
     if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
-    if not computable(row.difference):
-        return row.difference
-    return normal_posterior(row.difference.estimate, row.difference.standard_error, alpha=alpha)
+    found = row.difference if row.against_control is None else row.against_control
+    if not computable(found):
+        return found
+    return normal_posterior(found.estimate, found.standard_error, alpha=alpha)
 
 
-def shrunk_segments(outcome: OutcomeReport, *, alpha: float) -> tuple[Shrunk, ...]:
+def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:
     """Effects by segment after empirical-Bayes shrinkage; nothing where there are fewer than two segments."""
     found = []
     for row in outcome.comparisons:
         known = [(one.segment, one.difference) for one in row.by_segment if computable(one.difference)]
-        pulled = shrink([effect for _name, effect in known], alpha=alpha)
+        look = looks[row.variant]
+        pulled = told_at(shrink([effect for _name, effect in known], alpha=look.nominal_alpha), look)
         if computable(pulled):
             found.append(Shrunk(row.variant, tuple(name for name, _effect in known), pulled))
     return tuple(found)
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport) -> tuple[Through, ...]:
-    """The validity panel of each variant that nudges to the behaviour."""
+def throughs(
+    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
+) -> tuple[Through, ...]:
+    """The validity panel of each variant that nudges to the behaviour, every part of it at the look's level."""
     if plan.claim is None:
         return ()
     placebo = None
     if plan.placebo is not None:
         arm = data.pair(outcome.name, plan.variants.index(plan.placebo))
-        effect = arm.difference(alpha=plan.alpha)
-        placebo = Placebo(effect, effect_on_behaviour(arm.moments(), alpha=plan.alpha))
+        at = looks[plan.placebo]
+        placebo = told_at(
+            Placebo(arm.difference(alpha=at.nominal_alpha), effect_on_behaviour(arm.moments(), alpha=at.nominal_alpha)),
+            at,
+        )
     found = []
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
             continue
-        pair = data.pair(outcome.name, code)
-        whole = _whole(pair)
+        pair = data.pair(outcome.name, code, against=_against(plan, outcome, label))
+        whole, look = _whole(pair), looks[label]
+        alpha = look.nominal_alpha
+        traits = tuple(_traits(answers, outcome.name, code, alpha)) if computable(whole) else ()
         found.append(
             Through(
                 variant=label,
-                shares=complier_shares(*whole, alpha=plan.alpha) if computable(whole) else whole,
-                levels=complier_levels(*whole, alpha=plan.alpha) if computable(whole) else whole,
-                traits=tuple(_traits(answers, outcome.name, code, plan.alpha)) if computable(whole) else (),
-                bounds=_bounds(pair, whole),
-                inequalities=pair.inequalities(),
-                tf=_tf(pair, plan.alpha),
+                shares=told_at(complier_shares(*whole, alpha=alpha), look) if computable(whole) else whole,
+                levels=told_at(complier_levels(*whole, alpha=alpha), look) if computable(whole) else whole,
+                traits=tuple((name, told_at(trait, look)) for name, trait in traits),
+                bounds=NotComputable(Reason.NOT_AT_A_LOOK)
+                if is_interim(look)
+                else told_at(_bounds(pair, whole, alpha), look),
+                inequalities=inequalities_at(pair.inequalities(), look),
+                tf=NotComputable(Reason.ONE_LOOK_ONLY) if look.is_repeated else _tf(pair, plan.alpha),
                 placebo=placebo,
                 per_protocol=per_protocol(*whole) if computable(whole) else whole,
             )
@@ -142,15 +180,24 @@ def throughs(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     return tuple(found)
 
 
+def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
+    """Place of what a variant is compared with: control, or the placebo that stands in for it."""
+    row = next((row for row in outcome.comparisons if row.variant == variant), None)
+    return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
+
+
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
     """Both arms as a whole, where they have the same mix of segments by plan."""
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
 
 
-def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable) -> Bounds | NotComputable:
+def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable, alpha: float) -> Bounds | NotComputable:
     if not computable(whole):
         return whole
-    return balke_pearl(*whole) if pair.kind is Kind.PROPORTION else NotComputable(Reason.NOT_A_PROPORTION)
+    if pair.kind is not Kind.PROPORTION:
+        return NotComputable(Reason.NOT_A_PROPORTION)
+    test = pair.inequalities()
+    return balke_pearl(*whole, rejected=computable(test) and test.p_value < alpha, alpha=alpha)
 
 
 def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
@@ -182,8 +229,10 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
             yield name, complier_trait(arms[0], arms[1], alpha=alpha)
 
 
-def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport) -> tuple[ByTimes, ...]:
-    """Effect of one act more, and which acts each nudge added."""
+def by_times(
+    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
+) -> tuple[ByTimes, ...]:
+    """Effect of one act more, and which acts each nudge added; acts are no outcome, so their level is a plain one."""
     if plan.claim is None:
         return ()
     histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.variants}
@@ -191,22 +240,29 @@ def by_times(plan: Planned, answers: Answers, data: CellData, outcome: OutcomeRe
     for code, label in enumerate(plan.variants[1:], start=1):
         if label == plan.placebo:
             continue
-        moments = data.pair(outcome.name, code).moments(by_times=True)
+        other = _against(plan, outcome, label)
+        moments = data.pair(outcome.name, code, against=other).moments(by_times=True)
         weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
         if plan.same_split:
-            weights = dose_weights(histograms[plan.variants[0]], histograms[label], plan.claim.times, alpha=plan.alpha)
-        response = response_of(moments, alpha=plan.alpha) if computable(moments) else moments
+            base = histograms[plan.variants[other]]
+            weights = dose_weights(base, histograms[label], plan.claim.times, alpha=plan.alpha)
+        look = looks[label]
+        response = told_at(response_of(moments, alpha=look.nominal_alpha), look) if computable(moments) else moments
         found.append(ByTimes(label, response, weights))
     return tuple(found)
 
 
-def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport) -> DoseTest | None:
+def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
     """Step against dose, where the plan has arms that nudge to other numbers of times."""
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
     if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split:
         return None
-    arms = [data.pair(outcome.name, code).joints() for code in codes]
-    return dose_test(arms[0][0], [variant for _control, variant in arms], alpha=plan.alpha)
+    others = [_against(plan, outcome, plan.variants[code]) for code in codes]
+    # All arms share one base: the placebo only where it stands in for control everywhere.
+    other = others[0] if len(set(others)) == 1 else 0
+    arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
+    look = strictest(looks)
+    return told_at(dose_test(arms[0][0], [variant for _control, variant in arms], alpha=look.nominal_alpha), look)
 
 
 # ── Over time ─────────────────────────────────────────────────────────────────
@@ -221,46 +277,50 @@ def durations_of(answers: Answers, variant: str, segment: str | None = None) -> 
                      np.array([counts[False][day] for day in days], dtype=np.int64))  # fmt: skip
 
 
-def arms_over_time(plan: Planned, answers: Answers, tau: float) -> tuple[ArmOverTime, ...]:
-    """D-n shares, time to churn and at-risk numbers of each arm."""
+def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:
+    """D-n shares, time to churn and at-risk numbers of each arm, at the level of the look."""
+    look = strictest(looks)
     days = sorted({round(tau * step / (AT_RISK_POINTS - 1)) for step in range(AT_RISK_POINTS)})
     groups = [durations_of(answers, label) for label in plan.variants]
     at_risk = at_risk_table(groups, [float(day) for day in days])
     return tuple(
         ArmOverTime(
             label,
-            day_shares(_days(answers, label), alpha=plan.alpha),
-            kaplan_meier(group, alpha=plan.alpha),
+            told_at(day_shares(_days(answers, label), alpha=look.nominal_alpha), look),
+            told_at(kaplan_meier(group, alpha=look.nominal_alpha), look),
             tuple(zip(days, row, strict=True)),
         )
         for label, group, row in zip(plan.variants, groups, at_risk, strict=True)
     )
 
 
-def over_time(plan: Planned, answers: Answers, data: CellData, tau: float) -> tuple[OverTime, ...]:
-    """Each variant against control: D-n difference, log-rank by segment, mean days, novelty."""
+def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks: Looks) -> tuple[OverTime, ...]:
+    """Each variant against control: D-n difference, log-rank by segment, mean days, novelty; at the look's level.
+
+    Whether the effect fades is told at the end: its tests of weeks have no look of their own.
+    """
     control = plan.variants[0]
     segments = sorted({row[1] for row in answers.durations})
-    unlike = NotComputable(Reason.SPLIT_DIFFERS)
+    waits = NotComputable(Reason.NOT_AT_A_LOOK)
     found = []
     for code, label in enumerate(plan.variants[1:], start=1):
         pairs = [(durations_of(answers, control, one), durations_of(answers, label, one)) for one in segments]
-        whole = (durations_of(answers, control), durations_of(answers, label))
-        found.append(
-            OverTime(
-                variant=label,
-                days=curve_difference(_days(answers, control), _days(answers, label), alpha=plan.alpha)
-                if plan.same_split
-                else unlike,
-                log_rank=stratified_log_rank([pair for pair in pairs if len(pair[0].times) and len(pair[1].times)]),
-                crossing=curves_cross(*whole, alpha=plan.alpha) if plan.same_split else unlike,
-                restricted=compare_restricted_means(*whole, tau=tau, alpha=plan.alpha) if plan.same_split else unlike,
-                tau=tau,
-                novelty=effect_by_week(
-                    _weeks(answers, data, plan.primary[0], code) if plan.same_split else [], alpha=plan.alpha
-                ),
-            )
+        whole, look = (durations_of(answers, control), durations_of(answers, label)), looks[label]
+        alpha = look.nominal_alpha
+        weeks = _weeks(answers, data, plan.primary[0], code) if plan.same_split else []
+        row = OverTime(
+            variant=label,
+            days=curve_difference(_days(answers, control), _days(answers, label), alpha=alpha),
+            log_rank=stratified_log_rank([pair for pair in pairs if len(pair[0].times) and len(pair[1].times)]),
+            crossing=curves_cross(*whole, alpha=alpha),
+            restricted=compare_restricted_means(*whole, tau=tau, alpha=alpha),
+            tau=tau,
+            novelty=Novelty((), waits, waits) if is_interim(look) else effect_by_week(weeks, alpha=alpha),
         )
+        if not plan.same_split:
+            unlike = NotComputable(Reason.SPLIT_DIFFERS)
+            row = replace(row, days=unlike, crossing=unlike, restricted=unlike)
+        found.append(told_at(row, look))
     return tuple(found)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report, SegmentEffect, Stratified
+from experiments.stats.clusters import Randomisation
+from experiments.stats.exclusion import ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
@@ -43,6 +45,9 @@ def document(report: Report, gettext: Gettext) -> Json:
             "p_value": split.p_value,
             "passed": report.sample_ratio_passed,
         },
+        "clusters": None
+        if report.clusters is None
+        else {label: {"n": found.clusters, "effective": found.effective} for label, found in report.clusters.items()},
         "outcomes": [_outcome(outcome, gettext) for outcome in report.outcomes],
         "health": [
             {
@@ -95,8 +100,18 @@ def _comparison(row: Comparison, gettext: Gettext) -> Json:
         "stratified": None if row.stratified is None else _stratified(row.stratified, gettext),
         "by_segment": [_segment(segment, gettext) for segment in row.by_segment],
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement, gettext),
+        "randomisation": _randomisation(row.randomisation, gettext),
         "verdict": _verdict(row.verdict, gettext),
     }
+
+
+def _randomisation(value: Randomisation | NotComputable | None, gettext: Gettext) -> Json | None:
+    """Beside the difference of few clusters; null where units or many clusters were assigned."""
+    if value is None:
+        return None
+    if not computable(value):
+        return _missing(value, gettext)
+    return {"p_value": value.p_value, "draws": value.draws, "seed": value.seed}
 
 
 def _estimate(
@@ -176,7 +191,33 @@ def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
         if not computable(value.effect_set)
         else _set(value.effect_set),
         "as_treated": _value(value.as_treated, gettext),
+        "comparator": value.comparator or None,
+        "comparator_reason": value.comparator_reason,
         "warnings": [warning_sentence(code, gettext) for code in value.warnings],
+        "breakdown": _value(value.breakdown, gettext),
+        "sensitivity": [
+            {"direct": row.direct, "shape": row.shape, "low": row.low, "high": row.high} for row in value.sensitivity
+        ],
+        "blind_spot": _value(value.blind_spot, gettext),
+        "direct_range": None
+        if value.direct_range is None
+        else {
+            "low": value.direct_range.low,
+            "high": value.direct_range.high,
+            "anderson_rubin": _set(value.direct_range.effect_set),
+        },
+        "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage, gettext),
+    }
+
+
+def _unmoved(value: ZeroFirstStage, gettext: Gettext) -> Json:
+    take_up = value.take_up
+    return {
+        "group": value.group,
+        "units": value.units,
+        "take_up": {"difference": take_up.difference, "low": take_up.low, "high": take_up.high, "band": value.band},
+        "direct": _estimate(value.direct, gettext),
+        "anderson_rubin": _set(value.effect_set),
     }
 
 

@@ -9,8 +9,8 @@ from events.charts import Drawing, drawing
 from events.reasons import computable
 from events.records import load
 from experiments import report_charts as charts
+from experiments import report_direct, time_charts
 from experiments import report_page as page
-from experiments import time_charts
 from experiments.contrasts import contrasts
 from experiments.design import Kind
 from experiments.readout import Readout
@@ -60,6 +60,10 @@ def _opened(readout: Readout, report: Report, gettext: Gettext) -> dict[str, Mak
         shrunk = page.shrunk_of(readout, row.variant)
         makers[page.segment_slug(place)] = lambda row=row, shrunk=shrunk: charts.segments(  # type: ignore[misc]
             outcome, row, shrunk, gettext
+        )
+    for place, _row, found in report_direct.shown(report):
+        makers[report_direct.slug(place)] = lambda found=found: charts.direct(  # type: ignore[misc]
+            found, outcome.kind is Kind.PROPORTION, gettext
         )
     for place, acts in enumerate(readout.by_times):
         if computable(acts.weights):

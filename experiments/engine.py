@@ -8,17 +8,19 @@ from scipy import stats
 
 from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
+from experiments.comparator import Comparator, comparators, placebo_findings, stages_of
 from experiments.design import Design, Kind, Units
+from experiments.direct import with_direct_effect
 from experiments.pair import Data, Pair
-from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
-from experiments.stats import adjust, compare, encouragement
-from experiments.stats.looks import Look, at_look, fixed
+from experiments.stats import adjust, encouragement
+from experiments.stats.clusters import count_by_arm
+from experiments.stats.looks import Look, at_look, fixed, told_at
 from experiments.stats.multiplicity import benjamini_hochberg, holm
-from experiments.stats.placebo import Placebo
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
-from experiments.stats.validity import Inequalities
+from experiments.stats.validity import inequalities_at, over_arms
 from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
 from experiments.within import adjust_all, segment_effects, stratified_effects
 
@@ -35,13 +37,13 @@ class Judgement:
     Attributes:
         invalid: reason codes that make the data useless.
         looks: how each variant's comparison is judged; a variant without one by a fixed end at the design's alpha.
-        min_first_stage: smallest first stage worth dividing by, a share of units.
+        comparators: what each variant is compared with; a variant without one with control.
         family: outcomes whose comparisons are confirmatory and share Holm's family; None for all of them.
     """
 
     invalid: tuple[str, ...] = ()
     looks: Mapping[str, Look] = field(default_factory=dict)
-    min_first_stage: float = verdict.MIN_FIRST_STAGE
+    comparators: Mapping[str, Comparator] = field(default_factory=dict)
     family: tuple[str, ...] | None = None
 
 
@@ -59,9 +61,12 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     split = health.split_of(design, units)
     findings = health.examine(health.Context(design, units, split))
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
-    outcomes = compare_all(design, RowData(units), Judgement(invalid))
+    data = RowData(units)
+    against = comparators(design, data.labels, stages_of(design, data), None)
+    outcomes = compare_all(design, data, Judgement(invalid, comparators=against))
     leading = leading_comparison(design, outcomes[0])
-    findings = health.sorted_findings((*findings, *segment_findings(outcomes[0], leading.variant)))
+    told = [] if design.placebo is None else placebo_findings(design.placebo, against)
+    findings = health.sorted_findings((*findings, *told, *segment_findings(outcomes[0], leading.variant)))
     return Report(
         source=source,
         design=design,
@@ -74,6 +79,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
         health=findings,
         verdict=leading.verdict,
         leading=leading.variant,
+        clusters=None if units.cluster is None else count_by_arm(units.cluster, units.arm, units.labels),
     )
 
 
@@ -92,21 +98,32 @@ def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
 
 
 def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[OutcomeReport, ...]:
-    """Every outcome: levels, comparisons with control, Holm over the family, verdicts."""
+    """Every outcome: levels, comparisons with control or placebo, Holm over the family, verdicts."""
     codes = range(1, len(data.labels))
+    nudges = [label for label in data.labels[1:] if label != design.placebo]
+    against = {code: judgement.comparators.get(label) or Comparator(0, data.labels[0])
+               for code, label in enumerate(data.labels) if code}  # fmt: skip
     confirmatory = [name for name in data.outcomes if judgement.family is None or name in judgement.family]
-    pairs = {(name, code): data.pair(name, code) for name in data.outcomes for code in codes}
+    pairs = {
+        (name, code): data.pair(name, code, against=against[code].code) for name in data.outcomes for code in codes
+    }
     found = [
         OutcomeReport(
             name,
             kind,
-            {label: data.level(name, code, alpha=design.alpha) for code, label in enumerate(data.labels)},
+            _levels(data, name, design, judgement),
             tuple(
-                _comparison(
-                    pairs[name, code],
-                    data.labels[code],
+                _against(
+                    _comparison(
+                        pairs[name, code],
+                        data.labels[code],
+                        _look(design, judgement, data.labels[code]),
+                        len(confirmatory) * len(nudges) if name in confirmatory and data.labels[code] in nudges else 0,
+                        design.direct_effect if name == design.outcomes[0] else None,
+                    ),
+                    against[code],
+                    data.pair(name, code) if against[code].code else None,
                     _look(design, judgement, data.labels[code]),
-                    len(confirmatory) * len(codes) if name in confirmatory else 0,
                 )
                 for code in codes
             ),
@@ -115,8 +132,17 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
     ]
     return tuple(
         _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
-        for outcome in _with_adjusted_p(found, judgement.family)
+        for outcome in _with_adjusted_p(found, judgement.family, design.placebo)
     )
+
+
+def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> dict[str, ArmValue]:
+    """Levels of all arms at one level: that of the strictest look."""
+    look = min(judgement.looks.values(), key=lambda one: one.nominal_alpha, default=fixed(design.alpha))
+    return {
+        label: told_at(data.level(outcome, code, alpha=look.nominal_alpha), look)
+        for code, label in enumerate(data.labels)
+    }
 
 
 def segment_findings(outcome: OutcomeReport, leading: str) -> list[health.Finding]:
@@ -148,7 +174,7 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 
 
 # ── One comparison ────────────────────────────────────────────────────────────
-def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
+def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[float, float] | None) -> Comparison:
     """One comparison; `family` is the number of confirmatory comparisons, 0 for an exploratory one."""
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
@@ -157,19 +183,32 @@ def _comparison(pair: Pair, label: str, look: Look, family: int) -> Comparison:
         variant=label,
         difference=difference,
         adjusted_p=NotComputable(Reason.NO_DATA),
-        simultaneous=None if family < 2 else _simultaneous(pair, look, family),
+        simultaneous=None if family < 2 else simultaneous(pair, look, family),
         lift=_lift(pair, difference, look),
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
-        encouragement=_encouragement(pair, look),
+        encouragement=_encouragement(pair, look, direct),
         verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
+        randomisation=pair.randomisation(),
     )
 
 
-def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
-    """Bonferroni over the confirmatory family (METHODS 4.7)."""
-    found = pair.difference(alpha=look.nominal_alpha / family)
+def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look) -> Comparison:
+    """Say what it is compared with; beside a placebo also the difference to control, which holds what both do."""
+    told = row.encouragement
+    if told is not None:
+        told = replace(told, comparator=found.label, comparator_reason=found.reason)
+    beside = None if plain is None else at_look(plain.difference(alpha=look.nominal_alpha), look)
+    return replace(row, encouragement=told, against_control=beside)
+
+
+def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
+    """Bonferroni over the confirmatory family: the same plan at alpha/m (METHODS 4.7).
+
+    The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
+    """
+    found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
     if not computable(found):
         return found
     return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
@@ -178,7 +217,7 @@ def _simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputab
 def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    found = compare.lift(*pair.lift_arms(), alpha=look.nominal_alpha)
+    found = pair.lift(alpha=look.nominal_alpha)
     return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
@@ -188,13 +227,13 @@ def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
+def _encouragement(pair: Pair, look: Look, direct: tuple[float, float] | None) -> Encouragement | None:
     if not pair.has_behaviour:
         return None
     alpha = look.nominal_alpha
     moments = pair.moments()
     if not computable(moments):
-        return Encouragement(moments, moments, None, moments, moments, ())
+        return Encouragement(moments, moments, None, moments, moments, (), breakdown=moments, blind_spot=moments)
     control, variant = pair.joints()
     reached = pair.take_up()
     # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
@@ -203,7 +242,7 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
     adjusted = pair.two_stage(alpha=alpha)
     effect_set = effect_set_at(moments, look)
     as_treated = encouragement.as_treated(control, variant)
-    return Encouragement(
+    found = Encouragement(
         take_up,
         effect,
         None if adjusted is None else at_look(adjusted, look),
@@ -211,13 +250,15 @@ def _encouragement(pair: Pair, look: Look) -> Encouragement | None:
         as_treated,
         _warnings(take_up, effect, effect_set, as_treated),
     )
+    return with_direct_effect(found, pair, moments, look, direct)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
     """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
     if not look.is_repeated:
         return anderson_rubin(moments, alpha=look.alpha)
-    return anderson_rubin(moments, q=look.multiplier**2, alpha=look.alpha)
+    # The look's critical value, under the t law where clusters were assigned.
+    return anderson_rubin(moments, q=moments.critical_value(look.nominal_alpha) ** 2, alpha=look.alpha)
 
 
 def _warnings(
@@ -239,41 +280,52 @@ def _warnings(
 
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────
-def _with_adjusted_p(outcomes: list[OutcomeReport], family: tuple[str, ...] | None) -> list[OutcomeReport]:
-    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7)."""
+def _with_adjusted_p(
+    outcomes: list[OutcomeReport], family: tuple[str, ...] | None, placebo: str | None
+) -> list[OutcomeReport]:
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7).
+
+    A placebo arm is a comparator and no member: what it does to the outcome is a diagnostic with its own p.
+    """
     inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
     others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
     done: dict[str, OutcomeReport] = {}
     for group, method in ((inside, holm), (others, benjamini_hochberg)):
-        tests = [row.difference for outcome in group for row in outcome.comparisons]
-        adjusted = iter(adjust_all([effect.p_value if computable(effect) else effect for effect in tests], method))
+        tests = [row.difference for outcome in group for row in outcome.comparisons if row.variant != placebo]
+        adjusted = iter(adjust_all([_p_of(effect) for effect in tests], method))
         for outcome in group:
-            rows = tuple(replace(row, adjusted_p=next(adjusted)) for row in outcome.comparisons)
+            rows = tuple(
+                replace(row, adjusted_p=_p_of(row.difference) if row.variant == placebo else next(adjusted))
+                for row in outcome.comparisons
+            )
             done[outcome.name] = replace(outcome, comparisons=rows)
     return [done[outcome.name] for outcome in outcomes]
 
 
+def _p_of(effect: Estimate | NotComputable) -> float | NotComputable:
+    return effect.p_value if computable(effect) else effect
+
+
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
-    placebo = next(
-        (_placebo(row, pair, design.alpha) for row, pair in zip(outcome.comparisons, pairs, strict=True)
-         if row.variant == design.placebo),
-        None,
-    )  # fmt: skip
-    rows = []
+    """Verdicts of one outcome's comparisons; the inequalities of all nudge arms share Holm's correction."""
+    placebo = next((row.difference for row in outcome.comparisons if row.variant == design.placebo), None)
+    found = []
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
-        # What the placebo arm did speaks about the other arms; about itself it is no control.
-        if row.variant != design.placebo:
+        if row.variant == design.placebo:
+            # What being nudged does by itself: a plain comparison, without a behaviour and its margin.
+            evidence = replace(evidence, take_up=None, margin=None, behaviour_missing=None)
+        elif row.compared_with:
+            evidence = replace(evidence, comparator=row.compared_with)
+        else:
             evidence = replace(evidence, placebo=placebo)
-        rows.append(replace(row, verdict=verdict.decide(evidence)))
-    return replace(outcome, comparisons=tuple(rows))
-
-
-def _placebo(row: Comparison, pair: Pair, alpha: float) -> Placebo:
-    """What the placebo arm did: to the outcome as every look may read it, and to the behaviour."""
-    if not pair.has_behaviour:
-        return Placebo(row.difference, NotComputable(Reason.NO_DATA))
-    return Placebo(row.difference, encouragement.effect_on_behaviour(pair.moments(), alpha=alpha))
+        found.append(evidence)
+    nudges = [one for one in found if one.names["variant"] != design.placebo]
+    adjusted = iter(over_arms([one.inequalities for one in nudges]))
+    found = [one if one.names["variant"] == design.placebo else replace(one, inequalities=next(adjusted))
+             for one in found]  # fmt: skip
+    rows = tuple(replace(row, verdict=verdict.decide(one)) for row, one in zip(outcome.comparisons, found, strict=True))
+    return replace(outcome, comparisons=rows)
 
 
 def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
@@ -295,7 +347,6 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         adjusted_p=row.adjusted_p,
         # The margin is in the unit of the primary outcome and says nothing about the others.
         margin=design.margin if outcome == design.outcomes[0] else None,
-        min_first_stage=judgement.min_first_stage,
     )
     found = row.encouragement
     if found is None:
@@ -308,12 +359,13 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
     units = pair.control.n + pair.variant.n
     return replace(
         plain,
-        needed=_units_needed(found.effect, units, plain.margin, design.alpha),
+        needed=_units_needed(found.effect, units, plain.margin, look),
         take_up=_take_up_at(found.take_up, look),
         effect_set=found.effect_set,
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
-        inequalities=_inequalities_at(pair.inequalities(), look),
+        inequalities=inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
+        breakdown=found.breakdown,
     )
 
 
@@ -325,23 +377,16 @@ def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp
     return replace(found, low=found.difference - half, high=found.difference + half)
 
 
-def _inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
-    """One-sided tests read at several looks: each p as if it were two-sided, which errs on the safe side."""
-    if not computable(found) or not look.is_repeated:
-        return found
-    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
-    return replace(found, p_value=min(holm(raw)), p_values=raw)
+def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:
+    """Units of both arms with which an effect of the margin would be found in 80 % of experiments of the same plan.
 
-
-def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, alpha: float) -> int | None:
-    """Units of both arms with which an effect of the margin would be found in 80 % of experiments like this one.
-
-    The error falls with the root of the units; METHODS 4.10 and 5, row 8.
+    The error falls with the root of the units; a plan with several looks needs its inflation more. METHODS 4.10 and 5,
+    row 8.
     """
     if margin is None or not computable(effect):
         return None
-    wanted = margin / float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
-    return ceil(units * (effect.standard_error / wanted) ** 2)
+    wanted = margin / float(stats.norm.isf(look.alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
+    return ceil(units * (effect.standard_error / wanted) ** 2 * look.inflation(USUAL_POWER))
 
 
 def _enough(kind: Kind, arm: Mean) -> bool:

@@ -15,6 +15,7 @@ from unfold.widgets import (
 )
 
 from events.metrics import parse_metric
+from events.models import Source
 from events.reasons import Refused
 from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan import WHOLE
@@ -112,6 +113,29 @@ class LinesField(forms.CharField):
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
+class SourcesField(LinesField):
+    """Numbers of sources in the row, their names on the page, one a line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """The names; a source that is gone keeps its number."""
+        if not isinstance(value, list):
+            return value
+        names = dict(Source.objects.filter(pk__in=value).values_list("pk", "name"))
+        return "\n".join(names.get(one, str(one)) for one in value)
+
+    def clean(self, value: Any) -> Any:
+        """The numbers."""
+        numbers = dict(Source.objects.values_list("name", "pk"))
+        lines = super().clean(value)
+        for line in lines:
+            if line not in numbers:
+                known = ", ".join(sorted(numbers)) or "–"
+                raise forms.ValidationError(
+                    _("There is no source “%(name)s”. There are: %(known)s."), params={"name": line, "known": known}
+                )
+        return sorted({numbers[line] for line in lines})
+
+
 class LooksField(forms.CharField):
     """Shares of the planned units, in per cent with commas between."""
 
@@ -176,6 +200,13 @@ class DraftForm(ExperimentForm):
     guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
     looks = LooksField(label=_("planned looks (%)"), required=False)
     covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
+    sources = SourcesField(
+        label=_("sources whose client keys report exposures"), required=False,
+        help_text=_(
+            "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
+            "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
+        ),
+    )  # fmt: skip
     layer_low = PercentField(label=_("slice from (%)"), required=False)
     layer_high = PercentField(label=_("slice to (%)"), required=False)
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from events.reasons import NotComputable, computable
 from experiments.design import Design, Floats, Kind, Units
+from experiments.stats.clusters import count_by_arm
 from experiments.stats.srm import SampleRatio, sample_ratio
 
 # Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
@@ -32,8 +33,10 @@ TINY_VARIANT = 50
 # One unit with a fifth of an arm's whole variance: its presence or absence decides the interval.
 OUTLIER_SHARE = 0.2
 OUTLIER_UNITS = 50
-# Cameron, Gelbach, Miller 2008: cluster-robust errors are too small with few clusters.
+# Of effective clusters: below, few clusters decide the outcome. METHODS 4.12.
 FEW_CLUSTERS = 20
+# Effective clusters below this share of the clusters: sizes differ enough to say so.
+UNEQUAL_CLUSTERS = 0.8
 
 
 class Severity(StrEnum):
@@ -224,15 +227,18 @@ def check_unit_of_assignment(context: Context) -> Iterator[Finding]:
 
 
 def check_clusters(context: Context) -> Iterator[Finding]:
-    """Few clusters make cluster-robust errors too small; clusters in several variants weren't assigned as a whole."""
-    cluster = context.units.cluster
+    """Few effective clusters let one of them decide; clusters in several variants weren't assigned as a whole."""
+    units, cluster = context.units, context.units.cluster
     if cluster is None:
         return
-    pairs = np.unique(np.column_stack([cluster, context.units.arm]), axis=0)
-    per_arm = np.bincount(pairs[:, 1], minlength=len(context.units.labels))
-    fewest = int(per_arm.min())
-    if fewest < FEW_CLUSTERS:
-        yield Finding("few_clusters", Severity.WARNING, {"n": fewest, "needed": FEW_CLUSTERS})
+    counts = count_by_arm(cluster, units.arm, units.labels)
+    label, fewest = min(counts.items(), key=lambda row: row[1].effective)
+    details: dict[str, Detail] = {"variant": label, "n": fewest.clusters, "effective": round(fewest.effective, 1)}
+    if fewest.effective < FEW_CLUSTERS:
+        yield Finding("few_clusters", Severity.WARNING, {**details, "needed": FEW_CLUSTERS})
+    elif fewest.effective < UNEQUAL_CLUSTERS * fewest.clusters:
+        yield Finding("unequal_clusters", Severity.INFO, details)
+    pairs = np.unique(np.column_stack([cluster, units.arm]), axis=0)
     mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
     if mixed:
         yield Finding("mixed_clusters", Severity.WARNING, {"n": mixed, "clusters": len(np.unique(pairs[:, 0]))})

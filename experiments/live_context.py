@@ -1,13 +1,15 @@
 """What the checks of a stored experiment look at, and the planned shares of its arms. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
+from scipy import stats
 
-from events.reasons import NotComputable
+from events.reasons import NotComputable, Reason, computable
 from experiments.answers import Answers, Cells
+from experiments.comparator import Comparator, Stages
 from experiments.readout import FirstStage, LookTaken, Planned, Standing
 from experiments.stats.results import Estimate
 from experiments.stats.srm import SampleRatio, sample_ratio
@@ -36,7 +38,7 @@ class Context:
         guardrails: by guardrail outcome and variant, the difference as any look may read it.
         running: units may still be enrolled.
         earlier: looks taken before, oldest first.
-        min_first_stage: smallest first stage worth dividing by.
+        comparators: what each arm is compared with, control or the placebo.
     """
 
     plan: Planned
@@ -47,9 +49,27 @@ class Context:
     first_stage: tuple[FirstStage, ...]
     guardrails: Mapping[tuple[str, str], Estimate | NotComputable]
     running: bool
-    min_first_stage: float
     today: date
     earlier: tuple[LookTaken, ...] = ()
+    comparators: Mapping[str, Comparator] = field(default_factory=dict)
+
+
+def stages_known(found: tuple[FirstStage, ...], alpha: float) -> Stages:
+    """First stage of each arm with its interval at level 1 - 2 alpha, of all units whose behaviour window is over."""
+    return {row.variant: _stage(row, alpha) for row in found}
+
+
+def _stage(row: FirstStage, alpha: float) -> Estimate | NotComputable:
+    moved = row.take_up
+    if not computable(moved):
+        return moved
+    error = moved.standard_error
+    if error <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    half = float(stats.norm.isf(min(alpha, 0.499))) * error
+    p_value = 2 * float(stats.norm.sf(abs(moved.difference) / error))
+    low, high = moved.difference - half, moved.difference + half
+    return Estimate(moved.difference, error, low, high, p_value, 1 - 2 * alpha, "first-stage")
 
 
 def expected_shares(plan: Planned, cells: Cells, units: np.ndarray | None = None) -> dict[str, float]:

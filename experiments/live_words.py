@@ -16,6 +16,25 @@ def live_template(check: str, gettext: Gettext) -> str:
             "In %(bad)s of %(weeks)s weeks the group sizes don't fit the planned split. Worst: the week of %(week)s "
             "with %(counts)s, planned %(expected)s (p %(p_value)s). An allocation that changed mixes effect and time."
         ),
+        "not_admitted_source": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, where this "
+            "experiment isn't shown. They entered no count and no test. If it is shown there, name the source in the "
+            "plan."
+        ),
+        "not_admitted_arm": gettext(
+            "Not admitted: %(n)s exposures of %(units)s units, sent with a client key of %(sender)s, name another "
+            "variant than the unit's own. They entered no count and no test: somebody forges, or a client draws wrong."
+        ),
+        "unverified": gettext(
+            "%(n)s units (%(share)s) are known only by a client key, which anybody can read, while others were "
+            "reported by servers; %(silent)s of them did nothing else. The analysis without them stands beside this "
+            "one."
+        ),
+        "unverified_silent": gettext(
+            "%(n)s units (%(share)s) are known only by a client key, which anybody can read, and more of them did "
+            "nothing else than of the other units: %(silent)s against %(others_silent)s (p %(p_value)s). They may be "
+            "invented. The analysis without them stands beside this one."
+        ),
         "unknown_variant": gettext(
             "%(n)s units were exposed to “%(variant)s”, which the plan doesn't have. They were left out."
         ),
@@ -48,6 +67,24 @@ def live_template(check: str, gettext: Gettext) -> str:
         "no_first_stage": gettext(
             "%(variant)s hardly moves the behaviour: %(take_up)s of the units, at most %(take_up_high)s. Mend the "
             "nudge now; waiting for the outcome won't help."
+        ),
+        "take_up_below_plan": gettext(
+            "%(variant)s moves %(take_up)s of the units to the behaviour, at most %(take_up_high)s; "
+            "%(take_up_planned)s were planned. This weakens the experiment and says nothing against its verdict: units "
+            "needed grow with the square of what is missing, so mend the nudge or plan for more."
+        ),
+        "placebo_serves": gettext(
+            "The placebo %(variant)s leaves the behaviour alone: it moved %(take_up)s of the units (%(take_up_low)s to "
+            "%(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared with it, so that what being nudged "
+            "does by itself cancels."
+        ),
+        "placebo_unfit": gettext(
+            "The placebo %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the units "
+            "(%(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is compared with control."
+        ),
+        "placebo_unknown": gettext(
+            "What the placebo %(variant)s did to the behaviour couldn't be computed. The nudge is compared with "
+            "control."
         ),
         "first_stage_signs": gettext(
             "In some segments %(variant)s keeps units from the behaviour instead of moving them to it: %(segments)s. "

@@ -146,6 +146,7 @@ class Experiment(models.Model):
         Holdout, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("holdout")
     )
     remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
+    sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
 
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -192,14 +193,14 @@ FROZEN = (
 AMENDABLE = (
     "name", "hypothesis", "nudge", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
     "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "remote_only", "looks",
-    "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
+    "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap", "sources",
 )  # fmt: skip
 
 
 # Of these, what decides how an outcome is judged: amended only until somebody has read it.
 JUDGING = (
-    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "looks", "spending", "covariates",
-    "signup_event", "clock", "day_mode", "churn_gap",
+    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "planned_end", "looks", "spending",
+    "covariates", "signup_event", "clock", "day_mode", "churn_gap",
 )  # fmt: skip
 
 

@@ -1,15 +1,18 @@
 """What one comparison can be asked, whether its units came from a file's rows or from a warehouse's moments. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
-from events.reasons import NotComputable
+from scipy import stats
+
+from events.reasons import NotComputable, Reason
 from experiments.design import Kind
 from experiments.report import ArmValue
 from experiments.stats import compare
 from experiments.stats.adjust import Adjusted
+from experiments.stats.clusters import Randomisation
 from experiments.stats.instruments import IvMoments
-from experiments.stats.results import Estimate
+from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Joint, Mean
 from experiments.stats.validity import Inequalities
 
@@ -17,7 +20,7 @@ type Strata = list[tuple[str, Mean, Mean]]
 
 
 class Pair(Protocol):
-    """Control and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
+    """Control, or the placebo in its place, and one variant on one outcome: `rows.RowPair` and `cells.CellPair`.
 
     Without this seam the engine would exist twice, and a file and a stored experiment could get different verdicts.
     """
@@ -53,8 +56,11 @@ class Pair(Protocol):
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """The primary test: intention to treat, variant minus control."""
 
-    def lift_arms(self) -> tuple[Mean, Mean]:
-        """Control and variant with the variances that a relative lift needs."""
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Relative lift, with the errors and the law of the difference."""
+
+    def randomisation(self) -> Randomisation | NotComputable | None:
+        """A test by other assignments of the groups; None where units were assigned, or groups are many."""
 
     def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
         """The same adjusted for covariates; None without any."""
@@ -83,6 +89,20 @@ class Pair(Protocol):
     def inequalities(self) -> Inequalities | NotComputable:
         """The testable implications of "only through the behaviour"."""
 
+    @property
+    def same_split(self) -> bool:
+        """False when the plan gives segments different shares, so that whole arms differ in their mix of segments."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates, all known before the assignment, which share no cluster with the rest."""
+
+    def inside(self, level: str) -> Self:
+        """The units of one of these levels."""
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+
 
 class Data(Protocol):
     """All outcomes of one experiment: `rows.RowData` and `cells.CellData`."""
@@ -98,8 +118,8 @@ class Data(Protocol):
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """Level of an outcome in one arm."""
 
-    def pair(self, outcome: str, code: int) -> Pair:
-        """Control and the variant with this code."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> Pair:
+        """The variant with this code and what it is compared with: control, or the arm `against`."""
 
 
 def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
@@ -112,3 +132,17 @@ def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) 
     if kind is Kind.RATIO:
         return compare.compare_unpooled(control, variant, alpha=alpha)
     return compare.compare_means(control, variant, alpha=alpha)
+
+
+def level_of(kind: Kind, arm: Mean, *, alpha: float) -> ArmValue:
+    """Level of an outcome in one arm, from its summary."""
+    missing = NotComputable(Reason.NO_DATA if arm.n == 0 else Reason.TOO_FEW_UNITS)
+    if arm.n < 2:
+        return ArmValue(arm.n, arm.mean if arm.n else missing, missing, missing)
+    interval: Interval | NotComputable
+    if kind is Kind.PROPORTION:
+        interval = compare.wilson(arm.successes, arm.n, alpha=alpha)
+    else:
+        half = float(stats.t.isf(alpha / 2, arm.n - 1)) * arm.standard_error
+        interval = Interval(arm.mean, arm.mean - half, arm.mean + half, 1 - alpha, "mean-interval")
+    return ArmValue(arm.n, arm.mean, arm.standard_error, interval)

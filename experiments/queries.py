@@ -1,11 +1,13 @@
 """Questions of an experiment, as Ibis expressions: who met which variant, and what they then did. Nothing runs here.
 
-`met` reads the exposures, `unit_values` joins them with the log once and gives one row per unit, which the warehouse
-keeps while the other questions are asked of it: no event leaves the warehouse, and no unit either.
+`exposures` reads who met what, `met` makes units of the exposures that count, `unit_values` joins them with the log
+once and gives one row per unit, which the warehouse keeps while the other questions are asked of it: no event leaves
+the warehouse, and of units only what client keys say of them (`claims`).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -41,22 +43,61 @@ BINS = 5
 SO_FAR = "times_so_far"
 
 
-def met(events: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
-    """One row per unit that met the experiment: ``user_id, exposed_at, segment, variant, last_variant``.
+def exposures(events: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+    """One row per exposure: ``user_id, time, variant, segment, source``.
 
-    `exposed_at` and `segment` are those of the first exposure; `segment` is "" where it names none. An exposure may
-    carry the arm's index instead of its key. Where `variant` and `last_variant` differ, the unit met several.
+    An exposure may carry the arm's index instead of its key. `segment` is "" where it names none; `source` the number
+    of the source whose client key sent it, "" for our door, server keys and files.
     """
     log = queries.exposure_log(events, asked.experiment, basis)
     places = {str(place): key for place, key in enumerate(asked.variants) if str(place) not in asked.variants}
     keys = [(log.variant == place, key) for place, key in places.items()]
     variant = ibis.cases(*keys, else_=log.variant) if keys else log.variant
-    log = log.mutate(variant=variant, segment=property_text(log.properties, "segment", basis.dialect).fill_null(""))
+    segment = property_text(log.properties, "segment", basis.dialect).fill_null("")
+    return log.select("user_id", "time", "source", variant=variant, segment=segment)
+
+
+def heard(exposures: ir.Table) -> ir.Table:
+    """What client keys sent: ``source, exposures, units``."""
+    log = exposures.filter(exposures.source != "")
+    return log.group_by("source").aggregate(exposures=log.count(), units=log.user_id.nunique())
+
+
+def claims(exposures: ir.Table, sources: Sequence[int]) -> ir.Table:
+    """What client keys of these sources say: ``user_id, variant, source, exposures``, one row per unit and arm."""
+    log = exposures.filter(exposures.source.isin([str(source) for source in sources]))
+    return log.group_by("user_id", "variant", "source").aggregate(exposures=log.count())
+
+
+def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Table:
+    """The exposures that count: those of client keys only of these sources, and without the wrong arms.
+
+    Args:
+        exposures: the answer of `exposures`, kept.
+        sources: whose client keys are heard.
+        wrong: ``user_id, variant`` as an Arrow table, or None. It is what goes back into the warehouse, since it is
+            empty unless somebody forges.
+    """
+    known = exposures.filter((exposures.source == "") | exposures.source.isin([str(source) for source in sources]))
+    if wrong is None:
+        return known
+    others, clients = known.filter(known.source == ""), known.filter(known.source != "")
+    return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant"]))
+
+
+def met(exposures: ir.Table) -> ir.Table:
+    """One row per unit: ``user_id, exposed_at, segment, variant, last_variant, verified``.
+
+    `exposed_at` and `segment` are those of the first exposure. Where `variant` and `last_variant` differ, the unit met
+    several. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+    """
+    log = exposures
     return log.group_by("user_id").aggregate(
         exposed_at=log.time.min(),
         segment=log.segment.argmin(log.time),
         variant=log.variant.min(),
         last_variant=log.variant.max(),
+        verified=(log.source == "").ifelse(1, 0).max(),
     )
 
 
@@ -70,9 +111,9 @@ def met_counts(met: ir.Table) -> ir.Table:
 def units(events: ir.Table, met: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
     """The units of the planned arms with their clocks, one row each.
 
-    Columns: ``user_id, arm, segment, exposed_at, exposed_on, week, anchor, anchor_date, complete_days`` and one text
-    ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a unit without a signup at
-    or before its exposure is missing.
+    Columns: ``user_id, arm, segment, exposed_at, exposed_on, week, verified, anchor, anchor_date, complete_days`` and a
+    text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a unit without a signup
+    at or before its exposure is missing.
     """
     one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
     arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
@@ -81,6 +122,7 @@ def units(events: ir.Table, met: ir.Table, asked: Asked, basis: Basis) -> ir.Tab
         "user_id",
         "segment",
         "exposed_at",
+        "verified",
         arm=ibis.cases(*arms, else_=UNKNOWN).cast("int32"),
         exposed_on=on,
         week=on.truncate("W"),
@@ -116,7 +158,7 @@ def unit_values(
 ) -> ir.Table:
     """One row per unit with everything it did, from one pass over the log.
 
-    Columns: ``arm, segment, exposed_on, week, complete_days, c_0, …``; per outcome ``v_0`` (and ``w_0``, the
+    Columns: ``arm, segment, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and ``w_0``, the
     denominator of a ratio), null where the unit is too young; with a behaviour ``times`` (null where its window is not
     over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures; ``days_0, …``, the
     active days as bits.
@@ -145,7 +187,7 @@ def unit_values(
         log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
     table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also)
     words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
-    kept = ["arm", "segment", "exposed_on", "week", "complete_days", *metrics]
+    kept = ["arm", "segment", "exposed_on", "week", "complete_days", "verified", *metrics]
     kept += [f"c_{place}" for place, _ in enumerate(covariates_of(asked))]
     more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
     return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
@@ -220,9 +262,12 @@ def exposures_by_day(values: ir.Table) -> ir.Table:
 
 
 def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
-    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.day_bits.churn`)."""
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.day_bits.churn`).
+
+    A unit without churn is censored on its last day on which churn could be seen (`events.queries.survival_times`).
+    """
     table = churn(values, gap, words)
-    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap, 0).cast("int64"))
+    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))
     return table.group_by("arm", "segment", "churn_word", "churn_bit", "censored_on").aggregate(units=table.count())
 
 
@@ -233,8 +278,8 @@ def long_durations(events: ir.Table, units: ir.Table, basis: Basis, gap: int) ->
 
 
 def complete_days(values: ir.Table) -> ir.Table:
-    """Follow-up: ``arm, complete_days, units``, and ``seen``, how many of these did anything but be exposed."""
-    return values.group_by("arm", "complete_days").aggregate(
+    """Follow-up: ``arm, complete_days, verified, units``, and ``seen``: these did something but be exposed."""
+    return values.group_by("arm", "complete_days", "verified").aggregate(
         units=values.count(), seen=(values.seen > 0).ifelse(1, 0).sum()
     )
 

@@ -10,8 +10,9 @@ from datetime import date
 from enum import StrEnum
 
 from events.reasons import NotComputable
+from experiments.admission import SetAside, Unverified
 from experiments.health import Finding
-from experiments.report import Report
+from experiments.report import Corrected, Report
 from experiments.stats.arms import DoseTest
 from experiments.stats.bayes import Posterior
 from experiments.stats.bounds import Bounds
@@ -159,6 +160,7 @@ class Standing:
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
+        rule: code of what this look may spend (`experiments.closing.Rule`); "" where no looks are planned.
     """
 
     state: State
@@ -169,6 +171,7 @@ class Standing:
     fraction: float
     exposed: Mapping[str, int]
     mature: Mapping[str, int]
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,8 @@ class LookTaken:
         p_value: repeated p-value.
         verdict: its code.
         peeked: read before the plan allowed it.
+        rule: code of what it might spend, as `Standing.rule`.
+        shown: local date on which it was made; None in payloads of version 0.3.
     """
 
     on: date
@@ -203,6 +208,13 @@ class LookTaken:
     p_value: float
     verdict: str
     peeked: bool
+    rule: str = ""
+    shown: date | None = None
+
+    @property
+    def seen(self) -> date:
+        """Day from which on somebody may have seen it; the data's end where nobody noted it, which is earlier."""
+        return self.on if self.shown is None else self.shown
 
 
 @dataclass(frozen=True)
@@ -318,6 +330,8 @@ class Flow:
         no_signup: units left out because their clock starts with a signup that isn't in the log.
         mature: by outcome and arm, units whose outcome is known.
         by_day: date, arm, units.
+        not_admitted: exposures that count nowhere, by sender and reason.
+        unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
     """
 
     exposed: Mapping[str, int]
@@ -326,11 +340,37 @@ class Flow:
     no_signup: int
     mature: Mapping[str, Mapping[str, int]]
     by_day: tuple[tuple[date, str, int], ...]
+    not_admitted: tuple[SetAside, ...] = ()
+    unverified: Unverified | None = None
+
+
+@dataclass(frozen=True)
+class Without:
+    """The analysis again, without the units that only a client key has reported: beside the other, never in its place.
+
+    Attributes:
+        left_out: units.
+        exposed: units that stay, by arm.
+        sample_ratio: of these.
+        verdict: what would be the verdict; None while the outcome is locked.
+        differences: of the first primary outcome, variant minus control, by variant; empty while it is locked.
+    """
+
+    left_out: int
+    exposed: Mapping[str, int]
+    sample_ratio: SampleRatio | NotComputable
+    verdict: Verdict | None
+    differences: tuple[tuple[str, Estimate | NotComputable], ...]
 
 
 @dataclass(frozen=True)
 class Readout:
-    """One analysis of a stored experiment."""
+    """One analysis of a stored experiment.
+
+    Attributes:
+        corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
+        hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+    """
 
     plan: Planned
     standing: Standing
@@ -352,3 +392,6 @@ class Readout:
     time_zone: str
     events: int
     seed: int
+    corrected: tuple[Corrected, ...] = ()
+    hidden: tuple[str, ...] = ()
+    without_unverified: Without | None = None

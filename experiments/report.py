@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from events.reasons import NotComputable
+from events.reasons import NotComputable, Reason
 from experiments.design import Design, Kind
 from experiments.health import Finding
 from experiments.stats.adjust import Adjusted
+from experiments.stats.clusters import ClusterCount, Randomisation
 from experiments.stats.encouragement import TakeUp
+from experiments.stats.exclusion import DirectRange, DirectRow, ZeroFirstStage
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.srm import SampleRatio
+from experiments.stats.stagewise import Stagewise
 from experiments.stats.stratified import Heterogeneity
 from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
@@ -71,6 +74,8 @@ class Stratified:
 class Encouragement:
     """The effect of the behaviour among those whom the nudge moved.
 
+    In the words of the moments, "control" is what the nudge is compared with: control, or the placebo in its place.
+
     Attributes:
         take_up: share that reached the AHA moment per arm, and the first stage.
         effect: Wald estimate (complier average causal effect); its interval isn't reliable for a weak first stage.
@@ -78,6 +83,14 @@ class Encouragement:
         effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict.
         as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
         warnings: codes of what the reader must know.
+        comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
+        comparator_reason: `placebo_moves_behaviour` where there is a placebo that may not serve; None otherwise.
+        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour, with the sign of
+            the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
+        sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
+        blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
+        direct_range: registered range of direct effects with the union of the sets under it; None without one.
+        zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
     """
 
     take_up: TakeUp | NotComputable
@@ -86,18 +99,29 @@ class Encouragement:
     effect_set: AndersonRubin | NotComputable
     as_treated: float | NotComputable
     warnings: tuple[str, ...]
+    comparator: str = ""
+    comparator_reason: str | None = None
+    breakdown: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    sensitivity: tuple[DirectRow, ...] = ()
+    blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
+    zero_first_stage: ZeroFirstStage | None = None
+    direct_range: DirectRange | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against control on one outcome.
+    """One variant against control, or against the placebo, on one outcome.
 
     Attributes:
-        variant: compared with control.
+        variant: compared with `compared_with`.
         difference: the primary test, with the plain interval.
-        adjusted_p: over the family.
+        adjusted_p: over the family; of a placebo, which is in no family, its own p.
+        against_control: where the placebo is what it is compared with, the difference to control, which holds what
+            being nudged does by itself; None otherwise.
         simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
             None where there is only one, or outside that family.
+        randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
+            assigned.
     """
 
     variant: str
@@ -110,11 +134,33 @@ class Comparison:
     by_segment: tuple[SegmentEffect, ...]
     encouragement: Encouragement | None
     verdict: Verdict
+    randomisation: Randomisation | NotComputable | None = None
+    against_control: Estimate | NotComputable | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """Label of what the variant is compared with; "" for control."""
+        return "" if self.against_control is None or self.encouragement is None else self.encouragement.comparator
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The effect of one variant on the first outcome, corrected for the looks of its plan.
+
+    Attributes:
+        variant: compared with control.
+        difference: effect of the nudge on everyone, median-unbiased, with its stage-wise interval.
+        effect: the same over the first stage: the behaviour's effect among those moved; None in a plain A/B test.
+    """
+
+    variant: str
+    difference: Stagewise | NotComputable
+    effect: float | NotComputable | None
 
 
 @dataclass(frozen=True)
 class OutcomeReport:
-    """One outcome: its levels per arm and its comparisons with control."""
+    """One outcome: its levels per arm and its comparisons."""
 
     name: str
     kind: Kind
@@ -138,6 +184,8 @@ class Report:
         health: findings, gravest first.
         verdict: that of the first outcome's comparison with the smallest adjusted p-value.
         leading: the variant of that comparison.
+        clusters: of each arm, how many were assigned and how many of equal size would tell as much; None where units
+            were assigned.
     """
 
     source: str
@@ -151,3 +199,4 @@ class Report:
     health: tuple[Finding, ...]
     verdict: Verdict
     leading: str
+    clusters: Mapping[str, ClusterCount] | None = None

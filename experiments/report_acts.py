@@ -6,6 +6,7 @@ from events.reasons import words as reason_words
 from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
 from experiments.stats.arms import ArmsFit, Dose, DoseTest
+from experiments.stats.bounds import Bounds
 from experiments.stats.compliers import Level
 from experiments.stats.dose import DoseWeights
 from experiments.stats.results import Estimate, Interval
@@ -79,7 +80,7 @@ def checks(found: Through, share: bool, gettext: Gettext) -> Table:
         return effect_text(value, share=share, gettext=gettext)
 
     bounds, test = found.bounds, found.inequalities
-    range_ = between(points(bounds.low), points(bounds.high)) if computable(bounds) else reason_words(bounds, gettext)
+    range_ = bounds_range(bounds, gettext)
     rows: list[Row] = [
         (gettext("effect on everybody, points (Balke-Pearl bounds)"), range_, bounds_words(found, gettext)),
         (
@@ -100,12 +101,13 @@ def checks(found: Through, share: bool, gettext: Gettext) -> Table:
             )
         )
     if found.placebo is not None:
-        inert = gettext("A nudge to something inert should change nothing.")
-        for name, effect in (
-            (gettext("placebo nudge on the outcome"), found.placebo.outcome),
-            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour),
+        alone = gettext("What being nudged does by itself, against control.")
+        still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
+        for name, effect, words in (
+            (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
+            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),
         ):
-            rows.append((name, placebo_text(effect, gettext), inert))
+            rows.append((name, placebo_text(effect, gettext), words))
     columns = (gettext("check"), gettext("value"), gettext("how to read it"))
     return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
 
@@ -145,6 +147,19 @@ def dose_finding(found: DoseTest, gettext: Gettext) -> str:
         Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),
         Dose.UNCLEAR: gettext("The dose arms don't tell a step from an effect of each act."),
     }[found.answer]
+
+
+def bounds_range(bounds: Bounds | NotComputable, gettext: Gettext) -> str:
+    """The bounds with their confidence limits, which are wider: chance moves the shares."""
+    if not computable(bounds):
+        return reason_words(bounds, gettext)
+    text = between(points(bounds.low), points(bounds.high))
+    if bounds.limit_low is None or bounds.limit_high is None:
+        return text
+    limits_text = gettext("{bounds}; with {level} limits {limits}")
+    return limits_text.format(
+        bounds=text, level=percent(bounds.level, 0), limits=between(points(bounds.limit_low), points(bounds.limit_high))
+    )
 
 
 def bounds_words(found: Through, gettext: Gettext) -> str:
@@ -227,11 +242,12 @@ def response(row: ByTimes, share: bool, gettext: Gettext) -> Table:
 
     shown = text(effect.estimate) if computable(effect) else reason_words(effect, gettext)
     around = effect_limits(effect.low, effect.high, share, gettext) if computable(effect) else ""
+    standard_error = gettext("standard error {error}").format(error=decimal(found.acts_error))
     whole = found.effect_set
     ends = (whole.low, whole.high)
     bounded = effect_limits(ends[0], ends[1], share, gettext) if ends[0] is not None and ends[1] is not None else ""
     rows = (
-        (gettext("acts that the nudge added per unit"), decimal(found.acts), f"± {decimal(1.96 * found.acts_error)}"),
+        (gettext("acts that the nudge added per unit"), decimal(found.acts), standard_error),
         (gettext("effect of one act more"), shown, around),
         (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
     )

@@ -10,12 +10,14 @@ from aha.charts import data, headline
 from aha.figures import Gettext, count
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
 from events.reasons import computable
+from experiments.comparison_words import versus
 from experiments.contrasts import Contrast
 from experiments.deflation import Trial
 from experiments.design import Kind
 from experiments.readout import LookTaken, Shrunk
-from experiments.report import Comparison, OutcomeReport
+from experiments.report import Comparison, Encouragement, OutcomeReport
 from experiments.stats.dose import DoseWeights
+from experiments.words import breakdown_text
 
 type Mark = dict[str, Any]
 type Drawn = tuple[Any, int]
@@ -147,6 +149,48 @@ def weights(found: DoseWeights, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 2 * len(rows)
 
 
+def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
+    """The set of the behaviour's effects against the direct effect of being nudged, and where it takes in no effect."""
+    factor = 100.0 if share else 1.0
+    rows = [
+        {"direct": row.direct * factor, "low": row.low * factor, "high": row.high * factor}
+        for row in found.sensitivity
+        if row.low is not None and row.high is not None
+    ]
+    titles = (
+        (gettext("direct effect of being nudged, points"), gettext("effect of the behaviour, points"))
+        if share
+        else (
+            gettext("direct effect of being nudged, in the outcome's unit"),
+            gettext("effect of the behaviour, in the outcome's unit"),
+        )
+    )
+    x = alt.X("direct:Q", title=titles[0], scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=8))
+    low = alt.Y("low:Q", title=titles[1], scale=alt.Scale(zero=True))
+    base = alt.Chart(data(rows)).encode(x=x)
+    layers = [
+        base.mark_area(color=BLUE, opacity=0.18).encode(y=low, y2="high:Q"),
+        base.mark_line(color=BLUE, strokeWidth=2).encode(y=low),
+        base.mark_line(color=BLUE, strokeWidth=2).encode(y="high:Q"),
+        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+    ]
+    ends = [row["direct"] for row in rows]
+    if computable(found.breakdown) and min(ends) <= found.breakdown * factor <= max(ends):
+        text = breakdown_text(found.breakdown, share=share, gettext=gettext)
+        label = gettext("breakdown value: {value}").format(value=text)
+        edge = max(ends) if found.breakdown > 0 else min(ends)
+        at = {"breakdown": found.breakdown * factor, "edge": edge, "label": label}
+        mark = alt.Chart(data([at])).encode(x="breakdown:Q")
+        layers.insert(0, mark.mark_rect(color=LIGHT, opacity=0.35).encode(x2="edge:Q"))
+        layers.append(mark.mark_rule(color=ORANGE, strokeWidth=2))
+        layers.append(
+            mark.mark_text(align="left", baseline="bottom", dx=-2, dy=-4, color=INK, fontWeight=600).encode(
+                text="label:N", y=alt.value(0)
+            )
+        )
+    return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 3 * len(rows)
+
+
 def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
     """Absolute z at every look under the bound that it had to reach; one panel per variant."""
     names = list(dict.fromkeys(look.variant for look in looks))
@@ -182,7 +226,10 @@ def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
 def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
     """Every share's difference in points: the primary outcome first."""
     rows = [
-        {"label": f"{outcome.name} · {row.variant}", **_limits(row.difference, 100.0)}
+        {
+            "label": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}",
+            **_limits(row.difference, 100.0),
+        }
         for outcome in found
         if outcome.kind is Kind.PROPORTION
         for row in outcome.comparisons

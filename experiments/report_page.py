@@ -10,13 +10,15 @@ from aha.figures import Gettext, count, p_value, percent
 from aha.page import Part
 from events.reasons import computable
 from events.reasons import words as reason_words
-from experiments import report_acts, report_tables, tables, time_words
+from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
+from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
-from experiments.report_words import take_up_sentence, worded
+from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stats.curve import CurveDifference
+from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
 
 ALARM = 0.05
@@ -46,7 +48,9 @@ def sections(readout: Readout, gettext: Gettext) -> tuple[Section, ...]:
 
 
 def _opened(readout: Readout, report: Report, gettext: Gettext) -> list[Section]:
-    found = [_over_time(readout, gettext), _segments(readout, report, gettext)]
+    found = [
+        _direct(report, gettext), _over_time(readout, gettext), _segments(readout, report, gettext)
+    ]  # fmt: skip
     if readout.through:
         found.append(_validity(readout, report, gettext))
     if readout.by_times:
@@ -67,9 +71,8 @@ def promise(readout: Readout, gettext: Gettext) -> Part | None:
     note, claim = "", readout.plan.claim
     if claim is not None and claim.promised is not None and claim.retention != readout.plan.primary[0]:
         note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
-    note = " ".join(
-        (*(take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage), note)
-    ).strip()
+    take_up = (take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage)
+    note = " ".join(one for one in (*take_up, stopping_sentence(readout, gettext), note) if one)
     return Part(
         "promise", gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout, gettext), report_tables.promise(rows, gettext),
@@ -103,6 +106,7 @@ def _flow(readout: Readout, gettext: Gettext) -> Section:
     parts = [
         Part("units", gettext("From exposure to outcome"), lead, report_tables.flow(readout, gettext), picture=False)
     ]
+    parts += senders_page.parts(readout, gettext)
     days = report_tables.by_day(readout, gettext)
     if days is not None:
         last = readout.flow.by_day[-1][0].isoformat()
@@ -117,6 +121,21 @@ def _first_stage(readout: Readout, gettext: Gettext) -> Part:
         gettext("How many more units reach the behaviour with the nudge; counted before the outcome is read."),
         report_tables.first_stage(readout, gettext), picture=False,
     )  # fmt: skip
+
+
+def _direct(report: Report, gettext: Gettext) -> Section:
+    """Always open: it is the condition of whatever is said about the behaviour."""
+    outcome = report.outcomes[0]
+    parts = tuple(
+        Part(
+            report_direct.slug(place), gettext("Nudged by {variant}").format(variant=row.variant),
+            report_direct.finding(outcome, found, gettext), report_direct.table(outcome, row.variant, found, gettext),
+            picture=report_direct.drawable(found), note=report_direct.note(outcome, found, gettext),
+        )
+        for place, row, found in report_direct.shown(report)
+    )  # fmt: skip
+    title = gettext("What if being nudged does something by itself?")
+    return Section("direct", title, report_direct.lead(gettext) if parts else "", parts)
 
 
 # ── Over time ─────────────────────────────────────────────────────────────────
@@ -194,7 +213,8 @@ def _segments(readout: Readout, report: Report, gettext: Gettext) -> Section:
             "uncertain it is; read segments apart only where the test says that they differ."
         )
         text = pooled_finding(row, outcome.kind is Kind.PROPORTION, gettext)
-        parts.append(Part(segment_slug(place), f"{outcome.name} · {row.variant}", text, table, note=note))
+        heading = f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}"
+        parts.append(Part(segment_slug(place), heading, text, table, note=note))
     title = gettext("By segment")
     if not parts:
         return Section(
@@ -210,7 +230,8 @@ def pooled_finding(row: Comparison, share: bool, gettext: Gettext) -> str:
         return gettext("{variant}: the effect of each segment, its own and shrunk.").format(variant=row.variant)
     text = gettext("{variant}: pooled over segments the effect is {effect} ({limits}).")
     return text.format(
-        variant=row.variant, effect=effect_text(found.estimate, share=share, gettext=gettext),
+        variant=versus(row.variant, row.compared_with, gettext),
+        effect=effect_text(found.estimate, share=share, gettext=gettext),
         limits=effect_limits(found.low, found.high, share, gettext),
     )  # fmt: skip
 
@@ -292,7 +313,7 @@ def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     )
     finding = path_finding(readout, gettext)
     part = Part("path", gettext("Every look at the outcome"), finding, table, picture=looked > 1, note=note)
-    return Section("path", gettext("The looks, and what they cost"), "", (part,))
+    return Section("path", gettext("The looks, and what they cost"), hidden_sentence(readout, gettext), (part,))
 
 
 def path_finding(readout: Readout, gettext: Gettext) -> str:
@@ -304,15 +325,16 @@ def path_finding(readout: Readout, gettext: Gettext) -> str:
     if readout.plan.method == "fixed":
         return gettext("One look at the end, as planned: it is paid for by the whole error rate.")
     text = gettext("{n} looks, all as planned: together they keep the error rate of {alpha}.")
-    return text.format(n=n, alpha=percent(readout.plan.alpha, 0))
+    found = text.format(n=n, alpha=percent(readout.plan.alpha, 0))
+    return f"{found} {rule_words(readout.standing.rule, gettext)}".strip()
 
 
 def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
     shares = any(outcome.kind is Kind.PROPORTION for outcome in report.outcomes)
     several = len(report.outcomes) > 1
-    compared = tables.comparisons(report, gettext)
+    effects = tables.comparisons(report, gettext)
     parts = [
-        Part("outcomes", gettext("Every outcome against control"), outcomes_finding(readout, report, gettext), compared,
+        Part("outcomes", outcomes_title(report, gettext), outcomes_finding(readout, report, gettext), effects,
              picture=shares and several),
         Part("levels", gettext("Levels in each group"), "", tables.levels(report, gettext), picture=False),
     ]  # fmt: skip
@@ -320,6 +342,14 @@ def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
     if adjusted is not None:
         parts.append(Part("adjusted", adjusted.title, "", adjusted, picture=False))
     return Section("outcomes", gettext("All outcomes and guardrails"), "", tuple(parts))
+
+
+def outcomes_title(report: Report, gettext: Gettext) -> str:
+    """What every outcome is compared with."""
+    placebo = next((row.compared_with for row in compared(report) if row.compared_with), "")
+    if not placebo:
+        return gettext("Every outcome against control")
+    return gettext("Every outcome against the placebo {placebo}").format(placebo=placebo)
 
 
 def outcomes_finding(readout: Readout, report: Report, gettext: Gettext) -> str:

@@ -11,7 +11,7 @@ from experiments.contrasts import Contrast, effect_limits
 from experiments.design import Kind
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
-from experiments.report_words import clock_words, health_sentence, metric_words
+from experiments.report_words import clock_words, health_sentence, look_words, metric_words
 from experiments.stats.curve import CurveDifference
 from experiments.stats.novelty import Novelty
 from experiments.stats.results import Estimate
@@ -131,8 +131,18 @@ def split(readout: Readout, gettext: Gettext) -> str:
     if not computable(found):
         return reason_words(found, gettext)
     text = gettext("Planned split: {split}. Sample-ratio test: chi-square {statistic}, p {p}; it alarms below .001.")
+    if found.any_look is not None:
+        text = gettext(
+            "Planned split: {split}. Sample-ratio test for any night: p {any_look}; it alarms below .001. (A single "
+            "look would give chi-square {statistic}, p {p}; that decides at the final look alone.)"
+        )
     shares = ", ".join(f"{label} {share_text(share)}" for label, share in found.expected.items())
-    return text.format(split=shares, statistic=decimal(found.statistic), p=p_value(found.p_value))
+    return text.format(
+        split=shares,
+        statistic=decimal(found.statistic),
+        p=p_value(found.p_value),
+        any_look=p_value(found.any_look or 0.0),
+    )
 
 
 def by_day(readout: Readout, gettext: Gettext) -> Table | None:
@@ -186,7 +196,7 @@ def looks(path: tuple[LookTaken, ...], share: bool, gettext: Gettext) -> Table |
             effect_text(look.estimate, share=share, gettext=gettext),
             effect_limits(look.low, look.high, share, gettext),
             decimal(look.z), decimal(look.critical), p_value(look.p_value), code_words(Code(look.verdict), gettext),
-            gettext("peeked") if look.peeked else gettext("as planned"),
+            look_words(look, gettext),
         )
         for look in path
     )  # fmt: skip

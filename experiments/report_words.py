@@ -10,7 +10,7 @@ from events.reasons import NotComputable, Refused, computable
 from events.reasons import words as reason_words
 from experiments.health import Finding
 from experiments.live_words import state_sentence
-from experiments.readout import Planned, Readout, State
+from experiments.readout import LookTaken, Planned, Readout, State
 from experiments.report import Report
 from experiments.stats.encouragement import TakeUp
 from experiments.verdict import Code, Verdict
@@ -162,7 +162,11 @@ def estimand(readout: Readout, gettext: Gettext) -> str:
     )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days, gettext)
-    return text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+    asked = text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+    if plan.placebo is None:
+        return asked
+    against = gettext("The nudge is compared with the placebo {placebo}, where that leaves the behaviour alone.")
+    return f"{asked} {against.format(placebo=plan.placebo)}"
 
 
 def _nudges(plan: Planned) -> str:
@@ -203,3 +207,29 @@ def worded(report: Report, gettext: Gettext) -> Report:
             for outcome, name in zip(report.outcomes, names, strict=True)
         ),
     )
+
+
+def rule_words(rule: str, gettext: Gettext) -> str:
+    """What the last look of a plan with planned looks could spend, and why; "" for any other look."""
+    rest = gettext("The last look spends all of the error rate that is left: {why}.")
+    return {
+        "complete": rest.format(why=gettext("the planned units are in")),
+        "planned_end": rest.format(why=gettext("enrolment ran to its planned end")),
+        "blind": rest.format(why=gettext("enrolment was closed before any outcome was shown")),
+        "early": gettext(
+            "Enrolment was closed early, after an outcome had been shown. So the last look spends only what the plan "
+            "allows at its share of the planned units; all that was left would give false alarms."
+        ),
+    }.get(rule, "")
+
+
+def look_words(look: LookTaken, gettext: Gettext) -> str:
+    """How a look came about, in a few words."""
+    if look.peeked:
+        return gettext("peeked")
+    return {
+        "complete": gettext("the last: planned units in"),
+        "planned_end": gettext("the last: planned end"),
+        "blind": gettext("the last: closed unseen"),
+        "early": gettext("the last: closed early, after a look"),
+    }.get(look.rule, gettext("as planned"))

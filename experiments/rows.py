@@ -9,16 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
+from events.reasons import NotComputable, Reason, computable
 from experiments.design import Codes, Floats, Kind, Outcome, Units
+from experiments.health import FEW_CLUSTERS
 from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
 from experiments.stats import adjust, compare, encouragement, stratified
+from experiments.stats.clusters import (
+    Randomisation,
+    count_clusters,
+    difference_scores,
+    mean_scores,
+    normal_level,
+    randomisation_test,
+)
 from experiments.stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
 from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Joint, Mean
 from experiments.stats.validity import Inequalities, instrument_inequalities
 from experiments.verdict import MIN_CLUSTERS
+
+RANDOMISATION_SEED = 20_260_101
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,7 @@ class RowPair:
     behaviour: Floats | None
     covariates: Floats | None
     cluster: Codes | None
+    covariate_names: tuple[str, ...] = ()
 
     @property
     def with_behaviour(self) -> Self:
@@ -40,16 +54,18 @@ class RowPair:
         if self.behaviour is None:
             raise ValueError("an encouragement analysis needs a behaviour")
         known = ~np.isnan(self.behaviour)
-        if known.all():
-            return self
+        return self if known.all() else self._of(known)
+
+    def _of(self, kept: NDArray[np.bool_]) -> Self:
+        """Some of the units."""
         return replace(
             self,
-            values=self.values[known],
-            treated=self.treated[known],
-            segment=None if self.segment is None else self.segment[known],
-            behaviour=self.behaviour[known],
-            covariates=None if self.covariates is None else self.covariates[known],
-            cluster=None if self.cluster is None else np.unique(self.cluster[known], return_inverse=True)[1],
+            values=self.values[kept],
+            treated=self.treated[kept],
+            segment=None if self.segment is None else self.segment[kept],
+            behaviour=None if self.behaviour is None else self.behaviour[kept],
+            covariates=None if self.covariates is None else self.covariates[kept],
+            cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
         )
 
     @property
@@ -69,10 +85,10 @@ class RowPair:
 
     @property
     def few_clusters(self) -> bool:
-        """Below five clusters in an arm no verdict: even with Satterthwaite's correction the test can't be trusted."""
+        """Below five effective clusters in an arm no verdict: one guild would decide it."""
         if self.cluster is None:
             return False
-        return min(len(np.unique(self.cluster[arm])) for arm in (self.treated, ~self.treated)) < MIN_CLUSTERS
+        return self._effective_clusters < MIN_CLUSTERS
 
     @property
     def segments_apart(self) -> bool:
@@ -95,16 +111,32 @@ class RowPair:
             return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
         return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
 
-    def lift_arms(self) -> tuple[Mean, Mean]:
-        """The lift needs each arm's own error; between clusters it is larger than between rows."""
-        arms = ((self.control, ~self.treated), (self.variant, self.treated))
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Between clusters each arm's error is that between them, and the law is as wide as the difference's t law."""
         if self.cluster is None:
-            return self.control, self.variant
-        errors = [standard_error(self.values[kept], self.cluster[kept]) for _arm, kept in arms]
+            return compare.lift(self.control, self.variant, alpha=alpha)
+        scores = difference_scores(self.values, self.treated, self.cluster)[1]
+        errors = [mean_scores(self.values[kept], self.cluster[kept]).error for kept in (~self.treated, self.treated)]
         control, variant = (
-            replace(arm, variance=error**2 * arm.n) for (arm, _kept), error in zip(arms, errors, strict=True)
+            replace(arm, variance=error**2 * arm.n)
+            for arm, error in zip((self.control, self.variant), errors, strict=True)
         )
-        return control, variant
+        return compare.lift(control, variant, alpha=normal_level(alpha, scores.degrees_of_freedom))
+
+    def randomisation(self) -> Randomisation | NotComputable | None:
+        """Beside the t test, where an arm has fewer than twenty effective clusters."""
+        if self.cluster is None or self._effective_clusters >= FEW_CLUSTERS:
+            return None
+        rng = np.random.default_rng(RANDOMISATION_SEED)
+        found = randomisation_test(self.values, self.treated, self.cluster, rng=rng)
+        return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
+
+    @property
+    def _effective_clusters(self) -> float:
+        """Of the arm that has fewest."""
+        if self.cluster is None:
+            return float("inf")
+        return min(count_clusters(self.cluster[arm]).effective for arm in (self.treated, ~self.treated))
 
     def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
         """Lin's adjustment."""
@@ -179,6 +211,46 @@ class RowPair:
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
 
+    @property
+    def same_split(self) -> bool:
+        """A file's segments have one planned split."""
+        return True
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and 0/1 covariates; of a 0/1 column of its own, both values."""
+        named = list(self.segment_labels) if self.segment is not None and len(self.segment_labels) > 1 else []
+        for place, name in enumerate(self.covariate_names):
+            column = None if self.covariates is None else self.covariates[:, place]
+            if column is not None and np.isin(column, (0.0, 1.0)).all():
+                named += [name] if "=" in name else [f"{name}=1", f"{name}=0"]
+        named = list(dict.fromkeys(named))[:MOST_LEVELS]
+        return tuple(name for name in named if self._apart(self._mask(name)))
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self._mask(level))
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self._mask(level))
+
+    def _mask(self, level: str) -> NDArray[np.bool_]:
+        if self.segment is not None and level in self.segment_labels:
+            return np.equal(self.segment, self.segment_labels.index(level))
+        if self.covariates is None:
+            raise KeyError(level)
+        if level in self.covariate_names:
+            return np.equal(self.covariates[:, self.covariate_names.index(level)], 1)
+        name, _mark, value = level.rpartition("=")
+        return np.equal(self.covariates[:, self.covariate_names.index(name)], float(value))
+
+    def _apart(self, inside: NDArray[np.bool_]) -> bool:
+        """Both parts have units, and no cluster has units in both."""
+        if not inside.any() or inside.all():
+            return False
+        return self.cluster is None or not np.isin(self.cluster[inside], self.cluster[~inside]).any()
+
     def columns(self, *columns: Floats) -> tuple[Joint, Joint]:
         """Joint summaries of control and variant over the given columns."""
         matrix = np.column_stack(columns)
@@ -213,11 +285,11 @@ class RowData:
         kept = (self.units.arm == code) & ~np.isnan(found.values)
         return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
 
-    def pair(self, outcome: str, code: int) -> RowPair:
-        """Units of control and of the variant with this code that have the outcome."""
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
+        """Units with the outcome of the variant with this code and of what it is compared with."""
         units, found = self.units, self._outcome(outcome)
         # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
-        kept = ((units.arm == 0) | (units.arm == code)) & ~np.isnan(found.values)
+        kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
         return RowPair(
             kind=found.kind,
             values=found.values[kept],
@@ -227,6 +299,7 @@ class RowData:
             behaviour=None if units.behaviour is None else units.behaviour[kept],
             covariates=None if units.covariates is None else units.covariates[kept],
             cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
+            covariate_names=units.covariate_names,
         )
 
     def _outcome(self, name: str) -> Outcome:
@@ -248,21 +321,13 @@ def arm_level(kind: Kind, values: Floats, clusters: Codes | None, *, alpha: floa
     if clusters is not None and len(np.unique(clusters)) < 2:
         few = NotComputable(Reason.TOO_FEW_CLUSTERS)
         return ArmValue(n, mean, few, few)
-    error = standard_error(values, clusters)
+    scores = None if clusters is None else mean_scores(values, clusters)
+    error = float(values.std(ddof=1) / np.sqrt(n)) if scores is None else scores.error
     interval: Interval | NotComputable
     if kind is Kind.PROPORTION and clusters is None:
         interval = compare.wilson(int(values.sum()), n, alpha=alpha)
     else:
-        df = n - 1 if clusters is None else max(len(np.unique(clusters)) - 1, 1)
+        df = n - 1 if scores is None else scores.degrees_of_freedom
         half = float(stats.t.isf(alpha / 2, df)) * error
         interval = Interval(mean, mean - half, mean + half, 1 - alpha, "mean-interval")
     return ArmValue(n, mean, error, interval)
-
-
-def standard_error(values: Floats, clusters: Codes | None) -> float:
-    """Of the mean; between clusters when groups were assigned (with the factor G/(G-1))."""
-    if clusters is None:
-        return float(values.std(ddof=1) / np.sqrt(len(values)))
-    sums = np.bincount(clusters, weights=values - values.mean())
-    groups = len(np.unique(clusters))
-    return float(np.sqrt(groups / (groups - 1) * (sums @ sums)) / len(values))

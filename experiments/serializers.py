@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -93,6 +94,10 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     )  # fmt: skip
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
     churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
+    sources = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), max_length=100, required=False,
+        help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
+    )  # fmt: skip
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -106,7 +111,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "audience", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
             "smallest_effect", "method", "looks", "spending", "expected_take_up", "planned_units", "planned_end",
             "covariates", "signup_event", "clock", "day_mode", "churn_gap", "enrolment", "layer",
-            "layer_low", "layer_high", "holdout", "remote_only", "status", "version", "seed", "created_by",
+            "layer_low", "layer_high", "holdout", "remote_only", "sources", "status", "version", "seed", "created_by",
             "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
         ]  # fmt: skip
         read_only_fields = [
@@ -249,6 +254,37 @@ class InflowSerializer(serializers.Serializer[Row]):
     reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
 
 
+@extend_schema_field({"type": "string", "pattern": r"^[0-9.]+(,[0-9.]+)*$"})
+class Looks(serializers.CharField):
+    """A number of looks, or their shares of the planned units with commas between."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """A whole number or a tuple of shares."""
+        text = super().to_internal_value(data)
+        try:
+            return int(text) if text.isdecimal() else tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise serializers.ValidationError(_("Looks are a whole number, or shares with commas between.")) from None
+
+
+class WhatIfSerializer(serializers.Serializer[Row]):
+    """Values to try in place of the plan's own."""
+
+    planned_effect = serializers.FloatField(
+        required=False, help_text="absolute effect that is planned for; with a take-up that of the behaviour"
+    )
+    margin = serializers.FloatField(
+        required=False, help_text="effect below which nobody would act; default the plan's smallest effect of interest"
+    )
+    primaries = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="primary outcomes")
+    variants = serializers.IntegerField(
+        required=False, min_value=2, max_value=100, help_text="arms of equal size, control included, no placebo"
+    )
+    method = serializers.ChoiceField(choices=Experiment.Method.choices, required=False)
+    looks = Looks(required=False, help_text="how many, or rising shares of the planned units, the last 1: 0.3,0.6,1")
+    spending = serializers.ChoiceField(choices=Experiment.Spending.choices, required=False)
+
+
 class SuggestionSerializer(serializers.Serializer[Row]):
     """A size for the plan; nothing is changed by asking."""
 
@@ -258,6 +294,9 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     smallest_effect, planned_units, days = Number(), Number(), Number()
     per_variant = Numbers(help_text="control first")
     planned_end = Day()
+    level = Number(help_text="two-sided error rate of one comparison: alpha over primary outcomes and arms that count")
+    inflation = Number(help_text="units that the looks cost, as a multiple of those of one look")
+    power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
 
 
 class LayerSerializer(serializers.ModelSerializer[Layer]):

@@ -75,7 +75,7 @@ class LeftOutSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     name = serializers.CharField()
     verdict = serializers.CharField(allow_blank=True)
-    why = serializers.CharField(help_text="locked, peeked, no_promise, not_the_behaviour or other_outcome")
+    why = serializers.CharField(help_text="locked, peeked, not_final, no_promise, not_the_behaviour or other_outcome")
 
 
 @extend_schema_field({"oneOf": [DEFLATION, REASON]})

@@ -3,13 +3,14 @@
 Information is counted in mature units: an exposed one whose outcome isn't known yet says nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 
 from events.metrics import days_needed, parse_metric
 from experiments.answers import Answers, Cells
+from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.live_context import mature_units
 from experiments.readout import LookTaken, Planned, Standing, State
 from experiments.stats.looks import Look
@@ -46,34 +47,43 @@ def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], 
         fraction=fraction,
         exposed=exposed,
         mature=mature,
+        rule=rule_of(plan, fraction, looks, final=final) if plan.method == "group_sequential" else "",
     )
 
 
-def looks_of(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) -> dict[str, Look]:
-    """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end."""
+def looks_of(
+    plan: Planned, standing: Standing, earlier: Sequence[LookTaken], against: Mapping[str, str] | None = None
+) -> dict[str, Look]:
+    """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
+
+    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
+    names what each variant is compared with where that isn't control.
+    """
     spending = Spending(plan.spending)
-    fractions = tuple(
-        sorted({look.fraction for look in earlier if not look.peeked and look.fraction < standing.fraction})
-    )
-    control = standing.mature[plan.variants[0]]
+    fractions = fractions_of(earlier, standing.fraction)
+    rest = standing.rule in SPENDS_THE_REST
+    planned_looks = tuple(share for share in plan.looks or USUAL_LOOKS if share < 1)
+    other = {label: (against or {}).get(label, plan.variants[0]) for label in plan.variants[1:]}
     return {
         label: Look(
             alpha=plan.alpha,
             method=plan.method,
-            units=max(control + standing.mature[label], 1),
-            planned_units=planned_pair(plan, label),
-            fractions=(*fractions, max(standing.fraction, 1e-6)),
+            units=max(standing.mature[other[label]] + standing.mature[label], 1),
+            planned_units=planned_pair(plan, label, other[label]),
+            fractions=fractions,
             spending=spending,
             final=standing.final,
+            rest=rest,
+            planned_looks=(*planned_looks, 1.0),
         )
         for label in plan.variants[1:]
     }
 
 
-def planned_pair(plan: Planned, label: str) -> int:
-    """Planned mature units of control and one variant together."""
+def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:
+    """Planned mature units of one variant and of control, or what else it is compared with, together."""
     shares = next(iter(plan.shares.values()))
-    share = shares[0] + shares[plan.variants.index(label)]
+    share = shares[0 if other is None else plan.variants.index(other)] + shares[plan.variants.index(label)]
     return max(round(plan.planned_units * share), 1)
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from aha.figures import Table
-from events.reasons import NotComputable, computable
+from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
+from experiments.cluster_words import randomisation_sentence
+from experiments.comparison_tables import comparison_note, placebo_serves, take_up_arms
+from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
+from experiments.set_words import set_text as set_text
 from experiments.stats.results import Estimate, Interval
-from experiments.stats.weak_instrument import AndersonRubin
-from experiments.words import MINUS, code_words, effect_text, number, p_text, plain_p, share_text
+from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
 
 type Gettext = Callable[[str], str]
 
@@ -74,22 +77,22 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
     rows = tuple(
         (
             outcome.name,
-            row.variant,
-            _sizes(outcome, row, report.design.control),
+            versus(row.variant, row.compared_with, gettext),
+            _sizes(outcome, row, row.compared_with or report.design.control),
             *_effect(row.difference, outcome.kind, gettext),
             _p(row.difference, gettext),
-            _number(row.adjusted_p, plain_p, gettext),
+            _family_p(report, row, gettext),
             _lift(row.lift, gettext),
             _needed(row.difference, outcome.kind),
-            code_words(row.verdict.code, gettext),
+            _code(report, row, gettext),
         )
         for outcome in report.outcomes
         for row in outcome.comparisons
-    )
+    ) + _beside(report, gettext)
     columns = (
         gettext("outcome"),
         gettext("variant"),
-        gettext("n, control and variant"),
+        gettext("n, compared with and variant") if placebo_serves(report) else gettext("n, control and variant"),
         gettext("difference"),
         _level_heading(report.design.level, gettext),
         gettext("p"),
@@ -98,13 +101,42 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
         gettext("units per one changed"),
         gettext("verdict"),
     )
-    note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
-    note = note % {"control": report.design.control}
+    note = comparison_note(report, gettext)
     together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
+    note += randomisation_sentence(report, gettext)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+
+
+def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
+    """A placebo against control is a diagnostic and in no family."""
+    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, plain_p, gettext)
+
+
+def _code(report: Report, row: Comparison, gettext: Gettext) -> str:
+    return "" if row.variant == report.design.placebo else code_words(row.verdict.code, gettext)
+
+
+def _beside(report: Report, gettext: Gettext) -> tuple[tuple[str, ...], ...]:
+    """Each nudge that is compared with a placebo against control too: what giving it to everybody would do."""
+    return tuple(
+        (
+            outcome.name,
+            versus(row.variant, report.design.control, gettext),
+            _sizes(outcome, row, report.design.control),
+            *_effect(row.against_control, outcome.kind, gettext),
+            _p(row.against_control, gettext),
+            "",
+            "",
+            _needed(row.against_control, outcome.kind),
+            "",
+        )
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.against_control is not None
+    )
 
 
 def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
@@ -112,7 +144,7 @@ def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
         return ""
     share = outcome.kind is Kind.PROPORTION
     low, high = (effect_text(v, share=share, gettext=gettext) for v in (row.simultaneous.low, row.simultaneous.high))
-    return f"{outcome.name} · {row.variant} {low} … {high}"
+    return f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)} {low} … {high}"
 
 
 def adjusted(report: Report, gettext: Gettext) -> Table | None:
@@ -124,9 +156,8 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = share_text(value.variance_reduction) if computable(value) else ""
-            rows.append(
-                (outcome.name, row.variant, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction)
-            )
+            named = versus(row.variant, row.compared_with, gettext)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
         return None
     columns = (
@@ -173,7 +204,8 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
         gettext("p"),
         gettext("adjusted p (Benjamini-Hochberg)"),
     )
-    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": row.variant}
+    named = versus(row.variant, row.compared_with, gettext)
+    title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": named}
     return Table(title, columns, tuple(rows), note)
 
 
@@ -201,25 +233,27 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
     found = row.encouragement
     if found is None:
         return None
-    rows = [*_take_up_rows(found, gettext), *_effect_rows(found, outcome.kind, gettext)]
-    title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % {
-        "behaviour": report.design.behaviour,
-        "outcome": outcome.name,
-        "variant": row.variant,
-    }
+    named = {"behaviour": report.design.behaviour, "outcome": outcome.name, "placebo": row.compared_with}
+    named["variant"] = row.variant
+    rows = _take_up_rows(found, row.compared_with, gettext)
+    if row.variant == report.design.placebo:
+        title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
+    else:
+        rows += _effect_rows(found, outcome.kind, gettext)
+        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
+        title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
+        if row.compared_with:
+            title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
     columns = (gettext("quantity"), gettext("value"), _level_heading(report.design.level, gettext), gettext("p"))
     return Table(title, columns, tuple(rows))
 
 
-def _take_up_rows(found: Encouragement, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+def _take_up_rows(found: Encouragement, placebo: str, gettext: Gettext) -> list[tuple[str, str, str, str]]:
     take_up = found.take_up
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
-    arms = gettext("%(control)s in control, %(variant)s with the nudge") % {
-        "control": share_text(take_up.control),
-        "variant": share_text(take_up.variant),
-    }
+    arms = take_up_arms(take_up, placebo, gettext)
     moved = _points(take_up.difference, gettext)
     interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
     strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
@@ -250,23 +284,21 @@ def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tup
     return rows
 
 
-def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
-    """An Anderson-Rubin set in words, unbounded shapes included."""
-    if not computable(value):
-        return reason_words(value, gettext)
-    low = None if value.low is None else effect_text(value.low, share=share, gettext=gettext)
-    high = None if value.high is None else effect_text(value.high, share=share, gettext=gettext)
-    if value.shape == "empty":
-        return gettext("empty: the data contradict every effect")
-    if value.shape == "line" or (low is None and high is None):
-        return gettext("every value is possible")
-    if value.shape == "rays":
-        return gettext("up to %(low)s, or from %(high)s on") % {"low": low, "high": high}
-    if low is None:
-        return gettext("up to %(high)s") % {"high": high}
-    if high is None:
-        return gettext("from %(low)s on") % {"low": low}
-    return f"{low} … {high}"
+def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+    """How large a direct effect of being nudged would undo the finding, and what shows of it."""
+    value = found.breakdown
+    if not computable(value) and value.reason is Reason.EARLIER_VERSION:
+        return []
+    shown = _number(value, lambda size: breakdown_text(size, share=share, gettext=gettext), gettext)
+    rows = [(gettext("Direct effect of being nudged that would undo it (breakdown value)"), shown, "", "")]
+    if found.zero_first_stage is not None:
+        group = found.zero_first_stage
+        kind = Kind.PROPORTION if share else Kind.MEAN
+        label = gettext("Direct effect as %(group)s shows it, which the nudge can't move") % {"group": group.group}
+        rows.append((label, *_effect(group.direct, kind, gettext), _p(group.direct, gettext)))
+        effects = set_text(group.effect_set, share=share, gettext=gettext)
+        rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
+    return rows
 
 
 # ── Formatting ────────────────────────────────────────────────────────────────

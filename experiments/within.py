@@ -1,15 +1,16 @@
 """One comparison inside segments, pooled over them, and whether the segments differ. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
 from experiments.stats import segments, stratified
-from experiments.stats.looks import Look, at_look
+from experiments.stats.looks import Look, at_look, told_at
 from experiments.stats.multiplicity import benjamini_hochberg
-from experiments.stats.results import Estimate
+from experiments.stats.results import Estimate, Interval
 from experiments.stats.summaries import Mean
 
 # METHODS 4.6: sparser segments are pooled before any test.
@@ -59,14 +60,27 @@ def stratified_effects(pair: Pair, effects: tuple[SegmentEffect, ...], look: Loo
     plain = pair.kind is Kind.PROPORTION and not pair.clustered
     return Stratified(
         risk_difference=at_look(pair.pooled(strata, alpha=alpha), look),
-        odds_ratio=stratified.odds_ratio(strata, alpha=alpha) if plain else not_share,
+        odds_ratio=_odds_ratio(strata, look) if plain else not_share,
         cmh_p_value=_cmh_p(strata, look) if plain else not_share,
-        heterogeneity=_heterogeneity(pair, effects),
-        odds_ratio_heterogeneity_p=_breslow_day_p(strata) if plain else not_share,
+        heterogeneity=told_at(_heterogeneity(pair, effects), look),
+        odds_ratio_heterogeneity_p=_breslow_day_p(strata, look) if plain else not_share,
         interaction_p=_interaction_p(strata, look) if plain else not_share,
-        population=not_share if pair.clustered else at_look(segments.population_difference(strata, alpha=alpha), look),
+        population=not_share if pair.clustered else at_look(_population(pair, strata, alpha), look),
         pooled=pooled,
     )
+
+
+def _population(pair: Pair, strata: list[tuple[Mean, Mean]], alpha: float) -> Estimate | NotComputable:
+    """The effect on everybody; a ratio's pooled difference is standardised already, its segments' own don't add up."""
+    if pair.kind is Kind.RATIO:
+        return pair.pooled(strata, alpha=alpha)
+    return segments.population_difference(strata, alpha=alpha)
+
+
+def _odds_ratio(strata: list[tuple[Mean, Mean]], look: Look) -> Interval | NotComputable:
+    """At the look's critical value; the level is that of all looks together, as everywhere."""
+    found = stratified.odds_ratio(strata, alpha=look.nominal_alpha)
+    return replace(found, level=1 - look.alpha) if computable(found) else found
 
 
 def _heterogeneity(pair: Pair, effects: tuple[SegmentEffect, ...]) -> stratified.Heterogeneity | NotComputable:
@@ -86,9 +100,9 @@ def _interaction_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotCo
     return look.p_value(result.p_value) if computable(result) else result
 
 
-def _breslow_day_p(strata: list[tuple[Mean, Mean]]) -> float | NotComputable:
+def _breslow_day_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
     result = stratified.breslow_day(strata)
-    return result.p_value if computable(result) else result
+    return look.p_value(result.p_value) if computable(result) else result
 
 
 def segment_effects(pair: Pair, look: Look) -> tuple[SegmentEffect, ...]:

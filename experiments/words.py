@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
+from experiments.comparison_words import added, causal_template
+from experiments.exclusion_words import toward_zero, undone_template, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
@@ -47,7 +49,9 @@ def share_text(value: float) -> str:
     return f"{value * 100:.1f} %" if abs(value) >= 0.001 else f"{value * 100:.2g} %"
 
 
-EFFECTS = {"estimate", "low", "high", "effect_low", "effect_high", "margin"}
+EFFECTS = {
+    "estimate", "low", "high", "effect_low", "effect_high", "margin", "act_low", "act_high", "placebo_estimate"
+}  # fmt: skip
 
 
 def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
@@ -59,6 +63,17 @@ def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
     return gettext("%(value)s points") % {"value": text.replace("-", MINUS)}
 
 
+def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
+    """The size of a breakdown value with its unit, never rounded up."""
+    return effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
+
+
+def undone(breakdown: float, outcome: str, *, share: bool, gettext: Gettext) -> str:
+    """From which direct effect of being nudged on nothing is shown about the behaviour."""
+    text = breakdown_text(breakdown, share=share, gettext=gettext)
+    return undone_template(breakdown, share=share, gettext=gettext) % {"breakdown": text, "outcome": outcome}
+
+
 def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
     """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
     text: dict[str, str] = {}
@@ -66,13 +81,15 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
     for name, value in details.items():
         if isinstance(value, str):
             text[name] = value
-        elif name in {"p_value", "adjusted_p", "inequality_p"}:
+        elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
             text[name] = p_text(value)
+        elif name == "breakdown":
+            text[name] = breakdown_text(value, share=share, gettext=gettext)
         elif name in EFFECTS:
             text[name] = effect_text(value, share=share, gettext=gettext)
         elif name == "level":
             text[name] = f"{value * 100:g} %"
-        elif name == "share" or name.startswith("take_up"):
+        elif name in ("share", "at_threshold") or name.startswith("take_up"):
             text[name] = share_text(value)
         elif isinstance(value, int):
             text[name] = f"{value:,}"
@@ -88,7 +105,7 @@ def code_words(code: Code, gettext: Gettext) -> str:
         Code.HARMS: gettext("It does harm"),
         Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
         Code.NUDGE_FAILED: gettext("The nudge failed"),
-        Code.NUDGE_NOT_BEHAVIOUR: gettext("The nudge works, but not through the behaviour"),
+        Code.NUDGE_NOT_BEHAVIOUR: gettext("Not only through the behaviour: nothing is known about it"),
         Code.INCONCLUSIVE: gettext("Undecided"),
         Code.INVALID: gettext("The data can't answer"),
     }
@@ -113,12 +130,14 @@ def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
             "outcome": verdict.details.get("outcome", ""),
             "reason": reason_words(missing, gettext),
         }
-    template = _verdict_template(verdict, gettext)
+    causal = causal_template(verdict, gettext) or unless_template(verdict, gettext)
+    template = (causal or _verdict_template(verdict, gettext)) + unless_added(verdict, gettext)
     if verdict.reason == "underpowered" and "needed" in verdict.details:
         template += " " + gettext(
             "About %(needed)s units would find an effect of %(margin)s in four of five experiments."
         )
-    return template % _formatted(verdict.details, gettext)
+    before, after = added(verdict, gettext)
+    return " ".join((*before, template, *after)) % _formatted(verdict.details, gettext)
 
 
 def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
@@ -136,7 +155,7 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "%(events)s units with and %(events)s without the outcome."
         ),
         (Code.INCONCLUSIVE, "few_clusters"): gettext(
-            "There are too few clusters for a verdict: each group needs at least %(clusters)s."
+            "There are too few clusters for a verdict: each group needs as much as %(clusters)s of equal size tell."
         ),
         (Code.CAUSES, "nudge"): gettext(
             "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
@@ -162,16 +181,18 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
             "the behaviour itself."
         ),
         (Code.NUDGE_NOT_BEHAVIOUR, "inequality"): gettext(
-            "%(outcome)s changed in units whose %(behaviour)s didn't (instrument test p %(inequality_p)s), so the "
-            "nudge works on another path than the behaviour."
+            "The shares of units with and without %(behaviour)s and %(outcome)s don't fit a nudge that works only "
+            "through the behaviour and keeps nobody from it (instrument test p %(inequality_p)s): it has another path "
+            "too, or it keeps some units from the behaviour. Nothing is known about the behaviour itself."
         ),
         (Code.NUDGE_NOT_BEHAVIOUR, "placebo"): gettext(
-            "The placebo nudge changed %(outcome)s too (p %(inequality_p)s), though it points at nothing that matters, "
-            "so such nudges work on another path than the behaviour."
+            "The placebo nudge changed %(outcome)s too (p %(inequality_p)s), so being nudged does something by itself. "
+            "The nudge was compared with control, so nothing is known about the behaviour itself."
         ),
         (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
-            "The nudge changed %(outcome)s by %(estimate)s, but hardly %(behaviour)s (%(take_up)s of the units), so "
-            "it works on another path."
+            "The nudge changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s), more than the few units that "
+            "it moved to %(behaviour)s could carry (%(take_up)s): it has another path too, or it keeps some units from "
+            "the behaviour. Nothing is known about the behaviour itself."
         ),
         (Code.NUDGE_FAILED, "weak_first_stage"): gettext(
             "The nudge can't be shown to have moved enough units to %(behaviour)s (%(take_up)s, at most "
@@ -261,8 +282,11 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
         "empty_variant": gettext("Variant %(variant)s has no units."),
         "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
         "few_clusters": gettext(
-            "A variant has only %(n)s clusters. Below about %(needed)s the errors come out too small: read the "
-            "intervals as too narrow."
+            "Variant %(variant)s has %(n)s clusters, which tell as much as %(effective)s of equal size. Below about "
+            "%(needed)s a few large ones decide the result: read the randomisation test beside it."
+        ),
+        "unequal_clusters": gettext(
+            "Variant %(variant)s has %(n)s clusters of unequal size, which tell as much as %(effective)s of equal size."
         ),
         "mixed_clusters": gettext(
             "%(n)s of %(clusters)s clusters hold units of several variants. If units of a cluster influence each "

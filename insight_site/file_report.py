@@ -7,9 +7,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from experiments import charts, tables, words
+from events.charts import theme
+from experiments import charts, report_charts, report_direct, tables, words
+from experiments.comparison_words import versus
 from experiments.definitions import definitions
-from experiments.report import Report
+from experiments.design import Kind
+from experiments.report import Encouragement, OutcomeReport, Report
 from insight_site import __version__
 from insight_site.rendering import svg
 
@@ -30,6 +33,7 @@ def file_report(report: Report) -> str:
 
 def _context(report: Report) -> Context:
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    outcome = report.outcomes[0]
     level = report.design.level
     return {
         "report": report,
@@ -50,8 +54,11 @@ def _context(report: Report) -> Context:
         "outcome_chart": _picture(charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")),
         "verdicts": [
             {
-                "heading": words.code_words(row.verdict.code, gettext),
-                "reason": f"{outcome.name} · {row.variant}: {words.verdict_sentence(row.verdict, gettext)}",
+                "heading": gettext("What being nudged does by itself")
+                if row.variant == report.design.placebo
+                else words.code_words(row.verdict.code, gettext),
+                "reason": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}: "
+                f"{words.verdict_sentence(row.verdict, gettext)}",
             }
             for outcome, row in pairs
         ],
@@ -70,17 +77,37 @@ def _context(report: Report) -> Context:
             {
                 "table": table,
                 "chart": _picture(
-                    charts.causal_bars(outcome, row, gettext), f"causal{place}", gettext("As treated against causal")
+                    None if row.variant == report.design.placebo else charts.causal_bars(outcome, row, gettext),
+                    f"causal{place}",
+                    gettext("As treated against causal"),
                 ),
             }
             for place, (outcome, row) in enumerate(pairs)
             if row.encouragement is not None and (table := tables.behaviour(report, outcome, row, gettext)) is not None
         ],
+        "directs": [
+            {
+                "heading": gettext("Nudged by {variant}").format(variant=row.variant),
+                "finding": report_direct.finding(outcome, found, gettext),
+                "note": report_direct.note(outcome, found, gettext),
+                "table": report_direct.table(outcome, row.variant, found, gettext),
+                "chart": _direct_picture(outcome, found, place),
+            }
+            for place, row, found in report_direct.shown(report)
+        ],
+        "direct_lead": report_direct.lead(gettext),
         "behaviour_warnings": [words.warning_sentence(code, gettext) for code in _warnings(report)],
         "definitions": definitions(report, gettext),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
+
+
+def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) -> dict[str, str | SafeString] | None:
+    if not report_direct.drawable(found):
+        return None
+    chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION, gettext)
+    return _picture(chart.configure(**theme()), f"direct{place}", report_direct.finding(outcome, found, gettext))
 
 
 def _warnings(report: Report) -> list[str]:

@@ -48,6 +48,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "survival": ("retention", "interval"),
     "segments-1": ("shrinkage", "interval", "adjusted-p"),
     "first-stage": ("take-up",),
+    "direct-1": ("breakdown", "anderson-rubin", "placebo"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
     "adjusted": ("cuped",),

@@ -29,6 +29,14 @@ def cause(gettext: Gettext) -> tuple[Term, ...]:
             ), "statistics", "Wald",
         ),
         Term(
+            "placebo", gettext("Placebo nudge"),
+            gettext(
+                "A nudge that is as loud as the real one and points at something without effect. Where it surely "
+                "leaves the behaviour alone, the real nudge is compared with it, so that what being nudged does by "
+                "itself cancels."
+            ), "encouragement", "Placebo arm (`placebo`)",
+        ),
+        Term(
             "per-protocol", gettext("Why not per-protocol?"),
             gettext(
                 "Comparing only those who did the behaviour, or dropping those who didn't, undoes the random "
@@ -71,6 +79,14 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
             ), "statistics", "Anderson-Rubin",
         ),
         Term(
+            "breakdown", gettext("Breakdown value"),
+            gettext(
+                "How large the direct effect of being nudged would have to be before nothing is shown about the "
+                "behaviour. No test can see a small direct effect, so a verdict on a behaviour names this condition; a "
+                "placebo nudge measures it."
+            ), "encouragement", "How much exclusion must fail (`exclusion`)",
+        ),
+        Term(
             "shrinkage", gettext("Shrinkage"),
             gettext(
                 "Effects of small segments are drawn towards the mean of all, the more the noisier they are. The best "
@@ -83,6 +99,14 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
                 "One of seven answers, read from a fixed table: causes, harms, no effect, nudge failed and so on. It "
                 "follows from the checks and intervals alone, so nobody can argue it into another one."
             ), "statistics", "Verdict",
+        ),
+        Term(
+            "not-only-through", gettext("Not only through the behaviour"),
+            gettext(
+                "The data don't fit a nudge that works through the behaviour alone and keeps nobody from it. Then its "
+                "effect can't be turned into one of the behaviour: nothing is known about the behaviour, neither that "
+                "it works nor that it doesn't."
+            ), "encouragement", "Instrument inequalities (`validity`)",
         ),
         Term(
             "sequential", gettext("Looking early"),

@@ -15,6 +15,7 @@ from django.views import defaults
 from django_q.models import OrmQ
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
 
+from events.reasons import Refused
 from events.services import flush
 from insight_site.access import error, machine_door
 
@@ -84,7 +85,10 @@ def _outbox() -> str:
 
 
 def _event_store() -> str:
-    return "ok" if flush.store_exists() else "ok: no event has been flushed yet"
+    try:
+        return flush.store_state()
+    except Refused as refusal:
+        return f"failed: {refusal}"
 
 
 READY: dict[str, Callable[[], str]] = {
@@ -95,7 +99,7 @@ READY: dict[str, Callable[[], str]] = {
     "outbox": _outbox,
     "event_store": _event_store,
 }
-NEED_DATABASE = ("migrations", "queue", "outbox")
+NEED_DATABASE = ("migrations", "queue", "outbox", "event_store")
 
 
 def _tried(check: Callable[[], str]) -> str:

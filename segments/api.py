@@ -104,11 +104,26 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     version = serializers.IntegerField(source="version.number", read_only=True)
     model = serializers.SlugField(source="version.model.key", read_only=True)
+    shape = serializers.CharField(
+        source="version.shape", read_only=True, help_text="groups, styles (of a continuum), or empty: a rule, untested"
+    )
     profile = serializers.SerializerMethodField()
 
     class Meta:
         model = Segment
-        fields = ["id", "model", "version", "key", "number", "name", "size", "stability", "targetable", "profile"]
+        fields = [
+            "id",
+            "model",
+            "version",
+            "shape",
+            "key",
+            "number",
+            "name",
+            "size",
+            "stability",
+            "targetable",
+            "profile",
+        ]
         read_only_fields = ["key", "number", "size", "stability", "targetable"]
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
@@ -120,7 +135,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
     class Meta:
         model = SegmentVersion
-        fields = ["number", "run", "rule", "inputs", "units", "published_at", "refreshed_at"]
+        fields = ["number", "run", "rule", "inputs", "shape", "units", "published_at", "refreshed_at"]
         read_only_fields = fields
 
 

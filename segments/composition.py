@@ -102,7 +102,7 @@ def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles,
         k=found.k, choice=found.choice, k_scores=found.k_scores, null=found.null, stability=found.stability.mean_ari,
         found=found.clusters_found, clusters=clusters, association=profiles.association,
         agreement=profiles.agreement, tiers=tiers, points=_points(play, found), fidelity=found.model.fidelity,
-        seed=found.seed, rows=found.rows,
+        seed=found.seed, rows=found.rows, gaps=found.gaps, shape=found.shape,
     )  # fmt: skip
 
 

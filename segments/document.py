@@ -5,6 +5,7 @@ from typing import Any
 
 from events.reasons import NotComputable
 from events.records import dump, outward
+from segments.gaps import Gap, Shape
 from segments.report import Cluster, Report
 
 type Gettext = Callable[[str], str]
@@ -14,7 +15,8 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
     """The JSON document; every number that can't be computed is its reason in words.
 
     ``scores`` are the criteria for every number of groups, ``percentile`` the share of null draws that the observed
-    silhouette beats, ``stands_out`` the features by standardised difference to the rest.
+    silhouette beats, ``stands_out`` the features by standardised difference to the rest, ``gaps`` the
+    dip test of each pair of neighbours.
     """
     found = {
         "units": dump(report.units),
@@ -41,6 +43,8 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
             "percentile": report.null.percentile, "p_value": report.null.p_value, "observed": report.null.observed,
             "clusters_found": report.found,
         },
+        "shape": _shape(report),
+        "gaps": [_gap(row) for row in report.gaps],
         "stability": report.stability,
         "clusters": [_cluster(cluster) for cluster in report.clusters],
         "association": dump(report.association),
@@ -51,6 +55,20 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
     }  # fmt: skip
     answer: dict[str, Any] = outward(found, gettext)
     return answer
+
+
+def _shape(report: Report) -> str | None:
+    """groups, styles or none; null for a run of version 0.3 that found clusters and didn't test for gaps."""
+    if report.shape is None:
+        return None if report.found else str(Shape.NONE)
+    return str(report.shape)
+
+
+def _gap(row: Gap) -> dict[str, Any]:
+    return {
+        "between": [f"g{row.first + 1}", f"g{row.second + 1}"], "units": row.units, "dip": row.dip,
+        "p_value": row.p_value, "adjusted_p_value": row.adjusted_p, "gap": row.found,
+    }  # fmt: skip
 
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:

@@ -1,17 +1,27 @@
 import json
+import re
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from events.metrics import Survival, is_display_only
 from events.reasons import Refused
-from segments.inputs import Inputs, check_inputs
+from segments.inputs import MAX_WINDOW_DAYS, Inputs, check_inputs
 from segments.rules import parse_rule, to_document
 
 EXAMPLE_RULE = """{"all": [
   {"trait": "platform", "is": "ios"},
   {"behaviour": "friend_add", "days": 7, "at_least": 3}
 ]}"""
+
+
+# The services name the options of the command; a person sees the field.
+FIELD_OF = {
+    "--signup-event": "signup_event", "--window": "last_day", "--behaviours": "behaviours", "--clusters": "clusters",
+    "--retention": "retention", "--from": "first_date", "--to": "last_date", "--seed": "seed",
+}  # fmt: skip
+OPTION = re.compile(r"^(--[a-z-]+): ")
 
 
 class SegmentationForm(forms.Form):
@@ -49,18 +59,62 @@ class SegmentationForm(forms.Form):
         if self.errors:
             return data
         first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
+        self._check_days(data)
+        if self.errors:
+            return data
         try:
-            self.inputs = check_inputs(
-                Inputs(
-                    signup_event=data["signup_event"], first_day=data["first_day"], last_day=data["last_day"],
-                    retention=data["retention"] or None, clusters=data["clusters"],
-                    behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()),
-                    first_date=first, last_date=last,
-                )
+            self.inputs = Inputs(
+                signup_event=data["signup_event"], first_day=data["first_day"], last_day=data["last_day"],
+                retention=data["retention"] or None, clusters=data["clusters"],
+                behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()),
+                first_date=first, last_date=last,
             )  # fmt: skip
+            self._check_retention(self.inputs)
+            if not self.errors:
+                check_inputs(self.inputs)
         except Refused as refusal:
-            raise forms.ValidationError(str(refusal)) from None
+            self.refuse(refusal)
         return data
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a refusal at the field whose option it names."""
+        option = OPTION.match(str(refusal))
+        field = FIELD_OF.get(option[1]) if option else None
+        text = str(refusal)[option.end() :] if option and field else str(refusal)
+        self.add_error(field, text[:1].upper() + text[1:])
+
+    def _check_days(self, data: dict[str, Any]) -> None:
+        days = data["last_day"] - data["first_day"] + 1
+        if days < 1:
+            self.add_error("last_day", _("The last day of play lies before the first."))
+        if days > MAX_WINDOW_DAYS:
+            text = _("At most %(most)s days of play, not %(days)s.")
+            self.add_error("last_day", text % {"most": MAX_WINDOW_DAYS, "days": days})
+        if data["first_date"] and data["last_date"] and data["last_date"] < data["first_date"]:
+            self.add_error("last_date", _("The last date lies before the first."))
+
+    def _check_retention(self, inputs: Inputs) -> None:
+        definition = inputs.definition
+        if definition is None:
+            return
+        if is_display_only(definition):
+            text = _("This retention grows as the data age, so groups can't be judged by it.")
+            self.add_error("retention", text)
+        elif not isinstance(definition, Survival) and definition.window.start_day <= inputs.last_day:
+            text = _(
+                "This retention begins on day %(day)s, inside the days of play: what forms the groups would also be "
+                "their outcome. Let it begin on day %(first)s or later."
+            )
+            self.add_error("retention", text % {"day": definition.window.start_day, "first": inputs.last_day + 1})
+
+
+def form_words(sentence: str) -> str:
+    """A stored refusal with the form's name of the field in place of the command's option."""
+    option = OPTION.match(sentence)
+    if option is None or option[1] not in FIELD_OF:
+        return sentence
+    label = SegmentationForm.base_fields[FIELD_OF[option[1]]].label
+    return f"{label}: {sentence[option.end() :]}"
 
 
 class PublishForm(forms.Form):

@@ -72,6 +72,11 @@ class SegmentVersion(models.Model):
     rule = models.JSONField(_("rule"), null=True, blank=True)
     inputs = models.JSONField(_("inputs"), default=dict)
     fitted = models.JSONField(_("fitted model"), null=True, blank=True)
+    # What the run's gap test called them; empty for rules, and for what version 0.3 published.
+    shape = models.CharField(
+        _("shape"), max_length=10, blank=True, default="",
+        choices=[("groups", _("groups")), ("styles", _("styles of a continuum (corners, not groups)"))],
+    )  # fmt: skip
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)

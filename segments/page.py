@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 from events.reasons import computable
 from events.reasons import words as reason_words
-from segments import tables, words
+from segments import gap_words, tables, words
 from segments.report import Report
 from segments.tables import Table
 from segments.words import Gettext
@@ -86,11 +86,20 @@ def evidence(report: Report, gettext: Gettext) -> tuple[Part, ...]:
             "null", gettext("Are there groups at all?"), words.null_finding(report, gettext),
             tables.null(report, gettext),
         ),
+        *_gap_part(report, gettext),
         Part(
             "stability", gettext("Is each group found again?"), words.stability_finding(report, gettext),
             tables.stability(report, gettext),
         ),
     )  # fmt: skip
+
+
+def _gap_part(report: Report, gettext: Gettext) -> tuple[Part, ...]:
+    """Groups or styles; nothing for a run without stable groups, or of version 0.3."""
+    if not report.gaps:
+        return ()
+    heading, finding = gettext("Groups, or styles of a continuum?"), gap_words.gaps_finding(report, gettext)
+    return (Part("gaps", heading, finding, tables.gaps(report, gettext), picture=False),)
 
 
 def description(report: Report, gettext: Gettext) -> tuple[Part, ...]:

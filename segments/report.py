@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from events.reasons import NotComputable
 from segments.clustering import KChoice, KScore, Null, Standing
 from segments.features import Dropped
+from segments.gaps import Gap, Shape
 from segments.importance import Group
 from segments.inputs import Inputs
 from segments.leaving import Association, Share
@@ -139,6 +140,8 @@ class Report:
         fidelity: out-of-fold agreement of the placing model with the clusters; None when placing is exact.
         seed: of every draw.
         rows: how many units each sample held.
+        gaps: the test of each pair of neighbours; empty where no clusters were found.
+        shape: groups, styles of a continuum, or none; None in runs of version 0.3, which didn't test for gaps.
     """
 
     inputs: Inputs
@@ -163,3 +166,5 @@ class Report:
     fidelity: float | None
     seed: int
     rows: dict[str, int]
+    gaps: tuple[Gap, ...] = ()
+    shape: Shape | None = None

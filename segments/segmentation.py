@@ -28,6 +28,7 @@ from segments.features import (
     learn_features,
     relearn,
 )
+from segments.gaps import Gap, Shape, find_gaps, shape_of
 from segments.placement import FittedModel
 from segments.reduction import Method, ScorecardRow
 
@@ -108,6 +109,8 @@ class Segmentation:
         seed: of the run.
         rows: how many units each sample held.
         versions: of the libraries.
+        gaps: the test of each pair of neighbours; empty where no clusters were found.
+        shape: groups, styles of a continuum, or none.
     """
 
     unit_ids: "np.ndarray[tuple[int], np.dtype[np.object_]]"
@@ -133,6 +136,8 @@ class Segmentation:
     seed: int
     rows: dict[str, int]
     versions: dict[str, str] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    shape: Shape = Shape.NONE
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -254,6 +259,12 @@ def _segment(
         progress=part(progress, 0.65, 0.9),
     )
     stability = _in_order_of(model, sample.values, found)
+    clusters_found = (
+        found.choice.k is not None
+        and null.p_value <= clustering.NULL_LEVEL
+        and stability.mean_ari >= clustering.STABLE_ARI
+    )
+    gaps = _gaps(table.take(train), values, model) if clusters_found else ()
     pca = reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed))
     progress("pictures", 0.9)
     placed = model.place(table)
@@ -275,15 +286,22 @@ def _segment(
         stability=stability,
         standings=tuple(map(clustering.standing, stability.jaccard)),
         null=null,
-        clusters_found=found.choice.k is not None
-        and null.p_value <= clustering.NULL_LEVEL
-        and stability.mean_ari >= clustering.STABLE_ARI,
+        clusters_found=clusters_found,
         pictures=_pictures(values, train, options),
         model=model,
         seed=options.seed,
         rows={"units": len(table), "train": len(train), "reference": len(sample.table)},
         versions={name: version(name) for name in LIBRARIES},
+        gaps=gaps,
+        shape=shape_of(gaps, clusters_found=clusters_found),
     )
+
+
+def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ...]:
+    """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
+    place = {name: index for index, name in enumerate(table.behaviours)}
+    events = table.counts[:, [place[name] for name in model.preparation.behaviours]].sum(axis=1)
+    return find_gaps(values, model.labels_of(values), events)
 
 
 def _table(sample: _Sample, method: Method, options: Options, progress: Progress) -> _Table:

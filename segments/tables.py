@@ -169,6 +169,26 @@ def stability(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Stability of each group"), columns, rows, note)
 
 
+def gaps(report: Report, gettext: Gettext) -> Table:
+    """The gap test of each pair of neighbours."""
+    rows = tuple(
+        (
+            f"g{row.first + 1} – g{row.second + 1}", f"{row.units:,}", decimal(row.dip, 4), p_value(row.adjusted_p),
+            gettext("yes") if row.found else gettext("not found"),
+        )
+        for row in report.gaps
+    )  # fmt: skip
+    columns = (
+        gettext("pair"), gettext("users looked at"), gettext("dip"), gettext("adjusted p"), gettext("gap"),
+    )  # fmt: skip
+    note = gettext(
+        "The most active third of a pair, at most 2,000 users, on the line that tells the two best apart. Dip: how far "
+        "their places are from one hill (Hartigan), 0 to 0.25; p against samples of one hill, Holm over the pairs. A "
+        "gap that is not found may also be one too shallow for so many users to show."
+    )
+    return Table(gettext("Gaps between neighbours"), columns, rows, note)
+
+
 # ── Groups ────────────────────────────────────────────────────────────────────
 def heat(report: Report, gettext: Gettext) -> Table:
     """Mean scaled value of each feature in each group."""

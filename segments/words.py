@@ -11,6 +11,8 @@ from segments.churn import Quality
 from segments.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KReason, Standing
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, Drift
 from segments.features import Drop, Dropped
+from segments.gap_words import gap_why
+from segments.gaps import Shape
 from segments.leaving import Share
 from segments.profiles import Direction
 from segments.reduction import Method
@@ -162,6 +164,8 @@ def headline(report: Report, gettext: Gettext) -> str:
     """The answer in one sentence."""
     if not report.found:
         return gettext("No stable groups: use activity tiers")
+    if report.shape is Shape.STYLES:
+        return gettext("%(styles)s styles of a continuum (corners, not groups)") % {"styles": report.k}
     stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
     if stable == report.k:
         return gettext("%(groups)s stable groups of users") % {"groups": report.k}
@@ -175,13 +179,7 @@ def why(report: Report, gettext: Gettext) -> str:
         "p": p_text(report.null.p_value), "draws": len(report.null.values), "level": NULL_LEVEL,
     }  # fmt: skip
     if report.found:
-        return (
-            gettext(
-                "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
-                "are more separate than groups made in %(draws)s populations of the same margins without any (%(p)s)."
-            )
-            % details
-        )
+        return " ".join(part for part in (_believed(details, gettext), gap_why(report, gettext)) if part)
     if report.choice.k is None:
         return (
             gettext(
@@ -203,6 +201,16 @@ def why(report: Report, gettext: Gettext) -> str:
         gettext(
             "Resampling the users does not find the same %(k)s groups again (agreement %(ari)s; %(needed)s is needed). "
             "They are for looking only."
+        )
+        % details
+    )
+
+
+def _believed(details: Mapping[str, object], gettext: Gettext) -> str:
+    return (
+        gettext(
+            "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
+            "are more separate than groups made in %(draws)s populations of the same margins without any (%(p)s)."
         )
         % details
     )

@@ -14,6 +14,7 @@ from events.reasons import Refused
 from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
+from events.services.ownership import StoreRefused
 
 if TYPE_CHECKING:
     from aha.report import Report
@@ -73,6 +74,8 @@ def event_names() -> list[str]:
         with questions() as asked:
             found = asked.run(queries.event_names(asked.log)).sort_values(["events", "event"], ascending=[False, True])
             return [str(name) for name in found.event]
+    except StoreRefused:
+        raise  # not an empty log
     except Refused:
         return []
 

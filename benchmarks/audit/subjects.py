@@ -5,7 +5,25 @@ Each module has `TITLE` (a heading), `TEXT` (a paragraph: scenario, formula, sou
 """
 
 NAMES: tuple[str, ...] = (
+    # one a line
+    "ratio",
+    "clusters",
+    "strata_variance",
+    "closing",
+    "simultaneous",
+    "stopping",
+    "planner",
+    "styles",
     "controls",
     "ladder",
     "steps",
+    "first_stage",
+    "placebo",
+    "dose_words",
+    "forging",
+    "night_ratio",
+    "survival_days",
+    "exclusion",
+    "bounds",
+    "store_faults",
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from experiments.stats import adjust, bayes, compare, power, sequential
+from experiments.stats.power_plan import Plan
 from experiments.stats.srm import sample_ratio
 from experiments.stats.summaries import Joint, Mean
 
@@ -93,8 +94,8 @@ def sequences(joint: list[Joint]) -> dict[str, float]:
 
 
 def powers(revenue: np.ndarray) -> dict[str, float]:
-    mean = power.Plan(baseline=float(revenue.mean()), sd=float(revenue.std(ddof=1)))
-    share = power.Plan(baseline=0.3)
+    mean = Plan(baseline=float(revenue.mean()), sd=float(revenue.std(ddof=1)))
+    share = Plan(baseline=0.3)
     return {
         "power_mean.power": power.power_at(mean, 0.5, (10_000, 10_000)),
         "power_mean.n": ceil(2 * power.sample_size(mean, 0.5).exact),

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from events.models import OutboxEvent, Rejected, UnitTraits
 from events.schema import EventRecord, Rejection, merge_traits, read_batch
+from events.senders import LETTERS, prefix_of
 
 ROWS_PER_INSERT = 500  # 3,000 parameters; SQLite allows 32,766 and PostgreSQL 65,535
 COLUMNS = ("message_id", "user_id", "event", "time", "properties", "received_at")
@@ -26,11 +27,15 @@ class Receipt:
     rejected: tuple[Rejection, ...]
 
 
-def accept_events(*, source_id: int, events: list[Any], received_at: datetime, **options: Any) -> Receipt:
+def accept_events(
+    *, source_id: int, key_kind: str, events: list[Any], received_at: datetime, **options: Any
+) -> Receipt:
     """Keep the events of one request in one transaction: outbox rows, latest traits, quarantine.
 
     Args:
-        source_id: the row of `Source`; it prefixes message ids, which are unique within a source.
+        source_id: the row of `Source`.
+        key_kind: of the caller: ``client``, ``server`` or ``admin``. Source and kind prefix the message ids: what
+            anybody sends with a public key never makes a repeat of what a server sends.
         events: as JSON gave them.
         received_at: time of arrival.
         options: of `events.schema.read_batch`.
@@ -40,7 +45,8 @@ def accept_events(*, source_id: int, events: list[Any], received_at: datetime, *
     """
     records, rejected = read_batch(events, received_at=received_at, **options)
     with transaction.atomic():
-        new = add_to_outbox(records, prefix=str(source_id), received_at=received_at)
+        fresh = _unknown_to_03(records, source_id)
+        new = add_to_outbox(fresh, prefix=prefix_of(source_id, key_kind), received_at=received_at)
         _remember_traits(records, received_at)
         Rejected.objects.bulk_create([_quarantined(item, source_id, received_at) for item in rejected], batch_size=500)
     INGESTED.labels("accepted").inc(new)
@@ -62,6 +68,22 @@ def add_to_outbox(records: Sequence[EventRecord], *, prefix: str, received_at: d
     # In one order everywhere: two requests that repeat each other's ids would otherwise lock each other out.
     ordered = [rows[key] for key in sorted(rows)]
     return sum(_insert(ordered[at : at + ROWS_PER_INSERT]) for at in range(0, len(ordered), ROWS_PER_INSERT))
+
+
+def _unknown_to_03(records: Sequence[EventRecord], source_id: int) -> list[EventRecord]:
+    """Without those whose ids version 0.3 accepted: it kept no kind of key, so its ids count for all kinds.
+
+    They go with their flush after EVENT_ID_DAYS. An id that begins like a kind (``c:…``) can't be looked up: what reads
+    as 0.3's id of it may be a client's id of today, and a client could take a server's id again.
+    """
+    kinds = tuple(f"{letter}:" for letter in LETTERS.values())
+    old = {
+        f"{source_id}:{record.message_id}"
+        for record in records
+        if record.message_id and not record.message_id.startswith(kinds)
+    }
+    known = set(OutboxEvent.objects.filter(message_id__in=old).values_list("message_id", flat=True)) if old else set()
+    return [record for record in records if not record.message_id or f"{source_id}:{record.message_id}" not in known]
 
 
 def _insert(rows: Sequence[tuple[Any, ...]]) -> int:

@@ -9,17 +9,17 @@ the same open flush: Delta lets one of them write it. `version` is unique, so th
 """
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import pyarrow as pa
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
+from events.services import ownership, set_aside
+from events.services.set_aside import table_of
 
 FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
 PRUNE_ROWS = 5_000
@@ -34,14 +34,20 @@ class OutboxState:
 
 
 def flush_events() -> int:
-    """Move everything that was accepted before this call; the number of events that this call saw into the store."""
+    """Move everything that was accepted before this call; the number of events that this call saw into the store.
+
+    Raises:
+        ownership.StoreRefused: when the store is not whole or not this database's; the events wait in the outbox.
+    """
+    if not ownership.known().last and not OutboxEvent.objects.exists():
+        return 0  # a database that only reads
     moved = 0
     while True:
         batch, sealed_here = _seal()
         if batch is None:
             return moved
-        _write(batch)
-        moved += _settle(batch)
+        _write_or_set_aside(batch)
+        moved += settle(batch)
         if sealed_here and batch.rows < FLUSH_ROWS:  # it took all that waited; who came later waits for the next call
             return moved
 
@@ -54,14 +60,19 @@ def outbox_state() -> OutboxState:
 
 
 def maintain_store() -> dict[str, int]:
-    """Compact the store, delete files that left it a week ago, drop old message ids and old quarantine rows."""
+    """Drop old message ids and old quarantine rows, compact the store, delete files that left it a week ago.
+
+    Raises:
+        ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
+    """
+    dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
+    ownership.check_to_write()
     done = store.compact()
     return {
         "files_added": done["added"],
         "files_removed": done["removed"],
         "files_deleted": store.vacuum(),
-        "message_ids_dropped": drop_old_message_ids(),
-        "rejected_dropped": _drop_old_rejected(),
+        **dropped,
     }
 
 
@@ -72,7 +83,8 @@ def drop_old_message_ids() -> int:
     dropped = 0
     while ids := list(old.values_list("id", flat=True)[:PRUNE_ROWS]):
         dropped += OutboxEvent.objects.filter(id__in=ids).delete()[0]
-    last = Flush.objects.order_by("-version").first()  # it stays: the numbering goes on from it
+    # The last one in the store stays, and what came after it: the numbering goes on, and the store must have it.
+    last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
     Flush.objects.filter(committed_at__lt=before).exclude(version=last.version if last else 0).delete()
     return dropped
 
@@ -93,16 +105,12 @@ def forget_user(*, user_id: str) -> int:
 def _seal() -> tuple[Flush | None, bool]:
     """The open flush, or a new one with the rows that wait (then True); None when there is nothing to do."""
     while True:
-        writer = Flush.objects.values_list("writer", flat=True).first() or uuid.uuid4().hex
-        # After the database came back from a backup the store may be ahead: a number it knows would be skipped. Read
-        # before `last`: the other way round, a batch that is written in between would be overtaken while still open.
-        in_store = store.last_version(writer)
-        last = Flush.objects.order_by("-version").first()  # one statement: open and number come from one row
-        if last is not None and last.committed_at is None:
-            return last, False
+        ours = ownership.check_to_write()
+        if ours.last > ours.committed:
+            return Flush.objects.get(version=ours.last), False
         try:
             with transaction.atomic():
-                return _take_rows(max(last.version if last else 0, in_store) + 1, writer), True
+                return _take_rows(ours.last + 1, ours.writer or uuid.uuid4().hex), True
         except IntegrityError:  # another process sealed this number: look again
             continue
 
@@ -117,22 +125,44 @@ def _take_rows(version: int, writer: str) -> Flush | None:
     return batch
 
 
-def _write(batch: Flush) -> bool:
-    rows = OutboxEvent.objects.filter(flush=batch).order_by("id")
-    columns = ("user_id", "event", "time", "properties", "message_id", "received_at")
-    table = to_table(rows.values_list(*columns))
-    return store.append(table, app_id=batch.writer, version=batch.version)
+def _write_or_set_aside(batch: Flush) -> None:
+    """Write the batch; when some of its rows can't be written at all, set those aside and write the others."""
+    try:
+        write_batch(batch)
+    except ownership.StoreRefused:
+        raise
+    except Exception:
+        if not set_aside.set_aside(batch):
+            raise  # the store's trouble or the database's, not the rows'
+        write_batch(batch)
 
 
-def to_table(rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    """Rows of (user_id, event, time, properties, message_id, received_at) as the store's columns."""
-    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
-    columns = list(zip(*rows, strict=True)) or [() for _ in fields]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, fields, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+def write_batch(batch: Flush) -> None:
+    """Put the batch into the store, unless it is there. A store that isn't whole or isn't ours is never written."""
+    ours = replace(ownership.known(), writer=batch.writer)
+
+    def check(seen: store.Seen | None) -> None:
+        if found := ownership.trouble_in_writing(ours, seen):
+            raise ownership.StoreRefused(found)
+
+    table = table_of(OutboxEvent.objects.filter(flush=batch))
+    try:
+        wrote = store.append(
+            table, app_id=batch.writer, version=batch.version, owner=ownership.owner_mark(batch.writer), check=check
+        )
+    except store.OtherBatch as error:
+        raise ownership.StoreRefused(ownership.Trouble.AHEAD) from error
+    if not wrote and _is_open(batch):
+        seen = ownership.look(batch.writer)
+        if seen and seen.number > batch.version and _is_open(batch):  # ours are numbered on only after they are settled
+            raise ownership.StoreRefused(ownership.Trouble.AHEAD)
 
 
-def _settle(batch: Flush) -> int:
+def _is_open(batch: Flush) -> bool:
+    return Flush.objects.filter(pk=batch.pk, committed_at=None).exists()
+
+
+def settle(batch: Flush) -> int:
     """Mark the batch, and forget all of its rows but the message ids; 0 when another process has done it."""
     with transaction.atomic():
         mine = Flush.objects.filter(pk=batch.pk, committed_at=None).update(committed_at=timezone.now())
@@ -146,6 +176,11 @@ def _drop_old_rejected() -> int:
     return Rejected.objects.filter(received_at__lt=before).delete()[0]
 
 
-def store_exists() -> bool:
-    """True when the store has a table; an OSError when it can't be reached."""
-    return store.exists()
+def store_state() -> str:
+    """What /readyz says of the store.
+
+    Raises:
+        ownership.StoreRefused: when it must not be used.
+    """
+    ownership.check_to_write()
+    return "ok" if store.exists() else "ok: no event has been flushed yet"

@@ -40,6 +40,7 @@ class Stream(IntEnum):
     TUTORIAL = 16
     EXPOSURE_LOST = 17
     GUILD_ARM = 18
+    GUILD_SIZE = 19
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

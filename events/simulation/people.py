@@ -30,8 +30,9 @@ class People:
         user: 0, 1, 2, ...; the id is made from it.
         group: index of the play-pattern group.
         engagement: E.
+        mix: users x patterns, the share of each play pattern in the user's play; each row adds up to 1.
         platform, channel, country: indexes into the tuples of this module.
-        guild: index of the guild of 20 users.
+        guild: index of the guild, rising: guilds are consecutive users.
         signup: microseconds since 1970, whole milliseconds.
         responds: whether the user would respond to a nudge.
         stays_draw, active_draw: users x days uniforms that decide staying and activity.
@@ -40,6 +41,7 @@ class People:
     user: Ints
     group: Ints
     engagement: Floats
+    mix: Floats
     platform: Ints
     channel: Ints
     country: Ints
@@ -54,7 +56,7 @@ def draw_people(world: World, units: int, seed: int) -> People:
     """The users of a world; the first n users of a larger world with the same seed are these n."""
     user = np.arange(units)
     days = np.arange(DAYS)[None, :]
-    group = choose(uniform(seed, Stream.GROUP, user), world.shares)
+    group, mix = _patterns(world, user, seed)
     means = np.array(world.engagement_means)
     engagement = means[group] + world.engagement_sd * ndtri(uniform(seed, Stream.ENGAGEMENT, user))
     if world.seen_in:
@@ -67,10 +69,11 @@ def draw_people(world: World, units: int, seed: int) -> People:
         user=user,
         group=group,
         engagement=engagement,
+        mix=mix,
         platform=(uniform(seed, Stream.PLATFORM, user) < expit(0.5 * engagement)).astype(np.int64),
         channel=choose(uniform(seed, Stream.CHANNEL, user), [1 / len(CHANNELS)] * len(CHANNELS)),
         country=choose(uniform(seed, Stream.COUNTRY, user), [1 / len(COUNTRIES)] * len(COUNTRIES)),
-        guild=user // GUILD_SIZE,
+        guild=draw_guilds(world, units, seed),
         signup=START + milliseconds * 1000,
         responds=uniform(seed, Stream.RESPONDS, user) < world.take_up,
         stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
@@ -78,10 +81,37 @@ def draw_people(world: World, units: int, seed: int) -> People:
     )
 
 
+def draw_guilds(world: World, units: int, seed: int) -> Ints:
+    """Guild of each user: consecutive users, of 20 each or of lognormal size; the last one may be cut off."""
+    user = np.arange(units)
+    if world.guild_spread == 0:
+        return user // GUILD_SIZE
+    # No guild is empty, so there are never more than users.
+    logs = world.guild_spread * ndtri(uniform(seed, Stream.GUILD_SIZE, user))
+    ends = np.cumsum(np.maximum(np.round(GUILD_SIZE * np.exp(logs)), 1).astype(np.int64))
+    return np.searchsorted(ends, user, side="right").astype(np.int64)
+
+
+def _patterns(world: World, user: Ints, seed: int) -> tuple[Ints, Floats]:
+    """Each user's main play pattern, and its mix of patterns: one alone, or uniform over all mixes of the styles."""
+    if not world.styles:
+        group = choose(uniform(seed, Stream.GROUP, user), world.shares)
+        return group, np.eye(len(world.shares))[group]
+    # Exponentials over their sum are uniform over the mixes (Devroye 1986, chapter 5, theorem 4.1).
+    draws = uniform(seed, Stream.GROUP, user[:, None], np.arange(world.styles)[None, :])
+    parts = -np.log1p(-draws)
+    mix = np.zeros((user.size, len(world.shares)))
+    mix[:, : world.styles] = parts / parts.sum(axis=1, keepdims=True)
+    return mix.argmax(axis=1).astype(np.int64), mix
+
+
 def draw_arms(world: World, units: int, seed: int, *, by_guild: bool = False) -> Ints:
     """Arm indexes with even chances, drawn for each user or for each guild as a whole."""
-    user = np.arange(units)
-    draws = uniform(seed, Stream.GUILD_ARM, user // GUILD_SIZE) if by_guild else uniform(seed, Stream.ARM, user)
+    draws = (
+        uniform(seed, Stream.GUILD_ARM, draw_guilds(world, units, seed))
+        if by_guild
+        else uniform(seed, Stream.ARM, np.arange(units))
+    )
     return choose(draws, [1 / len(world.arms)] * len(world.arms))
 
 
@@ -121,8 +151,8 @@ def friend_boost(world: World, people: People, nudged: Flags) -> Floats:
     factor = np.where(boosted, world.boost, 1.0)
     if world.spill == 0:
         return factor
-    first = people.guild * GUILD_SIZE
-    size = np.minimum(GUILD_SIZE, people.user.size - first)
+    first = np.searchsorted(people.guild, people.guild)
+    size = np.bincount(people.guild)[people.guild]
     friend_boosted = np.zeros_like(boosted)
     for step in (*range(-FRIENDS_EACH_SIDE, 0), *range(1, FRIENDS_EACH_SIDE + 1)):
         friend_boosted |= boosted[first + (people.user - first + step) % size]
@@ -134,7 +164,7 @@ def behaviour_counts(
 ) -> Ints:
     """How often the users did a behaviour on the given active days (one entry per pair of user and day)."""
     kind = world.behaviours[behaviour]
-    base = np.array(kind.rates)[people.group] * np.exp(kind.load * people.engagement)
+    base = people.mix @ np.array(kind.rates) * np.exp(kind.load * people.engagement)
     rate = base[user]
     if world.seen_in:
         rate = np.where(day == 0, np.array(kind.rates)[people.group][user], 0.0 if kind.name == world.seen_in else rate)

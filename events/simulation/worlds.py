@@ -58,6 +58,25 @@ BEHAVIOURS = (
 )
 
 
+# `styles`: what each of the first three patterns does in that world; nothing else tells users apart.
+STYLE_BEHAVIOURS = (
+    _flat(TARGET),
+    *(
+        Behaviour(
+            name, (1.5 if style == 0 else 0.05, 1.5 if style == 1 else 0.05, 1.5 if style == 2 else 0.05, 0.0), 0.0
+        )
+        for style, names in enumerate(
+            (
+                ("craft", "build", "farm", "decorate"),
+                ("battle", "raid", "duel", "train"),
+                ("shop", "trade", "bid", "gift"),
+            )
+        )
+        for name in names
+    ),
+)
+
+
 @dataclass(frozen=True)
 class World:
     """The parameters of one simulated world.
@@ -87,6 +106,9 @@ class World:
         seen_in: a behaviour, done on day 0 only, whose count *is* the engagement: (count - mean) over its standard
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
             drawn and nobody sees it.
+        guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
+        styles: above 0, nobody has one group: users are spread uniformly over the mixes of the first so many play
+            patterns, and `group` is the pattern that weighs most.
     """
 
     name: str
@@ -111,6 +133,8 @@ class World:
     comes: float = 0.0
     habit: float = 0.0
     seen_in: str = ""
+    guild_spread: float = 0.0
+    styles: int = 0
 
     @property
     def parameter_hash(self) -> str:
@@ -150,6 +174,8 @@ WORLDS: dict[str, World] = {
         replace(_STEP, name="opposite_segments", tau=(1.2, 1.2, 1.2 * -0.8, 1.2 * -0.8)),
         replace(_STEP, name="sample_ratio", lost_exposures=0.12),
         replace(_STEP, name="spillover", spill=0.5),
+        replace(_STEP, name="guilds", spill=0.5, guild_spread=1.0),
+        replace(_STEP, name="guilds_null", moment=False, tau=NO_TAU, spill=0.5, guild_spread=1.0),
         replace(_STEP, name="blob", shares=(0.0, 1.0, 0.0, 0.0)),
         replace(_STEP, name="planted_groups", moment=False, tau=NO_TAU, engagement_means=(0.0, 0.0, 0.0, 0.0)),
         replace(
@@ -172,5 +198,16 @@ WORLDS: dict[str, World] = {
             habit=HABIT,
         ),
         replace(_STEP, name="measured_confounding", seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)),
+        replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
+        replace(
+            _STEP,
+            name="styles",
+            moment=False,
+            tau=NO_TAU,
+            engagement_means=(0.0, 0.0, 0.0, 0.0),
+            behaviours=STYLE_BEHAVIOURS,
+            styles=3,
+        ),
     )
 }

@@ -16,6 +16,7 @@ from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
+from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
 
@@ -137,6 +138,7 @@ def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
 
 def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
     from experiments.analysis import read_out
+    from experiments.live_senders import beside, is_doubtful
     from experiments.services.gathering import gather
 
     experiment = analysis.experiment
@@ -147,11 +149,18 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
         Analysis.objects.filter(pk=analysis.pk).update(
             as_of=_aware(store.basis.data_end), inputs=_inputs(experiment, plan)
         )
-        answers = gather(store, asked, primary=plan.primary, progress=part(progress, 0, GATHERED))
-    readout = read_out(
-        plan, answers, audit_of(experiment), earlier=looks_before(experiment, pk=analysis.pk), peek=analysis.peek,
-        today=timezone.localdate(), seed=analysis.seed,
-    )  # fmt: skip
+        rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
+
+        def read(told: Progress, *, verified: bool) -> "Readout":
+            answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+            return read_out(
+                plan, answers, audit, earlier=earlier, peek=analysis.peek, today=timezone.localdate(),
+                seed=analysis.seed,
+            )  # fmt: skip
+
+        readout = read(part(progress, 0, GATHERED), verified=False)
+        if is_doubtful(readout.health):
+            readout = beside(readout, read(silent, verified=True))
     progress("statistics", 0.98)
     return dump(readout)
 
@@ -195,7 +204,12 @@ def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
-    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised."""
+    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
+
+    Of a plan with planned looks the corrected effects (`experiments.corrected`): the plain ones are too large.
+    """
+    from experiments.corrected import best_difference, best_effect, of_variant
+
     report, claim = readout.report, readout.plan.claim
     found: dict[str, Any] = {
         "experiment": readout.plan.key,
@@ -209,15 +223,24 @@ def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
         return found
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
     found["reason"] = report.verdict.reason
-    if computable(row.difference):
-        found["itt"] = {"estimate": row.difference.estimate, "low": row.difference.low, "high": row.difference.high}
+    effect = best_difference(readout, row)
+    if computable(effect):
+        found["itt"] = {"estimate": effect.estimate, "low": effect.low, "high": effect.high, "method": effect.method}
     if row.encouragement is None:
         return found
     one = row.encouragement
-    if computable(one.effect):
-        found["effect"] = {"estimate": one.effect.estimate, "standard_error": one.effect.standard_error}
+    behaviour = best_effect(readout, row)
+    if computable(behaviour):
+        found["effect"] = {"estimate": behaviour[0], "standard_error": behaviour[1]}
+        if readout.plan.method == "always_valid":
+            found["effect"]["caution"] = "optimistic"
+        elif of_variant(readout, row.variant) is not None and computable(one.effect):
+            found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
     if computable(one.effect_set):
         found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
+    found["kind"] = str(report.outcomes[0].kind)
+    if computable(one.breakdown) and "comparator" not in row.verdict.details:
+        found["breakdown"] = one.breakdown
     if computable(one.take_up):
         found["take_up"] = {
             "control": one.take_up.control,

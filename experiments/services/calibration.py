@@ -8,7 +8,7 @@ from django.db.models import Count, Max
 
 from events.reasons import NotComputable, computable
 from experiments.models import Analysis, Experiment
-from experiments.services.analysis import latest_analysis, read_analysis
+from experiments.services.analysis import final_analysis, latest_analysis, read_analysis
 
 if TYPE_CHECKING:
     from experiments.deflation import Deflation, Trial
@@ -44,7 +44,7 @@ class Calibration:
 
 
 def calibrate() -> Calibration:
-    """Every experiment of an AHA moment, from its latest good analysis; computed once per new analysis."""
+    """Every experiment of an AHA moment, from its final analysis; computed once per new analysis."""
     # Both: an analysis that began earlier may end later, and then the newest stays the newest.
     newest, done = (
         Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
@@ -58,7 +58,7 @@ def _calibrate() -> Calibration:
 
     trials, left_out = [], []
     for experiment in Experiment.objects.filter(moment__isnull=False).order_by("name", "pk"):
-        analysis = latest_analysis(experiment)
+        analysis = final_analysis(experiment) or latest_analysis(experiment)
         readout = read_analysis(analysis)
         if analysis is None or readout is None:
             continue
@@ -73,6 +73,7 @@ def _calibrate() -> Calibration:
 def _trial(readout: "Readout") -> "Trial | str":
     """The trial, or the code of why there is none."""
     from experiments.contrasts import NOT_THE_BEHAVIOUR, leading
+    from experiments.corrected import best_effect
     from experiments.deflation import Trial
     from experiments.design import Kind
 
@@ -81,10 +82,12 @@ def _trial(readout: "Readout") -> "Trial | str":
         return "locked"
     if readout.standing.peeked:
         return "peeked"
+    if not readout.standing.final:
+        return "not_final"
     if claim.promised is None:
         return "no_promise"
-    one, verdict = leading(report).encouragement, report.verdict
-    if verdict.code in NOT_THE_BEHAVIOUR or one is None or not computable(one.effect):
+    one, verdict, effect = leading(report).encouragement, report.verdict, best_effect(readout, leading(report))
+    if verdict.code in NOT_THE_BEHAVIOUR or one is None or not computable(effect):
         return "not_the_behaviour"
     if report.outcomes[0].kind is not Kind.PROPORTION or claim.promised <= 0:
         return "other_outcome"
@@ -97,8 +100,8 @@ def _trial(readout: "Readout") -> "Trial | str":
         name=readout.plan.name,
         promised=claim.promised,
         promised_error=width / (2 * Z) if known else 0.0,
-        found=one.effect.estimate,
-        found_error=one.effect.standard_error,
+        found=effect[0],
+        found_error=effect[1],
         low=low,
         high=high,
         verdict=str(verdict.code),

@@ -55,6 +55,7 @@ def resolve(source: Source, design: Design) -> Design:
         shares=design.shares,
         alpha=design.alpha,
         margin=design.margin,
+        direct_effect=design.direct_effect,
         placebo=design.placebo,
     )
     _refuse_double_roles(source, found)

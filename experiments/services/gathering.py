@@ -16,7 +16,9 @@ from events.progress import Progress, silent
 from events.reasons import Refused
 from events.services.asking import Questions
 from experiments import queries
+from experiments.admission import Rule, SetAside, Unverified
 from experiments.answers import Answers, Asked, Block, Cells
+from experiments.services.admitting import admitted
 
 CALENDAR, SIGNUP = "calendar", "signup"
 
@@ -28,6 +30,7 @@ class _Met:
     several: int
     unknown: Mapping[str, int]
     planned: int
+    aside: tuple[SetAside, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,15 @@ class _Span:
     most_days: int
 
 
-def gather(questions: Questions, asked: Asked, *, primary: Sequence[str], progress: Progress = silent) -> Answers:
+def gather(
+    questions: Questions,
+    asked: Asked,
+    *,
+    primary: Sequence[str],
+    rule: Rule | None = None,
+    verified: bool = False,
+    progress: Progress = silent,
+) -> Answers:
     """Ask everything.
 
     Args:
@@ -50,6 +61,8 @@ def gather(questions: Questions, asked: Asked, *, primary: Sequence[str], progre
         asked: what is asked.
         primary: texts of the primary outcomes: numeric ones get bins, and all of them decide when the last unit is
             mature; `survival:G` needs its gap.
+        rule: which exposures count; None believes every sender, for a log that has come through no door.
+        verified: leave out the units that only a client key has reported.
         progress: told how far it is.
 
     Returns:
@@ -62,17 +75,29 @@ def gather(questions: Questions, asked: Asked, *, primary: Sequence[str], progre
     _need_events(questions, asked)
     progress("events", 0.05)
     house, basis = questions.warehouse, questions.basis
-    with house.kept(queries.met(questions.log, asked, basis)) as met:
-        counts = _met_counts(questions, met, asked)
-        progress("exposures", 0.3)
-        with _units(questions, met, asked) as units:
-            span = _span(questions, units, asked)
-            wide = queries.unit_values(
-                questions.log, units, asked, basis, first_anchor=span.first_anchor, most_days=span.most_days
-            )
-            with house.kept(wide) as values:
-                progress("outcomes", 0.8)
-                return _answers(questions, asked, primary, counts, span, units, values, progress)
+    with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
+        counted, aside = admitted(questions, exposures, rule)
+        with house.kept(_verified(queries.met(counted), verified)) as met:
+            counts = _met_counts(questions, met, asked, aside)
+            progress("exposures", 0.3)
+            return _of_units(questions, asked, primary, counts, met, progress)
+
+
+def _of_units(
+    questions: Questions, asked: Asked, primary: Sequence[str], counts: _Met, met: ir.Table, progress: Progress
+) -> Answers:
+    with _units(questions, met, asked) as units:
+        span = _span(questions, units, asked)
+        wide = queries.unit_values(
+            questions.log, units, asked, questions.basis, first_anchor=span.first_anchor, most_days=span.most_days
+        )
+        with questions.warehouse.kept(wide) as values:
+            progress("outcomes", 0.8)
+            return _answers(questions, asked, primary, counts, span, units, values, progress)
+
+
+def _verified(met: ir.Table, only: bool) -> ir.Table:
+    return met.filter(met.verified == 1) if only else met
 
 
 def _need_events(questions: Questions, asked: Asked) -> None:
@@ -86,14 +111,20 @@ def _need_events(questions: Questions, asked: Asked) -> None:
             questions.need_event(name, text)  # refuses, with the names that the log has
 
 
-def _met_counts(questions: Questions, met: ir.Table, asked: Asked) -> _Met:
+def _met_counts(questions: Questions, met: ir.Table, asked: Asked, aside: tuple[SetAside, ...]) -> _Met:
     rows = _rows(questions, queries.met_counts(met))
+    if not rows and aside:
+        senders = ", ".join(sorted({row.sender for row in aside}))
+        raise Refused(
+            f"Nobody has met the experiment '{asked.experiment}' yet: {sum(row.exposures for row in aside)} exposures "
+            f"sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan."
+        )
     if not rows:
         raise Refused(f"Nobody has met the experiment '{asked.experiment}' yet: the log has no exposure to it.")
     single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
     several = sum(int(row["units"]) for row in rows if row["several"])
-    return _Met(several, unknown, sum(single.values()) - sum(unknown.values()))
+    return _Met(several, unknown, sum(single.values()) - sum(unknown.values()), aside)
 
 
 @contextmanager
@@ -149,6 +180,8 @@ def _answers(
         bins=_bins(questions, asked, primary, values),
         latest_exposure=_aware(span.latest_exposure),
         last_mature_on=_last_mature_on(questions, primary, span),
+        not_admitted=counts.aside,
+        unverified=_unverified(followed),
     )
 
 
@@ -248,6 +281,21 @@ def _silent(asked: Asked, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[
     return tuple(found)
 
 
+def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
+    def total(verified: int, name: str, days: int) -> int:
+        return sum(int(row[name]) for row in followed if row["verified"] == verified and row["complete_days"] >= days)
+
+    few, others = total(0, "units", 1), total(1, "units", 1)
+    return Unverified(
+        units=total(0, "units", 0),
+        others=total(1, "units", 0),
+        followed=few,
+        silent=few - total(0, "seen", 1),
+        others_followed=others,
+        others_silent=others - total(1, "seen", 1),
+    )
+
+
 def _late(questions: Questions, span: _Span) -> tuple[int, int]:
     row = _rows(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
     return int(row["known"]), int(row["late"] or 0)
@@ -280,7 +328,7 @@ def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -
 def _days_needed(text: str) -> int:
     metric = parse_metric(text)
     if isinstance(metric, Survival):
-        return metric.gap
+        return metric.gap + 1
     parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
     return max(part.window.days_needed for part in parts)
 

@@ -10,6 +10,7 @@ from events.reasons import Refused
 from experiments.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.models import Experiment, Layer
 from experiments.services import config
+from experiments.services.admission import only_source
 from experiments.services.plan import locked, plan_of
 from experiments.services.segments import freeze_audience
 from experiments.services.webhooks import announce
@@ -56,8 +57,9 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
         raise Refused(" ".join(words(refusal, _) for refusal in found))
     if action is Action.START:
         freeze_audience(experiment)
+        experiment.sources = experiment.sources or only_source()
     experiment.status = after.value
-    fields = ["status", "version"]
+    fields = ["status", "version", "sources"]
     if stamp := STAMPS.get(action):
         setattr(experiment, stamp, timezone.now())
         fields.append(stamp)

@@ -25,6 +25,7 @@ from experiments.models import (
 )
 from experiments.plan import WHOLE, Plan, PlannedRow, PlannedVariant
 from experiments.services import config
+from experiments.services.admission import check_sources
 from experiments.services.assign import unit_problem
 
 MAX_OVERRIDES = 1_000  # they are kept in every process
@@ -93,6 +94,8 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
     frozen = sorted(set(changes) - set(AMENDABLE))
     if frozen:
         raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
+    if "sources" in changes:  # as it is stored, so that the log says the same
+        changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
         experiment = _started(key, why)
         before = {name: getattr(experiment, name) for name in changes}
@@ -241,6 +244,7 @@ def _started(key: str, why: str) -> Experiment:
 def _save(experiment: Experiment, by: User | None, why: str) -> None:
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.sources = check_sources(experiment.sources)
     try:
         experiment.full_clean()
     except ValidationError as error:

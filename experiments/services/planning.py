@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any
+from math import sqrt
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -18,12 +18,18 @@ from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services import plan as plans
+from experiments.services.planned_power import (
+    AS_PLANNED,
+    WEEKS,
+    Inflow,
+    WhatIf,
+    effect_and_units,
+    planned_prices,
+    power_plan,
+    unplannable,
+)
 from segments.services.publishing import find_segment
 
-if TYPE_CHECKING:
-    from experiments.stats import power
-
-WEEKS = timedelta(days=28)
 ANY_EVENT = "*"
 VARIANTS = (
     {"key": "control", "value": False, "weight": WHOLE // 2},
@@ -35,30 +41,6 @@ USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
 # of it would be called immaterial, and the claim refuted.
 SHARE_OF_PROMISE = 0.1
 LEAST_EFFECT = 0.01
-
-
-@dataclass(frozen=True)
-class Inflow:
-    """What came in four weeks: the last ones of which the outcome is known for every unit.
-
-    Attributes:
-        first, last: their first and last local date of arrival.
-        units: units that arrived in them.
-        per_day: units a day.
-        base: mean of the outcome: for retention the share that stays, 0 to 1.
-        sd: standard deviation of an outcome that isn't a share; None for a share.
-        last_day: last day of the outcome's window.
-        reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
-    """
-
-    first: date
-    last: date
-    units: int
-    per_day: float
-    base: float | NotComputable
-    sd: float | None
-    last_day: int
-    reach: float | NotComputable | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +56,9 @@ class Suggestion:
         planned_units: of all variants.
         days: until the last unit's outcome is known.
         planned_end: the date on which the experiment would end if it started today.
+        level: two-sided error rate of one comparison: the plan's alpha over primary outcomes and arms that count.
+        inflation: units that the plan's looks cost, as a multiple of those of one look.
+        power_no_material_effect: chance to conclude that no effect matters, if there is none.
     """
 
     inflow: Inflow
@@ -84,6 +69,9 @@ class Suggestion:
     planned_units: int | NotComputable
     days: int | NotComputable
     planned_end: date | NotComputable
+    level: float | NotComputable
+    inflation: float | NotComputable
+    power_no_material_effect: float | NotComputable
 
 
 def base_rate_and_inflow(
@@ -150,8 +138,10 @@ def _counted(
     return dict(frame.iloc[0])
 
 
-def suggest_size(experiment: Experiment, *, signup_event: str | None = None) -> Suggestion:
-    """Planned units, end and smallest effect for an experiment as it is planned.
+def suggest_size(
+    experiment: Experiment, *, signup_event: str | None = None, what_if: WhatIf = AS_PLANNED
+) -> Suggestion:
+    """Planned units, end and effect for an experiment as it is planned, or as it might be.
 
     A smallest effect that is set gives the size; else planned units that are set give the smallest effect; else the
     units of four weeks do.
@@ -159,11 +149,12 @@ def suggest_size(experiment: Experiment, *, signup_event: str | None = None) -> 
     Args:
         experiment: a draft with a primary outcome and at least two variants.
         signup_event: what starts a unit's clock; None for that of its moment, or the first event of any kind.
+        what_if: values to try in place of the plan's own.
 
     Raises:
         Refused: when it has no primary outcome or variants, or the outcome can't be measured (`base_rate_and_inflow`).
     """
-    return sized(experiment, inflow_of(experiment, signup_event=signup_event))
+    return sized(experiment, inflow_of(experiment, signup_event=signup_event), what_if)
 
 
 def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
@@ -183,23 +174,24 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
     )
 
 
-def sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
+def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> Suggestion:
     """`suggest_size` on an inflow that is known already.
 
     Raises:
         Refused: a plan that can't be sized, or a segment that isn't published.
     """
     share, take_up = enrolled_share(experiment), experiment.expected_take_up or 1.0
-    missing = _unplannable(inflow)
+    missing = unplannable(inflow)
     if missing is not None:
-        return Suggestion(inflow, share, take_up, missing, missing, missing, missing, missing)
+        return Suggestion(inflow, share, take_up, *(missing,) * 8)
     try:
-        planned = power_plan(experiment, inflow)
-        effect, units = _effect_and_units(experiment, inflow.per_day * share, planned)
+        planned = power_plan(experiment, inflow, what_if)
+        effect, units = effect_and_units(experiment, inflow.per_day * share, planned, what_if)
+        prices = planned_prices(experiment, planned, units, what_if)
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused(_("This plan can't be sized: %(why)s.") % {"why": error}) from None
     if not computable(units):
-        return Suggestion(inflow, share, take_up, effect, units, units, units, units)
+        return Suggestion(inflow, share, take_up, effect, units, units, units, units, *prices)
     daily = inflow.per_day * share
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
@@ -208,45 +200,7 @@ def sized(experiment: Experiment, inflow: Inflow) -> Suggestion:
 
         days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
-    return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end)
-
-
-def power_plan(experiment: Experiment, inflow: Inflow) -> "power.Plan":
-    """The plan as the arithmetic of power sees it.
-
-    Raises:
-        ValueError: for a value that can't be.
-    """
-    from experiments.stats import power
-
-    weights = [variant.weight for variant in experiment.variants.order_by("position")]
-    return power.Plan(
-        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=experiment.alpha,
-        power=experiment.power, shares=tuple(weight / WHOLE for weight in weights),
-        take_up=experiment.expected_take_up or 1.0, method=power.Method(experiment.method),
-    )  # fmt: skip
-
-
-def _effect_and_units(
-    experiment: Experiment, daily: float, planned: Any
-) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
-    from experiments.stats import power
-
-    if experiment.smallest_effect is not None:
-        size = power.sample_size(planned, experiment.smallest_effect)
-        return experiment.smallest_effect, size.units if computable(size) else size
-    total = experiment.planned_units or ceil(daily * WEEKS.days)
-    units = tuple(round(total * share) for share in planned.shares)
-    if min(units) < 2:
-        return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
-    return power.smallest_effect(planned, units), units
-
-
-def _unplannable(inflow: Inflow) -> NotComputable | None:
-    if not computable(inflow.base):
-        return inflow.base
-    flat = inflow.sd == 0 if inflow.sd is not None else not 0 < inflow.base < 1
-    return NotComputable(Reason.NO_VARIANCE) if flat else None
+    return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end, *prices)
 
 
 def enrolled_share(experiment: Experiment) -> float:
@@ -339,7 +293,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
         "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
         "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
         "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
-        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
+        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources",
     )  # fmt: skip
     arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))

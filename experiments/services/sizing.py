@@ -8,10 +8,11 @@ from django.core.cache import cache
 from events.reasons import NotComputable, Refused, computable
 from experiments.models import Experiment
 from experiments.services import planning
-from experiments.services.planning import Inflow, Suggestion
+from experiments.services.planned_power import Inflow, power_plan
+from experiments.services.planning import Suggestion
 
 if TYPE_CHECKING:
-    from experiments.stats import power
+    from experiments.stats.power_plan import Plan
 
 INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
 STEPS = 24
@@ -82,7 +83,7 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
         return found.smallest_effect
     units, effect = experiment.planned_units or found.planned_units, found.smallest_effect
     try:
-        plan = planning.power_plan(experiment, found.inflow)
+        plan = power_plan(experiment, found.inflow)
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )
@@ -93,6 +94,6 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
     return PowerCurve(points, units, reached, experiment.power, effect, found.inflow.sd is None)
 
 
-def _split(plan: "power.Plan", units: int) -> tuple[int, ...]:
+def _split(plan: "Plan", units: int) -> tuple[int, ...]:
     whole = sum(plan.shares)
     return tuple(max(round(units * share / whole), 2) for share in plan.shares)

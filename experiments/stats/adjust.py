@@ -8,7 +8,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.design import cluster_codes, cluster_degrees, cluster_sums, fewest_clusters, independent_columns
+from experiments.stats.clusters import ROUNDING, cluster_scores, difference_scores
+from experiments.stats.design import cluster_codes, fewest_clusters, independent_columns
 from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.summaries import Array, Joint, Values, finite_array
 
@@ -106,9 +107,9 @@ def lin_clustered(
 ) -> Adjusted | NotComputable:
     """Lin's interacted regression with errors clustered by the unit of assignment.
 
-    The influence of each unit includes that of the estimated covariate means, as in ``lin``. The small-sample factor is
-    G/(G-1) * (n-1)/(n-k), the reference distribution t with Satterthwaite degrees of freedom. Refused below
-    ``CLUSTERS_PER_COEFFICIENT`` clusters per arm for each coefficient of that arm: fewer give far too many alarms.
+    CR2 scores of the nudge's coefficient, to which each cluster's part in the estimated covariate means is added, as in
+    ``lin``; t with Bell-McCaffrey degrees of freedom. Refused below ``CLUSTERS_PER_COEFFICIENT`` clusters per arm for
+    each coefficient of that arm: fewer give far too many alarms.
 
     Args:
         y: outcome per unit.
@@ -117,7 +118,7 @@ def lin_clustered(
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
 
-    Source: Lin 2013; Liang and Zeger 1986; Su and Ding 2021.
+    Source: Lin 2013; Bell and McCaffrey 2002; Su and Ding 2021.
     """
     check_alpha(alpha)
     outcome, arm, columns = finite_array(y, dimensions=1), _arms(treated), finite_array(x, dimensions=2)
@@ -137,48 +138,46 @@ def lin_clustered(
         return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
     design = np.column_stack([np.ones(n), arm, centred, centred * arm[:, None]])
     scale = np.sqrt((design**2).mean(axis=0))
-    slopes, influence = _least_squares(outcome, design / scale)
-    slopes, influence = slopes / scale, influence / scale
-    of_effect = influence[:, [1]] + (centred @ slopes[2 + p :])[:, None] / n
-    variance = _clustered_variance(of_effect, codes, design.shape[1])
+    slopes, residual = _least_squares(outcome, design / scale)
+    slopes = slopes / scale
+    contrast = np.zeros(len(slopes))
+    contrast[1] = 1 / scale[1]
+    scores = cluster_scores(design / scale, contrast, residual[:, None], codes)
+    of_means = np.bincount(codes, weights=centred @ slopes[2 + p :] / n)
+    variance = float(((scores.sums[:, 0] + of_means) ** 2).sum())
     plain = cluster_difference(outcome, arm, clusters, alpha=alpha)
     unadjusted = 0.0 if isinstance(plain, NotComputable) else plain.standard_error**2
-    df = cluster_degrees(cluster_sums(of_effect, codes)[:, 0], codes, arm)
+    df = scores.degrees_of_freedom
     return _adjusted(float(slopes[1]), variance, unadjusted, kept, alpha, "lin-adjustment-clustered", df=df)
 
 
 def cluster_difference(
     y: Values, treated: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05
 ) -> Estimate | NotComputable:
-    """Difference of means when whole clusters were assigned: OLS on the arm with clustered errors.
+    """Difference of means when whole clusters were assigned, with CR2 errors.
 
     Args:
         y: outcome per unit.
         treated: 1 variant, 0 control. Any other number is a further arm of the same experiment: it has its own mean
-            and counts in the small-sample factor, so that three arms give the errors of the joint regression.
+            and changes nothing here.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
 
     Returns:
-        Variant minus control; factor G/(G-1) * (n-1)/(n-k), t with Satterthwaite degrees of freedom. Fewer than two
-        clusters in either arm are refused.
+        Variant minus control; t with Bell-McCaffrey degrees of freedom. Fewer than two clusters in either arm are
+        refused.
 
-    Source: Liang and Zeger 1986; Cameron and Miller 2015.
+    Source: Bell and McCaffrey 2002; Imbens and Kolesar 2016.
     """
     check_alpha(alpha)
     outcome, arm = finite_array(y, dimensions=1), finite_array(treated, dimensions=1)
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    others = [value for value in np.unique(arm) if value != 0]
-    design = np.column_stack([np.ones(len(arm)), *(arm == value for value in others)]).astype(np.float64)
-    position = 1 + [float(value) for value in others].index(1.0)
-    slopes, influence = _least_squares(outcome, design)
-    variance = _clustered_variance(influence[:, [position]], codes, design.shape[1])
-    if variance <= 0:
+    effect, scores = difference_scores(outcome, arm, codes)
+    if scores.error**2 <= ROUNDING * float(np.square(outcome).max()):
         return NotComputable(Reason.NO_VARIANCE)
-    df = cluster_degrees(cluster_sums(influence[:, [position]], codes)[:, 0], codes, arm)
-    return _estimate(float(slopes[position]), sqrt(variance), alpha, "cluster-robust", df)
+    return _estimate(effect, scores.error, alpha, "cluster-robust", scores.degrees_of_freedom)
 
 
 def _arms(treated: Values) -> Array:
@@ -196,17 +195,10 @@ def _few_clusters(arm: Array, codes: npt.NDArray[np.intp], arms: tuple[float, ..
 
 
 def _least_squares(y: Array, design: Array) -> tuple[Array, Array]:
-    """Coefficients, and each unit's influence on them (rows sum to 0)."""
+    """Coefficients and residuals."""
     q, r = np.linalg.qr(design)
     slopes = np.linalg.solve(r, q.T @ y)
-    residual = y - design @ slopes
-    return slopes, np.linalg.solve(r, (q * residual[:, None]).T).T
-
-
-def _clustered_variance(influence: Array, codes: npt.NDArray[np.intp], columns: int) -> float:
-    groups, n = int(codes.max()) + 1, len(influence)
-    factor = groups / (groups - 1) * (n - 1) / (n - columns)
-    return factor * float((cluster_sums(influence, codes) ** 2).sum())
+    return slopes, y - design @ slopes
 
 
 def _estimate(effect: float, error: float, alpha: float, method: str, df: float | None) -> Estimate:

@@ -17,7 +17,9 @@ from experiments.stats.summaries import Array, Joint, Values, finite_array
 ROUNDING = 1e-14
 
 
-def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]]) -> IvMoments | NotComputable:
+def iv_moments_stratified(
+    strata: Sequence[tuple[Joint, Joint]], shares: Sequence[float] | None = None
+) -> IvMoments | NotComputable:
     """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
 
     The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
@@ -25,16 +27,19 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]]) -> IvMoments | 
 
     Args:
         strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
+        shares: weights to be used instead, one per stratum, such as the strata's shares of all units: a ratio of sums
+            is standardised to them (METHODS 4.3).
 
     Source: METHODS 4.12 "Strata"; Mantel and Haenszel 1959.
     """
-    used = [(control, variant) for control, variant in strata if control.n and variant.n]
+    kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
+    used = [strata[place] for place in kept]
     if not used:
         return NotComputable(Reason.TOO_FEW_STRATA)
     smallest = min(min(control.n, variant.n) for control, variant in used)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used])
+    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if shares is None else [shares[i] for i in kept])
     weights /= weights.sum()
     effects = sum(w * (v.means[:2] - c.means[:2]) for w, (c, v) in zip(weights, used, strict=True))
     errors = sum(
@@ -145,6 +150,35 @@ def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | 
     scatter = gaps.T @ (gaps * units[:, None])
     scatter[:k, :k] += np.einsum("c,cij->ij", np.maximum(units - 1, 0), within)
     return Joint(total, pooled, scatter / max(total - 1, 1))
+
+
+def group_segments(labels: Sequence[str], sizes: Array, least: int) -> list[tuple[str, list[int]]]:
+    """Segments as strata: those with ``least`` units in both arms, and the others pooled as one.
+
+    Args:
+        labels: of the segments.
+        sizes: units by arm and segment, 2 x segments.
+        least: units of an arm below which a stratum has hardly a variance of its own.
+
+    Returns:
+        Label and segments of each stratum. Others that are too few even together join the largest, so that nobody is
+        left out; segments without units are in none.
+
+    Source: METHODS 4.6.
+    """
+    known = np.flatnonzero(sizes.sum(axis=0)).tolist()
+    large = [code for code in known if sizes[:, code].min() >= least]
+    small = [code for code in known if code not in large]
+    groups = [(labels[code], [code]) for code in large]
+    if not small:
+        return groups
+    if sizes[:, small].sum(axis=1).min() >= 2:
+        return [*groups, ("other", small)]
+    if not large:
+        return [("", small)]
+    largest = max(range(len(large)), key=lambda place: float(sizes[:, large[place]].sum()))
+    groups[largest] = (groups[largest][0], [large[largest], *small])
+    return groups
 
 
 def _checked(n: npt.ArrayLike, means: Values, covariance: Values, treated: Values, x: Values) -> _Cells:

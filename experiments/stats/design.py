@@ -1,4 +1,4 @@
-"""Columns of a design matrix: drop what repeats, sum within clusters. Shared by covariate and instrument methods."""
+"""Columns of a design matrix: drop what repeats; codes of clusters. Shared by covariate and instrument methods."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,6 @@ def independent_columns(*covariances: Array) -> list[int]:
     return kept
 
 
-def cluster_sums(influence: Array, codes: Integers) -> Array:
-    """Rows of ``influence`` summed within clusters coded 0..G-1."""
-    sums = np.zeros((int(codes.max()) + 1, influence.shape[1]))
-    np.add.at(sums, codes, influence)
-    return sums
-
-
 def cluster_codes(clusters: npt.ArrayLike, n: int) -> Integers:
     """Codes 0..G-1 of cluster labels of any kind.
 
@@ -49,30 +42,6 @@ def cluster_codes(clusters: npt.ArrayLike, n: int) -> Integers:
 def fewest_clusters(treated: Array, codes: Integers, arms: tuple[float, ...]) -> int:
     """The number of clusters of the arm that has fewest."""
     return min(len(np.unique(codes[treated == arm])) for arm in arms)
-
-
-def cluster_degrees(sums: Array, codes: Integers, treated: Array) -> float:
-    """Degrees of freedom of a clustered difference of two arms, by Satterthwaite over the arms.
-
-    G-1 would trust 2 nudged clusters among 40 as if they were 40: with them alone carrying the variance, there is one
-    degree of freedom. Clusters with units of both arms can't be split, so they get G-1.
-
-    Args:
-        sums: influence on the effect, summed per cluster.
-        codes: cluster of each unit, 0..G-1.
-        treated: arm of each unit; 0 and 1 are compared.
-
-    Source: Satterthwaite 1946; Bell and McCaffrey 2002 give the general form.
-    """
-    groups = len(sums)
-    in_arm = [np.bincount(codes[treated == arm], minlength=groups) > 0 for arm in (0.0, 1.0)]
-    parts = [float((sums[inside] ** 2).sum()) for inside in in_arm]
-    total = sum(parts)
-    if (in_arm[0] & in_arm[1]).any() or total <= 0:
-        return float(groups - 1)
-    sizes = [int(inside.sum()) for inside in in_arm]
-    spread = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
-    return float(total**2 / spread)
 
 
 def _unexplained(matrix: Array, kept: list[int], column: int) -> float:

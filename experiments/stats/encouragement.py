@@ -10,7 +10,6 @@ from scipy import stats
 
 from events.reasons import NotComputable, Reason
 from experiments.stats.counts import mean_of_product
-from experiments.stats.design import cluster_codes
 from experiments.stats.instruments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
 from experiments.stats.results import Estimate, check_alpha
 from experiments.stats.summaries import Array, Joint, Mean, Values, finite_array
@@ -152,9 +151,10 @@ def two_stage(
 ) -> Estimate | NotComputable:
     """Two-stage least squares of R on D with instrument G and covariates X, with robust or clustered errors.
 
-    Errors carry the small-sample factor (HC1; with clusters G/(G-1) * (n-1)/(n-k)), as published tables do; the
-    reference distribution is t with n-k (clusters: Satterthwaite) degrees of freedom. Redundant covariates are dropped.
-    Above ``LARGEST_LIBRARY_FIT`` units the same numbers come from the moments, in a tenth of the time and memory.
+    Errors carry the small-sample factor n/(n-k) (HC1), as published tables do, and the reference distribution is t with
+    n-k degrees of freedom; with clusters they are CR2, of the ratio of both regressions on the nudge, with
+    Bell-McCaffrey degrees of freedom. Redundant covariates are dropped. With clusters, and above
+    ``LARGEST_LIBRARY_FIT`` units, the numbers come from the moments.
 
     Args:
         r: outcome per unit.
@@ -180,24 +180,18 @@ def two_stage(
     n, k = len(outcome), exogenous.shape[1] + 1
     df = float(n - k) if moments.degrees_of_freedom is None else moments.degrees_of_freedom
     effect, error = ratio.estimate, ratio.standard_error * (sqrt(n / (n - k)) if clusters is None else 1.0)
-    if n <= LARGEST_LIBRARY_FIT:
-        effect, error = _library_fit(outcome, behaviour, nudge, exogenous, clusters)
+    if clusters is None and n <= LARGEST_LIBRARY_FIT:
+        effect, error = _library_fit(outcome, behaviour, nudge, exogenous)
     half = error * float(stats.t.isf(alpha / 2, df))
     p_value = 2 * float(stats.t.sf(abs(effect) / error, df))
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "two-stage-least-squares")
 
 
-def _library_fit(
-    outcome: Array, behaviour: Array, nudge: Array, exogenous: Array, clusters: npt.ArrayLike | None
-) -> tuple[float, float]:
+def _library_fit(outcome: Array, behaviour: Array, nudge: Array, exogenous: Array) -> tuple[float, float]:
     """Coefficient of the behaviour and its standard error by linearmodels."""
     from linearmodels.iv import IV2SLS
 
-    model = IV2SLS(outcome, exogenous, behaviour, nudge)
-    if clusters is None:
-        fitted = model.fit(cov_type="robust", debiased=True)
-    else:
-        fitted = model.fit(cov_type="clustered", clusters=cluster_codes(clusters, len(outcome)), debiased=True)
+    fitted = IV2SLS(outcome, exogenous, behaviour, nudge).fit(cov_type="robust", debiased=True)
     return float(np.asarray(fitted.params)[-1]), float(np.asarray(fitted.std_errors)[-1])
 
 

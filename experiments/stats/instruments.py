@@ -8,7 +8,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.design import cluster_codes, cluster_degrees, cluster_sums, fewest_clusters, independent_columns
+from experiments.stats.clusters import cluster_scores
+from experiments.stats.design import cluster_codes, fewest_clusters, independent_columns
 from experiments.stats.summaries import Array, Joint, Values, finite_array
 
 # Share of the nudge's variance that the covariates must leave unexplained.
@@ -77,8 +78,8 @@ def iv_moments_adjusted(
     """Moments from the OLS of R and of D on (1, G, X), with sandwich (co)variances from their influence terms.
 
     The influence of a unit is G_res * residual / sum(G_res^2). The sandwich is HC0, without small-sample factor; with
-    ``clusters`` the influence is summed within them first, and factor and law are those of ``cluster_difference``, so
-    that without covariates both give the same test. ``x`` may have no columns; redundant ones are dropped.
+    ``clusters`` it is CR2 with Bell-McCaffrey degrees of freedom, those of ``cluster_difference``, so that without
+    covariates both give the same test. ``x`` may have no columns; redundant ones are dropped.
 
     Args:
         r: outcome per unit.
@@ -87,7 +88,7 @@ def iv_moments_adjusted(
         x: covariates known before assignment, n rows.
         clusters: label of each unit's cluster, when clusters were assigned.
 
-    Source: METHODS 4.12; White 1980; Liang and Zeger 1986.
+    Source: METHODS 4.12; White 1980; Bell and McCaffrey 2002.
     """
     outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
     columns = finite_array(x, dimensions=2)
@@ -102,18 +103,16 @@ def iv_moments_adjusted(
     fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, np.ones(n))
     if isinstance(fit, NotComputable):
         return fit
-    influence = fit.left[:, None] * fit.residuals / fit.strength
-    factor, degrees = 1.0, None
-    if clusters is not None:
-        codes = cluster_codes(clusters, n)
-        if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
-            return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
-        influence = cluster_sums(influence, codes)
-        groups = len(influence)
-        factor = groups / (groups - 1) * (n - 1) / (n - fit.columns)
-        degrees = cluster_degrees(influence[:, 0], codes, nudge)
-    errors = factor * influence.T @ influence
-    return moments_of(fit.coefficients, errors, n - n_variant, n_variant, degrees)
+    if clusters is None:
+        influence = fit.left[:, None] * fit.residuals / fit.strength
+        return moments_of(fit.coefficients, influence.T @ influence, n - n_variant, n_variant)
+    codes = cluster_codes(clusters, n)
+    if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
+        return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
+    design = np.column_stack([constant_and_covariates(columns), nudge])
+    contrast = np.eye(design.shape[1])[-1]
+    scores = cluster_scores(design, contrast, fit.residuals, codes)
+    return moments_of(fit.coefficients, scores.covariance, n - n_variant, n_variant, scores.degrees_of_freedom)
 
 
 def moments_of(

@@ -4,9 +4,10 @@ A look has one critical value in place of z. Everything is then computed at the 
 normal test, so that interval, Anderson-Rubin set and verdict can't disagree; p-values become repeated ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from math import exp, inf, log
+from typing import Any, cast
 
 from scipy import optimize, stats
 
@@ -16,6 +17,7 @@ from experiments.stats.sequential import (
     Spending,
     always_valid_p,
     bounds,
+    inflation,
     sequence_multiplier,
     tightest_rho_squared,
 )
@@ -38,7 +40,9 @@ class Look:
         planned_units: mature units of both arms that the plan asks for.
         fractions: shares of the planned information at the looks so far, this one last; for ``group_sequential``.
         spending: how these looks spend the error rate.
-        final: this look ends the experiment and spends what is left.
+        final: this look ends the experiment.
+        rest: a final look spends what is left; False where what was seen may have made it the last (METHODS 4.8).
+        planned_looks: shares at which the plan looks, rising; for the units that such a plan needs.
     """
 
     alpha: float
@@ -48,12 +52,14 @@ class Look:
     fractions: tuple[float, ...] = ()
     spending: Spending = Spending.OBRIEN_FLEMING
     final: bool = False
+    rest: bool = True
+    planned_looks: tuple[float, ...] = ()
 
     @property
     def critical(self) -> float:
         """What the absolute z must reach at this look."""
         if self.method == "group_sequential":
-            return _bound(self.fractions, self.alpha, self.spending, self.final)
+            return _bound(self.fractions, self.alpha, self.spending, self.final and self.rest)
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return sequence_multiplier(self.units, rho_squared=rho_squared, alpha=self.alpha)
@@ -70,6 +76,21 @@ class Look:
     def multiplier(self) -> float:
         """The critical value as it is used: that of `nominal_alpha`, which an early look's infinite bound exceeds."""
         return float(stats.norm.isf(self.nominal_alpha / 2))
+
+    def inflation(self, power: float) -> float:
+        """How many times the units of a plan with one look this plan needs for the same power, at least 1.
+
+        Always valid: the confidence sequence's multiplier at the planned units takes the place of z; it is the same
+        whatever the plan's size.
+        """
+        if self.method == "group_sequential":
+            return inflation(self.planned_looks or (1.0,), alpha=self.alpha, spending=self.spending, power=power)
+        if self.method == "always_valid":
+            rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
+            most = sequence_multiplier(self.planned_units, rho_squared=rho_squared, alpha=self.alpha)
+            beta = float(stats.norm.isf(1 - power))
+            return ((most + beta) / (float(stats.norm.isf(self.alpha / 2)) + beta)) ** 2
+        return 1.0
 
     @property
     def is_repeated(self) -> bool:
@@ -90,7 +111,7 @@ class Look:
         if self.method == "always_valid":
             rho_squared = tightest_rho_squared(self.planned_units, alpha=self.alpha)
             return always_valid_p(z, self.units, rho_squared=rho_squared)
-        return _repeated(self.fractions, z, self.spending, self.final)
+        return _repeated(self.fractions, z, self.spending, self.final and self.rest)
 
 
 def fixed(alpha: float) -> Look:
@@ -104,6 +125,26 @@ def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputa
     if not computable(found) or not look.is_repeated:
         return found
     return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
+
+
+def told_at[T](found: T, look: Look) -> T:
+    """A whole record of statistics at `nominal_alpha`, as this look may tell it: every part of it as `at_look` does.
+
+    Every `level` becomes that of all looks together and every `p_value` a repeated one; limits stay, since they were
+    computed with the look's critical value. What isn't a record or a tuple of records is returned as it is.
+    """
+    if not look.is_repeated:
+        return found
+    if isinstance(found, tuple):
+        return cast("T", tuple(told_at(part, look) for part in found))
+    if not is_dataclass(found) or isinstance(found, type | NotComputable):
+        return found
+    changed: dict[str, Any] = {field.name: told_at(getattr(found, field.name), look) for field in fields(found)}
+    if "level" in changed:
+        changed["level"] = 1 - look.alpha
+    if isinstance(changed.get("p_value"), float):
+        changed["p_value"] = look.p_value(changed["p_value"])
+    return cast("T", replace(found, **changed))
 
 
 @lru_cache(maxsize=4096)

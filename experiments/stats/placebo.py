@@ -1,14 +1,14 @@
-"""Does the nudge work only through the behaviour? A placebo nudge, joined with the instrument inequalities."""
+"""What being nudged does by itself: a placebo nudge against control, and whether it may stand in for control. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.reasons import NotComputable, computable
 from experiments.stats.compare import compare_unpooled
-from experiments.stats.multiplicity import holm
 from experiments.stats.results import Estimate
 from experiments.stats.summaries import Joint
-from experiments.stats.validity import Inequalities
+
+# METHODS 4.14: a placebo leaves the behaviour alone when its first stage is surely below a quarter of the nudge's.
+SHARE_OF_FIRST_STAGE = 0.25
 
 
 @dataclass(frozen=True)
@@ -16,31 +16,33 @@ class Placebo:
     """A nudge of equal salience towards an inert behaviour, against control.
 
     Attributes:
-        outcome: its effect on the outcome R, which must be 0 if nudges work only through the behaviour.
-        behaviour: its effect on the behaviour D, which must be 0 for it to be a placebo.
+        outcome: its effect on the outcome R: what being nudged does by itself.
+        behaviour: its effect on the behaviour D, which must be about 0 for it to be a placebo.
     """
 
     outcome: Estimate | NotComputable
     behaviour: Estimate | NotComputable
 
-    def moves_behaviour(self, alpha: float) -> bool:
-        """True when the placebo moved the behaviour itself: its outcome then tells nothing about exclusion."""
-        return computable(self.behaviour) and self.behaviour.p_value < alpha
-
 
 @dataclass(frozen=True)
-class Exclusion:
-    """The tests of "only through the behaviour", adjusted together: row 3 of the verdict table reads these.
+class Equivalence:
+    """Whether the placebo leaves the behaviour alone.
 
     Attributes:
-        placebo_p: smallest adjusted p-value of the placebo arms' outcomes, 0 to 1; None without one.
-        inequality_p: smallest adjusted p-value of the instrument inequalities; None without them.
-        tests: number of tests done.
+        effect: its first stage against control, share of units, -1 to 1.
+        low, high: its limits at level 1 - 2 alpha.
+        bound: what the limits must stay inside, share of units, at least 0.
     """
 
-    placebo_p: float | None
-    inequality_p: float | None
-    tests: int
+    effect: float
+    low: float
+    high: float
+    bound: float
+
+    @property
+    def shown(self) -> bool:
+        """Both one-sided tests reject a first stage of the bound or more."""
+        return -self.bound < self.low and self.high < self.bound
 
 
 def placebo_against_control(control: Joint, placebo: Joint, *, alpha: float = 0.05) -> Placebo:
@@ -57,13 +59,25 @@ def placebo_against_control(control: Joint, placebo: Joint, *, alpha: float = 0.
     return Placebo(outcome, behaviour)
 
 
-def exclusion(placebos: Sequence[Placebo], inequalities: Inequalities | NotComputable | None) -> Exclusion:
-    """Holm over the outcomes of all placebo arms and all instrument inequalities; what wasn't computable isn't counted.
+def leaves_alone(
+    placebo: Estimate | NotComputable, *, planned: float | None, nudge: float | NotComputable
+) -> Equivalence | NotComputable:
+    """Two one-sided tests of the placebo's first stage against a quarter of the nudge's.
 
-    Source: Holm 1979; METHODS 5, row 3.
+    Args:
+        placebo: its first stage against control with the interval at level 1 - 2 alpha, share of units.
+        planned: the registered first stage of the nudge, share of units; None where nothing was planned (a file).
+        nudge: its observed first stage against control, which takes the place of an unplanned one. Its own error
+            enters the bound with a quarter only and is left out.
+
+    Returns:
+        The test; not computable when the placebo's first stage isn't, or when there is nothing to take a quarter of.
+
+    Source: Schuirmann 1987 (two one-sided tests); METHODS 4.14.
     """
-    outcomes = [placebo.outcome.p_value for placebo in placebos if computable(placebo.outcome)]
-    raw = [] if inequalities is None or not computable(inequalities) else list(inequalities.p_values)
-    adjusted = holm([*outcomes, *raw])
-    first, rest = adjusted[: len(outcomes)], adjusted[len(outcomes) :]
-    return Exclusion(min(first, default=None), min(rest, default=None), len(adjusted))
+    if not computable(placebo):
+        return placebo
+    whole = nudge if planned is None else planned
+    if not computable(whole):
+        return whole
+    return Equivalence(placebo.estimate, placebo.low, placebo.high, SHARE_OF_FIRST_STAGE * abs(whole))

@@ -1,84 +1,21 @@
 """How many units, how small an effect, how many days: for shares and means, fixed and sequential plans.
 
-Everything is a plan for one comparison of a variant with control; the ITT test's power is also that of "the
-Anderson-Rubin set excludes 0". Power after the data are in ("post hoc") says nothing that the interval doesn't.
+Everything is a plan for one comparison of a variant with its comparator; the ITT test's power is also that of "the
+Anderson-Rubin set excludes 0". Power after the data are in ("post hoc") says nothing that the interval doesn't. Two
+numbers must not be mixed: the effect that is planned for, and the margin below which nobody would act.
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import ceil, inf, sqrt
 
 from scipy import optimize, stats
 
 from events.reasons import NotComputable, Reason
-from experiments.stats.sequential import bounds, crossing, sequence_multiplier, tightest_rho_squared
+from experiments.stats.power_plan import Critical, Method, Plan, critical_values, drift_needed, reached, require
 
 TAKE_UPS = (0.05, 0.1, 0.2, 0.4)
-MOST_LOOKS = 100
 LARGEST_UNITS = 10**12  # beyond it the answer is "never"
 LARGEST_EFFECT = 10**6  # in standard deviations, likewise
-
-
-class Method(StrEnum):
-    """The three registered ways to look at an experiment."""
-
-    FIXED = "fixed"
-    GROUP_SEQUENTIAL = "group_sequential"
-    ALWAYS_VALID = "always_valid"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is fixed before the start. A wrong value is refused with a sentence that begins with the field's name.
-
-    Attributes:
-        baseline: control's share, 0 to 1 exclusive; for means its mean, which nothing depends on.
-        sd: standard deviation of a mean within the groups, above 0; None for a share.
-        alpha: two-sided error rate of the whole plan. With m variants beside control each comparison has alpha/m: the
-            level at which Holm tests the smallest p-value, so that no help from other variants is presumed.
-        power: probability to find the effect that is planned for, above alpha and below 1.
-        shares: planned split, control first; any positive numbers.
-        take_up: share of units whom the nudge moves to the behaviour, variant less control, above 0 to 1. Below 1 the
-            effect is that of the behaviour, and only take_up * effect of it arrives in the outcome.
-        method: fixed, group sequential (O'Brien-Fleming type spending) or always valid.
-        looks: equally spaced looks of a sequential plan, the last at the planned size; 1 to 100.
-        r_squared: share of the outcome's variance that covariates known before assignment explain, 0 to below 1.
-        cluster_size: mean units per cluster when clusters are assigned, at least 1.
-        cluster_correlation: intraclass correlation, 0 to 1.
-    """
-
-    baseline: float = 0.0
-    sd: float | None = None
-    alpha: float = 0.05
-    power: float = 0.8
-    shares: tuple[float, ...] = (0.5, 0.5)
-    take_up: float = 1.0
-    method: Method = Method.FIXED
-    looks: int = 5
-    r_squared: float = 0.0
-    cluster_size: float = 1.0
-    cluster_correlation: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(self.sd is not None or 0 < self.baseline < 1, "baseline must lie between 0 and 1 for a share")
-        _require(abs(self.baseline) < inf, "baseline must be a number")
-        _require(self.sd is None or 0 < self.sd < inf, "sd must be a positive number")
-        _require(0 < self.alpha < 1, "alpha must lie between 0 and 1")
-        _require(self.alpha < self.power < 1, "power must lie above alpha and below 1")
-        _require(len(self.shares) >= 2, "variants must be at least 2: control and one more")
-        _require(all(0 < share < inf for share in self.shares), "split must give each variant a positive share")
-        _require(0 < self.take_up <= 1, "take-up must lie above 0 and be at most 1")
-        _require(1 <= self.looks <= MOST_LOOKS, f"looks must lie between 1 and {MOST_LOOKS}")
-        _require(0 <= self.r_squared < 1, "r-squared must be at least 0 and below 1")
-        _require(1 <= self.cluster_size < inf, "cluster-size must be at least 1")
-        _require(0 <= self.cluster_correlation <= 1, "cluster-correlation must lie between 0 and 1")
-
-    @property
-    def formula(self) -> str:
-        """Name of the formula, as docs/power.md lists it; calculators that differ use another one."""
-        if self.method is not Method.FIXED:
-            return f"{self.method}-{'shares' if self.sd is None else 'means'}"
-        return "power.prop.test" if self.sd is None else "noncentral-t"
 
 
 @dataclass(frozen=True)
@@ -121,13 +58,13 @@ def sample_size(plan: Plan, effect: float) -> Size | NotComputable:
     Source: R's power.prop.test; Cohen 1988 (noncentral t); METHODS 4.10.
     """
     check_effect(plan, effect)
-    critical = _critical(plan)
+    critical = critical_values(plan)
     if plan.sd is not None and plan.method is Method.FIXED:
         total = _units_by_t(plan, effect)
     else:
         null, alternative = _spreads(plan, effect)
-        total = (_drift(plan, critical, null / alternative) * alternative / (plan.take_up * effect)) ** 2
-    total *= _inflation(plan)
+        total = (drift_needed(critical, null / alternative, plan.power) * alternative / (plan.take_up * effect)) ** 2
+    total *= _design_effect(plan)
     if not total <= LARGEST_UNITS:
         return NotComputable(Reason.TOO_MANY_UNITS)
     whole = sum(plan.shares)
@@ -153,9 +90,10 @@ def power_at(plan: Plan, effect: float, units: tuple[int, ...]) -> float:
     Source: as `sample_size`; the recursion of Armitage, McPherson and Rowe 1969 for sequential plans.
     """
     check_effect(plan, effect)
-    _require(len(units) == len(plan.shares), "split and units must name the same variants")
-    _require(min(units) >= 2, "per-variant must be at least 2 in each variant")
-    return _power(plan, effect, units[0] / _inflation(plan), min(units[1:]) / _inflation(plan), _critical(plan))
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+    return _power(plan, effect, n0, n1, critical_values(plan))
 
 
 def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = False) -> float | NotComputable:
@@ -175,10 +113,10 @@ def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = Fal
 
     Source: R's power.prop.test solved for p2; METHODS 4.10.
     """
-    _require(len(units) == len(plan.shares), "split and units must name the same variants")
-    _require(min(units) >= 2, "per-variant must be at least 2 in each variant")
-    sign, critical = -1.0 if downwards else 1.0, _critical(plan)
-    n0, n1 = units[0] / _inflation(plan), min(units[1:]) / _inflation(plan)
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    sign, critical = -1.0 if downwards else 1.0, critical_values(plan)
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
 
     def short(size: float) -> float:
         return _power(plan, sign * size, n0, n1, critical) - plan.power
@@ -193,6 +131,39 @@ def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = Fal
     if short(largest) < 0:
         return NotComputable(Reason.NO_DETECTABLE_EFFECT)
     return sign * float(optimize.brentq(short, largest * 1e-9, largest, xtol=largest * 1e-12))
+
+
+def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) -> float:
+    """Probability to conclude NO_MATERIAL_EFFECT at the planned end when there is no effect at all.
+
+    Two one-sided tests: the interval at level 1 - 2 alpha (1 - alpha by the last look's critical value in a plan with
+    several looks) lies between -margin and +margin. Holm has no part in it, as in the verdict. An earlier look may
+    conclude it too, so that a plan with several looks reaches a little more.
+
+    Args:
+        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        margin: the smallest effect that anybody would act on, above 0, in the outcome's unit; with a take-up below 1
+            that of the behaviour: take_up * margin of it arrives in the outcome.
+        units: units of each variant, control first, at least 2 each.
+
+    Returns:
+        2 Phi(take_up * margin / SE - c) - 1, or 0 where that is negative; SE is the standard error without effect, c
+        the critical value. The take-up is taken as known, which holds while the effects are small beside the sd.
+
+    Raises:
+        ValueError: for a margin or units that can't be.
+
+    Source: Schuirmann 1987; Julious 2004, section 3 (power where the true difference is 0); METHODS 4.10.
+    """
+    require(0 < margin < inf, "margin must be a number above 0")
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+    sd = sqrt(plan.baseline * (1 - plan.baseline)) if plan.sd is None else plan.sd
+    distance = plan.take_up * margin / (sd * sqrt(1 / n0 + 1 / n1))
+    narrow = min(2 * plan.alpha, 0.999) if plan.method is Method.FIXED else plan.alpha
+    inside = float(stats.norm.cdf(distance - critical_values(plan, level=narrow).values[-1]))
+    return max(2 * inside - 1, 0.0)
 
 
 def dilution_curve(
@@ -229,10 +200,10 @@ def days_needed(
 
     Source: METHODS 4.10.
     """
-    _require(0 < daily_units < inf, "daily-units must be a positive number")
-    _require(0 < coverage <= 1, "coverage must lie above 0 and be at most 1")
-    _require(window_end is None or window_end >= 0, "window-end must be at least 0")
-    _require(lateness >= 0, "lateness must be at least 0")
+    require(0 < daily_units < inf, "daily-units must be a positive number")
+    require(0 < coverage <= 1, "coverage must lie above 0 and be at most 1")
+    require(window_end is None or window_end >= 0, "window-end must be at least 0")
+    require(lateness >= 0, "lateness must be at least 0")
     observed = 0 if window_end is None else window_end + 1 + lateness
     return ceil(units / (daily_units * coverage)) + observed
 
@@ -243,11 +214,11 @@ def check_effect(plan: Plan, effect: float) -> None:
     Raises:
         ValueError: for 0, no number, or a share that would leave 0 to 1.
     """
-    _require(effect != 0 and abs(effect) < inf, "effect must be a number other than 0")
-    _require(plan.sd is not None or abs(effect) <= 1, "effect on a share must lie between -1 and 1")
+    require(effect != 0 and abs(effect) < inf, "effect must be a number other than 0")
+    require(plan.sd is not None or abs(effect) <= 1, "effect on a share must lie between -1 and 1")
     p1 = plan.baseline + plan.take_up * effect
     text = f"effect {effect:g} would take the share from {plan.baseline:g} to {p1:g}, which must stay within 0 and 1"
-    _require(_possible(plan, effect), text)
+    require(_possible(plan, effect), text)
 
 
 def _possible(plan: Plan, effect: float) -> bool:
@@ -256,12 +227,17 @@ def _possible(plan: Plan, effect: float) -> bool:
 
 
 def _pair(plan: Plan) -> tuple[float, float]:
-    """Shares of all units that control and the smallest variant have."""
+    """Shares of all units that the comparator and the smallest arm that counts have."""
     whole = sum(plan.shares)
-    return plan.shares[0] / whole, min(plan.shares[1:]) / whole
+    n0, n1 = _compared(plan, plan.shares)
+    return n0 / whole, n1 / whole
 
 
-def _inflation(plan: Plan) -> float:
+def _compared(plan: Plan, units: tuple[float, ...]) -> tuple[float, float]:
+    return units[plan.comparator], min(units[place] for place in plan.members)
+
+
+def _design_effect(plan: Plan) -> float:
     """Units needed per independent unit without covariates. Source: Kish 1965 (design effect)."""
     return (1 - plan.r_squared) * (1 + (plan.cluster_size - 1) * plan.cluster_correlation)
 
@@ -280,50 +256,11 @@ def _spreads(plan: Plan, effect: float, weights: tuple[float, float] | None = No
     return sqrt(pooled * (1 - pooled) * (1 / w0 + 1 / w1)), alternative
 
 
-def _level(plan: Plan) -> float:
-    return plan.alpha / (len(plan.shares) - 1)
-
-
-def _critical(plan: Plan) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Looks as shares of the plan, and the critical value of each. They don't depend on the size."""
-    level = _level(plan)
-    times = tuple((look + 1) / plan.looks for look in range(plan.looks))
-    if plan.method is Method.FIXED:
-        return (1.0,), (float(stats.norm.isf(level / 2)),)
-    if plan.method is Method.GROUP_SEQUENTIAL:
-        return times, bounds(times, alpha=level)
-    # rho^2 is tuned to the planned size, so that k depends on the share of it alone.
-    rho_squared = tightest_rho_squared(1, alpha=level)
-    return times, tuple(sequence_multiplier(time, rho_squared=rho_squared, alpha=level) for time in times)
-
-
-def _reached(critical: tuple[tuple[float, ...], tuple[float, ...]], ratio: float, drift: float) -> float:
-    """Power when the expected z at the end is ``drift``, its standard error the one under the effect.
-
-    Bounds are stated in standard errors under no effect, hence the ratio of the two.
-    """
-    times, values = critical
-    if len(times) == 1:
-        return float(stats.norm.sf(values[0] * ratio - drift))
-    return crossing(times, [value * ratio for value in values], drift=drift)[0]
-
-
-def _drift(plan: Plan, critical: tuple[tuple[float, ...], tuple[float, ...]], ratio: float) -> float:
-    """The expected z at the end that gives the plan's power."""
-    alone = critical[1][-1] * ratio + float(stats.norm.ppf(plan.power))
-    if len(critical[0]) == 1:
-        return alone
-    # The last look alone gives the power already, so that all looks together need no more than this drift.
-    return float(optimize.brentq(lambda drift: _reached(critical, ratio, drift) - plan.power, 0.0, alone + 1e-6))
-
-
-def _power(
-    plan: Plan, effect: float, n0: float, n1: float, critical: tuple[tuple[float, ...], tuple[float, ...]]
-) -> float:
+def _power(plan: Plan, effect: float, n0: float, n1: float, critical: Critical) -> float:
     if plan.sd is not None and plan.method is Method.FIXED:
-        return _t_power(plan.take_up * effect / plan.sd, n0, n1, _level(plan))
+        return _t_power(plan.take_up * effect / plan.sd, n0, n1, plan.level)
     null, alternative = _spreads(plan, effect, (n0, n1))
-    return _reached(critical, null / alternative, plan.take_up * abs(effect) / alternative)
+    return reached(critical, null / alternative, plan.take_up * abs(effect) / alternative)
 
 
 def _t_power(d: float, n0: float, n1: float, level: float) -> float:
@@ -339,7 +276,7 @@ def _t_power(d: float, n0: float, n1: float, level: float) -> float:
 def _units_by_t(plan: Plan, effect: float) -> float:
     """All units, before inflation, at which Student's t reaches the plan's power."""
     w0, w1 = _pair(plan)
-    size, level = plan.take_up * effect / (plan.sd or 1.0), _level(plan)
+    size, level = plan.take_up * effect / (plan.sd or 1.0), plan.level
     z = float(stats.norm.isf(level / 2) + stats.norm.ppf(plan.power))
     normal = (z / size) ** 2 * (1 / w0 + 1 / w1)
     if normal > LARGEST_UNITS:
@@ -353,8 +290,3 @@ def _units_by_t(plan: Plan, effect: float) -> float:
     return float(
         optimize.brentq(lambda n: _t_power(size, n * w0, n * w1, level) - plan.power, low, high, xtol=1e-9 * high)
     )
-
-
-def _require(holds: bool, sentence: str) -> None:
-    if not holds:
-        raise ValueError(sentence)

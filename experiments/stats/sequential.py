@@ -165,27 +165,33 @@ def bounds(
     """Critical values c_k of the looks so far: reject at look k if abs(z_k) >= c_k.
 
     Only looks that were taken stand in the list: a skipped one spends nothing, and the next may spend it. A look with
-    less than 0.01 % new information gets infinity and spends nothing either.
+    less than 0.01 % new information gets infinity and spends nothing either. So does one whose fraction fell below an
+    earlier one's, as corrections of the data do: what was spent stays spent. A last look on fallen data gets what is
+    left for itself alone (Bonferroni), since nobody knows how it hangs together with looks at data that were wrong.
 
     Args:
-        fractions: mature units over planned ones at each look, above 0, never falling.
+        fractions: mature units over planned ones at each look, above 0, in the order of the looks.
         alpha: two-sided error rate over all looks.
         spending: how the error rate is spent.
-        final: the last look ends the experiment and spends all that is left, also if its fraction isn't 1. A fraction
-            of 1 or more spends all that is left in any case.
+        final: the last look spends all that is left, also if its fraction isn't 1. That holds its level only if
+            nothing that was seen made it the last (`experiments.closing`). A fraction of 1 or more spends all that is
+            left in any case.
 
     Returns:
         One bound a look. Adding a look never changes an earlier bound, unless that look was called final.
 
     Raises:
-        ValueError: if the fractions aren't above 0, or fall.
+        ValueError: if the fractions aren't above 0.
 
-    Source: Lan and DeMets 1983; Armitage, McPherson and Rowe 1969 (the recursion); METHODS 4.8.
+    Source: Lan and DeMets 1983; Armitage, McPherson and Rowe 1969 (the recursion); Lan and DeMets 1989; METHODS 4.8.
     """
     times = _checked_times(fractions)
     state, gone, found = _START, 0.0, []
     for index, planned in enumerate(times):
         last = final and index == len(times) - 1
+        if last and planned <= state.time - LEAST_STEP:
+            found.append(_alone(max(alpha - gone, 0.0) / 2))
+            continue
         if planned - state.time < LEAST_STEP and not last:
             found.append(inf)
             continue
@@ -197,6 +203,55 @@ def bounds(
         following = max(times[index + 1] - time, LEAST_STEP) if index + 1 < len(times) else 1.0
         state = state.after(time, bound, following)
     return tuple(found)
+
+
+def inflation(
+    fractions: Sequence[float], *, alpha: float = 0.05, spending: Spending = Spending.OBRIEN_FLEMING, power: float = 0.8
+) -> float:
+    """How many times the units of a fixed plan this plan needs for the same power, at least 1.
+
+    Args:
+        fractions: shares of the planned information at the planned looks, rising; the last is 1.
+        alpha: two-sided error rate.
+        spending: how it is spent.
+        power: of the crossing in the effect's direction, above alpha/2.
+
+    Returns:
+        (drift that reaches the power with these looks / drift of a fixed plan)^2: 1.025 for five O'Brien-Fleming looks
+        and 1.213 for five of Pocock's at .8.
+
+    Source: Jennison and Turnbull 2000, sections 2.4 and 7.2 (the inflation factor R).
+    """
+    critical = bounds(fractions, alpha=alpha, spending=spending)
+    plain = float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - power))
+    drift = float(optimize.brentq(lambda d: crossing(fractions, critical, drift=d)[0] - power, plain / 2, 3 * plain))
+    return (drift / plain) ** 2
+
+
+def upper_tail(
+    fractions: Sequence[float], critical: Sequence[float], z: float, *, drift: float, up: bool = True
+) -> float:
+    """Probability to end at least as high as a look that ended at z, in the stage-wise order.
+
+    The order: out above at an early look is highest, out below at an early one lowest; at the same look z decides.
+
+    Args:
+        fractions: of the looks before that went on, and of this one; rising by at least 0.01 %.
+        critical: bounds of the looks before.
+        z: of this look.
+        drift: expected z at fraction 1.
+        up: False for the probability to end at most as high.
+
+    Source: Armitage 1957; Siegmund 1978; Jennison and Turnbull 2000, section 8.4.
+    """
+    times = _checked_times(fractions)
+    if len(times) != len(critical) + 1 or any(b - a < LEAST_STEP for a, b in pairwise(times)):
+        raise ValueError("each look before needs one bound, and each look must add at least 0.01 % of the information")
+    state, found = _START, 0.0
+    for index, bound in enumerate(critical):
+        found += state.exit(times[index], bound, drift, upwards=up)
+        state = state.after(times[index], bound, times[index + 1] - times[index], drift)
+    return found + state.exit(times[-1], z if up else -z, drift, upwards=up)
 
 
 def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: float = 0.0) -> tuple[float, float]:
@@ -213,6 +268,8 @@ def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: fl
     Source: Armitage, McPherson and Rowe 1969.
     """
     times = _checked_times(fractions)
+    if any(b < a for a, b in pairwise(times)):
+        raise ValueError(f"fractions of information must never fall: {times}")
     if len(times) != len(critical) or not all(bound >= 0 for bound in critical):
         raise ValueError("each look needs one bound of at least 0")
     if any(b - a < LEAST_STEP for a, b in pairwise(times)):
@@ -269,10 +326,15 @@ def _solve(state: _State, time: float, side: float) -> float:
     return float(optimize.brentq(lambda c: log(max(state.exit(time, c), 1e-300)) - log(side), 0.0, 38.0, xtol=1e-10))
 
 
+def _alone(side: float) -> float:
+    """The bound of a look that is judged as if it were the only one."""
+    return inf if side < 1e-15 else float(stats.norm.isf(side))
+
+
 def _checked_times(fractions: Sequence[float]) -> list[float]:
     times = [float(value) for value in fractions]
-    if not all(0 < value < inf for value in times) or any(b < a for a, b in pairwise(times)):
-        raise ValueError(f"fractions of information must lie above 0 and never fall: {times}")
+    if not all(0 < value < inf for value in times):
+        raise ValueError(f"fractions of information must lie above 0: {times}")
     return times
 
 

@@ -1,6 +1,6 @@
 """What an action will do, in plain words, before a person confirms it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy
 from experiments.lifecycle import MOVES, Action, Status
 from experiments.models import Experiment
 from experiments.services.overview import Standing
+
+if TYPE_CHECKING:
+    from experiments.closing import Cost
 
 ACTIONS = {
     Action.START: gettext_lazy("Start"),
@@ -59,8 +62,8 @@ def question(action: Action, name: str) -> str:
     return questions[action].format(name=name)
 
 
-def sentences(action: Action, standing: Standing) -> list[str]:
-    """What will happen, who is affected, and what can't be undone."""
+def sentences(action: Action, standing: Standing, cost: "Cost | None" = None) -> list[str]:
+    """What will happen, who is affected, what it costs the last look, and what can't be undone."""
     row = standing.experiment
     counts = {"assigned": f"{standing.assigned:,}", "exposed": f"{standing.exposed:,}"}
     match action:
@@ -82,6 +85,7 @@ def sentences(action: Action, standing: Standing) -> list[str]:
         case Action.CLOSE_ENROLMENT:
             return [
                 _("The {assigned} units that are in keep their variant.").format(**counts),
+                *_last_look(cost),
                 _("Nobody new is enrolled. This can't be undone."),
             ]
         case Action.STOP:
@@ -93,6 +97,7 @@ def sentences(action: Action, standing: Standing) -> list[str]:
                     **counts
                 ),
                 *_short_of(standing),
+                *_last_look(cost),
                 _("A stopped experiment can't be started again; a copy of it can."),
             ]
         case Action.CONCLUDE:
@@ -127,3 +132,40 @@ def _short_of(standing: Standing) -> list[str]:
         return []
     text = _("The plan asks for {planned} units: with fewer, an effect that is there may be missed.")
     return [text.format(planned=f"{standing.planned:,}")]
+
+
+def _last_look(cost: "Cost | None") -> list[str]:
+    """What a plan with planned looks loses, or doesn't, when its enrolment ends today (METHODS 4.8)."""
+    if cost is None:
+        return []
+    facts = {
+        "share": f"{min(cost.fraction, 1):.0%}",
+        "critical": "" if cost.critical is None else f"{cost.critical:.2f}",
+        "whole": "" if cost.whole is None else f"{cost.whole:.2f}",
+        "day": "" if cost.shown is None else cost.shown.isoformat(),
+    }
+    if cost.rule.value == "early":
+        return [_early(cost).format(**facts)]
+    why = {
+        "blind": _("No outcome has been shown yet, so the last look may spend all of the error rate that is left."),
+        "planned_end": _("The planned end is reached, so the last look may spend all of the error rate that is left."),
+        "complete": _("The planned units are in, so the last look may spend all of the error rate that is left."),
+    }
+    found = [why[cost.rule.value]]
+    if cost.critical is not None:
+        found.append(_("With the units shown so far |z| will have to reach about {critical} then.").format(**facts))
+    return found
+
+
+def _early(cost: "Cost") -> str:
+    if cost.critical is None or cost.whole is None:
+        return _(
+            "This costs the result: an outcome was shown (last on {day}), and neither the planned units nor the "
+            "planned end is reached. So the last look, with about {share} of the planned units, may spend only what "
+            "the plan allows at that share, which is nothing: no effect can be found any more."
+        )
+    return _(
+        "This costs the result: an outcome was shown (last on {day}), and neither the planned units nor the planned "
+        "end is reached. So the last look, with about {share} of the planned units, may spend only what the plan "
+        "allows at that share: |z| will have to reach about {critical} instead of {whole}."
+    )

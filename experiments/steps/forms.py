@@ -16,7 +16,7 @@ from unfold.widgets import (
 from aha.models import AhaMoment
 from events.metrics import parse_metric
 from events.reasons import Refused
-from experiments.forms import LinesField, LooksField, MetricsField, PercentField, ValueField
+from experiments.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan import KEY, WHOLE
 
@@ -138,7 +138,7 @@ Arms = forms.formset_factory(ArmForm, formset=BaseArms, extra=0)
 
 
 class AudienceForm(StepForm):
-    names = ("enrolment", "layer", "layer_low", "layer_high", "holdout")
+    names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources")
     enrolment = forms.ChoiceField(label=_("Whom"), choices=Experiment.Enrolment.choices, widget=SELECT)
     who = forms.ChoiceField(
         label=_("Audience"),
@@ -161,6 +161,13 @@ class AudienceForm(StepForm):
     holdout = forms.ModelChoiceField(
         Holdout.objects.none(), label=_("Holdout"), required=False, widget=SELECT, empty_label=_("none"),
         help_text=_("Users whom no experiment touches."),
+    )  # fmt: skip
+    sources = SourcesField(
+        label=_("Sources whose client keys report exposures"), required=False,
+        help_text=_(
+            "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
+            "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
+        ),
     )  # fmt: skip
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
@@ -281,8 +288,8 @@ class PlanForm(StepForm):
     smallest_effect = forms.FloatField(
         label=_("Smallest effect of interest"), required=False, min_value=0, widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
-            "Below it you would not act. Absolute: 0.02 is two points of a share. With a take-up it is that of the "
-            "behaviour."
+            "Below it you would not act; the size is computed for it too. Absolute: 0.02 is two points of a share. "
+            "With a take-up it is that of the behaviour."
         ),
     )  # fmt: skip
     expected_take_up = forms.FloatField(

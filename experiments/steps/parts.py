@@ -110,9 +110,15 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
             (_("Units needed"), _say(suggestion.planned_units, ",d")),
             (_("Days until the last outcome is known"), _say(suggestion.days, ",d")),
             (_("End if it started today"), _day(suggestion.planned_end)),
-            (_("Smallest effect it can find"), _say(suggestion.smallest_effect, "+.4f")),
+            (_("Effect it is sized for"), _say(suggestion.smallest_effect, "+.4f")),
             (_("Outcome without the nudge"), _say(inflow.base, ".1%" if share else ",.3f")),
             (_("Units a day, and share enrolled"), f"{inflow.per_day:,.0f} · {suggestion.coverage:.1%}"),
+            (_("Level of one comparison"), _say(suggestion.level, ".2%")),
+            (_("Units, as a multiple of one look's"), _say(suggestion.inflation, ".3f")),
+            (
+                _("Chance to conclude no effect that matters, if there is none"),
+                _say(suggestion.power_no_material_effect, ".0%"),
+            ),
         ],
         "can_take": computable(suggestion.planned_units),
     }

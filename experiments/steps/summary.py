@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.metrics import parse_metric, sentence
+from events.models import Source
 from events.reasons import Refused
 from experiments.models import Experiment, Variant
 from experiments.services.eligible import choices
@@ -110,6 +111,8 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
         value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
         lines.append((_("Layer"), value))
     lines.append((_("Holdout"), str(row.holdout) if row.holdout else ""))
+    shown = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
+    lines.append((_("Sources whose client keys report exposures"), ", ".join(shown)))
     return [(_("Whom"), row.get_enrolment_display()), *lines]
 
 

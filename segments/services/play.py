@@ -38,7 +38,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     signed_up = int(asked.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
     users = own.eligible(everybody, inputs.window, outcome)
     if definition is not None and isinstance(definition, Survival):
-        users = users.filter(users.complete_days >= definition.gap)
+        users = users.filter(users.complete_days > definition.gap)
     behaviours = choose_behaviours(asked, inputs)
     activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:

@@ -49,7 +49,7 @@ def publish_run(
         before = model.current
         version = SegmentVersion.objects.create(
             model=model, number=(before.number if before else 0) + 1, run=run, inputs=run.inputs, fitted=run.model,
-            fidelity=fitted.fidelity, published_by=by,
+            fidelity=fitted.fidelity, published_by=by, shape=report.shape or "",
         )  # fmt: skip
         _add_clusters(version, report, _names(before, fitted))
     return refresh(version=version)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from events.models import UnitTraits
 from events.reasons import Refused
 from events.services.asking import questions
+from events.services.ownership import StoreRefused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.rules import Feature, Rule, Trait, is_live, members, needs, parse_rule, sentence
 
@@ -91,6 +92,8 @@ def _evaluate(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
     try:
         with questions() as asked:
             units, columns = _ask(asked, signup_event, wanted)
+    except StoreRefused:
+        raise
     except Refused:
         if not (is_live(rule) and traits):
             raise  # without a log only what units said of themselves can be asked

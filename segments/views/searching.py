@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 from events.listing import listing
 from events.models import Run
 from events.reasons import Refused
-from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm
+from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
 from segments.services import publishing, rules, segmentation
 from segments.views.common import cancel_open, is_htmx, person, polled, progress_of
@@ -34,6 +34,8 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 
     runs = SegmentationRun.objects.select_related("created_by").defer("payload", "model")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
+    for run in found.page:
+        run.reason = form_words(run.reason)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
@@ -64,7 +66,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
                 inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request)
             )
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.refuse(refusal)
         else:
             return redirect("segments:run", pk=run.pk)
     return render(request, "segments/new_run.html", {"form": form})
@@ -84,6 +86,7 @@ def _publish_form(run: SegmentationRun) -> PublishForm:
 
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
+    run.reason = form_words(run.reason)
     context = {"run": run, "form": form, **progress_of(run, "segments:run_progress", "segments:cancel_run")}
     if run.status == Run.Status.DONE and run.payload is not None:
         context |= report_body(run)
@@ -121,6 +124,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
 def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """How far a segmentation is."""
     run = get_object_or_404(SegmentationRun.objects.defer("payload", "model"), pk=pk)
+    run.reason = form_words(run.reason)
     context = progress_of(run, "segments:run_progress", "segments:cancel_run")
     return polled(request, run, reverse("segments:run", args=[pk]), context)
 
@@ -163,7 +167,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
         try:
             version = rules.publish_rule(**form.cleaned_data, by=person(request))
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, form_words(str(refusal)))
         else:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
@@ -184,7 +188,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
         try:
             found = rules.preview_rule(**form.cleaned_data)
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, form_words(str(refusal)))
         else:
             context = {"preview": found, "members": words.preview_sentence(found.members, found.units, gettext)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]

@@ -173,6 +173,9 @@ def test_finding__each_verdict__in_words(code: str, said: str) -> None:
 
     assert said in found
     assert "+6.0 points (+0.0 … +10.0)" in found
+    for caution, told in (("corrected", "corrected for the looks"), ("optimistic", "optimistic"), (None, "points")):
+        effect = {"estimate": 0.06, "standard_error": 0.02, "caution": caution}
+        assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect}, text)
     assert "points" not in moment_page.finding({"code": code}, text)
     assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}, text)
     assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}}, text)

@@ -111,7 +111,7 @@ def test_audience_and_curve__follow_the_form_without_a_click(
     from datetime import date
 
     from experiments.services import planning
-    from experiments.services.planning import Inflow
+    from experiments.services.planned_power import Inflow
 
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)

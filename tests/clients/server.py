@@ -206,7 +206,7 @@ def stored(files: list[str]) -> list[tuple[str, str, str, dict[str, Any]]]:
         return []
     query = "SELECT message_id, user_id, event, properties FROM read_parquet($files)"
     rows = duckdb.sql(query, params={"files": files}).fetchall()
-    return [(row[0].partition(":")[2], row[1], row[2], json.loads(row[3])) for row in rows]
+    return [(row[0].split(":", 2)[2], row[1], row[2], json.loads(row[3])) for row in rows]
 
 
 def _admin(url: str, statement: str, name: str) -> None:

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.services import accept, flush
+from events.services import accept, adopt, flush
+from events.services.ownership import StoreRefused
 from tests.events.conftest import stored_ids
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -27,11 +28,11 @@ def accept_some(*ids: str, user: str = "u") -> accept.Receipt:
 
     source, _ = Source.objects.get_or_create(name="app")
     events = [{"type": "track", "userId": user, "event": "e", "messageId": name} for name in ids]
-    return accept.accept_events(source_id=source.pk, events=events, received_at=NOW)
+    return accept.accept_events(source_id=source.pk, key_kind="server", events=events, received_at=NOW)
 
 
 def plain_ids() -> dict[str, int]:
-    return {name.partition(":")[2]: count for name, count in stored_ids().items()}
+    return {name.split(":", 2)[2]: count for name, count in stored_ids().items()}
 
 
 @DB
@@ -62,17 +63,21 @@ def test_flush__of_more_than_one_batch__moves_all(monkeypatch: pytest.MonkeyPatc
 
 @DB
 @pytest.mark.usefixtures("event_store")
-def test_flush__when_the_store_is_ahead_of_a_restored_database__skips_no_event() -> None:
+def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_is_adopted() -> None:
     accept_some("a")
     flush.flush_events()
     writer = Flush.objects.get().writer
     store.append(store.SCHEMA.empty_table(), app_id=writer, version=9)
 
     accept_some("b")
+    with pytest.raises(StoreRefused, match="doesn't know"):
+        flush.flush_events()
+    waiting = flush.outbox_state().rows
+    adopt.adopt_store()
     flush.flush_events()
 
+    assert waiting == 1
     assert plain_ids() == {"a": 1, "b": 1}
-    assert Flush.objects.latest("version").version == 10
 
 
 @DB
@@ -121,7 +126,7 @@ module = store if name in ("append", "write_deltalake", "_sync_commit") else flu
 setattr(module, name, die) if where == "before" else after(module, name)
 flush.flush_events()
 """
-STEPS = [f"{when}:{step}" for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "_settle")
+STEPS = [f"{when}:{step}" for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "settle")
          for when in ("before", "after")]  # fmt: skip
 
 

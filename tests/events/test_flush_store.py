@@ -31,10 +31,10 @@ def rows(*ids: str, user: str = "u", time: datetime = MOMENT) -> pa.Table:
 
 
 def test_store__before_the_first_append__is_empty() -> None:
-    assert (store.exists(), store.file_uris(), store.last_version("w"), store.compact()["added"], store.vacuum()) == (
+    assert (store.exists(), store.file_uris(), store.look("w"), store.compact()["added"], store.vacuum()) == (
         False,
         [],
-        0,
+        None,
         0,
         0,
     )
@@ -48,7 +48,17 @@ def test_append__of_a_batch_that_is_in__writes_nothing() -> None:
 
     assert (first, again, older, other) == (True, False, False, True)
     assert stored_ids() == {"a": 1, "c": 1}
-    assert store.last_version("w") == 2
+    seen = store.look("w")
+    assert seen is not None
+    assert (seen.number, seen.owner) == (2, None)
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\r", "\x1e"])
+def test_append__of_a_name_with_a_line_separator__is_a_batch_like_others(separator: str) -> None:
+    batch = rows("a", user=f"x{separator}y").set_column(1, "event", pa.array([f"e{separator}f"]))
+
+    assert store.append(batch, app_id="w", version=1)
+    assert stored_ids() == {"a": 1}
 
 
 def test_append__of_one_batch_by_many_at_once__writes_it_once() -> None:

@@ -179,18 +179,20 @@ def test_counts__per_day__add_up_to_the_events_of_the_window(engine: Any) -> Non
     assert everything.n.sum() == 6  # signup and five plays; the sixth lies on day 7
 
 
-def test_survival__first_silence__ends_at_the_last_day_before_it_or_is_censored_at_end_minus_gap(engine: Any) -> None:
+def test_survival__first_silence__ends_at_the_last_day_before_it_or_is_censored_where_churn_shows_last(
+    engine: Any,
+) -> None:
     rows: Rows = [(user, "signup", at(1), "{}") for user in ("comes_back", "stays", "never")]
     rows += [("comes_back", "play", at(day), "{}") for day in (3, 8, 18)]  # days 2, 7, 17: silence of 4 days after 2
     rows += [("stays", "play", at(day), "{}") for day in (4, 7, 10, 13, 16, 19)]
-    rows += [("newcomer", "signup", at(18), "{}")]  # after the end minus the gap: left out
+    rows += [("newcomer", "signup", at(18), "{}")]  # after the last day on which churn shows: left out
     events, b = log(engine, rows), basis(Clock())
     users = queries.cohort(events, "signup", b)
 
     table = queries.survival_times(events, users, b, 4)
 
     assert by_user(engine, table, "churned") == {"comes_back": True, "stays": False, "never": True}
-    assert by_user(engine, table, "duration") == {"comes_back": 2, "stays": 15, "never": 0}
+    assert by_user(engine, table, "duration") == {"comes_back": 2, "stays": 14, "never": 0}
 
 
 def test_questions__empty_log__give_empty_answers(engine: Any) -> None:
@@ -296,8 +298,8 @@ def test_survival_and_curve__any_small_log__equal_the_slow_computation(
             curve[day][0] += day < complete
             curve[day][1] += day < complete and day in active
         silences = [d for d in sorted(active) if d + gap < complete and not active & set(range(d + 1, d + gap + 1))]
-        if complete >= gap:
-            expected[user] = (silences[0], True) if silences else (complete - gap, False)
+        if complete > gap:
+            expected[user] = (silences[0], True) if silences else (complete - gap - 1, False)
 
     times = engine.to_pandas(queries.survival_times(events, users, b, gap))
     found = engine.to_pandas(queries.retention_curve(events, users, b, list(curve)))

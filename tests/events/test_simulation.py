@@ -218,6 +218,13 @@ def test_arms__outside_the_experiment__have_no_exposure_and_no_nudge() -> None:
     assert np.array_equal(simulation.target_count, simulation.target_counts_by_arm[0])
 
 
+def test_arms__drawn_by_guilds_of_any_size__are_the_same_inside_each_guild() -> None:
+    world = WORLDS["guilds"]
+    arms, guild = draw_arms(world, 5_000, 1, by_guild=True), simulate(world, 5_000, 1).people.guild
+    nudged = np.bincount(guild, weights=arms) / np.bincount(guild)
+    assert set(nudged.tolist()) == {0.0, 1.0}
+
+
 def test_arms__drawn_by_guild__are_the_same_inside_each_guild() -> None:
     arms = draw_arms(WORLDS["spillover"], 20_000, 1, by_guild=True).reshape(-1, 20)
 

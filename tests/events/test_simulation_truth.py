@@ -148,7 +148,7 @@ def test_truth__groups__add_up_to_the_whole(step: Simulation) -> None:
 @pytest.mark.parametrize("name", WORLDS)
 def test_potential_outcomes__of_the_arm_a_user_is_in__are_what_was_seen(name: str) -> None:
     simulation = simulate(WORLDS[name], 1_000, 6)
-    if name == "spillover":  # there the outcome depends on everyone: put all in one arm
+    if WORLDS[name].spill:  # there the outcome depends on everyone: put all in one arm
         simulation = simulate(WORLDS[name], 1_000, 6, arms=np.ones(1_000, dtype=np.int64))
     user = np.arange(1_000)
 
@@ -172,11 +172,13 @@ def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
 
     times, days = (1, 1) if name == "daily_cause" else (3, 7)
     moment = {"behaviour": "friend_add", "times": times, "days": days}
-    without = {"no_effect", "smooth", "direct_nudge", "planted_groups", "noise"}
+    without = {
+        "no_effect", "smooth", "direct_nudge", "planted_groups", "noise", "salience_null", "guilds_null", "styles"
+    }  # fmt: skip
     assert found["moment"] == (None if name in without else moment)
     assert found["retention"] == "window:21-27"
     assert (found["world"], found["units"], found["seed"]) == (name, 1_500, 6)
-    if name in {"no_effect", "direct_nudge", "planted_groups"}:
+    if name in {"no_effect", "direct_nudge", "planted_groups", "salience_null", "guilds_null", "styles"}:
         assert found["effect"] == found["ate"] == 0
     elif name == "noise":
         assert set(found["effect"]) == set(found["wald"]) == {"not_computable"}

@@ -1,5 +1,6 @@
 """The parameters of every world, typed again from METHODS.md §9, and what each world plants."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from events.simulation import WORLDS, Simulation, World, simulate
 from events.simulation.log import event_names
+from events.simulation.people import friend_boost
 from events.simulation.worlds import BEHAVIOURS, GROUP_NAMES, NEGATIVE_CONTROLS
 
 BASE: dict[str, Any] = {
@@ -30,6 +32,7 @@ BASE: dict[str, Any] = {
     "comes": 0.0,
     "habit": 0.0,
     "seen_in": "",
+    "guild_spread": 0.0,
 }
 NONE = (0.0, 0.0, 0.0, 0.0)
 DIFFERS: dict[str, dict[str, Any]] = {
@@ -42,9 +45,12 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "opposite_segments": {"tau": (1.2, 1.2, -0.96, -0.96)},
     "sample_ratio": {"lost_exposures": 0.12},
     "spillover": {"spill": 0.5},
+    "guilds": {"spill": 0.5, "guild_spread": 1.0},
+    "guilds_null": {"moment": False, "tau": NONE, "spill": 0.5, "guild_spread": 1.0},
     "blob": {"shares": (0.0, 1.0, 0.0, 0.0)},
     "planted_groups": {"moment": False, "tau": NONE, "engagement_means": NONE},
     "noise": {"moment": False, "tau": NONE, "units": 2_000},
+    "styles": {"moment": False, "tau": NONE, "engagement_means": NONE, "styles": 3},
     "daily_cause": {
         "tau": NONE,
         "engagement_means": (0.7, 0.7, 0.7, 0.7),
@@ -55,6 +61,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
         "habit": 0.8,
     },
     "measured_confounding": {"seen_in": "profile_field"},
+    "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
     "friend_add": ((0.35, 0.55, 0.75, 1.10), 0.3),
@@ -87,7 +95,7 @@ def test_world__parameters__equal_the_table(name: str) -> None:
         assert getattr(world, parameter) == pytest.approx(value), parameter
 
 
-@pytest.mark.parametrize("name", [name for name in DIFFERS if name != "noise"])
+@pytest.mark.parametrize("name", [name for name in DIFFERS if name not in ("noise", "styles")])
 def test_world__behaviours__equal_the_table(name: str) -> None:
     profile = {"profile_field": ((2.0, 2.0, 2.0, 2.0), 0.0)} if name == "measured_confounding" else {}
 
@@ -99,6 +107,28 @@ def test_world__noise__has_fifty_behaviours_of_rate_three_tenths() -> None:
 
     assert len({kind.name for kind in kinds}) == 50
     assert {(kind.rates, kind.load) for kind in kinds} == {((0.3, 0.3, 0.3, 0.3), 0.0)}
+
+
+def test_world__styles__users_are_uniform_over_the_mixes() -> None:
+    people = run("styles", 20_000).people
+
+    assert people.mix.sum(axis=1) == pytest.approx(1.0)
+    assert not people.mix[:, 3].any()
+    assert (people.group == people.mix.argmax(axis=1)).all()
+    # Uniform over a triangle: P(weight > t) = (1 - t)^2, and a third has each corner nearest.
+    for style in range(3):
+        for threshold in (0.25, 0.5, 0.75):
+            share = (people.mix[:, style] > threshold).mean()
+            assert share == pytest.approx((1 - threshold) ** 2, abs=0.012)
+        assert (people.group == style).mean() == pytest.approx(1 / 3, abs=0.012)
+
+
+def test_world__styles__each_pattern_has_four_behaviours_of_its_own() -> None:
+    kinds = WORLDS["styles"].behaviours
+
+    assert [kind.name for kind in kinds if kind.rates[1] == 1.5] == ["battle", "raid", "duel", "train"]
+    assert all(sorted(kind.rates[:3]) == [0.05, 0.05, 1.5] for kind in kinds[1:])
+    assert {kind.load for kind in kinds} == {0.0}
 
 
 def test_world__parameter_hash__tells_worlds_apart() -> None:
@@ -231,6 +261,32 @@ def test_spillover__last_guild_of_one__is_its_own_ring() -> None:
     alone = run("step", 21)
 
     assert (simulation.target_counts_by_arm[:, 20] == alone.target_counts_by_arm[:, 20]).all()
+
+
+def test_guilds__sizes__are_lognormal_around_twenty() -> None:
+    guild = run("guilds", 200_000).people.guild
+    sizes = np.bincount(guild)[:-1]
+
+    assert (np.diff(guild) >= 0).all()
+    assert np.median(sizes) == pytest.approx(20, abs=1)
+    assert np.log(sizes).std() == pytest.approx(1.0, abs=0.05)
+    assert sizes.min() >= 1
+    # The first users of a larger world are in the same guilds.
+    assert (run("guilds", 500).people.guild == guild[:500]).all()
+
+
+def test_guilds__friends__are_two_on_each_side_inside_the_guild() -> None:
+    people = run("guilds", 3_000).people
+    alone = np.flatnonzero(np.bincount(people.guild)[people.guild] > 5)[40]
+    nudged = np.zeros(3_000, dtype=bool)
+    nudged[alone] = True
+
+    factor = friend_boost(WORLDS["guilds"], replace(people, responds=np.ones(3_000, dtype=bool)), nudged)
+
+    first, size = np.flatnonzero(people.guild == people.guild[alone])[0], (people.guild == people.guild[alone]).sum()
+    friends = {int(first + (alone - first + step) % size) for step in (-2, -1, 1, 2)}
+    assert set(np.flatnonzero(factor == 2.0).tolist()) == friends
+    assert np.flatnonzero(factor == 3.0).tolist() == [alone]
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -318,27 +318,6 @@ def test_behaviour_never_recorded_in_an_arm__no_verdict_on_it(effect: float) -> 
     assert (report.verdict.code, report.verdict.reason) == (Code.INCONCLUSIVE, "not_computable")
 
 
-def test_placebo_arm__that_works_too__convicts_the_nudge_and_never_leads() -> None:
-    rng = np.random.default_rng(3)
-    arm = rng.integers(0, 3, 9000)
-    did = ((rng.random(9000) < 0.2) | ((arm == 1) & (rng.random(9000) < 0.4))).astype(float)
-    kept = (rng.random(9000) < 0.3 + 0.15 * (arm > 0)).astype(float)
-    units = Units(
-        labels=("control", "nudge", "placebo"),
-        arm=arm.astype(np.int64),
-        outcomes=(Outcome("kept", Kind.PROPORTION, kept),),
-        rows=9000,
-        behaviour=did,
-    )
-    plain = Design(variant="arm", control="control", outcomes=("kept",), behaviour="did")
-
-    with_placebo = analyze("data", replace(plain, placebo="placebo"), units)
-
-    assert with_placebo.leading == "nudge"
-    assert with_placebo.verdict.code is Code.NUDGE_NOT_BEHAVIOUR
-    assert with_placebo.verdict.reason == "placebo"
-
-
 def test_simultaneous__of_a_family__is_the_interval_at_alpha_over_m() -> None:
     from experiments.stats.compare import compare_unpooled
 

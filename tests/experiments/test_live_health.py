@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import NotComputable, Reason
-from experiments import live_health, live_split
+from events.reasons import NotComputable, Reason, computable
+from experiments import live_health, live_senders, live_split
+from experiments.admission import SetAside, Unverified
 from experiments.answers import Answers
+from experiments.comparator import comparators
+from experiments.design import Design
 from experiments.health import Finding, Severity
-from experiments.live_context import Audit, Context, expected_shares, split_of
+from experiments.live_context import Audit, Context, expected_shares, split_of, stages_known
 from experiments.readout import FirstStage, LookTaken, Planned, Standing, State
 from experiments.stats.encouragement import TakeUp
 from experiments.stats.results import Estimate
@@ -40,7 +43,7 @@ def context(answers: Answers | None = None, plan: Planned | None = None, **chang
         "plan": plan, "answers": answers,
         "standing": Standing(State.OPEN, "ended", None, True, False, 1.0, exposed, exposed), "audit": QUIET,
         "sample_ratio": split_of(plan, answers), "first_stage": (), "guardrails": {}, "running": False,
-        "min_first_stage": 0.05, "today": date(2026, 4, 1), **changes,
+        "today": date(2026, 4, 1), **changes,
     }  # fmt: skip
     return Context(**given)
 
@@ -228,11 +231,17 @@ def test_balance__a_covariate_that_differs__warns() -> None:
     assert only(live_health.check_balance, of).details["column"] == "platform"
 
 
-@pytest.mark.parametrize(("high", "warns"), [(0.05, False), (0.0499, True)])
-def test_first_stage__whose_upper_limit_is_too_low__warns_early(high: float, warns: bool) -> None:
+@pytest.mark.parametrize(("high", "noted"), [(0.05, False), (0.0499, True)])
+def test_first_stage__far_below_plan__is_a_note(high: float, noted: bool) -> None:
+    """A quarter of the planned .2: a note of planning, which no verdict reads."""
     stage = FirstStage("nudge", TakeUp(0.2, 0.21, 0.01, 0.01, -0.02, high, 1.0, 0.95), ())
 
-    assert bool(found(live_health.check_first_stage, context(first_stage=(stage,)))) is warns
+    findings = found(live_health.check_first_stage, context(first_stage=(stage,)))
+
+    assert [(row.check, row.severity, row.invalid) for row in findings] == (
+        [("take_up_below_plan", Severity.INFO, None)] if noted else []
+    )
+    assert not found(live_health.check_first_stage, context(plan=make_plan(take_up=None), first_stage=(stage,)))
 
 
 @pytest.mark.parametrize(("high", "named"), [(-0.001, "old"), (0.001, None)])
@@ -246,12 +255,27 @@ def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: 
     assert [finding.details["segments"] for finding in findings] == ([] if named is None else [named])
 
 
-def test_placebo__that_moves_the_behaviour__is_named() -> None:
-    moved = FirstStage("nudge", TakeUp(0.2, 0.22, 0.02, 0.005, 0.001, 0.03, 16.0, 0.95), ())
+# A quarter of the planned take-up of .2 is .05; the limits at level 90 % are the estimate +- 1.645 errors of .01.
+@pytest.mark.parametrize(
+    ("moved", "check", "severity"),
+    [(0.033, "placebo_serves", Severity.INFO), (0.034, "placebo_unfit", Severity.WARNING)],
+)
+def test_placebo__equivalence__decides_and_is_said(moved: float, check: str, severity: Severity) -> None:
+    plan = make_plan(variants=("control", "nudge", "placebo"), placebo="placebo")
+    stages = (
+        FirstStage("nudge", TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.95), ()),
+        FirstStage("placebo", TakeUp(0.2, 0.2 + moved, moved, 0.01, moved - 0.02, moved + 0.02, 9.0, 0.95), ()),
+    )
+    design = Design("variant", "control", plan.primary, behaviour="3 friends", placebo="placebo")
+    against = comparators(design, plan.variants, stages_known(stages, 0.05), plan.take_up)
 
-    (finding,) = found(live_health.check_first_stage, context(plan=make_plan(placebo="nudge"), first_stage=(moved,)))
+    finding = only(live_health.check_placebo, replace(context(first_stage=stages), plan=plan, comparators=against))
 
-    assert finding.check == "placebo_moves_behaviour"
+    assert (finding.check, finding.severity) == (check, severity)
+    assert finding.details["take_up_bound"] == pytest.approx(0.05)
+    assert against["placebo"].label == "control"
+    assert against["nudge"].label == ("placebo" if check == "placebo_serves" else "control")
+    assert against["nudge"].reason == (None if check == "placebo_serves" else "placebo_moves_behaviour")
 
 
 @pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
@@ -311,3 +335,62 @@ def test_a_check_that_breaks__becomes_a_finding(monkeypatch: pytest.MonkeyPatch)
 
     assert finding.check == "check_failed"
     assert finding.details == {"check": "broken", "error": "ZeroDivisionError"}
+
+
+# ── every night, before the final look ────────────────────────────────────────
+def nightly(control: int, nudge: int, **columns: Any) -> Context:
+    of = context(halves(control, nudge, **columns))
+    split = live_split.at_any_look(of.plan, of.answers, of.sample_ratio)
+    return replace(of, standing=replace(of.standing, state=State.PENDING, final=False), sample_ratio=split)
+
+
+@pytest.mark.parametrize(("control", "checks"), [(600, ["sample_ratio"]), (560, [])])
+def test_sample_ratio__a_night__takes_more_than_one_look_would(control: int, checks: list[str]) -> None:
+    """560 of 1,000 has chi-square 14.4, p .00015: an alarm at one look, nothing at one of many."""
+    of = nightly(control, 1_000 - control)
+
+    assert [finding.check for finding in live_split.check_sample_ratio(of)] == checks
+    assert computable(of.sample_ratio)
+    assert of.sample_ratio.any_look is not None
+    assert (of.sample_ratio.any_look < 0.001) == bool(checks)
+
+
+def test_sample_ratio_by_segment__a_night__alarms_where_one_segment_is_off() -> None:
+    n = 4_000
+    arm = np.concatenate([np.arange(n) % 2, np.repeat([0, 1], [n * 3 // 5, n * 2 // 5])])
+    units = draw_units(2 * n, arm=arm, segment=np.repeat([0, 1], n), week=np.arange(2 * n) % 2)
+    of = context(make_answers(units))
+    of = replace(of, standing=replace(of.standing, final=False))
+
+    finding = only(live_split.check_sample_ratio_by_segment, of)
+
+    assert (finding.invalid, finding.details["bad"]) == ("srm", 1)
+
+
+# ── who reported the exposures ────────────────────────────────────────────────
+def test_not_admitted__each_sender_and_reason__is_a_finding_that_invalidates_nothing() -> None:
+    aside = (SetAside("web", "arm", 60, 50), SetAside("blog", "source", 300, 300))
+    found = list(live_senders.check_not_admitted(context(replace(halves(500, 500), not_admitted=aside))))
+
+    assert [(one.check, one.details["sender"], one.invalid) for one in found] == [
+        ("not_admitted_arm", "web", None), ("not_admitted_source", "blog", None),
+    ]  # fmt: skip
+    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("unverified", "check"),
+    [
+        (Unverified(50, 950, 50, 5, 950, 95), None),  # 5 %
+        (Unverified(51, 949, 51, 5, 949, 95), "unverified"),
+        (Unverified(1_000, 0, 1_000, 900, 0, 0), None),  # local SDKs alone: there is nothing to compare with
+        (Unverified(40, 960, 40, 20, 960, 96), "unverified_silent"),
+        (Unverified(40, 960, 40, 4, 960, 960), None),  # fewer silent ones
+    ],
+)
+def test_unverified__both_sides_of_its_thresholds(unverified: Unverified, check: str | None) -> None:
+    found = list(live_senders.check_unverified(context(replace(halves(500, 500), unverified=unverified))))
+
+    assert [finding.check for finding in found] == ([] if check is None else [check])
+    assert live_senders.is_doubtful(found) == (check is not None)
+    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)

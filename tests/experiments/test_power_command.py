@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+NO_MARGIN = {"not_computable": "No margin is given: the smallest effect that anybody would act on."}
+
 
 def run(*options: str) -> str:
     out = io.StringIO()
@@ -30,6 +32,9 @@ def test_json__effect_with_take_up__is_the_document_of_the_design() -> None:
         "smallest_effect": pytest.approx(0.08, abs=1e-5),
         "power": pytest.approx(0.80002, abs=1e-5),
         "days": 53 + 8,
+        "level": 0.05,
+        "inflation": pytest.approx(1.0),
+        "power_no_material_effect": NO_MARGIN,
     }
 
 
@@ -42,6 +47,9 @@ def test_json__per_variant__is_the_smallest_effect() -> None:
         "smallest_effect": pytest.approx(0.3026, abs=5e-5),
         "power": 0.9,
         "days": 10,
+        "level": 0.05,
+        "inflation": pytest.approx(1.0),
+        "power_no_material_effect": NO_MARGIN,
     }
 
 
@@ -76,7 +84,46 @@ def test_json__nothing_can_be_found__says_so_in_place_of_each_number() -> None:
     tiny = document("--baseline", "0.3", "--effect", "1e-9")
 
     assert set(few["smallest_effect"]) == set(few["power"]) == {"not_computable"}
-    assert all(set(value) == {"not_computable"} for value in tiny.values())
+    assert all(set(tiny[name]) == {"not_computable"} for name in set(tiny) - {"level", "inflation"})
+
+
+def test_json__plan_that_judges__has_its_level_and_the_price_of_its_looks() -> None:
+    options = ("--baseline", "0.3", "--effect", "0.03", "--method", "group_sequential", "--spending", "pocock")
+    found = document(*options, "--primaries", "2", "--variants", "3")
+
+    assert found["level"] == 0.0125
+    assert found["inflation"] == pytest.approx(1.19, abs=0.01)
+    assert found["per_variant"] == 6379
+    assert document(*options)["inflation"] == pytest.approx(1.2126, abs=0.0005)
+
+
+def test_json__looks_as_a_number_and_as_shares__are_the_same_plan() -> None:
+    options = ("--baseline", "0.3", "--effect", "0.03", "--method", "group_sequential", "--looks")
+
+    assert document(*options, "4") == document(*options, "0.25", "0.5", "0.75", "1")
+    assert document(*options, "4") != document(*options, "0.5", "1")
+
+
+def test_json__planned_effect__is_the_effect() -> None:
+    assert document("--baseline", "0.3", "--planned-effect", "0.03") == document(
+        "--baseline", "0.3", "--effect", "0.03"
+    )
+
+
+def test_json__margin__is_the_power_to_conclude_that_nothing_matters() -> None:
+    options = ("--baseline", "0.3", "--effect", "0.08", "--take-up", "0.2")
+    wide, narrow = document(*options, "--margin", "0.08"), document(*options, "--margin", "0.05")
+
+    assert wide["power_no_material_effect"] == pytest.approx(0.77, abs=0.01)
+    assert narrow["power_no_material_effect"] < 0.3
+    assert wide["per_variant"] == narrow["per_variant"]  # the margin doesn't set the size
+
+
+def test_table__margin_and_looks__have_their_rows() -> None:
+    text = run("--baseline", "0.3", "--effect", "0.03", "--margin", "0.03", "--method", "group_sequential")
+
+    assert "power: no material effect" in text
+    assert "1.025" in text
 
 
 @pytest.mark.parametrize("method", ["fixed", "group_sequential", "always_valid"])
@@ -110,6 +157,7 @@ def test_table__size_that_nobody_has__says_so_and_has_a_curve_of_dashes() -> Non
 
 
 SHARE = ("--baseline", "0.3", "--effect", "0.1")
+RISING = "rising shares of the planned units above 0, and the last one 1"
 OUTSIDE = "--effect 0.9 would take the share from 0.3 to 1.2, which must stay within 0 and 1."
 
 
@@ -131,6 +179,9 @@ OUTSIDE = "--effect 0.9 would take the share from 0.3 to 1.2, which must stay wi
         ((*SHARE, "--window-end", "7"), "--window-end needs --daily-units."),
         ((*SHARE, "--sd", "-1"), "--sd must be a positive number."),
         ((*SHARE, "--looks", "0"), "--looks must lie between 1 and 100."),
+        ((*SHARE, "--looks", "1", "0.5"), f"--looks must be {RISING}."),
+        ((*SHARE, "--primaries", "0"), "--primaries must be at least 1."),
+        ((*SHARE, "--margin", "0"), "--margin must be a number above 0."),
     ],
 )
 def test_bad_option__ends_with_one_sentence_and_status_2(options: tuple[str, ...], sentence: str) -> None:

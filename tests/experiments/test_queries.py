@@ -90,7 +90,7 @@ def churn_of(days: frozenset[int], age: int, gap: int) -> tuple[int, bool]:
     for day, following in pairwise([*seen, age]):
         if following - day - 1 >= gap:
             return day, True
-    return age - gap, False
+    return age - gap - 1, False
 
 
 def pooled(answers: Answers, text: str, arm: int) -> tuple[int, Any, Any]:
@@ -128,8 +128,9 @@ def test_gather__simulated_world__equals_plain_pandas(world: Simulation, clock: 
             assert n == len(mature) > 20
             assert mean == pytest.approx(mature.mean(axis=0), rel=1e-9)
             assert covariance == pytest.approx(np.cov(mature.T), rel=1e-9, abs=1e-9)
-        old = rows[rows.age >= 7]
-        churn = pd.Series([churn_of(days, age, 7) for days, age in zip(old.days, old.age, strict=True)]).value_counts()
+        seen, old = rows[rows.age > 7], rows[rows.age >= 7]
+        gone = [churn_of(days, age, 7) for days, age in zip(seen.days, seen.age, strict=True)]
+        churn = pd.Series(gone).value_counts()
         assert {(day, gone): n for key, _, day, gone, n in found.durations if key == name} == churn.to_dict()
         curve = {day: (eligible, active) for key, day, eligible, active in found.curve if key == name}
         for day in range(29):
@@ -210,12 +211,10 @@ def test_churn__any_days__is_that_of_the_slow_count_and_of_the_log(engine: Any, 
     found = engine.to_pyarrow(day_bits.churn(table, gap, words)).to_pylist()
     times = engine.to_pyarrow(events_queries.survival_times(log, units, basis, gap)).to_pylist()
 
-    expected = {
-        str(place): churn_of(frozenset(days), age, gap) for place, (days, age) in enumerate(drawn) if age >= gap
-    }
+    expected = {str(place): churn_of(frozenset(days), age, gap) for place, (days, age) in enumerate(drawn) if age > gap}
     assert {row["user_id"]: (row["duration"], row["churned"]) for row in times} == expected
     assert {
-        row["user_id"]: (row["complete_days"] - gap, False)
+        row["user_id"]: (row["complete_days"] - gap - 1, False)
         if row["churn_word"] is None
         else (day_bits.day_of(row["churn_word"], row["churn_bit"]), True)
         for row in found
@@ -233,13 +232,17 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
 # ── every engine we promise ───────────────────────────────────────────────────
 def questions_of(dialect: str, plan: Asked, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
-    met = queries.met(log, plan, basis)
+    exposures = queries.exposures(log, plan, basis)
+    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"]})
+    met = queries.met(queries.admitted(exposures, [1], wrong))
     units = queries.units(log, met, plan, basis)
     values = queries.unit_values(log, units, plan, basis, first_anchor=YOUNG, most_days=70)
     kept = ibis.table(values.schema(), name="kept")
     return {
         "known": queries.known_events(log, "chat"),
         "counts": queries.met_counts(met),
+        "heard": queries.heard(exposures),
+        "claims": queries.claims(exposures, [1]),
         "span": queries.span(units),
         "values": values,
         "levels": queries.level_counts(kept, 0, 10),

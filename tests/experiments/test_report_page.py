@@ -109,7 +109,7 @@ def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
 
 
 def test_sections__of_an_open_outcome__come_in_the_order_of_the_brief() -> None:
-    expected = ["plan", "units", "time", "segments", "validity", "acts", "path", "outcomes", "bayes"]
+    expected = ["plan", "units", "direct", "time", "segments", "validity", "acts", "path", "outcomes", "bayes"]
 
     assert slugs(make_readout()) == expected
 

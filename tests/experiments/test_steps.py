@@ -10,7 +10,7 @@ from aha.services import moments
 from events.reasons import Refused
 from experiments.models import Experiment, Holdout, Layer
 from experiments.services import eligible, planning
-from experiments.services.planning import Inflow
+from experiments.services.planned_power import Inflow
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import draft, running
 

@@ -195,6 +195,38 @@ def test_bad_keys__more_than_twenty_a_minute__are_429_and_a_good_key_still_works
     assert post({"batch": []}, key).status_code == 200
 
 
+def test_id_of_a_purchase__taken_first_with_a_public_key__keeps_the_servers_event() -> None:
+    _, public = make_key()
+    _, secret = make_key(kind="server")
+    order = {"type": "track", "userId": "buyer", "event": "purchase", "messageId": "order-10042"}
+
+    forged = post(
+        {"batch": [{**order, "userId": "x", "event": "nothing"}, {**order, "messageId": "s:order-10042"}]}, public
+    )
+    kept = post({"batch": [order]}, secret)
+    again = post({"batch": [order, {**order, "messageId": "c:order-10042"}]}, secret)
+
+    assert [answer.json()["accepted"] for answer in (forged, kept, again)] == [2, 1, 1]
+    assert [answer.json()["duplicates"] for answer in (forged, kept, again)] == [0, 0, 1]
+    source = Source.objects.get().pk
+    assert set(OutboxEvent.objects.filter(event="purchase", user_id="buyer").values_list("message_id", flat=True)) == {
+        f"{source}:c:s:order-10042", f"{source}:s:order-10042", f"{source}:s:c:order-10042",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["client", "server", "admin"])
+def test_id_that_version_03_accepted__of_either_kind__is_a_repeat(kind: str) -> None:
+    row, key = make_key(kind=kind)
+    moment = timezone.now()
+    OutboxEvent.objects.create(
+        message_id=f"{row.source_id}:m1", user_id="u1", event="invite", time=moment, properties="{}", received_at=moment
+    )
+
+    answer = post({"batch": [EVENT, {**EVENT, "messageId": None}]}, key)
+
+    assert (answer.json()["accepted"], answer.json()["duplicates"]) == (1, 1)
+
+
 def test_origin__not_listed__is_refused_with_cors_headers() -> None:
     _, key = make_key(allowed_origins=["https://a.example"])
 

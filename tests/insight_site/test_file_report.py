@@ -66,7 +66,8 @@ def test_report__one_file__no_script_no_request_no_double_id(tmp_path: Path, lan
 
     assert "script" not in page.tags
     assert "b" not in page.tags
-    assert page.tags.count("svg") == 3
+    # Effects, by segment, as treated against causal, and the effect against the direct effect of being nudged.
+    assert page.tags.count("svg") == 4
     assert [address for address in page.addresses if not address.startswith("#")] == []
     assert len(page.ids) == len(set(page.ids))
 
@@ -124,8 +125,16 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "adjusted_effect",
         "anderson_rubin",
         "as_treated",
+        "comparator",
+        "comparator_reason",
         "warnings",
+        "breakdown",
+        "sensitivity",
+        "blind_spot",
+        "direct_range",
+        "zero_first_stage",
     }
     assert row["verdict"]["code"] == "CAUSES"
+    assert (row["encouragement"]["comparator"], row["encouragement"]["comparator_reason"]) == (found["control"], None)
     low, high = row["encouragement"]["anderson_rubin"]["low"], row["encouragement"]["anderson_rubin"]["high"]
     assert low < 0.4 < high

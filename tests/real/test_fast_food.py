@@ -35,7 +35,8 @@ def test_fast_food__rows_taken_for_units__look_three_times_as_sure_and_are_warne
         plain, robust = (first(found, variant=variant)["difference"] for found in (rows, stores))
         # 1.7038 with one variance for all three arms; Welch has each arm's own.
         assert plain["standard_error"] == pytest.approx(1.7038, rel=0.05)
-        assert robust["standard_error"] == pytest.approx(known, abs=0.01)
+        # Known with the usual factor over three arms; CR2 of two arms is .6 % larger (the stores' means by Welch).
+        assert robust["standard_error"] == pytest.approx(known, rel=0.01)
         assert robust["p_value"] > 100 * plain["p_value"] or plain["p_value"] > 0.05
 
 
@@ -68,7 +69,9 @@ def test_fast_food__a_dummy_per_market__gives_the_known_effects(
     x = np.column_stack([pd.get_dummies(frame.MarketID).to_numpy(float), other])
     nudge, sales = (frame.Promotion == variant).to_numpy(float), frame.SalesInThousands.to_numpy(float)
     found = computed(iv_moments_adjusted(sales, nudge, nudge, x, clusters=frame.LocationID.to_numpy()))
-    assert (found.itt, found.v_r**0.5) == pytest.approx((effect, error), abs=5.1e-4)
+    # The known errors have the usual factor; CR2, which allows for eleven dummies, is up to a twentieth larger.
+    assert found.itt == pytest.approx(effect, abs=5.1e-4)
+    assert error < found.v_r**0.5 < 1.05 * error
 
 
 def test_fast_food__markets_as_segments__turn_nothing_into_a_loss(real_data: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from events.simulation import WORLDS, simulate, write_files
-from segments.models import Membership, SegmentationRun
+from segments.models import Membership, SegmentationRun, SegmentVersion
 
 pytestmark = pytest.mark.django_db
 ORIGIN = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
@@ -92,6 +92,8 @@ def test_planted_groups__published__every_unit_is_placed(store: Path) -> None:
     assert {*found} >= {"units", "features", "reductions", "k", "null", "clusters", "tiers"}
     assert [row["name"] for row in found["reductions"]] == ["pca", "umap"]
     assert "style v1" in messages
+    assert found["shape"] in ("groups", "styles")
+    assert SegmentVersion.objects.get().shape == found["shape"]
     assert Membership.objects.count() == 2_500
 
 

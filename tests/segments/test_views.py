@@ -141,17 +141,6 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
     assert (asked[0]["title"], asked[0]["seed"], asked[0]["by"].username) == ("November", 1, "pm")
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [({"retention": "window:10-20"}, "inside the window of play"), ({"last_day": "-1"}, "greater than or equal to 0")],
-)
-def test_new_run__nonsense__a_sentence_and_no_run(pm: Client, change: dict[str, str], words: str) -> None:
-    answer = pm.post("/segments/runs/new", QUESTION | change)
-
-    assert words in answer.content.decode()
-    assert not SegmentationRun.objects.exists()
-
-
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentation, "start_segmentation", refuse)
 

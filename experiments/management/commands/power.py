@@ -9,29 +9,36 @@ from django.utils.translation import gettext as _
 
 from events.reasons import NotComputable, Reason, words
 from experiments.stats.power import (
-    Method,
-    Plan,
     Size,
     check_effect,
     days_needed,
     dilution_curve,
     power_at,
+    power_no_material_effect,
     sample_size,
     smallest_effect,
 )
+from experiments.stats.power_plan import Method, Plan, inflation, require
+from experiments.stats.sequential import Spending
 
 type Number = float | NotComputable
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the command prints. ``per_variant`` is a list when the split is unequal."""
+    """What the command prints. ``per_variant`` is a list when the split is unequal.
+
+    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early.
+    """
 
     per_variant: int | list[int] | NotComputable
     total: int | NotComputable
     smallest_effect: Number
     power: Number
     days: Number
+    level: float
+    inflation: float
+    power_no_material_effect: Number
 
 
 class Command(BaseCommand):
@@ -42,18 +49,27 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
         add("--baseline", type=float, metavar="P", help="control's share, 0 to 1; with --sd control's mean")
-        add("--effect", type=float, metavar="D", help="absolute effect; with --take-up that of the behaviour")
+        planned = "absolute effect that is planned for; with --take-up that of the behaviour"
+        add("--effect", "--planned-effect", dest="effect", type=float, metavar="D", help=planned)
+        margin = (
+            "effect below which nobody would act: gives the power to conclude NO_MATERIAL_EFFECT when there is none"
+        )
+        add("--margin", type=float, metavar="M", help=margin)
         add("--per-variant", type=int, metavar="N", help="units per variant (with --split: their mean)")
         add("--alpha", type=float, default=0.05, help="two-sided error rate; default 0.05")
         add("--power", type=float, default=0.8, help="probability to find the effect; default 0.8")
         add("--variants", type=int, metavar="K", help="variants, control included; default 2")
+        add("--primaries", type=int, default=1, metavar="M", help="primary outcomes, all judged; default 1")
         add("--take-up", type=float, default=1.0, metavar="T", help="share whom the nudge moves; default 1")
         add("--daily-units", type=float, metavar="U", help="eligible units a day, for the duration")
         add("--window-end", type=int, metavar="B", help="last day of the outcome window, added to the duration")
         add("--sd", type=float, metavar="S", help="the outcome is a mean with this standard deviation")
         add("--split", type=float, nargs="+", metavar="W", help="planned split, control first; default equal")
         add("--method", choices=[str(method) for method in Method], default=str(Method.FIXED))
-        add("--looks", type=int, default=5, metavar="L", help="looks of a sequential plan; default 5")
+        looks = "number of looks of a sequential plan, or their rising shares of its units, the last 1; default 5"
+        add("--looks", type=float, nargs="+", default=[5.0], metavar="L", help=looks)
+        spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
+        add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,8 +83,8 @@ class Command(BaseCommand):
             document = {name: _json(value) for name, value in vars(answer).items()}
             self.stdout.write(json.dumps(document, allow_nan=False))
             return
-        for name, value in _rows(plan, answer):
-            self.stdout.write(f"{name:<24} {value}")
+        for name, value in _rows(plan, answer, margin=options["margin"] is not None):
+            self.stdout.write(f"{name:<26} {value}")
         if effect is not None and plan.take_up < 1:
             self._write_curve(plan, effect, options)
 
@@ -96,21 +112,31 @@ def _plan(options: dict[str, Any]) -> Plan:
         shares=shares,
         take_up=options["take_up"],
         method=Method(options["method"]),
-        looks=options["looks"],
+        looks=_looks(options["looks"]),
+        primaries=options["primaries"],
+        spending=Spending(options["spending"]),
     )
+
+
+def _looks(given: list[float]) -> int | tuple[float, ...]:
+    """One whole number is how many; anything else is a list of shares."""
+    if len(given) == 1 and given[0] == int(given[0]):
+        return int(given[0])
+    return tuple(given)
 
 
 def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     effect, per_variant = options["effect"], options["per_variant"]
     if effect is not None:
         check_effect(plan, effect)
+    require(options["margin"] is None or options["margin"] > 0, "margin must be a number above 0")
     _days(1, options)  # a wrong duration option is refused whatever the size
     if per_variant is None:
         if effect is None:
             raise ValueError("effect or --per-variant is needed")
         size = sample_size(plan, effect)
         if isinstance(size, NotComputable):
-            return Answer(size, size, size, size, size)
+            return Answer(size, size, size, size, size, plan.level, inflation(plan), size)
         return _described(plan, size, effect, options)
     whole = sum(plan.shares)
     # No size is raised to the least one here: too few units are refused, not mended.
@@ -119,12 +145,20 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     power: Number = plan.power if isinstance(smallest, float) else smallest
     if effect is not None:
         power = power_at(plan, effect, units)
-    return Answer(_even(units), sum(units), smallest, power, _days(sum(units), options))
+    return _whole(plan, units, smallest, power, options)
 
 
 def _described(plan: Plan, size: Size, effect: float, options: dict[str, Any]) -> Answer:
     smallest = smallest_effect(plan, size.units, downwards=effect < 0)
-    return Answer(_even(size.units), size.total, smallest, size.power, _days(size.total, options))
+    return _whole(plan, size.units, smallest, size.power, options)
+
+
+def _whole(plan: Plan, units: tuple[int, ...], smallest: Number, power: Number, options: dict[str, Any]) -> Answer:
+    immaterial: Number = NotComputable(Reason.NO_MARGIN)
+    if options["margin"] is not None:
+        immaterial = power_no_material_effect(plan, options["margin"], units)
+    days = _days(sum(units), options)
+    return Answer(_even(units), sum(units), smallest, power, days, plan.level, inflation(plan), immaterial)
 
 
 def _days(total: int | NotComputable, options: dict[str, Any]) -> Number:
@@ -149,17 +183,21 @@ def _short(value: Number) -> str:
     return "–" if isinstance(value, NotComputable) else f"{value:,}"
 
 
-def _rows(plan: Plan, answer: Answer) -> list[tuple[str, str]]:
+def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
     """The answer for people, with the formula by name: other calculators use other ones."""
-    rows = [
+    rows: list[tuple[str, object]] = [
         (_("per variant"), answer.per_variant),
         (_("total"), answer.total),
         (_("smallest effect"), answer.smallest_effect),
         (_("power"), answer.power),
         (_("days"), answer.days),
-        (_("level of a comparison"), plan.alpha / (len(plan.shares) - 1)),
+        (_("level of a comparison"), answer.level),
         (_("formula"), plan.formula),
     ]
+    if plan.method is not Method.FIXED:
+        rows.append((_("units times, for looks"), answer.inflation))
+    if margin:
+        rows.append((_("power: no material effect"), answer.power_no_material_effect))
     return [(name, _text(value)) for name, value in rows]
 
 

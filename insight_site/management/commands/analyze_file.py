@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,19 @@ class Command(BaseCommand):
             help="repeatable; the planned split (default: equal)",
         )
         add("--alpha", type=float, default=0.05, help="two-sided false alarm rate (default 0.05)")
-        add("--placebo", metavar="LABEL", help="the variant with a nudge towards something inert: tests other paths")
+        add(
+            "--placebo",
+            metavar="LABEL",
+            help="the variant with a nudge towards something inert: the nudge is compared with it",
+        )
         add("--margin", type=float, metavar="M", help="smallest effect of interest, absolute")
+        add(
+            "--direct-effect",
+            type=float,
+            nargs=2,
+            metavar=("LOW", "HIGH"),
+            help="what being nudged by itself may do to the first outcome, in its unit (0.01 is one point of a share)",
+        )
         add("--language", choices=["en", "ko"], default="en", help="language of sentences and report")
         add("--json", action="store_true", help="print one JSON document and nothing else")
         add("--html", type=Path, metavar="FILE", help="write a self-contained report")
@@ -102,8 +114,18 @@ def _design(options: dict[str, Any]) -> Design:
         shares=_shares(options["ratio"]),
         alpha=options["alpha"],
         margin=options["margin"],
+        direct_effect=_range(options["direct_effect"]),
         placebo=options["placebo"],
     )
+
+
+def _range(ends: list[float] | None) -> tuple[float, float] | None:
+    if ends is None:
+        return None
+    low, high = ends
+    if not -inf < low <= high < inf:
+        raise Refused(f"--direct-effect {low:g} {high:g}: two numbers, the smaller one first")
+    return low, high
 
 
 def _shares(texts: list[str]) -> dict[str, float] | None:

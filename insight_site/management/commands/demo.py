@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from events.reasons import Refused
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         ):
             table.add_column(heading, overflow="fold")
         for row in found.rows():
-            table.add_row(*row)
+            table.add_row(*(escape(cell) for cell in row))
         out.print(table)
         verdict = found.report.verdict
         out.print(f"{verdict.code}: {words.verdict_sentence(verdict, gettext)}", markup=False)

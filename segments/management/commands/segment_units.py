@@ -7,6 +7,7 @@ from typing import IO, Any, cast
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -80,6 +81,7 @@ class Command(BaseCommand):
 
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
         from segments.document import document
+        from segments.gaps import Shape
         from segments.report import Report
 
         report = load(Report, run.payload)
@@ -89,7 +91,10 @@ class Command(BaseCommand):
         out = Console(file=cast("IO[str]", self.stdout), highlight=False, width=None if self.stdout.isatty() else 160)
         found = document(report, _)
         text = _("%(k)d stable groups.") if report.found else _("No stable groups: use activity tiers. The best %(k)d:")
-        out.print(text % {"k": report.k})
+        if report.shape is Shape.STYLES:
+            text = _("%(k)d styles of a continuum (corners, not groups).")
+        out.print(text % {"k": report.k}, markup=False)
+        # Names of behaviours may hold brackets, which Rich would read as its markup.
         table = Table()
         for heading in (_("group"), _("units"), _("retained"), _("stability"), _("stands out")):
             table.add_column(heading, overflow="fold")
@@ -99,6 +104,6 @@ class Command(BaseCommand):
             marks = ", ".join(
                 f"{'+' if item['direction'] == 'more' else '-'}{item['feature']}" for item in row["stands_out"]
             )
-            table.add_row(row["key"], f"{row['size']:,}", share, f"{row['stability']:.2f}", marks)
+            table.add_row(row["key"], f"{row['size']:,}", escape(share), f"{row['stability']:.2f}", escape(marks))
         out.print(table)
         out.print(_("The whole report: /segments/runs/%(pk)d") % {"pk": run.pk}, markup=False)

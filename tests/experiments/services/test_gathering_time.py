@@ -36,19 +36,21 @@ def test_gather__durations__end_with_the_first_long_silence_or_at_the_end_of_fol
         did("a", "play", 25),  # day 1, then silence: churned after day 1
         did("a", "play", 24 * 7),
         met("b", "control", 0),
-        *[did("b", "play", 24 * day + 1) for day in range(8)],  # never silent: censored at 8 - 3
+        *[did("b", "play", 24 * day + 1) for day in range(8)],  # never silent: censored at 8 - 3 - 1
         met("c", "nudge", 0, segment="s"),
         did("c", "play", 24 * 4 + 1),  # days 1 to 3 silent: churned after day 0
-        met("d", "nudge", 24 * 5),  # exactly three whole days: followed until day 0
+        met("d", "nudge", 24 * 5),  # exactly three whole days: a silence of three would show a day later; left out
         met("e", "nudge", 24 * 5 + 1),  # fewer: left out
         met("f", "nudge", 24 * 4),  # one more: silent on days 1 to 3, churned after day 0
+        met("g", "nudge", 24 * 4),  # as long, and active on day 2: followed until day 0
+        did("g", "play", 24 * 6 + 1),
     ]
 
     found = ask(rows, plan, end)
 
     assert found.durations == (
         ("control", "", 1, True, 1),
-        ("control", "", 5, False, 1),
+        ("control", "", 4, False, 1),
         ("nudge", "", 0, False, 1),
         ("nudge", "", 0, True, 1),
         ("nudge", "s", 0, True, 1),
@@ -69,7 +71,7 @@ def test_gather__long_gap__gives_the_same_kind_of_durations(gap: int) -> None:
 
     found = ask(rows, plan, START + timedelta(days=30 + 2 * gap))
 
-    assert found.durations == (("control", "", 30, True, 1), ("control", "", 30 + gap, False, 1))
+    assert found.durations == (("control", "", 30, True, 1), ("control", "", 29 + gap, False, 1))
 
 
 def test_gather__curve__counts_active_units_of_those_with_the_whole_day_observed() -> None:
@@ -152,7 +154,7 @@ def test_gather__equal_values__share_the_bin_of_the_lowest() -> None:
         (["window:2-3"], 6),
         (["window:2-3", "on_day:0"], 6),  # the longest decides
         (["on_day:0"], 3),
-        (["survival:9"], 11),
+        (["survival:9"], 12),
         (["count:add:0-1 / active_days:0-5"], 8),
         ([], None),
     ],

@@ -16,8 +16,12 @@ from events.services.accept import add_to_outbox
 from experiments.lifecycle import Action
 from experiments.models import Holdout, Layer
 from experiments.services import lifecycle, plan, planning
-from experiments.stats.power import Method, Plan, days_needed, sample_size, smallest_effect
+from experiments.services.planned_power import WhatIf
+from experiments.stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
+from experiments.stats.power_plan import Method, Plan, inflation
+from experiments.stats.sequential import Spending
 from segments.models import Segment, SegmentModel, SegmentVersion
+from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +115,48 @@ def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> N
     assert (found.per_variant, found.planned_units, found.days) == (size.units, size.total, days)
     assert found.planned_end == timezone.localdate() + timedelta(days=days)
     assert (found.coverage, found.take_up, found.smallest_effect) == (0.5, 0.5, 0.2)
+
+
+@pytest.mark.usefixtures("world")
+def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_will_judge() -> None:
+    arms = [
+        {"key": key, "value": key, "weight": weight, "role": role}
+        for key, weight, role in (("a", 5_000, "nudge"), ("b", 3_000, "nudge"), ("c", 2_000, "placebo"))
+    ]
+    row = draft(
+        primary_metrics=["window:3-4", "on_day:3"], smallest_effect=0.2, enrolment="new_units", variants=arms,
+        default_value="a", moment=moment(), method="group_sequential", looks=[0.4, 1.0], spending="pocock",
+    )  # fmt: skip
+
+    found = planning.suggest_size(row, signup_event="signup")
+
+    judging = Plan(
+        baseline=0.5, shares=(0.5, 0.3, 0.2), placebo=2, primaries=2, method=Method.GROUP_SEQUENTIAL,
+        looks=(0.4, 1.0), spending=Spending.POCOCK,
+    )  # fmt: skip
+    size = sample_size(judging, 0.2)
+    assert not isinstance(size, NotComputable)
+    assert (found.per_variant, found.level) == (size.units, 0.025)
+    assert found.inflation == inflation(judging)
+    assert found.power_no_material_effect == power_no_material_effect(judging, 0.2, size.units)
+
+
+@pytest.mark.usefixtures("world")
+def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
+    row = draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
+    tried = WhatIf(planned_effect=0.1, margin=0.05, primaries=2, variants=3, method="group_sequential", looks=3,
+                   spending="pocock")  # fmt: skip
+
+    found = planning.suggest_size(row, signup_event="signup", what_if=tried)
+
+    third = (1 / 3,) * 3
+    plan = Plan(baseline=0.5, shares=third, primaries=2, method=Method.GROUP_SEQUENTIAL, looks=3,
+                spending=Spending.POCOCK)  # fmt: skip
+    size = sample_size(plan, 0.1)
+    assert not isinstance(size, NotComputable)
+    assert (found.smallest_effect, found.per_variant) == (0.1, size.units)
+    assert found.power_no_material_effect == power_no_material_effect(plan, 0.05, size.units)
+    assert planning.suggest_size(row, signup_event="signup").level == 0.05
 
 
 @pytest.mark.usefixtures("world")
@@ -245,3 +291,32 @@ def test_clone__keeps_the_plan_and_no_dates() -> None:
     )
     with pytest.raises(Refused):
         planning.clone(experiment=old, key="guild")
+
+
+@pytest.mark.usefixtures("world")
+def test_rest__values_on_trial__come_as_query_parameters() -> None:
+    draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
+    api = Api()
+
+    plain = api.ok("GET", "exp/power")
+    tried = api.ok(
+        "GET", "exp/power?planned_effect=0.1&margin=0.1&primaries=2&variants=3&method=group_sequential&looks=0.5,1"
+    )
+
+    assert (plain["level"], plain["inflation"], plain["smallest_effect"]) == (0.05, pytest.approx(1.0), 0.2)
+    assert (tried["level"], tried["smallest_effect"], len(tried["per_variant"])) == (0.0125, 0.1, 3)
+    assert 0 < tried["power_no_material_effect"] < 1
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("looks=0&method=always_valid", 409), ("looks=0.5", 409), ("looks=x", 400), ("looks=1.2.3", 400),
+        ("margin=-1", 409), ("planned_effect=nan", 400), ("spending=none", 400), ("variants=1", 400),
+    ],
+)  # fmt: skip
+def test_rest__values_that_can_not_be__are_refused(query: str, status: int) -> None:
+    draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units", method="group_sequential")
+
+    assert Api()("GET", f"exp/power?{query}").status_code == status

@@ -145,7 +145,8 @@ def test_bounds__lipid_trial__are_the_published_ones() -> None:
     p = [[[0.919, 0.0], [0.081, 0.0]], [[0.315, 0.139], [0.073, 0.473]]]
     found = computed(bounds_of_shares(p))
     assert (found.low, found.high) == pytest.approx((0.392, 0.780), abs=5e-4)
-    assert found.direction == 1
+    # Shares without their numbers of units have no limits, and without limits no sign is said.
+    assert found.direction == 0
 
 
 def test_bounds__outcome_moved_without_the_behaviour__contradict_the_model() -> None:
@@ -160,10 +161,11 @@ def test_bounds__outcome_moved_without_the_behaviour__contradict_the_model() -> 
         bounds_of_shares([[[0.5, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]])
 
 
-def test_bounds__sign__is_said_only_when_zero_is_outside() -> None:
-    assert [Bounds(*ends).direction for ends in ((-0.1, 0.2), (0.0, 0.2), (0.01, 0.2), (-0.2, -0.01), (-0.2, 0.0))] == [
-        0, 0, 1, -1, 0,
-    ]  # fmt: skip
+def test_bounds__sign__is_said_only_when_zero_is_outside_the_limits() -> None:
+    ends = ((-0.1, 0.2), (0.0, 0.2), (0.01, 0.2), (-0.2, -0.01), (-0.2, 0.0))
+    assert [Bounds(0.05, 0.1, *both).direction for both in ends] == [0, 0, 1, -1, 0]
+    # Until now the bounds themselves decided, which take the shares as exact.
+    assert Bounds(0.01, 0.2).direction == 0
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Placebo arms, the adjusted error of weak nudges, and covariates that came too late."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
@@ -12,11 +13,11 @@ from experiments.stats.compare import compare_unpooled
 from experiments.stats.counts import joint_of_counts
 from experiments.stats.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
 from experiments.stats.multiplicity import holm
-from experiments.stats.placebo import Placebo, exclusion, placebo_against_control
+from experiments.stats.placebo import leaves_alone, placebo_against_control
 from experiments.stats.results import Estimate
 from experiments.stats.tf import tf_adjusted, tf_critical
 from experiments.stats.timing import check_timestamps, late_units
-from experiments.stats.validity import inequalities_from_counts
+from experiments.stats.validity import Inequalities, over_arms
 from tests.experiments.stats.make import computed
 
 CONTROL = joint_of_counts([[400, 100], [200, 300]])
@@ -33,29 +34,56 @@ def test_placebo__same_and_other_shares__differs_only_where_it_should() -> None:
     )
     assert computed(same.outcome).p_value > 0.9
     assert computed(other.outcome).p_value < 1e-5
-    assert (same.moves_behaviour(0.05), other.moves_behaviour(0.05), pushing.moves_behaviour(0.05)) == (
-        False, False, True,
-    )  # fmt: skip
+    assert [computed(one.behaviour).p_value < 0.05 for one in (same, other, pushing)] == [False, False, True]
 
 
-def test_exclusion__placebo_and_inequalities__are_adjusted_together() -> None:
-    placebo = placebo_against_control(CONTROL, joint_of_counts([[358, 94], [242, 306]]))
-    inequalities = computed(inequalities_from_counts([[400, 100], [200, 300]], [[300, 140], [180, 380]]))
-    found = exclusion([placebo], inequalities)
-    together = holm([computed(placebo.outcome).p_value, *inequalities.p_values])
-    assert (found.placebo_p, found.inequality_p, found.tests) == (together[0], min(together[1:]), 5)
-    # Five tests instead of four: the placebo's p alone would be below .05.
-    assert computed(placebo.outcome).p_value < 0.05 < together[0]
+def moved(estimate: float = 0.0, low: float = -0.01, high: float = 0.01) -> Estimate:
+    return Estimate(estimate, 0.005, low, high, 0.9, 0.9, "first-stage")
 
 
-def test_exclusion__nothing_computable__has_no_p() -> None:
-    still = joint_of_counts([[10, 0], [0, 0]])
-    silent = placebo_against_control(still, still)
-    assert silent == Placebo(NotComputable(Reason.NO_VARIANCE), NotComputable(Reason.NO_VARIANCE))
-    assert not silent.moves_behaviour(0.05)
-    assert exclusion([silent], NotComputable(Reason.NO_VARIANCE)).__dict__ == {
-        "placebo_p": None, "inequality_p": None, "tests": 0,
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("stage", "planned", "nudge", "shown"),
+    [
+        # A quarter of .2 is .05; limits that touch the bound aren't inside.
+        (moved(0.04, 0.03, 0.0499), 0.2, 0.3, True),
+        (moved(0.04, 0.03, 0.05), 0.2, 0.3, False),
+        (moved(-0.04, -0.05, -0.03), 0.2, 0.3, False),
+        # Surely not 0, and yet too little to matter: what decides is the size, not p > .05.
+        (moved(0.02, 0.015, 0.025), 0.2, 0.3, True),
+        # p is .9, and yet nothing is shown: too few units.
+        (moved(0.0, -0.06, 0.06), 0.2, 0.3, False),
+        # Nothing planned: a quarter of what the nudge itself moved, whatever its sign.
+        (moved(0.0, -0.0499, 0.0499), None, 0.2, True),
+        (moved(0.0, -0.0501, 0.0499), None, 0.2, False),
+        (moved(0.0, -0.0499, 0.0499), None, -0.2, True),
+        (moved(0.0, 0.0, 0.0), None, 0.0, False),
+    ],
+)
+def test_placebo__leaves_the_behaviour_alone__is_shown_by_equivalence(
+    stage: Estimate, planned: float | None, nudge: float, shown: bool
+) -> None:
+    assert computed(leaves_alone(stage, planned=planned, nudge=nudge)).shown is shown
+
+
+def test_placebo__not_computable__isnt_shown() -> None:
+    none = NotComputable(Reason.NO_VARIANCE)
+    assert leaves_alone(none, planned=0.2, nudge=0.2) == none
+    assert leaves_alone(moved(), planned=None, nudge=none) == none
+    assert computed(leaves_alone(moved(), planned=0.2, nudge=none)).bound == 0.05
+
+
+def test_inequalities__of_several_arms__share_holm() -> None:
+    one = Inequalities(0.04, (1, 0), (0.01, 0.5))
+    two = Inequalities(0.03, (0, 1), (0.0075, 0.9))
+    none = NotComputable(Reason.NO_VARIANCE)
+
+    found = over_arms([one, none, two, None])
+
+    together = holm([0.01, 0.5, 0.0075, 0.9])
+    assert [row.p_value for row in found if isinstance(row, Inequalities)] == [together[0], together[2]]
+    assert found[1] == none
+    assert found[3] is None
+    assert over_arms([one])[0] == replace(one, p_value=0.02)
 
 
 @pytest.mark.parametrize(

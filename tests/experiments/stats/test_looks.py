@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.audit.simultaneous import CASES, critical
 from experiments.stats.looks import SMALLEST_P, Look, fixed
 from experiments.stats.sequential import Spending, bounds, sequence_multiplier, tightest_rho_squared
 
@@ -73,6 +74,12 @@ def test_repeated_p__at_the_ends__stays_a_probability(method: str) -> None:
     assert look.p_value(1.0) == pytest.approx(1.0, abs=1e-6)
     # Below that a planned look spends less than 1e-15, which the recursion counts as nothing.
     assert 0 <= look.p_value(0.0) <= (1e-7 if method == "group_sequential" else SMALLEST_P)
+
+
+def test_simultaneous__is_the_same_plan_at_alpha_over_m() -> None:
+    # Audit of 0.3, A8: 5.463, 3.027 and 3.279; dividing the look's own level by 2 gave 5.012, 2.905 and 3.238.
+    assert [round(critical(look, 2), 3) for _name, look, _wanted in CASES] == [5.463, 3.027, 3.279]
+    assert critical(fixed(0.05), 2) == pytest.approx(2.241, abs=1e-3)
 
 
 @pytest.mark.slow

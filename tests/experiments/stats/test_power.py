@@ -11,15 +11,14 @@ from scipy import stats
 
 from events.reasons import NotComputable, Reason
 from experiments.stats.power import (
-    Method,
-    Plan,
     days_needed,
     dilution_curve,
     power_at,
     sample_size,
     smallest_effect,
 )
-from experiments.stats.sequential import bounds, sequence_multiplier, tightest_rho_squared
+from experiments.stats.power_plan import Method, Plan
+from experiments.stats.sequential import Spending, bounds, sequence_multiplier, tightest_rho_squared
 from tests.experiments.stats.make import computed
 from tests.experiments.stats.test_reference import rows
 
@@ -71,7 +70,9 @@ plans = st.builds(
     shares=st.lists(st.floats(0.1, 1.0), min_size=2, max_size=4).map(tuple),
     take_up=st.floats(0.2, 1.0),
     method=st.sampled_from(Method),
-    looks=st.integers(1, 6),
+    looks=st.one_of(st.integers(1, 6), st.sampled_from([(0.3, 0.6, 1.0), (1.0,)])),
+    primaries=st.integers(1, 2),
+    spending=st.sampled_from(Spending),
     r_squared=st.floats(0.0, 0.7),
     cluster_size=st.floats(1.0, 20.0),
     cluster_correlation=st.floats(0.0, 0.2),
@@ -209,6 +210,14 @@ def test_smallest__clusters_that_leave_no_information__is_a_reason() -> None:
         ({"take_up": 1.01}, "take-up"),
         ({"looks": 0}, "looks"),
         ({"looks": 101}, "looks"),
+        ({"looks": ()}, "looks"),
+        ({"looks": (0.5, 0.9)}, "looks"),
+        ({"looks": (0.5, 0.5, 1.0)}, "looks"),
+        ({"looks": (0.0, 1.0)}, "looks"),
+        ({"primaries": 0}, "primaries"),
+        ({"placebo": 1}, "placebo"),
+        ({"placebo": 0, "shares": (1.0, 1.0, 1.0)}, "placebo"),
+        ({"placebo": 3, "shares": (1.0, 1.0, 1.0)}, "placebo"),
         ({"r_squared": 1.0}, "r-squared"),
         ({"cluster_size": 0.5}, "cluster-size"),
         ({"cluster_correlation": -0.1}, "cluster-correlation"),
@@ -261,8 +270,8 @@ def test_days__impossible_value__is_refused_by_name(arguments: dict[str, float],
 def rejected(plan: Plan, effect: float, units: tuple[int, ...], *, runs: int, seed: int) -> float:
     """Share of simulated experiments on a share that reject upwards at some planned look."""
     rng = np.random.default_rng(seed)
-    looks = 1 if plan.method is Method.FIXED else plan.looks
-    times = np.arange(1, looks + 1) / looks
+    times = np.array(plan.times)
+    looks = len(times)
     n0, n1 = (np.round(size * times).astype(int) for size in units)
     p0, p1 = (
         rng.binomial(np.diff(n, prepend=0), p, size=(runs, looks)).cumsum(axis=1) / n

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.stats.adjust import cluster_difference, cuped, lin
+from experiments.stats.adjust import cuped, lin
 from experiments.stats.compare import compare_means, compare_proportions, lift, newcombe_interval
 from experiments.stats.encouragement import (
     anderson_rubin,
@@ -229,17 +229,6 @@ def test_assistments__prior_correctness__gives_lin_and_within_arm_cuped(real_dat
     assert 1 - reduced.variance_reduction == pytest.approx(0.8147, abs=5e-4)
     welch = computed(compare_means(single[0].column(0), single[1].column(0)))
     assert (welch.low, welch.high) == pytest.approx((-0.023590, 0.124600), abs=1e-6)
-
-
-@pytest.mark.parametrize(("variant", "effect", "error"), [(2, -10.770, 3.2132), (3, -2.735, 3.3988)])
-def test_fast_food__stores_as_clusters__gives_known_errors(
-    real_data: Path, variant: int, effect: float, error: float
-) -> None:
-    frame = pd.read_csv(real_data / "ab" / "fastfood_WA_Marketing-Campaign.csv")
-    arm = frame.Promotion.map({1: 0, variant: 1, 5 - variant: 2}).to_numpy(float)
-    found = computed(cluster_difference(frame.SalesInThousands.to_numpy(float), arm, frame.LocationID.to_numpy()))
-    assert (found.estimate, found.standard_error) == pytest.approx((effect, error), abs=5.1e-4)
-    assert found.standard_error == pytest.approx(error, abs=5e-5)
 
 
 def test_card__nearness_to_college__gives_the_set_with_hc0() -> None:

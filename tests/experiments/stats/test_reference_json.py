@@ -11,7 +11,8 @@ from events.reasons import NotComputable
 from experiments.stats.compare import compare_proportions
 from experiments.stats.logrank import log_rank
 from experiments.stats.multiplicity import benjamini_hochberg, holm
-from experiments.stats.power import Plan, power_at, sample_size, smallest_effect
+from experiments.stats.power import power_at, sample_size, smallest_effect
+from experiments.stats.power_plan import Plan
 from experiments.stats.sequential import Spending, bounds
 from experiments.stats.srm import sample_ratio
 from experiments.stats.stratified import breslow_day, cmh_test, odds_ratio

@@ -1,0 +1,188 @@
+"""A small site with one experiment, and what somebody with a public key sends to it. Django must be set up before.
+
+Run by itself (`python -m benchmarks.audit.forging_site FOLDER UNITS`) it makes the site in a folder of its own, forges,
+and prints what the analysis said before and after as JSON.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+SHOWN, ELSEWHERE, KEY = "web", "marketing", "x"
+
+
+def make_keys() -> dict[str, str]:
+    """Client keys: of the app that shows the experiment, and of another site."""
+    from events.models import Source
+    from insight_site.keys import issue_key
+
+    return {
+        name: issue_key(name=name, source=Source.objects.create(name=name), kind="client", scopes=["events:write"])[1]
+        for name in (SHOWN, ELSEWHERE)
+    }
+
+
+def make_experiment(units: int) -> Any:
+    """Started six weeks ago, everybody assigned by the draw and exposed by our door a month ago, stopped."""
+    from django.utils import timezone
+
+    from events.models import Source
+    from experiments.lifecycle import Action
+    from experiments.models import Experiment
+    from experiments.services import config, lifecycle, plan
+    from experiments.services.assign import assign_units
+
+    plan.create_draft(
+        key=KEY, variants=[{"key": arm, "value": arm, "weight": 5_000} for arm in ("control", "banner")],
+        hypothesis="It helps.", default_value="none", primary_metrics=["window:7-13"], smallest_effect=0.02,
+        planned_units=units, planned_end=timezone.localdate() + timedelta(days=30),
+        sources=[Source.objects.get(name=SHOWN).pk],
+    )  # fmt: skip
+    made = lifecycle.move(key=KEY, action=Action.START)
+    began = timezone.now() - timedelta(days=42)
+    Experiment.objects.filter(pk=made.pk).update(started_at=began)
+    made.history.filter(started_at__isnull=False).update(started_at=began, history_date=began)
+    config.forget()
+    people = [f"u{number}" for number in range(units)]
+    _write({unit: answer.variant for unit, answer in assign_units(experiment_key=KEY, units=people)})
+    lifecycle.move(key=KEY, action=Action.STOP)
+    return Experiment.objects.get(key=KEY)
+
+
+def _write(arms: Mapping[str, str]) -> None:
+    """The exposures as our door writes them, and what the units did: two thirds come back in the second week."""
+    import pyarrow as pa
+    from django.utils import timezone
+
+    from events import store
+    from events.senders import make_id
+
+    noon = (timezone.now() - timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)
+    rows: list[tuple[str, str, datetime, str, str]] = []
+    for place, (unit, arm) in enumerate(arms.items()):
+        said = json.dumps({"experiment_id": KEY, "variation_id": arm})
+        rows.append((unit, "Experiment Viewed", noon, said, f"assignment:{place}"))
+        back = noon + timedelta(days=9 if place % 3 else 1)
+        rows.append((unit, "play", back, "{}", make_id(99, "server", f"p{place}")))
+    rows.append(("end", "play", timezone.now(), "{}", make_id(99, "server", "end")))
+    columns: dict[str, Any] = {
+        name: [row[at] for row in rows]
+        for at, name in enumerate(("user_id", "event", "time", "properties", "message_id"))
+    }
+    columns["time"] = columns["received_at"] = pa.array(columns["time"], pa.timestamp("us", tz="UTC"))
+    store.append(pa.table(columns), app_id="forging", version=1)
+
+
+def forge(key: str, pairs: Mapping[str, str]) -> None:
+    """What anybody can send who has read a page: exposures of these units in these arms."""
+    from django.test import Client
+    from django.utils import timezone
+
+    at = (timezone.now() - timedelta(days=20)).astimezone(UTC).isoformat()
+    batch = [
+        {"type": "track", "event": "Experiment Viewed", "userId": unit, "timestamp": at,
+         "properties": {"experiment_id": KEY, "variation_id": arm}}
+        for unit, arm in pairs.items()
+    ]  # fmt: skip
+    answer = Client(headers={"Authorization": f"Bearer {key}"}).post(
+        "/v1/batch", json.dumps({"batch": batch}), content_type="application/json", SERVER_NAME="localhost"
+    )
+    if answer.status_code != 200 or answer.json()["accepted"] != len(pairs):
+        raise RuntimeError(f"the door said {answer.status_code}: {answer.content!r}")
+
+
+def other_arms(units: int) -> dict[str, str]:
+    """The first units with the arm that isn't theirs."""
+    from experiments.models import Assignment
+
+    rows = Assignment.objects.filter(unit__in=[f"u{number}" for number in range(units)])
+    found = dict(rows.values_list("unit", "variant__key"))
+    return {unit: _other(arm) for unit, arm in found.items()}
+
+
+def drawn(units: list[str]) -> dict[str, str]:
+    """What a local SDK computes from the payload that every client may read."""
+    from experiments.bucketing import choose, unit_hash
+    from experiments.services import config
+
+    flag = config.flag_of(config.with_parts([KEY]).get())
+    found = {unit: choose(unit_hash(flag.seed, unit), flag.rows[0].ranges) for unit in units}
+    return {unit: flag.arms[arm].key for unit, arm in found.items() if arm is not None}
+
+
+def wrong(units: list[str]) -> dict[str, str]:
+    """The arm that these units don't draw."""
+    return {unit: _other(arm) for unit, arm in drawn(units).items()}
+
+
+def _other(arm: str) -> str:
+    return "banner" if arm == "control" else "control"
+
+
+def analysed(experiment: Any) -> Any:
+    """The readout of an analysis of now, which isn't kept."""
+    from experiments.models import Analysis
+    from experiments.services.analysis import create_analysis, read_analysis, run_analysis
+
+    analysis = create_analysis(experiment=experiment)
+    run_analysis(analysis.pk)
+    row = Analysis.objects.get(pk=analysis.pk)
+    found = read_analysis(row)
+    if found is None:
+        raise RuntimeError(row.reason)
+    Analysis.objects.filter(pk=analysis.pk).delete()
+    return found
+
+
+def numbers(readout: Any) -> Any:
+    """Verdict, split and figures: what forging must not move."""
+    rows = [(row.variant, row.difference) for row in readout.report.outcomes[0].comparisons]
+    return readout.verdict, readout.sample_ratio, readout.flow.exposed, readout.flow.several_variants, rows
+
+
+def attacks() -> dict[str, tuple[str, dict[str, str]]]:
+    """By name: whose client key, and which units in which arms."""
+    invented = [f"invented{number}" for number in range(300)]
+    return {
+        "60 known units in the other arm, client key of another source": (ELSEWHERE, other_arms(60)),
+        "300 invented units, all control, client key of another source": (
+            ELSEWHERE, dict.fromkeys([f"strange{number}" for number in range(300)], "control"),
+        ),
+        "60 known units in the other arm, client key of the same source": (SHOWN, other_arms(60)),
+        "300 invented units in wrong arms, client key of the same source": (SHOWN, wrong(invented)),
+    }  # fmt: skip
+
+
+def main(folder: str, units: int) -> None:
+    """Make the site, attack it, and print one line of JSON."""
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "insight_site.settings", "EVENTS_URL": f"{folder}/events",
+        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3", "VAR_DIR": folder,
+    }  # fmt: skip
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    keys, experiment = make_keys(), make_experiment(units)
+    before, told = analysed(experiment), []
+    aside = 0
+    for name, (sender, pairs) in attacks().items():
+        forge(keys[sender], pairs)
+        after = analysed(experiment)
+        seen = sum(row.exposures for row in after.flow.not_admitted)
+        told.append(
+            {"attack": name, "same": numbers(after) == numbers(before), "sent": len(pairs), "shown": seen - aside}
+        )
+        aside = seen
+    code = "none" if before.verdict is None else str(before.verdict.code)
+    exposed = sum(before.flow.exposed.values())
+    print(json.dumps({"verdict": code, "exposed": exposed, "attacks": told}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

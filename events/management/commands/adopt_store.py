@@ -1,0 +1,36 @@
+"""`adopt_store`: make the event store this database's own."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from events import store
+from events.services import adopt, ownership
+
+
+class Command(BaseCommand):
+    help = "Makes the event store of EVENTS_URL this database's own, after a restore or a move. Stop the worker before."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do it; without it the command only says what is wrong")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            ownership.check_to_write()
+            self.stdout.write(_("The event store %(place)s can be used as it is.") % {"place": store.shown_url()})
+        except ownership.StoreRefused as refusal:
+            self.stdout.write(str(refusal))
+        if not options["yes"]:
+            self.stdout.write(
+                _("Nothing was changed. With --yes this database owns the store, and others are refused.")
+            )
+            return
+        try:
+            waiting = adopt.adopt_store()
+        except ownership.StoreRefused as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        self.stdout.write(
+            _("The event store %(place)s is this database's own; %(count)s events wait for it.")
+            % {"place": store.shown_url(), "count": waiting}
+        )

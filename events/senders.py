@@ -1,0 +1,64 @@
+"""Who sent an event, as the prefix of its message id says. Pure.
+
+The prefix is always added by us, never by the sender, so nobody can send an id that is another's:
+
+    {source}:s:{id}    by a server or admin key of that source
+    {source}:c:{id}    by a client key, which anybody can read in a page
+    {source}:{id}      0.3 wrote it and kept no kind of key; taken for a server's, since nothing better is known
+    assignment:{id}    Insight's own: an exposure that our door wrote
+    anything else      read from a file by `import_events`, which only an operator can run
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["insight", "server", "client", "file"]
+
+OWN = "assignment"
+# Two of these in SQL: POSIX classes and no groups, so that every engine reads them alike.
+BY_CLIENT = "^[0-9]+:c:"
+BY_KEY = "^[0-9]+:"
+LETTERS = {"client": "c", "server": "s", "admin": "s"}
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent an event.
+
+    Attributes:
+        source: the row of `events.Source`; None where no key sent the event.
+        kind: ``client`` for a public key, ``server`` for a secret one (or unknown, of 0.3), ``insight`` for our own
+            events, ``file`` for what an operator imported.
+    """
+
+    source: int | None
+    kind: Kind
+
+
+def prefix_of(source: int, kind: str) -> str:
+    """The prefix of the message ids of a caller, without the colon that follows.
+
+    Args:
+        source: the row of `events.Source`.
+        kind: of the key: ``client``, ``server`` or ``admin``.
+
+    Raises:
+        KeyError: for another kind.
+    """
+    return f"{source}:{LETTERS[kind]}"
+
+
+def make_id(source: int, kind: str, id_: str) -> str:
+    """The message id in the store, of the sender's own id."""
+    return f"{prefix_of(source, kind)}:{id_}"
+
+
+def sender_of(message_id: str | None) -> Sender:
+    """Who sent the event with this id of the store."""
+    first, colon, rest = (message_id or "").partition(":")
+    if first == OWN and colon:
+        return Sender(None, "insight")
+    if not colon or not re.fullmatch("[0-9]{1,18}", first):
+        return Sender(None, "file")
+    return Sender(int(first), "client" if rest.startswith("c:") else "server")

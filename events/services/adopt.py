@@ -1,0 +1,41 @@
+"""Make a store this database's own: on purpose, after a restore, a move, or the loss of a store."""
+
+import uuid
+
+from django.db import transaction
+from django.utils import timezone
+
+from events import store
+from events.models import Flush, OutboxEvent
+from events.services import flush, ownership
+
+
+def adopt_store() -> int:
+    """Mark the store as this database's and number its batches under a new name; the number of events that wait.
+
+    A batch that is on its way is settled when the store has it, and otherwise its events wait again. A store that isn't
+    there is made. Other databases are refused from now on.
+
+    Raises:
+        ownership.StoreRefused: when the store's log is damaged: nobody can own that.
+    """
+    last = Flush.objects.order_by("-version").first()
+    if last is not None and last.committed_at is None:
+        _close(last)
+    version, writer = (last.version if last else 0) + 1, uuid.uuid4().hex
+    ownership.look(writer)
+    # The store first: killed in between, this database is a stranger to the store, and the command is run again.
+    store.append(store.SCHEMA.empty_table(), app_id=writer, version=version, owner=ownership.owner_mark(writer))
+    Flush.objects.create(version=version, writer=writer, committed_at=timezone.now())
+    return OutboxEvent.objects.filter(flush__isnull=True).count()
+
+
+def _close(batch: Flush) -> None:
+    """Settle the open batch when the store has it; otherwise let its events wait again."""
+    seen = ownership.look(batch.writer)
+    if seen and seen.number == batch.version and seen.digest in (None, ownership.digest_of(batch.version)):
+        flush.settle(batch)
+        return
+    with transaction.atomic():
+        OutboxEvent.objects.filter(flush=batch).update(flush=None)
+        batch.delete()

@@ -1,0 +1,199 @@
+"""Whether the store is whole and this database's own: asked before each write, each reading and by /readyz.
+
+The database knows the number of the last batch that it has put into the store. Each batch's commit says whose it is
+(the owner mark: where the database lies, and who numbers its batches) and which events it holds (the digest). So a
+store that is gone, older than the database, or written by another database is told from an empty one.
+"""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext
+
+from events import store
+from events.models import Flush, OutboxEvent
+from events.reasons import Refused
+
+
+class Trouble(StrEnum):
+    """What may be wrong with a store. `words` has a sentence for each."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    FOREIGN = "foreign"
+
+
+class StoreRefused(Refused):
+    """The store is not written, or not read, until somebody has repaired it or decided whose it is."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        self.trouble = trouble
+        super().__init__(words(trouble))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database knows of its batches.
+
+    Attributes:
+        writer: under which name it numbers them; empty before the first.
+        committed: the number of the last batch that is in the store; 0 before the first.
+        last: the number of the last batch, also when it is still open (then it is above `committed`).
+    """
+
+    writer: str = ""
+    committed: int = 0
+    last: int = 0
+
+
+def known() -> Known:
+    """What this database knows; nothing when it has no tables, since command lines work on files alone."""
+    try:
+        rows = list(Flush.objects.order_by("-version").values_list("version", "writer", "committed_at")[:2])
+    except DatabaseError:
+        if Flush._meta.db_table in connection.introspection.table_names():
+            raise
+        return Known()
+    if not rows:
+        return Known()
+    done = [version for version, _, committed_at in rows if committed_at is not None]
+    return Known(rows[0][1], done[0] if done else 0, rows[0][0])
+
+
+def owner_mark(writer: str) -> int:
+    """The number by which a store names its owner: where the database lies, and who numbers its batches."""
+    return store.number_of(f"{_place()}|{writer}")
+
+
+def trouble_in_reading(ours: Known, seen: store.Seen | None) -> Trouble | None:
+    """What is wrong for a reader, or None. A database that has put nothing into a store may read another's."""
+    if not ours.committed:
+        return None
+    if seen is None:
+        return Trouble.MISSING
+    return _stranger(ours, seen) or (Trouble.BEHIND if seen.number < ours.committed else None)
+
+
+def trouble_in_writing(ours: Known, seen: store.Seen | None) -> Trouble | None:
+    """What is wrong for a writer, or None. `ours` must be read before the store is looked at."""
+    return trouble_in_reading(ours, seen) or (_stranger(ours, seen) if seen else None)
+
+
+def _stranger(ours: Known, seen: store.Seen) -> Trouble | None:
+    return Trouble.FOREIGN if seen.owner is not None and seen.owner != owner_mark(ours.writer) else None
+
+
+def look(writer: str) -> store.Seen | None:
+    """The store as it is now, None when there is none.
+
+    Raises:
+        StoreRefused: when its log can't be read.
+    """
+    try:
+        return store.look(writer)
+    except store.UnreadableLog as error:
+        raise StoreRefused(Trouble.UNREADABLE) from error
+
+
+def check_to_write() -> Known:
+    """Refuse to write into a store that is not whole or not ours; what the database knows of it.
+
+    Raises:
+        StoreRefused: with the sentence that says what to do.
+    """
+    while True:
+        before = known()
+        seen = look(before.writer)
+        after = known()  # a second time: what a process of ours writes meanwhile is no stranger's
+        if before.writer != after.writer:
+            continue
+        found = trouble_in_writing(before, seen)
+        if not found and seen and _is_ahead(after, seen):
+            found = Trouble.AHEAD
+        if found:
+            raise StoreRefused(found)
+        return after
+
+
+def _is_ahead(ours: Known, seen: store.Seen) -> bool:
+    """True when the store has a batch that this database hasn't made."""
+    if seen.number == ours.last > ours.committed:  # written, and not settled: by us?
+        return seen.digest not in (None, digest_of(ours.last))
+    return seen.number > ours.last
+
+
+def digest_of(version: int) -> int:
+    """The number of a batch's events, as its commit carries it; the batch must not be pruned."""
+    rows = OutboxEvent.objects.filter(flush__version=version).order_by("id")
+    return store.digest_of(rows.values_list("message_id", flat=True))
+
+
+def files_to_read() -> list[str]:
+    """The Parquet files of the store; empty when nothing was ever put into it.
+
+    Raises:
+        StoreRefused: when the store is missing, older than the database, or another's.
+    """
+    ours = known()  # before the store: what is written in between is no mistake
+    seen = look(ours.writer)
+    if found := trouble_in_reading(ours, seen):
+        raise StoreRefused(found)
+    return seen.files() if seen else []
+
+
+def words(trouble: Trouble) -> str:
+    """One sentence: what is wrong, and what to do."""
+    sentences = {
+        Trouble.MISSING: gettext(
+            "The event store %(place)s is not there, but this database has put events into it: mount its volume, "
+            "correct EVENTS_URL or restore it, or run adopt_store to begin a new one without these events."
+        ),
+        Trouble.UNREADABLE: gettext(
+            "The log of the event store %(place)s is damaged, so nothing is read or written: restore its folder "
+            "_delta_log, or the whole store, from a backup."
+        ),
+        Trouble.BEHIND: gettext(
+            "The event store %(place)s is older than this database, so events are missing in it: restore a newer "
+            "copy, or run adopt_store to go on without them."
+        ),
+        Trouble.AHEAD: gettext(
+            "The event store %(place)s holds batches that this database doesn't know, because a copy of the database "
+            "wrote them or the database is older than the store: give each database its own store, then run "
+            "adopt_store with the database that keeps this one."
+        ),
+        Trouble.FOREIGN: gettext(
+            "The event store %(place)s belongs to another database, or this database was moved: correct EVENTS_URL, "
+            "or run adopt_store if this database is to own the store from now on."
+        ),
+    }
+    return sentences[trouble] % {"place": store.shown_url()}
+
+
+def _place() -> str:
+    """Where this database lies, so that its copy elsewhere is another one: the same for web, worker and commands."""
+    if connection.vendor == "postgresql":
+        return _postgres_place()
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or name.startswith("file:") or name == ":memory:":
+        return connection.vendor
+    path = Path(name).resolve()
+    folder = store.local_folder()  # database and store may be moved together
+    return os.path.relpath(path, folder) if folder else str(path)
+
+
+def _postgres_place() -> str:
+    """The identifier of the cluster, which a dump doesn't carry over, and the database in it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
+        oid = cursor.fetchone()[0]
+        try:
+            with transaction.atomic():
+                cursor.execute("SELECT system_identifier FROM pg_control_system()")
+                return f"{cursor.fetchone()[0]}/{oid}"
+        except DatabaseError:  # a role that may not ask
+            return str(oid)

@@ -1,0 +1,27 @@
+"""What is said of few clusters, in one sentence. Pure."""
+
+from collections.abc import Callable
+
+from events.reasons import computable
+from experiments.report import Report
+from experiments.words import p_text
+
+
+def randomisation_sentence(report: Report, gettext: Callable[[str], str]) -> str:
+    """The randomisation tests beside the p-values of few clusters; empty without any."""
+    found = [
+        (outcome, row, row.randomisation)
+        for outcome in report.outcomes
+        for row in outcome.comparisons
+        if row.randomisation is not None
+    ]
+    tests = [(outcome, row, test) for outcome, row, test in found if computable(test)]
+    if not tests:
+        return ""
+    sentence = gettext(
+        "Few clusters: a randomisation test of the cluster means (%(draws)s other assignments, seed %(seed)s) gives p "
+        "%(tests)s."
+    )
+    texts = [f"{p_text(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
+    first = tests[0][2]
+    return " " + sentence % {"draws": f"{first.draws:,}", "seed": first.seed, "tests": ", ".join(texts)}

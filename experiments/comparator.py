@@ -1,0 +1,101 @@
+"""What each nudge is compared with: control, or a placebo that leaves the behaviour alone. Pure.
+
+A placebo of equal salience takes away what being nudged does by itself, which no check of control can see. It may only
+stand in for control where it surely doesn't move the behaviour; otherwise control stays, and the report says so.
+Source: METHODS 4.14.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from events.reasons import NotComputable, computable
+from experiments.design import Design
+from experiments.health import Detail, Finding, Severity
+from experiments.pair import Data
+from experiments.stats.encouragement import effect_on_behaviour
+from experiments.stats.placebo import Equivalence, leaves_alone
+from experiments.stats.results import Estimate
+
+MOVES_BEHAVIOUR = "placebo_moves_behaviour"
+
+type Stages = Mapping[str, Estimate | NotComputable]
+
+
+@dataclass(frozen=True)
+class Comparator:
+    """What one nudge arm is compared with.
+
+    Attributes:
+        code: place of the arm among the variants, 0 for control.
+        label: its name.
+        reason: why it isn't the placebo although there is one; None otherwise.
+        equivalence: the test that decided; None without a placebo.
+    """
+
+    code: int
+    label: str
+    reason: str | None = None
+    equivalence: Equivalence | NotComputable | None = None
+
+
+def comparators(
+    design: Design, labels: tuple[str, ...], stages: Stages, planned: float | None
+) -> dict[str, Comparator]:
+    """The comparator of every arm but control; the placebo itself is compared with control.
+
+    Args:
+        design: names the placebo and the behaviour.
+        labels: variants, control first.
+        stages: first stage of each arm against control with the interval at level 1 - 2 alpha.
+        planned: registered take-up, share of units; None where none was planned.
+    """
+    control, placebo = Comparator(0, labels[0]), design.placebo
+    if placebo is None or design.behaviour is None or placebo not in labels:
+        return dict.fromkeys(labels[1:], control)
+    found = {placebo: control}
+    for label in labels[1:]:
+        if label == placebo:
+            continue
+        nudge = stages[label]
+        tested = leaves_alone(stages[placebo], planned=planned, nudge=nudge.estimate if computable(nudge) else nudge)
+        if computable(tested) and tested.shown:
+            found[label] = Comparator(labels.index(placebo), placebo, None, tested)
+        else:
+            found[label] = Comparator(0, labels[0], MOVES_BEHAVIOUR, tested)
+    return found
+
+
+def stages_of(design: Design, data: Data) -> Stages:
+    """First stages of a file: of the units with the first outcome and a known behaviour."""
+    if design.behaviour is None or design.placebo is None:
+        return {}
+    first = next(iter(data.outcomes))
+    return {
+        label: effect_on_behaviour(data.pair(first, code).moments(), alpha=min(2 * design.alpha, 0.999))
+        for code, label in enumerate(data.labels)
+        if code
+    }
+
+
+def placebo_findings(placebo: str, found: Mapping[str, Comparator]) -> list[Finding]:
+    """Whether the placebo may stand in for control, as a line of the report's health."""
+    lines: list[Finding] = []
+    for one in found.values():
+        test = one.equivalence
+        if test is None:
+            continue
+        details: dict[str, Detail] = {"variant": placebo}
+        if computable(test):
+            details |= {
+                "take_up": test.effect, "take_up_low": test.low, "take_up_high": test.high, "take_up_bound": test.bound,
+            }  # fmt: skip
+            line = (
+                Finding("placebo_serves", Severity.INFO, details)
+                if one.reason is None
+                else Finding("placebo_unfit", Severity.WARNING, details)
+            )
+        else:
+            line = Finding("placebo_unknown", Severity.WARNING, details)
+        if line not in lines:
+            lines.append(line)
+    return lines

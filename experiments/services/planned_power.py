@@ -1,0 +1,144 @@
+"""A stored plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10)."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from math import ceil
+from typing import TYPE_CHECKING
+
+from events.reasons import NotComputable, Reason, computable
+from experiments.models import Experiment, Variant
+from experiments.plan import WHOLE
+
+if TYPE_CHECKING:
+    from experiments.stats import power_plan as arithmetic
+
+WEEKS = timedelta(days=28)
+
+
+@dataclass(frozen=True)
+class Inflow:
+    """What came in four weeks: the last ones of which the outcome is known for every unit.
+
+    Attributes:
+        first, last: their first and last local date of arrival.
+        units: units that arrived in them.
+        per_day: units a day.
+        base: mean of the outcome: for retention the share that stays, 0 to 1.
+        sd: standard deviation of an outcome that isn't a share; None for a share.
+        last_day: last day of the outcome's window.
+        reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
+    """
+
+    first: date
+    last: date
+    units: int
+    per_day: float
+    base: float | NotComputable
+    sd: float | None
+    last_day: int
+    reach: float | NotComputable | None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Values to try in place of a plan's own; None keeps the plan's.
+
+    Attributes:
+        planned_effect: the effect that is planned for, absolute; with a take-up that of the behaviour.
+        margin: the effect below which nobody would act, in the same unit. It isn't the planned effect.
+        primaries: number of primary outcomes, at least 1.
+        variants: number of arms, control included, of equal size and without a placebo.
+        method: `fixed`, `group_sequential`, `always_valid`.
+        looks: a number of equally spaced looks, or rising shares of the planned units, the last 1.
+        spending: `obrien_fleming` or `pocock`.
+    """
+
+    planned_effect: float | None = None
+    margin: float | None = None
+    primaries: int | None = None
+    variants: int | None = None
+    method: str | None = None
+    looks: int | tuple[float, ...] | None = None
+    spending: str | None = None
+
+
+AS_PLANNED = WhatIf()
+
+
+def power_plan(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "arithmetic.Plan":
+    """The plan with its family, looks and spending.
+
+    Raises:
+        ValueError: for a value that can't be.
+    """
+    from experiments.stats import power_plan as arithmetic
+    from experiments.stats.sequential import Spending
+
+    arms = list(experiment.variants.order_by("position").values_list("weight", "role"))
+    roles = [role for _, role in arms]
+    method = arithmetic.Method(what_if.method or experiment.method)
+    planned_looks = experiment.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
+    plan = arithmetic.Plan(
+        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=experiment.alpha,
+        power=experiment.power, shares=tuple(weight / WHOLE for weight, _ in arms),
+        take_up=experiment.expected_take_up or 1.0, method=method,
+        looks=what_if.looks if what_if.looks is not None else tuple(planned_looks) or arithmetic.USUAL_LOOKS,
+        primaries=what_if.primaries or max(len(experiment.primary_metrics), 1),
+        spending=Spending(what_if.spending or experiment.spending),
+        placebo=roles.index(Variant.Role.PLACEBO) if Variant.Role.PLACEBO in roles else None,
+    )  # fmt: skip
+    if what_if.variants is None:
+        return plan
+    return replace(plan, shares=(1 / what_if.variants,) * what_if.variants, placebo=None)
+
+
+def effect_and_units(
+    experiment: Experiment, daily: float, planned: "arithmetic.Plan", what_if: WhatIf = AS_PLANNED
+) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
+    """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
+
+    Raises:
+        ValueError: for an effect that can't be.
+    """
+    from experiments.stats import power
+
+    effect = what_if.planned_effect if what_if.planned_effect is not None else experiment.smallest_effect
+    if effect is not None:
+        size = power.sample_size(planned, effect)
+        return effect, size.units if computable(size) else size
+    total = experiment.planned_units or ceil(daily * WEEKS.days)
+    units = tuple(round(total * share) for share in planned.shares)
+    if min(units) < 2:
+        return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
+    return power.smallest_effect(planned, units), units
+
+
+def planned_prices(
+    experiment: Experiment,
+    planned: "arithmetic.Plan",
+    units: tuple[int, ...] | NotComputable,
+    what_if: WhatIf = AS_PLANNED,
+) -> tuple[float, float, float | NotComputable]:
+    """Level of one comparison, inflation by looks, and the power to conclude NO_MATERIAL_EFFECT if there is no effect.
+
+    The margin of a stored plan is its smallest effect of interest: that is what its verdict reads.
+
+    Raises:
+        ValueError: for a margin that can't be.
+    """
+    from experiments.stats import power
+    from experiments.stats import power_plan as arithmetic
+
+    margin = what_if.margin if what_if.margin is not None else experiment.smallest_effect
+    immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
+    if margin is not None:
+        immaterial = power.power_no_material_effect(planned, margin, units) if computable(units) else units
+    return planned.level, arithmetic.inflation(planned), immaterial
+
+
+def unplannable(inflow: Inflow) -> NotComputable | None:
+    """Why an outcome can't be planned with; None if it can."""
+    if not computable(inflow.base):
+        return inflow.base
+    flat = inflow.sd == 0 if inflow.sd is not None else not 0 < inflow.base < 1
+    return NotComputable(Reason.NO_VARIANCE) if flat else None

@@ -1,0 +1,29 @@
+"""A set of effects in words, unbounded shapes included. Pure."""
+
+from collections.abc import Callable
+
+from events.reasons import NotComputable, computable
+from events.reasons import words as reason_words
+from experiments.stats.weak_instrument import AndersonRubin
+from experiments.words import effect_text
+
+type Gettext = Callable[[str], str]
+
+
+def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
+    """An Anderson-Rubin set in words, unbounded shapes included."""
+    if not computable(value):
+        return reason_words(value, gettext)
+    low = None if value.low is None else effect_text(value.low, share=share, gettext=gettext)
+    high = None if value.high is None else effect_text(value.high, share=share, gettext=gettext)
+    if value.shape == "empty":
+        return gettext("empty: the data contradict every effect")
+    if value.shape == "line" or (low is None and high is None):
+        return gettext("every value is possible")
+    if value.shape == "rays":
+        return gettext("up to %(low)s, or from %(high)s on") % {"low": low, "high": high}
+    if low is None:
+        return gettext("up to %(high)s") % {"high": high}
+    if high is None:
+        return gettext("from %(low)s on") % {"low": low}
+    return f"{low} … {high}"

@@ -1,0 +1,28 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.senders import Sender, make_id, sender_of
+
+
+@pytest.mark.parametrize(
+    ("message_id", "sender"),
+    [
+        ("7:c:order-1", Sender(7, "client")),
+        ("7:s:order-1", Sender(7, "server")),
+        ("7:order-1", Sender(7, "server")),  # 0.3
+        ("7:", Sender(7, "server")),
+        ("assignment:abc", Sender(None, "insight")),
+        ("assignment", Sender(None, "file")),
+        ("d41d8cd98f00b204e9800998ecf8427e-1", Sender(None, "file")),
+        ("order:1", Sender(None, "file")),
+        (None, Sender(None, "file")),
+    ],
+)
+def test_reads_the_sender_from_the_prefix(message_id: str | None, sender: Sender) -> None:
+    assert sender_of(message_id) == sender
+
+
+@given(st.integers(1, 10**9), st.sampled_from(["client", "server", "admin"]), st.text(max_size=99))
+def test_no_id_of_a_sender_makes_it_another(source: int, kind: str, id_: str) -> None:
+    assert sender_of(make_id(source, kind, id_)) == Sender(source, "client" if kind == "client" else "server")

@@ -1,0 +1,30 @@
+"""Time to churn through the product's own path against its formula: a small version of benchmarks/audit."""
+
+import pytest
+
+from benchmarks.audit.survival_days import CHURN, LOOKS, figures, true_mean, truth
+from benchmarks.audit.survival_log import measured
+from events.reasons import computable
+from experiments.stats.rmst import restricted_mean
+from experiments.stats.survival import kaplan_meier
+
+
+def test_truth__six_percent_a_day__is_that_of_the_audit() -> None:
+    assert [round(truth(day), 4) for day in (14, 20, 26)] == [0.3953, 0.2727, 0.1881]
+    assert round(true_mean(26), 2) == 12.53
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_survival__whole_days__is_true_at_every_look(look: str) -> None:
+    """Censored on day K - g, as 0.3 did, the interim look gives .203 on day 26."""
+    for durations in measured(40_000, LOOKS[look], churn=CHURN).values():
+        curve, mean = kaplan_meier(durations), restricted_mean(durations, tau=26)
+        assert computable(curve)
+        assert computable(mean)
+        assert next(step.survival for step in curve.steps if step.time == 26) == pytest.approx(truth(26), abs=0.01)
+        assert mean.estimate == pytest.approx(true_mean(26), abs=4 * mean.standard_error)
+
+
+@pytest.mark.slow
+def test_figures__of_the_audit__are_met() -> None:
+    assert [row.what for row in figures() if row.met is False] == []
