@@ -3,12 +3,12 @@
 from aha import findings, words
 from aha.cells import Cell, Interval
 from aha.columns import wilson_interval
+from aha.exhibits import JudgedBy
 from aha.figures import Gettext, Row, Table, count, decimal, difference, limits, number, percent, share
 from aha.report import Candidate, Judged, Report
 from aha.series import cells_of, splits, week_rows
-from aha.thresholds import JudgedBy
 from events.metrics import display_name
-from events.reasons import NotComputable, computable
+from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 
 
@@ -133,9 +133,7 @@ def judges_note(candidate: Candidate, gettext: Gettext) -> str:
             )
         case JudgedBy.BOOTSTRAP:
             return gettext("Too few users to set some aside: all chose, and the optimism is bootstrapped.")
-    return gettext(
-        "Too few users to set some aside: the jump was found on all of them, and nobody is left to judge it."
-    )
+    return reason_words(NotComputable(Reason.NOBODY_JUDGES), gettext)
 
 
 def _metric(cell: Cell | NotComputable, name: str) -> Interval | NotComputable:

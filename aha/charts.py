@@ -14,6 +14,7 @@ from aha.reached import WeeklyReach
 from aha.report import Report
 from aha.series import observed_far, ranked, swarm_dots, tied
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES, SKY, YELLOW, Drawing, drawing
+from events.metrics import display_name
 from events.reasons import computable
 
 type Mark = dict[str, Any]
@@ -202,7 +203,7 @@ def swarm(report: Report, gettext: Gettext) -> Drawn:
     """The beeswarm."""
     swarms = report.model.swarm if computable(report.model) else ()
     rows = [
-        {"label": swarm.behaviour, "shap": dot.shap, "height": dot.height, "quantile": dot.quantile}
+        {"label": display_name(swarm.behaviour), "shap": dot.shap, "height": dot.height, "quantile": dot.quantile}
         for swarm in swarms
         for dot in swarm_dots(swarm)
     ]
@@ -212,7 +213,7 @@ def swarm(report: Report, gettext: Gettext) -> Drawn:
         .mark_circle(size=13, opacity=0.75)
         .encode(
             x=alt.X("shap:Q", title=gettext("SHAP: contribution to the log-odds of staying")),
-            y=categories([swarm.behaviour for swarm in swarms]),
+            y=categories([display_name(swarm.behaviour) for swarm in swarms]),
             yOffset=alt.YOffset("height:Q", scale=alt.Scale(domain=[-1.15, 1.15])),
             color=alt.Color(
                 "quantile:Q",

@@ -1,6 +1,7 @@
 """Parts of a study's report that are drawn: beeswarm, nulls, dose curve, segments, weeks."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aha.cells import Cell, Interval
 from aha.curve import Curve
@@ -106,3 +107,12 @@ class SegmentCurve:
 
     segment: str
     curve: Curve
+
+
+class JudgedBy(StrEnum):
+    """Which units judge a cell: never those that chose it."""
+
+    HOLD_OUT = "hold_out"
+    TRAIN = "train"
+    BOOTSTRAP = "bootstrap"
+    NOBODY = "nobody"

@@ -10,14 +10,14 @@ from aha.aipw import Difference
 from aha.cells import Cell, Number
 from aha.curve import Curve
 from aha.evidence import Ladder
-from aha.exhibits import Dose, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.exhibits import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.guard import Flagged
 from aha.inputs import Inputs
 from aha.promise import Promise
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import SmoothRange, Step, StepVerdict
-from aha.thresholds import Choice, Honesty, JudgedBy, Pick
-from events.reasons import NotComputable, computable
+from aha.thresholds import Choice, Honesty, Pick
+from events.reasons import NotComputable, Reason, computable
 from segments.learning import Skill
 
 VERSION = 1
@@ -267,6 +267,8 @@ class Candidate:
     @property
     def honest(self) -> Cell | NotComputable:
         """The cell on those units."""
+        if self.judged_by is JudgedBy.NOBODY:
+            return NotComputable(Reason.NOBODY_JUDGES)
         return self.honesty.train if self.judged_by is JudgedBy.TRAIN else self.honesty.hold_out
 
     @property

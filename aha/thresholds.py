@@ -296,21 +296,11 @@ def sample(unit_ids: Names, salt: bytes, *, most: int = 200_000) -> Ints:
     return np.sort(np.argpartition(hashes(unit_ids, salt), most)[:most])
 
 
-class JudgedBy(StrEnum):
-    """Which units judge a cell: never those that chose it."""
-
-    HOLD_OUT = "hold_out"
-    TRAIN = "train"
-    BOOTSTRAP = "bootstrap"
-    NOBODY = "nobody"
-
-
 @dataclass(frozen=True)
 class Honesty:
     """One cell where it was chosen and where it was not.
 
-    The rule chooses on the training part, so the hold-out judges its cell. A step is found on the hold-out, so the
-    training part judges that. Later cohorts judge both.
+    The rule chooses on the training part: the hold-out judges. A step is found there: the training part judges it.
 
     Attributes:
         train, hold_out, later: the cell on each part, or why there is nothing.

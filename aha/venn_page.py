@@ -7,6 +7,7 @@ from aha.figures import Gettext, Table, percent
 from aha.report import Report
 from aha.venn import Venn, venn
 from aha.words import cell_words
+from events.metrics import display_name
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class VennCell:
     behaviour: str
     days: int
     times: int
-    behaviours: tuple[str, ...]
+    behaviours: tuple[tuple[str, str], ...]
     all_days: tuple[int, ...]
     all_times: tuple[int, ...]
     sentence: str
@@ -51,5 +52,13 @@ def venn_cell(report: Report, behaviour: str, days: int, times: int, gettext: Ge
     sentence = text.format(cell=cell_words(behaviour, times, days, gettext), b=percent(b / union if union else 0.0, 0))
     table = four_counts(a, b, c, o, gettext)
     return VennCell(
-        behaviour, days, times, asked.behaviours, asked.valid_days, all_times, sentence, venn(a, b, c), table
+        behaviour,
+        days,
+        times,
+        tuple((name, display_name(name)) for name in asked.behaviours),
+        asked.valid_days,
+        all_times,
+        sentence,
+        venn(a, b, c),
+        table,
     )

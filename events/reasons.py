@@ -53,6 +53,7 @@ class Reason(StrEnum):
     TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
     NO_LATER_COHORT = "no_later_cohort"
     NO_HOLD_OUT = "no_hold_out"
+    NOBODY_JUDGES = "nobody_judges"
     TOO_FEW_MATURE = "too_few_mature"
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
@@ -150,6 +151,10 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
         Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
+        Reason.NOBODY_JUDGES: gettext(
+            "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
+            "judge it."
+        ),
         Reason.TOO_FEW_MATURE: gettext(
             "An interval that allows looking at any time needs at least 100 mature units in each group."
         ),

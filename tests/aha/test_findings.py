@@ -4,10 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from aha import candidate_tables, drawings, figures, findings, moment_page, page, page_tables, report_io, series, words
+from aha import (
+    candidate_tables,
+    drawings,
+    figures,
+    findings,
+    moment_page,
+    page,
+    page_tables,
+    report_io,
+    series,
+    tables,
+    words,
+)
 from aha.cells import Interval
 from aha.report import Report
-from aha.steps import StepVerdict
+from aha.steps import SmoothRange, StepVerdict
 from events.reasons import NotComputable, Reason
 from events.records import dump
 from tests.aha.make_report import candidate, cell, grid, judged, model, null, report, skill
@@ -22,12 +34,14 @@ def text(word: str) -> str:
     ("verdict", "said"),
     [
         (StepVerdict.JUMP, ": a jump at 2. Only an experiment"),
-        (StepVerdict.SMOOTH, ": a smooth rise, so 2 is a convention. Only an experiment"),
+        (StepVerdict.SMOOTH, ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only"
+         " an experiment"),
         (StepVerdict.CANNOT_TELL, "; whether it jumps at 2 can't be told. Only an experiment"),
     ],
-)
+)  # fmt: skip
 def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict: StepVerdict, said: str) -> None:
-    sentence = findings.claim(candidate(step=verdict), text)
+    found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
+    sentence = findings.claim(candidate(step=verdict, smooth_range=found), text)
 
     start = "Users who do friend_add at least 2 times within 3 days stay 58\u00a0% against 21\u00a0%"
     assert sentence == f"{start}{said} can tell whether it is the cause."
@@ -65,6 +79,31 @@ def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str,
     made = report(candidates=tuple(candidate(flags=row) for row in flags))
 
     assert findings.headline(made, text) == said
+
+
+def test_headline__nothing_was_tested__says_so() -> None:
+    made = report(candidates=(), luck=NotComputable(Reason.NO_CELL_TO_TEST))
+
+    assert findings.headline(made, text) == "No behaviour could be compared with luck: none was tested."
+    assert tables.candidates(made, text)[2][0][0].startswith("nothing was tested: ")
+
+
+def test_claim__smooth_of_version_0_3__says_nothing_about_a_range() -> None:
+    assert "can't be told" in findings.claim(candidate(step=StepVerdict.SMOOTH), text)
+
+
+def test_measured_on__step_found_on_the_hold_out__names_the_training_part() -> None:
+    by_step, by_rule = candidate(), candidate(by_step=False)
+
+    assert "training part" in findings.measured_on(by_step, text)
+    assert "hold-out" in findings.measured_on(by_rule, text)
+    assert (by_step.judged_by, by_rule.judged_by) == ("train", "hold_out")
+    assert by_step.honest == by_step.honesty.train
+    assert by_rule.honest == by_rule.honesty.hold_out
+
+
+def test_cell_words__escaped_name__is_shown_without_backslashes() -> None:
+    assert words.cell_words(r"level_up\[mode\=hard\]", 1, 7, text).startswith("level_up[mode=hard] at least once")
 
 
 def test_headline__too_small_a_study__gives_the_reason() -> None:

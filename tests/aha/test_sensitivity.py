@@ -134,7 +134,7 @@ def test_null__random_controls__is_the_maximum_that_a_general_search_finds() -> 
             weight = np.asarray(1 / (sd**2 + s**2))
             centre, width = np.average(t, weights=weight), weight.sum() ** -0.5
             means = centre + width * np.linspace(-12, 12, 4001)
-            logs = stats.norm.logpdf(t[:, None], means, np.sqrt(sd**2 + s**2)[:, None]).sum(axis=0)
+            logs = np.asarray(stats.norm.logpdf(t[:, None], means, np.sqrt(sd**2 + s**2)[:, None])).sum(axis=0)
             return -float(logs.max() + np.log(np.exp(logs - logs.max()).sum() * (means[1] - means[0])))
 
         found = computed(empirical_null(controls))

@@ -125,7 +125,7 @@ def test_dose__for_the_picture__points_hold_the_units_that_did_not_choose(report
     row = next(row for row in report.judged if row.behaviour == "friend_add")
 
     assert row.dose is not None
-    assert sum(point.units for point in row.dose.points) == report.parts["hold_out"] + report.parts["later"]
+    assert sum(point.units for point in row.dose.points) == report.parts["hold_out"]
     assert [point.last for point in row.dose.points] == [False] * (len(row.dose.points) - 1) + [True]
     observed = sum(point.share * point.units for point in row.dose.points)
     smooth = sum((point.smooth or 0.0) * point.units for point in row.dose.points)

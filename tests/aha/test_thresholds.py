@@ -225,3 +225,26 @@ def test_optimism__pure_noise__makes_up_for_choosing() -> None:
 
     assert np.mean(apparent) > 0.04
     assert abs(np.mean(corrected)) < np.mean(apparent) / 2
+
+
+def test_judge__cell_of_a_step__the_hold_out_chose_and_the_training_part_judges() -> None:
+    table = planted(6000)
+    rng = np.random.default_rng(1)
+
+    rule, step = (judge(table, split(table), "x", days=7, times=3, rng=rng, by_step=flag) for flag in (False, True))
+
+    there, back = rule.optimism["j"], step.optimism["j"]
+    assert isinstance(there, Interval)
+    assert isinstance(back, Interval)
+    assert there.estimate == pytest.approx(-back.estimate)
+    assert (rule.chosen_on, step.chosen_on) == ("train", "hold_out")
+
+
+def test_judge__step_of_a_small_study__has_no_optimism_of_another_choice() -> None:
+    table = planted(300)
+
+    found = judge(
+        table, split(table), "x", days=7, times=3, rng=np.random.default_rng(1), choice=chosen(table), by_step=True
+    )
+
+    assert found.corrected == found.optimism == {}
