@@ -20,6 +20,8 @@ MOST_CLIPPED = 0.10
 LEAST_EFFECTIVE = 0.10
 FEWEST_PER_GROUP = 50
 MAX_UNITS = 50_000
+# Beyond it a limit of the ratio leaves the numbers: a mean can't be told from 0 then.
+LARGEST_LOG = 700.0
 
 
 @dataclass(frozen=True)
@@ -199,4 +201,6 @@ def _ratio(with_it: Floats, without: Floats, alpha: float) -> RiskRatio | NotCom
         return NotComputable(Reason.MEANS_NOT_POSITIVE)
     error = float((with_it / top - without / bottom).std(ddof=1)) / len(with_it) ** 0.5
     half, centre = float(stats.norm.isf(alpha / 2)) * error, log(top / bottom)
+    if abs(centre) + half > LARGEST_LOG:
+        return NotComputable(Reason.MEANS_NOT_POSITIVE)
     return RiskRatio(top / bottom, exp(centre - half), exp(centre + half), 1 - alpha)

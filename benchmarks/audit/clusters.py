@@ -30,7 +30,9 @@ TYPICAL, CORRELATION, EFFECT = 20, 0.1, 0.5
 GUILD_USERS = 1_000
 
 
-def draw(rng: Rng, arms: tuple[int, int], spread: float, *, effect: float = 0.0) -> tuple[Floats, ...]:
+def draw(
+    rng: Rng, arms: tuple[int, int], spread: float, *, effect: float = 0.0
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
     """Outcome, behaviour, nudge and cluster per unit; ``effect`` is that of the behaviour."""
     groups = sum(arms)
     sizes = np.maximum(np.round(TYPICAL * np.exp(rng.normal(0, spread, groups))), 2).astype(int)
@@ -42,7 +44,7 @@ def draw(rng: Rng, arms: tuple[int, int], spread: float, *, effect: float = 0.0)
     ]
     reached = (noise[1] < np.where(nudge == 1, ndtri(0.6), ndtri(0.2))).astype(float)
     outcome = effect * reached + 0.8 * noise[0] - 0.6 * noise[1]
-    return outcome, reached, nudge, cluster
+    return outcome, reached, nudge, cluster.astype(np.int64)
 
 
 def figures(size: float) -> list[Figure]:
@@ -130,8 +132,8 @@ def _world(runs: int) -> list[Figure]:
         for name in ("guilds_null", "guilds"):
             world = WORLDS[name]
             made = simulate(world, GUILD_USERS, seed, draw_arms(world, GUILD_USERS, seed, by_guild=True))
-            data = [made.retained.astype(float), made.reached.astype(float), (made.arm == 1).astype(float)]
-            moments = iv_moments_adjusted(*data, np.empty((GUILD_USERS, 0)), made.people.guild)
+            retained, reached, nudged = (rows.astype(float) for rows in (made.retained, made.reached, made.arm == 1))
+            moments = iv_moments_adjusted(retained, reached, nudged, np.empty((GUILD_USERS, 0)), made.people.guild)
             if not computable(moments):
                 continue
             if name == "guilds_null":
