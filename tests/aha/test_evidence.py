@@ -121,24 +121,22 @@ def smallest(did: Flags, strata: Codes) -> int:
 
 
 def test_stratified__from_fifty_an_arm__takes_each_stratums_own_variances() -> None:
-    retained, did = flags((30, 50), (20, 80))
-    fewer_retained, fewer_did = flags((30, 49), (20, 80))
+    def error(doers: int) -> float:
+        """Two strata with opposite effects, the second one with so many doers."""
+        first, second = flags((30, 60), (20, 80)), flags((10, doers), (60, 90))
+        retained, did = (np.concatenate(rows) for rows in zip(first, second, strict=True))
+        strata = np.repeat([0, 1], [len(first[0]), len(second[0])])
+        return computed(stratified_difference(retained, did, strata)).standard_error
 
-    large = computed(stratified_difference(retained, did, np.zeros(130, dtype=np.int64)))
-    small = computed(stratified_difference(fewer_retained, fewer_did, np.zeros(129, dtype=np.int64)))
+    def own(doers: int) -> float:
+        """Greenland and Robins 1985: sum w^2 (p1 q1 / n1 + p0 q0 / n0) / W^2, by hand."""
+        w = np.array([60 * 80 / 140, doers * 90 / (doers + 90)])
+        p1, p0 = np.array([0.5, 10 / doers]), np.array([0.25, 2 / 3])
+        each = p1 * (1 - p1) / np.array([60, doers]) + p0 * (1 - p0) / np.array([80, 90])
+        return float(np.sqrt((w**2 * each).sum()) / w.sum())
 
-    # Greenland and Robins in one stratum: p1 q1 / n1 + p0 q0 / n0. Sato's differs from it.
-    assert large.standard_error**2 == pytest.approx(0.6 * 0.4 / 50 + 0.25 * 0.75 / 80)
-    own = 30 / 49 * 19 / 49 / 49 + 0.25 * 0.75 / 80
-    assert small.standard_error**2 != pytest.approx(own, rel=1e-4)
-
-
-def test_stratified__one_stratum__is_the_raw_difference() -> None:
-    retained, did = flags((30, 60), (20, 80))
-
-    result = computed(stratified_difference(retained, did, np.zeros(140, dtype=np.int64)))
-
-    assert result.estimate == pytest.approx(0.25)
+    assert error(50) == pytest.approx(own(50))
+    assert error(49) != pytest.approx(own(49), rel=1e-3)
 
 
 def test_stratified__each_stratum_of_one_kind__not_computable() -> None:
