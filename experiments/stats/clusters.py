@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from events.reasons import NotComputable, Reason
 from experiments.stats.design import Integers, cluster_codes
-from experiments.stats.results import check_alpha
 from experiments.stats.summaries import Array, Values, finite_array
 
 # A cluster whose fit leaves less than this of a direction fixes a coefficient alone: it tells nothing about its error.
@@ -217,12 +215,3 @@ def _welch(means: Array, nudged: npt.NDArray[np.bool_]) -> Array:
     error = np.sqrt(variances[0] + variances[1])
     gap = np.abs(levels[1] - levels[0])
     return np.asarray(np.divide(gap, error, out=np.where(gap > 0, np.inf, 0.0), where=error > 0))
-
-
-def normal_level(alpha: float, degrees_of_freedom: float) -> float:
-    """The level at which the normal law has the critical value that the t law has at ``alpha``.
-
-    For intervals that are made with a normal quantile, such as the lift's.
-    """
-    check_alpha(alpha)
-    return 2 * float(stats.norm.sf(stats.t.isf(alpha / 2, degrees_of_freedom)))
