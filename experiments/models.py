@@ -197,8 +197,8 @@ AMENDABLE = (
 )  # fmt: skip
 
 
-# Of these, what decides how an outcome is judged: amended only until somebody has read it. The take-up is the measure of
-# whether a placebo may stand in for control, and so of what the nudge is compared with.
+# Of these, what decides how an outcome is judged: amended only until somebody has read it. The take-up measures whether
+# a placebo may stand in for control, and so decides what the nudge is compared with.
 JUDGING = (
     "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "planned_end", "looks", "spending",
     "expected_take_up", "covariates", "signup_event", "clock", "day_mode", "churn_gap",

@@ -20,6 +20,8 @@ from experiments.stats.summaries import Array, Values, finite_array
 FIXED_BELOW = 1e-9
 # A variance below this share of the largest squared value is rounding, of which a test would make a finding.
 ROUNDING = 1e-26
+# Ours: a few clusters in two arms are errors of the data; one in ten is another way to assign.
+REACH_ACROSS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +137,16 @@ def count_clusters(codes: Integers) -> ClusterCount:
     """Number and effective number of the clusters of one arm."""
     own = np.unique(codes, return_inverse=True)[1].astype(np.intp)
     return ClusterCount(int(own.max()) + 1 if len(own) else 0, effective_number(own))
+
+
+def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
+    """More than a tenth of the clusters hold units of several arms: then units were assigned, not clusters.
+
+    Counted by cluster such a file seems balanced whatever its split, since each cluster stands in every arm.
+    """
+    pairs = np.unique(np.column_stack([np.asarray(clusters), np.asarray(arm)]), axis=0)
+    arms = np.unique(pairs[:, 0], return_counts=True)[1]
+    return len(arms) > 0 and float((arms > 1).mean()) > REACH_ACROSS
 
 
 def count_by_arm(clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str]) -> dict[str, ClusterCount]:
