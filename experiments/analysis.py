@@ -9,7 +9,7 @@ from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
-from experiments.comparator import Comparator, comparators
+from experiments.comparator import Comparator, comparators, kept_at
 from experiments.corrected import correct, measured
 from experiments.design import Covariate, Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
@@ -63,7 +63,8 @@ def read_out(
     )
     stages = details.first_stages(plan, answers, data)
     design = _design(plan, answers, data)
-    against = comparators(design, data.labels, live_context.stages_known(stages, plan.alpha), plan.take_up)
+    known = live_context.stages_known(stages, plan.alpha)
+    against = comparators(design, data.labels, known, plan.take_up, kept_at(plan, standing, earlier))
     context = Context(
         plan=plan,
         answers=answers,

@@ -32,7 +32,7 @@ def with_direct_effect(
 ) -> Encouragement:
     """The same with its breakdown value, the sets under direct effects, and a group that shows the direct effect."""
     critical = moments.critical_value(look.nominal_alpha)
-    breakdown = breakdown_value(moments, critical)
+    breakdown = _breakdown(pair, moments, look)
     found = replace(found, breakdown=breakdown, blind_spot=_blind_spot(pair, moments))
     if registered is not None:
         directs = range_grid(*registered, breakdown)
@@ -44,6 +44,24 @@ def with_direct_effect(
     shows = _zero_first_stage(pair, moments, look) if bounded and computable(breakdown) else None
     rows = sensitivity(moments, directs, critical=critical, alpha=look.alpha)
     return replace(found, sensitivity=rows, zero_first_stage=shows)
+
+
+def _breakdown(pair: Pair, moments: IvMoments, look: Look) -> float | NotComputable:
+    """The breakdown value; where some units' behaviour is unknown, the smaller of those with and without them.
+
+    The p-value that decides is of all units, the set of those with a known behaviour: what stands behind either isn't
+    shown.
+    """
+    found = breakdown_value(moments, moments.critical_value(look.nominal_alpha))
+    if not computable(found) or moments.n_control + moments.n_variant == pair.control.n + pair.variant.n:
+        return found
+    whole = pair.difference(alpha=look.nominal_alpha)
+    if not computable(whole):
+        return found
+    end = whole.low if found > 0 else whole.high
+    if end * found <= 0:
+        return NotComputable(Reason.NUDGE_NOT_PROVED)
+    return min(found, end, key=abs)
 
 
 def _blind_spot(pair: Pair, moments: IvMoments) -> float | NotComputable:

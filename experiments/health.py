@@ -13,7 +13,7 @@ from scipy import stats
 
 from events.reasons import NotComputable, computable
 from experiments.design import Design, Floats, Kind, Units
-from experiments.stats.clusters import count_by_arm
+from experiments.stats.clusters import count_by_arm, reach_across
 from experiments.stats.srm import SampleRatio, sample_ratio
 
 # Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
@@ -316,7 +316,7 @@ def _shares(design: Design, units: Units) -> dict[str, float]:
 def _assigned(units: Units, kept: np.ndarray) -> dict[str, int]:
     """Assigned things per label: groups when groups were assigned, else units."""
     arm = units.arm[kept]
-    if units.cluster is not None:
+    if units.cluster is not None and not reach_across(units.cluster, units.arm):
         arm = np.unique(np.column_stack([units.cluster[kept], arm]), axis=0)[:, 1]
     sizes = np.bincount(arm, minlength=len(units.labels))
     return {label: int(n) for label, n in zip(units.labels, sizes, strict=True)}

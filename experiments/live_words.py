@@ -82,6 +82,14 @@ def live_template(check: str, gettext: Gettext) -> str:
             "The placebo %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the units "
             "(%(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is compared with control."
         ),
+        "placebo_waits": gettext(
+            "It isn't shown yet that the placebo %(variant)s leaves the behaviour alone. At looks before the last the "
+            "nudge is compared with the placebo whatever it moves; only at the last look can control take its place."
+        ),
+        "placebo_crossed": gettext(
+            "It can't be shown that the placebo %(variant)s leaves the behaviour alone. An effect was found against it "
+            "at an earlier look, so the nudge stays compared with the placebo."
+        ),
         "placebo_unknown": gettext(
             "What the placebo %(variant)s did to the behaviour couldn't be computed. The nudge is compared with "
             "control."

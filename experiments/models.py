@@ -197,10 +197,11 @@ AMENDABLE = (
 )  # fmt: skip
 
 
-# Of these, what decides how an outcome is judged: amended only until somebody has read it.
+# Of these, what decides how an outcome is judged: amended only until somebody has read it. The take-up measures whether
+# a placebo may stand in for control, and so decides what the nudge is compared with.
 JUDGING = (
     "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "planned_end", "looks", "spending",
-    "covariates", "signup_event", "clock", "day_mode", "churn_gap",
+    "expected_take_up", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
 )  # fmt: skip
 
 

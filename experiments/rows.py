@@ -20,7 +20,6 @@ from experiments.stats.clusters import (
     count_clusters,
     difference_scores,
     mean_scores,
-    normal_level,
     randomisation_test,
 )
 from experiments.stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
@@ -121,7 +120,8 @@ class RowPair:
             replace(arm, variance=error**2 * arm.n)
             for arm, error in zip((self.control, self.variant), errors, strict=True)
         )
-        return compare.lift(control, variant, alpha=normal_level(alpha, scores.degrees_of_freedom))
+        critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
+        return compare.lift(control, variant, alpha=alpha, critical=critical)
 
     def randomisation(self) -> Randomisation | NotComputable | None:
         """Beside the t test, where an arm has fewer than twenty effective clusters."""

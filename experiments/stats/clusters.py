@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from events.reasons import NotComputable, Reason
 from experiments.stats.design import Integers, cluster_codes
-from experiments.stats.results import check_alpha
 from experiments.stats.summaries import Array, Values, finite_array
 
 # A cluster whose fit leaves less than this of a direction fixes a coefficient alone: it tells nothing about its error.
 FIXED_BELOW = 1e-9
 # A variance below this share of the largest squared value is rounding, of which a test would make a finding.
 ROUNDING = 1e-26
+# Ours: a few clusters in two arms are errors of the data; one in ten is another way to assign.
+REACH_ACROSS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +139,16 @@ def count_clusters(codes: Integers) -> ClusterCount:
     return ClusterCount(int(own.max()) + 1 if len(own) else 0, effective_number(own))
 
 
+def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
+    """More than a tenth of the clusters hold units of several arms: then units were assigned, not clusters.
+
+    Counted by cluster such a file seems balanced whatever its split, since each cluster stands in every arm.
+    """
+    pairs = np.unique(np.column_stack([np.asarray(clusters), np.asarray(arm)]), axis=0)
+    arms = np.unique(pairs[:, 0], return_counts=True)[1]
+    return len(arms) > 0 and float((arms > 1).mean()) > REACH_ACROSS
+
+
 def count_by_arm(clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str]) -> dict[str, ClusterCount]:
     """Clusters of each arm, coded 0, 1, ... in the order of the labels."""
     codes, arms = np.asarray(clusters), np.asarray(arm)
@@ -217,12 +227,3 @@ def _welch(means: Array, nudged: npt.NDArray[np.bool_]) -> Array:
     error = np.sqrt(variances[0] + variances[1])
     gap = np.abs(levels[1] - levels[0])
     return np.asarray(np.divide(gap, error, out=np.where(gap > 0, np.inf, 0.0), where=error > 0))
-
-
-def normal_level(alpha: float, degrees_of_freedom: float) -> float:
-    """The level at which the normal law has the critical value that the t law has at ``alpha``.
-
-    For intervals that are made with a normal quantile, such as the lift's.
-    """
-    check_alpha(alpha)
-    return 2 * float(stats.norm.sf(stats.t.isf(alpha / 2, degrees_of_freedom)))

@@ -145,13 +145,22 @@ def compare_ratios(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Es
     return by_z(ratios[1] - ratios[0], sqrt(sum(variances)), alpha, "ratio-delta-method")
 
 
-def lift(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Interval | NotComputable:
+def lift(
+    control: Mean, variant: Mean, *, alpha: float = 0.05, critical: float | None = None
+) -> Interval | NotComputable:
     """Relative lift, variant mean / control mean - 1, with its own interval and no p-value of its own.
 
     * Shares: Katz's log interval, whenever both have a success.
     * Means: the log interval when both are positive and distinguishable from 0 at this level; otherwise Fieller's,
       as long as the control mean is positive and distinguishable from 0.
     * Otherwise there is no lift: the reason says which mean is the cause.
+
+    Args:
+        control: summary of control.
+        variant: summary of the variant.
+        alpha: two-sided error rate.
+        critical: two-sided critical value at this rate where the errors have another law than the normal one, as
+            between clusters; None for the normal quantile.
 
     Returns:
         The lift, 0.1 = 10 % more than control.
@@ -165,7 +174,7 @@ def lift(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Interval | Not
     shares = control.is_proportion and variant.is_proportion
     v_c, v_t = (_mean_variance(group, share=shares) for group in (control, variant))
     c, t = control.mean, variant.mean
-    q = float(stats.norm.isf(alpha / 2)) ** 2
+    q = (float(stats.norm.isf(alpha / 2)) if critical is None else critical) ** 2
     if c < 0 or (shares and c > 0 and t == 0):
         return NotComputable(Reason.MEANS_NOT_POSITIVE)
     if c == 0 or (not shares and c**2 <= q * v_c):

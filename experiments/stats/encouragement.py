@@ -35,6 +35,8 @@ __all__ = [
 
 # Standard errors of the first stage.
 NO_FIRST_STAGE_BELOW = 1e-10
+# A share of units below this is rounding of a fit with covariates, whatever its error: one unit of any data is more.
+ROUNDED_SHARE = 1e-12
 LARGEST_LIBRARY_FIT = 200_000
 
 
@@ -133,7 +135,7 @@ def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable
     """
     check_alpha(alpha)
     # A first stage that is rounding noise of its own error counts as none: the ratio would overflow.
-    if abs(moments.first_stage) <= NO_FIRST_STAGE_BELOW * sqrt(moments.v_d):
+    if abs(moments.first_stage) <= max(NO_FIRST_STAGE_BELOW * sqrt(moments.v_d), ROUNDED_SHARE):
         return NotComputable(Reason.NO_FIRST_STAGE)
     effect = moments.itt / moments.first_stage
     variance = moments.v_r - 2 * effect * moments.c_rd + effect**2 * moments.v_d

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from events.reasons import computable
 from events.records import dump, load
@@ -22,6 +23,7 @@ from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import estimand
 from experiments.rows import RowData
 from experiments.stats.compare import compare_unpooled
+from experiments.stats.sequential import bounds, spent
 from experiments.stats.validity import instrument_inequalities
 from experiments.tables import behaviour, comparisons
 from experiments.verdict import Code
@@ -250,6 +252,63 @@ def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo
     assert (readout.verdict.reason == "crossed") is stands
     if stands:
         assert "The nudge was compared with the placebo placebo." in verdict_sentence(readout.verdict, str)
+
+
+LOOKS = (0.5, 1.0)
+
+
+def looked(found: Mapping[str, Any], *, share: float = 1.0, **more: Any) -> Readout:
+    """A look at the first units of an experiment with two looks; the last one when all are in."""
+    part = {name: values[: int(share * len(values))] for name, values in found.items()}
+    ended = date(2026, 2, 1) if share == 1 else None
+    plan = {"method": "group_sequential", "looks": LOOKS, "planned_units": len(found["arm"]), "enrolment_ended": ended}
+    return stored(part, **{**plan, **more})
+
+
+@pytest.mark.parametrize("method", ["group_sequential", "always_valid"])
+def test_looks__before_the_last__judge_the_registered_contrast_alone(method: str) -> None:
+    """Chosen anew at each look, an early one read nudge against control: 36 to 66 % CAUSES of what does nothing."""
+    found = draw(12_000, direct=0.15)
+    early = looked(found, share=0.5, method=method, take_up=0.02)
+
+    assert early.report is not None
+    assert row(early.report, "nudge").compared_with == "placebo"
+    assert early.report.verdict.code is Code.INCONCLUSIVE
+    (line,) = [one for one in early.health if one.check.startswith("placebo")]
+    assert line.check == "placebo_waits"
+    assert "only at the last look can control take its place" in finding_sentence(line, str)
+    last = looked(found, method=method, take_up=0.02, earlier=early.path)
+    assert last.report is not None
+    assert row(last.report, "nudge").compared_with == ""
+    assert [one.check for one in last.health if one.check.startswith("placebo")] == ["placebo_unfit"]
+
+
+def test_looks__control_at_the_last__takes_what_is_left_for_itself_alone() -> None:
+    found = draw(12_000)
+    early = looked(found, share=0.5, take_up=0.02)
+    last = looked(found, take_up=0.02, earlier=early.path)
+
+    critical = {look.variant: look.critical for look in last.path[-2:]}
+    left = 0.05 - spent(early.standing.fraction)
+    assert critical["nudge"] == pytest.approx(norm.isf(left / 2), abs=1e-6)
+    assert critical["placebo"] == pytest.approx(bounds((0.5, 1.0))[-1], abs=1e-3)
+    assert critical["nudge"] > critical["placebo"]
+    (nudge,) = [one for one in last.path[-2:] if one.variant == "nudge"]
+    assert (nudge.p_value < 0.05) is (abs(nudge.z) > nudge.critical)
+
+
+def test_looks__found_against_the_placebo__keeps_it_at_the_last() -> None:
+    found = draw(12_000, effect=0.4, direct=0.0)
+    early = looked(found, share=0.5, take_up=0.02)
+    assert early.verdict is not None
+    assert early.verdict.code is Code.CAUSES
+    last = looked(found, take_up=0.02, earlier=early.path)
+
+    assert last.report is not None
+    assert row(last.report, "nudge").compared_with == "placebo"
+    (line,) = [one for one in last.health if one.check.startswith("placebo")]
+    assert line.check == "placebo_crossed"
+    assert "stays compared with the placebo" in finding_sentence(line, str)
 
 
 # ── What it must show, small ──────────────────────────────────────────────────

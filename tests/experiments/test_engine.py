@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from events.reasons import computable
+from events.reasons import NotComputable, Reason, computable
 from experiments.design import Covariate, Design, Kind, Outcome, Units
 from experiments.engine import analyze
 from experiments.rows import RowData
+from experiments.stats.encouragement import wald
+from experiments.stats.instruments import IvMoments
 from experiments.stats.validity import instrument_inequalities
 from experiments.verdict import Code
 
@@ -352,3 +354,31 @@ def test_underpowered__says_how_many_units_would_do() -> None:
     assert isinstance(needed, int)
     # With so many units the margin is 2.80 standard errors: 1.96 for alpha and 0.84 for 80 % power.
     assert 0.05 / (found.effect.standard_error * (1_500 / needed) ** 0.5) == pytest.approx(2.8016, abs=0.01)
+
+
+def test_wald__first_stage_that_is_rounding_of_a_fit__is_none() -> None:
+    """A covariate explained the behaviour but for rounding: the library met a singular matrix, the file crashed."""
+    moments = IvMoments(16.4, -6.9e-18, 420.3, 5.8e-35, -5.8e-18, 10, 2)
+
+    assert wald(moments) == NotComputable(Reason.NO_FIRST_STAGE)
+    assert computable(wald(replace(moments, first_stage=1e-9, v_d=1e-20)))
+
+
+def test_breakdown__behaviour_unknown_of_some__is_the_smaller_of_both() -> None:
+    """The p-value is of all units, the set of those whose behaviour is known: the condition holds for either."""
+    units = _units(4000, effect=0.5)
+    assert units.behaviour is not None
+    rng = np.random.default_rng(2)
+    kept = units.outcomes[0].values
+    # Among the nudged that stayed away the behaviour is often unknown: the others look better than they are.
+    unknown = (units.arm == 1) & (kept == 0) & (rng.random(4000) < 0.1)
+    report = analyze("data", DESIGN, replace(units, behaviour=np.where(unknown, np.nan, units.behaviour)))
+
+    row = report.outcomes[0].comparisons[0]
+    assert row.encouragement is not None
+    assert computable(row.difference)
+    assert computable(row.encouragement.breakdown)
+    assert row.encouragement.breakdown == pytest.approx(row.difference.low)
+    moments = RowData(replace(units, behaviour=np.where(unknown, np.nan, units.behaviour))).pair("kept", 1).moments()
+    assert computable(moments)
+    assert moments.itt - 1.96 * moments.v_r**0.5 > row.encouragement.breakdown

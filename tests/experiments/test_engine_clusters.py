@@ -83,6 +83,22 @@ def test_clusters__lift__is_as_wide_as_the_difference() -> None:
     assert row.lift.high - row.lift.low == pytest.approx((row.difference.high - row.difference.low) / mean, rel=0.1)
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.0001])
+def test_clusters__two_an_arm__lift_has_the_quantile_of_t(alpha: float) -> None:
+    """With one degree of freedom the same quantile of the normal law has a level that no number holds: it crashed."""
+    units = _units([30] * 4)
+    raised = replace(units, outcomes=(Outcome("score", Kind.MEAN, units.outcomes[0].values + 1_000),))
+
+    row = analyze("data", replace(DESIGN, alpha=alpha), raised).outcomes[0].comparisons[0]
+
+    assert computable(row.difference)
+    if not computable(row.lift):  # the t quantile of 1 in 10,000 reaches 0
+        assert alpha == 0.0001
+        return
+    mean = raised.outcomes[0].values[raised.arm == 0].mean()
+    assert row.lift.high - row.lift.low == pytest.approx((row.difference.high - row.difference.low) / mean, rel=0.2)
+
+
 def test_odds_ratio__at_a_look__is_labelled_with_the_level_of_all_looks() -> None:
     rng = np.random.default_rng(4)
     units = Units(

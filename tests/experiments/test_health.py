@@ -181,6 +181,23 @@ def test_mixed_clusters__counted() -> None:
     assert findings(data, cluster="guild")["mixed_clusters"].details == {"n": 100, "clusters": 100}
 
 
+@pytest.mark.parametrize(("mixed", "check"), [(100, "sample_ratio"), (11, "sample_ratio"), (10, None)])
+def test_sample_ratio__clusters_in_both_arms__units_were_assigned_and_are_counted(
+    mixed: int, check: str | None
+) -> None:
+    """Each cluster stands in both arms, so that by clusters any split seems balanced: 900 to 300 was not noticed."""
+    whole = 100 - mixed  # half of these in one arm, with nine units each, half in the other, with three
+    cluster = np.concatenate(
+        [np.repeat(np.arange(whole // 2), 9), np.repeat(np.arange(100 - mixed, 100), 9),
+         np.repeat(np.arange(whole // 2, whole), 3), np.repeat(np.arange(100 - mixed, 100), 3)]
+    )  # fmt: skip
+    sizes = (9 * (whole // 2 + mixed), len(cluster) - 9 * (whole // 2 + mixed))
+
+    assert (
+        "sample_ratio" if "sample_ratio" in findings(units(sizes, cluster=cluster), cluster="guild") else None
+    ) == check
+
+
 def test_balance__covariate_that_follows_the_arm__is_flagged() -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(size=(1000, 2))

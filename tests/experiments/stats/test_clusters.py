@@ -19,7 +19,6 @@ from experiments.stats.clusters import (
     difference_scores,
     effective_number,
     mean_scores,
-    normal_level,
     randomisation_test,
 )
 from experiments.stats.encouragement import two_stage, wald
@@ -273,10 +272,6 @@ def test_randomisation__third_arm__is_left_out() -> None:
     y, treated = np.array([1.0, 2.0, 4.0, 5.0, 99.0]), np.array([0, 0, 1, 1, 2])
     found = randomisation_test(y, treated, np.arange(5), rng=np.random.default_rng(2))
     assert found == randomisation_test(y[:4], treated[:4], np.arange(4), rng=np.random.default_rng(2))
-
-
-def test_normal_level__gives_the_quantile_of_t() -> None:
-    assert stats.norm.isf(normal_level(0.05, 7.5) / 2) == pytest.approx(stats.t.isf(0.025, 7.5))
 
 
 @pytest.mark.slow
