@@ -52,6 +52,13 @@ def cause(gettext: Gettext) -> tuple[Term, ...]:
             ), "statistics", "Sample ratio",
         ),
         Term(
+            "effective-clusters", gettext("Effective number of clusters"),
+            gettext(
+                "How many clusters of equal size would carry as much as these of unequal size. One large cluster among "
+                "small ones counts for most of the result, so this number decides whether there are enough."
+            ), "statistics", "Cluster robust",
+        ),
+        Term(
             "guardrail", gettext("Guardrail"),
             gettext(
                 "An outcome that must not get worse while the experiment tries to improve another. It is tested "
@@ -114,6 +121,14 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
                 "An ordinary p-value is only right when it is read once, at the planned end. A sequential plan has "
                 "wider limits, which stay right however often they are read."
             ), "power", "Sequential plans",
+        ),
+        Term(
+            "early-stop", gettext("Effect after looking early"),
+            gettext(
+                "A plan that stops at its first clear result stops more often where chance helped, so the plain "
+                "difference is too large. The corrected one is too large in half of all experiments and too small in "
+                "the other half; among those that stopped early it is still too large."
+            ), "statistics", "Effect after a plan with planned looks",
         ),
         Term(
             "power", gettext("Power"),

@@ -208,6 +208,13 @@ def segments(gettext: Gettext) -> tuple[Term, ...]:
             ), "segments", "Stability",
         ),
         Term(
+            "styles", gettext("Styles of a continuum"),
+            gettext(
+                "Stable clusters between which no gap was found: corners of one cloud, not separate groups. Users "
+                "between two corners exist, and which side they fall on says little about them."
+            ), "segments", "Groups or styles: is there a gap?",
+        ),
+        Term(
             "standardised-difference", gettext("Standardised difference"),
             gettext(
                 "The mean of a group minus the mean of the others, in standard deviations. 0.2 is small and 0.8 large."
