@@ -1,9 +1,7 @@
 """Pages of AHA discovery: who may see and do what, in both languages, and refusals as sentences."""
 
-import re
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -396,44 +394,3 @@ def test_new_moment__good_and_bad__kept_or_refused(editor: Client) -> None:
     assert bad.context["form"].non_field_errors()
     assert good.headers["Location"] == "/aha/moments/chat-2-in-7/"
     assert AhaMoment.objects.count() == 1
-
-
-# ── Names ─────────────────────────────────────────────────────────────────────
-SPEC = "level_up\\[mode\\=hard\\]"
-
-
-def of_spec(value: Any) -> Any:
-    """A stored payload with the specification of an event that is called `level_up[mode=hard]` as its behaviour."""
-    if isinstance(value, dict):
-        return {of_spec(name): of_spec(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [of_spec(one) for one in value]
-    return SPEC if value == "friend_add" else value
-
-
-def read_by_people(html: str) -> str:
-    """What a page shows: text and pictures, without what forms and links carry."""
-    return re.sub(r"<[^>]*>", " ", html)
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_pages__escaped_name__is_read_without_backslashes(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch, language: str
-) -> None:
-    monkeypatch.setattr(reach, "weekly_reach", weekly)
-    done = study(payload=of_spec(dump(report())))
-    made = moments.promote_candidate(study=done, behaviour=SPEC, times=2, days=3)
-    cell = f"?days=3&times=2&behaviour={quote(SPEC)}"
-    own = f"studies/{done.pk}/"
-    paths = (own, f"{own}candidates/1/", f"{own}venn/{cell}", f"moments/{made.key}/", "moments/")
-
-    for path in paths:
-        shown = read_by_people(page(viewer, f"/aha/{path}", language))
-        assert "level_up[mode=hard]" in shown, path
-        assert "level_up\\" not in shown, path
-    assert made.name == "level_up[mode=hard] ≥ 2 within 3 days"
-    assert made.behaviour == SPEC
-
-
-def test_moment__named_by_version_0_3__is_read_without_backslashes() -> None:
-    assert str(AhaMoment(name=f"{SPEC} ≥ 3 within 7 days")) == "level_up[mode=hard] ≥ 3 within 7 days"
