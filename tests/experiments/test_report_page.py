@@ -5,17 +5,20 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext
+from rich.console import Console
 
 from events.reasons import computable
 from experiments import drawings, readout_document, report_page, report_tables, report_words
 from experiments.analysis import read_out
 from experiments.contrasts import contrasts, promise_finding
+from experiments.management.commands import analyze
 from experiments.readout import Amended, Claim, Readout
 from experiments.report_words import metric_words, opening
 from experiments.verdict import Code, Verdict
@@ -318,6 +321,17 @@ def test_every_text__escaped_name__is_read_without_backslashes() -> None:
     assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence
     assert "count:level_up[mode=hard]:21-27" in every_text(readout)
     assert [text for text in texts if "\\[" in text or "\\=" in text] == []
+
+
+def test_terminal__escaped_name__is_read_without_backslashes() -> None:
+    out = Console(file=StringIO(), width=400)
+
+    analyze._print(of_escaped_names(), out)
+
+    shown = out.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert "level_up[mode=hard] ≥ 3 within 7 days" in shown
+    assert "count:level_up[mode=hard]:21-27" in shown
+    assert "level_up\\" not in shown
 
 
 def test_document__escaped_name__sentences_are_for_people_and_names_parse_back() -> None:

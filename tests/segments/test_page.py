@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from events.records import dump
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
 from segments.learning import Skill
+from segments.management.commands import segment_units
+from segments.models import SegmentationRun
 from segments.ranks import Auc
 from segments.report import Report, Tiers
 from tests.segments.make_report import cluster, nothing_found, report
@@ -259,3 +262,15 @@ def test_parts__escaped_name__is_read_without_backslashes() -> None:
     assert "a#b" in texts
     assert "level_up\\" not in texts
     assert "a\\" not in texts
+
+
+def test_terminal__escaped_name__is_read_without_backslashes() -> None:
+    run = SegmentationRun(pk=1, payload=of_spec(dump(report())))
+    out, document = StringIO(), StringIO()
+
+    segment_units.Command(stdout=out)._show(run, as_json=False)
+    segment_units.Command(stdout=document)._show(run, as_json=True)
+
+    assert "+level_up[mode=hard]" in out.getvalue()
+    assert "level_up\\" not in out.getvalue()
+    assert json.loads(document.getvalue())["features"][0] == "level_up\\[mode\\=hard\\]"
