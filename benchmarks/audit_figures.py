@@ -76,9 +76,9 @@ def section(record: dict[str, Any]) -> str:
     lines = [f"## {record['title']}", "", record["text"], ""]
     lines += ["| figure | required | seen | |", "| --- | --- | --- | --- |"]
     word = {True: "met", False: "**missed**", None: ""}
-    lines += [
-        f"| {row['what']} | {row['required']} | {row['seen']} | {word[row['met']]} |" for row in record["figures"]
-    ]
+    for row in record["figures"]:
+        cells = (str(row[name]).replace("|", "\\|") for name in ("what", "required", "seen"))
+        lines.append(f"| {' | '.join(cells)} | {word[row['met']]} |")
     lines += ["", f"Measured at commit {record['commit']}, {record['minutes']} minutes.", ""]
     return "\n".join(lines)
 

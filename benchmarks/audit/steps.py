@@ -15,16 +15,18 @@ called a jump. Version 0.3 said smooth in 3 of 15 and jump in 3 of 30 (kink).
 """
 SEEDS, RATE = 20, 0.35
 TIMES = tuple(range(1, 11))
+# The knots were chosen on the seeds below it.
+FIRST_SEED = 201
 
 
 def figures(size: float) -> list[Figure]:
     """Both wrong words, each in its worlds."""
     n = max(round(SEEDS * size), 2)
-    found = [one(seed, 30_000, "tenth", 0.05) for seed in range(n)]
+    found = [one(seed, 30_000, "tenth", 0.05) for seed in range(FIRST_SEED, FIRST_SEED + n)]
     smooth = sum(step.verdict is StepVerdict.SMOOTH for step in found)
     rows = [_row("Jump of 5 points at Z = 6, 30,000 units: called smooth", smooth, n)]
     for name in ("saturating", "kink"):
-        steps = [one(seed, 110_000, name, 0.0) for seed in range(n)]
+        steps = [one(seed, 110_000, name, 0.0) for seed in range(FIRST_SEED, FIRST_SEED + n)]
         jumps = sum(step.verdict is StepVerdict.JUMP for step in steps)
         rows.append(_row(f"No jump, {name}, 110,000 units: called a jump", jumps, n))
     return rows

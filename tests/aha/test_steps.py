@@ -113,6 +113,7 @@ def test_steps__planted_fall__is_no_jump() -> None:
     assert step.adjusted_p_value <= 0.05
 
 
+@pytest.mark.slow
 def test_steps__smooth_curve_of_many_users__is_a_convention_and_of_few__cannot_be_told() -> None:
     many, few = evidence(curved(60_000, 7)), evidence(curved(600, 7))
 
@@ -188,6 +189,7 @@ def kinked(n: int, seed: int) -> Table:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_steps__sharp_bend_of_many_users__is_no_jump() -> None:
     for seed in range(3):
         step = evidence(kinked(110_000, seed), replicates=199)

@@ -263,6 +263,7 @@ def test_spillover__last_guild_of_one__is_its_own_ring() -> None:
     assert (simulation.target_counts_by_arm[:, 20] == alone.target_counts_by_arm[:, 20]).all()
 
 
+@pytest.mark.slow
 def test_guilds__sizes__are_lognormal_around_twenty() -> None:
     guild = run("guilds", 200_000).people.guild
     sizes = np.bincount(guild)[:-1]
