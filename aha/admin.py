@@ -8,6 +8,7 @@ from unfold.admin import ModelAdmin
 
 from aha.models import AhaMoment, Study
 from events.admin import ReadOnly
+from events.metrics import display_name
 
 
 @admin.register(Study)
@@ -32,14 +33,14 @@ class StudyAdmin(ReadOnly):
 class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The name and the note can be changed; the claim, its evidence and its verdict can't."""
 
-    list_display = ["name", "behaviour", "times", "days", "status", "study", "created_at", "page"]
+    list_display = ["__str__", "behaviour_shown", "times", "days", "status", "study", "created_at", "page"]
     list_filter = ["status"]
     list_select_related = ["study"]
     search_fields = ["name", "key", "behaviour"]
     empty_text = _("No claim yet. A study finds candidates; promote one, and test it.")
     empty_route, empty_link = "aha:studies", _("Open the studies")
     fields = [
-        "name", "note", "key", "behaviour", "times", "days", "signup_event", "retention", "status", "study",
+        "name", "note", "key", "behaviour_shown", "times", "days", "signup_event", "retention_shown", "status", "study",
         "evidence_hash", "created_by", "created_at",
     ]  # fmt: skip
     readonly_fields = [name for name in fields if name not in ("name", "note")]
@@ -49,6 +50,14 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # experiments may test it
+
+    @admin.display(description=_("behaviour"), ordering="behaviour")
+    def behaviour_shown(self, row: AhaMoment) -> str:
+        return display_name(row.behaviour)
+
+    @admin.display(description=_("retention"))
+    def retention_shown(self, row: AhaMoment) -> str:
+        return display_name(row.retention)
 
     @admin.display(description=_("page"))
     def page(self, row: AhaMoment) -> str:

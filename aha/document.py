@@ -18,7 +18,7 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
     """The document. What can't be computed is ``{"not_computable": reason}`` in place of the number or object."""
     population, model = report.population, report.model
     rate = population.rate
-    ranking = model.ranking if computable(model) else model
+    untested = report.untested
     return {
         "units": {"eligible": population.eligible, "excluded": population.excluded},
         "retention": {
@@ -30,34 +30,37 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
             if computable(model)
             else _missing(model, gettext)
         ),
-        "ranking": (
-            [
-                {
-                    "behaviour": row.name,
-                    "importance": row.importance,
-                    "rank_low": row.rank_low,
-                    "rank_high": row.rank_high,
-                    "group": row.group,
-                }
-                for row in ranking
-                if row.kind == "behaviour"
-            ]
-            if computable(ranking)
-            else _missing(ranking, gettext)
-        ),
+        "ranking": _ranking(report, gettext),
         "cells": [*_cells(report, gettext), *_invalid(report, gettext)],
         "candidates": (
-            _missing(report.floor, gettext)
-            if report.floor is not None
-            else [_candidate(row, gettext) for row in report.candidates]
+            [_candidate(row, gettext) for row in report.candidates] if untested is None else _missing(untested, gettext)
         ),
     }
+
+
+def _ranking(report: Report, gettext: Gettext) -> Any:
+    ranking = report.model.ranking if computable(report.model) else report.model
+    if not computable(ranking):
+        return _missing(ranking, gettext)
+    found = [
+        {
+            "behaviour": row.name,
+            "importance": row.importance,
+            "rank_low": row.rank_low,
+            "rank_high": row.rank_high,
+            "group": row.group,
+        }
+        for row in ranking
+        if row.kind == "behaviour"
+    ]
+    return found if found or report.untested is None else _missing(report.untested, gettext)
 
 
 def _cells(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
     grid = report.grid
     no_data = _missing(NotComputable(Reason.NO_DATA), gettext)
-    untested = _missing(report.floor or NotComputable(Reason.NO_CELL_TO_TEST), gettext)
+    why = report.luck if isinstance(report.luck, NotComputable) else NotComputable(Reason.NO_CELL_TO_TEST)
+    untested = _missing(report.floor or why, gettext)
     for place in range(grid.size):
         p = grid.p_luck[place]
         yield {

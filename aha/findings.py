@@ -27,8 +27,9 @@ def headline(report: Report, gettext: Gettext) -> str:
     """The study in one sentence."""
     if report.floor is not None:
         return reason_words(report.floor, gettext)
-    if not tested(report):
-        return gettext("No behaviour could be compared with luck: none was tested.")
+    if (untested := report.untested) is not None:
+        text = gettext("No behaviour could be compared with luck: none was tested.")
+        return f"{text} {reason_words(untested, gettext)}"
     if not report.candidates:
         return gettext("No behaviour tells who stays better than luck does.")
     n = sum(not DOUBTS & set(row.flags) for row in report.candidates)
@@ -37,11 +38,6 @@ def headline(report: Report, gettext: Gettext) -> str:
     if n == 1:
         return gettext("One behaviour is worth an experiment.")
     return gettext("{n} behaviours are worth an experiment; the first is the most promising.").format(n=n)
-
-
-def tested(report: Report) -> bool:
-    """Whether any cell was compared with luck: in a study that is too small, or without such cells, none was."""
-    return report.floor is None and computable(report.luck)
 
 
 def claim(candidate: Candidate, gettext: Gettext) -> str:

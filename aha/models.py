@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from events.metrics import display_name
 from events.models import Run
 
 
@@ -59,4 +60,4 @@ class AhaMoment(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return self.name
+        return display_name(self.name)  # version 0.3 named moments with the backslashes of their specification

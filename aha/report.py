@@ -342,3 +342,13 @@ class Report:
     seeds: dict[str, int]
     versions: dict[str, str]
     version: int = VERSION
+
+    @property
+    def untested(self) -> NotComputable | None:
+        """Why no behaviour was held against luck, so that an empty list of candidates says nothing; None if one was."""
+        if self.floor is not None:
+            return self.floor
+        if isinstance(self.luck, NotComputable):
+            return self.luck
+        could = any(row.step is not None and computable(row.chosen) for row in self.judged)
+        return None if could else NotComputable(Reason.NO_BEHAVIOUR_TO_TEST)

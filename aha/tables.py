@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from aha import findings, words
+from aha import words
 from aha.cells import Number
 from aha.report import Report
 from events.metrics import display_name
-from events.reasons import NotComputable, computable
+from events.reasons import computable
 from events.reasons import words as reason_words
 
 type Gettext = Callable[[str], str]
@@ -61,17 +61,11 @@ def candidates(report: Report, gettext: Gettext) -> Rows:
     if not rows:
         nothing = (
             gettext("no behaviour is better than luck")
-            if findings.tested(report)
-            else gettext("nothing was tested: {why}").format(why=why_untested(report, gettext))
+            if (untested := report.untested) is None
+            else gettext("nothing was tested: {why}").format(why=reason_words(untested, gettext))
         )
         rows.append((nothing, "", "", "", "", ""))
     return gettext("Candidates"), columns, rows
-
-
-def why_untested(report: Report, gettext: Gettext) -> str:
-    """Why no cell was compared with luck."""
-    reason = report.floor if report.floor is not None else report.luck
-    return reason_words(reason, gettext) if isinstance(reason, NotComputable) else ""
 
 
 def cells(report: Report, gettext: Gettext) -> Rows:

@@ -42,8 +42,11 @@ class Behaviour:
 
 
 def display_name(text: str) -> str:
-    """A behaviour, metric or feature as people read it: backslashes belong into specifications, never into pages."""
-    return _unescape(text)
+    """A behaviour, metric or feature as people read it: backslashes belong into specifications, never into pages.
+
+    Only the backslashes that `str()` writes go, so a name that people typed keeps its own.
+    """
+    return re.sub(r"\\([\\:\[\]#=/])", r"\1", text)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     TOO_FEW_FEATURES = "too_few_features"
     STUDY_TOO_SMALL = "study_too_small"
     NO_CELL_TO_TEST = "no_cell_to_test"
+    NO_BEHAVIOUR_TO_TEST = "no_behaviour_to_test"
     NO_CELL_TO_RECOMMEND = "no_cell_to_recommend"
     WINDOWS_OVERLAP = "windows_overlap"
     TOO_FEW_DIFFERENT_COUNTS = "too_few_different_counts"
@@ -141,6 +142,9 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         ),
         Reason.NO_CELL_TO_TEST: gettext(
             "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        ),
+        Reason.NO_BEHAVIOUR_TO_TEST: gettext(
+            "Each behaviour is set aside by its marks, or too few or too many units do it, so none was tested."
         ),
         Reason.NO_CELL_TO_RECOMMEND: gettext(
             "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."

@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
+from events.metrics import display_name
 from experiments import forms as shapes
 from experiments.models import Amendment, AudienceRow, Experiment, Override, Variant
 from experiments.services import plan
@@ -117,4 +118,4 @@ def save_overrides(key: str, formset: Any) -> None:
 def _plain(value: Any) -> str:
     if value is None or value in ("", []):
         return "–"
-    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    return display_name(", ".join(str(one) for one in value) if isinstance(value, list) else str(value))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from aha.figures import Gettext, Row, Table, between, count, decimal, limits, p_value, percent, points
-from events.metrics import parse_metric, sentence
+from events.metrics import display_name, parse_metric, sentence
 from events.reasons import NotComputable, Refused, computable
 from events.reasons import words as reason_words
 from experiments import tables
 from experiments.contrasts import Contrast, effect_limits
-from experiments.design import Kind
+from experiments.design import Kind, kind_of
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
 from experiments.report_words import clock_words, health_sentence, look_words, metric_words
@@ -80,21 +80,21 @@ def metric_sentence(name: str, gettext: Gettext) -> str:
     try:
         return sentence(parse_metric(name), gettext)
     except Refused:
-        return name
+        return display_name(name)
 
 
 def _margin(readout: Readout, gettext: Gettext) -> str:
     margin = readout.plan.smallest_effect
     if margin is None:
         return ""
-    share = metric_words(readout.plan.primary[0], gettext) != readout.plan.primary[0]
+    share = kind_of(readout.plan.primary[0]) is Kind.PROPORTION
     return effect_text(margin, share=share, gettext=gettext)
 
 
 def amendments(readout: Readout, gettext: Gettext) -> Table | None:
     """Logged changes of the plan after the start."""
     rows = tuple(
-        (made.on.isoformat(), name, before, after, made.why, made.by)
+        (made.on.isoformat(), name, display_name(before), display_name(after), made.why, made.by)
         for made in readout.plan.amendments
         for name, (before, after) in made.changes.items()
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from aha.figures import Gettext, between, count, percent
 from aha.words import cell_words
-from events.metrics import Active, MinDays, parse_metric
+from events.metrics import Active, MinDays, display_name, parse_metric
 from events.reasons import NotComputable, Refused, computable
 from events.reasons import words as reason_words
 from experiments.health import Finding
@@ -162,7 +162,7 @@ def estimand(readout: Readout, gettext: Gettext) -> str:
     )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days, gettext)
-    asked = text.format(claim=claim.name, behaviour=behaviour, outcome=outcome, clock=from_when)
+    asked = text.format(claim=display_name(claim.name), behaviour=behaviour, outcome=outcome, clock=from_when)
     if plan.placebo is None:
         return asked
     against = gettext("The nudge is compared with the placebo {placebo}, where that leaves the behaviour alone.")
@@ -183,12 +183,12 @@ def metric_words(text: str, gettext: Gettext) -> str:
     try:
         definition = parse_metric(text)
     except Refused:
-        return text
+        return display_name(text)
     if isinstance(definition, MinDays):
         name = gettext("retention ({n} days of {first}–{last})")
         return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
     if not isinstance(definition, Active):
-        return text
+        return display_name(text)
     first, last = definition.window.start_day, definition.window.end_day
     if last is None:
         return gettext("retention from day {first} on").format(first=first)
@@ -200,10 +200,12 @@ def metric_words(text: str, gettext: Gettext) -> str:
 def worded(report: Report, gettext: Gettext) -> Report:
     """The same report with its outcomes in words; where two would be called alike, both keep their text."""
     names = [metric_words(outcome.name, gettext) for outcome in report.outcomes]
+    behaviour = report.design.behaviour
     return replace(
         report,
+        design=replace(report.design, behaviour=None if behaviour is None else display_name(behaviour)),
         outcomes=tuple(
-            replace(outcome, name=name) if names.count(name) == 1 else outcome
+            replace(outcome, name=name if names.count(name) == 1 else display_name(outcome.name))
             for outcome, name in zip(report.outcomes, names, strict=True)
         ),
     )

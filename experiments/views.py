@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.listing import listing
+from events.metrics import display_name
 from events.reasons import Refused
 from events.services.runs import request_cancel
 from experiments.models import Analysis, Experiment
@@ -138,6 +139,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
     promise = report_page.promise(readout, gettext)
     return {
         "readout": readout,
+        "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
         "opening": report_words.opening(readout, gettext),
         "percent": round(100 * min(readout.standing.fraction, 1.0)),
         "promise": promise,

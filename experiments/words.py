@@ -5,6 +5,7 @@ Whole sentences are translated, with named placeholders, because word order diff
 
 from collections.abc import Callable, Mapping
 
+from events.metrics import display_name
 from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.comparison_words import added, causal_template
@@ -80,7 +81,7 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
     share = details.get("kind") == "proportion"
     for name, value in details.items():
         if isinstance(value, str):
-            text[name] = value
+            text[name] = display_name(value) if name in ("outcome", "behaviour") else value
         elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
             text[name] = p_text(value)
         elif name == "breakdown":
@@ -127,7 +128,7 @@ def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
     if verdict.reason == "not_computable":
         missing = NotComputable(Reason(str(verdict.details["missing"])))
         return gettext("There is no verdict on %(outcome)s. %(reason)s") % {
-            "outcome": verdict.details.get("outcome", ""),
+            "outcome": display_name(str(verdict.details.get("outcome", ""))),
             "reason": reason_words(missing, gettext),
         }
     causal = causal_template(verdict, gettext) or unless_template(verdict, gettext)

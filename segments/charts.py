@@ -324,7 +324,8 @@ def _drivers(report: Report, gettext: Gettext) -> tuple[Any, int]:
     names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
     rows = [
         {
-            "label": row.name, "estimate": row.delta.estimate, "low": row.delta.low, "high": row.delta.high,
+            "label": words.feature_name(row.name, gettext), "estimate": row.delta.estimate,
+            "low": row.delta.low, "high": row.delta.high,
             "clear": names[0] if row.delta.adjusted_p_value <= 0.05 else names[1],
         }
         for row in found.contrasts
@@ -350,7 +351,7 @@ def _ranking(report: Report, gettext: Gettext) -> tuple[Any, int]:
     groups = found.ranking[:MOST_BEHAVIOURS] if computable(found.ranking) else ()
     rows = [
         {
-            "label": ", ".join(group.members), "importance": group.importance, "rank": group.rank,
+            "label": words.feature_names(group.members, gettext), "importance": group.importance, "rank": group.rank,
             "low": group.rank_low, "high": group.rank_high,
         }
         for group in groups

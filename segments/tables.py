@@ -320,7 +320,12 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
     if not computable(found.ranking):
         return None
     rows = tuple(
-        (str(row.rank), f"{row.rank_low} … {row.rank_high}", ", ".join(row.members), decimal(row.importance, 3))
+        (
+            str(row.rank),
+            f"{row.rank_low} … {row.rank_high}",
+            words.feature_names(row.members, gettext),
+            decimal(row.importance, 3),
+        )
         for row in found.ranking
     )
     columns = (
@@ -338,7 +343,7 @@ def dropped(report: Report, gettext: Gettext) -> Table | None:
     """Behaviours that were left out."""
     if not report.dropped:
         return None
-    rows = tuple((row.name, words.drop_words(row, gettext)) for row in report.dropped)
+    rows = tuple((words.feature_name(row.name, gettext), words.drop_words(row, gettext)) for row in report.dropped)
     return Table(gettext("Behaviours left out"), (gettext("behaviour"), gettext("why")), rows)
 
 

@@ -5,6 +5,7 @@ Whole sentences are translated, with named placeholders, because word order diff
 
 from collections.abc import Callable, Mapping, Sequence
 
+from events.metrics import display_name
 from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from segments.churn import Quality
@@ -77,14 +78,19 @@ def picture_name(name: str) -> str:
 
 
 def feature_name(name: str, gettext: Gettext) -> str:
-    """A column of the distance; behaviours keep their own name."""
+    """A column of the distance as people read it; behaviours keep their own name."""
     known = {
         "active_days": gettext("active days"),
         "sessions_per_day": gettext("sessions per active day"),
         "tenure": gettext("days since the first activity"),
         "recency": gettext("days since the last activity"),
     }
-    return known.get(name, name)
+    return known.get(name) or display_name(name)
+
+
+def feature_names(names: Sequence[str], gettext: Gettext) -> str:
+    """Columns that can't be told apart, as one text."""
+    return ", ".join(feature_name(name, gettext) for name in names)
 
 
 def play_words(name: Sequence[tuple[str, str]], gettext: Gettext) -> str:
@@ -332,7 +338,7 @@ def drivers_finding(drivers: Drivers, gettext: Gettext) -> str:
         if size > 0
         else gettext("On an active day, %(second)s does less %(what)s than %(first)s (Cliff's delta %(delta)s)")
     )
-    return text % {**names, "what": row.name, "delta": decimal(size)}
+    return text % {**names, "what": feature_name(row.name, gettext), "delta": decimal(size)}
 
 
 def ranking_finding(drivers: Drivers, gettext: Gettext) -> str:
@@ -341,7 +347,7 @@ def ranking_finding(drivers: Drivers, gettext: Gettext) -> str:
         return reason_words(drivers.ranking, gettext)
     first = drivers.ranking[0]
     text = gettext("A model that tells the tiers apart leans most on %(what)s (rank interval %(low)s to %(high)s)")
-    return text % {"what": ", ".join(first.members), "low": first.rank_low, "high": first.rank_high}
+    return text % {"what": feature_names(first.members, gettext), "low": first.rank_low, "high": first.rank_high}
 
 
 # ── Churn, drift and rules ────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
-from events.metrics import parse_behaviour, parse_retention
+from events.metrics import display_name, parse_behaviour, parse_retention
 from events.reasons import Refused
 
 Status = AhaMoment.Status
@@ -43,7 +43,7 @@ def promote_candidate(
     candidate = _candidate(study.payload, behaviour, times, days)
     if candidate is None:
         text = gettext("The study has no candidate {behaviour} at least {times} times within {days} days.")
-        raise Refused(text.format(behaviour=behaviour, times=times, days=days))
+        raise Refused(text.format(behaviour=display_name(behaviour), times=times, days=days))
     inputs = study.inputs
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
@@ -52,7 +52,7 @@ def promote_candidate(
         moment = AhaMoment(
             key=_free_key(f"{behaviour}-{times}-in-{days}"),
             name=name or gettext("{behaviour} ≥ {times} within {days} days").format(
-                behaviour=behaviour, times=times, days=days
+                behaviour=display_name(behaviour), times=times, days=days
             ),
             behaviour=behaviour, times=times, days=days, signup_event=inputs["signup_event"],
             retention=inputs["retention"], study=study, evidence=candidate, evidence_hash=_hash(candidate),

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from aha.inputs import Inputs, check_inputs
 from aha.models import Study
 from aha.services.population import Restriction, restriction_of
-from events.metrics import MinEvents, parse_behaviour
+from events.metrics import MinEvents, display_name, parse_behaviour
 from events.progress import Progress, part, silent
 from events.reasons import Refused
 from events.records import dump, load
@@ -111,4 +111,4 @@ def _aware(asked: "Questions") -> Any:
 
 
 def _title(inputs: Inputs) -> str:
-    return f"{inputs.signup_event} → {inputs.retention}"[:100]
+    return f"{inputs.signup_event} → {display_name(inputs.retention)}"[:100]

@@ -148,7 +148,7 @@ def _claim(moment: AhaMoment) -> "Claim":
     numbers = _promise(moment.evidence)
     return Claim(
         key=moment.key,
-        name=moment.name,
+        name=str(moment),
         behaviour=moment.behaviour,
         times=moment.times,
         days=moment.days,

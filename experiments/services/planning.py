@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
+from events.metrics import Count, Ratio, Survival, Value, display_name, outcome_window, parse_behaviour, parse_metric
 from events.reasons import NotComputable, Reason, Refused, computable
 from events.services.asking import Questions, questions
 from events.windows import first_days
@@ -322,7 +322,7 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
 
 def name_for_test(moment: AhaMoment) -> str:
     """What the experiment that tests a moment is called."""
-    return _("Test of %(moment)s") % {"moment": moment.name}
+    return _("Test of %(moment)s") % {"moment": moment}
 
 
 def hypothesis(moment: AhaMoment) -> str:
@@ -332,7 +332,8 @@ def hypothesis(moment: AhaMoment) -> str:
         "(%(retention)s)."
     )
     return text % {
-        "behaviour": moment.behaviour, "times": moment.times, "days": moment.days, "retention": moment.retention
+        "behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days,
+        "retention": display_name(moment.retention),
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.metrics import parse_metric, sentence
+from events.metrics import display_name, parse_metric, sentence
 from events.models import Source
 from events.reasons import Refused
 from experiments.models import Experiment, Variant
@@ -63,9 +63,9 @@ def dates(row: Experiment) -> Part:
 def metric_words(text: str) -> str:
     """An outcome in a sentence, with its short form; one that can't be read stays as it is."""
     try:
-        return f"{sentence(parse_metric(text), _)} ({text})"
+        return f"{sentence(parse_metric(text), _)} ({display_name(text)})"
     except Refused:
-        return text
+        return display_name(text)
 
 
 def suggestions(row: Experiment) -> list[tuple[str, str]]:

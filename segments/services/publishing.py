@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from events.metrics import display_name
 from events.reasons import Refused
 from events.records import load
 from events.services.asking import questions
@@ -137,7 +138,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     )
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [_safe(row.unit), _safe(str(segment)), risk, _safe("; ".join(row.reasons or []))]
+        yield [_safe(row.unit), _safe(str(segment)), risk, _safe(display_name("; ".join(row.reasons or [])))]
 
 
 def slugs_of(unit: str) -> frozenset[str]:

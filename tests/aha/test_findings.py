@@ -18,6 +18,7 @@ from aha import (
     words,
 )
 from aha.cells import Interval
+from aha.document import document
 from aha.report import Report
 from aha.steps import SmoothRange, StepVerdict
 from events.reasons import NotComputable, Reason
@@ -84,8 +85,30 @@ def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str,
 def test_headline__nothing_was_tested__says_so() -> None:
     made = report(candidates=(), luck=NotComputable(Reason.NO_CELL_TO_TEST))
 
-    assert findings.headline(made, text) == "No behaviour could be compared with luck: none was tested."
+    assert findings.headline(made, text) == (
+        "No behaviour could be compared with luck: none was tested. "
+        "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+    )
     assert tables.candidates(made, text)[2][0][0].startswith("nothing was tested: ")
+    assert document(made, text)["candidates"] == {
+        "not_computable": "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+    }
+
+
+def test_headline__all_behaviours_set_aside__says_that_none_was_tested() -> None:
+    aside = tuple(replace(row, step=None) for row in report().judged)
+    made = report(candidates=(), judged=aside)
+
+    assert "none was tested. Each behaviour is set aside" in findings.headline(made, text)
+    assert tables.candidates(made, text)[2][0][0].startswith("nothing was tested: Each behaviour is set aside")
+    assert "set aside" in document(made, text)["candidates"]["not_computable"]
+
+
+def test_document__tested_without_a_find__lists_no_candidate() -> None:
+    made = report(candidates=())
+
+    assert document(made, text)["candidates"] == []
+    assert findings.headline(made, text) == "No behaviour tells who stays better than luck does."
 
 
 def test_claim__smooth_of_version_0_3__says_nothing_about_a_range() -> None:

@@ -1,23 +1,29 @@
 """The report's sections on readouts made by the engine: what is said first, what is locked, what is struck out."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext
+from rich.console import Console
 
 from events.reasons import computable
 from experiments import drawings, readout_document, report_page, report_tables, report_words
 from experiments.analysis import read_out
 from experiments.contrasts import contrasts, promise_finding
-from experiments.readout import Amended, Readout
+from experiments.management.commands import analyze
+from experiments.readout import Amended, Claim, Readout
 from experiments.report_words import metric_words, opening
 from experiments.verdict import Code, Verdict
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
-from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout
+from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, stored
 
 
 def same(text: str) -> str:
@@ -279,3 +285,70 @@ def test_korean__leaves_no_placeholder_open() -> None:
 
     assert "{" not in str([one for one in found if isinstance(one, report_words.Opening)])
     assert "{" not in " ".join(section.lead + section.title for section in found[1:])
+
+
+# ── Names ─────────────────────────────────────────────────────────────────────
+SPEC = "level_up\\[mode\\=hard\\]"
+
+
+def of_escaped_names() -> Readout:
+    """A moment and outcomes of an event called `level_up[mode=hard]`; its moment was named by version 0.3."""
+    claim = Claim("hard", f"{SPEC} ≥ 3 within 7 days", SPEC, 3, 7, "window:21-27", 0.4, 0.38, 0.42)
+    outcomes = ("window:21-27", f"min_events:{SPEC}:21-27:1", f"count:{SPEC}:21-27")
+    made = Amended(date(2026, 1, 9), "ann", "Typing", {"guardrail_metrics": (outcomes[2], outcomes[1])})
+    units = draw_units(4_000)
+    plan = make_plan(
+        claim=claim, primary=outcomes[:1], secondary=outcomes[1:2], guardrails=outcomes[2:], amendments=(made,)
+    )
+    answers = make_answers(units, cells=make_cells(units, outcomes=outcomes))
+    return read_out(plan, answers, CLEAN, peek=False, earlier=(), today=TODAY)
+
+
+def test_every_text__escaped_name__is_read_without_backslashes() -> None:
+    readout = of_escaped_names()
+
+    drawn = json.dumps([row.spec for row in drawings.draw(readout, same)], ensure_ascii=False)
+    headings = " ".join(
+        part.table.title for section in report_page.sections(readout, same) for part in section.parts if part.table
+    )
+    first = opening(readout, same)
+    texts = [
+        first.sentence, first.estimand, every_text(readout), headings, drawn, promise_finding(readout, same),
+        *(row.label + row.text for row in contrasts(readout, same)), str(report_tables.health(readout, same)),
+        *(report_tables.metric_sentence(name, same) for name in readout.plan.outcomes),
+    ]  # fmt: skip
+
+    assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence
+    assert "count:level_up[mode=hard]:21-27" in every_text(readout)
+    assert [text for text in texts if "\\[" in text or "\\=" in text] == []
+
+
+def test_terminal__escaped_name__is_read_without_backslashes() -> None:
+    out = Console(file=StringIO(), width=400)
+
+    analyze._print(of_escaped_names(), out)
+
+    shown = out.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert "level_up[mode=hard] ≥ 3 within 7 days" in shown
+    assert "count:level_up[mode=hard]:21-27" in shown
+    assert "level_up\\" not in shown
+
+
+def test_document__escaped_name__sentences_are_for_people_and_names_parse_back() -> None:
+    readout = of_escaped_names()
+    document = readout_document.document(readout, same)
+
+    assert "level_up\\" not in document["verdict"]["reason"]
+    assert "level_up\\" not in document["estimand"]
+    assert document["report"]["outcomes"][2]["name"] == f"count:{SPEC}:21-27"
+    assert document["plan"]["claim"]["behaviour"] == SPEC
+
+
+@pytest.mark.django_db
+def test_page__escaped_name__is_read_without_backslashes(admin_client: Client) -> None:
+    stored("hard", of_escaped_names())
+
+    html = admin_client.get("/experiments/hard/").content.decode()
+
+    assert "level_up[mode=hard] ≥ 3 within 7 days" in html
+    assert "level_up\\" not in re.sub(r"<[^>]*>", " ", html)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from events.records import dump
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
 from segments.learning import Skill
+from segments.management.commands import segment_units
+from segments.models import SegmentationRun
 from segments.ranks import Auc
 from segments.report import Report, Tiers
 from tests.segments.make_report import cluster, nothing_found, report
@@ -229,3 +232,45 @@ def test_draw_quality__model__calibration_with_intervals() -> None:
     drawn = charts.draw_quality(report_io.read_quality({"quality": dump(quality())}), same)
 
     assert [row.slug for row in drawn] == ["calibration"]
+
+
+def of_spec(value: Any) -> Any:
+    """A stored report with the specification of an event that is called `level_up[mode=hard]` as its feature."""
+    if isinstance(value, dict):
+        return {name: of_spec(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [of_spec(one) for one in value]
+    return "level_up\\[mode\\=hard\\]" if value == "battle" else value
+
+
+def test_parts__escaped_name__is_read_without_backslashes() -> None:
+    stored = of_spec(dump(report()))
+    stored["dropped"] = [{"name": "a\\#b", "reason": "near_duplicate", "of": "level_up\\[mode\\=hard\\]"}]
+    made = report_io.read(stored)
+
+    found = [(part.finding, part.table) for part in parts(made)]
+    texts = json.dumps(
+        [
+            *found, *page.groups(made, same), tables.dropped(made, same), page.pictures(made, same),
+            *(row.spec for row in charts.draw(made, same)),
+        ],
+        default=str, ensure_ascii=False,
+    )  # fmt: skip
+
+    assert made.features[0] == "level_up\\[mode\\=hard\\]"
+    assert "less level_up[mode=hard]" in texts
+    assert "a#b" in texts
+    assert "level_up\\" not in texts
+    assert "a\\" not in texts
+
+
+def test_terminal__escaped_name__is_read_without_backslashes() -> None:
+    run = SegmentationRun(pk=1, payload=of_spec(dump(report())))
+    out, document = StringIO(), StringIO()
+
+    segment_units.Command(stdout=out)._show(run, as_json=False)
+    segment_units.Command(stdout=document)._show(run, as_json=True)
+
+    assert "+level_up[mode=hard]" in out.getvalue()
+    assert "level_up\\" not in out.getvalue()
+    assert json.loads(document.getvalue())["features"][0] == "level_up\\[mode\\=hard\\]"

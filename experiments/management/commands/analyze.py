@@ -61,20 +61,21 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments import live_words, tables, words  # noqa: PLC0415
+    from experiments import live_words, report_words, tables, words  # noqa: PLC0415
 
-    if readout.verdict is not None:
-        out.print(f"[bold]{escape(words.code_words(readout.verdict.code, gettext))}[/bold] ({readout.verdict.code})")
-        out.print(escape(words.verdict_sentence(readout.verdict, gettext)))
+    verdict = report_words.named_verdict(readout, gettext)
+    if verdict is not None:
+        out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+        out.print(escape(words.verdict_sentence(verdict, gettext)))
     out.print(escape(live_words.state_sentence(readout.standing.why, gettext)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:
         label = words.severity_words(finding.severity, gettext)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
-    report = readout.report
-    if report is None:
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(report_words.health_sentence(finding, gettext))}")
+    if readout.report is None:
         return
+    report = report_words.worded(readout.report, gettext)
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     level = report.design.level
     shown: list[Table | None] = [

@@ -83,6 +83,7 @@ class Command(BaseCommand):
         from segments.document import document
         from segments.gaps import Shape
         from segments.report import Report
+        from segments.words import feature_name
 
         report = load(Report, run.payload)
         if as_json:
@@ -102,7 +103,8 @@ class Command(BaseCommand):
             kept = row["retention"]
             share = kept.get("not_computable") or f"{kept['estimate']:.1%} [{kept['low']:.1%}, {kept['high']:.1%}]"
             marks = ", ".join(
-                f"{'+' if item['direction'] == 'more' else '-'}{item['feature']}" for item in row["stands_out"]
+                f"{'+' if item['direction'] == 'more' else '-'}{feature_name(item['feature'], _)}"
+                for item in row["stands_out"]
             )
             table.add_row(row["key"], f"{row['size']:,}", escape(share), f"{row['stability']:.2f}", escape(marks))
         out.print(table)
