@@ -167,8 +167,8 @@ def words(trouble: Trouble) -> str:
             "adopt_store with the database that keeps this one."
         ),
         Trouble.FOREIGN: gettext(
-            "The event store %(place)s belongs to another database, or this database was moved: correct EVENTS_URL, "
-            "or run adopt_store if this database is to own the store from now on."
+            "The event store %(place)s belongs to another database, or one of the two was moved without the other: "
+            "correct EVENTS_URL, or run adopt_store if this database is to own the store from now on."
         ),
     }
     return sentences[trouble] % {"place": store.shown_url()}
