@@ -36,3 +36,9 @@ def take_up_arms(found: TakeUp, placebo: str, gettext: Gettext) -> str:
         else gettext("%(control)s in control, %(variant)s with the nudge")
     )
     return both % {"control": share_text(found.control), "variant": share_text(found.variant)}
+
+
+def placebo_arms(found: TakeUp, gettext: Gettext) -> str:
+    """Both shares that reached the behaviour, of control and of the placebo itself."""
+    both = gettext("%(control)s in control, %(variant)s with the placebo")
+    return both % {"control": share_text(found.control), "variant": share_text(found.variant)}

@@ -74,13 +74,14 @@ def live_template(check: str, gettext: Gettext) -> str:
             "needed grow with the square of what is missing, so mend the nudge or plan for more."
         ),
         "placebo_serves": gettext(
-            "The placebo %(variant)s leaves the behaviour alone: it moved %(take_up)s of the units (%(take_up_low)s to "
-            "%(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared with it, so that what being nudged "
-            "does by itself cancels."
+            "The placebo arm %(variant)s leaves the behaviour alone: it moved %(take_up)s of the units (limits of two "
+            "one-sided tests %(take_up_low)s to %(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared "
+            "with it, so that what being nudged does by itself cancels."
         ),
         "placebo_unfit": gettext(
-            "The placebo %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the units "
-            "(%(take_up_low)s to %(take_up_high)s, not inside ± %(take_up_bound)s). The nudge is compared with control."
+            "The placebo arm %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the "
+            "units (limits of two one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± "
+            "%(take_up_bound)s). The nudge is compared with control."
         ),
         "placebo_waits": gettext(
             "It isn't shown yet that the placebo %(variant)s leaves the behaviour alone. At looks before the last the "

@@ -6,7 +6,7 @@ from aha.figures import Table
 from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 from experiments.cluster_words import randomisation_sentence
-from experiments.comparison_tables import comparison_note, placebo_serves, take_up_arms
+from experiments.comparison_tables import comparison_note, placebo_arms, placebo_serves, take_up_arms
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
@@ -235,8 +235,9 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
         return None
     named = {"behaviour": report.design.behaviour, "outcome": outcome.name, "placebo": row.compared_with}
     named["variant"] = row.variant
-    rows = _take_up_rows(found, row.compared_with, gettext)
-    if row.variant == report.design.placebo:
+    placebo_itself = row.variant == report.design.placebo
+    rows = _take_up_rows(found, row.compared_with, placebo_itself, gettext)
+    if placebo_itself:
         title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
@@ -248,14 +249,21 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
     return Table(title, columns, tuple(rows))
 
 
-def _take_up_rows(found: Encouragement, placebo: str, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+def _take_up_rows(
+    found: Encouragement, placebo: str, placebo_itself: bool, gettext: Gettext
+) -> list[tuple[str, str, str, str]]:
     take_up = found.take_up
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
-    arms = take_up_arms(take_up, placebo, gettext)
     moved = _points(take_up.difference, gettext)
     interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
+    if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
+        return [
+            (heading, placebo_arms(take_up, gettext), "", ""),
+            (gettext("Moved by the placebo"), moved, interval, ""),
+        ]
+    arms = take_up_arms(take_up, placebo, gettext)
     strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
     return [
         (heading, arms, "", ""),

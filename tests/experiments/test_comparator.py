@@ -163,7 +163,8 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     assert "with the placebo" in table.rows[0][1]
     own = behaviour(report, report.outcomes[0], row(report, "placebo"), str)
     assert own is not None
-    assert (own.title, len(own.rows)) == ("Whether the placebo placebo moves did", 3)
+    assert (own.title, len(own.rows)) == ("Whether the placebo placebo moves did", 2)
+    assert [cells[0] for cells in own.rows][1] == "Moved by the placebo"  # it is no nudge and has no strength
     chart = outcome_forest(report, str)
     assert chart is not None
     assert "nudge against placebo" in str(chart.to_dict())
