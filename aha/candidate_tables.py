@@ -83,7 +83,7 @@ def ladder(candidate: Candidate, gettext: Gettext) -> Table:
     columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
     left = candidate.ladder.surviving_share
     text = gettext("Surviving share, last rung over first: {share}.")
-    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left, gettext))
+    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left, gettext).rstrip("."))
     if candidate.ladder.days:
         text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
         note += " " + text.format(days=words.days_words(candidate.ladder.days, gettext))

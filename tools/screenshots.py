@@ -194,7 +194,9 @@ def _log_in(page: Any, user: str, password: str) -> None:
     page.fill("#id_username", user)
     page.fill("#id_password", password)
     page.locator("main button[type=submit]").click()
-    page.wait_for_url("**/")
+    page.wait_for_load_state("networkidle")
+    if not any(cookie["name"] == "sessionid" for cookie in page.context.cookies()):
+        raise SystemExit(f"{user} could not log in; INSIGHT_USER and INSIGHT_PASSWORD name the account")
 
 
 def _photograph(page: Any, path: str, file: Path, height: int) -> int:
