@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from aha.figures import Gettext, Row, Table, count, p_value
 from aha.page import Part
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.readout import Readout, Without
-from experiments.stats.results import Estimate
 from experiments.words import code_words, effect_text, level_text
+from stats.results import Estimate, NotComputable, computable
 
 
 def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:
