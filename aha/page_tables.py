@@ -71,9 +71,8 @@ def candidates(report: Report, gettext: Gettext) -> Table:
         "it was not chosen. Order: a jump first, then what beats equally active users."
     )
     if report.more_candidates:
-        note += " " + gettext("{n} more behaviours would qualify and are not followed up.").format(
-            n=report.more_candidates
-        )
+        more = gettext("Behaviours that would qualify, too, and are not followed up: {n}.")
+        note += " " + more.format(n=report.more_candidates)
     return Table(gettext("Candidates side by side"), columns, rows, note)
 
 

@@ -251,6 +251,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             "row": row,
             "question": consequences.question(what, row.name),
             "sentences": consequences.sentences(what, overview.standing(row), cost),
+            "cost": consequences.early_cost(cost),
             "troubles": troubles,
             "refusal": "" if troubles else refusal,
         }

@@ -46,7 +46,7 @@ def added(verdict: Verdict, gettext: Gettext) -> tuple[list[str], list[str]]:
     if "nudge_works" in details:
         after.append(gettext("The nudge itself changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s)."))
     if "comparator" in details and verdict.reason != "behaviour" and verdict.reason not in NOTHING_COMPARED:
-        after.append(gettext("The nudge was compared with the placebo %(comparator)s."))
+        after.append(gettext("The nudge was compared with the placebo."))
     if "placebo_p" in details:
         after.append(
             gettext(

@@ -79,8 +79,7 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
     label = gettext("Effect of the nudge on everyone")
     if row.compared_with:
-        label = gettext("Effect of the nudge on everyone, against the placebo {placebo}")
-        label = label.format(placebo=row.compared_with)
+        label = gettext("Effect of the nudge on everyone, against the placebo")
     nudge, effect = Contrast(label, how, trust, struck, ""), row.difference
     if computable(effect):
         yield _filled(nudge, effect.estimate, effect.low, effect.high, share, gettext)

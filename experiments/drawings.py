@@ -84,7 +84,7 @@ def _over_time(readout: Readout, report: Report, gettext: Gettext) -> dict[str, 
         found.append(_survival(readout, gettext))
     novelty = {row.variant: row.novelty for row in readout.over_time}
     share = outcome.kind is Kind.PROPORTION
-    found.append(time_charts.draw_novelty(novelty, share=share, outcome=outcome.name, gettext=gettext))
+    found.append(time_charts.draw_novelty(novelty, share=share, gettext=gettext))
     return {one.slug: one for one in found if one is not None}
 
 

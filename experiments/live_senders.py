@@ -36,8 +36,8 @@ def check_unverified(context: Context) -> Iterator[Finding]:
     p_value = _more_silent(found)
     if p_value < UNVERIFIED_SILENT:
         shares: dict[str, Detail] = {
-            "silent": f"{100 * found.silent / found.followed:.1f} %",
-            "others_silent": f"{100 * found.others_silent / found.others_followed:.1f} %",
+            "silent": f"{100 * found.silent / found.followed:.1f}\u00a0%",
+            "others_silent": f"{100 * found.others_silent / found.others_followed:.1f}\u00a0%",
         }
         yield Finding("unverified_silent", Severity.WARNING, {**details, **shares, "p_value": p_value})
     elif share > UNVERIFIED_SHARE:
@@ -64,6 +64,7 @@ def beside(whole: Readout, rest: Readout) -> Readout:
         sample_ratio=rest.sample_ratio,
         verdict=rest.verdict,
         differences=tuple((row.variant, row.difference) for row in rows),
+        compared_with={row.variant: row.compared_with for row in rows if row.compared_with},
     )
     return replace(whole, without_unverified=without)
 

@@ -74,26 +74,25 @@ def live_template(check: str, gettext: Gettext) -> str:
             "needed grow with the square of what is missing, so mend the nudge or plan for more."
         ),
         "placebo_serves": gettext(
-            "The placebo arm %(variant)s leaves the behaviour alone: it moved %(take_up)s of the units (limits of two "
+            "The placebo leaves the behaviour alone: it moved %(take_up)s of the units (limits of two "
             "one-sided tests %(take_up_low)s to %(take_up_high)s, inside ± %(take_up_bound)s). The nudge is compared "
             "with it, so that what being nudged does by itself cancels."
         ),
         "placebo_unfit": gettext(
-            "The placebo arm %(variant)s can't be shown to leave the behaviour alone: it moved %(take_up)s of the "
+            "The placebo can't be shown to leave the behaviour alone: it moved %(take_up)s of the "
             "units (limits of two one-sided tests %(take_up_low)s to %(take_up_high)s, not inside ± "
             "%(take_up_bound)s). The nudge is compared with control."
         ),
         "placebo_waits": gettext(
-            "It isn't shown yet that the placebo %(variant)s leaves the behaviour alone. At looks before the last the "
+            "It isn't shown yet that the placebo leaves the behaviour alone. At looks before the last the "
             "nudge is compared with the placebo whatever it moves; only at the last look can control take its place."
         ),
         "placebo_crossed": gettext(
-            "It can't be shown that the placebo %(variant)s leaves the behaviour alone. An effect was found against it "
+            "It can't be shown that the placebo leaves the behaviour alone. An effect was found against it "
             "at an earlier look, so the nudge stays compared with the placebo."
         ),
         "placebo_unknown": gettext(
-            "What the placebo %(variant)s did to the behaviour couldn't be computed. The nudge is compared with "
-            "control."
+            "What the placebo did to the behaviour couldn't be computed. The nudge is compared with control."
         ),
         "first_stage_signs": gettext(
             "In some segments %(variant)s keeps units from the behaviour instead of moving them to it: %(segments)s. "

@@ -5,7 +5,7 @@ can't be peeked at.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -352,7 +352,9 @@ class Without:
         exposed: units that stay, by arm.
         sample_ratio: of these.
         verdict: what would be the verdict; None while the outcome is locked.
-        differences: of the first primary outcome, variant minus control, by variant; empty while it is locked.
+        differences: of the first primary outcome, variant minus comparator, by variant; empty while it is locked.
+        compared_with: the placebo in the place of control, by variant; variants that are compared with control aren't
+            named.
     """
 
     left_out: int
@@ -360,6 +362,7 @@ class Without:
     sample_ratio: SampleRatio | NotComputable
     verdict: Verdict | None
     differences: tuple[tuple[str, Estimate | NotComputable], ...]
+    compared_with: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

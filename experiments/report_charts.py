@@ -8,7 +8,7 @@ import altair as alt
 
 from aha.charts import data, headline
 from aha.figures import Gettext, count
-from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
+from events.charts import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, SERIES
 from experiments.comparison_words import versus
 from experiments.contrasts import Contrast
 from experiments.deflation import Trial
@@ -17,6 +17,7 @@ from experiments.readout import LookTaken, Shrunk
 from experiments.report import Comparison, Encouragement, OutcomeReport
 from experiments.words import breakdown_text
 from stats.dose import DoseWeights
+from stats.exclusion import ZeroFirstStage
 from stats.results import computable
 
 type Mark = dict[str, Any]
@@ -32,7 +33,7 @@ def _zero() -> Any:
 
 
 def _names(labels: Sequence[str]) -> alt.Y:
-    axis = alt.Axis(ticks=False, domain=False, labelLimit=230, labelPadding=8)
+    axis = alt.Axis(ticks=False, domain=False, labelLimit=320, labelPadding=8)
     return alt.Y("label:N", sort=list(labels), title=None, axis=axis)
 
 
@@ -188,7 +189,32 @@ def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
                 text="label:N", y=alt.value(0)
             )
         )
+    if found.zero_first_stage is not None:
+        layers += _unmoved(found.zero_first_stage, min(ends), max(ends), factor, gettext)
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 3 * len(rows)
+
+
+def _unmoved(group: ZeroFirstStage, left: float, right: float, factor: float, gettext: Gettext) -> list[Any]:
+    """Along the lower edge: the direct effect that a group shows whose behaviour the nudge can't move.
+
+    Source: METHODS 4.16: its interval is put beside the breakdown value. What lies outside the picture is cut off.
+    """
+    effect = group.direct
+    low, high = max(effect.low * factor, left), min(effect.high * factor, right)
+    text = gettext("direct effect in {group}, with its interval").format(group=group.group)
+    marks: list[Any] = []
+    if low <= high:
+        line = alt.Chart(data([{"low": low, "high": high}])).mark_rule(color=GREEN, strokeWidth=3)
+        marks.append(line.encode(x="low:Q", x2="high:Q", y=alt.value(PANEL - 8)))
+    if left <= effect.estimate * factor <= right:
+        point = alt.Chart(data([{"own": effect.estimate * factor}])).mark_point(
+            filled=True, size=80, opacity=1, color=GREEN, shape="diamond"
+        )
+        marks.append(point.encode(x="own:Q", y=alt.value(PANEL - 8)))
+    label = alt.Chart(data([{"at": left, "label": text}])).mark_text(
+        align="left", baseline="bottom", dx=6, color=INK, limit=WIDTH - 20
+    )
+    return [*marks, label.encode(x="at:Q", y=alt.value(PANEL - 16), text="label:N")]
 
 
 def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:

@@ -1,12 +1,15 @@
 """What a direct effect of being nudged would leave of the behaviour's effect: sentences and table. Pure."""
 
+from math import copysign
+
 from aha.figures import Gettext, Row, Table, between, percent
 from events.reasons import words as reason_words
 from experiments.design import Kind
+from experiments.exclusion_words import toward_zero
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text
 from experiments.verdict import Code
-from experiments.words import breakdown_text, effect_text, undone
+from experiments.words import breakdown_text, effect_text, level_text, undone
 from stats.exclusion import ZeroFirstStage
 from stats.results import Reason, computable
 from stats.weak_instrument import AndersonRubin, Shape
@@ -116,16 +119,18 @@ def table(outcome: OutcomeReport, variant: str, found: Encouragement, gettext: G
     for row in found.sensitivity:
         whole = AndersonRubin(row.shape, row.low, row.high, level)
         at = computable(found.breakdown) and row.direct == found.breakdown
+        # As the sentence has it: rounded up it would claim too much.
+        direct = copysign(toward_zero(row.direct, share=share), row.direct) if at else row.direct
         rows.append(
             (
-                effect_text(row.direct, share=share, gettext=gettext),
+                effect_text(direct, share=share, gettext=gettext),
                 set_text(whole, share=share, gettext=gettext),
                 gettext("breakdown value: from here on no effect at all fits too") if at else "",
             )
         )
     columns = (
         gettext("being nudged by itself changes the outcome by"),
-        gettext("effect of the behaviour then ({level} set)").format(level=f"{level * 100:g} %"),
+        gettext("effect of the behaviour then ({level} set)").format(level=level_text(level)),
         "",
     )
     title = gettext("Effect of the behaviour under a direct effect of {variant}").format(variant=variant)

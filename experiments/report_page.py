@@ -15,7 +15,7 @@ from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, l
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
-from experiments.report_words import rule_words, take_up_sentence, worded
+from experiments.report_words import rule_words, take_up_sentences, worded
 from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
 from stats.curve import CurveDifference
@@ -71,8 +71,8 @@ def promise(readout: Readout, gettext: Gettext) -> Part | None:
     note, claim = "", readout.plan.claim
     if claim is not None and claim.promised is not None and claim.retention != readout.plan.primary[0]:
         note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
-    take_up = (take_up_sentence(row.variant, row.take_up, gettext) for row in readout.first_stage)
-    note = " ".join(one for one in (*take_up, stopping_sentence(readout, gettext), note) if one)
+    said = (*take_up_sentences(readout, gettext), stopping_sentence(readout, gettext), note)
+    note = " ".join(one for one in said if one)
     return Part(
         "promise", gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout, gettext), report_tables.promise(rows, gettext),
@@ -243,9 +243,9 @@ def interaction(row: Comparison, gettext: Gettext) -> str:
         return gettext("Whether segments differ couldn't be tested.")
     if not computable(test):
         return reason_words(test, gettext)
-    differ = gettext("{variant}: the segments differ in the effect (interaction test p {p}, {n} degrees of freedom).")
+    differ = gettext("{variant}: the segments differ in the effect (interaction test p {p}, degrees of freedom: {n}).")
     same = gettext(
-        "{variant}: no difference between segments was shown (interaction test p {p}, {n} degrees of freedom); read "
+        "{variant}: no difference between segments was shown (interaction test p {p}, degrees of freedom: {n}); read "
         "the pooled effect."
     )
     text = differ if test.p_value < ALARM else same
@@ -304,7 +304,7 @@ def _acts(readout: Readout, report: Report, gettext: Gettext) -> Section:
 # ── Looks, outcomes, beliefs ──────────────────────────────────────────────────
 def _path(readout: Readout, report: Report, gettext: Gettext) -> Section:
     share = report.outcomes[0].kind is Kind.PROPORTION
-    table = report_tables.looks(readout.path, share, gettext)
+    table = report_tables.looks(readout.path, share, gettext, placebo=readout.plan.placebo)
     looked = len({look.on for look in readout.path})
     note = (
         gettext("Dashed: the bound that |z| must reach at each look; a dot above it is a finding.")
@@ -321,10 +321,12 @@ def path_finding(readout: Readout, gettext: Gettext) -> str:
     days = {(look.on, look.peeked) for look in readout.path}
     n, peeks = len(days), sum(peeked for _on, peeked in days)
     if peeks:
-        return gettext("{n} looks, {peeks} of them peeks that the plan didn't pay for.").format(n=n, peeks=peeks)
+        text = gettext("Looks: {n}. Peeks among them, for which the plan didn't pay: {peeks}.")
+        return text.format(n=n, peeks=peeks)
     if readout.plan.method == "fixed":
         return gettext("One look at the end, as planned: it is paid for by the whole error rate.")
-    text = gettext("{n} looks, all as planned: together they keep the error rate of {alpha}.")
+    one = gettext("One look, as planned; all looks of the plan together keep the error rate of {alpha}.")
+    text = one if n == 1 else gettext("{n} looks, all as planned: together they keep the error rate of {alpha}.")
     found = text.format(n=n, alpha=percent(readout.plan.alpha, 0))
     return f"{found} {rule_words(readout.standing.rule, gettext)}".strip()
 
@@ -346,10 +348,9 @@ def _outcomes(readout: Readout, report: Report, gettext: Gettext) -> Section:
 
 def outcomes_title(report: Report, gettext: Gettext) -> str:
     """What every outcome is compared with."""
-    placebo = next((row.compared_with for row in compared(report) if row.compared_with), "")
-    if not placebo:
-        return gettext("Every outcome against control")
-    return gettext("Every outcome against the placebo {placebo}").format(placebo=placebo)
+    if any(row.compared_with for row in compared(report)):
+        return gettext("Every outcome against the placebo")
+    return gettext("Every outcome against control")
 
 
 def outcomes_finding(readout: Readout, report: Report, gettext: Gettext) -> str:

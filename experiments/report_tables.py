@@ -188,14 +188,15 @@ def health(readout: Readout, gettext: Gettext) -> tuple[tuple[str, str, str], ..
     )
 
 
-def looks(path: tuple[LookTaken, ...], share: bool, gettext: Gettext) -> Table | None:
-    """Every look at the first outcome."""
+def looks(path: tuple[LookTaken, ...], share: bool, gettext: Gettext, *, placebo: str | None = None) -> Table | None:
+    """Every look at the first outcome; that of a placebo is a diagnostic and has no verdict."""
     rows = tuple(
         (
             look.on.isoformat(), look.variant, count(look.units), percent(look.fraction, 0),
             effect_text(look.estimate, share=share, gettext=gettext),
             effect_limits(look.low, look.high, share, gettext),
-            decimal(look.z), decimal(look.critical), p_value(look.p_value), code_words(Code(look.verdict), gettext),
+            decimal(look.z), decimal(look.critical), p_value(look.p_value),
+            "" if look.variant == placebo else code_words(Code(look.verdict), gettext),
             look_words(look, gettext),
         )
         for look in path
@@ -325,8 +326,8 @@ def daily_difference(found: Mapping[str, CurveDifference], gettext: Gettext) -> 
     return Table(gettext("Difference to control by day"), columns, rows)
 
 
-def novelty(found: Mapping[str, Novelty], share: bool, gettext: Gettext) -> Table:
-    """Effect by week of enrolment."""
+def novelty(found: Mapping[str, Novelty], share: bool, gettext: Gettext) -> Table | None:
+    """Effect by week of enrolment; None where it waits for the final analysis."""
     rows: list[Row] = []
     for name, one in found.items():
         for week in one.weeks:
@@ -344,4 +345,4 @@ def novelty(found: Mapping[str, Novelty], share: bool, gettext: Gettext) -> Tabl
         gettext("variant"), gettext("week of enrolment (Monday)"), gettext("n, control and variant"),
         gettext("difference"), gettext("interval"),
     )  # fmt: skip
-    return Table(gettext("Effect by week of enrolment"), columns, tuple(rows))
+    return Table(gettext("Effect by week of enrolment"), columns, tuple(rows)) if rows else None

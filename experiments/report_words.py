@@ -118,8 +118,7 @@ def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
     yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units))
     if standing.opens_on is not None:
         yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
-    for stage in readout.first_stage:
-        yield take_up_sentence(stage.variant, stage.take_up, gettext)
+    yield from take_up_sentences(readout, gettext)
     if plan.guardrails:
         alarms = sum(finding.check == "guardrail" for finding in readout.health)
         quiet = gettext("None of the {n} guardrails alarms.")
@@ -131,14 +130,34 @@ def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
         yield text.format(n=len(plan.guardrails), alarms=alarms)
 
 
-def take_up_sentence(variant: str, found: TakeUp | NotComputable, gettext: Gettext) -> str:
-    """How many units the nudge moves to the behaviour."""
+def take_up_sentences(readout: Readout, gettext: Gettext) -> Iterator[str]:
+    """How many units each variant moves to the behaviour, against what it is compared with."""
+    compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
+    for stage in readout.first_stage:
+        row = compared.get(stage.variant)
+        if stage.variant == readout.plan.placebo:
+            text = gettext(
+                "The placebo moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the "
+                "placebo, {without} in control."
+            )
+            yield _take_up(stage.variant, stage.take_up, text, gettext)
+        elif row is not None and row.compared_with and row.encouragement is not None:
+            text = gettext(
+                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
+                "{without} with the placebo."
+            )
+            yield _take_up(stage.variant, row.encouragement.take_up, text, gettext)
+        else:
+            text = gettext(
+                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
+                "{without} without."
+            )
+            yield _take_up(stage.variant, stage.take_up, text, gettext)
+
+
+def _take_up(variant: str, found: TakeUp | NotComputable, text: str, gettext: Gettext) -> str:
     if not computable(found):
         return f"{variant}: {reason_words(found, gettext)}"
-    text = gettext(
-        "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-        "{without} without."
-    )
     limits = between(percent(found.low), percent(found.high))
     return text.format(
         variant=variant, moved=percent(found.difference), limits=limits,
@@ -166,8 +185,8 @@ def estimand(readout: Readout, gettext: Gettext) -> str:
     asked = text.format(claim=display_name(claim.name), behaviour=behaviour, outcome=outcome, clock=from_when)
     if plan.placebo is None:
         return asked
-    against = gettext("The nudge is compared with the placebo {placebo}, where that leaves the behaviour alone.")
-    return f"{asked} {against.format(placebo=plan.placebo)}"
+    against = gettext("The nudge is compared with the placebo, where that leaves the behaviour alone.")
+    return f"{asked} {against}"
 
 
 def _nudges(plan: Planned) -> str:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from aha.figures import Gettext, Row, Table, count
+from aha.figures import Gettext, Row, Table, count, p_value
 from aha.page import Part
 from events.reasons import words as reason_words
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
+from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.readout import Readout, Without
-from experiments.words import code_words, effect_text, p_text
-from stats.results import computable
+from experiments.words import code_words, effect_text, level_text
+from stats.results import Estimate, NotComputable, computable
 
 
 def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:
@@ -43,26 +44,43 @@ def not_admitted(readout: Readout, gettext: Gettext) -> Table:
 
 
 def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
-    """Units, split, verdict and first outcome of the rest."""
+    """Units, split, verdict and first outcome of all admitted units, and of the rest beside them."""
+    whole = readout.standing.exposed
     rows: list[Row] = [
-        (gettext("exposed to {variant}").format(variant=name), count(n)) for name, n in found.exposed.items()
+        (gettext("exposed to {variant}").format(variant=name), count(whole.get(name, 0)), count(n))
+        for name, n in found.exposed.items()
     ]
-    if computable(found.sample_ratio):
-        rows.append((gettext("split against the plan (p)"), p_text(found.sample_ratio.p_value)))
-    if found.verdict is not None:
-        rows.append((gettext("verdict"), code_words(found.verdict.code, gettext)))
-    share = readout.report is not None and readout.report.outcomes[0].kind is Kind.PROPORTION
+    if computable(readout.sample_ratio) and computable(found.sample_ratio):
+        tests = (readout.sample_ratio.p_value, found.sample_ratio.p_value)
+        rows.append((gettext("split against the plan (p)"), *(p_value(one) for one in tests)))
+    if readout.verdict is not None and found.verdict is not None:
+        codes = (readout.verdict.code, found.verdict.code)
+        rows.append((gettext("verdict"), *(code_words(one, gettext) for one in codes)))
+    outcome = None if readout.report is None else readout.report.outcomes[0]
+    share = outcome is not None and outcome.kind is Kind.PROPORTION
+    every = {} if outcome is None else {row.variant: row for row in outcome.comparisons}
     for variant, one in found.differences:
-        text = (
-            gettext("{estimate} ({level} interval {low} to {high})").format(
-                estimate=effect_text(one.estimate, share=share, gettext=gettext), level=f"{100 * one.level:g} %",
-                low=effect_text(one.low, share=share, gettext=gettext),
-                high=effect_text(one.high, share=share, gettext=gettext),
+        against = found.compared_with.get(variant, "")
+        row = every.get(variant)
+        same = row is not None and row.compared_with == against
+        rows.append(
+            (
+                gettext("first outcome, {comparison}").format(
+                    comparison=versus(variant, against or readout.plan.variants[0], gettext)
+                ),
+                _difference(row.difference, share, gettext) if row is not None and same else "",
+                _difference(one, share, gettext),
             )
-            if computable(one)
-            else reason_words(one, gettext)
         )  # fmt: skip
-        rows.append((gettext("first outcome, {variant} minus control").format(variant=variant), text))
-    return Table(
-        gettext("The same analysis without unverified units"), (gettext("quantity"), gettext("value")), tuple(rows)
-    )
+    columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
+    return Table(gettext("The same analysis without unverified units"), columns, tuple(rows))
+
+
+def _difference(found: Estimate | NotComputable, share: bool, gettext: Gettext) -> str:
+    if not computable(found):
+        return reason_words(found, gettext)
+    return gettext("{estimate} ({level} interval {low} to {high})").format(
+        estimate=effect_text(found.estimate, share=share, gettext=gettext), level=level_text(found.level),
+        low=effect_text(found.low, share=share, gettext=gettext),
+        high=effect_text(found.high, share=share, gettext=gettext),
+    )  # fmt: skip

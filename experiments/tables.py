@@ -10,7 +10,18 @@ from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text as set_text
-from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
+from experiments.words import (
+    GLUE,
+    MINUS,
+    breakdown_text,
+    code_words,
+    effect_text,
+    level_text,
+    number,
+    p_text,
+    plain_p,
+    share_text,
+)
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 
 type Gettext = Callable[[str], str]
@@ -32,7 +43,9 @@ def flow(report: Report, gettext: Gettext) -> Table:
     rows += [(gettext("analysed in %(variant)s") % {"variant": label}, f"{n:,}") for label, n in report.units.items()]
     split = report.sample_ratio
     note = ""
-    if computable(split):
+    if any(finding.check == "sample_ratio_small" for finding in report.health):
+        note = gettext("The split isn't tested: there are too few assigned units.")
+    elif computable(split):
         planned = gettext("Planned split: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s.")
         assumed = gettext(
             "Split, assumed equal: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s."
@@ -237,7 +250,7 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
     placebo_itself = row.variant == report.design.placebo
     rows = _take_up_rows(found, row.compared_with, placebo_itself, gettext)
     if placebo_itself:
-        title = gettext("Whether the placebo %(variant)s moves %(behaviour)s") % named
+        title = gettext("Whether the placebo moves %(behaviour)s") % named
     else:
         rows += _effect_rows(found, outcome.kind, gettext)
         rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
@@ -310,7 +323,7 @@ def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tu
 
 # ── Formatting ────────────────────────────────────────────────────────────────
 def _level_heading(level: float, gettext: Gettext) -> str:
-    return gettext("%(level)s interval") % {"level": f"{level * 100:g} %"}
+    return gettext("%(level)s interval") % {"level": level_text(level)}
 
 
 def _points(value: float, gettext: Gettext) -> str:
@@ -326,7 +339,7 @@ def _level(value: float | NotComputable, kind: Kind, gettext: Gettext) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.2f} %"
+    return f"{value * 100:.2f}{GLUE}%"
 
 
 def _level_interval(value: Interval | NotComputable, kind: Kind, gettext: Gettext) -> str:
@@ -362,5 +375,5 @@ def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
 def _lift(value: Interval | NotComputable, gettext: Gettext) -> str:
     if not computable(value):
         return reason_words(value, gettext)
-    text = f"{value.estimate * 100:+.1f} % ({value.low * 100:+.1f} … {value.high * 100:+.1f})"
+    text = f"{value.estimate * 100:+.1f}{GLUE}% ({value.low * 100:+.1f} … {value.high * 100:+.1f})"
     return text.replace("-", MINUS)

@@ -124,18 +124,16 @@ def draw_curve_difference(found: Mapping[str, CurveDifference], gettext: Gettext
     return _drawn("daily-difference", finding, [_eligible(arms, gettext), note], chart, marks)
 
 
-def draw_novelty(found: Mapping[str, Novelty], *, share: bool, outcome: str, gettext: Gettext) -> Drawing | None:
+def draw_novelty(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext) -> Drawing | None:
     """Effect by enrolment week, one panel per variant, with the line through the weeks that are tested.
 
     Args:
         found: by variant, without control.
         share: the outcome is a share: effects are drawn in points.
-        outcome: its name, for the axis.
         gettext: decides the language.
     """
     panels, marks = [], 0
-    title = gettext("difference in {outcome}, points") if share else gettext("difference in {outcome}")
-    title = title.format(outcome=outcome)
+    title = gettext("difference to control, points") if share else gettext("difference to control")
     for place, (name, novelty) in enumerate(found.items()):
         shown = sum(isinstance(week.effect, Estimate) for week in novelty.weeks)
         if shown:

@@ -17,6 +17,7 @@ from stats.results import NotComputable, Reason
 type Gettext = Callable[[str], str]
 
 MINUS = "\u2212"
+GLUE = "\u00a0"  # a number never parts from its unit at the end of a line
 
 
 def number(value: float) -> str:
@@ -36,7 +37,7 @@ def number(value: float) -> str:
 def p_text(value: float) -> str:
     """A p-value for people: never printed as 0."""
     if value < 0.0001:
-        return "< 0.0001"
+        return f"<{GLUE}0.0001"
     return f"= {value:.4f}" if value < 0.01 else f"= {value:.3f}"
 
 
@@ -47,7 +48,13 @@ def plain_p(value: float) -> str:
 
 def share_text(value: float) -> str:
     """A share of units as a percentage."""
-    return f"{value * 100:.1f} %" if abs(value) >= 0.001 else f"{value * 100:.2g} %"
+    text = f"{value * 100:.1f}" if abs(value) >= 0.001 else f"{value * 100:.2g}"
+    return f"{text.replace('-', MINUS)}{GLUE}%"
+
+
+def level_text(level: float) -> str:
+    """The level of an interval or set as a percentage."""
+    return f"{level * 100:g}{GLUE}%"
 
 
 EFFECTS = {
@@ -61,7 +68,8 @@ def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
         return number(value)
     points = value * 100
     text = f"{points:.2f}" if abs(points) < 10 else f"{points:.1f}"
-    return gettext("%(value)s points") % {"value": text.replace("-", MINUS)}
+    sign = MINUS if any(figure in text for figure in "123456789") else ""  # never a negative zero
+    return gettext("%(value)s points") % {"value": text.replace("-", sign)}
 
 
 def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
@@ -89,7 +97,11 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         elif name in EFFECTS:
             text[name] = effect_text(value, share=share, gettext=gettext)
         elif name == "level":
-            text[name] = f"{value * 100:g} %"
+            text[name] = level_text(value)
+        elif name == "effective":
+            text[name] = f"{value:.1f}"
+        elif name == "per_day":
+            text[name] = f"{value:,.0f}"
         elif name in ("share", "at_threshold") or name.startswith("take_up"):
             text[name] = share_text(value)
         elif isinstance(value, int):

@@ -111,8 +111,8 @@ def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) ->
 
 
 def _warnings(report: Report) -> list[str]:
-    """Codes of the caveats of all comparisons, each once."""
-    rows = (row for outcome in report.outcomes for row in outcome.comparisons)
+    """Codes of the caveats of all comparisons, each once; nothing is read from what a placebo moved."""
+    rows = (row for outcome in report.outcomes for row in outcome.comparisons if row.variant != report.design.placebo)
     return list(dict.fromkeys(code for row in rows if row.encouragement for code in row.encouragement.warnings))
 
 

@@ -237,8 +237,8 @@ def _association(report: Report, gettext: Gettext) -> str:
     if not computable(found):
         return reason_words(found, gettext)
     return gettext(
-        "Intervals: Wilson. Leaving by group: chi-square %(statistic)s on %(df)s degrees of freedom, %(p)s, Cramér's V "
-        "%(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
+        "Intervals: Wilson. Leaving by group: chi-square %(statistic)s, degrees of freedom: %(df)s, %(p)s, Cramér's "
+        "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
         "includes users without a group, who were hardly active."
     ) % {
         "statistic": decimal(found.statistic, 1), "df": found.df, "p": words.p_text(found.p_value),

@@ -63,7 +63,7 @@ def question(action: Action, name: str) -> str:
 
 
 def sentences(action: Action, standing: Standing, cost: "Cost | None" = None) -> list[str]:
-    """What will happen, who is affected, what it costs the last look, and what can't be undone."""
+    """What will happen, who is affected, what the last look may still spend, and what can't be undone."""
     row = standing.experiment
     counts = {"assigned": f"{standing.assigned:,}", "exposed": f"{standing.exposed:,}"}
     match action:
@@ -135,17 +135,11 @@ def _short_of(standing: Standing) -> list[str]:
 
 
 def _last_look(cost: "Cost | None") -> list[str]:
-    """What a plan with planned looks loses, or doesn't, when its enrolment ends today (METHODS 4.8)."""
+    """What the last look may spend when enrolment ends today, where that costs nothing (METHODS 4.8)."""
     if cost is None:
         return []
-    facts = {
-        "share": f"{min(cost.fraction, 1):.0%}",
-        "critical": "" if cost.critical is None else f"{cost.critical:.2f}",
-        "whole": "" if cost.whole is None else f"{cost.whole:.2f}",
-        "day": "" if cost.shown is None else cost.shown.isoformat(),
-    }
     if cost.rule.value == "early":
-        return [_early(cost).format(**facts)]
+        return []
     why = {
         "blind": _("No outcome has been shown yet, so the last look may spend all of the error rate that is left."),
         "planned_end": _("The planned end is reached, so the last look may spend all of the error rate that is left."),
@@ -153,8 +147,21 @@ def _last_look(cost: "Cost | None") -> list[str]:
     }
     found = [why[cost.rule.value]]
     if cost.critical is not None:
-        found.append(_("With the units shown so far |z| will have to reach about {critical} then.").format(**facts))
+        text = _("With the units shown so far |z| will have to reach about {critical} then.")
+        found.append(text.format(critical=f"{cost.critical:.2f}"))
     return found
+
+
+def early_cost(cost: "Cost | None") -> str:
+    """What ending enrolment after a look costs the result, which nobody may overlook; "" where it costs nothing."""
+    if cost is None or cost.rule.value != "early":
+        return ""
+    return _early(cost).format(
+        share=f"{100 * min(cost.fraction, 1):.0f}\u00a0%",
+        critical="" if cost.critical is None else f"{cost.critical:.2f}",
+        whole="" if cost.whole is None else f"{cost.whole:.2f}",
+        day="" if cost.shown is None else cost.shown.isoformat(),
+    )
 
 
 def _early(cost: "Cost") -> str:

@@ -39,8 +39,8 @@ STYLE, KOREA = SEGMENTS
 COVARIATES = ["platform", "channel", "country"]
 # What this made-up team expects of its nudge: a fifth of new users come to the moment by it.
 TAKE_UP = 0.2
-# Five points of retention among those whom the nudge moves: what this made-up team would act on. The draft proposes
-# what the study's correlation promises, and an experiment judged by that can only disappoint.
+# Five points of retention among those whom the nudge moves: what this made-up team would act on; the draft
+# proposes a tenth of the study's adjusted difference.
 SMALLEST_EFFECT = 0.05
 # What it would act on next: with the few users that still come, a smaller one would take years.
 NEXT_EFFECT = 0.25

@@ -9,16 +9,27 @@ register = template.Library()
 # A number as our tables write it, alone or with its interval: "12,345", "+8.1 (+5.1 … +11.1)", "59.4 %", "0.0010".
 NUMBER = re.compile(r"[<>≤≥=~+\-−]?\s*\d[\d,.]*(\s|\u00a0|%|[(),.…⋯+\-−–×/]|\d|to)*")
 
+# Up to here a figure with its unit, a p-value or a date stays on one line: torn it is read wrong, and no room is won.
+SHORT = 12
+
 
 @register.filter
 def aligned(table: Any) -> dict[str, Any]:
-    """The table's columns and rows with an `end` mark where a column holds nothing but numbers: digits then line up."""
+    """The table's columns with an `end` mark where one holds nothing but numbers, so that digits line up, and its rows.
+
+    Each cell of a row has its classes: `end` as its column, `keep` where it may not be broken.
+    """
     rows = [list(row) for row in table.rows]
     ends = [_numbers([row[place] for row in rows if place < len(row)]) for place in range(len(table.columns))]
     return {
         "columns": list(zip(table.columns, ends, strict=True)),
-        "rows": [list(zip(row, ends, strict=False)) for row in rows],
+        "rows": [[(cell, _classes(str(cell), end)) for cell, end in zip(row, ends, strict=False)] for row in rows],
     }
+
+
+def _classes(cell: str, end: bool) -> str:
+    kept = len(cell) <= SHORT and any(letter.isdigit() for letter in cell)
+    return " ".join(name for name, given in (("end", end), ("keep", kept)) if given)
 
 
 def _numbers(cells: list[str]) -> bool:

@@ -19,6 +19,7 @@ from experiments.engine import analyze
 from experiments.live_context import Audit
 from experiments.readout import LookTaken, Readout
 from experiments.report import Comparison, Encouragement, Report
+from experiments.report_page import promise, sections
 from experiments.report_words import estimand
 from experiments.rows import RowData
 from experiments.tables import behaviour, comparisons
@@ -163,7 +164,7 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     assert "with the placebo" in table.rows[0][1]
     own = behaviour(report, report.outcomes[0], row(report, "placebo"), str)
     assert own is not None
-    assert (own.title, len(own.rows)) == ("Whether the placebo placebo moves did", 2)
+    assert (own.title, len(own.rows)) == ("Whether the placebo moves did", 2)
     assert [cells[0] for cells in own.rows][1] == "Moved by the placebo"  # it is no nudge and has no strength
     chart = outcome_forest(report, str)
     assert chart is not None
@@ -209,14 +210,20 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     assert computable(beside)
     assert chances.estimate == pytest.approx(beside.estimate, abs=0.001)
     assert estimand(readout, str).endswith(
-        "The nudge is compared with the placebo placebo, where that leaves the behaviour alone."
+        "The nudge is compared with the placebo, where that leaves the behaviour alone."
     )
     (acts,) = readout.by_times
     assert computable(acts.weights)
     assert acts.weights.raised[0] == pytest.approx(did[arm == 1].mean() - did[arm == 2].mean())
     assert through.placebo is not None
     labels = [one.label for one in contrasts(readout, str)]
-    assert "Effect of the nudge on everyone, against the placebo placebo" in labels
+    assert "Effect of the nudge on everyone, against the placebo" in labels
+    note = promise(readout, str)
+    assert note is not None
+    assert "\u00a0% with the placebo. The placebo moves" in note.note
+    looked = next(one for one in sections(readout, str) if one.slug == "path").parts[0].table
+    assert looked is not None
+    assert [(cells[1], bool(cells[9])) for cells in looked.rows] == [("nudge", True), ("placebo", False)]
     assert load(Readout, dump(readout)) == readout
 
 
@@ -252,7 +259,7 @@ def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo
     assert readout.verdict is not None
     assert (readout.verdict.reason == "crossed") is stands
     if stands:
-        assert "The nudge was compared with the placebo placebo." in verdict_sentence(readout.verdict, str)
+        assert "The nudge was compared with the placebo." in verdict_sentence(readout.verdict, str)
 
 
 LOOKS = (0.5, 1.0)

@@ -199,7 +199,7 @@ def test_segments__say_the_interaction_test_before_any_segment() -> None:
 def test_path__of_a_peek__says_that_nobody_paid_for_it() -> None:
     assert report_page.path_finding(make_readout(), same).startswith("One look at the end, as planned")
     peeked = report_page.path_finding(make_readout(peek=True, **RUNNING), same)
-    assert peeked == "1 looks, 1 of them peeks that the plan didn't pay for."
+    assert peeked == "Looks: 1. Peeks among them, for which the plan didn't pay: 1."
 
 
 def test_beliefs__say_that_they_never_enter_the_verdict() -> None:
@@ -276,7 +276,7 @@ def test_first_stage_table__gives_take_up_of_every_segment() -> None:
     assert [row[1] for row in table.rows] == ["all units", "new", "old"]
     take_up = readout.first_stage[0].take_up
     assert computable(take_up)
-    assert table.rows[0][2] == f"{take_up.control * 100:.1f} %"
+    assert table.rows[0][2] == f"{take_up.control * 100:.1f}\u00a0%"
 
 
 def test_korean__leaves_no_placeholder_open() -> None:

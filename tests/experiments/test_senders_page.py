@@ -34,7 +34,9 @@ def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_docume
     assert without.table is not None
     assert aside.table.rows == (("web", "another variant than the unit's own", "60", "50"),)
     assert "200" in without.finding
-    assert [row[0] for row in without.table.rows][-1] == "first outcome, nudge minus control"
+    assert [row[0] for row in without.table.rows][-1] == "first outcome, nudge against control"
+    assert without.table.columns == ("quantity", "all admitted units", "without the unverified")
+    assert not any(cell.startswith("=") for row in without.table.rows for cell in row)
     flow = next(section for section in sections(readout, plain) if section.slug == "units")
     assert [part.slug for part in flow.parts][:3] == ["units", "not-admitted", "without-unverified"]
     written = document(readout, plain)

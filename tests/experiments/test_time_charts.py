@@ -67,7 +67,7 @@ def every_chart() -> list[Drawing]:
         survival({"control": CONTROL, HANGUL: VARIANT, "gone": GONE}),
         drawn(draw_curve({"control": day_shares(days(0.3)), HANGUL: day_shares(days(0.4))}, plain)),
         drawn(draw_curve_difference({HANGUL: difference(0.4), "b": difference(0.3)}, plain)),
-        drawn(draw_novelty({HANGUL: weekly([0.4, 0.35, 0.3])}, share=True, outcome="window:21-27", gettext=plain)),
+        drawn(draw_novelty({HANGUL: weekly([0.4, 0.35, 0.3])}, share=True, gettext=plain)),
     ]
 
 
@@ -167,13 +167,13 @@ def test_novelty_chart__small_week__is_hollow_and_outside_the_line() -> None:
             for k, n in enumerate((900, 900, 900, 30))
         ]
     )
-    spec = drawn(draw_novelty({"a": novelty}, share=True, outcome="y", gettext=plain)).spec
+    spec = drawn(draw_novelty({"a": novelty}, share=True, gettext=plain)).spec
     points = rows_of(spec, "tested")
     assert [row["tested"] for row in points] == [True, True, True, False]
     line = [row for row in rows_of(spec, "week") if "tested" not in row]
     assert [row["week"] for row in line] == ["2026-01-05", "2026-01-19"]
     assert [row["estimate"] for row in line] == pytest.approx([100 / 6, 100 / 6])
-    assert draw_novelty({"a": effect_by_week([])}, share=True, outcome="y", gettext=plain) is None
+    assert draw_novelty({"a": effect_by_week([])}, share=True, gettext=plain) is None
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_number__any_size__four_digits(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "< 0.0001"), (0.00156, "= 0.0016"), (0.0744, "= 0.074"), (1.0, "= 1.000")]
+    ("value", "text"), [(0.0, "<\u00a00.0001"), (0.00156, "= 0.0016"), (0.0744, "= 0.074"), (1.0, "= 1.000")]
 )
 def test_p_text__never_zero(value: float, text: str) -> None:
     assert words.p_text(value) == text

@@ -89,4 +89,19 @@ def test_aligned__columns_of_numbers__are_set_to_the_right(cells: list[str], end
     found = aligned(table)
 
     assert found["columns"] == [("name", False), ("value", end)]
-    assert [row[1] for row in found["rows"]] == [(cell, end) for cell in cells]
+    assert [(cell, "end" in classes.split()) for cell, classes in (row[1] for row in found["rows"])] == [
+        (cell, end) for cell in cells
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("6.36 points", True), ("< 0.0001", True), ("2026-04-01", True), ("as planned", False), ("", False),
+        ("4.99 … 7.73 points", False),
+    ],
+)  # fmt: skip
+def test_aligned__short_figures__are_not_torn(cell: str, kept: bool) -> None:
+    found = aligned(SimpleNamespace(columns=("name", "value"), rows=(("a", "words"), ("b", cell))))
+
+    assert ("keep" in found["rows"][1][1][1].split()) is kept
