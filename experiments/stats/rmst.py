@@ -75,11 +75,6 @@ def restricted_mean(durations: Durations, *, tau: float, alpha: float = 0.05) ->
     return RestrictedMean(area, error, low, high, 1 - alpha, tau, durations.n, int(left[inside].sum()))
 
 
-def largest_horizon(control: Durations, variant: Durations) -> float:
-    """The largest tau that both groups allow: the smaller of their longest follow-ups."""
-    return min(control.follow_up, variant.follow_up)
-
-
 def compare_restricted_means(
     control: Durations, variant: Durations, *, tau: float, alpha: float = 0.05
 ) -> Estimate | NotComputable:

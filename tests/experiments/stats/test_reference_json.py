@@ -9,7 +9,6 @@ import pytest
 
 from events.reasons import NotComputable
 from experiments.stats.compare import compare_proportions
-from experiments.stats.logrank import log_rank
 from experiments.stats.multiplicity import benjamini_hochberg, holm
 from experiments.stats.power import power_at, sample_size, smallest_effect
 from experiments.stats.power_plan import Plan
@@ -18,7 +17,7 @@ from experiments.stats.srm import sample_ratio
 from experiments.stats.stratified import breslow_day, cmh_test, odds_ratio
 from experiments.stats.summaries import Mean
 from experiments.stats.survival import Durations, kaplan_meier
-from tests.experiments.stats.make import computed
+from tests.experiments.stats.make import computed, log_rank
 from tests.experiments.stats.test_reference import interval_of, strata_of
 
 type Answer = dict[str, Any]

@@ -1,0 +1,16 @@
+"""The difference of two ratios of sums, such as clicks per view, as the analysis of an experiment computes it."""
+
+from events.reasons import NotComputable
+from experiments.stats.compare import compare_unpooled
+from experiments.stats.ratios import linearised
+from experiments.stats.results import Estimate
+from experiments.stats.summaries import Joint, Mean
+
+
+def ratio_difference(control: Joint, variant: Joint) -> Estimate | NotComputable:
+    """Variant minus control, from the moments of (numerator, denominator) per unit."""
+    arms = []
+    for arm in (control, variant):
+        means, covariance = linearised(arm.means[None], arm.covariance[None], arm.means)
+        arms.append(Mean(arm.n, float(means[0, 0]), max(float(covariance[0, 0, 0]), 0.0)))
+    return compare_unpooled(*arms)
