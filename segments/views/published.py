@@ -25,8 +25,6 @@ from segments.views.common import cancel_open, person, polled, progress_of
 if TYPE_CHECKING:
     pass
 
-RUNS_SHOWN = 20
-
 
 # ── Models ────────────────────────────────────────────────────────────────────
 @login_required
