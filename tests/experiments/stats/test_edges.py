@@ -33,7 +33,6 @@ Y, D = np.arange(8.0) ** 2, np.array([0, 0, 1, 0, 1, 0, 1, 1.0])
 
 WIDE, UNITS = np.random.default_rng(1).random((8, 7)), np.arange(8)
 EXACT = Estimate(1.0, 0.0, 1.0, 1.0, 0.0, 0.95, "unpooled-z")
-BALANCED = Joint.from_columns([[1, 1], [1, -1]])
 
 REFUSALS: list[tuple[str, Callable[[], Any], Reason]] = [
     ("proportions, one unit", lambda: compare.compare_proportions(ONE, HALF), Reason.TOO_FEW_UNITS),
