@@ -32,7 +32,6 @@ class Reason(StrEnum):
     CLUSTERS_PER_COVARIATE = "clusters_per_covariate"
     TOO_FEW_FOR_MODEL = "too_few_for_model"
     NO_SKILL = "no_skill"
-    NO_CROSSING = "no_crossing"
     SMALL_GROUP = "small_group"
     TOO_FEW_VALUES = "too_few_values"
     TOO_FEW_FOR_DRIFT = "too_few_for_drift"
@@ -43,7 +42,6 @@ class Reason(StrEnum):
     CURVE_TOO_NOISY = "curve_too_noisy"
     CURVE_TOO_SHORT = "curve_too_short"
     NO_EXPERIMENT_YET = "no_experiment_yet"
-    NOTHING_TO_DETECT = "nothing_to_detect"
     TOO_FEW_ACTIVE_UNITS = "too_few_active_units"
     TOO_FEW_FEATURES = "too_few_features"
     STUDY_TOO_SMALL = "study_too_small"
@@ -55,7 +53,6 @@ class Reason(StrEnum):
     NO_LATER_COHORT = "no_later_cohort"
     NO_HOLD_OUT = "no_hold_out"
     NOBODY_JUDGES = "nobody_judges"
-    TOO_FEW_MATURE = "too_few_mature"
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
@@ -64,14 +61,12 @@ class Reason(StrEnum):
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"
     BEYOND_FOLLOW_UP = "beyond_follow_up"
-    MEDIAN_NOT_REACHED = "median_not_reached"
     TOO_FEW_WEEKS = "too_few_weeks"
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
     NUDGE_NOT_PROVED = "nudge_not_proved"
     EARLIER_VERSION = "earlier_version"
-    POST_ASSIGNMENT = "post_assignment"
     SPLIT_DIFFERS = "split_differs"
     NOT_AT_A_LOOK = "not_at_a_look"
     ONE_LOOK_ONLY = "one_look_only"
@@ -131,7 +126,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_SKILL: gettext(
             "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
         ),
-        Reason.NO_CROSSING: gettext("The feature moves the prediction one way only, so it has no turning point."),
         Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
         Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
         Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
@@ -159,9 +153,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
             "judge it."
         ),
-        Reason.TOO_FEW_MATURE: gettext(
-            "An interval that allows looking at any time needs at least 100 mature units in each group."
-        ),
         Reason.NO_DETECTABLE_EFFECT: gettext(
             "With this many units even the largest possible effect would be found too rarely."
         ),
@@ -179,9 +170,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
         ),
         Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
-        Reason.POST_ASSIGNMENT: gettext(
-            "A covariate was not known before the assignment, so the nudge may have moved it."
-        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
@@ -196,13 +184,11 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
             "segments."
         ),
-        Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
         Reason.NO_EVENTS: gettext(
             "Nobody has left while several groups were observed, so there is nothing to compare."
         ),
         Reason.AT_THE_EDGE: gettext("Everybody or nobody is left here, where this method has no interval."),
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
-        Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
     }
