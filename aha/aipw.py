@@ -12,7 +12,7 @@ from scipy import stats
 
 from aha.nuisance import Flags, Floats, Nuisance, fit_nuisance
 from events.progress import Progress, silent
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 CLIP = 0.02
 OUTSIDE = 0.05

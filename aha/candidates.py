@@ -18,7 +18,7 @@ from aha.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_v
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Parts, Pick, judge
 from events.progress import Progress, part, silent
-from events.reasons import NotComputable, Reason, computable
+from stats.results import NotComputable, Reason, computable
 
 ALPHA = 0.05
 MOVED = 0.10

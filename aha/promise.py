@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from aha.aipw import Difference
-from events.reasons import NotComputable, Reason, Refused, computable
+from events.reasons import Refused
+from stats.results import NotComputable, Reason, computable
 
 
 @dataclass(frozen=True)

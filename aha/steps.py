@@ -23,7 +23,7 @@ from aha.smooth import design as smooth_design
 from aha.smooth import fit, information, knots, patterns_of, smooth_terms
 from aha.thresholds import resample
 from events.progress import Progress, silent
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 REPLICATES = 499
 BLOCK = 100

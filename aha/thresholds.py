@@ -26,7 +26,7 @@ from aha.cells import (
 )
 from aha.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
 from events.progress import Progress, silent
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 REPLICATES = 500
 BLOCK = 100

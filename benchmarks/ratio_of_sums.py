@@ -1,10 +1,9 @@
 """The difference of two ratios of sums, such as clicks per view, as the analysis of an experiment computes it."""
 
-from events.reasons import NotComputable
-from experiments.stats.compare import compare_unpooled
-from experiments.stats.ratios import linearised
-from experiments.stats.results import Estimate
-from experiments.stats.summaries import Joint, Mean
+from stats.compare import compare_unpooled
+from stats.ratios import linearised
+from stats.results import Estimate, NotComputable
+from stats.summaries import Joint, Mean
 
 
 def ratio_difference(control: Joint, variant: Joint) -> Estimate | NotComputable:

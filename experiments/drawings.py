@@ -6,7 +6,6 @@ from typing import Any
 from aha.charts import headline
 from aha.figures import Gettext
 from events.charts import Drawing, drawing
-from events.reasons import computable
 from events.records import load
 from experiments import report_charts as charts
 from experiments import report_direct, time_charts
@@ -16,6 +15,7 @@ from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Report
 from experiments.report_words import worded
+from stats.results import computable
 
 type Maker = Callable[[], charts.Drawn]
 

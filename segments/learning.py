@@ -9,8 +9,8 @@ import numpy as np
 from scipy import special, stats
 
 from events.progress import Progress, silent
-from events.reasons import NotComputable, Reason
 from segments.ranks import Auc, Flags, Floats, Ints, auc
+from stats.results import NotComputable, Reason
 
 FOLDS = 5
 # With fewer units on one side, five folds leave ten of them to judge by: no interval would be worth reading.

@@ -10,11 +10,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from experiments.stats import adjust, bayes, compare, power, sequential
-from experiments.stats.looks import Look, at_look
-from experiments.stats.power_plan import Plan
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint, Mean
+from stats import adjust, bayes, compare, power, sequential
+from stats.looks import Look, at_look
+from stats.power_plan import Plan
+from stats.srm import sample_ratio
+from stats.summaries import Joint, Mean
 
 COLUMNS = ("retained", "revenue", "orders", "sessions", "before")
 PLANNED = 20_000

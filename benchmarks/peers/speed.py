@@ -17,9 +17,9 @@ import tea_tasting as tt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from experiments.stats import adjust, compare
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint
+from stats import adjust, compare
+from stats.srm import sample_ratio
+from stats.summaries import Joint
 
 COLUMNS = ("retained", "revenue", "orders", "sessions", "before")
 PEER = tt.Experiment(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
 from events.progress import Progress, part, silent
-from events.reasons import Refused, computable
+from events.reasons import Refused
 from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
@@ -19,6 +19,7 @@ from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from stats.results import computable
 
 if TYPE_CHECKING:
     from experiments.readout import LookTaken, Planned, Readout

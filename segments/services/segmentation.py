@@ -7,12 +7,13 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.progress import Progress, part, silent
-from events.reasons import NotComputable, Refused, words
+from events.reasons import Refused, words
 from events.records import dump
 from events.services import runs
 from events.services.asking import questions
 from segments.inputs import Inputs, check_inputs
 from segments.models import SegmentationRun
+from stats.results import NotComputable
 
 TASK = "segments.tasks.run_segmentation"
 

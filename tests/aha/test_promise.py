@@ -4,8 +4,9 @@ import pytest
 
 from aha.aipw import Difference
 from aha.promise import Gain, promise
-from events.reasons import NotComputable, Reason, Refused
-from tests.experiments.stats.make import computed
+from events.reasons import Refused
+from stats.results import NotComputable, Reason
+from tests.stats.make import computed
 
 RAW = Difference(0.4, 0.01, 0.38, 0.42, 0.95)
 ADJUSTED = Difference(0.1, 0.02, 0.06, 0.14, 0.95)

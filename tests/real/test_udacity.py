@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 from benchmarks.ratio_of_sums import ratio_difference
-from experiments.stats.compare import compare_proportions
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint, Mean
-from tests.experiments.stats.make import computed
+from stats.compare import compare_proportions
+from stats.srm import sample_ratio
+from stats.summaries import Joint, Mean
 from tests.real.load import Z95, analysis, checks, first, signed_z, table, units_of
+from tests.stats.make import computed
 
 ARMS = {"control": "control", "screener": "experiment"}
 CLICKS = ("--variant", "arm", "--control", "control", "--outcome", "outcome")
