@@ -1,4 +1,4 @@
-"""Two groups compared: proportions, means, ratios, relative lift, equivalence. Always variant minus control."""
+"""Two groups compared: proportions, means, relative lift. Always variant minus control."""
 
 import logging
 from math import exp, log, sqrt

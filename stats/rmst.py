@@ -82,7 +82,7 @@ def compare_restricted_means(
     Args:
         control: durations of control.
         variant: durations of the variant.
-        tau: horizon fixed in the plan, at most ``largest_horizon``.
+        tau: horizon fixed in the plan, at most the smaller of both groups' longest follow-ups.
         alpha: two-sided error rate.
 
     Returns:

@@ -75,8 +75,6 @@ def sequence_multiplier(units: float, *, rho_squared: float, alpha: float = 0.05
 def always_valid_p(z: float, units: float, *, rho_squared: float) -> float:
     """p-value of one look, 0 to 1: below alpha exactly if the confidence sequence excludes 0 at this look.
 
-    What counts over the life of an experiment is the running minimum, `running_minimum`.
-
     Args:
         z: difference over its standard error.
         units: mature units in both groups, above 0.
