@@ -1,4 +1,4 @@
-"""One draw everywhere: 10,000 units × 6 experiments by both local SDKs, the vectorised twins and `assign`.
+"""One draw everywhere: 10,000 units × 6 experiments by both local SDKs, our own draw and `assign`.
 
 OFREP answers for the first 2,000 of them, since all take it more than a minute.
 """
