@@ -26,10 +26,12 @@ clients: setup  ## install the published clients that tests/clients drives
 
 check: setup lint fast  ## lint, types, import contracts, fast tests with coverage: each commit passes this
 
-lint: setup  ## ruff, mypy strict, import contracts
+lint: setup  ## ruff, mypy strict, import contracts, nothing unused
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/vulture
+	$(PY) -m tools.unused
 	$(VENV)/bin/mypy .
 
 fast: setup  ## the fast tests, with coverage of the pure modules

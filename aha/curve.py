@@ -4,7 +4,7 @@ Raising the plateau is what an AHA moment is for. A curve that still falls when 
 last height is not one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,13 +113,6 @@ def retention_curve(
     _check(counts, tolerance, alpha)
     points = tuple(_point(count, alpha) for count in counts)
     return Curve(points, _plateau([count for count in counts if count.day > 0], seed, tolerance, alpha))
-
-
-def curves_by_segment(
-    counts: Mapping[str, Sequence[DayCount]], *, seed: int, tolerance: float = TOLERANCE, alpha: float = 0.05
-) -> dict[str, Curve]:
-    """One curve per segment, in the given order. Heights of different days are comparable, the days themselves vary."""
-    return {key: retention_curve(rows, seed=seed, tolerance=tolerance, alpha=alpha) for key, rows in counts.items()}
 
 
 def _check(counts: Sequence[DayCount], tolerance: float, alpha: float) -> None:

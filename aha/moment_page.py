@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
-from aha import candidate_tables, findings
+from aha import candidate_tables
 from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
@@ -152,8 +152,3 @@ def reach_table(found: WeeklyReach, gettext: Gettext) -> Table:
         "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
     )
     return Table(gettext("Reach by signup week"), columns, rows, note)
-
-
-def claim(candidate: Candidate, gettext: Gettext) -> str:
-    """The claim with its caution."""
-    return findings.claim(candidate, gettext)

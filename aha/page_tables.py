@@ -1,7 +1,6 @@
 """A study as tables of text for its page: the same rows stand behind each chart. Pure."""
 
 from aha import findings, words
-from aha.curve import Curve
 from aha.exhibits import NullPicture
 from aha.figures import (
     Gettext,
@@ -87,24 +86,6 @@ def curves(report: Report, gettext: Gettext) -> Table:
     note = " ".join(f"{name}: {findings.curve(found, gettext)}" for name, found in named)
     columns = (gettext("users"), gettext("day"), gettext("active on that day"), gettext("n"))
     return Table(gettext("Share of users active by day"), columns, rows, note)
-
-
-def plateaus(report: Report, gettext: Gettext) -> Table:
-    """Where each curve flattens, and how high."""
-    named = [(gettext("all users"), report.curve), *((row.segment, row.curve) for row in report.segment_curves)]
-    columns = (gettext("users"), gettext("flat from day"), gettext("height"), gettext("decline per day"))
-    return Table(gettext("Plateau"), columns, tuple((name, *_plateau(found, gettext)) for name, found in named))
-
-
-def _plateau(found: Curve, gettext: Gettext) -> tuple[str, str, str]:
-    plateau = found.plateau
-    if not computable(plateau):
-        return (reason_words(plateau, gettext), "", "")
-    return (
-        f"{plateau.day} ({between(str(plateau.day_low), str(plateau.day_high))})",
-        limits(plateau.height, plateau.low, plateau.high),
-        percent(plateau.decline, 2),
-    )
 
 
 def ranking(report: Report, gettext: Gettext) -> Table | None:

@@ -16,7 +16,6 @@ from events.queries import Basis
 from events.windows import Window
 
 SESSION_GAP = timedelta(minutes=30)
-UNIT_COLUMNS = ("user_id", "anchor", "anchor_date", "unit", "retained")
 
 
 def units(

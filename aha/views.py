@@ -328,8 +328,8 @@ def new_moment(request: HttpRequest) -> HttpResponse:
 @require_safe
 def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     """One moment: evidence as frozen, finding, and its weekly reach."""
+    from aha import findings, report_io, words
     from aha import moment_page as parts
-    from aha import report_io, words
 
     moment = get_object_or_404(AhaMoment.objects.select_related("study", "created_by"), key=key)
     evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
@@ -338,7 +338,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "intact": moments.is_intact(moment),
         "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
-        "sentence": "" if evidence is None else parts.claim(evidence, gettext),
+        "sentence": "" if evidence is None else findings.claim(evidence, gettext),
         "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
         "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
         "light": LIGHTS.get(moment.status, ""),

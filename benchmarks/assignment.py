@@ -205,8 +205,8 @@ print(json.dumps([fresh, len(ids) / (time.process_time() - started)]))
 
 
 def bench_process() -> None:
-    from experiments.bucketing import read_units, unit_hashes
-    from experiments.evaluation import Arm, Flag, Row, draw, draw_all
+    from experiments.bucketing import choose_all, read_units, unit_hashes
+    from experiments.evaluation import Arm, Flag, Row, draw
     from experiments.payload import features
 
     row = Row(None, None, 0.8, (0.34, 0.33, 0.33))
@@ -220,7 +220,7 @@ def bench_process() -> None:
     read = timed("read a million ids", len(ids), lambda: read_units(ids))
     units = read_units(ids)
     timed("hash them, once read", len(ids), lambda: unit_hashes("seed", units))
-    drawn = timed("draw the arms, once read", len(ids), lambda: draw_all(flag, units))
+    drawn = timed("draw the arms, once read", len(ids), lambda: choose_all(unit_hashes(flag.seed, units), row.ranges))
     both = 1 / (1 / read + 1 / drawn)
     print(f"{'read and draw':28} {both:14,.0f}/s")
     python = ROOT / ".venv-clients" / "bin" / "python"

@@ -22,6 +22,7 @@ from benchmarks.calibration_worlds import (
     unequal_clusters,
     with_covariates,
 )
+from benchmarks.ratio_of_sums import ratio_difference
 from experiments import health
 from stats import adjust, compare, curve, logrank, novelty, rmst, stratified
 from stats.counts import joint_of_counts
@@ -67,7 +68,7 @@ def ratio(rng: Rng, runs: int, n: int = 1_000) -> list[float]:
     views = rng.poisson(3, (runs, 2 * n)) + 1
     clicks = rng.binomial(views, rng.beta(2, 6, (runs, 2 * n)))
     both = np.stack([clicks, views], axis=2).astype(float)
-    return [p_of(compare.compare_ratios(Joint.from_columns(r[:n]), Joint.from_columns(r[n:]))) for r in both]
+    return [p_of(ratio_difference(Joint.from_columns(r[:n]), Joint.from_columns(r[n:]))) for r in both]
 
 
 def holm_family(rng: Rng, runs: int) -> list[float]:
@@ -181,7 +182,7 @@ def two_stage_least_squares(rng: Rng, runs: int, n: int = 1_000) -> list[float]:
 
 
 def log_rank(rng: Rng, runs: int) -> list[float]:
-    return [p_of(logrank.log_rank(durations(rng, 300), durations(rng, 300))) for _ in range(runs)]
+    return [p_of(logrank.stratified_log_rank([(durations(rng, 300), durations(rng, 300))])) for _ in range(runs)]
 
 
 def stratified_log_rank(rng: Rng, runs: int) -> list[float]:

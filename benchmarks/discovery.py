@@ -112,6 +112,7 @@ def study(house: Any) -> float:
     from events import queries
     from events.metrics import parse_behaviour, parse_retention
     from events.windows import Clock, data_end
+    from tests.aha.make import UNIT_COLUMNS
 
     clock = Clock()
     span = house.run(queries.span(house.events, clock)).iloc[0]
@@ -120,7 +121,7 @@ def study(house: Any) -> float:
     answer, _ = timed("units and their retention", lambda: house.arrow(everyone))
     eligible = answer.filter(answer["mature"])
     eligible = eligible.append_column("unit", pa.array(np.arange(eligible.num_rows, dtype=np.int32)))
-    users = ibis.memtable(eligible.select(list(questions.UNIT_COLUMNS)))
+    users = ibis.memtable(eligible.select(list(UNIT_COLUMNS)))
     listed = [parse_behaviour(f"event_{number}") for number in range(BEHAVIOURS)]
     names, times = [str(one) for one in listed], [tuple(range(1, TIMES + 1))] * BEHAVIOURS
     retained = eligible["retained"].to_numpy() > 0
@@ -138,7 +139,7 @@ def study(house: Any) -> float:
     chosen = sample(eligible["user_id"].to_numpy(zero_copy_only=False), b"benchmark")
     few = eligible.take(pa.array(chosen)).drop_columns(["unit"])
     few = few.append_column("unit", pa.array(np.arange(chosen.size, dtype=np.int32)))
-    some = ibis.memtable(few.select(list(questions.UNIT_COLUMNS)))
+    some = ibis.memtable(few.select(list(UNIT_COLUMNS)))
     counts, _ = timed(
         "matrix of the sample",
         lambda: house.arrow(questions.unit_counts(house.events, some, basis, days=DAYS, behaviours=listed)),

@@ -98,7 +98,11 @@ def ask(events: int, when: str) -> None:
         curve = queries.retention_curve(house.events, users, basis, range(30))
         values = queries.outcomes(house.events, users, basis, definitions)
         counts = queries.counts(house.events, users, basis, days=7)
-        timed("retention, two definitions", events, lambda: house.run(queries.summaries(values, list(definitions))))
+        timed(
+            "retention, two definitions",
+            events,
+            lambda: house.run(values.aggregate(r=values.r.mean(), d=values.d.mean())),
+        )
         timed("retention curve, 30 days", events, lambda: house.run(curve))
         timed(
             "counts per behaviour and day",
@@ -171,6 +175,7 @@ def bench_compaction(commits: int, rows: int) -> None:
 
     from events import store
     from events.services.set_aside import to_table
+    from tests.events.conftest import file_uris
 
     def fill() -> None:
         for number in range(1, commits + 1):
@@ -179,13 +184,13 @@ def bench_compaction(commits: int, rows: int) -> None:
             store.append(table, app_id="bench", version=number)
 
     def scan() -> None:
-        duckdb.execute("SELECT count(DISTINCT user_id) FROM read_parquet($f)", {"f": store.file_uris()}).fetchall()
+        duckdb.execute("SELECT count(DISTINCT user_id) FROM read_parquet($f)", {"f": file_uris()}).fetchall()
 
     timed(f"{commits} appends of {rows} rows", commits * rows, fill)
-    before = len(store.file_uris())
+    before = len(file_uris())
     timed("scan before compaction", 0, scan)
     timed("compaction", commits * rows, store.compact)
-    print(f"{'files':28} {before:8} before, {len(store.file_uris())} after")
+    print(f"{'files':28} {before:8} before, {len(file_uris())} after")
     timed("scan after compaction", 0, scan)
 
 

@@ -91,8 +91,9 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from events.simulation import WORLDS, draw_arms, experiment_table, simulate, truth
+    from events.simulation import WORLDS, draw_arms, simulate, truth
     from experiments.services.file_analysis import analyze_file
+    from tests.simulated import experiment_table
 
     name, seed, units = job
     world = WORLDS[name.removesuffix(NO_PLACEBO)]

@@ -1,6 +1,5 @@
 """The shared look of every chart: colours that colour-blind readers can tell apart, one font stack with Hangul."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +91,6 @@ def columns(spec: dict[str, Any]) -> tuple[tuple[str, ...], list[dict[str, Any]]
         {**({"set": place} if len(sets) > 1 else {}), **row} for place, rows in enumerate(sets, start=1) for row in rows
     ]
     return tuple(dict.fromkeys(name for row in named for name in row)), named
-
-
-type Draw = Callable[..., tuple[Drawing, ...]]
 
 
 def theme() -> dict[str, Any]:

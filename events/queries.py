@@ -77,19 +77,6 @@ def cohort(
     return _in_dates(with_clock(users, basis), first, last)
 
 
-def exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
-    """Units that met a variant: ``user_id, anchor, anchor_date, complete_days, variant, variants``.
-
-    The clock starts with the first exposure. `variants` counts the different variants a unit was seen with; where it is
-    not 1 the unit is dropped by the analysis and `variant` means nothing.
-    """
-    log = exposure_log(events, experiment, basis)
-    users = log.group_by("user_id").aggregate(
-        anchor=log.time.min(), variant=log.variant.min(), variants=log.variant.nunique()
-    )
-    return with_clock(users, basis)
-
-
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
     """One row per exposure event of the experiment: the event's columns, ``variant`` as the event names it, ``source``.
 
@@ -118,17 +105,6 @@ def with_clock(users: ir.Table, basis: Basis) -> ir.Table:
 def mature(users: ir.Table, window: Window) -> ir.BooleanValue:
     """Whether the whole window of each unit lies before the data's end."""
     return users.complete_days >= window.days_needed
-
-
-def eligibility(users: ir.Table, window: Window, *, by: Sequence[str] = ()) -> ir.Table:
-    """One row (per group): ``units, eligible, too_young``; the last two add up to the first."""
-    ready = mature(users, window)
-    numbers = {
-        "units": users.count(),
-        "eligible": ready.sum().fill_null(0),
-        "too_young": (~ready).sum().fill_null(0),
-    }
-    return users.group_by(list(by)).aggregate(**numbers) if by else users.aggregate(**numbers)
 
 
 def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
@@ -318,25 +294,6 @@ def retention_curve(
     active = active.cast({"day": "int64"})
     table = eligible.left_join(active, [*groups, "day"]).drop("day_right", *[f"{name}_right" for name in groups])
     return table.mutate(active=table.active.fill_null(0)).order_by([*groups, "day"])
-
-
-def summaries(
-    outcomes: ir.Table, columns: Sequence[str], *, by: Sequence[str] = (), pairs: Sequence[tuple[str, str]] = ()
-) -> ir.Table:
-    """Sufficient statistics per group, one row each.
-
-    Columns: the groups, ``units``, for every column ``c`` ``n_c`` (units with a value), ``mean_c``, ``var_c`` (n-1),
-    and for every pair ``n_a_b, cov_a_b`` (n-1) over the units that have both. The variance of one unit is null.
-    """
-    numbers: dict[str, ir.Value] = {"units": outcomes.count()}
-    for name in columns:
-        value = outcomes[name].cast("float64")
-        numbers |= {f"n_{name}": value.count(), f"mean_{name}": value.mean(), f"var_{name}": value.var(how="sample")}
-    for a, b in pairs:
-        left, right = outcomes[a].cast("float64"), outcomes[b].cast("float64")
-        both = left.notnull() & right.notnull()
-        numbers |= {f"n_{a}_{b}": both.sum(), f"cov_{a}_{b}": left.cov(right, how="sample", where=both)}
-    return outcomes.group_by(list(by)).aggregate(**numbers) if by else outcomes.aggregate(**numbers)
 
 
 def _bounded(definitions: Mapping[str, Retention | Value]) -> list[Active | MinDays | MinEvents | Value]:

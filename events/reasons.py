@@ -44,7 +44,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
         Reason.NO_SKILL: gettext(
             "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
         ),
-        Reason.NO_CROSSING: gettext("The feature moves the prediction one way only, so it has no turning point."),
         Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
         Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
         Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
@@ -72,9 +71,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
             "judge it."
         ),
-        Reason.TOO_FEW_MATURE: gettext(
-            "An interval that allows looking at any time needs at least 100 mature units in each group."
-        ),
         Reason.NO_DETECTABLE_EFFECT: gettext(
             "With this many units even the largest possible effect would be found too rarely."
         ),
@@ -92,9 +88,6 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
         ),
         Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
-        Reason.POST_ASSIGNMENT: gettext(
-            "A covariate was not known before the assignment, so the nudge may have moved it."
-        ),
         Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
         Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
         Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
@@ -109,13 +102,11 @@ def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
             "segments."
         ),
-        Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
         Reason.NO_EVENTS: gettext(
             "Nobody has left while several groups were observed, so there is nothing to compare."
         ),
         Reason.AT_THE_EDGE: gettext("Everybody or nobody is left here, where this method has no interval."),
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
-        Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
     }

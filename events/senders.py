@@ -16,9 +16,8 @@ from typing import Literal
 Kind = Literal["insight", "server", "client", "file"]
 
 OWN = "assignment"
-# Two of these in SQL: POSIX classes and no groups, so that every engine reads them alike.
+# For SQL: POSIX classes and no groups, so that every engine reads it alike.
 BY_CLIENT = "^[0-9]+:c:"
-BY_KEY = "^[0-9]+:"
 LETTERS = {"client": "c", "server": "s", "admin": "s"}
 
 
@@ -47,11 +46,6 @@ def prefix_of(source: int, kind: str) -> str:
         KeyError: for another kind.
     """
     return f"{source}:{LETTERS[kind]}"
-
-
-def make_id(source: int, kind: str, id_: str) -> str:
-    """The message id in the store, of the sender's own id."""
-    return f"{prefix_of(source, kind)}:{id_}"
 
 
 def sender_of(message_id: str | None) -> Sender:

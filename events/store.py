@@ -4,8 +4,8 @@ Exactly once rests on two facts of Delta (both are tested): a commit can carry a
 concurrent commits under one application id never both succeed. What Delta does *not* do is refuse a number that it has
 already seen, so `append` reads the last number first, through the very handle that it then writes with.
 
-Readers take `file_uris()` and read Parquet. Compaction only adds files and marks old ones as removed; `vacuum` deletes
-those a week later, so a query that has listed its files is never disturbed.
+Readers take the files of one version and read Parquet. Compaction only adds files and marks old ones as removed;
+`vacuum` deletes those a week later, so a query that has listed its files is never disturbed.
 """
 
 import hashlib
@@ -134,12 +134,6 @@ def url() -> str:
     """Where the table lies: a folder or an object-store address (EVENTS_URL)."""
     place = str(settings.EVENTS_URL)
     return place.removeprefix("file://") if place.startswith("file://") else place
-
-
-def file_uris() -> list[str]:
-    """The Parquet files that make up the table now; empty when there is no table yet. `event_date` is in the path."""
-    seen = look("")
-    return seen.files() if seen else []
 
 
 def append(

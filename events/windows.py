@@ -124,10 +124,6 @@ class Clock:
         """How many whole days of a unit lie before the data's end; it is mature for windows that end earlier."""
         return self.day_of(data_end, anchor)
 
-    def is_mature(self, anchor: datetime, window: Window, data_end: datetime) -> bool:
-        """True when the whole window of a unit lies before the data's end."""
-        return self.complete_days(anchor, data_end) >= window.days_needed
-
     @property
     def zone(self) -> str:
         """The zone whose dates number the days: UTC for rolling days."""

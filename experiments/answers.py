@@ -32,8 +32,6 @@ class Asked:
         clock: Which moment is day 0: "exposure" or "signup".
         day_mode: "rolling" (24 h from the clock's moment) or "calendar" (local dates).
         churn_gap: Days without an event after which a unit has churned.
-        curve_days: The Dn curve covers days 0..curve_days.
-        most_levels: Levels of a covariate beyond this many most frequent ones are pooled as "other".
         most_times: Counts of the behaviour above this are pooled in its histogram.
     """
 
@@ -49,8 +47,6 @@ class Asked:
     clock: str = "exposure"
     day_mode: str = "rolling"
     churn_gap: int = 7
-    curve_days: int = 28
-    most_levels: int = 10
     most_times: int = 20
 
 

@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from experiments.bucketing import Range, Units, bucket_ranges, choose, choose_all, unit_hash, unit_hashes
+from experiments.bucketing import Range, bucket_ranges, choose, unit_hash
 
 DEFAULT = "default"  # the variant of everybody who is not in; no arm may be called so
 Json = Any
@@ -186,37 +183,6 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None) -> Draw:
         return Draw(None, excluded, bucket)
     arm = choose(bucket, row.ranges)
     return Draw(arm, "coverage" if arm is None else None, bucket, row.segment)
-
-
-def draw_all(
-    flag: Flag,
-    units: Units,
-    *,
-    rows: npt.NDArray[np.int16] | None = None,
-    is_new: npt.NDArray[np.bool_] | None = None,
-) -> npt.NDArray[np.int16]:
-    """The arm that each unit draws, -1 for out: `draw` for many units.
-
-    Args:
-        flag: of a running experiment.
-        units: ids from `read_units`.
-        rows: index of the matching row of the audience for each unit, -1 for none; None: all match the first.
-        is_new: for each unit; None: all are new.
-    """
-    arms = np.full(units.count, -1, dtype=np.int16)
-    if not flag.enrolment_open:
-        return arms
-    draws = unit_hashes(flag.seed, units, version=flag.hash_version)
-    for index, row in enumerate(flag.rows[:1] if rows is None else flag.rows):
-        chosen = choose_all(draws, row.ranges)
-        arms = chosen if rows is None else np.where(rows == index, chosen, arms)
-    for slot in (flag.holdout, flag.layer):
-        if slot is not None:
-            slots = unit_hashes(slot.seed, units)
-            arms[(slots < slot.low) | (slots >= slot.high)] = -1
-    if flag.new_since is not None and is_new is not None:
-        arms[~is_new] = -1
-    return arms
 
 
 def is_new_unit(since: datetime, traits: Mapping[str, Json], times: Mapping[str, str]) -> bool:

@@ -65,7 +65,7 @@ def opening(readout: Readout, gettext: Gettext) -> Opening:
     known = tuple(_known(readout, gettext)) if pending else ()
     what = estimand(readout, gettext)
     if verdict is None:
-        lock = lock_sentence(readout, gettext)
+        lock = state_sentence(readout.standing.why, gettext)
         return Opening(tuple(alarms), PENDING, "…", gettext("No verdict yet"), "", lock, what, known)
     return Opening(
         alarms=tuple(alarms),
@@ -103,11 +103,6 @@ def peek_sentence(readout: Readout, gettext: Gettext) -> str:
         "its error rate for one look at the end, so nothing here may be decided on."
     )
     return text.format(share=percent(readout.standing.fraction))
-
-
-def lock_sentence(readout: Readout, gettext: Gettext) -> str:
-    """Why the outcome is locked."""
-    return state_sentence(readout.standing.why, gettext)
 
 
 def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:

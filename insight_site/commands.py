@@ -1,12 +1,8 @@
-"""What the site's own commands share; `events.terminal` has what all commands do."""
+"""What the site's own commands share beside `events.terminal`."""
 
 import os
 import tempfile
 from pathlib import Path
-
-from events.terminal import console, refuse
-
-__all__ = ["console", "refuse", "write_whole"]
 
 
 def write_whole(path: Path, text: str) -> None:

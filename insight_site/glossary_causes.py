@@ -66,11 +66,11 @@ def cause(gettext: Gettext) -> tuple[Term, ...]:
             ), "statistics", "Equivalence",
         ),
         Term(
-            "cuped", gettext("Covariate adjustment (CUPED)"),
+            "cuped", gettext("Covariate adjustment"),
             gettext(
                 "Removes the variation that was known before the assignment, so the interval gets narrower. It doesn't "
                 "bias the result, as long as the nudge couldn't change what it uses."
-            ), "statistics", "CUPED",
+            ), "statistics", "Lin adjustment",
         ),
     )  # fmt: skip
 

@@ -224,23 +224,6 @@ def to_document(model: ChurnModel) -> dict[str, Any]:
     }
 
 
-def from_document(document: dict[str, Any]) -> ChurnModel:
-    """The model of a stored document.
-
-    Raises:
-        ValueError: a document of another version.
-    """
-    if document.get("version") != DOCUMENT_VERSION:
-        raise ValueError(f"a churn model of version {document.get('version')!r} can't be read")
-    return ChurnModel(
-        names=tuple(document["names"]),
-        groups=tuple(tuple(members) for members in document["groups"]),
-        trees=document["trees"],
-        slope=document["slope"],
-        intercept=document["intercept"],
-    )
-
-
 def _overwrite_training(
     scores: Scores, model: ChurnModel, fit: OutOfFold, x: Floats, rows: Ints, calibrated: Floats
 ) -> None:

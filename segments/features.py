@@ -32,13 +32,6 @@ VERSION = 1
 ACTIVITY = ("active_days", "sessions_per_day", "tenure", "recency")
 
 
-class Pattern(StrEnum):
-    """What a pattern column is: a share of the mix (one common scale) or a rate per active day (own scale each)."""
-
-    SHARES = "shares"
-    RATES = "rates"
-
-
 class Drop(StrEnum):
     """Why a behaviour is no feature."""
 
@@ -141,7 +134,6 @@ class Preparation:
     (`events.records`) keeps every bit.
 
     Attributes:
-        pattern: what the pattern columns are.
         behaviours: those that became features, in the order of the columns.
         base_rates: population rate per active day of each; thin units are shrunk towards it.
         prior_days: how many days of the population each unit is given.
@@ -153,7 +145,6 @@ class Preparation:
         version: of this record's form.
     """
 
-    pattern: Pattern
     behaviours: tuple[str, ...]
     base_rates: tuple[float, ...]
     prior_days: float
@@ -188,7 +179,6 @@ class Preparation:
             table,
             self.behaviours,
             np.array(self.base_rates),
-            pattern=self.pattern,
             prior_days=self.prior_days,
             activity=self.activity_weight > 0,
         )
@@ -209,7 +199,6 @@ class Features:
 def learn_features(
     table: UnitTable,
     *,
-    pattern: Pattern = Pattern.SHARES,
     outcome_event: str | None = None,
     activity_weight: float = 0.0,
     prior_days: float = PRIOR_DAYS,
@@ -219,7 +208,6 @@ def learn_features(
 
     Args:
         table: the training units; those with too few active days teach nothing.
-        pattern: shares of the mix, or rates per active day.
         outcome_event: event of a `min_events` retention; it and its variants are part of the outcome, so no feature.
         activity_weight: weight of the activity block in the distance, 0 or more.
         prior_days: days of population behaviour each unit is given, more than 0.
@@ -234,7 +222,6 @@ def learn_features(
     learnt = relearn(
         table,
         kept,
-        pattern=pattern,
         activity_weight=activity_weight,
         prior_days=prior_days,
         min_active_days=min_active_days,
@@ -246,7 +233,6 @@ def relearn(
     table: UnitTable,
     behaviours: tuple[str, ...],
     *,
-    pattern: Pattern,
     activity_weight: float,
     prior_days: float,
     min_active_days: int,
@@ -254,21 +240,18 @@ def relearn(
     """The constants for a fixed choice of behaviours, from these units: what a null draw needs as well."""
     columns = _columns(table, behaviours)
     rates = table.counts[:, columns].sum(axis=0) / table.active_days.sum()
-    raw = _raw(table, behaviours, rates, pattern=pattern, prior_days=prior_days, activity=activity_weight > 0)
+    raw = _raw(table, behaviours, rates, prior_days=prior_days, activity=activity_weight > 0)
     caps = np.quantile(raw, WINSOR_QUANTILE, axis=0)
     np.minimum(raw, caps, out=raw)
     means, scales = raw.mean(axis=0), raw.std(axis=0)
     scales[scales == 0] = 1.0  # winsorising may flatten a behaviour of a very few units: its column is then 0
     width = len(behaviours)
-    if pattern is Pattern.SHARES:
-        scales[:width] = np.sqrt(np.mean(raw[:, :width].var(axis=0))) or 1.0
+    scales[:width] = np.sqrt(np.mean(raw[:, :width].var(axis=0))) or 1.0
     if activity_weight > 0:
         scales[width:] /= activity_weight
     numbers = (tuple(map(float, column)) for column in (rates, caps, means, scales))
     base_rates, cap, mean, scale = numbers
-    return Preparation(
-        pattern, behaviours, base_rates, prior_days, cap, mean, scale, float(activity_weight), min_active_days
-    )
+    return Preparation(behaviours, base_rates, prior_days, cap, mean, scale, float(activity_weight), min_active_days)
 
 
 def _choose(table: UnitTable, outcome_event: str | None) -> tuple[tuple[str, ...], tuple[Dropped, ...]]:
@@ -320,22 +303,18 @@ def _columns(table: UnitTable, names: Sequence[str]) -> list[int]:
     return [place[name] for name in names]
 
 
-def _raw(
-    table: UnitTable, names: Sequence[str], rates: Floats, *, pattern: Pattern, prior_days: float, activity: bool
-) -> Floats:
+def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: float, activity: bool) -> Floats:
     """Features before winsorising and scaling. Column by column: a sum over a row by NumPy may round by its shape."""
     days = table.active_days + prior_days
     columns = [
         (table.counts[:, index] + prior_days * rate) / days
         for index, rate in zip(_columns(table, names), rates, strict=True)
     ]
-    if pattern is Pattern.SHARES:
-        total = np.zeros(len(table))
-        for column in columns:
-            total += column
-        total[total == 0] = 1.0
-        columns = [column / total for column in columns]
-    values = [np.sqrt(column) for column in columns]
+    total = np.zeros(len(table))
+    for column in columns:
+        total += column
+    total[total == 0] = 1.0
+    values = [np.sqrt(column / total) for column in columns]
     if activity:
         values += [*np.sqrt(table.activity()).T]
     return np.column_stack(values).astype(np.float64)

@@ -19,7 +19,6 @@ REPEATS = 5
 MAX_UNITS = 50_000
 MAX_EXPLAINED = 10_000
 REPLICATES = 500
-CROSSING_REPLICATES = 200
 # Features closer than this, in 1 - |Spearman| with average linkage, share their credit.
 GROUP_DISTANCE = 0.3
 
@@ -102,15 +101,6 @@ class Importance:
     logistic: Skill
     ranking: Ranking | NotComputable
     seed: int
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """The feature's value at which its SHAP value changes sign, with a bootstrap interval. Exploratory."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def explain(booster: Any, values: Floats) -> tuple[float, Floats]:
@@ -276,41 +266,3 @@ def _direction(explained: Explained, feature: int) -> float | NotComputable:
     if np.ptp(values) == 0 or np.ptp(shap) == 0:
         return NotComputable(Reason.NO_VARIANCE)
     return spearman(values, shap)
-
-
-def zero_crossing(values: Floats, shap: Floats, *, seed: int) -> Crossing | NotComputable:
-    """Where one feature's SHAP value changes sign: the cut with the least |SHAP| on its wrong side.
-
-    Args:
-        values: the feature, one per unit.
-        shap: its SHAP values.
-        seed: of the 200 resamples of units.
-
-    Returns:
-        The midpoint between the two neighbouring values around the cut, with the 2.5-97.5 % range of the resamples.
-        ``NotComputable(NO_CROSSING)`` when all SHAP values have one sign, or more than one resample in twenty has.
-    """
-    distinct, inverse = np.unique(values, return_inverse=True)
-    if len(distinct) < 2 or np.ptp(shap) == 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    sign = 1.0 if spearman(values, shap) >= 0 else -1.0
-    rng = np.random.default_rng(seed)
-    n = len(values)
-
-    def cut(weights: Floats) -> float | None:
-        # For a rising curve the running sum of SHAP falls as long as the values are negative.
-        running = np.cumsum(np.bincount(inverse, weights=sign * shap * weights, minlength=len(distinct)))
-        lowest = int(np.argmin(running))
-        if running[lowest] >= 0 or lowest == len(distinct) - 1:
-            return None
-        return float(distinct[lowest] + distinct[lowest + 1]) / 2
-
-    estimate = cut(np.ones(n))
-    draws = [
-        cut(np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)) for _ in range(CROSSING_REPLICATES)
-    ]
-    found = [draw for draw in draws if draw is not None]
-    if estimate is None or len(found) < 0.95 * CROSSING_REPLICATES:
-        return NotComputable(Reason.NO_CROSSING)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Crossing(estimate, float(low), float(high))

@@ -21,7 +21,6 @@ from segments.features import (
     Flags,
     Floats,
     Ints,
-    Pattern,
     Preparation,
     UnitTable,
     learn_features,
@@ -43,7 +42,6 @@ class Options:
     Attributes:
         clusters: K, or None to choose it.
         method: the reduction to cluster on, or None for the recommended one.
-        pattern: what the pattern columns are.
         activity_weight: weight of the activity block in the distance.
         outcome_event: event of a `min_events` retention, which is then no feature.
         min_active_days: units with fewer have too little data; a window shorter than three days can't ask for three.
@@ -56,7 +54,6 @@ class Options:
 
     clusters: int | None = None
     method: Method | None = None
-    pattern: Pattern = Pattern.SHARES
     activity_weight: float = 0.0
     outcome_event: str | None = None
     min_active_days: int = MIN_ACTIVE_DAYS
@@ -167,7 +164,6 @@ class _Sample:
         again = relearn(
             null,
             names,
-            pattern=learnt.pattern,
             activity_weight=learnt.activity_weight,
             prior_days=learnt.prior_days,
             min_active_days=learnt.min_active_days,
@@ -210,7 +206,6 @@ def segment(
     train = np.random.default_rng(chosen.seed).permutation(eligible)[: chosen.model_rows]
     learnt = learn_features(
         table.take(train),
-        pattern=chosen.pattern,
         outcome_event=chosen.outcome_event,
         activity_weight=chosen.activity_weight,
         min_active_days=chosen.min_active_days,

@@ -113,22 +113,6 @@ def fit_arms(
     return ArmsFit(estimate, j_statistic, degrees, float(stats.chi2.sf(j_statistic, degrees)))
 
 
-def arms_statistic(control: Joint, arms: Sequence[Joint], b: float, *, treatment: int = 1) -> float | NotComputable:
-    """Anderson and Rubin's statistic of a common effect b: diff(b)' V(b)^-1 diff(b), chi-square(m) if b is true.
-
-    Source: Anderson and Rubin 1949; METHODS 4.12.
-    """
-    if missing := refused(control, arms, least=1):
-        return missing
-    residual = _residual_variances((control, *arms), b, treatment)
-    if residual.min() <= 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    itt, first = effects_of(control, arms, treatment)
-    gap = itt - b * first
-    # The shared control is the off-diagonal of V.
-    return float(gap @ np.linalg.solve(np.diag(residual[1:]) + residual[0], gap))
-
-
 def _residual_variances(groups: Sequence[Joint], b: float, treatment: int) -> Array:
     """Variance of the mean of R - b*T, per group."""
     weights = np.array([1.0, -b])

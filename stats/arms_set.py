@@ -45,7 +45,9 @@ class EffectSet:
 def arms_effect_set(
     control: Joint, arms: Sequence[Joint], *, treatment: int = 1, alpha: float = 0.05
 ) -> EffectSet | NotComputable:
-    """All common effects b with ``arms_statistic`` <= the chi-square(m) quantile: exact, unbounded or empty as may be.
+    """All common effects b with diff(b)' V(b)^-1 diff(b) <= the chi-square(m) quantile: exact, unbounded or empty.
+
+    V is the covariance of the arms' differences; the shared control is its off-diagonal.
 
     statistic * det V(b) - quantile * det V(b) is a polynomial of degree 2m in b, built from sums of positive terms; its
     real roots are the only possible ends. With one arm the set is that of ``anderson_rubin``.

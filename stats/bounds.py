@@ -152,27 +152,6 @@ def bounds_of_shares(shares: npt.ArrayLike) -> Bounds | NotComputable:
     return Bounds(ends[0], ends[1])
 
 
-def monotone_bounds(control: Joint, variant: Joint) -> Bounds | NotComputable:
-    """The same in closed form if nobody does less because of the nudge; their width is 1 - first stage.
-
-    Always-takers' outcome without, and never-takers' outcome with the behaviour are never seen: each may be all 0 or 1.
-
-    Args:
-        control: moments of (R, D), both 0/1.
-        variant: the same.
-
-    Source: Robins 1989; Manski 1990; Balke and Pearl 1997; METHODS 4.13.
-    """
-    shares = _shares(control, variant)
-    if isinstance(shares, NotComputable):
-        return shares
-    known = float(shares[1, 1, 1] - shares[0, 1, 0])
-    always, never = float(shares[0, :, 1].sum()), float(shares[1, :, 0].sum())
-    if always + never > 1:
-        return NotComputable(Reason.MODEL_CONTRADICTED)
-    return Bounds(known - always, known + never)
-
-
 def _shares(control: Joint, variant: Joint) -> Shares | NotComputable:
     """p[g][r][d]."""
     if min(control.n, variant.n) == 0:

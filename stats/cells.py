@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from stats.instruments import IvMoments, NudgeFit, moments_of, nudge_fit
-from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.results import NotComputable, Reason
 from stats.summaries import Array, Joint, Values, finite_array
-
-# A residual variance below this share of the outcome's own is rounding.
-ROUNDING = 1e-14
 
 
 def iv_moments_stratified(
@@ -88,43 +83,6 @@ def iv_moments_cells(
     if isinstance(fit, NotComputable):
         return fit
     return moments_of(fit.coefficients, _sandwich(cells, fit), *cells.sizes)
-
-
-def ols_cells(
-    n: npt.ArrayLike, mean: Values, variance: Values, treated: Values, x: Values, *, alpha: float = 0.05
-) -> Estimate | NotComputable:
-    """Covariate-adjusted effect of the nudge on one outcome: OLS on (1, G, X) from cells, HC0 error, normal law.
-
-    It rejects exactly when the Anderson-Rubin set of ``iv_moments_cells`` with the same cells excludes 0.
-
-    Args:
-        n: units per cell.
-        mean: the outcome's mean per cell.
-        variance: its n-1 variance per cell; zeros where n <= 1.
-        treated: 1 variant, 0 control, per cell.
-        x: covariates known before assignment, cells x p.
-        alpha: two-sided error rate.
-
-    Returns:
-        Variant minus control, adjusted.
-
-    Source: White 1980; METHODS 4.12.
-    """
-    check_alpha(alpha)
-    outcome, within = finite_array(mean, dimensions=1)[:, None], finite_array(variance, dimensions=1)[:, None, None]
-    cells = _checked(n, outcome, within, treated, x)
-    fit = _fit(cells)
-    if isinstance(fit, NotComputable):
-        return fit
-    squared = float(_sandwich(cells, fit)[0, 0])
-    total = float(pool_cells(cells.n, cells.means, cells.covariance).covariance[0, 0])
-    # An outcome that the regression explains fully leaves rounding, of which a test would make a finding.
-    if squared * fit.strength <= ROUNDING * total:
-        return NotComputable(Reason.NO_VARIANCE)
-    effect, error = float(fit.coefficients[0]), sqrt(squared)
-    half = error * float(stats.norm.isf(alpha / 2))
-    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
-    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "ols-adjustment")
 
 
 def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | None = None) -> Joint:

@@ -1,7 +1,7 @@
-"""Two groups compared: proportions, means, ratios, relative lift, equivalence. Always variant minus control."""
+"""Two groups compared: proportions, means, relative lift. Always variant minus control."""
 
 import logging
-from math import exp, inf, log, sqrt
+from math import exp, log, sqrt
 
 from scipy import stats
 
@@ -115,35 +115,6 @@ def newcombe_interval(control: Mean, variant: Mean, *, alpha: float = 0.05) -> I
     return Interval(difference, difference - down, difference + up, 1 - alpha, "newcombe-interval")
 
 
-def compare_ratios(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Estimate | NotComputable:
-    """Difference of two ratios of per-unit sums (column 0 over column 1), by the delta method.
-
-    The unit of analysis stays the unit of randomisation: clicks per view with users as units, for example.
-
-    Returns:
-        mean(M)/mean(K) of the variant minus that of the control. ``NotComputable`` when a denominator's mean is 0.
-
-    Source: Deng, Knoblich and Lu 2018; METHODS 4.3.
-    """
-    check_alpha(alpha)
-    missing = _too_few(control, variant)
-    if missing:
-        return missing
-    ratios, variances = [], []
-    for group in (control, variant):
-        if group.means[1] == 0:
-            return NotComputable(Reason.NO_DENOMINATOR)
-        ratio = float(group.means[0] / group.means[1])
-        (v_m, c_mk), (_, v_k) = group.covariance[:2, :2].tolist()
-        per_unit = (v_m - 2 * ratio * c_mk + ratio**2 * v_k) / float(group.means[1]) ** 2
-        ratios.append(ratio)
-        # A variance that is 0 in truth may come out as -1e-20.
-        variances.append(max(per_unit, 0.0) / group.n)
-    if sum(variances) == 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    return by_z(ratios[1] - ratios[0], sqrt(sum(variances)), alpha, "ratio-delta-method")
-
-
 def lift(
     control: Mean, variant: Mean, *, alpha: float = 0.05, critical: float | None = None
 ) -> Interval | NotComputable:
@@ -184,43 +155,6 @@ def lift(
     a = c**2 - q * v_c
     root = sqrt(max(q * (t**2 * v_c + c**2 * v_t - q * v_c * v_t), 0.0))
     return Interval(t / c - 1, (t * c - root) / a - 1, (t * c + root) / a - 1, 1 - alpha, "fieller-lift")
-
-
-def equivalence_p(control: Mean, variant: Mean, *, margin: float, proportion: bool) -> float | NotComputable:
-    """p-value of two one-sided tests: small when the difference lies inside (-margin, margin).
-
-    p <= alpha exactly if the 1 - 2*alpha interval (score for proportions, Welch for means) is inside the margins.
-
-    Args:
-        control: summary of the control group.
-        variant: summary of the variant.
-        margin: smallest effect of interest, absolute, above 0.
-        proportion: True for 0/1 outcomes.
-
-    Raises:
-        ValueError: if the margin isn't positive.
-
-    Source: Schuirmann 1987; Farrington and Manning 1990.
-    """
-    if not 0 < margin < inf:
-        raise ValueError(f"the margin must be a positive number, not {margin}")
-    missing = _too_few(control, variant)
-    if missing:
-        return missing
-    if proportion:
-        if missing := _not_shares(control, variant):
-            return missing
-        successes, n = (control.successes, variant.successes), (control.n, variant.n)
-        # No difference of shares can reach 1 either way, so a margin of 1 or more is kept whatever the data.
-        if margin >= 1:
-            return 0.0
-        above = float(stats.norm.sf(score_z(successes, n, -margin)))
-        return max(above, float(stats.norm.cdf(score_z(successes, n, margin))))
-    if missing := _no_variance(control, variant):
-        return missing
-    error, df = _welch(control, variant)
-    effect = variant.mean - control.mean
-    return float(max(stats.t.sf((effect + margin) / error, df), stats.t.sf((margin - effect) / error, df)))
 
 
 def by_z(effect: float, error: float, alpha: float, method: str) -> Estimate:

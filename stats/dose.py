@@ -8,10 +8,9 @@ import numpy as np
 from scipy import stats
 
 from stats.encouragement import wald
-from stats.instruments import IvMoments, iv_moments
+from stats.instruments import IvMoments
 from stats.multiplicity import holm
 from stats.results import Estimate, NotComputable, Reason, check_alpha
-from stats.summaries import Joint
 from stats.weak_instrument import AndersonRubin, anderson_rubin
 
 
@@ -56,20 +55,6 @@ class DoseWeights:
     share_at_threshold: float
     coarsening: float
     negative: tuple[int, ...]
-
-
-def average_response(control: Joint, variant: Joint, *, alpha: float = 0.05) -> ActResponse | NotComputable:
-    """Effect per act from each arm's moments: the Wald ratio and its set with the count N in place of D.
-
-    Args:
-        control: moments of (R, N).
-        variant: the same.
-        alpha: two-sided error rate.
-
-    Source: Angrist and Imbens 1995, theorem 1; METHODS 4.12.
-    """
-    moments = iv_moments(control, variant)
-    return moments if isinstance(moments, NotComputable) else response_of(moments, alpha=alpha)
 
 
 def response_of(moments: IvMoments, *, alpha: float = 0.05) -> ActResponse:

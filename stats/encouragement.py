@@ -11,7 +11,7 @@ from scipy import stats
 from stats.counts import mean_of_product
 from stats.instruments import IvMoments, constant_and_covariates, iv_moments, iv_moments_adjusted
 from stats.results import Estimate, NotComputable, Reason, check_alpha
-from stats.summaries import Array, Joint, Mean, Values, finite_array
+from stats.summaries import Array, Joint, Values, finite_array
 from stats.weak_instrument import AndersonRubin, Shape, anderson_rubin
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "TakeUp",
     "anderson_rubin",
     "as_treated",
-    "classic_f",
     "effect_on_behaviour",
     "first_stage",
     "iv_moments",
@@ -108,18 +107,6 @@ def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
         return ()
     leading = max(sure.values(), key=lambda found: abs(found.difference))
     return tuple(name for name, found in sure.items() if (found.low > 0) != (leading.low > 0))
-
-
-def classic_f(control: Mean, variant: Mean) -> float | NotComputable:
-    """The first-stage F of textbooks: squared two-sample t of the behaviour, one variance for both arms."""
-    n = min(control.n, variant.n)
-    if n < 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
-    within = (control.n - 1) * control.variance + (variant.n - 1) * variant.variance
-    if within == 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    pooled = within / (control.n + variant.n - 2)
-    return (variant.mean - control.mean) ** 2 / (pooled * (1 / control.n + 1 / variant.n))
 
 
 def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable:

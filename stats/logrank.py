@@ -53,17 +53,6 @@ class Crossing:
     behind: float
 
 
-def log_rank(control: Durations, variant: Durations) -> LogRank | NotComputable:
-    """Log-rank test of equal hazards.
-
-    Returns:
-        ``NotComputable(NO_EVENTS)`` when nobody left while both groups were observed.
-
-    Source: Mantel 1966; Peto and Peto 1972; METHODS 4.11.
-    """
-    return stratified_log_rank([(control, variant)])
-
-
 def stratified_log_rank(strata: Sequence[Pair]) -> LogRank | NotComputable:
     """Log-rank test within strata: observed, expected and variance are summed over strata, then compared.
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from stats.compare import compare_unpooled
 from stats.results import Estimate, NotComputable, computable
-from stats.summaries import Joint
 
 # METHODS 4.14: a placebo leaves the behaviour alone when its first stage is surely below a quarter of the nudge's.
 SHARE_OF_FIRST_STAGE = 0.25
@@ -42,20 +40,6 @@ class Equivalence:
     def shown(self) -> bool:
         """Both one-sided tests reject a first stage of the bound or more."""
         return -self.bound < self.low and self.high < self.bound
-
-
-def placebo_against_control(control: Joint, placebo: Joint, *, alpha: float = 0.05) -> Placebo:
-    """The placebo's effects on outcome and behaviour by the unpooled z, the test of the encouragement analysis.
-
-    Args:
-        control: moments of (R, D).
-        placebo: the same of the placebo arm.
-        alpha: two-sided error rate of the intervals.
-
-    Source: METHODS 4.14.
-    """
-    outcome, behaviour = (compare_unpooled(control.column(i), placebo.column(i), alpha=alpha) for i in (0, 1))
-    return Placebo(outcome, behaviour)
 
 
 def leaves_alone(

@@ -74,11 +74,6 @@ def restricted_mean(durations: Durations, *, tau: float, alpha: float = 0.05) ->
     return RestrictedMean(area, error, low, high, 1 - alpha, tau, durations.n, int(left[inside].sum()))
 
 
-def largest_horizon(control: Durations, variant: Durations) -> float:
-    """The largest tau that both groups allow: the smaller of their longest follow-ups."""
-    return min(control.follow_up, variant.follow_up)
-
-
 def compare_restricted_means(
     control: Durations, variant: Durations, *, tau: float, alpha: float = 0.05
 ) -> Estimate | NotComputable:
@@ -87,7 +82,7 @@ def compare_restricted_means(
     Args:
         control: durations of control.
         variant: durations of the variant.
-        tau: horizon fixed in the plan, at most ``largest_horizon``.
+        tau: horizon fixed in the plan, at most the smaller of both groups' longest follow-ups.
         alpha: two-sided error rate.
 
     Returns:

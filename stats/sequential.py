@@ -12,7 +12,7 @@ from math import ceil, e, exp, inf, log, log1p, sqrt
 import numpy as np
 from scipy import optimize, special, stats
 
-from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.results import check_alpha
 from stats.summaries import Array
 
 # The confidence sequence rests on near normality of the difference: below this it is not shown.
@@ -75,8 +75,6 @@ def sequence_multiplier(units: float, *, rho_squared: float, alpha: float = 0.05
 def always_valid_p(z: float, units: float, *, rho_squared: float) -> float:
     """p-value of one look, 0 to 1: below alpha exactly if the confidence sequence excludes 0 at this look.
 
-    What counts over the life of an experiment is the running minimum, `running_minimum`.
-
     Args:
         z: difference over its standard error.
         units: mature units in both groups, above 0.
@@ -87,47 +85,6 @@ def always_valid_p(z: float, units: float, *, rho_squared: float) -> float:
     _check_positive(units=units, rho_squared=rho_squared)
     m = units * rho_squared
     return exp(min(log1p(m) / 2 - m * z**2 / (2 * (m + 1)), 0.0))
-
-
-def running_minimum(p_values: Sequence[float]) -> tuple[float, ...]:
-    """The always valid p-value after each look: what was once shown stays shown."""
-    return tuple(float(value) for value in np.minimum.accumulate(np.asarray(p_values, dtype=np.float64)))
-
-
-def confidence_sequence(
-    estimate: float,
-    standard_error: float,
-    *,
-    mature_units: tuple[int, int],
-    planned_units: int,
-    alpha: float = 0.05,
-) -> Estimate | NotComputable:
-    """Interval and p-value of a difference that may be looked at whenever one likes, and stopped on.
-
-    Args:
-        estimate: variant minus control, among mature units.
-        standard_error: its unpooled standard error, same unit.
-        mature_units: control, variant.
-        planned_units: mature units in both groups that the plan asks for; never changed later.
-        alpha: two-sided error rate over all looks together.
-
-    Returns:
-        The p-value is that of this look; take `running_minimum` over the looks. ``NotComputable`` below 100 mature
-        units in a group, where the difference isn't near normal yet, and without variation.
-
-    Source: Waudby-Smith et al. 2024; METHODS 4.8.
-    """
-    rho_squared = tightest_rho_squared(planned_units, alpha=alpha)
-    if min(mature_units) < FEWEST_MATURE:
-        return NotComputable(Reason.TOO_FEW_MATURE, {"n": min(mature_units), "needed": FEWEST_MATURE})
-    if not standard_error > 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    units = sum(mature_units)
-    half = sequence_multiplier(units, rho_squared=rho_squared, alpha=alpha) * standard_error
-    p_value = always_valid_p(estimate / standard_error, units, rho_squared=rho_squared)
-    return Estimate(
-        estimate, standard_error, estimate - half, estimate + half, p_value, 1 - alpha, "confidence-sequence"
-    )
 
 
 def spent(fraction: float, *, alpha: float = 0.05, spending: Spending = Spending.OBRIEN_FLEMING) -> float:

@@ -19,7 +19,6 @@ type Counts = npt.NDArray[np.int64]
 
 # Products like 3/4 * 2/3 miss one half by a rounding error.
 ROUNDING = 1e-12
-HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,29 +161,6 @@ class SurvivalCurve:
     follow_up: float
     level: float
 
-    def survival_at(self, time: float) -> float | NotComputable:
-        """Share still there after ``time``; ``BEYOND_FOLLOW_UP`` where nobody was observed so long."""
-        if time > self.follow_up:
-            return NotComputable(Reason.BEYOND_FOLLOW_UP, {"time": time, "follow_up": self.follow_up})
-        return next((step.survival for step in reversed(self.steps) if step.time <= time), 1.0)
-
-
-@dataclass(frozen=True)
-class MedianTime:
-    """Time by which half of a group has left.
-
-    Attributes:
-        time: the first time after which at most half are still there.
-        low: lower limit of its interval.
-        high: upper limit, or ``MEDIAN_NOT_REACHED`` where the data end before the upper band falls to one half.
-        level: confidence level.
-    """
-
-    time: float
-    low: float
-    high: float | NotComputable
-    level: float
-
 
 def kaplan_meier(durations: Durations, *, alpha: float = 0.05) -> SurvivalCurve | NotComputable:
     """Kaplan-Meier curve with Greenwood's error and pointwise log-log intervals.
@@ -229,35 +205,9 @@ def life_table(durations: Durations) -> tuple[Array, Counts, Counts, Array, Arra
     return times, at_risk, left, survival, variance
 
 
-def median_time(curve: SurvivalCurve) -> MedianTime | NotComputable:
-    """Median time to leaving, with the interval of Brookmeyer and Crowley from the pointwise band.
-
-    Returns:
-        The first time with S(t) <= 1/2; limits where the lower and the upper band first reach 1/2.
-        ``MEDIAN_NOT_REACHED`` when more than half are still there at the end.
-
-    Source: Brookmeyer and Crowley 1982.
-    """
-    time = _first(curve.steps, [step.survival for step in curve.steps])
-    if isinstance(time, NotComputable):
-        return time
-    # Where nobody is left there is no interval: the share itself is then the only bound from below.
-    bands = [(step.survival, step.interval) for step in curve.steps]
-    low = _first(curve.steps, [band.low if isinstance(band, Interval) else share for share, band in bands])
-    high = _first(curve.steps, [band.high if isinstance(band, Interval) else 1.0 for _, band in bands])
-    return MedianTime(time, time if isinstance(low, NotComputable) else low, high, curve.level)
-
-
 def at_risk_table(groups: Sequence[Durations], days: Sequence[float]) -> tuple[tuple[int, ...], ...]:
     """Units at risk just before each day, one row per group: what stands below a Kaplan-Meier chart."""
     return tuple(group.at_risk(days) for group in groups)
-
-
-def _first(steps: Sequence[Step], shares: Sequence[float]) -> float | NotComputable:
-    for step, share in zip(steps, shares, strict=True):
-        if share <= HALF + ROUNDING:
-            return step.time
-    return NotComputable(Reason.MEDIAN_NOT_REACHED)
 
 
 def _step(

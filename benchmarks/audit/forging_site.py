@@ -58,7 +58,7 @@ def _write(arms: Mapping[str, str]) -> None:
     from django.utils import timezone
 
     from events import store
-    from events.senders import make_id
+    from events.senders import prefix_of
 
     noon = (timezone.now() - timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)
     rows: list[tuple[str, str, datetime, str, str]] = []
@@ -66,8 +66,8 @@ def _write(arms: Mapping[str, str]) -> None:
         said = json.dumps({"experiment_id": KEY, "variation_id": arm})
         rows.append((unit, "Experiment Viewed", noon, said, f"assignment:{place}"))
         back = noon + timedelta(days=9 if place % 3 else 1)
-        rows.append((unit, "play", back, "{}", make_id(99, "server", f"p{place}")))
-    rows.append(("end", "play", timezone.now(), "{}", make_id(99, "server", "end")))
+        rows.append((unit, "play", back, "{}", f"{prefix_of(99, 'server')}:p{place}"))
+    rows.append(("end", "play", timezone.now(), "{}", f"{prefix_of(99, 'server')}:end"))
     columns: dict[str, Any] = {
         name: [row[at] for row in rows]
         for at, name in enumerate(("user_id", "event", "time", "properties", "message_id"))

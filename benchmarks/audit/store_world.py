@@ -50,7 +50,7 @@ def stored() -> Counter[str]:
     from events import store
 
     found: Counter[str] = Counter()
-    for file in store.file_uris():
+    for file in store.look("").files():
         found.update(
             name.split(":", 2)[-1] for name in pq.ParquetFile(file).read(["message_id"])["message_id"].to_pylist()
         )

@@ -73,7 +73,7 @@ def shape_found(world: str, seed: int) -> Shape:
         drawn = clustering.copula_draw(np.column_stack([head.counts[:, place], *activity]), rng)
         null = UnitTable(head.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
         again: np.ndarray = relearn(
-            null, names, pattern=preparation.pattern, activity_weight=0.0, prior_days=preparation.prior_days,
+            null, names, activity_weight=0.0, prior_days=preparation.prior_days,
             min_active_days=preparation.min_active_days,
         ).apply(null).values  # fmt: skip
         return again

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+from benchmarks.ratio_of_sums import ratio_difference
 from stats import adjust, bayes, compare, power, sequential
+from stats.looks import Look, at_look
 from stats.power_plan import Plan
 from stats.srm import sample_ratio
 from stats.summaries import Joint, Mean
@@ -49,7 +51,7 @@ def means(joint: list[Joint]) -> dict[str, float]:
         numbers("mean", welch)
         | numbers("mean_z", unpooled)
         | numbers("lift", compare.lift(*mean))
-        | numbers("ratio", compare.compare_ratios(*ratio))
+        | numbers("ratio", ratio_difference(*ratio))
         | numbers("cuped", adjust.cuped(*cuped))
         | their_theta(cuped)
         | {"bayes.chance": bayes.normal_posterior(unpooled.estimate, unpooled.standard_error).chance_better}
@@ -68,14 +70,11 @@ def their_theta(arms: list[Joint]) -> dict[str, float]:
 
 def sequences(joint: list[Joint]) -> dict[str, float]:
     """The confidence sequence with our rho^2 and with GrowthBook's; five looks by our bounds, and their recursion."""
-    effect = compare.compare_unpooled(*(arm.column(1) for arm in joint))
+    mean = [arm.column(1) for arm in joint]
+    effect = compare.compare_unpooled(*mean)
     units = joint[0].n + joint[1].n
-    sequence = sequential.confidence_sequence(
-        effect.estimate,
-        effect.standard_error,
-        mature_units=(joint[0].n, joint[1].n),
-        planned_units=PLANNED,
-    )
+    look = Look(0.05, "always_valid", units=units, planned_units=PLANNED)
+    sequence = at_look(compare.compare_unpooled(*mean, alpha=look.nominal_alpha), look)
     # GrowthBook's rho^2: equation 161 of Waudby-Smith et al. instead of Lambert's function.
     theirs = (-2 * np.log(0.05) + np.log(1 - 2 * np.log(0.05))) / PLANNED
     half = sequential.sequence_multiplier(units, rho_squared=theirs) * effect.standard_error

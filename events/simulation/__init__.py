@@ -3,7 +3,7 @@
 from events.simulation.generate import NOT_ENROLLED, Simulation, simulate
 from events.simulation.people import draw_arms
 from events.simulation.replay import replay
-from events.simulation.tables import EXPERIMENT_KEY, events_table, experiment_table, users_table, write_files
+from events.simulation.tables import EXPERIMENT_KEY, events_table, users_table, write_files
 from events.simulation.truth import truth, unit_ids
 from events.simulation.worlds import WORLDS, Behaviour, World
 
@@ -16,7 +16,6 @@ __all__ = [
     "World",
     "draw_arms",
     "events_table",
-    "experiment_table",
     "replay",
     "simulate",
     "truth",

@@ -90,26 +90,6 @@ def events_table(simulation: Simulation) -> pa.Table:
     )
 
 
-def experiment_table(simulation: Simulation) -> pa.Table:
-    """A finished experiment, one row per exposed user: what a team would export for its analyst.
-
-    Columns: unit, variant, segment (the group's name), platform, channel, country, guild, reached (1 where the
-    tested moment was reached, such as 3 friend_add on days 0..6, else 0), retained (1 when active on any of the days
-    21..27, else 0).
-    """
-    table = pa.table(
-        {
-            "unit": pa.array(unit_ids(simulation.units)),
-            "variant": _arms(simulation),
-            "segment": _labels(GROUP_NAMES, simulation.people.group),
-            **_traits(simulation),
-            "reached": pa.array(simulation.reached.astype(np.int64)),
-            "retained": pa.array(simulation.retained.astype(np.int64)),
-        }
-    )
-    return table.filter(pa.array(simulation.exposed))
-
-
 def write_files(simulation: Simulation, folder: Path) -> dict[str, Path]:
     """Write events.parquet, users.parquet and truth.json into the folder, which is made if needed.
 

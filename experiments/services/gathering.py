@@ -21,6 +21,8 @@ from experiments.answers import Answers, Asked, Block, Cells
 from experiments.services.admitting import admitted
 
 CALENDAR, SIGNUP = "calendar", "signup"
+CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
+MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _answers(
 
 def _cells(questions: Questions, asked: Asked, values: ir.Table) -> Cells:
     names = queries.covariates_of(asked)
-    kept = [_levels(questions, asked, values, place) for place, _ in enumerate(names)]
+    kept = [_levels(questions, values, place) for place, _ in enumerate(names)]
     rows = _rows(questions, queries.cells(values, asked, kept))
     keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(names))]
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
@@ -211,8 +213,8 @@ def _cells(questions: Questions, asked: Asked, values: ir.Table) -> Cells:
     )
 
 
-def _levels(questions: Questions, asked: Asked, values: ir.Table, place: int) -> list[str]:
-    found = _rows(questions, queries.level_counts(values, place, asked.most_levels))
+def _levels(questions: Questions, values: ir.Table, place: int) -> list[str]:
+    found = _rows(questions, queries.level_counts(values, place, MOST_LEVELS))
     return [str(row["level"]) for row in found]
 
 
@@ -256,9 +258,9 @@ def _curve(
     questions: Questions, asked: Asked, followed: Sequence[Mapping[str, Any]], values: ir.Table
 ) -> tuple[tuple[str, int, int, int], ...]:
     found = []
-    for row in sorted(_rows(questions, queries.curve(values, asked.curve_days)), key=lambda row: row["arm"]):
+    for row in sorted(_rows(questions, queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
         ages = [(each["complete_days"], int(each["units"])) for each in followed if each["arm"] == row["arm"]]
-        for day in range(asked.curve_days + 1):
+        for day in range(CURVE_DAYS + 1):
             eligible = sum(number for age, number in ages if age > day)
             found.append((asked.variants[row["arm"]], day, eligible, int(row[f"a_{day}"])))
     return tuple(found)

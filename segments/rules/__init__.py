@@ -17,7 +17,7 @@ from segments.rules.records import (
     needs,
     to_document,
 )
-from segments.rules.wording import sentence, to_growthbook
+from segments.rules.wording import sentence
 
 __all__ = [
     "FEATURES",
@@ -41,5 +41,4 @@ __all__ = [
     "parse_rule",
     "sentence",
     "to_document",
-    "to_growthbook",
 ]

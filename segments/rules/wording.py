@@ -1,20 +1,8 @@
 """A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
 
-from typing import Any
-
 from events import metrics
 from events.metrics import Gettext
-from events.reasons import Refused
-from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
-
-_GROWTHBOOK = {
-    Operator.IS: "$eq",
-    Operator.IS_NOT: "$ne",
-    Operator.IN: "$in",
-    Operator.AT_LEAST: "$gte",
-    Operator.AT_MOST: "$lte",
-}
-_JOIN = {Quantifier.ALL: "$and", Quantifier.ANY: "$or", Quantifier.NONE: "$nor"}
+from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
 
 
 def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
@@ -68,30 +56,3 @@ def _trait_words(condition: Condition, gettext: Gettext) -> str:
 def _values(condition: Condition) -> str:
     each = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     return ", ".join({True: "true", False: "false"}[value] if isinstance(value, bool) else str(value) for value in each)
-
-
-def to_growthbook(rule: Rule) -> dict[str, Any]:
-    """The rule as a GrowthBook targeting condition, for a payload.
-
-    Every comparison asks for `$exists` first: the SDKs take a missing attribute for null, which is "not" any value and
-    "at most" 5. With it an unknown trait leaves the unit out, as in `matches`.
-
-    Raises:
-        ValueError: the rule needs more than traits: ask `is_live` first.
-        Refused: a trait's name has a dot, which SDKs read as a path, or begins with ``$``.
-    """
-    if not is_live(rule):
-        raise ValueError("only a rule on traits alone can be evaluated by an SDK")
-    return {_JOIN[rule.quantifier]: [_growthbook_part(part) for part in rule.parts]}
-
-
-def _growthbook_part(part: Rule | Condition) -> dict[str, Any]:
-    if isinstance(part, Rule):
-        return to_growthbook(part)
-    name = part.subject.name if isinstance(part.subject, Trait) else ""
-    if "." in name or name.startswith("$"):
-        raise Refused(f"The trait {name!r} can't be targeted by an SDK: names may not have a dot or begin with $.")
-    if part.operator is Operator.EXISTS:
-        return {name: {"$exists": part.value}}
-    value = list(part.value) if isinstance(part.value, tuple) else part.value
-    return {name: {"$exists": True, _GROWTHBOOK[part.operator]: value}}

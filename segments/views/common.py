@@ -16,8 +16,6 @@ from events.services.runs import request_cancel
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
-RUNS_SHOWN = 20
-
 
 def person(request: HttpRequest) -> User | None:
     """Who asks, for the record of a run."""

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -21,11 +21,6 @@ from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.rules import parse_rule, sentence
 from segments.services import churn, comparing, publishing
 from segments.views.common import cancel_open, person, polled, progress_of
-
-if TYPE_CHECKING:
-    pass
-
-RUNS_SHOWN = 20
 
 
 # ── Models ────────────────────────────────────────────────────────────────────

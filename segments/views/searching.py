@@ -1,6 +1,6 @@
 """Pages that look for groups or write them as rules."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -19,9 +19,6 @@ from segments.forms import PublishForm, RuleForm, RuleQuestionForm, Segmentation
 from segments.models import SegmentationRun, SegmentModel
 from segments.services import publishing, rules, segmentation
 from segments.views.common import cancel_open, is_htmx, person, polled, progress_of
-
-if TYPE_CHECKING:
-    pass
 
 
 # ── What there is ─────────────────────────────────────────────────────────────

@@ -7,6 +7,8 @@ import numpy as np
 from aha.grid import Table, build_table
 from events.simulation import Simulation
 
+# What a question about units needs of the answer of `aha.queries.units`.
+UNIT_COLUMNS = ("user_id", "anchor", "anchor_date", "unit", "retained")
 WEEK_US = 7 * 86_400 * 1_000_000
 
 

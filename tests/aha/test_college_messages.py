@@ -19,6 +19,7 @@ from events import warehouse
 from events.metrics import parse_behaviour, parse_retention
 from events.queries import Basis
 from events.windows import Clock, data_end
+from tests.aha.make import UNIT_COLUMNS
 
 FORMAT = "--user source --time weight --time-format unix_s --event-name message --properties target"
 KNOWN = {  # behaviour, times: did and stayed, did, others who stayed, others
@@ -46,7 +47,7 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
         answer = house.arrow(queries.units(house.events, basis, signup="message", definition=definition))
         answer = answer.filter(answer["mature"])
         answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
-        users = ibis.memtable(answer.select(list(queries.UNIT_COLUMNS)))
+        users = ibis.memtable(answer.select(list(UNIT_COLUMNS)))
         counts = house.run(queries.unit_counts(house.events, users, basis, days=[7], behaviours=listed))
         active = house.run(queries.active_days(house.events, users, basis, days=[7])).set_index("user_id").active_7
     table = build_table(

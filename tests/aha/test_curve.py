@@ -6,7 +6,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from aha.curve import Curve, DayCount, Plateau, curves_by_segment, retention_curve
+from aha.curve import Curve, DayCount, Plateau, retention_curve
 from events.simulation import WORLDS, simulate
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
@@ -128,15 +128,6 @@ def test_curve__step_world__ends_before_it_flattens() -> None:
     curve = retention_curve(counts, seed=1)
 
     assert reason(curve) == Reason.CURVE_STILL_FALLS
-
-
-def test_curves_by_segment__two_segments__each_its_own_answer() -> None:
-    curves = curves_by_segment({"social": counted(settling), "solo": counted(lambda day: 0.6 * exp(-day / 20))}, seed=1)
-
-    assert list(curves) == ["social", "solo"]
-    assert isinstance(curves["social"].plateau, Plateau)
-    assert reason(curves["solo"]) == Reason.CURVE_STILL_FALLS
-    assert curves["social"] == retention_curve(counted(settling), seed=1)
 
 
 @pytest.mark.parametrize(

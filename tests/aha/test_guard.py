@@ -17,7 +17,7 @@ from events.reasons import Refused
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock
 from stats.results import NotComputable, Reason
-from tests.aha.make import table_of, table_of_world
+from tests.aha.make import UNIT_COLUMNS, table_of, table_of_world
 
 WINDOW = parse_retention("window:7-13")
 
@@ -169,7 +169,7 @@ def test_forced_world__tutorial_and_daily_bonus__are_flagged_and_friend_add_is_n
     listed = [parse_behaviour(name) for name in names]
     answer = backend.to_pyarrow(queries.units(log, basis, signup="signup", definition=definition))
     answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
-    users, frame = ibis.memtable(answer.select(list(queries.UNIT_COLUMNS))), answer.to_pandas()
+    users, frame = ibis.memtable(answer.select(list(UNIT_COLUMNS))), answer.to_pandas()
     counts = backend.to_pandas(queries.unit_counts(log, users, basis, days=[7], behaviours=listed))
     firsts = backend.to_pandas(queries.first_sessions(log, users, basis, listed, days=7))
     active = backend.to_pandas(queries.active_days(log, users, basis, days=[7])).set_index("user_id").active_7

@@ -1,11 +1,9 @@
 """What moving users is worth, and how large the experiment must be."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aha.aipw import Difference
-from aha.promise import Gain, draft_experiment, promise, sample_size
+from aha.promise import Gain, promise
 from events.reasons import Refused
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
@@ -64,73 +62,3 @@ def test_promise__more_than_headroom__refused(moved: float, refused: bool) -> No
 def test_promise__reach_is_no_share__raises(reach: float) -> None:
     with pytest.raises(ValueError, match="reach"):
         promise(0.0, reach=reach, raw=RAW, adjusted=ADJUSTED)
-
-
-def test_sample_size__published__equals_r() -> None:
-    # R `power.prop.test(p1 = .50, p2 = .75, power = .90)`: n = 76.7.
-    assert computed(sample_size(0.5, 0.75, power=0.9)) == pytest.approx(76.7, abs=0.05)
-
-
-@pytest.mark.parametrize(("take_up", "expected"), [(0.05, 206_813), (0.10, 51_896), (0.20, 13_069), (0.40, 3_313)])
-def test_draft__dilution_by_take_up__the_table_of_the_method(take_up: float, expected: int) -> None:
-    # METHODS 4.10: base .30, effect of the behaviour .08, power .8.
-    effect = Difference(0.08, 0.01, 0.06, 0.1, 0.95)
-
-    draft = computed(draft_experiment(effect, base=0.3, reach=0.3, take_up=take_up, outcome_day=27))
-
-    assert draft.units_per_variant == pytest.approx(expected, abs=1)
-    assert draft.nudge_rate == pytest.approx(0.3 + 0.08 * take_up)
-    assert draft.days is None
-
-
-def test_draft__daily_units_known__days_until_the_last_outcome() -> None:
-    effect = Difference(0.08, 0.01, 0.06, 0.1, 0.95)
-
-    draft = computed(draft_experiment(effect, base=0.3, reach=0.3, take_up=0.4, outcome_day=27, daily_units=1000.0))
-
-    assert draft.days == 7 + 27 + 1  # 2 * 3,313 units at 1,000 a day, then day 27 has to end
-
-
-def test_draft__harmful_behaviour__is_planned_too() -> None:
-    harm = Difference(-0.08, 0.01, -0.1, -0.06, 0.95)
-
-    assert computed(draft_experiment(harm, base=0.3, reach=0.3, take_up=0.4, outcome_day=7)).nudge_rate < 0.3
-
-
-def test_draft__nothing_to_detect__says_so() -> None:
-    nothing = Difference(0.0, 0.01, -0.02, 0.02, 0.95)
-    missing = NotComputable(Reason.NO_OVERLAP)
-
-    for effect, take_up in ((nothing, 0.4), (ADJUSTED, 0.0)):
-        found = draft_experiment(effect, base=0.3, reach=0.3, take_up=take_up, outcome_day=7)
-        assert found == NotComputable(Reason.NOTHING_TO_DETECT)
-    assert draft_experiment(missing, base=0.3, reach=0.3, take_up=0.4, outcome_day=7) == missing
-
-
-def test_draft__impossible_wish__one_sentence() -> None:
-    with pytest.raises(Refused, match="Between 0 % and"):
-        draft_experiment(ADJUSTED, base=0.3, reach=0.8, take_up=0.3, outcome_day=7)
-    with pytest.raises(Refused, match=r"A retention of 99\.0% can't change by 4\.0%"):
-        draft_experiment(ADJUSTED, base=0.99, reach=0.3, take_up=0.4, outcome_day=7)
-
-
-@pytest.mark.parametrize(
-    "options", [(-0.1, 0.5, 0.05, 0.8), (0.5, 1.1, 0.05, 0.8), (0.5, 0.6, 0.0, 0.8), (0.5, 0.6, 0.05, 0.025)]
-)
-def test_sample_size__out_of_range__raises(options: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ValueError, match="out of range"):
-        sample_size(options[0], options[1], alpha=options[2], power=options[3])
-
-
-@given(st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.floats(0.3, 0.95))
-def test_sample_size__turned_round__needs_as_many(p0: float, p1: float, power: float) -> None:
-    sizes = [
-        sample_size(p0, p1, power=power),
-        sample_size(p1, p0, power=power),
-        sample_size(1 - p0, 1 - p1, power=power),
-    ]
-
-    if isinstance(sizes[0], NotComputable):
-        assert p0 == p1
-    elif abs(p0 - p1) > 1e-6:
-        assert [computed(size) for size in sizes] == pytest.approx([sizes[0]] * 3, rel=1e-6)

@@ -17,6 +17,7 @@ from aha.grid import Cells, Table, build_table, cells_of_histogram, count_cells,
 from events.metrics import parse_behaviour, parse_retention
 from events.queries import Basis
 from events.windows import Clock
+from tests.aha.make import UNIT_COLUMNS
 
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
 START, END = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
@@ -49,7 +50,7 @@ def ask(engine: Any, rows: Rows) -> tuple[Table, Cells, Cells]:
     answer = engine.to_pyarrow(queries.units(log, BASIS, signup="signup", definition=RETENTION))
     answer = answer.filter(answer["mature"]).sort_by("user_id")
     answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
-    users, frame = ibis.memtable(answer.select(list(queries.UNIT_COLUMNS))), answer.to_pandas()
+    users, frame = ibis.memtable(answer.select(list(UNIT_COLUMNS))), answer.to_pandas()
     counts = engine.to_pandas(queries.unit_counts(log, users, BASIS, days=DAYS, behaviours=listed))
     table = build_table(
         behaviours=LISTED,

@@ -1,4 +1,4 @@
-"""One draw everywhere: 10,000 units × 6 experiments by both local SDKs, the vectorised twins and `assign`.
+"""One draw everywhere: 10,000 units × 6 experiments by both local SDKs, our own draw and `assign`.
 
 OFREP answers for the first 2,000 of them, since all take it more than a minute.
 """
@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import pytest
 
-from experiments.bucketing import read_units, unit_hash
-from experiments.evaluation import Arm, Flag, Row, Slot, draw_all
+from experiments.bucketing import unit_hash
+from experiments.evaluation import Arm, Flag, Row, Slot, draw
 from tests.clients.flags import arms, ask, create, evaluate, issue
 from tests.clients.server import ROOT, Site
 
@@ -80,9 +79,9 @@ def keys(site: Site) -> list[str]:
     return issue(site, ("client", 1_000_000, []), ("server", 1_000_000, []))
 
 
-def vectorised(people: list[dict[str, Any]]) -> list[list[str]]:
-    """Our own twins, told the configuration by this file and not by the site."""
-    ids, names = read_units([one["id"] for one in people]), []
+def by_our_own_draw(people: list[dict[str, Any]]) -> list[list[str]]:
+    """Our own draw, told the configuration by this file and not by the site."""
+    names = []
     for at, (flag, rows) in enumerate(ROWS.items()):
         given = tuple(Row(s, r, c / 10_000, tuple(w / 10_000 for w in ws)) for s, r, c, ws in rows)
         low, high = SLICES.get(flag, (0, 10_000))
@@ -96,8 +95,11 @@ def vectorised(people: list[dict[str, Any]]) -> list[list[str]]:
             next((n for n, row in enumerate(given) if row.segment is None or row.segment in one["segments"]), -1)
             for one in people
         ]
-        chosen = draw_all(made, ids, rows=np.array(first, dtype=np.int16))
-        names.append(["default" if arm < 0 else f"arm{arm}" for arm in chosen])
+        drawn = [
+            draw(made, one["id"], is_new=True, row=None if at < 0 else given[at])
+            for one, at in zip(people, first, strict=True)
+        ]
+        names.append(["default" if found.arm is None else f"arm{found.arm}" for found in drawn])
     return [list(unit) for unit in zip(*names, strict=True)]
 
 
@@ -133,7 +135,7 @@ def test_all_doors__for_10000_units_and_6_experiments__agree(
     flags = [f"gb-{flag}" for flag in ROWS]
     attributes = [{"id": one["id"], "segments": one["segments"]} for one in people]
 
-    ours = vectorised(people)
+    ours = by_our_own_draw(people)
     python = evaluate("python", "growthbook", site, keys[0], units=attributes, flags=flags)
     node = evaluate("node", "growthbook", site, keys[0], units=attributes, flags=flags)
     ofrep = by_ofrep(site, keys[1], people[:BY_HTTP])
@@ -159,7 +161,7 @@ def test_remote_evaluation__fires_the_tracking_callback_and_agrees(
 
     answers = evaluate(language, "remote", site, keys[0], units=units, flags=flags)
 
-    for answer, expected in zip(answers, vectorised(some), strict=True):
+    for answer, expected in zip(answers, by_our_own_draw(some), strict=True):
         assert answer["values"] == ["none" if arm == "default" else arm for arm in expected]
         tracked = sorted([flag, arm] for flag, arm in zip(flags, expected, strict=True) if arm != "default")
         assert sorted(answer["tracked"]) == tracked

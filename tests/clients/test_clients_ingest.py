@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from events import store
 from tests.clients.conftest import CLIENTS, installed, send
 from tests.clients.line import line_to
 from tests.clients.server import Site, running_site, stored
+from tests.events.conftest import file_uris
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 TRAITS = (
@@ -23,7 +23,7 @@ def in_store(site: Site, settings: Any, prefix: str) -> dict[str, list[tuple[str
     site.manage("flush_events")
     settings.EVENTS_URL = site.environment["EVENTS_URL"]
     found: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
-    for message_id, user_id, event, properties in stored(store.file_uris()):
+    for message_id, user_id, event, properties in stored(file_uris()):
         if message_id.startswith(prefix + "-"):
             properties.pop("context", None)
             found.setdefault(message_id.removeprefix(prefix + "-"), []).append((user_id, event, properties))

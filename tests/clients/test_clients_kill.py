@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from events import store
 from tests.clients.conftest import send
 from tests.clients.line import line_to
 from tests.clients.server import Site, stored
+from tests.events.conftest import file_uris
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 EVENTS = 10_000
@@ -47,7 +47,7 @@ def test_events__with_retries_and_a_site_killed_twice__are_each_stored_once(
         flusher.wait()
     site.manage("flush_events")
 
-    found = Counter(row[0] for row in stored(store.file_uris()) if row[0].startswith(name + "-"))
+    found = Counter(row[0] for row in stored(file_uris()) if row[0].startswith(name + "-"))
     assert errors == []
     assert found == {f"{name}-{number}": 1 for number in range(EVENTS)}
     # The test has shown nothing unless all of this happened.

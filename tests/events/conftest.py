@@ -4,10 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import ibis.expr.types as ir
 import pytest
 from pytest_django import Settings
 
-from events import store
+from events import queries, store
+from events.queries import Basis
 
 
 @pytest.fixture
@@ -17,9 +19,22 @@ def event_store(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "events"
 
 
+def first_exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
+    """Units with the moment and the variant of their first exposure, and the clock that starts there."""
+    log = queries.exposure_log(events, experiment, basis)
+    met = log.group_by("user_id").aggregate(anchor=log.time.min(), variant=log.variant.argmin(log.time))
+    return queries.with_clock(met, basis)
+
+
+def file_uris() -> list[str]:
+    """The Parquet files that make up the table now; empty when there is no table yet."""
+    seen = store.look("")
+    return seen.files() if seen else []
+
+
 def stored_ids() -> Counter[str]:
     """How often each message id lies in the store."""
-    files = store.file_uris()
+    files = file_uris()
     if not files:
         return Counter()
     rows = duckdb.sql("SELECT message_id FROM read_parquet($files)", params={"files": files}).fetchall()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from events import store
-from tests.events.conftest import stored_ids
+from tests.events.conftest import file_uris, stored_ids
 
 pytestmark = pytest.mark.usefixtures("event_store")
 MOMENT = datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -31,7 +31,7 @@ def rows(*ids: str, user: str = "u", time: datetime = MOMENT) -> pa.Table:
 
 
 def test_store__before_the_first_append__is_empty() -> None:
-    assert (store.exists(), store.file_uris(), store.look("w"), store.compact()["added"], store.vacuum()) == (
+    assert (store.exists(), file_uris(), store.look("w"), store.compact()["added"], store.vacuum()) == (
         False,
         [],
         None,
@@ -88,7 +88,7 @@ def test_append__before_and_after_midnight__parts_by_utc_date() -> None:
     found = duckdb.sql(
         "SELECT message_id, event_date::VARCHAR, time AT TIME ZONE 'UTC' "
         "FROM read_parquet($f, hive_partitioning=true) ORDER BY 1",
-        params={"f": store.file_uris()},
+        params={"f": file_uris()},
     ).fetchall()
 
     assert found == [
@@ -100,13 +100,13 @@ def test_append__before_and_after_midnight__parts_by_utc_date() -> None:
 def test_compaction__while_a_reader_holds_the_old_files__disturbs_nobody() -> None:
     for version in range(1, 12):
         store.append(rows(f"m{version}"), app_id="w", version=version)
-    held = store.file_uris()
+    held = file_uris()
 
     done = store.compact()
     store.vacuum()
 
     assert done == {"added": 1, "removed": 11}
-    assert len(store.file_uris()) == 1
+    assert len(file_uris()) == 1
     assert sum(stored_ids().values()) == 11
     assert all(Path(uri).exists() for uri in held)
     assert store.append(rows("m3"), app_id="w", version=3) is False  # the numbers survive

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from events import import_files, importing, store, warehouse
 from events.import_sources import line_at_byte, open_source
+from tests.events.conftest import file_uris
 
 BASE = ["--user", "user", "--event", "event", "--time", "time"]
 
@@ -136,9 +137,9 @@ def test_import__repeated_rows__are_kept_and_a_second_import_changes_nothing(
     short, longer = write("a.csv", "user,event,time\n" + row * 3), write("b.csv", "user,event,time\n" + row * 4)
 
     assert run(capsys, short, *BASE)["imported"] == 3
-    before = store.file_uris()
+    before = file_uris()
     assert run(capsys, short, *BASE)["imported"] == 0
-    assert store.file_uris() == before
+    assert file_uris() == before
     assert run(capsys, longer, *BASE)["imported"] == 1
     assert len(stored()) == 4
     with warehouse.connect() as house:
@@ -170,7 +171,7 @@ def test_import__three_bad_rows__names_their_lines_and_writes_nothing(write: Cal
     assert refused.value.returncode == 2
     for words in ("3 bad rows", f"{file}, line 3", f"{file}, line 6", f"{file}, line 7", "soon", "--max-bad 3"):
         assert words in str(refused.value)
-    assert store.file_uris() == []
+    assert file_uris() == []
 
 
 def test_import__as_many_bad_rows_as_allowed__imports_the_rest(

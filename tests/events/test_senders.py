@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.senders import Sender, make_id, sender_of
+from events.senders import Sender, prefix_of, sender_of
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_reads_the_sender_from_the_prefix(message_id: str | None, sender: Sender
 
 @given(st.integers(1, 10**9), st.sampled_from(["client", "server", "admin"]), st.text(max_size=99))
 def test_no_id_of_a_sender_makes_it_another(source: int, kind: str, id_: str) -> None:
-    assert sender_of(make_id(source, kind, id_)) == Sender(source, "client" if kind == "client" else "server")
+    assert sender_of(f"{prefix_of(source, kind)}:{id_}") == Sender(source, "client" if kind == "client" else "server")

@@ -17,13 +17,13 @@ from events.simulation import (
     WORLDS,
     draw_arms,
     events_table,
-    experiment_table,
     replay,
     simulate,
     users_table,
     write_files,
 )
 from events.simulation.draws import Stream, _mix, choose, poisson_inverse, uniform
+from tests.simulated import experiment_table
 
 
 def test_mix__splitmix64__gives_the_published_first_outputs() -> None:

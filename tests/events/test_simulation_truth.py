@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from events.simulation import WORLDS, Simulation, draw_arms, experiment_table, simulate, truth
+from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from events.simulation.people import active_days, draw_people
 from events.simulation.worlds import SMOOTH_SCALE
+from tests.simulated import experiment_table
 
 SHARES, MEANS = np.array([0.35, 0.30, 0.20, 0.15]), np.array([-0.5, 0.0, 0.2, 0.7])
 TAU = 1.2 * np.array([0.6, 1.1, 0.4, 1.3])

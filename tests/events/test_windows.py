@@ -77,14 +77,14 @@ def test_offsets__any_moment__agree_with_the_zone(zone: str, moment: datetime) -
     ("end_after", "mature"), [(timedelta(days=8), True), (timedelta(days=8, microseconds=-1), False)]
 )
 def test_maturity__rolling__needs_the_last_day_complete(end_after: timedelta, mature: bool) -> None:
-    assert ROLLING.is_mature(ANCHOR, Window(3, 7), ANCHOR + end_after) is mature
+    assert (ROLLING.complete_days(ANCHOR, ANCHOR + end_after) >= Window(3, 7).days_needed) is mature
 
 
 def test_maturity__calendar__needs_the_local_date_over() -> None:
     end = datetime(2024, 3, 18, 4, tzinfo=UTC)  # midnight in New York, when day 8 (17 March) is over
 
-    assert NEW_YORK.is_mature(ANCHOR, Window(1, 8), end)
-    assert not NEW_YORK.is_mature(ANCHOR, Window(1, 8), end - timedelta(seconds=1))
+    assert NEW_YORK.complete_days(ANCHOR, end) == Window(1, 8).days_needed
+    assert NEW_YORK.complete_days(ANCHOR, end - timedelta(seconds=1)) < Window(1, 8).days_needed
 
 
 def test_data_end__by_clock_and_grain__is_what_is_complete() -> None:

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.bucketing import bucket_ranges, choose, choose_all, read_units, unit_hash, unit_hashes
-from experiments.evaluation import Row, Slot, draw, draw_all
-from tests.experiments.make import MOMENT, a_flag
 
 MILLION = 1_000_000
 SHAPES = {
@@ -117,28 +115,6 @@ def test_choose_all__of_overlapping_ranges__takes_the_first(n: float, ranges: li
     chosen = choose(n, ranges)
 
     assert choose_all(np.array([n]), ranges).tolist() == [-1 if chosen is None else chosen]
-
-
-def test_draw_all__for_rows_layer_and_holdout__equals_draw() -> None:
-    flag = a_flag(
-        rows=(Row("a", None, 0.4, (0.1, 0.9)), Row(None, None, 0.9, (0.5, 0.5))),
-        holdout=Slot("holdout:h", 0.05, 1.0),
-        layer=Slot("layer:l", 0.2, 0.7),
-        new_since=MOMENT,
-    )
-    ids = [f"unit-{n}" for n in range(3_000)]
-    rows = np.array([n % 3 - 1 for n in range(3_000)], dtype=np.int16)
-
-    is_new = np.arange(3_000) % 7 > 0
-
-    arms = draw_all(flag, read_units(ids), rows=rows, is_new=is_new)
-
-    each = [
-        draw(flag, unit, is_new=bool(new), row=None if at < 0 else flag.rows[at])
-        for unit, at, new in zip(ids, rows, is_new, strict=True)
-    ]
-    assert arms.tolist() == [-1 if one.arm is None else one.arm for one in each]
-    assert {one.excluded_by for one in each} == {None, "anchor", "holdout", "layer", "segment", "coverage"}
 
 
 @pytest.mark.slow

@@ -21,13 +21,14 @@ from events import queries as events_queries
 from events.queries import Basis
 from events.services.asking import Questions
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
-from events.simulation.tables import events_table, experiment_table
+from events.simulation.tables import events_table
 from events.windows import Clock, DayMode
 from experiments import queries
 from experiments.answers import Answers, Asked
 from experiments.services.gathering import gather
 from tests.experiments.ask import opened
 from tests.postgres import hits_table
+from tests.simulated import experiment_table
 
 END = datetime(2026, 4, 6, tzinfo=UTC)  # every window of every simulated user is complete
 YOUNG = datetime(2026, 2, 16, tzinfo=UTC)

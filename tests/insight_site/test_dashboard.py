@@ -55,7 +55,7 @@ def test_verdict__code_of_an_analysis__is_a_tag_in_words(code: str) -> None:
     assert dashboard.verdict("") is None
 
 
-def test_menu__every_link__opens(admin_client: Client, rf: object, admin_user: object) -> None:
+def test_menu__every_link__opens(admin_client: Client, admin_user: object) -> None:
     request = type("Request", (), {"user": admin_user})()
 
     links = [one["link"] for group in navigation(request) for one in group["items"]]

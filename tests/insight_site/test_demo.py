@@ -18,7 +18,7 @@ LOOK = """
 import json
 from aha.models import AhaMoment, Study
 from events.services.flush import outbox_state
-from events.store import file_uris
+from events.store import look
 from experiments.models import Assignment, Experiment
 from experiments.services.analysis import latest_analysis, read_analysis
 from insight_site.models import ApiKey
@@ -30,7 +30,7 @@ readout, waiting = read_analysis(analysis), read_analysis(pending)
 effect = readout.report.outcomes[0].comparisons[0].encouragement
 moment = first.moment
 print(json.dumps({
-    "files": file_uris(), "waiting_rows": outbox_state().rows, "keys": ApiKey.objects.count(),
+    "files": look("").files(), "waiting_rows": outbox_state().rows, "keys": ApiKey.objects.count(),
     "arms": dict(Assignment.objects.filter(experiment=first).values_list("unit", "variant__key")),
     "segments": sorted({row.segment_key or "" for row in Assignment.objects.filter(experiment=first)}),
     "exposed_at": Assignment.objects.exclude(exposed_at=None).count(),

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from stats.compare import compare_proportions, compare_ratios
+from benchmarks.ratio_of_sums import ratio_difference
+from stats.compare import compare_proportions
 from stats.srm import sample_ratio
 from stats.summaries import Joint, Mean
 from tests.real.load import Z95, analysis, checks, first, signed_z, table, units_of
@@ -121,7 +122,7 @@ def test_udacity__days_as_units__vary_more_than_clicks_do(real_data: Path) -> No
     binomial = computed(compare_proportions(*whole))
     assert binomial.estimate / -float(stats.norm.isf(binomial.p_value / 2)) == pytest.approx(0.004370, abs=3e-6)
     pairs = [Joint.from_columns(frame[["Enrollments", "Clicks"]].to_numpy(float)) for frame in arms]
-    by_day = computed(compare_ratios(*pairs))
+    by_day = computed(ratio_difference(*pairs))
     assert by_day.estimate == pytest.approx(binomial.estimate, abs=1e-12)
     assert by_day.standard_error > 1.2 * binomial.standard_error
 

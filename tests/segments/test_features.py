@@ -11,7 +11,6 @@ from segments.features import (
     Drop,
     Dropped,
     Features,
-    Pattern,
     Preparation,
     learn_features,
     unit_table,
@@ -26,15 +25,15 @@ def learnt(table: object, **options: object) -> Features:
     return found
 
 
-def test_rates__two_units_by_hand__shrunk_by_one_day_of_the_population() -> None:
+def test_shares__two_units_by_hand__of_rates_shrunk_by_one_day_of_the_population() -> None:
     # Rates: 12/10 and 6/10 a day. Unit 0: (10 + 1.2)/6 and (0 + .6)/6; unit 1: (2 + 1.2)/6 and (6 + .6)/6.
     table = small_table(np.array([[10.0, 0.0], [2.0, 6.0]]))
 
-    found = learnt(table, pattern=Pattern.RATES).preparation
+    found = learnt(table).preparation
 
     assert found.base_rates == pytest.approx((1.2, 0.6))
     raw = found.apply(table).values * np.array(found.scales) + np.array(found.means)
-    capped = np.sqrt([[11.2 / 6, 0.1], [3.2 / 6, 1.1]])
+    capped = np.sqrt([[11.2 / 11.8, 0.6 / 11.8], [3.2 / 9.8, 6.6 / 9.8]])
     assert raw == pytest.approx(np.minimum(capped, found.caps))
     assert found.caps == pytest.approx(np.quantile(capped, 0.995, axis=0))
 
@@ -109,11 +108,10 @@ def test_features__nothing_to_learn__says_why() -> None:
     assert learn_features(single) == NotComputable(Reason.TOO_FEW_FEATURES, {"features": 1, "needed": 2})
 
 
-@pytest.mark.parametrize("pattern", list(Pattern))
 @pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_preparation__through_json__gives_the_same_bits_one_by_one_and_in_bulk(pattern: Pattern, weight: float) -> None:
+def test_preparation__through_json__gives_the_same_bits_one_by_one_and_in_bulk(weight: float) -> None:
     table, _ = world_table("planted_groups", seed=1, units=1_000)
-    found = learnt(table, pattern=pattern, activity_weight=weight).preparation
+    found = learnt(table, activity_weight=weight).preparation
 
     read = records.load(Preparation, json.loads(json.dumps(records.dump(found))))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from segments.importance import Crossing, Importance, Ranking, explain, group_features, rank_features, zero_crossing
+from segments.importance import Importance, Ranking, explain, group_features, rank_features
 from segments.learning import MIN_PER_SIDE, boosted, fit_boosting, log_losses, logistic, margin, skill, stratified_folds
 from stats.results import NotComputable, Reason, computable
 
@@ -236,27 +236,6 @@ def test_group_features__threshold__both_sides_and_sign() -> None:
     assert len(set(group_features(np.column_stack([one, far])).tolist())) == 2
     assert group_features(values)[3] not in group_features(values)[:3]
     assert group_features(values[:, :1]).tolist() == [0]
-
-
-def test_zero_crossing__known_curve__is_found() -> None:
-    rng = np.random.default_rng(2)
-    values = rng.integers(0, 10, size=3000).astype(float)
-    shap = np.where(values >= 4, 0.3, -0.5) + rng.normal(size=3000) * 0.05
-
-    assert zero_crossing(values, shap, seed=1) == Crossing(3.5, 3.5, 3.5)
-    assert zero_crossing(-values, shap, seed=1) == Crossing(-3.5, -3.5, -3.5)
-
-
-def test_zero_crossing__one_sign_or_constant__has_a_reason() -> None:
-    values = np.arange(100.0)
-
-    always = zero_crossing(values, values + 1, seed=1)
-    constant = zero_crossing(np.ones(100), values - 50, seed=1)
-
-    assert isinstance(always, NotComputable)
-    assert always.reason is Reason.NO_CROSSING
-    assert isinstance(constant, NotComputable)
-    assert constant.reason is Reason.NO_VARIANCE
 
 
 @pytest.mark.slow

@@ -30,7 +30,6 @@ from segments.rules import (
     parse_rule,
     sentence,
     to_document,
-    to_growthbook,
 )
 
 Columns = dict[Subject, np.ndarray[Any, Any]]
@@ -285,62 +284,3 @@ def test_members__typed_columns__texts_and_numbers() -> None:
     columns: Columns = {Trait("a"): np.array(["x", "x", "y"]), Trait("level"): np.array([2, 1, 5])}
 
     assert members(rule, columns, units=3).tolist() == [True, False, False]
-
-
-def growthbook(condition: dict[str, Any], attributes: dict[str, Any]) -> bool:
-    """The part of the SDKs' evaluation that we use, with their loose ideas: a missing attribute is null."""
-    answers = []
-    for key, wanted in condition.items():
-        if key in {"$and", "$or", "$nor"}:
-            parts = [growthbook(part, attributes) for part in wanted]
-            answers.append({"$and": all(parts), "$or": any(parts), "$nor": not any(parts)}[key])
-            continue
-        value = attributes.get(key)
-        loose = 0.0 if value is None else float("nan") if isinstance(value, str) else float(value)
-        for operator, bound in wanted.items():
-            typed = (type(value) is bool, value)
-            answers.append(
-                {
-                    "$exists": (value is not None) is bound,
-                    "$eq": typed == (type(bound) is bool, bound),
-                    "$ne": typed != (type(bound) is bool, bound),
-                    "$in": isinstance(bound, list) and typed in [(type(each) is bool, each) for each in bound],
-                    "$gte": isinstance(bound, int) and loose >= bound,
-                    "$lte": isinstance(bound, int) and loose <= bound,
-                }[operator]
-            )
-    return all(answers)
-
-
-@given(document=documents(TRAIT), a=FACT, b=FACT)
-@settings(deadline=None, max_examples=300)
-def test_to_growthbook__any_rule_on_traits__the_sdk_agrees(document: dict[str, Any], a: object, b: object) -> None:
-    # An SDK takes true for 1 when it compares sizes; nobody asks whether a flag is at least 3.
-    traits = {name: value for name, value in (("a", a), ("b", b)) if not isinstance(value, bool)}
-    rule = parse_rule(document)
-
-    assert growthbook(to_growthbook(rule), traits) is matches(rule, Facts(traits))
-
-
-def test_to_growthbook__example() -> None:
-    rule = parse_rule(
-        {"all": [{"trait": "platform", "is": "ios"}, {"none": [{"trait": "level", "at_most": 5}]}]},
-    )
-
-    assert to_growthbook(rule) == {
-        "$and": [
-            {"platform": {"$exists": True, "$eq": "ios"}},
-            {"$nor": [{"level": {"$exists": True, "$lte": 5}}]},
-        ]
-    }
-
-
-@pytest.mark.parametrize("name", ["device.os", "$and"])
-def test_to_growthbook__name_that_an_sdk_misreads__refused(name: str) -> None:
-    with pytest.raises(Refused, match="can't be targeted"):
-        to_growthbook(parse_rule(one({"trait": name, "is": 1})))
-
-
-def test_to_growthbook__rule_on_behaviour__raises() -> None:
-    with pytest.raises(ValueError, match="traits alone"):
-        to_growthbook(parse_rule(EXAMPLE))

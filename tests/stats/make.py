@@ -1,6 +1,8 @@
 """Builders and one unwrapping helper of the statistics tests."""
 
+from stats.logrank import LogRank, stratified_log_rank
 from stats.results import NotComputable
+from stats.survival import Durations
 
 
 def computed[T](value: T | NotComputable) -> T:
@@ -8,3 +10,8 @@ def computed[T](value: T | NotComputable) -> T:
     if isinstance(value, NotComputable):
         raise AssertionError(f"not computable: {value}")
     return value
+
+
+def log_rank(control: Durations, variant: Durations) -> LogRank | NotComputable:
+    """The log-rank test of two groups that are one stratum."""
+    return stratified_log_rank([(control, variant)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stats.cells import iv_moments_cells, iv_moments_stratified, ols_cells, pool_cells
+from stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.encouragement import anderson_rubin, iv_moments, iv_moments_adjusted, wald
 from stats.results import NotComputable, Reason
 from stats.stratified import risk_difference
@@ -80,19 +80,10 @@ def test_cells__hc0_of_statsmodels__is_the_same() -> None:
 
     r, d, g, x = rows_of(7, 400)
     size, means, covariance, arm, levels = cells_of(r, d, g, x)
-    found = computed(ols_cells(size, means[:, 0], covariance[:, 0, 0], arm, levels))
     fitted = sm.OLS(r, sm.add_constant(np.column_stack([g, x]))).fit(cov_type="HC0")
-    assert (found.estimate, found.standard_error) == pytest.approx((fitted.params[1], fitted.bse[1]), rel=1e-9)
-    assert found.p_value == pytest.approx(fitted.pvalues[1], rel=1e-6)
     moments = computed(iv_moments_cells(size, means, covariance, arm, levels))
-    assert anderson_rubin(moments, alpha=0.05).contains(0.0) == (found.p_value >= 0.05)
-
-
-def test_ols_cells__outcome_explained_fully__has_no_variance() -> None:
-    r, d, g, x = rows_of(8, 100)
-    size, _, _, arm, levels = cells_of(r, d, g, x)
-    found = ols_cells(size, 2 + levels[:, 0], np.zeros(len(size)), arm, levels)
-    assert found == NotComputable(Reason.NO_VARIANCE)
+    assert (moments.itt, moments.v_r**0.5) == pytest.approx((fitted.params[1], fitted.bse[1]), rel=1e-9)
+    assert anderson_rubin(moments, alpha=0.05).contains(0.0) == (fitted.pvalues[1] >= 0.05)
 
 
 def test_cells__too_few_or_collinear__say_so() -> None:

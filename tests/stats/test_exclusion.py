@@ -1,7 +1,6 @@
-"""Placebo arms, the adjusted error of weak nudges, and covariates that came too late."""
+"""Placebo arms, and the adjusted error of weak nudges."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
 
@@ -9,32 +8,16 @@ import numpy as np
 import pytest
 
 from events.reasons import words
-from stats.compare import compare_unpooled
 from stats.counts import joint_of_counts
 from stats.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
 from stats.multiplicity import holm
-from stats.placebo import leaves_alone, placebo_against_control
+from stats.placebo import leaves_alone
 from stats.results import Estimate, NotComputable, Reason
 from stats.tf import tf_adjusted, tf_critical
-from stats.timing import check_timestamps, late_units
 from stats.validity import Inequalities, over_arms
 from tests.stats.make import computed
 
 CONTROL = joint_of_counts([[400, 100], [200, 300]])
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def test_placebo__same_and_other_shares__differs_only_where_it_should() -> None:
-    alike = joint_of_counts([[402, 98], [198, 302]])
-    same = placebo_against_control(CONTROL, alike)
-    other = placebo_against_control(CONTROL, joint_of_counts([[300, 80], [300, 320]]))
-    pushing = placebo_against_control(CONTROL, joint_of_counts([[300, 200], [100, 400]]))
-    assert computed(same.outcome) == compare_unpooled(
-        CONTROL.column(0), joint_of_counts([[402, 98], [198, 302]]).column(0)
-    )
-    assert computed(same.outcome).p_value > 0.9
-    assert computed(other.outcome).p_value < 1e-5
-    assert [computed(one.behaviour).p_value < 0.05 for one in (same, other, pushing)] == [False, False, True]
 
 
 def moved(estimate: float = 0.0, low: float = -0.01, high: float = 0.01) -> Estimate:
@@ -151,28 +134,10 @@ def test_weak_nudge__no_effect__tf_and_set_keep_five_per_cent_where_the_plain_t_
         assert plain / runs > 0.1
 
 
-def test_timestamps__before_at_and_after__only_later_ones_are_refused() -> None:
-    known = {"country": NOON - timedelta(days=1), "channel": NOON}
-    assert check_timestamps(known, NOON) is None
-    late = check_timestamps({**known, "level": NOON + timedelta(microseconds=1), "guild": None}, NOON)
-    assert late == NotComputable(Reason.POST_ASSIGNMENT, {"covariates": "level, guild"})
-    assert "assignment" in words(late, str)
-    with pytest.raises(ValueError, match="time zone"):
-        check_timestamps({"country": datetime(2026, 5, 1)}, NOON)  # noqa: DTZ001 - the refused case
-
-
-def test_late_units__unknown_moment__counts_as_late() -> None:
-    t0 = np.array(["2026-05-01T12", "2026-05-01T12", "2026-05-01T12"], dtype="datetime64[s]")
-    known = np.array(["2026-05-01T12", "2026-05-01T13", "NaT"], dtype="datetime64[s]")
-    assert late_units(known, t0) == 2
-    with pytest.raises(ValueError, match="one moment per unit"):
-        late_units(known[:2], t0)
-
-
 def test_new_reasons__have_their_own_words() -> None:
-    reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE, Reason.POST_ASSIGNMENT)
+    reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE)
     sentences = {words(NotComputable(reason), str) for reason in reasons}
-    assert len(sentences) == 3
+    assert len(sentences) == 2
 
 
 def segment(difference: float, half: float) -> TakeUp:

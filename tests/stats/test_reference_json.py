@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from stats.compare import compare_proportions
-from stats.logrank import log_rank
 from stats.multiplicity import benjamini_hochberg, holm
 from stats.power import power_at, sample_size, smallest_effect
 from stats.power_plan import Plan
@@ -18,7 +17,7 @@ from stats.srm import sample_ratio
 from stats.stratified import breslow_day, cmh_test, odds_ratio
 from stats.summaries import Mean
 from stats.survival import Durations, kaplan_meier
-from tests.stats.make import computed
+from tests.stats.make import computed, log_rank
 from tests.stats.test_reference import interval_of, strata_of
 
 type Answer = dict[str, Any]

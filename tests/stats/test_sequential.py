@@ -8,19 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from stats.results import NotComputable, Reason
 from stats.sequential import (
     Spending,
     always_valid_p,
     bounds,
-    confidence_sequence,
     crossing,
-    running_minimum,
     sequence_multiplier,
     spent,
     tightest_rho_squared,
 )
-from tests.stats.make import computed
 from tests.stats.test_reference import rows
 
 FIVE = [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -172,32 +168,17 @@ def test_rho__any_plan__no_other_is_tighter_at_the_planned_size(planned: int, al
     planned=st.integers(200, 10**7),
     alpha=st.floats(0.001, 0.3),
 )
-def test_sequence__any_look__p_below_alpha_exactly_if_0_is_outside(
+def test_sequence__any_look__p_below_alpha_exactly_if_z_reaches_the_multiplier(
     z: float, units: int, planned: int, alpha: float
 ) -> None:
-    found = computed(
-        confidence_sequence(z, 1.0, mature_units=(units // 2, units - units // 2), planned_units=planned, alpha=alpha)
-    )
+    rho_squared = tightest_rho_squared(planned, alpha=alpha)
 
-    limit = found.high - z
+    limit = sequence_multiplier(units, rho_squared=rho_squared, alpha=alpha)
+    p_value = always_valid_p(z, units, rho_squared=rho_squared)
+
     if abs(abs(z) - limit) > 1e-9:
-        assert (found.p_value < alpha) == (not found.low <= 0 <= found.high)
-    assert (found.estimate, found.level, found.method) == (z, 1 - alpha, "confidence-sequence")
-    assert 0 < found.p_value <= 1
-
-
-def test_sequence__99_and_100_mature_units__is_shown_from_100_on() -> None:
-    early = confidence_sequence(0.1, 0.02, mature_units=(99, 5000), planned_units=5000)
-    ready = confidence_sequence(0.1, 0.02, mature_units=(100, 5000), planned_units=5000)
-
-    assert early == NotComputable(Reason.TOO_FEW_MATURE, {"n": 99, "needed": 100})
-    assert computed(ready).p_value < 0.05
-
-
-def test_sequence__no_variation__has_no_interval() -> None:
-    found = confidence_sequence(0.0, 0.0, mature_units=(500, 500), planned_units=1000)
-
-    assert found == NotComputable(Reason.NO_VARIANCE)
+        assert (p_value < alpha) == (abs(z) > limit)
+    assert 0 < p_value <= 1
 
 
 def test_sequence__impossible_arguments__are_refused() -> None:
@@ -207,11 +188,6 @@ def test_sequence__impossible_arguments__are_refused() -> None:
         sequence_multiplier(0, rho_squared=1.0)
     with pytest.raises(ValueError, match="rho_squared"):
         always_valid_p(1.0, 100, rho_squared=0.0)
-
-
-def test_running_minimum__p_that_rises_again__stays_low() -> None:
-    assert running_minimum([1.0, 0.3, 0.04, 0.2]) == (1.0, 0.3, 0.04, 0.04)
-    assert running_minimum([]) == ()
 
 
 def looked_at(

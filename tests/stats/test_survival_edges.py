@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from stats.logrank import curves_cross, log_rank, stratified_log_rank
-from stats.results import Interval, NotComputable, Reason
-from stats.rmst import compare_restricted_means, largest_horizon, restricted_mean
-from stats.survival import Durations, SurvivalCurve, kaplan_meier, median_time
-from tests.stats.make import computed
+from stats.logrank import curves_cross, stratified_log_rank
+from stats.results import NotComputable, Reason
+from stats.rmst import compare_restricted_means, restricted_mean
+from stats.survival import Durations, SurvivalCurve, kaplan_meier
+from tests.stats.make import computed, log_rank
 
 UNITS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=2, max_size=40)
 
@@ -42,7 +42,6 @@ def test_rmst__leaving_exactly_at_tau__counts_as_left_and_costs_nothing() -> Non
 def test_rmst__tau_on_either_side_of_the_shorter_follow_up__is_given_or_refused() -> None:
     control = Durations.from_values([2, 9, 20], [1, 1, 0])
     variant = Durations.from_values([3, 10, 14], [1, 0, 0])
-    assert largest_horizon(control, variant) == 14
     assert computed(compare_restricted_means(control, variant, tau=14)).method == "rmst-difference"
     assert refused(compare_restricted_means(control, variant, tau=14.01)) is Reason.BEYOND_FOLLOW_UP
     assert refused(compare_restricted_means(variant, control, tau=14.01)) is Reason.BEYOND_FOLLOW_UP
@@ -102,43 +101,13 @@ def test_kaplan_meier__nobody__is_refused_and_nobody_left_has_no_step() -> None:
     assert refused(kaplan_meier(Durations.from_counts([]))) is Reason.NO_DATA
     curve = curve_of(Durations.from_counts([(7, False, 3)]))
     assert curve.steps == ()
-    assert (curve.survival_at(7), curve.follow_up) == (1.0, 7)
-    assert refused(curve.survival_at(7.5)) is Reason.BEYOND_FOLLOW_UP
-    assert refused(median_time(curve)) is Reason.MEDIAN_NOT_REACHED
+    assert curve.follow_up == 7
 
 
 def test_kaplan_meier__leaving_on_day_0__counts_from_the_start() -> None:
     curve = curve_of(Durations.from_counts([(0, True, 1), (4, False, 3)]))
-    assert curve.survival_at(0) == 0.75
+    assert [(step.time, step.survival) for step in curve.steps] == [(0, 0.75)]
     assert computed(restricted_mean(Durations.from_counts([(0, True, 1), (4, False, 3)]), tau=4)).estimate == 3
-
-
-@pytest.mark.parametrize(("staying", "reached"), [(1, True), (2, False)])
-def test_median__share_at_or_above_one_half__is_given_or_not(staying: int, reached: bool) -> None:
-    group = Durations.from_counts([(3, True, 1), (8, False, staying)])
-    found = median_time(curve_of(group))
-    assert isinstance(found, NotComputable) != reached
-
-
-def test_median__half_by_rounded_factors__counts_as_half() -> None:
-    group = Durations.from_values([*range(1, 13), *[99] * 12], [1] * 12 + [0] * 12)
-    last = curve_of(group).steps[-1]
-    assert last.survival > 0.5  # 0.5000000000000001: the case is a real one
-    assert computed(median_time(curve_of(group))).time == last.time == 12
-
-
-def test_median__bands__limits_are_where_they_reach_one_half() -> None:
-    """Brookmeyer and Crowley: the band is inverted."""
-    curve = curve_of(Durations.from_values(np.arange(1, 41), np.ones(40)))
-    found = computed(median_time(curve))
-    inside = [
-        step.time
-        for step in curve.steps
-        if isinstance(step.interval, Interval) and step.interval.low <= 0.5 <= step.interval.high
-    ]
-    assert found.time == 20
-    assert found.low == inside[0]
-    assert found.high == inside[-1] + 1
 
 
 def test_crossing__curves_that_turn__are_said_to_cross() -> None:

@@ -13,8 +13,8 @@ from rich.table import Table as RichTable
 
 from events.reasons import Refused
 from events.simulation.generate import check_request
+from events.terminal import console, refuse
 from experiments import words
-from insight_site.commands import console, refuse
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
 

@@ -56,8 +56,8 @@ def listener() -> None:
 def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulation, tmp_path: Any) -> None:
     import pyarrow.csv as pa_csv
 
-    from events.simulation import experiment_table
     from experiments.design import Covariate, Design
+    from tests.simulated import experiment_table
 
     pa_csv.write_csv(experiment_table(world), tmp_path / "experiment.csv")
     design = Design(

@@ -75,7 +75,7 @@ def test_gather__long_gap__gives_the_same_kind_of_durations(gap: int) -> None:
 
 
 def test_gather__curve__counts_active_units_of_those_with_the_whole_day_observed() -> None:
-    plan = replace(PLAN, curve_days=3, behaviour=None)
+    plan = replace(PLAN, behaviour=None)
     rows = [
         met("a", "control", 0),
         did("a", "play", 1),
@@ -88,7 +88,7 @@ def test_gather__curve__counts_active_units_of_those_with_the_whole_day_observed
 
     found = ask(rows, plan, START + timedelta(hours=24 * 4 + 12))
 
-    assert found.curve == (("control", 0, 2, 1), ("control", 1, 2, 0), ("control", 2, 2, 2), ("control", 3, 1, 0))
+    assert found.curve[:4] == (("control", 0, 2, 1), ("control", 1, 2, 0), ("control", 2, 2, 2), ("control", 3, 1, 0))
 
 
 def test_gather__times__are_cut_off_at_the_cap() -> None:

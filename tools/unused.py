@@ -1,0 +1,193 @@
+"""List the definitions that nothing but a test or a benchmark can reach: `python -m tools.unused`.
+
+The walk begins with what runs when the site, a command or a task is loaded. Functions, classes and constants are
+followed through the imports; a method counts as reached when its class is and any code that is reached says `.method`.
+What is named only by a string put together at run time is listed wrongly: it belongs in `KEPT`.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORD = re.compile(r"[A-Za-z_]\w*")
+DOTTED = re.compile(r"\w+(\.\w+)+")
+
+# All of these files runs, because Django or a server loads them by name.
+ENTRIES = re.compile(r"^[\w.]+$|^tools/|/migrations/|(settings|urls|wsgi|asgi|apps)\.py$")
+# Files in which a plain string may name code: a field of an admin page, a method of a serializer, a view, a task.
+NAMING = re.compile(r"(^|/)(admin\w*|api|forms|tasks)(\.py$|/)")
+# Decorators after which a framework calls the function.
+REGISTERING = {"register", "simple_tag", "inclusion_tag", "filter", "receiver", "action", "mapping"}
+# Methods that Django, DRF, Unfold and the standard library call on classes derived from theirs.
+HOOKS = re.compile(
+    r"__\w+__|clean|clean_\w+|get_\w+|has_\w*permission|save|save_\w+|to_representation|to_internal_value|ready|handle|"
+    r"add_arguments|list|retrieve|create|update|partial_update|destroy|dispatch|perform_\w+|process_\w+|authenticate|"
+    r"authenticate_header|validate|validate_\w+|response_\w+|change\w*_view|history_view|lookups|queryset|"
+    r"render|emit|form_valid|formfield_for_\w+|bound_data|_post_clean|readable|readinto"
+)
+
+# What stays although nobody reaches it: "file name without .py:definition", and why.
+KEPT = {
+    "flush:forget_user": "issue 18 gives it its doors: command, REST, admin",
+    "store:forget": "issue 18, through forget_user",
+    "adjust:cuped": "issue 15, the registered adjusted primary of existing users",
+    "arms_set:arms_effect_set": "issue 15, joint sets of dose arms",
+    "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
+    "compare:newcombe_interval": "issue 14 lets the cells of a study use it instead of their own copy",
+    "weak_instrument:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
+    "away:forget": "every test begins as a new process does",
+    "config:forget": "every test begins as a new process does",
+    "webhook_wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
+    "webhook_wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
+    "rest:KeyScheme": "drf-spectacular finds it by its base class",
+    "unfold_words:WORDS": "tools.messages reads the words in the file",
+}
+
+
+@dataclass
+class Definition:
+    """A function, class, method or constant: "module:name" or "module:Class.name", and what its code reads."""
+
+    where: str
+    name: str
+    reads: set[str]
+    starts: bool = False
+    methods: "list[Definition]" = field(default_factory=list)
+
+    @property
+    def short(self) -> str:
+        """The name in `KEPT`: the module without its packages, so that a move changes nothing."""
+        return re.sub(r"^[\w.]*\.(?=\w+:)", "", self.name)
+
+    def answers_to(self) -> set[str]:
+        """What a read may call it: itself, its bare name in a string, or ".name" for a method."""
+        bare = re.split(r"[:.]", self.name)[-1]
+        is_method = "." in self.name.partition(":")[2]
+        return {self.name, f"?{bare}", *([f".{bare}"] if is_method else [])}
+
+
+class Module:
+    """One parsed file: its definitions, the names that it imports, and what its other statements read."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path.relative_to(root).as_posix()
+        self.name = self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self.strings = bool(NAMING.search(self.path))
+        self.definitions: list[Definition] = []
+        self.loose: set[str] = set()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        self.imports = _imported([node for node in tree.body if not isinstance(node, functions)])
+        if ENTRIES.search(self.path):
+            self.strings = not self.path.startswith("tools/")
+            self.loose = self.reads(tree)
+        else:
+            self._take_apart(tree)
+
+    def reads(self, node: ast.AST) -> set[str]:
+        """What `node` reads: "module:name" by imports and dotted strings, ".name" for attributes, "?name" for words."""
+        found: set[str] = set()
+        imports = self.imports | _imported([node])
+        for part in ast.walk(node):
+            match part:
+                case ast.Name(id=name, ctx=ast.Load()):
+                    found.add(imports.get(name, f"{self.name}:{name}"))
+                case ast.Attribute(value=ast.Name(id=base), attr=name):
+                    found |= {f".{name}", f"{imports.get(base, base).replace(':', '.')}:{name}"}
+                case ast.Attribute(attr=name):
+                    found.add(f".{name}")
+                case ast.Constant(value=str(text)) if DOTTED.fullmatch(text):
+                    found.add(":".join(text.rsplit(".", 1)))
+                case ast.Constant(value=str(text)) if self.strings:
+                    found |= {f"?{word}" for word in WORD.findall(text)}
+        return found
+
+    def _take_apart(self, tree: ast.Module) -> None:
+        for node in tree.body:
+            match node:
+                case ast.ClassDef():
+                    self.definitions.append(self._class(node))
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    self.definitions.append(self._definition(node, name, starts=_is_registered(node)))
+                case (
+                    ast.Assign(targets=[ast.Name(id=name)])
+                    | ast.AnnAssign(target=ast.Name(id=name))
+                    | ast.TypeAlias(name=ast.Name(id=name))
+                ):
+                    self.definitions.append(self._definition(node, name, starts=name.startswith("__")))
+                case _:
+                    self.loose |= self.reads(node)
+
+    def _class(self, node: ast.ClassDef) -> Definition:
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+        rest = [part for part in ast.iter_child_nodes(node) if part not in methods]
+        found = self._definition(node, node.name, starts=_is_registered(node) or "/management/commands/" in self.path)
+        found.reads = {name for part in rest for name in self.reads(part)}
+        for part in methods:
+            hook = bool(HOOKS.fullmatch(part.name)) if node.bases or self.strings else part.name.startswith("__")
+            name = f"{node.name}.{part.name}"
+            found.methods.append(self._definition(part, name, starts=hook or _is_registered(part)))
+        return found
+
+    def _definition(self, node: ast.stmt, name: str, *, starts: bool) -> Definition:
+        return Definition(f"{self.path}:{node.lineno}", f"{self.name}:{name}", self.reads(node), starts)
+
+
+def unused(root: Path, *, kept: Collection[str] = KEPT.keys()) -> list[Definition]:
+    """What only tests and benchmarks reach under `root`; what is `kept` reaches on."""
+    modules = {module.name: module for module in (Module(path, root) for path in sources(root))}
+    reached = {read for module in modules.values() for read in module.loose}
+    for path in (root / "templates").rglob("*.html"):
+        for tag in re.findall(r"{[{%](.*?)[%}]}", path.read_text(encoding="utf-8"), re.DOTALL):
+            reached |= {f"?{word}" for word in WORD.findall(tag)}
+    waiting = [one for module in modules.values() for one in module.definitions]
+    while True:
+        reached |= {target for read in reached for target in _passed_on(read, modules)}
+        now = [one for one in waiting if one.starts or one.short in kept or one.answers_to() & reached]
+        if not now:
+            return waiting
+        waiting = [one for one in waiting if one not in now]
+        for one in now:
+            reached |= one.reads - one.answers_to()
+            waiting += one.methods
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """The Python files that may call a definition: the scripts, and all packages but tests and benchmarks."""
+    yield from sorted(root.glob("*.py"))
+    for package in sorted(path.parent for path in root.glob("*/__init__.py")):
+        if package.name not in ("tests", "benchmarks"):
+            yield from sorted(package.rglob("*.py"))
+
+
+def _imported(nodes: Sequence[ast.stmt | ast.AST]) -> dict[str, str]:
+    """What each imported name stands for, as "module:name"."""
+    return {
+        alias.asname or alias.name: f"{part.module}:{alias.name}"
+        for node in nodes
+        for part in ast.walk(node)
+        if isinstance(part, ast.ImportFrom) and part.module and not part.level
+        for alias in part.names
+    }
+
+
+def _passed_on(read: str, modules: dict[str, Module]) -> Iterator[str]:
+    """Where a module that imports a name in order to offer it took it from."""
+    while (parts := read.partition(":"))[1] and parts[0] in modules and parts[2] in modules[parts[0]].imports:
+        read = modules[parts[0]].imports[parts[2]]
+        yield read
+
+
+def _is_registered(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    words = {word for decorator in node.decorator_list for word in WORD.findall(ast.unparse(decorator))}
+    return bool(words & REGISTERING)
+
+
+if __name__ == "__main__":
+    left = unused(ROOT)
+    sys.stdout.writelines(f"{one.where}: {one.name.partition(':')[2]}\n" for one in left)
+    sys.exit(bool(left))
