@@ -12,7 +12,7 @@ from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
 from events.records import outward
-from events.services import runs
+from runs.perform import request_cancel
 
 
 class InputsSerializer(serializers.Serializer[Inputs]):
@@ -124,7 +124,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def cancel(self, request: Request, pk: str) -> Response:
         """Ask a study to stop."""
         study = self.get_object()
-        runs.request_cancel(study)
+        request_cancel(study)
         study.refresh_from_db()
         return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
 

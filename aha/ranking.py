@@ -9,8 +9,8 @@ from scipy import stats
 from aha.exhibits import Swarm
 from aha.grid import Floats, Table
 from aha.report import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
-from events.progress import Progress, silent
 from events.reasons import NotComputable, computable
+from runs.progress import Progress, silent
 from segments.importance import Ranking, rank_features
 
 ACTIVE_DAYS = "active_days"

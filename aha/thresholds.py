@@ -25,8 +25,8 @@ from aha.cells import (
     youden,
 )
 from aha.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
-from events.progress import Progress, silent
 from events.reasons import NotComputable, Reason
+from runs.progress import Progress, silent
 
 REPLICATES = 500
 BLOCK = 100

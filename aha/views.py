@@ -19,10 +19,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
-from events.listing import listing
 from events.models import Run
 from events.reasons import Refused
-from events.services.runs import request_cancel
+from runs.listing import listing
+from runs.perform import request_cancel
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

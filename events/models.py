@@ -105,7 +105,7 @@ class Run(models.Model):
     """One long computation: its frozen inputs, how far it is, and in the end a payload or the reason why there is none.
 
     Abstract: a segmentation, a study and an analysis must queue, report progress, be cancelled and fail alike, or each
-    page would tell another story (docs/adr/0004-one-kind-of-run.md). `events.services.runs` moves it.
+    page would tell another story (docs/adr/0004-one-kind-of-run.md). `runs.perform` moves it.
     """
 
     class Status(models.TextChoices):

@@ -1,10 +1,10 @@
-"""What the site's own commands share; `events.terminal` has what all commands do."""
+"""What the site's own commands share; `runs.terminal` has what all commands do."""
 
 import os
 import tempfile
 from pathlib import Path
 
-from events.terminal import console, refuse
+from runs.terminal import console, refuse
 
 __all__ = ["console", "refuse", "write_whole"]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from events.progress import Progress, part, silent
 from events.reasons import NotComputable, Reason
+from runs.progress import Progress, part, silent
 from segments import clustering
 from segments.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
 from segments.importance import Group

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from events.progress import Progress, silent
 from events.reasons import NotComputable, Reason
+from runs.progress import Progress, silent
 from segments.ranks import Auc, Flags, Floats, Ints, auc
 
 FOLDS = 5

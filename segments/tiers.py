@@ -13,8 +13,8 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from events.progress import Progress, part, silent
 from events.reasons import NotComputable, Reason
+from runs.progress import Progress, part, silent
 from segments.importance import Importance, rank_features
 from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
 

@@ -10,15 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.progress import Progress, part, silent
 from events.reasons import Refused, computable
 from events.records import dump, load
-from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
 
 if TYPE_CHECKING:
     from experiments.readout import LookTaken, Planned, Readout
@@ -44,7 +44,7 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
         Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
     """
     analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
-    runs.enqueue(analysis, TASK)
+    enqueue(analysis, TASK)
     return analysis
 
 
@@ -81,7 +81,7 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    return runs.perform(
+    return perform(
         analysis,
         lambda progress: _compute(analysis, progress),
         listen=listen,

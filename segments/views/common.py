@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from events.models import Run
 from events.reasons import Refused
-from events.services.runs import request_cancel
+from runs.perform import request_cancel
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

@@ -21,11 +21,11 @@ from aha.evidence import (
     surviving_share,
 )
 from aha.nuisance import Codes, Flags
-from events.progress import Progress
 from events.reasons import NotComputable, Reason
 from events.windows import Window, guard
 from experiments.stats.stratified import risk_difference
 from experiments.stats.summaries import Mean
+from runs.progress import Progress
 from tests.experiments.stats.make import computed
 
 SAMPLES = st.builds(

@@ -128,7 +128,7 @@ def test_start__a_study__waits_and_is_handed_to_the_workers(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     sent: list[tuple[str, int]] = []
-    monkeypatch.setattr("events.services.runs.async_task", lambda task, pk: sent.append((task, pk)))
+    monkeypatch.setattr("runs.perform.async_task", lambda task, pk: sent.append((task, pk)))
 
     with django_capture_on_commit_callbacks(execute=True):
         study = studies.start_study(inputs=INPUTS, title="friends", seed=2)

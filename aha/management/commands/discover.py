@@ -13,7 +13,7 @@ from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
 from events.reasons import Refused
-from events.terminal import Bar, console, print_table, refuse
+from runs.terminal import Bar, console, print_table, refuse
 
 
 class Command(BaseCommand):

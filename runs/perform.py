@@ -13,8 +13,8 @@ from django.utils.translation import gettext, gettext_noop
 from django_q.tasks import async_task
 
 from events.models import Run
-from events.progress import Cancelled, Progress, silent
 from events.reasons import Refused
+from runs.progress import Cancelled, Progress, silent
 
 log = structlog.get_logger()
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write
