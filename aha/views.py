@@ -19,9 +19,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
-from events.models import Run
 from events.reasons import Refused
 from runs.listing import listing
+from runs.models import Run
 from runs.perform import request_cancel
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
-from events.models import Run
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
+from runs.models import Run
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
 
 SHOWN = 5

@@ -13,9 +13,9 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
 from events.charts import Drawing
-from events.models import Run
 from insight_site import rendering
 from insight_site.models import Picture
+from runs.models import Run
 
 MANY_MARKS = 500  # beyond this an SVG is megabytes (STACK: a scatter of 5,000 points 1.5 MB), and PNG is small
 

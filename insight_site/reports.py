@@ -17,10 +17,10 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from events.models import Run
 from insight_site import sharing
 from insight_site.access import client_address
 from insight_site.models import ShareLink
+from runs.models import Run
 
 BAD_TOKENS_A_MINUTE = 20
 

@@ -20,8 +20,8 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
-from events.models import Run
 from insight_site import __version__, pictures
+from runs.models import Run
 
 STYLE = Path(__file__).parent / "static" / "insight_site" / "site.css"
 # The file has its style and its pictures inside, so its own policy allows these and nothing else.

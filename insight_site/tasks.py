@@ -2,7 +2,7 @@
 
 from django.apps import apps
 
-from events.models import Run
+from runs.models import Run
 from runs.perform import close_lost
 
 

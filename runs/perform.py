@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django_q.tasks import async_task
 
-from events.models import Run
 from events.reasons import Refused
+from runs.models import Run
 from runs.progress import Cancelled, Progress, silent
 
 log = structlog.get_logger()

@@ -10,10 +10,10 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from events.models import Run
 from events.reasons import computable
 from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
+from runs.models import Run
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun
 
 # Fabijan et al. 2019, as in `experiments.health`: rare false alarms for a check on every experiment; its watch level.

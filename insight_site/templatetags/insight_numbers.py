@@ -4,7 +4,7 @@ from django import template
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from events.models import Run
+from runs.models import Run
 
 register = template.Library()
 PAGES = {

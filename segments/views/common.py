@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from events.models import Run
 from events.reasons import Refused
+from runs.models import Run
 from runs.perform import request_cancel
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events.models import Run
 from events.reasons import Refused
+from runs.models import Run
 from runs.perform import close_lost, perform, request_cancel
 from runs.progress import Progress, part
 from segments.models import SegmentationRun
