@@ -6,7 +6,8 @@ from math import ceil, sqrt
 from scipy import stats
 
 from aha.aipw import Difference
-from events.reasons import NotComputable, Reason, Refused, computable
+from events.reasons import NotComputable, Reason, computable
+from runs.refusals import Refused
 
 
 @dataclass(frozen=True)

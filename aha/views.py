@@ -19,10 +19,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
-from events.reasons import Refused
 from runs.listing import listing
 from runs.models import Run
 from runs.perform import request_cancel
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

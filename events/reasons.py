@@ -1,4 +1,4 @@
-"""Reasons as values: why a number can't be computed, why an action is refused.
+"""Reasons as values: why a number can't be computed.
 
 Pure code returns codes with their details; the door turns them into words through its own gettext. A missing number is
 therefore a value that carries its explanation, never 0, 1, NaN or a bare None.
@@ -88,10 +88,6 @@ class NotComputable:
 
     reason: Reason
     details: dict[str, str | int | float] = field(default_factory=dict)
-
-
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
-    """A request that is refused, with one plain sentence for the person who asked."""
 
 
 def computable[T](value: T | NotComputable) -> TypeIs[T]:

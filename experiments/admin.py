@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
-from events.reasons import NotComputable, Refused, words
+from events.reasons import NotComputable, words
 from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
 from experiments.admin_exclusion import Saying
@@ -39,6 +39,7 @@ from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
 from experiments.services import closing, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, health_words, summary, views
+from runs.refusals import Refused
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
 View = Callable[[Any, HttpRequest, str], HttpResponse]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aha.figures import Gettext, Row, Table, between, count, decimal, limits, p_value, percent, points
 from events.metrics import display_name, parse_metric, sentence
-from events.reasons import NotComputable, Refused, computable
+from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments import tables
 from experiments.contrasts import Contrast, effect_limits
@@ -17,6 +17,7 @@ from experiments.stats.novelty import Novelty
 from experiments.stats.results import Estimate
 from experiments.verdict import Code
 from experiments.words import code_words, effect_text, severity_words, share_text
+from runs.refusals import Refused
 
 
 def promise(found: tuple[Contrast, ...], gettext: Gettext) -> Table:

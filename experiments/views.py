@@ -14,13 +14,13 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.metrics import display_name
-from events.reasons import Refused
 from experiments.models import Analysis, Experiment
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import ANALYSED, final_analysis, latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of, with_findings
 from runs.listing import listing
 from runs.perform import request_cancel
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

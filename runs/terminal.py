@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 
 def refuse(error: Refused) -> NoReturn:

@@ -11,9 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.reasons import Refused
 from events.records import load, outward
 from runs.perform import request_cancel
+from runs.refusals import Refused
 from segments.inputs import Inputs, check_inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing, segmentation

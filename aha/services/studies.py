@@ -9,12 +9,12 @@ from aha.inputs import Inputs, check_inputs
 from aha.models import Study
 from aha.services.population import Restriction, restriction_of
 from events.metrics import MinEvents, display_name, parse_behaviour
-from events.reasons import Refused
 from events.records import dump, load
 from events.services.asking import questions
 from events.services.ownership import StoreRefused
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from aha.report import Report

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.reasons import Refused, computable
+from events.reasons import computable
 from events.records import dump, load
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
@@ -19,6 +19,7 @@ from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from experiments.readout import LookTaken, Planned, Readout

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 
-from events.reasons import NotComputable, Refused, computable
+from events.reasons import NotComputable, computable
 from experiments.models import Experiment
 from experiments.services import planning
 from experiments.services.planned_power import Inflow, power_plan
 from experiments.services.planning import Suggestion
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from experiments.stats.power_plan import Plan

@@ -15,11 +15,11 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from events.reasons import Refused
 from experiments.lifecycle import Action
 from experiments.models import Experiment
 from experiments.services import calibration, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, forms, parts, summary
+from runs.refusals import Refused
 
 type Desk = ModelAdmin[Any]
 ORDER = tuple(summary.STEPS)

@@ -4,7 +4,7 @@ from typing import Any
 
 from events import metrics
 from events.metrics import Gettext
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
 
 _GROWTHBOOK = {

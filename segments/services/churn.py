@@ -9,11 +9,12 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.reasons import NotComputable, Refused
+from events.reasons import NotComputable
 from events.records import dump, load
 from events.services.asking import questions
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ChurnRun, Membership, Segment
 

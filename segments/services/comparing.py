@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.reasons import Refused
 from events.records import dump, load
 from events.services.asking import questions
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ComparisonRun, Segment
 

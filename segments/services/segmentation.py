@@ -6,11 +6,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.reasons import NotComputable, Refused, words
+from events.reasons import NotComputable, words
 from events.records import dump
 from events.services.asking import questions
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs, check_inputs
 from segments.models import SegmentationRun
 

@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from events.reasons import Refused
 from runs.models import Run
 from runs.perform import request_cancel
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from events.reasons import Refused
 from runs.listing import listing
 from runs.models import Run
+from runs.refusals import Refused
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
 from segments.services import publishing, rules, segmentation

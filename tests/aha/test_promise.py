@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from aha.aipw import Difference
 from aha.promise import Gain, draft_experiment, promise, sample_size
-from events.reasons import NotComputable, Reason, Refused
+from events.reasons import NotComputable, Reason
+from runs.refusals import Refused
 from tests.experiments.stats.make import computed
 
 RAW = Difference(0.4, 0.01, 0.38, 0.42, 0.95)

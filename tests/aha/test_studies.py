@@ -21,9 +21,9 @@ from aha.services.gathering import gather
 from aha.services.population import Restriction, restriction_of
 from aha.services.reach import weekly_reach
 from aha.study import study
-from events.reasons import Refused
 from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.aha.answers import SMALL, keys_of
 from tests.aha.store import discover, store_of

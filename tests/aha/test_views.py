@@ -13,8 +13,9 @@ from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
 from aha.reached import ReachWeek, WeeklyReach
 from aha.services import moments, reach, studies
-from events.reasons import NotComputable, Reason, Refused
+from events.reasons import NotComputable, Reason
 from events.records import dump
+from runs.refusals import Refused
 from tests.aha.make_report import INPUTS, report
 
 pytestmark = pytest.mark.django_db

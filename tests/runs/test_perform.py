@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events.reasons import Refused
 from runs.models import Run
 from runs.perform import close_lost, perform, request_cancel
 from runs.progress import Progress, part
+from runs.refusals import Refused
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db

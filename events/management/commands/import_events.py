@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from events.import_options import ImportOptions
 from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
-from events.reasons import Refused
+from runs.refusals import Refused
 
 
 class Command(BaseCommand):

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from aha.figures import Table
-from events.reasons import Refused
 from experiments import tables, words
 from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
 from insight_site.commands import console, refuse, write_whole
+from runs.refusals import Refused
 from runs.terminal import print_table
 
 

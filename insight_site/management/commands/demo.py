@@ -11,12 +11,12 @@ from django.utils.translation import gettext
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from events.reasons import Refused
 from events.simulation.generate import check_request
 from experiments import words
 from insight_site.commands import console, refuse
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
+from runs.refusals import Refused
 
 UNITS = 20_000
 SEED = 1

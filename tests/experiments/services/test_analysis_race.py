@@ -11,12 +11,12 @@ from django.db import connection
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from events.reasons import Refused
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.services import analysis, gathering, plan
 from experiments.services.analysis import create_analysis, run_analysis
 from runs.perform import close_lost
+from runs.refusals import Refused
 from tests.aha.store import store_of
 from tests.experiments.stored import stored_experiment
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from events.models import Source
-from events.reasons import NotComputable, Reason, Refused
+from events.reasons import NotComputable, Reason
 from events.schema import EventRecord
 from events.services.accept import add_to_outbox
 from experiments.lifecycle import Action
@@ -20,6 +20,7 @@ from experiments.services.planned_power import WhatIf
 from experiments.stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
 from experiments.stats.power_plan import Method, Plan, inflation
 from experiments.stats.sequential import Spending
+from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
