@@ -61,9 +61,9 @@ def run_study(pk: int, *, listen: Progress = silent) -> bool:
 
 def read_report(study: Study) -> "Report | None":
     """The report of a finished study, None when it has none."""
-    from aha.report import Report
+    from aha.report_io import read
 
-    return None if study.payload is None else load(Report, study.payload)
+    return None if study.payload is None else read(study.payload)
 
 
 def event_names() -> list[str]:

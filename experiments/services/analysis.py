@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
 from events.reasons import computable
-from events.records import dump, load
+from events.records import dump
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
@@ -116,9 +116,9 @@ def final_analysis(experiment: Experiment) -> Analysis | None:
 
 def read_analysis(analysis: Analysis | None) -> "Readout | None":
     """The readout of a done analysis."""
-    from experiments.readout import Readout
+    from experiments.report_io import read
 
-    return None if analysis is None or analysis.payload is None else load(Readout, analysis.payload)
+    return None if analysis is None or analysis.payload is None else read(analysis.payload)
 
 
 def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
@@ -172,9 +172,9 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
-    from experiments.readout import Readout
+    from experiments.report_io import read
 
-    readout = load(Readout, payload)
+    readout = read(payload)
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
