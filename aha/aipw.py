@@ -11,8 +11,8 @@ import numpy as np
 from scipy import stats
 
 from aha.nuisance import Flags, Floats, Nuisance, fit_nuisance
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, silent
+from stats.results import NotComputable, Reason
 
 CLIP = 0.02
 OUTSIDE = 0.05

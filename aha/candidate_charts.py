@@ -10,7 +10,7 @@ from aha.figures import Gettext, decimal, percent, short_count
 from aha.report import Candidate, Report
 from aha.series import Split, cells_of, judged_of, week_rows
 from events.charts import BLUE, GREY, INK, ON_MARK, ORANGE, SKY, YELLOW
-from events.reasons import computable
+from stats.results import computable
 
 
 def stack(found: Sequence[Split], gettext: Gettext) -> Drawn:

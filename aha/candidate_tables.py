@@ -8,8 +8,8 @@ from aha.figures import Gettext, Row, Table, count, decimal, difference, limits,
 from aha.report import Candidate, Judged, Report
 from aha.series import cells_of, splits, week_rows
 from events.metrics import display_name
-from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
+from stats.results import NotComputable, Reason, computable
 
 
 def stack(report: Report, candidate: Candidate, gettext: Gettext) -> Table:

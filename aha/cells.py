@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from aha.grid import Cells, Floats
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 Numbers = npt.NDArray[np.number]
 

@@ -15,7 +15,7 @@ from aha.report import Report
 from aha.series import observed_far, ranked, swarm_dots, tied
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES, SKY, YELLOW, Drawing, drawing
 from events.metrics import display_name
-from events.reasons import computable
+from stats.results import computable
 
 type Mark = dict[str, Any]
 type Drawn = tuple[Any, int]

@@ -10,7 +10,7 @@ from aha.exhibits import NullPicture, Week, WeekCell
 from aha.grid import Cells, Flags, Floats, Ints
 from aha.null import Null
 from aha.report import Column, Grid
-from events.reasons import NotComputable, computable
+from stats.results import NotComputable, computable
 
 type Dates = npt.NDArray[np.datetime64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 type Floats = NDArray[np.float64]
 

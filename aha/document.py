@@ -6,7 +6,8 @@ from typing import Any
 from aha.report import Candidate, Grid, Report
 from aha.steps import SmoothRange
 from events.metrics import sentence
-from events.reasons import NotComputable, Reason, computable, words
+from events.reasons import words
+from stats.results import NotComputable, Reason, computable
 
 type Gettext = Callable[[str], str]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from aha.aipw import Difference
 from aha.cells import Interval
 from aha.promise import Gain
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+from stats.results import NotComputable, computable
 
 type Gettext = Callable[[str], str]
 type Row = tuple[str, ...]

@@ -14,8 +14,8 @@ from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
 from aha.words import claim_words
 from events.metrics import display_name
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+from stats.results import NotComputable, computable
 
 # Marks that speak against an experiment, as long as others are there.
 DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})

@@ -11,9 +11,9 @@ from scipy import stats
 
 from aha.grid import Floats, Table
 from events.metrics import Behaviour, MinEvents, Retention, Survival, is_display_only
-from events.reasons import NotComputable, Reason
 from events.windows import guard
 from runs.refusals import Refused
+from stats.results import NotComputable, Reason
 
 FORCED_REACH = 0.95
 FORCED_IN_FIRST_SESSION = 0.95

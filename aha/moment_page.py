@@ -9,7 +9,7 @@ from aha import candidate_tables, findings
 from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
-from events.reasons import computable
+from stats.results import computable
 
 
 def in_one_line(candidate: Candidate, gettext: Gettext) -> str:

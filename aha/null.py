@@ -14,8 +14,8 @@ from scipy import sparse
 
 from aha.cells import NULL_REACH
 from aha.grid import Flags, Floats, Ints, Levels, Table
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, silent
+from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000
 BLOCK = 200

@@ -9,7 +9,7 @@ from aha import candidate_tables, findings, page_tables, words
 from aha.figures import Gettext, Table
 from aha.report import Candidate, Report
 from aha.series import judged_of, ranked
-from events.reasons import computable
+from stats.results import computable
 
 
 @dataclass(frozen=True)

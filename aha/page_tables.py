@@ -22,8 +22,8 @@ from aha.report import Controls, Judged, Report
 from aha.series import ranked, tied
 from aha.thresholds import Pick
 from events.metrics import display_name
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
+from stats.results import NotComputable, computable
 
 
 def flow(report: Report, gettext: Gettext) -> Table:

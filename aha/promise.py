@@ -6,8 +6,8 @@ from math import ceil, sqrt
 from scipy import stats
 
 from aha.aipw import Difference
-from events.reasons import NotComputable, Reason, computable
 from runs.refusals import Refused
+from stats.results import NotComputable, Reason, computable
 
 
 @dataclass(frozen=True)

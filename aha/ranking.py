@@ -9,9 +9,9 @@ from scipy import stats
 from aha.exhibits import Swarm
 from aha.grid import Floats, Table
 from aha.report import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
-from events.reasons import NotComputable, computable
 from runs.progress import Progress, silent
 from segments.importance import Ranking, rank_features
+from stats.results import NotComputable, computable
 
 ACTIVE_DAYS = "active_days"
 FEWEST_VALUES, MOST_VALUES = 2, 20

@@ -17,8 +17,8 @@ from aha.promise import Promise
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import SmoothRange, Step, StepVerdict
 from aha.thresholds import Choice, Honesty, Pick
-from events.reasons import NotComputable, Reason, computable
 from segments.learning import Skill
+from stats.results import NotComputable, Reason, computable
 
 VERSION = 1
 BEESWARM_BEHAVIOURS, BEESWARM_UNITS = 10, 300

@@ -9,7 +9,7 @@ from scipy import stats
 
 from aha.aipw import Difference, RiskRatio
 from aha.nuisance import Codes, Flags, Floats
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 TOP_SHARE = 1 / 3
 FEWEST_CONTROLS = 5

@@ -8,7 +8,7 @@ from aha.columns import wilson_interval
 from aha.exhibits import NullPicture, Swarm, WeekCell
 from aha.report import Candidate, Judged, Ranked, Report
 from aha.thresholds import Pick
-from events.reasons import NotComputable, computable
+from stats.results import NotComputable, computable
 
 MOST_RANKED = 15
 SWARM_BINS = 60

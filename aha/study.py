@@ -50,9 +50,9 @@ from aha.steps import REPLICATES as STEP_REPLICATES
 from aha.steps import Step, step_evidence
 from aha.thresholds import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
 from events.metrics import Behaviour
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments.importance import MAX_EXPLAINED, REPEATS
+from stats.results import NotComputable, Reason
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "shap", "statsmodels", "duckdb", "ibis-framework")
 SEEDS = ("phi", "model", "luck", "active", "choice", "steps", "evidence", "curve")

@@ -6,8 +6,8 @@ from aha import words
 from aha.cells import Number
 from aha.report import Report
 from events.metrics import display_name
-from events.reasons import computable
 from events.reasons import words as reason_words
+from stats.results import computable
 
 type Gettext = Callable[[str], str]
 type Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]

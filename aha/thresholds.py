@@ -25,8 +25,8 @@ from aha.cells import (
     youden,
 )
 from aha.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, silent
+from stats.results import NotComputable, Reason
 
 REPLICATES = 500
 BLOCK = 100

@@ -11,7 +11,8 @@ from aha.guard import Flag
 from aha.report import Asked, Candidate
 from aha.steps import JUMP, SmoothRange, Step, StepVerdict
 from events.metrics import display_name, parse_retention, sentence
-from events.reasons import NotComputable, computable, words
+from events.reasons import words
+from stats.results import NotComputable, computable
 
 
 def asked_sentences(asked: Asked, gettext: Gettext) -> tuple[str, ...]:

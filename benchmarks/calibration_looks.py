@@ -6,12 +6,12 @@ import numpy as np
 
 from benchmarks.audit import closing
 from benchmarks.calibration_worlds import Floats, Rng
-from events.reasons import computable
-from experiments.stats import compare, sequential
-from experiments.stats.looks import Look
-from experiments.stats.power import power_at, sample_size
-from experiments.stats.power_plan import Method, Plan
-from experiments.stats.summaries import Mean
+from stats import compare, sequential
+from stats.looks import Look
+from stats.power import power_at, sample_size
+from stats.power_plan import Method, Plan
+from stats.results import computable
+from stats.summaries import Mean
 
 DAYS, DAILY = 28, 150  # of a test that is looked at every evening; units an arm a day
 

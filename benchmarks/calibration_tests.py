@@ -22,17 +22,16 @@ from benchmarks.calibration_worlds import (
     unequal_clusters,
     with_covariates,
 )
-from events.reasons import computable
 from experiments import health
-from experiments.stats import adjust, compare, curve, logrank, novelty, rmst, stratified
-from experiments.stats.counts import joint_of_counts
-from experiments.stats.encouragement import iv_moments, two_stage
-from experiments.stats.multiplicity import holm
-from experiments.stats.results import Estimate
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint, Mean
-from experiments.stats.validity import inequalities_from_counts
-from experiments.stats.weak_instrument import anderson_rubin
+from stats import adjust, compare, curve, logrank, novelty, rmst, stratified
+from stats.counts import joint_of_counts
+from stats.encouragement import iv_moments, two_stage
+from stats.multiplicity import holm
+from stats.results import Estimate, computable
+from stats.srm import sample_ratio
+from stats.summaries import Joint, Mean
+from stats.validity import inequalities_from_counts
+from stats.weak_instrument import anderson_rubin
 
 LEVELS = (0.01, 0.05, 0.10)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.stats.summaries import Joint, Mean
-from experiments.stats.survival import Durations
+from stats.summaries import Joint, Mean
+from stats.survival import Durations
 
 SEGMENTS = ((0.35, 0.10), (0.30, 0.25), (0.20, 0.40), (0.15, 0.60))  # share of users, their retention
 

@@ -131,7 +131,7 @@ def design_of(name: str, arms: tuple[str, ...]) -> Any:
 
 def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """What is counted later; the comparison is that of the nudge, whichever arm leads."""
-    from events.reasons import computable
+    from stats.results import computable
 
     row = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge")
     found = row.encouragement

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from events.reasons import NotComputable, Reason, words
+from events.reasons import words
+from stats.results import NotComputable, Reason
 
 NOT_COMPUTABLE_KEYS = {"reason", "details"}
 

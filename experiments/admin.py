@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
-from events.reasons import NotComputable, words
+from events.reasons import words
 from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
 from experiments.admin_exclusion import Saying
@@ -40,6 +40,7 @@ from experiments.services import closing, eligible, lifecycle, overview, plan, p
 from experiments.steps import consequences, health_words, summary, views
 from runs.refusals import Refused
 from runs.web import person
+from stats.results import NotComputable
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
 View = Callable[[Any, HttpRequest, str], HttpResponse]

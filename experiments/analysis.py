@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import date
 
 from events.metrics import days_needed, parse_metric
-from events.reasons import NotComputable, computable
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
@@ -20,9 +19,9 @@ from experiments.per_act import per_act
 from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
-from experiments.stats.looks import Look, at_look
-from experiments.stats.results import Estimate
 from experiments.verdict import Code, Verdict
+from stats.looks import Look, at_look
+from stats.results import Estimate, NotComputable, computable
 
 FOUND = (Code.CAUSES, Code.HARMS)
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from aha.figures import Gettext, Table, between, decimal, percent, points
 from events.charts import Drawing, drawing
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments import report_charts
 from experiments.deflation import Deflation, Trial
 from experiments.verdict import Code
 from experiments.words import code_words
+from stats.results import NotComputable, computable
 
 
 def finding(pooled: Deflation | NotComputable, gettext: Gettext) -> str:

@@ -5,10 +5,9 @@ from math import sqrt
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.answers import Cells
-from experiments.stats.instruments import IvMoments
-from experiments.stats.results import Estimate
+from stats.instruments import IvMoments
+from stats.results import Estimate, NotComputable, Reason, computable
 
 # Beyond this, no further levels are searched for a group that the nudge can't move.
 MOST_LEVELS = 20

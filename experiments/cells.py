@@ -11,21 +11,20 @@ from typing import Self
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Cells
 from experiments.cell_levels import normal_estimate, traits_of
 from experiments.design import Kind, kind_of
 from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
-from experiments.stats import adjust, compare, stratified
-from experiments.stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
-from experiments.stats.encouragement import wald
-from experiments.stats.instruments import IvMoments, iv_moments
-from experiments.stats.multiplicity import holm
-from experiments.stats.ratios import linearised, ratio_point, standardised
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.summaries import Array, Joint, Mean
-from experiments.stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
+from stats import adjust, compare, stratified
+from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
+from stats.encouragement import wald
+from stats.instruments import IvMoments, iv_moments
+from stats.multiplicity import holm
+from stats.ratios import linearised, ratio_point, standardised
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Array, Joint, Mean
+from stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 

@@ -6,11 +6,10 @@ from typing import Any
 import altair as alt
 
 from events.charts import BLUE, GREY, INK, ORANGE, theme
-from events.reasons import computable
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, OutcomeReport, Report
-from experiments.stats.results import Estimate
+from stats.results import Estimate, computable
 
 type Gettext = Callable[[str], str]
 type Row = dict[str, Any]

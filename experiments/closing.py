@@ -11,8 +11,8 @@ from datetime import date
 from enum import StrEnum
 
 from experiments.readout import LookTaken, Planned, Standing
-from experiments.stats.looks import Look
-from experiments.stats.sequential import Spending
+from stats.looks import Look
+from stats.sequential import Spending
 
 
 class Rule(StrEnum):

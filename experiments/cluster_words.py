@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from events.reasons import computable
 from experiments.report import Report
 from experiments.words import p_text
+from stats.results import computable
 
 
 def randomisation_sentence(report: Report, gettext: Callable[[str], str]) -> str:

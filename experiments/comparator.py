@@ -8,16 +8,15 @@ Source: METHODS 4.14.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from events.reasons import NotComputable, computable
 from experiments.corrected import measured
 from experiments.design import Design
 from experiments.health import Detail, Finding, Severity
 from experiments.pair import Data
 from experiments.readout import LookTaken, Planned, Standing
-from experiments.stats.encouragement import effect_on_behaviour
-from experiments.stats.placebo import Equivalence, leaves_alone
-from experiments.stats.results import Estimate
 from experiments.verdict import Code
+from stats.encouragement import effect_on_behaviour
+from stats.placebo import Equivalence, leaves_alone
+from stats.results import Estimate, NotComputable, computable
 
 MOVES_BEHAVIOUR = "placebo_moves_behaviour"
 FOUND = (Code.CAUSES, Code.HARMS)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from experiments.report import Report
-from experiments.stats.encouragement import TakeUp
 from experiments.words import share_text
+from stats.encouragement import TakeUp
 
 type Gettext = Callable[[str], str]
 

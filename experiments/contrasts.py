@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aha.figures import Gettext, between, decimal
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.corrected import of_variant
 from experiments.design import Kind
@@ -12,9 +11,9 @@ from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
 from experiments.set_words import set_text
-from experiments.stats.results import Estimate
 from experiments.verdict import Code
 from experiments.words import effect_text
+from stats.results import Estimate, NotComputable, computable
 
 TEN_POINTS = 0.1
 # With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.

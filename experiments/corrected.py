@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.readout import LookTaken, Planned, Readout, Standing
 from experiments.report import Comparison, Corrected, OutcomeReport
-from experiments.stats.results import Estimate
-from experiments.stats.stagewise import stagewise
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.stagewise import stagewise
 
 
 def correct(

@@ -6,7 +6,7 @@ from math import sqrt
 
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 FEWEST = 2
 

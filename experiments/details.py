@@ -6,32 +6,31 @@ from datetime import date
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.answers import REACHED, Answers
 from experiments.cells import CellData, CellPair
 from experiments.design import Kind
 from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Planned, Shrunk, Through
 from experiments.report import Comparison, OutcomeReport
-from experiments.stats.arms import DoseTest, dose_test
-from experiments.stats.bayes import Posterior, beta_binomial, normal_posterior
-from experiments.stats.bounds import Bounds, balke_pearl
-from experiments.stats.cells import pool_cells
-from experiments.stats.compliers import Trait, complier_levels, complier_shares, complier_trait
-from experiments.stats.curve import curve_difference, day_shares
-from experiments.stats.dose import DoseWeights, dose_weights, response_of
-from experiments.stats.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
-from experiments.stats.instruments import IvMoments, iv_moments
-from experiments.stats.logrank import curves_cross, stratified_log_rank
-from experiments.stats.looks import Look, told_at
-from experiments.stats.novelty import Novelty, effect_by_week
-from experiments.stats.placebo import Placebo
-from experiments.stats.results import Estimate
-from experiments.stats.rmst import compare_restricted_means
-from experiments.stats.shrinkage import shrink
-from experiments.stats.summaries import Joint, Mean
-from experiments.stats.survival import Durations, at_risk_table, kaplan_meier
-from experiments.stats.tf import tf_adjusted
-from experiments.stats.validity import inequalities_at
+from stats.arms import DoseTest, dose_test
+from stats.bayes import Posterior, beta_binomial, normal_posterior
+from stats.bounds import Bounds, balke_pearl
+from stats.cells import pool_cells
+from stats.compliers import Trait, complier_levels, complier_shares, complier_trait
+from stats.curve import curve_difference, day_shares
+from stats.dose import DoseWeights, dose_weights, response_of
+from stats.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
+from stats.instruments import IvMoments, iv_moments
+from stats.logrank import curves_cross, stratified_log_rank
+from stats.looks import Look, told_at
+from stats.novelty import Novelty, effect_by_week
+from stats.placebo import Placebo
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.rmst import compare_restricted_means
+from stats.shrinkage import shrink
+from stats.summaries import Joint, Mean
+from stats.survival import Durations, at_risk_table, kaplan_meier
+from stats.tf import tf_adjusted
+from stats.validity import inequalities_at
 
 # Beyond this, a profile is a list nobody reads.
 MOST_TRAITS = 40

@@ -5,12 +5,11 @@ Source: METHODS 4.16.
 
 from dataclasses import replace
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import Encouragement
-from experiments.stats.encouragement import first_stage
-from experiments.stats.exclusion import (
+from stats.encouragement import first_stage
+from stats.exclusion import (
     ZERO_BAND,
     DirectRange,
     ZeroFirstStage,
@@ -23,8 +22,9 @@ from experiments.stats.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from experiments.stats.instruments import IvMoments
-from experiments.stats.looks import Look
+from stats.instruments import IvMoments
+from stats.looks import Look
+from stats.results import NotComputable, Reason, computable
 
 
 def with_direct_effect(

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report, SegmentEffect, Stratified
-from experiments.stats.clusters import Randomisation
-from experiments.stats.exclusion import ZeroFirstStage
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
 from experiments.words import finding_sentence, verdict_sentence, warning_sentence
+from stats.clusters import Randomisation
+from stats.exclusion import ZeroFirstStage
+from stats.results import Estimate, Interval, NotComputable, computable
+from stats.weak_instrument import AndersonRubin
 
 type Gettext = Callable[[str], str]
 type Json = dict[str, Any]

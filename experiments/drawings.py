@@ -5,7 +5,6 @@ from collections.abc import Callable
 from aha.charts import headline
 from aha.figures import Gettext
 from events.charts import Drawing, drawing
-from events.reasons import computable
 from experiments import report_charts as charts
 from experiments import report_direct, time_charts
 from experiments import report_page as page
@@ -14,6 +13,7 @@ from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Report
 from experiments.report_words import worded
+from stats.results import computable
 
 type Maker = Callable[[], charts.Drawn]
 

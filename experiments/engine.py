@@ -6,7 +6,6 @@ from math import ceil
 
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from experiments import health, verdict
 from experiments.comparator import Comparator, comparators, placebo_findings, stages_of
 from experiments.design import Design, Kind, Units
@@ -14,15 +13,15 @@ from experiments.direct import with_direct_effect
 from experiments.pair import Data, Pair
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
-from experiments.stats import adjust, encouragement
-from experiments.stats.clusters import count_by_arm
-from experiments.stats.looks import Look, at_look, fixed, told_at
-from experiments.stats.multiplicity import benjamini_hochberg, holm
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.summaries import Mean
-from experiments.stats.validity import inequalities_at, over_arms
-from experiments.stats.weak_instrument import AndersonRubin, anderson_rubin
 from experiments.within import adjust_all, segment_effects, stratified_effects
+from stats import adjust, encouragement
+from stats.clusters import count_by_arm
+from stats.looks import Look, at_look, fixed, told_at
+from stats.multiplicity import benjamini_hochberg, holm
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Mean
+from stats.validity import inequalities_at, over_arms
+from stats.weak_instrument import AndersonRubin, anderson_rubin
 
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7

@@ -11,10 +11,10 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, computable
 from experiments.design import Design, Floats, Kind, Units
-from experiments.stats.clusters import count_by_arm, reach_across
-from experiments.stats.srm import SampleRatio, sample_ratio
+from stats.clusters import count_by_arm, reach_across
+from stats.results import NotComputable, computable
+from stats.srm import SampleRatio, sample_ratio
 
 # Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
 SAMPLE_RATIO_ALARM = 0.001

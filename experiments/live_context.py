@@ -7,12 +7,11 @@ from datetime import date
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.answers import Answers, Cells
 from experiments.comparator import Comparator, Stages
 from experiments.readout import FirstStage, LookTaken, Planned, Standing
-from experiments.stats.results import Estimate
-from experiments.stats.srm import SampleRatio, sample_ratio
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.srm import SampleRatio, sample_ratio
 
 
 @dataclass(frozen=True)

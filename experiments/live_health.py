@@ -11,7 +11,6 @@ import numpy as np
 from scipy import stats
 
 from events.metrics import first_day, parse_metric
-from events.reasons import computable
 from experiments.answers import Cells
 from experiments.comparator import placebo_findings
 from experiments.design import kind_of
@@ -34,7 +33,8 @@ from experiments.live_split import (
     check_sample_ratio_mature,
     check_sample_ratio_over_time,
 )
-from experiments.stats.encouragement import opposite_signs
+from stats.encouragement import opposite_signs
+from stats.results import computable
 
 # METHODS 4.2: share of stored arms that differ from the recomputed hash.
 AUDIT_SHARE = 0.001

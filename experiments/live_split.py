@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from events.reasons import NotComputable, computable
 from experiments.answers import Answers, Cells
 from experiments.health import (
     SAMPLE_RATIO_ALARM,
@@ -25,7 +24,8 @@ from experiments.live_context import (
     units_in,
 )
 from experiments.readout import Planned
-from experiments.stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ratio
+from stats.results import NotComputable, computable
+from stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ratio
 
 # How the nightly tests share one error rate of .001; they sum to 1. Segments divide theirs again.
 OVERALL, MATURE, SEGMENTS = 9 / 15, 1 / 15, 5 / 15

@@ -5,16 +5,15 @@ from typing import Protocol, Self
 
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
 from experiments.design import Kind
 from experiments.report import ArmValue
-from experiments.stats import compare
-from experiments.stats.adjust import Adjusted
-from experiments.stats.clusters import Randomisation
-from experiments.stats.instruments import IvMoments
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.summaries import Joint, Mean
-from experiments.stats.validity import Inequalities
+from stats import compare
+from stats.adjust import Adjusted
+from stats.clusters import Randomisation
+from stats.instruments import IvMoments
+from stats.results import Estimate, Interval, NotComputable, Reason
+from stats.summaries import Joint, Mean
+from stats.validity import Inequalities
 
 type Strata = list[tuple[str, Mean, Mean]]
 

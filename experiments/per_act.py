@@ -7,13 +7,13 @@ If every act counts, users who were moved from 4 to 9 times change the outcome w
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from events.reasons import computable
 from experiments.cells import CellData
 from experiments.engine import effect_set_at
 from experiments.readout import ByTimes
 from experiments.report import Comparison, OutcomeReport
-from experiments.stats.looks import Look
 from experiments.verdict import Code, Detail
+from stats.looks import Look
+from stats.results import computable
 
 # METHODS 5, row 6: most of the weight isn't at Z.
 COARSE = 0.5

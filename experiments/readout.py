@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from events.reasons import NotComputable
 from experiments.admission import SetAside, Unverified
 from experiments.health import Finding
 from experiments.report import Corrected, Report
-from experiments.stats.arms import DoseTest
-from experiments.stats.bayes import Posterior
-from experiments.stats.bounds import Bounds
-from experiments.stats.compliers import Levels, Shares, Trait
-from experiments.stats.curve import CurveDifference, DayShare
-from experiments.stats.dose import ActResponse, DoseWeights
-from experiments.stats.encouragement import TakeUp
-from experiments.stats.logrank import Crossing, LogRank
-from experiments.stats.novelty import Novelty
-from experiments.stats.placebo import Placebo
-from experiments.stats.results import Estimate
-from experiments.stats.shrinkage import Shrinkage
-from experiments.stats.srm import SampleRatio
-from experiments.stats.survival import SurvivalCurve
-from experiments.stats.validity import Inequalities
 from experiments.verdict import Verdict
+from stats.arms import DoseTest
+from stats.bayes import Posterior
+from stats.bounds import Bounds
+from stats.compliers import Levels, Shares, Trait
+from stats.curve import CurveDifference, DayShare
+from stats.dose import ActResponse, DoseWeights
+from stats.encouragement import TakeUp
+from stats.logrank import Crossing, LogRank
+from stats.novelty import Novelty
+from stats.placebo import Placebo
+from stats.results import Estimate, NotComputable
+from stats.shrinkage import Shrinkage
+from stats.srm import SampleRatio
+from stats.survival import SurvivalCurve
+from stats.validity import Inequalities
 
 
 @dataclass(frozen=True)

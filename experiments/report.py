@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from events.reasons import NotComputable, Reason
 from experiments.design import Design, Kind
 from experiments.health import Finding
-from experiments.stats.adjust import Adjusted
-from experiments.stats.clusters import ClusterCount, Randomisation
-from experiments.stats.encouragement import TakeUp
-from experiments.stats.exclusion import DirectRange, DirectRow, ZeroFirstStage
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.srm import SampleRatio
-from experiments.stats.stagewise import Stagewise
-from experiments.stats.stratified import Heterogeneity
-from experiments.stats.weak_instrument import AndersonRubin
 from experiments.verdict import Verdict
+from stats.adjust import Adjusted
+from stats.clusters import ClusterCount, Randomisation
+from stats.encouragement import TakeUp
+from stats.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.results import Estimate, Interval, NotComputable, Reason
+from stats.srm import SampleRatio
+from stats.stagewise import Stagewise
+from stats.stratified import Heterogeneity
+from stats.weak_instrument import AndersonRubin
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,15 @@
 """Does the nudge work only through the behaviour, for whom, and does the threshold matter? Tables of text. Pure."""
 
 from aha.figures import Gettext, Row, Table, between, decimal, limits, p_value, percent, points
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
-from experiments.stats.arms import ArmsFit, Dose, DoseTest
-from experiments.stats.bounds import Bounds
-from experiments.stats.compliers import Level
-from experiments.stats.dose import DoseWeights
-from experiments.stats.results import Estimate, Interval
 from experiments.words import effect_text, number
+from stats.arms import ArmsFit, Dose, DoseTest
+from stats.bounds import Bounds
+from stats.compliers import Level
+from stats.dose import DoseWeights
+from stats.results import Estimate, Interval, NotComputable, computable
 
 
 def kinds(found: Through, gettext: Gettext) -> Table:

@@ -9,15 +9,15 @@ import altair as alt
 from aha.charts import data, headline
 from aha.figures import Gettext, count
 from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES
-from events.reasons import computable
 from experiments.comparison_words import versus
 from experiments.contrasts import Contrast
 from experiments.deflation import Trial
 from experiments.design import Kind
 from experiments.readout import LookTaken, Shrunk
 from experiments.report import Comparison, Encouragement, OutcomeReport
-from experiments.stats.dose import DoseWeights
 from experiments.words import breakdown_text
+from stats.dose import DoseWeights
+from stats.results import computable
 
 type Mark = dict[str, Any]
 type Drawn = tuple[Any, int]

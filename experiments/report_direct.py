@@ -1,15 +1,15 @@
 """What a direct effect of being nudged would leave of the behaviour's effect: sentences and table. Pure."""
 
 from aha.figures import Gettext, Row, Table, between, percent
-from events.reasons import Reason, computable
 from events.reasons import words as reason_words
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text
-from experiments.stats.exclusion import ZeroFirstStage
-from experiments.stats.weak_instrument import AndersonRubin, Shape
 from experiments.verdict import Code
 from experiments.words import breakdown_text, effect_text, undone
+from stats.exclusion import ZeroFirstStage
+from stats.results import Reason, computable
+from stats.weak_instrument import AndersonRubin, Shape
 
 # With these verdicts no set is read as the behaviour's effect, whatever the direct effect.
 SILENT = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from aha.figures import Gettext, count, p_value, percent
 from aha.page import Part
-from events.reasons import computable
 from events.reasons import words as reason_words
 from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
@@ -17,9 +16,10 @@ from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
-from experiments.stats.curve import CurveDifference
 from experiments.stopping_words import hidden_sentence, stopping_sentence
 from experiments.words import effect_text
+from stats.curve import CurveDifference
+from stats.results import computable
 
 ALARM = 0.05
 

@@ -9,24 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.design import Codes, Floats, Kind, Outcome, Units
 from experiments.health import FEW_CLUSTERS
 from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
-from experiments.stats import adjust, compare, encouragement, stratified
-from experiments.stats.clusters import (
+from experiments.verdict import MIN_CLUSTERS
+from stats import adjust, compare, encouragement, stratified
+from stats.clusters import (
     Randomisation,
     count_clusters,
     difference_scores,
     mean_scores,
     randomisation_test,
 )
-from experiments.stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.summaries import Joint, Mean
-from experiments.stats.validity import Inequalities, instrument_inequalities
-from experiments.verdict import MIN_CLUSTERS
+from stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Joint, Mean
+from stats.validity import Inequalities, instrument_inequalities
 
 RANDOMISATION_SEED = 20_260_101
 # Beyond this, no further levels are searched for a group that the nudge can't move.

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from aha.figures import Gettext, Row, Table, count
 from aha.page import Part
-from events.reasons import computable
 from events.reasons import words as reason_words
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
 from experiments.design import Kind
 from experiments.readout import Readout, Without
 from experiments.words import code_words, effect_text, p_text
+from stats.results import computable
 
 
 def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
-from experiments.stats.weak_instrument import AndersonRubin
 from experiments.words import effect_text
+from stats.results import NotComputable, computable
+from stats.weak_instrument import AndersonRubin
 
 type Gettext = Callable[[str], str]
 

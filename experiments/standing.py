@@ -14,8 +14,8 @@ from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.corrected import measured
 from experiments.live_context import mature_units
 from experiments.readout import LookTaken, Planned, Standing, State
-from experiments.stats.looks import Look
-from experiments.stats.sequential import FEWEST_MATURE, Spending
+from stats.looks import Look
+from stats.sequential import FEWEST_MATURE, Spending
 
 # A plan with planned looks that names none takes five of the same size.
 USUAL_LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)

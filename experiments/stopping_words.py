@@ -1,12 +1,12 @@
 """What an estimate is worth after a plan that could have stopped early, in sentences. Pure."""
 
 from aha.figures import Gettext
-from events.reasons import computable
 from experiments.contrasts import effect_limits
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.words import effect_text
+from stats.results import computable
 
 
 def stopping_sentence(readout: Readout, gettext: Gettext) -> str:

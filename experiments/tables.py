@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from aha.figures import Table
-from events.reasons import NotComputable, Reason, computable
 from events.reasons import words as reason_words
 from experiments.cluster_words import randomisation_sentence
 from experiments.comparison_tables import comparison_note, placebo_arms, placebo_serves, take_up_arms
@@ -11,8 +10,8 @@ from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text as set_text
-from experiments.stats.results import Estimate, Interval
 from experiments.words import MINUS, breakdown_text, code_words, effect_text, number, p_text, plain_p, share_text
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
 
 type Gettext = Callable[[str], str]
 

@@ -9,12 +9,11 @@ import altair as alt
 from aha.charts import DASHES, SHARE, data, lines
 from aha.figures import Gettext, count
 from events.charts import GREY, INK, LIGHT, SERIES, Drawing, drawing
-from events.reasons import NotComputable
 from experiments import time_words as words
-from experiments.stats.curve import CurveDifference, DayShare
-from experiments.stats.novelty import Novelty, Trend
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.survival import SurvivalCurve
+from stats.curve import CurveDifference, DayShare
+from stats.novelty import Novelty, Trend
+from stats.results import Estimate, Interval, NotComputable
+from stats.survival import SurvivalCurve
 
 type Mark = dict[str, Any]
 

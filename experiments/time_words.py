@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from aha.figures import GLUE, Gettext, between, count, decimal, p_text, percent, points
-from events.reasons import NotComputable
 from events.reasons import words as reason_words
-from experiments.stats.curve import CurveDifference, DayShare
-from experiments.stats.novelty import Change, Novelty, Trend
-from experiments.stats.results import Estimate
+from stats.curve import CurveDifference, DayShare
+from stats.novelty import Change, Novelty, Trend
+from stats.results import Estimate, NotComputable
 
 
 def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float, gettext: Gettext) -> str:

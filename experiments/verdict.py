@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
-from experiments.stats.encouragement import TakeUp
-from experiments.stats.results import Estimate
-from experiments.stats.validity import Inequalities
-from experiments.stats.weak_instrument import AndersonRubin, Shape
+from stats.encouragement import TakeUp
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.validity import Inequalities
+from stats.weak_instrument import AndersonRubin, Shape
 
 MIN_UNITS = 50
 MIN_EVENTS = 5

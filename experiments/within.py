@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
-from experiments.stats import segments, stratified
-from experiments.stats.looks import Look, at_look, told_at
-from experiments.stats.multiplicity import benjamini_hochberg
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.summaries import Mean
+from stats import segments, stratified
+from stats.looks import Look, at_look, told_at
+from stats.multiplicity import benjamini_hochberg
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Mean
 
 # METHODS 4.6: sparser segments are pooled before any test.
 SEGMENT_UNITS = 50

@@ -6,13 +6,13 @@ Whole sentences are translated, with named placeholders, because word order diff
 from collections.abc import Callable, Mapping
 
 from events.metrics import display_name
-from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments.comparison_words import added, causal_template
 from experiments.exclusion_words import toward_zero, undone_template, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
 from experiments.verdict import Code, Verdict
+from stats.results import NotComputable, Reason
 
 type Gettext = Callable[[str], str]
 

@@ -6,7 +6,6 @@ from typing import Any
 import altair as alt
 
 from events.charts import BLUE, GREY, INK, LIGHT, ON_MARK, ORANGE, SERIES, YELLOW, Drawing, drawing
-from events.reasons import NotComputable, computable
 from segments import words
 from segments.churn import Quality
 from segments.clustering import PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KScore, Standing
@@ -15,6 +14,7 @@ from segments.page import lines, pictures
 from segments.report import Drivers, Points, Report
 from segments.tiers import Delta
 from segments.words import Gettext, decimal, percent
+from stats.results import NotComputable, computable
 
 type Row = dict[str, Any]
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments.importance import MAX_UNITS, explain, group_features
 from segments.learning import (
@@ -26,6 +25,7 @@ from segments.learning import (
 )
 from segments.leaving import wilson
 from segments.ranks import Flags, Floats, Ints
+from stats.results import NotComputable, Reason
 
 REASONS = 3
 MAX_BINS = 10

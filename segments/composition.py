@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments import clustering
 from segments.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
@@ -16,6 +15,7 @@ from segments.reduction import Method
 from segments.report import Cluster, Drivers, Points, Report, Tier, Tiers, Units
 from segments.segmentation import Options, Segmentation, segment
 from segments.tiers import HIGH, MID, Contrast, Delta, assign_tiers, find_cuts, separate
+from stats.results import NotComputable, Reason
 
 # Precision, not volume, limits a profile: tests and drivers look at so many units, sizes and retention at everybody.
 PROFILE_ROWS = 200_000

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from events.reasons import NotComputable
 from events.records import dump, outward
 from segments.gaps import Gap, Shape
 from segments.report import Cluster, Report
+from stats.results import NotComputable
 
 type Gettext = Callable[[str], str]
 

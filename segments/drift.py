@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason
 from segments.ranks import Floats, Ints
+from stats.results import NotComputable, Reason
 
 # Labels below 0 are units outside every cluster.
 UNLIKE_ANY, TOO_LITTLE_DATA, ABSENT = -1, -2, -3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 if TYPE_CHECKING:  # pandas takes a second to load
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments.learning import FOLDS, OutOfFold, Skill, boosted, check_matrix, logistic, skill, too_small
 from segments.ranks import Flags, Floats, Ints, spearman
+from stats.results import NotComputable, Reason
 
 REPEATS = 5
 MAX_UNITS = 50_000

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, silent
 from segments.ranks import Auc, Flags, Floats, Ints, auc
+from stats.results import NotComputable, Reason
 
 FOLDS = 5
 # With fewer units on one side, five folds leave ten of them to judge by: no interval would be worth reading.

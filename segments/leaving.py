@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
 from segments.ranks import Flags, Floats, Ints, adjusted
+from stats.results import NotComputable, Reason
 
 SMALLEST_SHOWN = 50
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from events.records import load
 from segments import tables, words
@@ -14,6 +13,7 @@ from segments.report import Drivers
 from segments.report_io import stored
 from segments.tables import Table
 from segments.words import Gettext, decimal, percent
+from stats.results import NotComputable, computable
 
 SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
 

@@ -6,12 +6,12 @@ A part without its data has no picture either; `segments.charts` asks the same q
 from dataclasses import dataclass
 from unicodedata import east_asian_width
 
-from events.reasons import computable
 from events.reasons import words as reason_words
 from segments import gap_words, tables, words
 from segments.report import Report
 from segments.tables import Table
 from segments.words import Gettext
+from stats.results import computable
 
 LINE = 84  # letters of a chart's title
 

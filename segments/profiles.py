@@ -11,9 +11,9 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
 from segments.leaving import Association, Curve, Residual, Share, curve, leaving, share
 from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
+from stats.results import NotComputable, Reason
 
 NAME_PARTS = 3
 _ABSENT = NotComputable(Reason.NO_DATA)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from events.reasons import NotComputable
 from segments.clustering import KChoice, KScore, Null, Standing
 from segments.features import Dropped
 from segments.gaps import Gap, Shape
@@ -12,6 +11,7 @@ from segments.leaving import Association, Share
 from segments.profiles import Agreement, Profile
 from segments.reduction import Method, ScorecardRow
 from segments.tiers import Contrast, Cuts
+from stats.results import NotComputable
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from events.reasons import NotComputable
 from events.records import NOT_COMPUTABLE_KEYS, load
 from segments.churn import Quality
 from segments.report import Report
+from stats.results import NotComputable
 
 
 def read(payload: dict[str, Any]) -> Report:

@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 import numpy as np
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments import clustering, placement, reduction
 from segments.clustering import Clusters, KChoice, KScore, Null, Stability, Standing
@@ -31,6 +30,7 @@ from segments.features import (
 from segments.gaps import Gap, Shape, find_gaps, shape_of
 from segments.placement import FittedModel
 from segments.reduction import Method, ScorecardRow
+from stats.results import NotComputable, Reason
 
 MIN_UNITS = 100
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba", "openTSNE", "lightgbm")

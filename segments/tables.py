@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from segments import words
 from segments.clustering import PATTERN_JACCARD, SMALLEST_SHARE, STABLE_ARI, STABLE_JACCARD
@@ -11,6 +10,7 @@ from segments.profiles import FeatureContrast
 from segments.report import Cluster, Drivers, Points, Report
 from segments.tiers import Delta, Rate
 from segments.words import Gettext, decimal, p_value, percent
+from stats.results import NotComputable, computable
 
 STANDING_OUT = 6
 

@@ -13,10 +13,10 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from events.reasons import NotComputable, Reason
 from runs.progress import Progress, part, silent
 from segments.importance import Importance, rank_features
 from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
+from stats.results import NotComputable, Reason
 
 LOW, MID, HIGH = 0, 1, 2
 INACTIVE = -1

@@ -6,7 +6,6 @@ Whole sentences are translated, with named placeholders, because word order diff
 from collections.abc import Callable, Mapping, Sequence
 
 from events.metrics import display_name
-from events.reasons import NotComputable, computable
 from events.reasons import words as reason_words
 from segments.churn import Quality
 from segments.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KReason, Standing
@@ -19,6 +18,7 @@ from segments.profiles import Direction
 from segments.reduction import Method
 from segments.report import Cluster, Drivers, Report
 from segments.tiers import Delta
+from stats.results import NotComputable, computable
 
 type Gettext = Callable[[str], str]
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from aha.models import AhaMoment
 from aha.reached import ReachWeek, WeeklyReach
 from events.metrics import parse_behaviour
-from events.reasons import NotComputable, Reason
 from events.services.asking import questions
+from stats.results import NotComputable, Reason
 
 
 def weekly_reach(moment: AhaMoment) -> WeeklyReach:

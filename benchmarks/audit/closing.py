@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.audit.figure import Figure, percent
 from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.readout import LookTaken, Planned
-from experiments.stats.looks import Look
-from experiments.stats.sequential import Spending
+from stats.looks import Look
+from stats.sequential import Spending
 
 TITLE = "Closing a plan with planned looks early"
 TEXT = (

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import computable
 from events.simulation import WORLDS, draw_arms, simulate, truth
-from experiments.stats.adjust import cluster_difference
-from experiments.stats.clusters import randomisation_test
-from experiments.stats.instruments import iv_moments_adjusted
-from experiments.stats.stratified import clustered_risk_difference
-from experiments.stats.validity import instrument_inequalities
-from experiments.stats.weak_instrument import anderson_rubin
+from stats.adjust import cluster_difference
+from stats.clusters import randomisation_test
+from stats.instruments import iv_moments_adjusted
+from stats.results import computable
+from stats.stratified import clustered_risk_difference
+from stats.validity import instrument_inequalities
+from stats.weak_instrument import anderson_rubin
 
 TITLE = "Clusters of unequal size (A4)"
 TEXT = """Whole clusters are assigned, with lognormal sizes around 20 units and an intra-cluster correlation of .1. The

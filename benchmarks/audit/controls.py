@@ -5,7 +5,7 @@ import numpy as np
 from aha.aipw import normal_difference
 from aha.sensitivity import calibrate, empirical_null
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import computable
+from stats.results import computable
 
 TITLE = "Negative controls"
 TEXT = """

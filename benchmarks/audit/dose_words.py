@@ -4,9 +4,9 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
 from benchmarks.audit.stored_world import plan_of, read
-from events.reasons import computable
 from experiments.verdict import Code
 from experiments.words import verdict_sentence
+from stats.results import computable
 
 TITLE = "Effect of crossing the number, and of one act more"
 TEXT = """

@@ -5,16 +5,16 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import computable
 from experiments.answers import Block, Cells
 from experiments.cells import CellData
 from experiments.design import Design
 from experiments.engine import Judgement, compare_all
 from experiments.report import Comparison
-from experiments.stats.counts import joint_of_counts
-from experiments.stats.exclusion import breakdown_value
-from experiments.stats.instruments import iv_moments
 from experiments.words import breakdown_text, verdict_sentence
+from stats.counts import joint_of_counts
+from stats.exclusion import breakdown_value
+from stats.instruments import iv_moments
+from stats.results import computable
 
 TITLE = "Exclusion: how much would undo the verdict"
 TEXT = """20 % of the users reach the behaviour anyway, 20 % only if nudged, 60 % never; their retention is .5, .3 and

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure
 from benchmarks.audit.stored_world import plan_of, read
-from events.reasons import computable
 from experiments.verdict import Code
+from stats.results import computable
 
 TITLE = "Strong nudges with less take-up than planned"
 TEXT = """

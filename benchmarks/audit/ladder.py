@@ -12,9 +12,9 @@ from aha.null import grid_null
 from aha.ranking import attributes_of
 from aha.thresholds import Pick, split
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import NotComputable, Reason, computable
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import TARGET
+from stats.results import NotComputable, Reason, computable
 from tests.aha.make import table_of_world
 
 TITLE = "Discovery without what comes after the behaviour"

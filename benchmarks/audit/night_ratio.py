@@ -9,7 +9,7 @@ from scipy import stats
 from benchmarks.audit.figure import Figure, percent
 from experiments.health import SAMPLE_RATIO_ALARM
 from experiments.live_split import MATURE, OVERALL, SEGMENTS
-from experiments.stats.srm import split_evidence
+from stats.srm import split_evidence
 
 TITLE = "Sample ratio every night"
 TEXT = """90 nights, ten segments of equal size, 500 units a night, a plan of 50:50; a unit is mature 14 nights after it

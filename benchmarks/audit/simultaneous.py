@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import cast
 
 from benchmarks.audit.figure import Figure
-from events.reasons import NotComputable, computable
 from experiments.engine import simultaneous
 from experiments.pair import Pair
-from experiments.stats.compare import by_z
-from experiments.stats.looks import Look
-from experiments.stats.results import Estimate
+from stats.compare import by_z
+from stats.looks import Look
+from stats.results import Estimate, NotComputable, computable
 
 TITLE = "Simultaneous intervals at looks"
 TEXT = (

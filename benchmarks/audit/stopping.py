@@ -7,9 +7,9 @@ import numpy as np
 from scipy import optimize
 
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import computable
-from experiments.stats.sequential import bounds, crossing
-from experiments.stats.stagewise import Stagewise, stagewise
+from stats.results import computable
+from stats.sequential import bounds, crossing
+from stats.stagewise import Stagewise, stagewise
 
 TITLE = "Estimates after an early stop"
 TEXT = (

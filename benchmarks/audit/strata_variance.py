@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audit.figure import Figure, percent
-from events.reasons import computable
-from experiments.stats.stratified import risk_difference
-from experiments.stats.summaries import Mean
+from stats.results import computable
+from stats.stratified import risk_difference
+from stats.summaries import Mean
 
 TITLE = "Mantel-Haenszel under heterogeneity (B15)"
 TEXT = """Sato's variance assumes one effect for all strata: where effects differ it was .70 to 10 times the true one

@@ -6,12 +6,12 @@ from collections import Counter
 import numpy as np
 
 from benchmarks.audit.figure import Figure
-from events.reasons import NotComputable
 from segments import clustering
 from segments.clustering import NULL_LEVEL, STABLE_ARI
 from segments.features import UnitTable, learn_features, relearn
 from segments.gaps import Shape, find_gaps, shape_of
 from segments.reduction import Method, fit_pca
+from stats.results import NotComputable
 from tests.segments.make import world_table
 
 TITLE = "Groups or styles of a continuum"

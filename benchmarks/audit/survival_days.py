@@ -5,9 +5,9 @@ import os
 import django
 
 from benchmarks.audit.figure import Figure
-from events.reasons import computable
-from experiments.stats.rmst import restricted_mean
-from experiments.stats.survival import Durations, kaplan_meier
+from stats.results import computable
+from stats.rmst import restricted_mean
+from stats.survival import Durations, kaplan_meier
 
 TITLE = "Survival in whole days"
 TEXT = """A world with a churn of 6 % a day: each unit is active every day up to its last one, and P(last day > d) =

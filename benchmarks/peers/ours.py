@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-from experiments.stats import adjust, bayes, compare, power, sequential
-from experiments.stats.power_plan import Plan
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint, Mean
+from stats import adjust, bayes, compare, power, sequential
+from stats.power_plan import Plan
+from stats.srm import sample_ratio
+from stats.summaries import Joint, Mean
 
 COLUMNS = ("retained", "revenue", "orders", "sessions", "before")
 PLANNED = 20_000

@@ -16,9 +16,9 @@ import pyarrow as pa
 import tea_tasting as tt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-from experiments.stats import adjust, compare
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint
+from stats import adjust, compare
+from stats.srm import sample_ratio
+from stats.summaries import Joint
 
 COLUMNS = ("retained", "revenue", "orders", "sessions", "before")
 PEER = tt.Experiment(

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.reasons import computable
 from events.records import dump
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
@@ -20,6 +19,7 @@ from experiments.services.webhooks import announce
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
+from stats.results import computable
 
 if TYPE_CHECKING:
     from experiments.readout import LookTaken, Planned, Readout

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from django.core.cache import cache
 from django.db.models import Count, Max
 
-from events.reasons import NotComputable, computable
 from experiments.models import Analysis, Experiment
 from experiments.services.analysis import final_analysis, latest_analysis, read_analysis
+from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
     from experiments.deflation import Deflation, Trial

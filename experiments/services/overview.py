@@ -10,9 +10,9 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from events.reasons import computable
 from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
+from stats.results import computable
 
 # Fabijan et al. 2019, as in `experiments.health`: rare false alarms for a check on every experiment; its watch level.
 RATIO_ALARM, RATIO_WATCH, RATIO_UNITS = 0.001, 0.01, 100
@@ -178,7 +178,7 @@ def _concerns(
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
-    from experiments.stats.srm import sample_ratio
+    from stats.srm import sample_ratio
 
     observed = {str(position): row["exposed"] for position, row in counts.items()}
     own_weights = any(row.weights for row in experiment.audience.all())

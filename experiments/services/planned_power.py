@@ -5,12 +5,12 @@ from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.models import Experiment, Variant
 from experiments.plan import WHOLE
+from stats.results import NotComputable, Reason, computable
 
 if TYPE_CHECKING:
-    from experiments.stats import power_plan as arithmetic
+    from stats import power_plan as arithmetic
 
 WEEKS = timedelta(days=28)
 
@@ -71,8 +71,8 @@ def power_plan(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLAN
     Raises:
         ValueError: for a value that can't be.
     """
-    from experiments.stats import power_plan as arithmetic
-    from experiments.stats.sequential import Spending
+    from stats import power_plan as arithmetic
+    from stats.sequential import Spending
 
     arms = list(experiment.variants.order_by("position").values_list("weight", "role"))
     roles = [role for _, role in arms]
@@ -100,7 +100,7 @@ def effect_and_units(
     Raises:
         ValueError: for an effect that can't be.
     """
-    from experiments.stats import power
+    from stats import power
 
     effect = what_if.planned_effect if what_if.planned_effect is not None else experiment.smallest_effect
     if effect is not None:
@@ -126,8 +126,8 @@ def planned_prices(
     Raises:
         ValueError: for a margin that can't be.
     """
-    from experiments.stats import power
-    from experiments.stats import power_plan as arithmetic
+    from stats import power
+    from stats import power_plan as arithmetic
 
     margin = what_if.margin if what_if.margin is not None else experiment.smallest_effect
     immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)

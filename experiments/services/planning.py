@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from events.metrics import Count, Ratio, Survival, Value, display_name, outcome_window, parse_behaviour, parse_metric
-from events.reasons import NotComputable, Reason, computable
 from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
@@ -30,6 +29,7 @@ from experiments.services.planned_power import (
 )
 from runs.refusals import Refused
 from segments.services.publishing import find_segment
+from stats.results import NotComputable, Reason, computable
 
 ANY_EVENT = "*"
 VARIANTS = (
@@ -197,7 +197,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
-        from experiments.stats import power
+        from stats import power
 
         days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 
-from events.reasons import NotComputable, computable
 from experiments.models import Experiment
 from experiments.services import planning
 from experiments.services.planned_power import Inflow, power_plan
 from experiments.services.planning import Suggestion
 from runs.refusals import Refused
+from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
-    from experiments.stats.power_plan import Plan
+    from stats.power_plan import Plan
 
 INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
 STEPS = 24
@@ -76,7 +76,7 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 
 
 def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
-    from experiments.stats import power
+    from stats import power
 
     if not computable(found.planned_units):
         return found.planned_units

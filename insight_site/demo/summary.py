@@ -9,7 +9,6 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from events.reasons import computable
 from events.simulation import truth
 from experiments import tables, words
 from experiments.document import document
@@ -18,6 +17,7 @@ from experiments.report import Report
 from experiments.services.analysis import read_analysis
 from insight_site.demo.house import SEGMENTS, events_folder
 from insight_site.demo.loop import Made
+from stats.results import computable
 
 Row = tuple[str, str, str, str]
 LANGUAGES = {"en": "report.html", "ko": "report.ko.html"}

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.reasons import NotComputable
 from events.records import dump, load
 from events.services.asking import questions
 from runs.perform import enqueue, perform
@@ -17,6 +16,7 @@ from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ChurnRun, Membership, Segment
+from stats.results import NotComputable
 
 if TYPE_CHECKING:
     from segments.features import Floats, UnitTable

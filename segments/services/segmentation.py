@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.reasons import NotComputable, words
+from events.reasons import words
 from events.records import dump
 from events.services.asking import questions
 from runs.perform import enqueue, perform
@@ -14,6 +14,7 @@ from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.inputs import Inputs, check_inputs
 from segments.models import SegmentationRun
+from stats.results import NotComputable
 
 TASK = "segments.tasks.run_segmentation"
 

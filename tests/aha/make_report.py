@@ -28,9 +28,9 @@ from aha.report import (
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Choosing, Honesty, Pick
-from events.reasons import NotComputable, Reason
 from segments.learning import Skill
 from segments.ranks import Auc
+from stats.results import NotComputable, Reason
 
 INPUTS = Inputs("signup", (1, 3, 9), "window:7-13", max_times=3)
 DAYS, TIMES = (1, 3), (1, 2, 3)

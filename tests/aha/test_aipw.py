@@ -18,8 +18,8 @@ from statsmodels.treatment.treatment_effects import TreatmentEffect
 from aha import nuisance as models
 from aha.aipw import CLIP, adjust, measure_overlap, weigh
 from aha.nuisance import Floats, Nuisance, fit_nuisance
-from events.reasons import NotComputable, Reason
-from tests.experiments.stats.make import computed
+from stats.results import NotComputable, Reason
+from tests.stats.make import computed
 
 # Stata 17 `teffects aipw` of Cattaneo's birth weights, as in statsmodels' test results.
 STATA_EFFECT, STATA_ERROR = -230.99, 26.21

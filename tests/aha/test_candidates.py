@@ -15,7 +15,7 @@ from aha.report import Controls, Judged
 from aha.sensitivity import EmpiricalNull
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Choosing, Pick, split
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 
 NOTHING = NotComputable(Reason.NO_DATA)
 NAMES = ("a", "b", "c")

@@ -22,7 +22,7 @@ from aha.cells import (
     wilson,
 )
 from aha.grid import Cells, Table, count_cells, levels, thresholds
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
 TIMES = (1, 2, 3, 5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from aha.curve import Curve, DayCount, Plateau, curves_by_segment, retention_curve
-from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, simulate
-from tests.experiments.stats.make import computed
+from stats.results import NotComputable, Reason
+from tests.stats.make import computed
 
 MANY = 10_000_000
 

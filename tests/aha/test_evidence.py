@@ -21,12 +21,12 @@ from aha.evidence import (
     surviving_share,
 )
 from aha.nuisance import Codes, Flags
-from events.reasons import NotComputable, Reason
 from events.windows import Window, guard
-from experiments.stats.stratified import risk_difference
-from experiments.stats.summaries import Mean
 from runs.progress import Progress
-from tests.experiments.stats.make import computed
+from stats.results import NotComputable, Reason
+from stats.stratified import risk_difference
+from stats.summaries import Mean
+from tests.stats.make import computed
 
 SAMPLES = st.builds(
     lambda seed, n, strata: tuple(np.random.default_rng(seed).integers(0, (2, 2, strata), size=(n, 3)).T),

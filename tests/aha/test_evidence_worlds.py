@@ -9,11 +9,11 @@ from aha.candidates import ALPHA
 from aha.evidence import Ladder, climb
 from aha.sensitivity import calibrate, empirical_null
 from benchmarks.audit import ladder as audit
-from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, Simulation, simulate, truth
 from events.simulation.worlds import NEGATIVE_CONTROLS, STANDARD_UNITS
+from stats.results import NotComputable, Reason
 from tests.aha.worlds import candidate
-from tests.experiments.stats.make import computed
+from tests.stats.make import computed
 
 INERT = {**dict.fromkeys(NEGATIVE_CONTROLS, 2), "craft": 3, "battle": 3, "shop": 2}
 

@@ -21,8 +21,8 @@ from aha.cells import Interval
 from aha.document import document
 from aha.report import Report
 from aha.steps import SmoothRange, StepVerdict
-from events.reasons import NotComputable, Reason
 from events.records import dump
+from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, cell, grid, judged, model, null, report, skill
 
 

@@ -8,8 +8,8 @@ import pytest
 from aha.cells import phi
 from aha.grid import Table, count_cells, levels, thresholds
 from aha.null import Null, enough, grid_null, stratified_moments
-from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, simulate
+from stats.results import NotComputable, Reason
 from tests.aha.make import table_of, table_of_world
 
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from aha.aipw import Difference
 from aha.promise import Gain, draft_experiment, promise, sample_size
-from events.reasons import NotComputable, Reason
 from runs.refusals import Refused
-from tests.experiments.stats.make import computed
+from stats.results import NotComputable, Reason
+from tests.stats.make import computed
 
 RAW = Difference(0.4, 0.01, 0.38, 0.42, 0.95)
 ADJUSTED = Difference(0.1, 0.02, 0.06, 0.14, 0.95)

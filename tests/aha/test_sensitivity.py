@@ -10,8 +10,8 @@ from scipy import optimize, stats
 
 from aha.aipw import Difference, RiskRatio, normal_difference
 from aha.sensitivity import EValue, benchmark, calibrate, e_value, e_values, empirical_null
-from events.reasons import NotComputable, Reason
-from tests.experiments.stats.make import computed
+from stats.results import NotComputable, Reason
+from tests.stats.make import computed
 
 
 @pytest.mark.parametrize(

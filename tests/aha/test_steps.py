@@ -11,9 +11,9 @@ from aha.grid import Table, build_table, levels, thresholds
 from aha.smooth import fit, knots, spline
 from aha.steps import Step, StepVerdict, _Design, _design, _holm, _scores, _sums, _test, _Tested, step_evidence
 from aha.thresholds import Choice, choose, split
-from events.reasons import NotComputable, Reason
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import NEGATIVE_CONTROLS
+from stats.results import NotComputable, Reason
 from tests.aha.make import table_of, table_of_world
 
 TIMES = tuple(range(1, 11))

@@ -7,7 +7,7 @@ from aha.columns import grid_columns, mondays, week_cells, week_name, weeks
 from aha.dose import dose_curve
 from aha.grid import count_cells, levels
 from aha.ranking import attributes_of
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
 NOTHING = NotComputable(Reason.NO_DATA)

@@ -18,7 +18,7 @@ from aha.thresholds import (
     sample,
     split,
 )
-from events.reasons import NotComputable, Reason
+from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
 BY_J = Choosing()

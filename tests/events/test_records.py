@@ -7,8 +7,8 @@ from enum import StrEnum
 import pytest
 from pydantic import ValidationError
 
-from events.reasons import NotComputable, Reason
 from events.records import dump, load, outward
+from stats.results import NotComputable, Reason
 
 
 class Shape(StrEnum):

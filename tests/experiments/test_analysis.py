@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.answers import Answers
@@ -15,6 +14,7 @@ from experiments.cells import CellData
 from experiments.live_context import Audit
 from experiments.readout import LookTaken, Planned, Readout, State
 from experiments.verdict import Code
+from stats.results import NotComputable, Reason, computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
 TODAY = date(2026, 4, 1)

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.reasons import computable
 from experiments.cells import CellData, CellPair
 from experiments.design import Kind, Outcome, Units
 from experiments.rows import RowData, RowPair
-from experiments.stats.results import Estimate
+from stats.results import Estimate, computable
 from tests.experiments.make_answers import draw_units, make_cells
 
 METRIC = "window:21-27"
@@ -116,8 +115,8 @@ def test_small_segments__lose_nobody() -> None:
 
 def test_ratio__linearised_as_the_delta_method_does() -> None:
     from experiments.answers import Block, Cells
-    from experiments.stats.compare import compare_ratios
-    from experiments.stats.summaries import Joint
+    from stats.compare import compare_ratios
+    from stats.summaries import Joint
 
     rng = np.random.default_rng(2)
     arms = []

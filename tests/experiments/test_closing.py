@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import closing as audit
-from events.reasons import computable
 from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.closing import Rule, cost_of, fractions_of, rule_of
 from experiments.live_context import Audit
 from experiments.readout import LookTaken, Planned, Readout
 from experiments.standing import looks_of, standing_of
-from experiments.stats.looks import Look
-from experiments.stats.sequential import bounds
 from experiments.verdict import Code
+from stats.looks import Look
+from stats.results import computable
+from stats.sequential import bounds
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 
 CLEAN = Audit(0, 0, {})

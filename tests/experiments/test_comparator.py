@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from events.reasons import computable
 from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.charts import outcome_forest
@@ -22,12 +21,13 @@ from experiments.readout import LookTaken, Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import estimand
 from experiments.rows import RowData
-from experiments.stats.compare import compare_unpooled
-from experiments.stats.sequential import bounds, spent
-from experiments.stats.validity import instrument_inequalities
 from experiments.tables import behaviour, comparisons
 from experiments.verdict import Code
 from experiments.words import finding_sentence, verdict_sentence
+from stats.compare import compare_unpooled
+from stats.results import computable
+from stats.sequential import bounds, spent
+from stats.validity import instrument_inequalities
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
 LABELS = ("control", "nudge", "placebo")

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from events.reasons import computable
 from experiments.contrasts import contrasts, promise_finding
 from experiments.corrected import best_difference, best_effect, of_variant
 from experiments.readout import LookTaken, Readout
 from experiments.report_page import promise
 from experiments.services.analysis import finding_of
 from experiments.services.calibration import calibrate
-from experiments.stats.stagewise import stagewise
 from experiments.stopping_words import stopping_sentence
+from stats.results import computable
+from stats.stagewise import stagewise
 from tests.experiments.make_answers import draw_units, make_plan
 from tests.experiments.make_readout import make_readout, stored
 

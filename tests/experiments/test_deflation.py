@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.deflation import Trial, pool, ratio_error
+from stats.results import NotComputable, Reason, computable
 
 
 def trial(found: float, error: float, *, promised: float = 1.0, promised_error: float = 0.0) -> Trial:

@@ -10,7 +10,6 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from aha import moment_page
-from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
 from experiments import drawings, report_charts, report_direct, report_page, tables
 from experiments.design import Design, Kind, Outcome, Units
@@ -22,9 +21,10 @@ from experiments.readout_document import document as readout_document
 from experiments.report import Encouragement, Report
 from experiments.report_words import opening
 from experiments.rows import RowData
-from experiments.stats.weak_instrument import Shape
 from experiments.verdict import Code, Verdict
 from experiments.words import verdict_sentence
+from stats.results import NotComputable, Reason, computable
+from stats.weak_instrument import Shape
 from tests.experiments.make_readout import make_readout
 
 

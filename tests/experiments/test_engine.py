@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from events.reasons import NotComputable, Reason, computable
 from experiments.design import Covariate, Design, Kind, Outcome, Units
 from experiments.engine import analyze
 from experiments.rows import RowData
-from experiments.stats.encouragement import wald
-from experiments.stats.instruments import IvMoments
-from experiments.stats.validity import instrument_inequalities
 from experiments.verdict import Code
+from stats.encouragement import wald
+from stats.instruments import IvMoments
+from stats.results import NotComputable, Reason, computable
+from stats.validity import instrument_inequalities
 
 
 def _units(n: int = 4000, seed: int = 5, *, direct: float = 0.0, moved: float = 0.3, effect: float = 0.2) -> Units:
@@ -321,7 +321,7 @@ def test_behaviour_never_recorded_in_an_arm__no_verdict_on_it(effect: float) -> 
 
 
 def test_simultaneous__of_a_family__is_the_interval_at_alpha_over_m() -> None:
-    from experiments.stats.compare import compare_unpooled
+    from stats.compare import compare_unpooled
 
     units = _units()
     two = Units(

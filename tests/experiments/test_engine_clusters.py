@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from events.reasons import computable
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
 from experiments.engine import analyze
 from experiments.rows import RowData
-from experiments.stats.looks import Look
 from experiments.within import segment_effects, stratified_effects
+from stats.looks import Look
+from stats.results import computable
 
 DESIGN = Design("arm", "control", ("score",), cluster="guild")
 

@@ -7,20 +7,19 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from events.records import dump, load
 from experiments import report_acts
 from experiments.cells import CellData
 from experiments.readout import Readout
 from experiments.report_page import sections
-from experiments.stats.compliers import complier_levels
-from experiments.stats.encouragement import wald
-from experiments.stats.logrank import stratified_log_rank
-from experiments.stats.looks import Look, told_at
-from experiments.stats.results import Estimate, Interval
-from experiments.stats.rmst import compare_restricted_means
-from experiments.stats.shrinkage import shrink
-from experiments.stats.stratified import breslow_day, heterogeneity
+from stats.compliers import complier_levels
+from stats.encouragement import wald
+from stats.logrank import stratified_log_rank
+from stats.looks import Look, told_at
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.rmst import compare_restricted_means
+from stats.shrinkage import shrink
+from stats.stratified import breslow_day, heterogeneity
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 from tests.experiments.make_readout import make_readout
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import NotComputable, Reason, computable
 from experiments import live_health, live_senders, live_split
 from experiments.admission import SetAside, Unverified
 from experiments.answers import Answers
@@ -16,9 +15,9 @@ from experiments.design import Design
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context, expected_shares, split_of, stages_known
 from experiments.readout import FirstStage, LookTaken, Planned, Standing, State
-from experiments.stats.encouragement import TakeUp
-from experiments.stats.results import Estimate
 from experiments.words import finding_sentence
+from stats.encouragement import TakeUp
+from stats.results import Estimate, NotComputable, Reason, computable
 from tests.experiments.make_answers import END, WEEKS, draw_units, make_answers, make_cells, make_plan
 
 QUIET = Audit(1_000, 0, {"control": 1_000, "nudge": 1_000})

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import computable
 from experiments.analysis import read_out
 from experiments.cells import CellData
 from experiments.live_context import Audit
 from experiments.per_act import per_act
 from experiments.readout import ByTimes, Readout
 from experiments.report import OutcomeReport
-from experiments.stats.dose import DoseWeights
-from experiments.stats.looks import fixed
 from experiments.verdict import Code, Verdict
 from experiments.words import verdict_sentence
+from stats.dose import DoseWeights
+from stats.looks import fixed
+from stats.results import computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
 METRIC = "window:21-27"

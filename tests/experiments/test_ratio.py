@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import ratio
-from events.reasons import computable
-from experiments.stats.compare import compare_unpooled
-from experiments.stats.summaries import Mean
+from stats.compare import compare_unpooled
+from stats.results import computable
+from stats.summaries import Mean
 
 SEGMENTS = ("casual", "heavy")
 

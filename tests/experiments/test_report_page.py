@@ -14,7 +14,6 @@ from django.utils import translation
 from django.utils.translation import gettext
 from rich.console import Console
 
-from events.reasons import computable
 from experiments import drawings, readout_document, report_page, report_tables, report_words
 from experiments.analysis import read_out
 from experiments.contrasts import contrasts, promise_finding
@@ -22,6 +21,7 @@ from experiments.management.commands import analyze
 from experiments.readout import Amended, Claim, Readout
 from experiments.report_words import metric_words, opening
 from experiments.verdict import Code, Verdict
+from stats.results import computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, stored
 

@@ -4,9 +4,9 @@ import pytest
 
 from benchmarks.audit.survival_days import CHURN, LOOKS, figures, true_mean, truth
 from benchmarks.audit.survival_log import measured
-from events.reasons import computable
-from experiments.stats.rmst import restricted_mean
-from experiments.stats.survival import kaplan_meier
+from stats.results import computable
+from stats.rmst import restricted_mean
+from stats.survival import kaplan_meier
 
 
 def test_truth__six_percent_a_day__is_that_of_the_audit() -> None:

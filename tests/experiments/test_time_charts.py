@@ -8,14 +8,14 @@ import pytest
 
 from events.charts import Drawing
 from experiments import time_words as words
-from experiments.stats.curve import CurveDifference, curve_difference, day_shares
-from experiments.stats.novelty import Novelty, effect_by_week
-from experiments.stats.rmst import compare_restricted_means
-from experiments.stats.summaries import Mean
-from experiments.stats.survival import Durations, kaplan_meier
 from experiments.time_charts import AtRisk, draw_curve, draw_curve_difference, draw_novelty, draw_survival
 from insight_site.rendering import png, svg
-from tests.experiments.stats.make import computed
+from stats.curve import CurveDifference, curve_difference, day_shares
+from stats.novelty import Novelty, effect_by_week
+from stats.rmst import compare_restricted_means
+from stats.summaries import Mean
+from stats.survival import Durations, kaplan_meier
+from tests.stats.make import computed
 
 HANGUL = "친구 추가 넛지"
 CONTROL = Durations.from_counts([(0, True, 40), (5, True, 300), (12, True, 200), (30, False, 460)])

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from events.reasons import NotComputable, Reason
 from experiments.design import Kind
-from experiments.stats.encouragement import TakeUp
-from experiments.stats.results import Estimate
-from experiments.stats.validity import Inequalities
-from experiments.stats.weak_instrument import AndersonRubin, Shape
 from experiments.verdict import Code, Evidence, Verdict, decide
 from experiments.words import code_words, verdict_sentence
+from stats.encouragement import TakeUp
+from stats.results import Estimate, NotComputable, Reason
+from stats.validity import Inequalities
+from stats.weak_instrument import AndersonRubin, Shape
 
 
 def effect(estimate: float = 0.02, low: float = 0.01, high: float = 0.03, p: float = 0.001) -> Estimate:

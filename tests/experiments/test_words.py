@@ -7,10 +7,10 @@ import pytest
 from django.utils import translation
 from django.utils.translation import gettext
 
-from events.reasons import NotComputable, Reason
 from events.reasons import words as reason_words
 from experiments import health, words
 from experiments.verdict import Code, Evidence, decide
+from stats.results import NotComputable, Reason
 from tests.experiments.test_verdict import CASES
 
 

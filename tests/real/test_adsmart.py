@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.stats.stratified import cmh_test, odds_ratio
-from experiments.stats.summaries import Mean
-from tests.experiments.stats.make import computed
+from stats.stratified import cmh_test, odds_ratio
+from stats.summaries import Mean
 from tests.real.load import Known, analysis, checks, first, same_shares, table
+from tests.stats.make import computed
 
 ASK = ("--unit", "AuctionID", "--variant", "experiment", "--control", "control")
 AMONG_ANSWERED = Known(

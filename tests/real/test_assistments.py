@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.stats.cells import ols_cells
-from experiments.stats.compare import compare_means
-from experiments.stats.summaries import Mean
-from tests.experiments.stats.make import computed
+from stats.cells import ols_cells
+from stats.compare import compare_means
+from stats.summaries import Mean
 from tests.real.load import analysis, checks, first, signed_z
+from tests.stats.make import computed
 
 PUPILS = ("--unit", "user_id", "--variant", "video", "--control", "FALSE", "--outcome", "completion")
 

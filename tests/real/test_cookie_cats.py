@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.stats.compare import compare_means
-from experiments.stats.stratified import cmh_test
-from experiments.stats.summaries import Mean
-from tests.experiments.stats.make import computed
+from stats.compare import compare_means
+from stats.stratified import cmh_test
+from stats.summaries import Mean
 from tests.real.load import Known, analysis, checks, first, same_shares, table
+from tests.stats.make import computed
 
 GATES = ("--unit", "userid", "--variant", "version", "--control", "gate_30")
 DAY_1 = Known(

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.stats.adjust import cluster_difference
-from experiments.stats.instruments import iv_moments_adjusted
-from tests.experiments.stats.make import computed
+from stats.adjust import cluster_difference
+from stats.instruments import iv_moments_adjusted
 from tests.real.load import analysis, checks, first
+from tests.stats.make import computed
 
 PROMOTIONS = ("--variant", "Promotion", "--control", "1", "--outcome", "SalesInThousands")
 FILE = "ab/fastfood_WA_Marketing-Campaign.csv"

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.stats.compare import compare_means
-from experiments.stats.summaries import Mean
-from tests.experiments.stats.make import computed
-from tests.experiments.stats.test_reference import JTPA_COVARIATES
+from stats.compare import compare_means
+from stats.summaries import Mean
 from tests.real.load import analysis, checks, first, table
+from tests.stats.make import computed
+from tests.stats.test_reference import JTPA_COVARIATES
 
 SESAME = (
     *("--variant", "encouraged", "--control", "0", "--outcome", "postlet", "--behaviour", "watched"),

@@ -1,6 +1,6 @@
 """Waltons and lung: ways to be wrong about censoring that the report doesn't take, beside the known answers.
 
-The log-rank tests, medians and shares themselves: tests/experiments/stats/test_survival.py.
+The log-rank tests, medians and shares themselves: tests/stats/test_survival.py.
 """
 
 from pathlib import Path
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.stats.logrank import log_rank
-from experiments.stats.rmst import compare_restricted_means, largest_horizon
-from experiments.stats.survival import kaplan_meier, median_time
 from experiments.words import p_text
-from tests.experiments.stats.make import computed
-from tests.experiments.stats.test_survival import lung, waltons
+from stats.logrank import log_rank
+from stats.rmst import compare_restricted_means, largest_horizon
+from stats.survival import kaplan_meier, median_time
+from tests.stats.make import computed
+from tests.stats.test_survival import lung, waltons
 
 
 def test_waltons__p_of_ten_to_the_minus_28__is_never_printed_as_zero(real_data: Path) -> None:

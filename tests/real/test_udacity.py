@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.stats.compare import compare_proportions, compare_ratios
-from experiments.stats.srm import sample_ratio
-from experiments.stats.summaries import Joint, Mean
-from tests.experiments.stats.make import computed
+from stats.compare import compare_proportions, compare_ratios
+from stats.srm import sample_ratio
+from stats.summaries import Joint, Mean
 from tests.real.load import Z95, analysis, checks, first, signed_z, table, units_of
+from tests.stats.make import computed
 
 ARMS = {"control": "control", "screener": "experiment"}
 CLICKS = ("--variant", "arm", "--control", "control", "--outcome", "outcome")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from events.reasons import NotComputable, Reason
 from segments.clustering import KChoice, KReason, KScore, Null, standing
 from segments.features import Drop, Dropped
 from segments.importance import Group
@@ -13,6 +12,7 @@ from segments.profiles import Agreement, Direction, FeatureContrast, Profile
 from segments.reduction import Faithfulness, Method, ScorecardRow
 from segments.report import Cluster, Drivers, Points, Report, Tier, Tiers, Units
 from segments.tiers import Contrast, Cuts, Delta, Rate
+from stats.results import NotComputable, Reason
 
 NO_DATA = NotComputable(Reason.NO_DATA)
 

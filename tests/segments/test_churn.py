@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from events.reasons import NotComputable, Reason, computable
 from segments.churn import ChurnRisk, fit_churn, from_document, score, to_document
 from segments.learning import MIN_PER_SIDE
+from stats.results import NotComputable, Reason, computable
 from tests.segments.worlds import world_matrix
 
 NAMES = ("visits", "copy", "errors", "inert")

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.reasons import NotComputable, Reason, computable
 from segments.drift import (
     ABSENT,
     TOO_LITTLE_DATA,
@@ -20,6 +19,7 @@ from segments.drift import (
     migration,
     stability_index,
 )
+from stats.results import NotComputable, Reason, computable
 
 
 def test_stability_index__by_hand() -> None:

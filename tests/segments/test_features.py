@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from events import records
-from events.reasons import NotComputable, Reason
 from segments.features import (
     Drop,
     Dropped,
@@ -17,6 +16,7 @@ from segments.features import (
     learn_features,
     unit_table,
 )
+from stats.results import NotComputable, Reason
 from tests.segments.make import small_table, world_table
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from events.reasons import NotComputable, Reason, computable
 from segments.importance import Crossing, Importance, Ranking, explain, group_features, rank_features, zero_crossing
 from segments.learning import MIN_PER_SIDE, boosted, fit_boosting, log_losses, logistic, margin, skill, stratified_folds
+from stats.results import NotComputable, Reason, computable
 
 NAMES = ("cause", "copy", "step", "inert", "constant")
 

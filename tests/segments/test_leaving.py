@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from segments.leaving import SMALLEST_SHOWN, Curve, Residual, Share, curve, leaving, share, wilson
+from stats.results import NotComputable, Reason, computable
 
 # METHODS 8: R survival via statsmodels tests. Seven copies pass the floor of 50 and leave the curve as it is.
 TIME = np.array([3.0, 1, 2, 3, 2, 1, 5, 3])

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from events.reasons import NotComputable, Reason
 from events.records import dump
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
@@ -16,6 +15,7 @@ from segments.management.commands import segment_units
 from segments.models import SegmentationRun
 from segments.ranks import Auc
 from segments.report import Report, Tiers
+from stats.results import NotComputable, Reason
 from tests.segments.make_report import cluster, nothing_found, report
 
 

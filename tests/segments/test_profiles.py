@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from events.reasons import NotComputable, Reason, computable
 from segments.profiles import Direction, describe, match_halves, profile_clusters, suggest_name
+from stats.results import NotComputable, Reason, computable
 from tests.segments.worlds import world_matrix
 
 NAMES = ("battle", "craft", "idle")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from events import records
-from events.reasons import NotComputable, Reason
 from segments import clustering, reduction
 from segments.features import learn_features
 from segments.placement import FittedModel, by_classifier, by_projection
 from segments.reduction import Method
 from segments.segmentation import Options, Segmentation, segment
+from stats.results import NotComputable, Reason
 from tests.segments.make import world_table
 
 

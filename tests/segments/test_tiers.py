@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.reasons import NotComputable, Reason, computable
 from events.simulation.worlds import NEGATIVE_CONTROLS
 from segments.ranks import auc
 from segments.tiers import (
@@ -22,6 +21,7 @@ from segments.tiers import (
     find_cuts,
     separate,
 )
+from stats.results import NotComputable, Reason, computable
 from tests.segments.worlds import WorldMatrix, world_matrix
 
 SAMPLE = st.lists(st.integers(0, 5), min_size=2, max_size=30)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from events.reasons import NotComputable, Reason
 from segments import words
 from segments.clustering import KChoice, KReason, Null
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY
 from segments.report import Report
+from stats.results import NotComputable, Reason
 from tests.segments.make_report import cluster, nothing_found, report, share
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from events.reasons import NotComputable, Reason, words
-from experiments.stats.power import (
+from events.reasons import words
+from stats.power import (
     Size,
     check_effect,
     days_needed,
@@ -18,8 +18,9 @@ from experiments.stats.power import (
     sample_size,
     smallest_effect,
 )
-from experiments.stats.power_plan import Method, Plan, inflation, require
-from experiments.stats.sequential import Spending
+from stats.power_plan import Method, Plan, inflation, require
+from stats.results import NotComputable, Reason
+from stats.sequential import Spending
 
 type Number = float | NotComputable
 

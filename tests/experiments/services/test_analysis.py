@@ -12,7 +12,6 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from aha.models import AhaMoment
-from events.reasons import computable
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
@@ -23,6 +22,7 @@ from experiments.services.file_analysis import analyze_file
 from experiments.services.planned import audit_of, is_intact, planned_of
 from experiments.verdict import Code
 from runs.refusals import Refused
+from stats.results import computable
 from tests.aha.store import store_of
 from tests.experiments.make import do, running
 from tests.experiments.stored import assign, stored_experiment

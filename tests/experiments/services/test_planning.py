@@ -10,18 +10,18 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from events.models import Source
-from events.reasons import NotComputable, Reason
 from events.schema import EventRecord
 from events.services.accept import add_to_outbox
 from experiments.lifecycle import Action
 from experiments.models import Holdout, Layer
 from experiments.services import lifecycle, plan, planning
 from experiments.services.planned_power import WhatIf
-from experiments.stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
-from experiments.stats.power_plan import Method, Plan, inflation
-from experiments.stats.sequential import Spending
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
+from stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
+from stats.power_plan import Method, Plan, inflation
+from stats.results import NotComputable, Reason
+from stats.sequential import Spending
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 

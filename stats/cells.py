@@ -1,0 +1,207 @@
+"""Moments of an encouragement design from cells: units that share arm, stratum and covariates. No row is needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stats.instruments import IvMoments, NudgeFit, moments_of, nudge_fit
+from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.summaries import Array, Joint, Values, finite_array
+
+# A residual variance below this share of the outcome's own is rounding.
+ROUNDING = 1e-14
+
+
+def iv_moments_stratified(
+    strata: Sequence[tuple[Joint, Joint]], shares: Sequence[float] | None = None
+) -> IvMoments | NotComputable:
+    """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
+
+    The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
+    that regression: they leave out the differences between strata's effects, as Mantel-Haenszel does.
+
+    Args:
+        strata: (control, variant) of (R, D, ...) per stratum; strata without units in one arm carry no weight.
+        shares: weights to be used instead, one per stratum, such as the strata's shares of all units: a ratio of sums
+            is standardised to them (METHODS 4.3).
+
+    Source: METHODS 4.12 "Strata"; Mantel and Haenszel 1959.
+    """
+    kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
+    used = [strata[place] for place in kept]
+    if not used:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    smallest = min(min(control.n, variant.n) for control, variant in used)
+    if smallest < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
+    weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if shares is None else [shares[i] for i in kept])
+    weights /= weights.sum()
+    effects = sum(w * (v.means[:2] - c.means[:2]) for w, (c, v) in zip(weights, used, strict=True))
+    errors = sum(
+        w**2 * (v.covariance[:2, :2] / v.n + c.covariance[:2, :2] / c.n)
+        for w, (c, v) in zip(weights, used, strict=True)
+    )
+    n_control, n_variant = (sum(pair[arm].n for pair in used) for arm in (0, 1))
+    return moments_of(np.asarray(effects), np.asarray(errors), n_control, n_variant)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Checked cells with at least one unit each."""
+
+    n: Array
+    means: Array
+    covariance: Array
+    treated: Array
+    x: Array
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Units of control and of the variant."""
+        in_variant = int(self.n[self.treated == 1].sum())
+        return int(self.n.sum()) - in_variant, in_variant
+
+
+def iv_moments_cells(
+    n: npt.ArrayLike, means: Values, covariance: Values, treated: Values, x: Values
+) -> IvMoments | NotComputable:
+    """Exactly ``iv_moments_adjusted``, of cells within which arm and covariates are constant.
+
+    Within a cell the residual nudge g is one number, and the units' squared residuals sum to (n-1)*S + n*r*r' with S
+    the n-1 covariance and r the residual of the cell's mean: the HC0 sandwich needs no row. Rows are cells of n = 1.
+
+    Args:
+        n: units per cell; cells of 0 units are left out.
+        means: means of (R, D) per cell, cells x 2.
+        covariance: their n-1 covariance, cells x 2 x 2; zeros where n <= 1.
+        treated: 1 variant, 0 control, per cell.
+        x: covariates known before assignment, cells x p, perhaps no columns; redundant ones are dropped.
+
+    Source: METHODS 4.12 "Covariates"; White 1980.
+    """
+    cells = _checked(n, means, covariance, treated, x)
+    fit = _fit(cells)
+    if isinstance(fit, NotComputable):
+        return fit
+    return moments_of(fit.coefficients, _sandwich(cells, fit), *cells.sizes)
+
+
+def ols_cells(
+    n: npt.ArrayLike, mean: Values, variance: Values, treated: Values, x: Values, *, alpha: float = 0.05
+) -> Estimate | NotComputable:
+    """Covariate-adjusted effect of the nudge on one outcome: OLS on (1, G, X) from cells, HC0 error, normal law.
+
+    It rejects exactly when the Anderson-Rubin set of ``iv_moments_cells`` with the same cells excludes 0.
+
+    Args:
+        n: units per cell.
+        mean: the outcome's mean per cell.
+        variance: its n-1 variance per cell; zeros where n <= 1.
+        treated: 1 variant, 0 control, per cell.
+        x: covariates known before assignment, cells x p.
+        alpha: two-sided error rate.
+
+    Returns:
+        Variant minus control, adjusted.
+
+    Source: White 1980; METHODS 4.12.
+    """
+    check_alpha(alpha)
+    outcome, within = finite_array(mean, dimensions=1)[:, None], finite_array(variance, dimensions=1)[:, None, None]
+    cells = _checked(n, outcome, within, treated, x)
+    fit = _fit(cells)
+    if isinstance(fit, NotComputable):
+        return fit
+    squared = float(_sandwich(cells, fit)[0, 0])
+    total = float(pool_cells(cells.n, cells.means, cells.covariance).covariance[0, 0])
+    # An outcome that the regression explains fully leaves rounding, of which a test would make a finding.
+    if squared * fit.strength <= ROUNDING * total:
+        return NotComputable(Reason.NO_VARIANCE)
+    effect, error = float(fit.coefficients[0]), sqrt(squared)
+    half = error * float(stats.norm.isf(alpha / 2))
+    p_value = 2 * float(stats.norm.sf(abs(effect) / error))
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, "ols-adjustment")
+
+
+def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | None = None) -> Joint:
+    """Moments of all the cells' units together, in columns (outcomes..., covariates...): what ``lin`` reads.
+
+    Args:
+        n: units per cell.
+        means: means per cell, cells x k.
+        covariance: n-1 covariance per cell, cells x k x k.
+        x: covariates, constant within a cell, cells x p.
+    """
+    units = finite_array(n, dimensions=1)
+    centres, within = finite_array(means, dimensions=2), finite_array(covariance, dimensions=3)
+    k = centres.shape[1]
+    if x is not None:
+        centres = np.column_stack([centres, finite_array(x, dimensions=2)])
+    total = int(units.sum())
+    if total == 0:
+        return Joint(0, np.zeros(centres.shape[1]), np.zeros((centres.shape[1],) * 2))
+    pooled = units @ centres / total
+    gaps = centres - pooled
+    scatter = gaps.T @ (gaps * units[:, None])
+    scatter[:k, :k] += np.einsum("c,cij->ij", np.maximum(units - 1, 0), within)
+    return Joint(total, pooled, scatter / max(total - 1, 1))
+
+
+def group_segments(labels: Sequence[str], sizes: Array, least: int) -> list[tuple[str, list[int]]]:
+    """Segments as strata: those with ``least`` units in both arms, and the others pooled as one.
+
+    Args:
+        labels: of the segments.
+        sizes: units by arm and segment, 2 x segments.
+        least: units of an arm below which a stratum has hardly a variance of its own.
+
+    Returns:
+        Label and segments of each stratum. Others that are too few even together join the largest, so that nobody is
+        left out; segments without units are in none.
+
+    Source: METHODS 4.6.
+    """
+    known = np.flatnonzero(sizes.sum(axis=0)).tolist()
+    large = [code for code in known if sizes[:, code].min() >= least]
+    small = [code for code in known if code not in large]
+    groups = [(labels[code], [code]) for code in large]
+    if not small:
+        return groups
+    if sizes[:, small].sum(axis=1).min() >= 2:
+        return [*groups, ("other", small)]
+    if not large:
+        return [("", small)]
+    largest = max(range(len(large)), key=lambda place: float(sizes[:, large[place]].sum()))
+    groups[largest] = (groups[largest][0], [large[largest], *small])
+    return groups
+
+
+def _checked(n: npt.ArrayLike, means: Values, covariance: Values, treated: Values, x: Values) -> _Cells:
+    units, arm = finite_array(n, dimensions=1), finite_array(treated, dimensions=1)
+    centres, within = finite_array(means, dimensions=2), finite_array(covariance, dimensions=3)
+    columns = finite_array(x, dimensions=2)
+    cells, k = centres.shape
+    if not len(units) == len(arm) == len(columns) == cells or within.shape != (cells, k, k):
+        raise ValueError("sizes, means, covariances, arms and covariates must have one entry per cell each")
+    if not np.isin(arm, (0.0, 1.0)).all() or (units < 0).any():
+        raise ValueError("the nudge must hold 0 and 1 only, and no cell fewer than 0 units")
+    some = units > 0
+    return _Cells(units[some], centres[some], within[some], arm[some], columns[some])
+
+
+def _fit(cells: _Cells) -> NudgeFit | NotComputable:
+    if min(cells.sizes) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(cells.sizes), "needed": 2})
+    return nudge_fit(cells.means, cells.treated, cells.x, cells.n)
+
+
+def _sandwich(cells: _Cells, fit: NudgeFit) -> Array:
+    """HC0: the sum over units of left^2 * residual * residual', over strength^2."""
+    scatter = (cells.n - 1)[:, None, None] * cells.covariance
+    scatter += cells.n[:, None, None] * fit.residuals[:, :, None] * fit.residuals[:, None, :]
+    summed: Array = np.einsum("c,cij->ij", fit.left**2, scatter) / fit.strength**2
+    return summed

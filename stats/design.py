@@ -1,0 +1,56 @@
+"""Columns of a design matrix: drop what repeats; codes of clusters. Shared by covariate and instrument methods."""
+
+import numpy as np
+import numpy.typing as npt
+
+from stats.summaries import Array
+
+# A column whose share of variance not explained by earlier columns is below this repeats them.
+REDUNDANT_BELOW = 1e-9
+
+type Integers = npt.NDArray[np.intp]
+
+
+def independent_columns(*covariances: Array) -> list[int]:
+    """Positions of columns that no earlier kept column explains, in each of the groups.
+
+    A full set of dummies loses its last, a constant column goes, and so does one that is constant within an arm: its
+    slope in that arm couldn't be told.
+
+    Args:
+        covariances: one k x k matrix per group.
+    """
+    kept: list[int] = []
+    for column in range(len(covariances[0])):
+        if all(_unexplained(matrix, kept, column) > REDUNDANT_BELOW for matrix in covariances):
+            kept.append(column)
+    return kept
+
+
+def cluster_codes(clusters: npt.ArrayLike, n: int) -> Integers:
+    """Codes 0..G-1 of cluster labels of any kind.
+
+    Raises:
+        ValueError: unless there is one label per unit.
+    """
+    labels = np.asarray(clusters)
+    if labels.shape != (n,):
+        raise ValueError(f"{n} units need {n} cluster labels, not {labels.shape}")
+    return np.unique(labels, return_inverse=True)[1].astype(np.intp)
+
+
+def fewest_clusters(treated: Array, codes: Integers, arms: tuple[float, ...]) -> int:
+    """The number of clusters of the arm that has fewest."""
+    return min(len(np.unique(codes[treated == arm])) for arm in arms)
+
+
+def _unexplained(matrix: Array, kept: list[int], column: int) -> float:
+    variance = float(matrix[column, column])
+    if variance <= 0:
+        return 0.0
+    if not kept:
+        return 1.0
+    scale = np.sqrt(np.diag(matrix)[kept])
+    correlations = matrix[kept, column] / scale / np.sqrt(variance)
+    between = matrix[np.ix_(kept, kept)] / np.outer(scale, scale)
+    return 1.0 - float(correlations @ np.linalg.solve(between, correlations))

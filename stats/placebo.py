@@ -1,0 +1,82 @@
+"""What being nudged does by itself: a placebo nudge against control, and whether it may stand in for control. Pure."""
+
+from dataclasses import dataclass
+
+from stats.compare import compare_unpooled
+from stats.results import Estimate, NotComputable, computable
+from stats.summaries import Joint
+
+# METHODS 4.14: a placebo leaves the behaviour alone when its first stage is surely below a quarter of the nudge's.
+SHARE_OF_FIRST_STAGE = 0.25
+
+
+@dataclass(frozen=True)
+class Placebo:
+    """A nudge of equal salience towards an inert behaviour, against control.
+
+    Attributes:
+        outcome: its effect on the outcome R: what being nudged does by itself.
+        behaviour: its effect on the behaviour D, which must be about 0 for it to be a placebo.
+    """
+
+    outcome: Estimate | NotComputable
+    behaviour: Estimate | NotComputable
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Whether the placebo leaves the behaviour alone.
+
+    Attributes:
+        effect: its first stage against control, share of units, -1 to 1.
+        low, high: its limits at level 1 - 2 alpha.
+        bound: what the limits must stay inside, share of units, at least 0.
+    """
+
+    effect: float
+    low: float
+    high: float
+    bound: float
+
+    @property
+    def shown(self) -> bool:
+        """Both one-sided tests reject a first stage of the bound or more."""
+        return -self.bound < self.low and self.high < self.bound
+
+
+def placebo_against_control(control: Joint, placebo: Joint, *, alpha: float = 0.05) -> Placebo:
+    """The placebo's effects on outcome and behaviour by the unpooled z, the test of the encouragement analysis.
+
+    Args:
+        control: moments of (R, D).
+        placebo: the same of the placebo arm.
+        alpha: two-sided error rate of the intervals.
+
+    Source: METHODS 4.14.
+    """
+    outcome, behaviour = (compare_unpooled(control.column(i), placebo.column(i), alpha=alpha) for i in (0, 1))
+    return Placebo(outcome, behaviour)
+
+
+def leaves_alone(
+    placebo: Estimate | NotComputable, *, planned: float | None, nudge: float | NotComputable
+) -> Equivalence | NotComputable:
+    """Two one-sided tests of the placebo's first stage against a quarter of the nudge's.
+
+    Args:
+        placebo: its first stage against control with the interval at level 1 - 2 alpha, share of units.
+        planned: the registered first stage of the nudge, share of units; None where nothing was planned (a file).
+        nudge: its observed first stage against control, which takes the place of an unplanned one. Its own error
+            enters the bound with a quarter only and is left out.
+
+    Returns:
+        The test; not computable when the placebo's first stage isn't, or when there is nothing to take a quarter of.
+
+    Source: Schuirmann 1987 (two one-sided tests); METHODS 4.14.
+    """
+    if not computable(placebo):
+        return placebo
+    whole = nudge if planned is None else planned
+    if not computable(whole):
+        return whole
+    return Equivalence(placebo.estimate, placebo.low, placebo.high, SHARE_OF_FIRST_STAGE * abs(whole))

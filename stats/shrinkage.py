@@ -1,0 +1,78 @@
+"""Segments' effects drawn towards their common mean: what of their differences is more than noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import stats
+
+from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """Segments' effects after empirical-Bayes shrinkage.
+
+    Attributes:
+        tau_squared: variance of the true effects between segments, effect's unit squared; 0 when the differences are no
+            larger than their errors explain.
+        mean: random-effects mean of the segments' effects, with its interval.
+        effects: shrunk effect per segment, in the order given. With ``tau_squared`` 0 all are the common mean.
+        kept: weight of each segment's own effect, 0 to 1; the rest of the weight is the mean's.
+    """
+
+    tau_squared: float
+    mean: Interval
+    effects: tuple[Interval, ...]
+    kept: tuple[float, ...]
+
+
+def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage | NotComputable:
+    """DerSimonian and Laird's variance between segments, and each effect shrunk by it.
+
+    The interval of a shrunk effect holds its own error, that of the mean and, from four segments on, Morris's term for
+    that of ``tau_squared``. It covers on average over segments (simulated: 91 to 99 % of them at .95), not for one that
+    is unlike the others; with two or three segments it is too short. The forest shows the raw effects as well.
+
+    Args:
+        estimates: raw effect per segment, of different units.
+        alpha: one minus the level of the intervals.
+
+    Source: DerSimonian and Laird 1986; Morris 1983; METHODS 4.6.
+    """
+    check_alpha(alpha)
+    if len(estimates) < 2:
+        return NotComputable(Reason.TOO_FEW_STRATA)
+    if any(estimate.standard_error <= 0 for estimate in estimates):
+        return NotComputable(Reason.NO_VARIANCE)
+    effects = np.array([estimate.estimate for estimate in estimates])
+    variances = np.array([estimate.standard_error for estimate in estimates]) ** 2
+    weights = 1 / variances
+    centre = float((weights * effects).sum() / weights.sum())
+    q = float((weights * (effects - centre) ** 2).sum())
+    # DerSimonian and Laird 1986, equation 8: the moment estimate, cut at 0.
+    spread = float(weights.sum() - (weights**2).sum() / weights.sum())
+    tau_squared = max((q - (len(effects) - 1)) / spread, 0.0)
+    random = 1 / (variances + tau_squared)
+    mean, of_mean = float((random * effects).sum() / random.sum()), 1 / float(random.sum())
+    kept = tau_squared * random
+    # Morris 1983: kept * v, and the error of the mean where the mean replaces the segment's own effect.
+    squared = kept * variances + (1 - kept) ** 2 * of_mean
+    if len(effects) > 3:
+        # Morris 1983 for unequal variances: what the estimate of tau^2 adds, the more the further a segment is pulled.
+        average = float((random * variances).sum() / random.sum()) + tau_squared
+        squared += 2 / (len(effects) - 3) * (1 - kept) ** 2 * average * random * (effects - mean) ** 2
+    errors = np.sqrt(squared)
+    z = float(stats.norm.isf(alpha / 2))
+    shrunk = kept * effects + (1 - kept) * mean
+    return Shrinkage(
+        tau_squared,
+        _interval(mean, sqrt(of_mean), z, alpha, "random-effects-mean"),
+        tuple(_interval(float(e), float(s), z, alpha, "empirical-bayes") for e, s in zip(shrunk, errors, strict=True)),
+        tuple(float(share) for share in kept),
+    )
+
+
+def _interval(effect: float, error: float, z: float, alpha: float, method: str) -> Interval:
+    return Interval(effect, effect - z * error, effect + z * error, 1 - alpha, method)

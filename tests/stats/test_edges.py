@@ -1,0 +1,254 @@
+"""Refusals and borders: n = 0, 1, 2, no variance, everybody converted, exactly 0."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from events.reasons import words
+from stats import adjust, compare, multiplicity, srm, stratified
+from stats.encouragement import (
+    IvMoments,
+    anderson_rubin,
+    as_treated,
+    classic_f,
+    first_stage,
+    iv_moments,
+    iv_moments_adjusted,
+    two_stage,
+    wald,
+)
+from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.score import score_z
+from stats.summaries import Joint, Mean
+from tests.stats.make import computed
+
+ONE, HALF = Mean(1, 0.0, 0.0), Mean.from_counts(50, 100)
+FLAT, NUMBER = Mean(10, 3.0, 0.0), Mean(10, 3.5, 2.0)
+LONE = Joint(1, np.zeros(2), np.zeros((2, 2)))
+PAIR = Joint.from_columns([[1.0, 0.0], [2.0, 1.0], [4.0, 1.0], [3.0, 0.0]])
+STILL = Joint.from_columns([[2.0, 1.0]] * 4)
+NO_X, G = np.zeros((8, 0)), np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
+Y, D = np.arange(8.0) ** 2, np.array([0, 0, 1, 0, 1, 0, 1, 1.0])
+
+WIDE, UNITS = np.random.default_rng(1).random((8, 7)), np.arange(8)
+EXACT = Estimate(1.0, 0.0, 1.0, 1.0, 0.0, 0.95, "unpooled-z")
+BALANCED = Joint.from_columns([[1, 1], [1, -1]])
+
+REFUSALS: list[tuple[str, Callable[[], Any], Reason]] = [
+    ("proportions, one unit", lambda: compare.compare_proportions(ONE, HALF), Reason.TOO_FEW_UNITS),
+    ("proportions, numbers", lambda: compare.compare_proportions(NUMBER, HALF), Reason.NOT_A_PROPORTION),
+    ("means, one unit", lambda: compare.compare_means(ONE, NUMBER), Reason.TOO_FEW_UNITS),
+    ("means, flat", lambda: compare.compare_means(FLAT, FLAT), Reason.NO_VARIANCE),
+    ("unpooled, one unit", lambda: compare.compare_unpooled(NUMBER, ONE), Reason.TOO_FEW_UNITS),
+    ("unpooled, flat", lambda: compare.compare_unpooled(FLAT, FLAT), Reason.NO_VARIANCE),
+    ("wilson, nobody", lambda: compare.wilson(0, 0), Reason.NO_DATA),
+    ("newcombe, nobody", lambda: compare.newcombe_interval(Mean.from_counts(0, 0), HALF), Reason.NO_DATA),
+    ("newcombe, numbers", lambda: compare.newcombe_interval(NUMBER, HALF), Reason.NOT_A_PROPORTION),
+    ("ratio, one unit", lambda: compare.compare_ratios(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("ratio, over 0", lambda: compare.compare_ratios(BALANCED, PAIR), Reason.NO_DENOMINATOR),
+    ("ratio, flat", lambda: compare.compare_ratios(STILL, STILL), Reason.NO_VARIANCE),
+    ("lift, one unit", lambda: compare.lift(ONE, HALF), Reason.TOO_FEW_UNITS),
+    ("lift, no control success", lambda: compare.lift(Mean.from_counts(0, 9), HALF), Reason.CONTROL_MEAN_NEAR_ZERO),
+    ("lift, no variant success", lambda: compare.lift(HALF, Mean.from_counts(0, 9)), Reason.MEANS_NOT_POSITIVE),
+    ("lift, control near 0", lambda: compare.lift(Mean(9, 0.1, 4.0), NUMBER), Reason.CONTROL_MEAN_NEAR_ZERO),
+    ("lift, control below 0", lambda: compare.lift(Mean(9, -3.0, 1.0), NUMBER), Reason.MEANS_NOT_POSITIVE),
+    ("tost, one unit", lambda: compare.equivalence_p(ONE, HALF, margin=0.1, proportion=True), Reason.TOO_FEW_UNITS),
+    ("tost, numbers", lambda: compare.equivalence_p(NUMBER, HALF, margin=1, proportion=True), Reason.NOT_A_PROPORTION),
+    ("tost, flat", lambda: compare.equivalence_p(FLAT, FLAT, margin=1, proportion=False), Reason.NO_VARIANCE),
+    ("srm, unplanned", lambda: srm.sample_ratio({"a": 3, "x": 1}, {"a": 1, "b": 1}), Reason.NO_PLANNED_SHARE),
+    ("srm, one arm", lambda: srm.sample_ratio({"a": 3}, {"a": 1, "b": 0}), Reason.NO_DATA),
+    ("lin, one unit", lambda: adjust.lin(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("lin, constant covariate", lambda: adjust.lin(STILL, PAIR), Reason.COLLINEAR_COVARIATES),
+    ("cuped, one unit", lambda: adjust.cuped(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("cuped, flat", lambda: adjust.cuped(STILL, STILL), Reason.NO_VARIANCE),
+    ("clusters, one per arm", lambda: adjust.cluster_difference(Y, G, G), Reason.TOO_FEW_CLUSTERS),
+    ("clusters, flat", lambda: adjust.cluster_difference(Y * 0, G, np.arange(8)), Reason.NO_VARIANCE),
+    ("lin clustered, one per arm", lambda: adjust.lin_clustered(Y, G, Y[:, None], G), Reason.TOO_FEW_CLUSTERS),
+    ("lin clustered, constant", lambda: adjust.lin_clustered(Y, G, G[:, None], UNITS), Reason.COLLINEAR_COVARIATES),
+    ("lin clustered, wide", lambda: adjust.lin_clustered(Y, G, WIDE[:, :3], UNITS), Reason.TOO_FEW_UNITS),
+    ("strata, none", lambda: stratified.risk_difference([(Mean(0, 0, 0), HALF)]), Reason.TOO_FEW_STRATA),
+    ("strata, one unit", lambda: stratified.risk_difference([(Mean(1, 7.0, 0), NUMBER)]), Reason.TOO_FEW_UNITS),
+    ("strata, flat", lambda: stratified.risk_difference([(FLAT, FLAT)]), Reason.NO_VARIANCE),
+    ("odds, numbers", lambda: stratified.odds_ratio([(NUMBER, NUMBER)]), Reason.NOT_A_PROPORTION),
+    ("odds, none failed", lambda: stratified.odds_ratio([(HALF, Mean.from_counts(9, 9))]), Reason.SPARSE_TABLE),
+    ("cmh, none", lambda: stratified.cmh_test([]), Reason.TOO_FEW_STRATA),
+    ("cmh, flat", lambda: stratified.cmh_test([(Mean.from_counts(0, 9), Mean.from_counts(0, 9))]), Reason.NO_VARIANCE),
+    ("odds, none", lambda: stratified.odds_ratio([]), Reason.TOO_FEW_STRATA),
+    ("breslow-day, none", lambda: stratified.breslow_day([]), Reason.TOO_FEW_STRATA),
+    ("breslow-day, one", lambda: stratified.breslow_day([(HALF, HALF)]), Reason.TOO_FEW_STRATA),
+    ("breslow-day, sparse", lambda: stratified.breslow_day([(HALF, Mean.from_counts(9, 9))] * 2), Reason.SPARSE_TABLE),
+    ("q, no error", lambda: stratified.heterogeneity([EXACT, EXACT]), Reason.NO_VARIANCE),
+    ("q, one", lambda: stratified.heterogeneity([]), Reason.TOO_FEW_STRATA),
+    ("iv, one unit", lambda: iv_moments(LONE, PAIR), Reason.TOO_FEW_UNITS),
+    ("iv adjusted, one unit", lambda: iv_moments_adjusted(Y[:5], D[:5], G[:5], NO_X[:5]), Reason.TOO_FEW_UNITS),
+    ("iv adjusted, wide", lambda: iv_moments_adjusted(Y, D, G, WIDE), Reason.TOO_FEW_UNITS),
+    ("iv adjusted, nudge again", lambda: iv_moments_adjusted(Y, D, G, G[:, None]), Reason.COLLINEAR_COVARIATES),
+    ("iv adjusted, clusters", lambda: iv_moments_adjusted(Y, D, G, NO_X, G), Reason.TOO_FEW_CLUSTERS),
+    ("wald, no first stage", lambda: wald(IvMoments(1, 0, 1, 1, 0, 9, 9)), Reason.NO_FIRST_STAGE),
+    ("wald, exact", lambda: wald(IvMoments(2, 1, 4, 1, 2, 9, 9)), Reason.NO_VARIANCE),
+    ("2sls, one unit", lambda: two_stage(Y[:5], D[:5], G[:5], NO_X[:5]), Reason.TOO_FEW_UNITS),
+    ("2sls, no first stage", lambda: two_stage(Y, D * 0, G, NO_X), Reason.NO_FIRST_STAGE),
+    ("as treated, all", lambda: as_treated(STILL, STILL), Reason.NO_VARIANCE),
+    ("f, one unit", lambda: classic_f(ONE, HALF), Reason.TOO_FEW_UNITS),
+    ("f, flat", lambda: classic_f(FLAT, FLAT), Reason.NO_VARIANCE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "call", "reason"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_method__data_not_enough__names_the_reason(name: str, call: Callable[[], Any], reason: Reason) -> None:
+    answer = call()
+    assert isinstance(answer, NotComputable)
+    assert answer.reason is reason
+    assert words(answer, str).endswith(".")
+
+
+MISTAKES: list[Callable[[], Any]] = [
+    lambda: check_alpha(0.0),
+    lambda: check_alpha(float("nan")),
+    lambda: Mean(2, 1.0, -1.0),
+    lambda: Mean.from_values([1.0, float("nan")]),
+    lambda: Mean.from_counts(3, 2),
+    lambda: Joint(2, np.zeros(2), np.zeros((3, 3))),
+    lambda: Joint.from_columns([1.0]),
+    lambda: PAIR + Joint.from_columns([[1.0]]),
+    lambda: compare.wilson(2, 1),
+    lambda: compare.equivalence_p(HALF, HALF, margin=0, proportion=True),
+    lambda: srm.sample_ratio({"a": 1}, {"a": -1}),
+    lambda: srm.sample_ratio({"a": -1}, {"a": 1}),
+    lambda: multiplicity.holm([0.1, float("nan")]),
+    lambda: adjust.cluster_difference(Y, G, G[:3]),
+    lambda: adjust.cluster_difference(Y, G[:3], G),
+    lambda: adjust.lin_clustered(Y, G + 1, Y[:, None], G),
+    lambda: iv_moments_adjusted(Y, D, G[:3], NO_X),
+    lambda: iv_moments_adjusted(Y, D, G + 1, NO_X),
+    lambda: IvMoments(1, 1, -1, 1, 0, 9, 9),
+    lambda: anderson_rubin(IvMoments(1, 1, 1, 1, 0, 9, 9), q=0),
+]
+
+
+@pytest.mark.parametrize("call", MISTAKES)
+def test_method__callers_mistake__raises(call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        call()
+
+
+@pytest.mark.parametrize(("x0", "x1"), [(0, 0), (50, 50), (0, 50), (50, 0)])
+def test_proportions__nobody_or_everybody__stay_finite(x0: int, x1: int) -> None:
+    result = computed(compare.compare_proportions(Mean.from_counts(x0, 50), Mean.from_counts(x1, 50)))
+    assert -1 <= result.low <= result.estimate <= result.high <= 1
+    assert result.low < result.high
+    assert (result.p_value == 1.0) == (x0 == x1)
+
+
+@pytest.mark.parametrize(("n", "method"), [(200, "boschloo-exact"), (300, "fisher-exact")])
+def test_proportions__expected_count_below_five__takes_an_exact_p(n: int, method: str) -> None:
+    assert computed(compare.compare_proportions(Mean.from_counts(1, n), Mean.from_counts(8, n))).method == method
+    assert (
+        computed(compare.compare_proportions(Mean.from_counts(2, n), Mean.from_counts(8, n))).method == "score-interval"
+    )
+
+
+def test_score_z__impossible_hypothesis__is_infinite() -> None:
+    assert score_z((5, 5), (10, 10), 1.0) == -float("inf")
+    assert score_z((5, 5), (10, 10), -1.0) == float("inf")
+
+
+def test_lift__variant_mean_near_zero__takes_fieller() -> None:
+    result = computed(compare.lift(Mean(100, 10.0, 100.0), Mean(100, 0.5, 100.0)))
+    assert result.method == "fieller-lift"
+    for x in (result.low + 1, result.high + 1):
+        assert abs(0.5 - 10 * x) / (1 + x * x) ** 0.5 == pytest.approx(1.959964, abs=1e-5)
+
+
+def test_equivalence__margin_of_one__is_certain() -> None:
+    assert compare.equivalence_p(HALF, HALF, margin=1, proportion=True) == 0.0
+    assert computed(compare.equivalence_p(FLAT, NUMBER, margin=2, proportion=False)) < 0.05
+
+
+def test_sample_ratio__arm_of_weight_zero__leaves_sum_and_degrees() -> None:
+    found = computed(srm.sample_ratio({"a": 60, "b": 40, "c": 7}, {"a": 1, "b": 1, "c": 0}))
+    assert (found.statistic, found.degrees_of_freedom, found.expected) == (4.0, 1, {"a": 0.5, "b": 0.5})
+
+
+def test_families__empty__stay_empty() -> None:
+    assert multiplicity.holm([]) == multiplicity.benjamini_hochberg([]) == []
+
+
+def test_breslow_day__common_odds_of_exactly_one__is_finite() -> None:
+    strata = [(Mean.from_counts(10, 20), Mean.from_counts(10, 20))] * 2
+    assert computed(stratified.breslow_day(strata)).statistic == pytest.approx(0.0)
+    assert computed(stratified.odds_ratio(strata)).estimate == 1.0
+
+
+def test_two_stage__clusters__divides_by_the_first_stage() -> None:
+    clusters = np.arange(8) // 2
+    found = computed(two_stage(Y, D, G, NO_X, clusters=clusters))
+    assert found.estimate == pytest.approx((Y[4:].mean() - Y[:4].mean()) / 0.5)
+    moments = computed(iv_moments_adjusted(Y, D, G, NO_X, clusters))
+    assert found.standard_error == pytest.approx(computed(wald(moments)).standard_error)
+    # Four clusters, two in each arm, of the same spread: Satterthwaite gives 2 degrees of freedom at the most.
+    assert moments.degrees_of_freedom is not None
+    assert 1 <= moments.degrees_of_freedom <= 2
+
+
+@pytest.mark.parametrize(
+    ("moments", "shape", "low", "high"),
+    [
+        (IvMoments(1, 1, 1, 0, 0, 9, 9), "interval", 0, 2),
+        (IvMoments(3, 0.5, 1, 1, 0, 9, 9), "rays", None, None),
+        (IvMoments(0.5, 0.5, 1, 1, 0, 9, 9), "line", None, None),
+        (IvMoments(0.5, 0, 1, 0, 0, 9, 9), "line", None, None),
+        (IvMoments(2, 0, 1, 0, 0, 9, 9), "empty", None, None),
+        (IvMoments(2, 1, 1, 1, 0, 9, 9), "half_line", 0.75, None),
+        (IvMoments(-2, 1, 1, 1, 0, 9, 9), "half_line", None, -0.75),
+        (IvMoments(0, 1, 0, 0, 0, 9, 9), "interval", 0, 0),
+    ],
+)
+def test_anderson_rubin__each_case__has_its_shape(
+    moments: IvMoments, shape: str, low: float | None, high: float | None
+) -> None:
+    found = anderson_rubin(moments, q=1.0)
+    assert found.shape == shape
+    if shape == "rays":
+        ends = sorted(np.roots([0.25 - 1, -3.0, 8.0]))
+        assert (found.low, found.high) == pytest.approx(tuple(ends))
+        assert found.contains(-100)
+        assert found.contains(100)
+        assert not found.contains(0.0)
+        return
+    assert (found.low, found.high) == (low, high)
+    assert found.contains(0.0) == (moments.itt**2 <= moments.v_r)
+
+
+def test_first_stage__no_variance_of_the_behaviour__has_no_f() -> None:
+    assert isinstance(first_stage(IvMoments(1, 1, 1, 0, 0, 9, 9), 0, 1).f_statistic, NotComputable)
+
+
+def test_joint__empty_group__changes_nothing() -> None:
+    empty = Joint.from_columns(np.zeros((0, 2)))
+    assert (empty + PAIR) is PAIR
+    assert (PAIR + empty) is PAIR
+
+
+def test_ratios__two_arms__equal_the_delta_method_by_hand() -> None:
+    rng = np.random.default_rng(4)
+    views = rng.integers(1, 9, (2, 500))
+    clicks = rng.binomial(views, 0.3)
+    arms = [Joint.from_columns(np.column_stack([m, k])) for m, k in zip(clicks, views, strict=True)]
+    found = computed(compare.compare_ratios(*arms))
+    ratios = clicks.sum(axis=1) / views.sum(axis=1)
+    # The linearised values (M - rK)/mean(K) have the ratio's influence as their own mean's error.
+    errors = [np.var((m - r * k) / k.mean(), ddof=1) / 500 for m, k, r in zip(clicks, views, ratios, strict=True)]
+    assert found.estimate == pytest.approx(ratios[1] - ratios[0])
+    assert found.standard_error == pytest.approx(sum(errors) ** 0.5)
+
+
+def test_mean__counts__has_the_error_of_its_values() -> None:
+    mean = Mean.from_counts(3, 10)
+    assert mean.variance == pytest.approx(Mean.from_values([1.0] * 3 + [0.0] * 7).variance)
+    assert mean.standard_error == pytest.approx((7 / 300) ** 0.5)
+    assert Mean(0, 0.0, 0.0).standard_error == 0.0
+    assert not Mean(3, 0.5, 0.25).is_proportion
+    assert not Mean.from_values([0.0, 0.5, 1.0, 0.5]).is_proportion
