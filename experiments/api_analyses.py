@@ -42,11 +42,12 @@ class AnalysesView(APIView):
     """Analyses of an experiment."""
 
     queryset = Analysis.objects.none()  # whose permissions a person needs
+    pagination_class = Newest
 
     @extend_schema(operation_id="experiments_analyses_list", responses=shapes.AnalysisSerializer(many=True))
     def get(self, request: Request, key: str) -> Response:
         """All analyses, the newest first, without their documents."""
-        pages = Newest()
+        pages = self.pagination_class()
         page = pages.paginate_queryset(history_of(experiment_of(key)), request, view=self)
         return pages.get_paginated_response(shapes.AnalysisSerializer(page, many=True).data)
 
