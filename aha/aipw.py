@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from aha.nuisance import Flags, Floats, Nuisance, fit_nuisance
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
 CLIP = 0.02

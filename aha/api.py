@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
@@ -12,7 +11,8 @@ from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
 from events.records import outward
-from events.services import runs
+from runs.perform import request_cancel
+from runs.web import person
 
 
 class InputsSerializer(serializers.Serializer[Inputs]):
@@ -116,7 +116,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         inputs = InputsSerializer().to_inputs(values["inputs"])
-        study = studies.start_study(inputs=inputs, title=values["title"], seed=values["seed"], by=_person(request))
+        study = studies.start_study(inputs=inputs, title=values["title"], seed=values["seed"], by=person(request))
         return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: StudySerializer})
@@ -124,7 +124,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def cancel(self, request: Request, pk: str) -> Response:
         """Ask a study to stop."""
         study = self.get_object()
-        runs.request_cancel(study)
+        request_cancel(study)
         study.refresh_from_db()
         return Response(StudySerializer(study).data, status=status.HTTP_202_ACCEPTED)
 
@@ -134,7 +134,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         """Make an AHA moment of a candidate, with its evidence frozen."""
         asked = PromoteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        moment = moments.promote_candidate(study=self.get_object(), by=_person(request), **asked.validated_data)
+        moment = moments.promote_candidate(study=self.get_object(), by=person(request), **asked.validated_data)
         return Response(AhaMomentSerializer(moment).data, status=status.HTTP_201_CREATED)
 
 
@@ -145,7 +145,3 @@ class AhaMomentViewSet(viewsets.ReadOnlyModelViewSet[AhaMoment]):
     serializer_class = AhaMomentSerializer
     lookup_field = "key"
     filterset_fields = ["status"]
-
-
-def _person(request: Request) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -1,8 +1,39 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from runs.kinds import RunKind
+
+STAGES = {
+    "units": _("finding who counts"),
+    "counts": _("counting behaviours"),
+    "histogram": _("counting behaviours"),
+    "attributes": _("reading what is known at signup"),
+    "curve": _("counting who comes back"),
+    "null": _("shuffling retention"),
+    "model": _("training and judging the model"),
+    "shap": _("explaining the model"),
+    "ranks": _("ranking behaviours"),
+    "choice": _("choosing the number again and again"),
+    "steps": _("looking for jumps"),
+    "adjustment": _("holding more and more equal"),
+    "report": _("writing the report"),
+}
+
 
 class AhaConfig(AppConfig):
     name = "aha"
     verbose_name = _("AHA discovery")
     default_auto_field = "django.db.models.BigAutoField"
+    run_kinds = (
+        RunKind(
+            model="aha.Study",
+            page=("aha:study", "pk"),
+            permission="aha.add_study",
+            stages=STAGES,
+            read="aha.report_io.read",
+            draw="aha.drawings.draw",
+            body="aha.views.report_body",
+            template="aha/study_body.html",
+            document="aha.document.document",
+        ),
+    )

@@ -17,7 +17,7 @@ from aha.report import Candidate, Control, Controls, Grid, Judged
 from aha.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Parts, Pick, judge
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from stats.results import NotComputable, Reason, computable
 
 ALPHA = 0.05

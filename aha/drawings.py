@@ -1,4 +1,4 @@
-"""All pictures of a finished study, in the order of its pages; `insight_site.pictures` names this function. Pure."""
+"""All pictures of a finished study, in the order of its pages; the app's kind of run names this function. Pure."""
 
 from collections.abc import Callable
 

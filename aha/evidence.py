@@ -12,7 +12,7 @@ import numpy as np
 
 from aha.aipw import MAX_UNITS, Adjusted, Difference, adjust, normal_difference
 from aha.nuisance import Codes, Flags, Floats
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from stats.results import NotComputable, Reason, computable
 
 # Units an arm from which a stratum's own variances are right (METHODS 4.6).

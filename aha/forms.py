@@ -5,7 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.inputs import MAX_TIMES, RULES, Inputs, check_inputs
-from events.reasons import Refused
+from runs.refusals import Refused
 
 EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
 # The services name the options of the command; the form shows the sentence at its field.

@@ -11,8 +11,8 @@ from scipy import stats
 
 from aha.grid import Floats, Table
 from events.metrics import Behaviour, MinEvents, Retention, Survival, is_display_only
-from events.reasons import Refused
 from events.windows import guard
+from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 
 FORCED_REACH = 0.95

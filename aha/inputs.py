@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
-from events.reasons import Refused
 from events.windows import DayMode, Window
+from runs.refusals import Refused
 
 MAX_DAYS = 90
 MAX_TIMES = 1_000

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from events.metrics import display_name
-from events.models import Run
+from runs.models import Run
 
 
 class Study(Run):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from aha.cells import NULL_REACH
 from aha.grid import Flags, Floats, Ints, Levels, Table
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
 PERMUTATIONS = 1_000

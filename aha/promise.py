@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aha.aipw import Difference
-from events.reasons import Refused
+from runs.refusals import Refused
 from stats.results import NotComputable, Reason, computable
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from aha.exhibits import Swarm
 from aha.grid import Floats, Table
 from aha.report import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from segments.importance import Ranking, rank_features
 from stats.results import NotComputable, computable
 

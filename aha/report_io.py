@@ -1,4 +1,4 @@
-"""Stored payloads back to their records, by the dotted names that the table of pictures uses."""
+"""Stored payloads back to their records. Pure."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ from aha.grid import Flags, Floats, Ints, Table
 from aha.smooth import design as smooth_design
 from aha.smooth import fit, information, knots, patterns_of, smooth_terms
 from aha.thresholds import resample
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
 REPLICATES = 499

@@ -50,7 +50,7 @@ from aha.steps import REPLICATES as STEP_REPLICATES
 from aha.steps import Step, step_evidence
 from aha.thresholds import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
 from events.metrics import Behaviour
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
 

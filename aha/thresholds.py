@@ -25,7 +25,7 @@ from aha.cells import (
     youden,
 )
 from aha.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
 REPLICATES = 500

@@ -1,14 +1,17 @@
 from django.urls import path
 
 from aha import views
+from runs.web import cancel, progress
+
+STUDY = {"label": "aha.Study"}
 
 app_name = "aha"
 urlpatterns = [
     path("studies/", views.study_list, name="studies"),
     path("studies/new/", views.new_study, name="new_study"),
     path("studies/<int:pk>/", views.study_page, name="study"),
-    path("studies/<int:pk>/progress/", views.study_progress, name="study_progress"),
-    path("studies/<int:pk>/cancel/", views.cancel_study, name="cancel_study"),
+    path("studies/<int:pk>/progress/", progress, STUDY, name="study_progress"),
+    path("studies/<int:pk>/cancel/", cancel, STUDY, name="study_cancel"),
     path("studies/<int:pk>/candidates/<int:place>/", views.candidate_page, name="candidate"),
     path("studies/<int:pk>/candidates/<int:place>/promote/", views.promote, name="promote"),
     path("studies/<int:pk>/venn/", views.venn_page, name="venn"),

@@ -1,17 +1,14 @@
 """Pages of AHA discovery: studies, their candidates, and the AHA moments that people decided to test."""
 
 import hashlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
-from django.contrib.auth.models import User
+from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,14 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
-from events.listing import listing
-from events.models import Run
-from events.reasons import Refused
-from events.services.runs import request_cancel
+from runs.listing import listing
+from runs.models import Run
+from runs.refusals import Refused
+from runs.web import is_htmx, may, person, progress_of
 
 if TYPE_CHECKING:
-    from django_htmx.middleware import HtmxDetails
-
     from aha.report import Candidate, Report
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
@@ -34,20 +29,6 @@ if TYPE_CHECKING:
 VENN_SECONDS = 24 * 3600  # a finished study never changes
 NAMES_SECONDS = 60
 REACH_SECONDS = 300  # the question costs the warehouse seconds
-
-
-def _may[View: Callable[..., HttpResponse]](permission: str) -> Callable[[View], View]:
-    """403 for a logged-in person without the permission; asked after `login_required`."""
-    return permission_required(f"aha.{permission}", raise_exception=True)
-
-
-def _person(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None
-
-
-def _is_htmx(request: HttpRequest) -> bool:
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-    return bool(htmx)
 
 
 def _event_names(request: HttpRequest) -> list[str]:
@@ -75,14 +56,14 @@ def study_list(request: HttpRequest) -> HttpResponse:
     for study in found.page:
         report = studies.read_report(study)
         rows.append({"study": study, "found": "" if report is None else findings.headline(report, gettext)})
-    template = "aha/study_rows.html" if _is_htmx(request) else "aha/studies.html"
+    template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
     response = render(request, template, {"rows": rows, "listing": found})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
 @login_required
-@_may("add_study")
+@may("aha.add_study")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_study(request: HttpRequest) -> HttpResponse:
     """Ask a study and start it."""
@@ -90,7 +71,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=_person(request))
+            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request))
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -103,7 +84,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
-    return render(request, "aha/study.html", {"run": study, **_progress(study), **report_body(study)})
+    return render(request, "aha/study.html", {"run": study, **progress_of(study), **report_body(study)})
 
 
 def report_body(study: Study) -> dict[str, Any]:
@@ -145,43 +126,6 @@ def _tags(candidate: "Candidate") -> dict[str, Any]:
 
     step = words.step_words(candidate.step, candidate.smooth_range, gettext)
     return {"step": step, "marks": [words.flag_words(code, gettext) for code in candidate.flags]}
-
-
-def _progress(study: Study) -> dict[str, Any]:
-    from aha import words
-
-    return {
-        "run": study,
-        "progress_url": reverse("aha:study_progress", args=[study.pk]),
-        "cancel_url": reverse("aha:cancel_study", args=[study.pk]),
-        "stage_words": words.stage_words(study.stage, gettext),
-    }
-
-
-@login_required
-@require_safe
-def study_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """The progress fragment; when the study has ended, the page asks for itself anew."""
-    study = get_object_or_404(Study, pk=pk)
-    if not _is_htmx(request):
-        return redirect("aha:study", pk=pk)
-    response = render(request, "components/progress.html", _progress(study))
-    patch_vary_headers(response, ["HX-Request"])
-    if not study.is_open:
-        response["HX-Refresh"] = "true"
-    return response
-
-
-@login_required
-@_may("add_study")
-@require_POST
-def cancel_study(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask a study to stop."""
-    try:
-        request_cancel(get_object_or_404(Study, pk=pk))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("aha:study", pk=pk)
 
 
 # ── Candidates ────────────────────────────────────────────────────────────────
@@ -233,7 +177,7 @@ def _candidate_page(
 
 
 @login_required
-@_may("add_ahamoment")
+@may("aha.add_ahamoment")
 @require_POST
 def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
     """Make an AHA moment of a candidate."""
@@ -243,7 +187,7 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
         try:
             moment = moments.promote_candidate(
                 study=study, behaviour=candidate.behaviour, times=candidate.times, days=candidate.days,
-                name=form.cleaned_data["name"], by=_person(request),
+                name=form.cleaned_data["name"], by=person(request),
             )  # fmt: skip
         except Refused as refusal:
             form.add_error(None, str(refusal))
@@ -267,9 +211,7 @@ def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
     context = _venn_context(study, None, (asked.get("behaviour", ""), days, times), fixed=fixed)
     if context["cell"] is None:
         raise Http404
-    response = render(
-        request, "aha/venn.html" if _is_htmx(request) else "aha/venn_page.html", {"run": study, **context}
-    )
+    response = render(request, "aha/venn.html" if is_htmx(request) else "aha/venn_page.html", {"run": study, **context})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -307,14 +249,14 @@ def moment_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@_may("add_ahamoment")
+@may("aha.add_ahamoment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_moment(request: HttpRequest) -> HttpResponse:
     """A moment that people believe in without a study."""
     form = MomentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            moment = moments.create_moment(**form.cleaned_data, by=_person(request))
+            moment = moments.create_moment(**form.cleaned_data, by=person(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         except ValidationError as wrong:

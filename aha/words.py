@@ -221,23 +221,3 @@ def difference_words(difference: Difference | NotComputable, gettext: Gettext) -
 def definition_sentence(retention: str, gettext: Gettext) -> str:
     """What a stored retention means."""
     return sentence(parse_retention(retention), gettext)
-
-
-def stage_words(stage: str, gettext: Gettext) -> str:
-    """What a study is doing now; unknown stages keep their own name."""
-    names = {
-        "units": gettext("finding who counts"),
-        "counts": gettext("counting behaviours"),
-        "histogram": gettext("counting behaviours"),
-        "attributes": gettext("reading what is known at signup"),
-        "curve": gettext("counting who comes back"),
-        "null": gettext("shuffling retention"),
-        "model": gettext("training and judging the model"),
-        "shap": gettext("explaining the model"),
-        "ranks": gettext("ranking behaviours"),
-        "choice": gettext("choosing the number again and again"),
-        "steps": gettext("looking for jumps"),
-        "adjustment": gettext("holding more and more equal"),
-        "report": gettext("writing the report"),
-    }
-    return names.get(stage, stage)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from events.reasons import Refused
 from events.windows import Clock, DayMode
+from runs.refusals import Refused
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from events.import_files import Job, Progress, Staged, settle
 from events.import_options import ImportOptions
 from events.import_sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.import_sql import fields, stored_columns
-from events.reasons import Refused
 from events.services import ownership
 from events.warehouse import Scratch, ScratchError, literal
+from runs.refusals import Refused
 
 APP_ID = "import"
 EXAMPLES = 10

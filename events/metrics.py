@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from events.reasons import Refused
 from events.windows import Window
+from runs.refusals import Refused
 
 Gettext = Callable[[str], str]
 

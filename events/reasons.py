@@ -1,4 +1,4 @@
-"""Why an action is refused, and the words for numbers that can't be computed.
+"""The words for numbers that can't be computed.
 
 Pure code returns codes with their details; the door turns them into words through its own gettext.
 """
@@ -6,10 +6,6 @@ Pure code returns codes with their details; the door turns them into words throu
 from collections.abc import Callable
 
 from stats.results import NotComputable, Reason
-
-
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
-    """A request that is refused, with one plain sentence for the person who asked."""
 
 
 def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:

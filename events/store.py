@@ -29,7 +29,7 @@ from deltalake.transaction import AddAction
 from django.conf import settings
 
 from events import disk
-from events.reasons import Refused
+from runs.refusals import Refused
 
 SCHEMA = pa.schema(
     [

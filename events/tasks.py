@@ -1,4 +1,4 @@
-"""Scheduled work; the schedules are made by a migration."""
+"""Scheduled work; `insight_site.schedules` says when."""
 
 from events.services import flush
 

@@ -17,8 +17,8 @@ import duckdb
 import ibis
 from django.conf import settings
 
-from events.reasons import Refused
 from events.services import ownership
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

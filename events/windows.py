@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 DAY = timedelta(days=1)
 

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,7 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
-from events.reasons import Refused, words
+from events.reasons import words
 from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
 from experiments.admin_exclusion import Saying
@@ -39,6 +38,8 @@ from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
 from experiments.services import closing, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, health_words, summary, views
+from runs.refusals import Refused
+from runs.web import person
 from stats.results import NotComputable
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
@@ -184,7 +185,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         """Nothing yet: `save_related` hands the plan and its rows to the service together."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        obj, by = form.instance, _person(request)
+        obj, by = form.instance, person(request)
         rows: dict[str, Any] = {}
         for formset in formsets:
             formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
@@ -234,7 +235,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         refusals = {}
         for row in rows:
             try:
-                lifecycle.move(key=row.key, action=what, by=_person(request), why=request.POST.get("why", ""))
+                lifecycle.move(key=row.key, action=what, by=person(request), why=request.POST.get("why", ""))
             except Refused as refusal:
                 refusals[row.pk] = str(refusal)
                 row.refresh_from_db()
@@ -262,7 +263,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         form = shapes.AmendForm(request.POST or None, instance=row)
 
         def done(values: dict[str, Any]) -> None:
-            plan.amend(key=row.key, why=values["why"], by=_person(request), **form.changes())
+            plan.amend(key=row.key, why=values["why"], by=person(request), **form.changes())
 
         about = gettext("The change is logged with your reason, and stands on the report.")
         return self._page(request, row, form, _("Amend the plan"), done, about)
@@ -274,7 +275,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
             request, row, form, _("Raise coverage"),
-            lambda values: plan.raise_coverage(key=row.key, by=_person(request), **values), about,
+            lambda values: plan.raise_coverage(key=row.key, by=person(request), **values), about,
         )  # fmt: skip
 
     @detail(_("Testers"), "test", "bug_report")
@@ -308,7 +309,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
             request, row, form, _("Clone"),
-            lambda values: planning.clone(experiment=row, by=_person(request), key=values["key"]), about,
+            lambda values: planning.clone(experiment=row, by=person(request), key=values["key"]), about,
         )  # fmt: skip
 
     @detail(_("Size"), "view", "straighten")
@@ -372,7 +373,3 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
     if inflow.reach is not None:
         rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, ".2%")))
     return rows
-
-
-def _person(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from events.reasons import Refused
 from experiments import forms as shapes
 from experiments.models import Holdout, Layer
 from experiments.services import exclusion
+from runs.refusals import Refused
 
 
 class Saying:

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
-from events.reasons import Refused
 from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint
 from experiments.services import webhooks
 from experiments.webhooks import check_url
+from runs.refusals import Refused
 
 
 @admin.register(WebhookEndpoint)

@@ -26,6 +26,7 @@ from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import KEY
 from experiments.services import lifecycle, plan, planning
 from experiments.services.planned_power import WhatIf
+from runs.web import person
 
 Answer = Callable[..., Response]
 
@@ -70,11 +71,6 @@ def asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -
     shape = kind(data=request.data)
     shape.is_valid(raise_exception=True)
     return dict(shape.validated_data)
-
-
-def person(request: Request) -> User | None:
-    """Who asks; a key is nobody."""
-    return request.user if isinstance(request.user, User) else None
 
 
 class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]):

@@ -16,9 +16,9 @@ from unfold.widgets import (
 
 from events.metrics import parse_metric
 from events.models import Source
-from events.reasons import Refused
 from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan import WHOLE
+from runs.refusals import Refused
 from segments.models import Segment
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from events.models import Run
 from experiments.models import Experiment
+from runs.models import Run
 
 
 class Analysis(Run):

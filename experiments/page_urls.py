@@ -1,6 +1,9 @@
 from django.urls import path
 
 from experiments import views
+from runs.web import cancel, progress
+
+ANALYSIS = {"label": "experiments.Analysis"}
 
 app_name = "experiment_pages"
 urlpatterns = [
@@ -10,6 +13,6 @@ urlpatterns = [
     path("<str:key>/analyse/", views.analyse, name="analyse"),
     path("<str:key>/peek/", views.peek, name="peek"),
     path("<str:key>/<int:pk>/", views.analysis, name="analysis"),
-    path("<str:key>/<int:pk>/progress/", views.progress, name="progress"),
-    path("<str:key>/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("<str:experiment__key>/<int:pk>/progress/", progress, ANALYSIS, name="analysis_progress"),
+    path("<str:experiment__key>/<int:pk>/cancel/", cancel, ANALYSIS, name="analysis_cancel"),
 ]

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from events.metrics import Survival, first_day, is_display_only, parse_metric
-from events.reasons import Refused
 from experiments.evaluation import DEFAULT
+from runs.refusals import Refused
 
 WHOLE = 10_000  # steps of 0.01 %
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is

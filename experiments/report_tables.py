@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from aha.figures import Gettext, Row, Table, between, count, decimal, limits, p_value, percent, points
 from events.metrics import display_name, parse_metric, sentence
-from events.reasons import Refused
 from events.reasons import words as reason_words
 from experiments import tables
 from experiments.contrasts import Contrast, effect_limits
@@ -14,6 +13,7 @@ from experiments.report import Comparison, OutcomeReport
 from experiments.report_words import clock_words, health_sentence, look_words, metric_words
 from experiments.verdict import Code
 from experiments.words import code_words, effect_text, severity_words, share_text
+from runs.refusals import Refused
 from stats.curve import CurveDifference
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable, computable

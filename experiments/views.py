@@ -1,49 +1,29 @@
 """Pages of experiments for those who read them: list, report, the wait for an analysis, calibration."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
-from django.contrib.auth.models import User
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from events.listing import listing
 from events.metrics import display_name
-from events.reasons import Refused
-from events.services.runs import request_cancel
 from experiments.models import Analysis, Experiment
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import ANALYSED, final_analysis, latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of, with_findings
-
-if TYPE_CHECKING:
-    from django_htmx.middleware import HtmxDetails
+from runs.listing import listing
+from runs.refusals import Refused
+from runs.web import is_htmx, may, person, progress_of
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
 HISTORY_SHOWN = 20
 LOCKED = "PENDING"
 NONE_YET = "NONE"
-
-
-def _may[View: Callable[..., HttpResponse]](view: View) -> View:
-    """403 for a logged-in person who may not ask for analyses; asked after `login_required`."""
-    return permission_required("experiments.add_analysis", raise_exception=True)(view)
-
-
-def _person(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None
-
-
-def _is_htmx(request: HttpRequest) -> bool:
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-    return bool(htmx)
 
 
 # ── List ──────────────────────────────────────────────────────────────────────
@@ -83,7 +63,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
         "rows": shown, "listing": found, "verdicts": choices, "verdict": chosen,
         "any_at_all": bool(found.total) or bool(chosen),
     }  # fmt: skip
-    template = "experiments/rows.html" if _is_htmx(request) else "experiments/list.html"
+    template = "experiments/rows.html" if is_htmx(request) else "experiments/list.html"
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -120,7 +100,7 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
         "above": above,
         "history": history,
         "older": run is not None and latest is not None and run.pk < latest.pk,
-        **({} if above is None else _progress(above)),
+        **({} if above is None else progress_of(above)),
         **({} if run is None else report_body(run)),
         **_actions(experiment, above),
     }
@@ -162,7 +142,7 @@ def _actions(experiment: Experiment, above: Analysis | None) -> dict[str, Any]:
 
 # ── Asking for an analysis ────────────────────────────────────────────────────
 @login_required
-@_may
+@may("experiments.add_analysis")
 @require_POST
 def analyse(request: HttpRequest, key: str) -> HttpResponse:
     """Ask for an analysis now."""
@@ -170,7 +150,7 @@ def analyse(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @login_required
-@_may
+@may("experiments.add_analysis")
 @require_http_methods(["GET", "HEAD", "POST"])
 def peek(request: HttpRequest, key: str) -> HttpResponse:
     """Say what a look before the planned end costs; after a yes, ask for it."""
@@ -182,52 +162,10 @@ def peek(request: HttpRequest, key: str) -> HttpResponse:
 
 def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpResponse:
     try:
-        request_analysis(experiment=experiment, by=_person(request), peek=peek)
+        request_analysis(experiment=experiment, by=person(request), peek=peek)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("experiment_pages:report", key=experiment.key)
-
-
-def _progress(run: Analysis) -> dict[str, Any]:
-    stages = {
-        "events": gettext("opening the events"),
-        "exposures": gettext("finding who met which variant"),
-        "outcomes": gettext("measuring outcomes"),
-        "cells": gettext("counting"),
-        "statistics": gettext("computing and judging"),
-    }
-    key = run.experiment.key
-    return {
-        "progress_url": reverse("experiment_pages:progress", args=[key, run.pk]),
-        "cancel_url": reverse("experiment_pages:cancel", args=[key, run.pk]),
-        "stage_words": stages.get(run.stage, run.stage),
-    }
-
-
-@login_required
-@require_safe
-def progress(request: HttpRequest, key: str, pk: int) -> HttpResponse:
-    """The progress fragment; when the analysis has ended, the page asks for itself anew."""
-    run = get_object_or_404(Analysis.objects.select_related("experiment"), experiment__key=key, pk=pk)
-    if not _is_htmx(request):
-        return redirect("experiment_pages:report", key=key)
-    response = render(request, "components/progress.html", {"run": run, **_progress(run)})
-    patch_vary_headers(response, ["HX-Request"])
-    if not run.is_open:
-        response["HX-Refresh"] = "true"
-    return response
-
-
-@login_required
-@_may
-@require_POST
-def cancel(request: HttpRequest, key: str, pk: int) -> HttpResponse:
-    """Ask an analysis to stop."""
-    try:
-        request_cancel(get_object_or_404(Analysis, experiment__key=key, pk=pk))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("experiment_pages:report", key=key)
 
 
 # ── Calibration ───────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 TYPES = ("experiment.started", "experiment.stopped", "experiment.verdict", "experiment.sample_ratio")
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the marker that secret scanners look for, not a secret

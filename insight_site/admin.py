@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from insight_site import admin_queue, keys
 from insight_site.forms import ApiKeyForm
 from insight_site.models import ApiKey
+from runs.web import person
 
 __all__ = ["admin_queue"]
 
@@ -87,10 +88,9 @@ class ApiKeyAdmin(ModelAdmin):
             obj.save()
             keys.forget_cached_keys()
             return
-        by = request.user if isinstance(request.user, User) else None
         row, key = keys.issue_key(
             name=obj.name, source=obj.source, kind=obj.kind, scopes=obj.scopes, allowed_origins=obj.allowed_origins,
-            rate=obj.rate, expires_at=obj.expires_at, created_by=by, log_exposures=obj.log_exposures,
+            rate=obj.rate, expires_at=obj.expires_at, created_by=person(request), log_exposures=obj.log_exposures,
             preview=obj.preview,
         )  # fmt: skip
         obj.pk, obj.digest, obj.prefix, obj.created_at = row.pk, row.digest, row.prefix, row.created_at
@@ -101,8 +101,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.action(description=_("Create successor"), permissions=["add"])
     def create_successor(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse:
-        by = request.user if isinstance(request.user, User) else None
-        return self._show(request, [keys.rotate_key(row=row, created_by=by) for row in queryset])
+        return self._show(request, [keys.rotate_key(row=row, created_by=person(request)) for row in queryset])
 
     @admin.action(description=_("Revoke"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -1,4 +1,4 @@
-"""What the site's own commands share beside `events.terminal`."""
+"""What the site's own commands share; `runs.terminal` has what all commands do."""
 
 import os
 import tempfile

@@ -9,6 +9,7 @@ from aha.models import Study
 from experiments.models import Experiment
 from experiments.services import overview
 from experiments.steps.health_words import health
+from runs.listing import open_runs
 from segments.models import Segment
 
 TONES = {
@@ -27,7 +28,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["waiting"] = overview.waiting()
     if user.has_perm("aha.view_ahamoment"):
         context["moments"] = overview.moments()
-    context["runs"] = overview.open_runs() if user.has_perm("aha.view_study") else []
+    context["runs"] = open_runs() if user.has_perm("aha.view_study") else []
     context["first_steps"] = _first_steps() if not context.get("live") else []
     return context
 

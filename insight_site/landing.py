@@ -10,18 +10,14 @@ from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
-from events.models import Run
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
-from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
+from runs.listing import open_runs
+from runs.models import Run
+from segments.models import SegmentModel
 
 SHOWN = 5
-# Kinds of long computations, and the page of each.
-RUNS: dict[type[Run], str] = {
-    SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
-    Study: "aha:study", Analysis: "experiment_pages:analysis",
-}  # fmt: skip
 # Colours of the verdicts that are neither a plain no nor undecided.
 LIGHTS = {
     "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
@@ -48,21 +44,6 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "verdicts": verdicts(),
     }
     return {**found, "next": next_step(user)}
-
-
-def open_runs() -> list[dict[str, Any]]:
-    """Long computations that wait or run, the newest first."""
-    rows: list[Run] = []
-    for model in RUNS:
-        rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
-    rows.sort(key=lambda row: row.created_at, reverse=True)
-    return [{"run": row, "kind": row._meta.verbose_name, "url": _page(row)} for row in rows]
-
-
-def _page(run: Run) -> str:
-    if isinstance(run, Analysis):
-        return reverse("experiment_pages:analysis", args=[run.experiment.key, run.pk])
-    return reverse(RUNS[type(run)], args=[run.pk])
 
 
 def running() -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ import io
 import json
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -21,6 +20,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from events.charts import columns, darkened
 from insight_site import glossary, landing
 from insight_site.models import Picture
+from runs.kinds import find_kind
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}
@@ -65,9 +65,10 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
     """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away."""
     from insight_site import pictures, rendering  # noqa: PLC0415 - the renderer costs a second to import
 
-    if label not in pictures.SOURCES or language not in dict(settings.LANGUAGES):
+    run_kind = find_kind(label)
+    if run_kind is None or language not in dict(settings.LANGUAGES):
         raise Http404
-    run = get_object_or_404(apps.get_model(label), pk=pk)
+    run = get_object_or_404(run_kind.run_class, pk=pk)
     row = pictures.picture(run, language, slug)
     if row is None:
         raise Http404

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,10 +16,12 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from events.models import Run
 from insight_site import sharing
 from insight_site.access import client_address
 from insight_site.models import ShareLink
+from runs.kinds import kind_of
+from runs.models import Run
+from runs.web import person
 
 BAD_TOKENS_A_MINUTE = 20
 
@@ -50,7 +51,7 @@ def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     run = _run(request, label, pk)
     try:
         days = int(request.POST.get("days", ""))
-        _link, token = sharing.create_link(run=run, days=days, by=_person(request))
+        _link, token = sharing.create_link(run=run, days=days, by=person(request))
     except ValueError:
         messages.error(request, gettext("Choose how long the link shall work."))
     else:
@@ -102,14 +103,10 @@ def _run(request: HttpRequest, label: str, pk: int) -> Run:
     run = files.find_run(label, pk)
     if run is None:
         raise Http404
-    permission = files.KINDS[label].permission
+    permission = kind_of(run).may_read
     if permission and not request.user.has_perm(permission):
         raise PermissionDenied
     return run
-
-
-def _person(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None
 
 
 def _back(request: HttpRequest) -> str:

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "aha",
     "segments",
     "events",
+    "runs",
 ]
 MIDDLEWARE = [
     "insight_site.middleware.operations",

@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events.models import Run
 from insight_site.models import ShareLink
+from runs.models import Run
 
 DAYS = (7, 30, 90)
 NOTED_EVERY = timedelta(minutes=1)

@@ -1,7 +1,7 @@
 """Reports to take away: one HTML file that needs nothing else, every table as CSV, the numbers as JSON.
 
-Like `insight_site.pictures` this is a table of kinds of run. The HTML is the page's own body, rendered with
-``standalone``: pictures lie inside it, and what only works on the site is left out.
+The HTML is the page's own body, rendered with ``standalone``: pictures lie inside it, and what only works on the site
+is left out.
 """
 
 import csv
@@ -9,19 +9,17 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.module_loading import import_string
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
-from events.models import Run
-from insight_site import __version__, pictures
+from insight_site import __version__
+from runs.kinds import find_kind, kind_of
+from runs.models import Run
 
 STYLE = Path(__file__).parent / "static" / "insight_site" / "site.css"
 # The file has its style and its pictures inside, so its own policy allows these and nothing else.
@@ -35,39 +33,12 @@ SIGNED = re.compile(r"[+-]\d")
 FORMULA = re.compile(r"[=|!@&\"'*^]|[^\W\d_]\(|[+\-/][^\W\d_]")
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How one kind of run leaves the site: dotted names of functions, and a template.
-
-    Attributes:
-        body: the run to the context of its page's body; None while it has no report.
-        template: the page's body; it is rendered with ``standalone`` and `run`.
-        document: (report, gettext) to the JSON document; the report is read as `pictures.SOURCES` says.
-        permission: what a person needs to read the page itself, or "" when every account may.
-    """
-
-    body: str
-    template: str
-    document: str
-    permission: str = ""
-
-
-KINDS: dict[str, Kind] = {
-    "segments.SegmentationRun": Kind(
-        "segments.views.report_body", "segments/run_body.html", "segments.document.document"
-    ),
-    "aha.Study": Kind("aha.views.report_body", "aha/study_body.html", "aha.document.document"),
-    "experiments.Analysis": Kind(
-        "experiments.views.report_body", "experiments/report_body.html", "experiments.readout_document.document"
-    ),
-}
-
-
 def find_run(label: str, pk: int) -> Run | None:
     """The finished run of a report that can be taken away; None when there is none."""
-    if label not in KINDS:
+    kind = find_kind(label)
+    if kind is None or not kind.body:
         return None
-    run: Run | None = apps.get_model(label).objects.filter(pk=pk, status=Run.Status.DONE).first()
+    run = kind.run_class._default_manager.filter(pk=pk, status=Run.Status.DONE).first()
     return run if run is not None and run.payload is not None else None
 
 
@@ -78,9 +49,9 @@ def as_html(run: Run, *, shared: bool = False) -> str:
         run: a finished run, see `find_run`.
         shared: it is read through a share link, and says so.
     """
-    kind = KINDS[run._meta.label]
+    kind = kind_of(run)
     context = {
-        **_body(run), "run": run, "standalone": True, "shared": shared, "body": kind.template,
+        **kind.context(run), "run": run, "standalone": True, "shared": shared, "body": kind.template,
         "style": mark_safe(STYLE.read_text(encoding="utf-8")),  # noqa: S308 - our own file
         "version": __version__, "made": timezone.now(),
     }  # fmt: skip
@@ -96,7 +67,7 @@ def as_csv(run: Run) -> str:
     out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
     writer = csv.writer(out)
     writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
-    for table in tables(_body(run)):
+    for table in tables(kind_of(run).context(run)):
         for row in table.rows:
             for column, cell in zip(table.columns[1:], row[1:], strict=False):
                 writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])
@@ -105,10 +76,8 @@ def as_csv(run: Run) -> str:
 
 def as_json(run: Run) -> str:
     """The numbers as the command line prints them with ``--json``, always in English."""
-    label = run._meta.label
     with translation.override("en"):
-        report = import_string(pictures.SOURCES[label].report)(run.payload)
-        document = import_string(KINDS[label].document)(report, gettext)
+        document = kind_of(run).numbers(run)
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
@@ -140,8 +109,3 @@ def harmless(text: Any) -> Any:
     if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r", "\n"):
         return text
     return text if SIGNED.match(text) and not FORMULA.search(text) else f"'{text}"
-
-
-def _body(run: Run) -> dict[str, Any]:
-    body: dict[str, Any] = import_string(KINDS[run._meta.label].body)(run)
-    return body

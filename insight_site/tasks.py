@@ -1,9 +1,7 @@
 """Background work of the site, called by name."""
 
-from django.apps import apps
-
-from events.models import Run
-from events.services import runs
+from runs.kinds import all_kinds
+from runs.perform import close_lost
 
 
 def draw_pictures(label: str, pk: int) -> int:
@@ -15,4 +13,4 @@ def draw_pictures(label: str, pk: int) -> int:
 
 def close_lost_runs() -> int:
     """Every quarter of an hour: runs whose process died in the middle get their reason."""
-    return sum(runs.close_lost(model) for model in apps.get_models() if issubclass(model, Run))
+    return sum(close_lost(kind.run_class) for kind in all_kinds())

@@ -15,9 +15,9 @@ from django.views import defaults
 from django_q.models import OrmQ
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
 
-from events.reasons import Refused
 from events.services import flush
 from insight_site.access import error, machine_door
+from runs.refusals import Refused
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 from events.admin import ReadOnly
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing
 

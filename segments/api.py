@@ -11,9 +11,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.reasons import Refused
 from events.records import load, outward
-from events.services.runs import request_cancel
+from runs.perform import request_cancel
+from runs.refusals import Refused
+from runs.web import person
 from segments.inputs import Inputs, check_inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing, segmentation
@@ -86,8 +87,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
         """Start a search; it waits for the worker."""
         question = SegmentationInputsSerializer(data=request.data)
         question.is_valid(raise_exception=True)
-        by = request.user if isinstance(request.user, User) else None
-        run = segmentation.start_segmentation(**question.validated_data, by=by)
+        run = segmentation.start_segmentation(**question.validated_data, by=person(request))
         return Response(SegmentationSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: SegmentationSerializer})

@@ -1,8 +1,56 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from runs.kinds import RunKind
+
+STAGES = {
+    "counts": _("counting who did what"),
+    "features": _("choosing what to compare"),
+    "k": _("trying 2 to 10 groups"),
+    "stability": _("looking whether resamples find the same groups"),
+    "scorecard": _("comparing PCA with UMAP"),
+    "model": _("fitting the groups"),
+    "null": _("comparing with populations without groups"),
+    "pictures": _("drawing maps"),
+    "profiles": _("describing the groups"),
+    "drivers": _("comparing the tiers"),
+    "contrasts": _("comparing the tiers"),
+    "shap": _("ranking behaviours"),
+    "ranks": _("ranking behaviours"),
+    "scores": _("scoring users"),
+}
+
 
 class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Segments")
     default_auto_field = "django.db.models.BigAutoField"
+    run_kinds = (
+        RunKind(
+            model="segments.SegmentationRun",
+            page=("segments:run", "pk"),
+            permission="segments.add_segmentationrun",
+            stages=STAGES,
+            read="segments.report_io.read",
+            draw="segments.charts.draw",
+            body="segments.views.report_body",
+            template="segments/run_body.html",
+            document="segments.document.document",
+        ),
+        RunKind(
+            model="segments.ChurnRun",
+            page=("segments:churn", "pk"),
+            permission="segments.add_churnrun",
+            stages=STAGES,
+            related=("segment",),
+            read="segments.report_io.read_quality",
+            draw="segments.charts.draw_quality",
+        ),
+        RunKind(
+            model="segments.ComparisonRun",
+            page=("segments:comparison", "pk"),
+            permission="segments.add_comparisonrun",
+            stages=STAGES,
+            related=("first", "second"),
+        ),
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments.importance import MAX_UNITS, explain, group_features
 from segments.learning import (
     FOLDS,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from segments.features import Floats, Ints
 from segments.reduction import Method, embed_umap, fit_pca, squared_distances
 

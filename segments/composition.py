@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments import clustering
 from segments.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
 from segments.importance import Group

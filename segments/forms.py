@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.inputs import MAX_WINDOW_DAYS, Inputs, check_inputs
 from segments.rules import parse_rule, to_document
 

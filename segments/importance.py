@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments.learning import FOLDS, OutOfFold, Skill, boosted, check_matrix, logistic, skill, too_small
 from segments.ranks import Flags, Floats, Ints, spearman
 from stats.results import NotComputable, Reason

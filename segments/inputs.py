@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.metrics import MinEvents, Retention, Survival, is_display_only, parse_behaviour, parse_retention
-from events.reasons import Refused
 from events.windows import DayMode, Window
+from runs.refusals import Refused
 
 MAX_WINDOW_DAYS = 366
 MAX_CLUSTERS = 10

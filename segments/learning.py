@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from events.progress import Progress, silent
+from runs.progress import Progress, silent
 from segments.ranks import Auc, Flags, Floats, Ints, auc
 from stats.results import NotComputable, Reason
 

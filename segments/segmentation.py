@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments import clustering, placement, reduction
 from segments.clustering import Clusters, KChoice, KScore, Null, Stability, Standing
 from segments.features import (

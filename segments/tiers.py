@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from events.progress import Progress, part, silent
+from runs.progress import Progress, part, silent
 from segments.importance import Importance, rank_features
 from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
 from stats.results import NotComputable, Reason

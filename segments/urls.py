@@ -1,14 +1,17 @@
 from django.urls import path
 
+from runs.web import cancel, progress
 from segments import views
+
+SEARCH, CHURN, COMPARISON = ({"label": f"segments.{name}"} for name in ("SegmentationRun", "ChurnRun", "ComparisonRun"))
 
 app_name = "segments"
 urlpatterns = [
     path("", views.segment_list, name="list"),
     path("runs/new", views.new_run, name="new_run"),
     path("runs/<int:pk>", views.run_page, name="run"),
-    path("runs/<int:pk>/progress", views.run_progress, name="run_progress"),
-    path("runs/<int:pk>/cancel", views.cancel_run, name="cancel_run"),
+    path("runs/<int:pk>/progress", progress, SEARCH, name="run_progress"),
+    path("runs/<int:pk>/cancel", cancel, SEARCH, name="run_cancel"),
     path("runs/<int:pk>/publish", views.publish_run, name="publish_run"),
     path("rules/new", views.new_rule, name="new_rule"),
     path("rules/preview", views.preview_rule, name="preview_rule"),
@@ -19,9 +22,9 @@ urlpatterns = [
     path("<int:pk>/churn", views.start_churn, name="start_churn"),
     path("models/<slug:key>/compare", views.start_comparison, name="start_comparison"),
     path("comparisons/<int:pk>", views.comparison_page, name="comparison"),
-    path("comparisons/<int:pk>/progress", views.comparison_progress, name="comparison_progress"),
-    path("comparisons/<int:pk>/cancel", views.cancel_comparison, name="cancel_comparison"),
+    path("comparisons/<int:pk>/progress", progress, COMPARISON, name="comparison_progress"),
+    path("comparisons/<int:pk>/cancel", cancel, COMPARISON, name="comparison_cancel"),
     path("churn/<int:pk>", views.churn_page, name="churn"),
-    path("churn/<int:pk>/progress", views.churn_progress, name="churn_progress"),
-    path("churn/<int:pk>/cancel", views.cancel_churn, name="cancel_churn"),
+    path("churn/<int:pk>/progress", progress, CHURN, name="churn_progress"),
+    path("churn/<int:pk>/cancel", cancel, CHURN, name="churn_cancel"),
 ]

@@ -145,26 +145,6 @@ def drop_words(row: Dropped, gettext: Gettext) -> str:
     }[row.reason]
 
 
-def stage_words(stage: str, gettext: Gettext) -> str:
-    """What a run is doing now; "" for a stage without words."""
-    return {
-        "counts": gettext("counting who did what"),
-        "features": gettext("choosing what to compare"),
-        "k": gettext("trying 2 to 10 groups"),
-        "stability": gettext("looking whether resamples find the same groups"),
-        "scorecard": gettext("comparing PCA with UMAP"),
-        "model": gettext("fitting the groups"),
-        "null": gettext("comparing with populations without groups"),
-        "pictures": gettext("drawing maps"),
-        "profiles": gettext("describing the groups"),
-        "drivers": gettext("comparing the tiers"),
-        "contrasts": gettext("comparing the tiers"),
-        "shap": gettext("ranking behaviours"),
-        "ranks": gettext("ranking behaviours"),
-        "scores": gettext("scoring users"),
-    }.get(stage, "")
-
-
 # ── Findings: the title of each part ──────────────────────────────────────────
 def headline(report: Report, gettext: Gettext) -> str:
     """The answer in one sentence."""

@@ -20,10 +20,10 @@ from aha.study import Answers
 from aha.thresholds import sample
 from events import queries as events_queries
 from events.metrics import Behaviour, parse_behaviour
-from events.progress import Progress, silent
-from events.reasons import Refused
 from events.services.asking import Questions
 from events.windows import Window
+from runs.progress import Progress, silent
+from runs.refusals import Refused
 
 MOST_UNITS = 200_000
 CURVE_DAYS = 60

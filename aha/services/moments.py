@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
 from events.metrics import display_name, parse_behaviour, parse_retention
-from events.reasons import Refused
+from runs.refusals import Refused
 
 Status = AhaMoment.Status
 # What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 
 from aha.inputs import Inputs
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.rules import needs, parse_rule
 

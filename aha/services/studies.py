@@ -9,12 +9,12 @@ from aha.inputs import Inputs, check_inputs
 from aha.models import Study
 from aha.services.population import Restriction, restriction_of
 from events.metrics import MinEvents, display_name, parse_behaviour
-from events.progress import Progress, part, silent
-from events.reasons import Refused
 from events.records import dump, load
-from events.services import runs
 from events.services.asking import questions
 from events.services.ownership import StoreRefused
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from aha.report import Report
@@ -49,21 +49,21 @@ def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | No
         Refused: as `create_study`.
     """
     study = create_study(inputs=inputs, title=title, seed=seed, by=by)
-    runs.enqueue(study, TASK)
+    enqueue(study, TASK)
     return study
 
 
 def run_study(pk: int, *, listen: Progress = silent) -> bool:
     """Compute a waiting study; True when it is done. A study that is gone or taken is left alone."""
     study = Study.objects.filter(pk=pk).first()
-    return study is not None and runs.perform(study, lambda progress: _compute(study, progress), listen=listen)
+    return study is not None and perform(study, lambda progress: _compute(study, progress), listen=listen)
 
 
 def read_report(study: Study) -> "Report | None":
     """The report of a finished study, None when it has none."""
-    from aha.report import Report
+    from aha.report_io import read
 
-    return None if study.payload is None else load(Report, study.payload)
+    return None if study.payload is None else read(study.payload)
 
 
 def event_names() -> list[str]:

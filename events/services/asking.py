@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from events.reasons import Refused
 from events.services.flush import flush_events
 from events.windows import Clock, DayMode, data_end
+from runs.refusals import Refused
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

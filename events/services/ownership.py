@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.reasons import Refused
+from runs.refusals import Refused
 
 
 class Trouble(StrEnum):

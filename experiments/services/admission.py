@@ -6,10 +6,10 @@ import numpy as np
 from django.utils.translation import gettext
 
 from events.models import Source
-from events.reasons import Refused
 from experiments.admission import Bools, Rule, drawn
 from experiments.models import Assignment, Experiment
 from experiments.services import config
+from runs.refusals import Refused
 
 UNITS_AT_A_TIME = 5_000
 

@@ -10,15 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.progress import Progress, part, silent
-from events.reasons import Refused
-from events.records import dump, load
-from events.services import runs
+from events.records import dump
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from stats.results import computable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
         Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
     """
     analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
-    runs.enqueue(analysis, TASK)
+    enqueue(analysis, TASK)
     return analysis
 
 
@@ -82,7 +82,7 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    return runs.perform(
+    return perform(
         analysis,
         lambda progress: _compute(analysis, progress),
         listen=listen,
@@ -116,9 +116,9 @@ def final_analysis(experiment: Experiment) -> Analysis | None:
 
 def read_analysis(analysis: Analysis | None) -> "Readout | None":
     """The readout of a done analysis."""
-    from experiments.readout import Readout
+    from experiments.report_io import read
 
-    return None if analysis is None or analysis.payload is None else load(Readout, analysis.payload)
+    return None if analysis is None or analysis.payload is None else read(analysis.payload)
 
 
 def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
@@ -172,9 +172,9 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
-    from experiments.readout import Readout
+    from experiments.report_io import read
 
-    readout = load(Readout, payload)
+    readout = read(payload)
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )

@@ -17,7 +17,6 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from events.models import UnitTraits
-from events.reasons import Refused
 from events.schema import EXPOSURE, EventRecord
 from events.services import away
 from events.services.accept import add_to_outbox
@@ -27,6 +26,7 @@ from experiments.models import Assignment
 from experiments.services import config
 from experiments.services.config import AWAY
 from experiments.services.segments import matches, segment_of, traits_with
+from runs.refusals import Refused
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 UNITS_AT_A_TIME = 500

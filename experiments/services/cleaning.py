@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from events.reasons import Refused
 from experiments.design import Codes, Covariate, Design, Floats, GroupHint, Units
 from experiments.services.columns import (
     Labels,
@@ -17,6 +16,7 @@ from experiments.services.columns import (
     segment_column,
 )
 from experiments.services.reading import Source
+from runs.refusals import Refused
 
 MAX_VARIANTS = 20
 # Twenty repeated rows that always agree on the variant happen by chance less than once in a million files.

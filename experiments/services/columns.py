@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from events.reasons import Refused
 from experiments.design import Codes, Covariate, Floats, Kind, Outcome
 from experiments.services.reading import Source
+from runs.refusals import Refused
 
 MISSING_LABEL = "(missing)"
 MAX_LEVELS = 1000

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from events.reasons import Refused
 from experiments import plan as planning
 from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services.plan import plan_of
+from runs.refusals import Refused
 from segments.models import Membership, Segment
 from segments.services.publishing import find_segment
 

@@ -6,9 +6,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from events.reasons import Refused
 from experiments.models import Holdout, Layer
 from experiments.plan import KEY, WHOLE
+from runs.refusals import Refused
 
 
 def create_layer(*, key: str, name: str = "") -> Layer:

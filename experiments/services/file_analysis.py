@@ -3,12 +3,12 @@
 from math import inf
 from pathlib import Path
 
-from events.reasons import Refused
 from experiments.design import Design
 from experiments.engine import analyze
 from experiments.report import Report
 from experiments.services.cleaning import clean, resolve
 from experiments.services.reading import read_table
+from runs.refusals import Refused
 
 
 def analyze_file(path: Path, design: Design) -> Report:

@@ -12,13 +12,13 @@ import numpy as np
 
 from events import day_bits
 from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
-from events.progress import Progress, silent
-from events.reasons import Refused
 from events.services.asking import Questions
 from experiments import queries
 from experiments.admission import Rule, SetAside, Unverified
 from experiments.answers import Answers, Asked, Block, Cells
 from experiments.services.admitting import admitted
+from runs.progress import Progress, silent
+from runs.refusals import Refused
 
 CALENDAR, SIGNUP = "calendar", "signup"
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one

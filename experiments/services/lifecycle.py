@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.services.moments import begin_test
-from events.reasons import Refused
 from experiments.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.models import Experiment, Layer
 from experiments.services import config
@@ -14,6 +13,7 @@ from experiments.services.admission import only_source
 from experiments.services.plan import locked, plan_of
 from experiments.services.segments import freeze_audience
 from experiments.services.webhooks import announce
+from runs.refusals import Refused
 
 STAMPS = {
     Action.START: "started_at",

@@ -9,17 +9,14 @@ from typing import Any, cast
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from aha.models import AhaMoment, Study
-from events.models import Run
+from aha.models import AhaMoment
 from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
-from segments.models import ChurnRun, ComparisonRun, SegmentationRun
 from stats.results import computable
 
 # Fabijan et al. 2019, as in `experiments.health`: rare false alarms for a check on every experiment; its watch level.
 RATIO_ALARM, RATIO_WATCH, RATIO_UNITS = 0.001, 0.01, 100
 QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
-RUNS: tuple[type[Run], ...] = (Study, SegmentationRun, ChurnRun, ComparisonRun, Analysis)
 
 
 class Light(StrEnum):
@@ -134,17 +131,6 @@ def moments(limit: int = 8) -> list[AhaMoment]:
     rows = list(AhaMoment.objects.select_related("study").order_by("-created_at")[:50])
     rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
     return rows[:limit]
-
-
-def open_runs() -> list[Run]:
-    """Computations that wait or run, the newest first."""
-    states = [Run.Status.QUEUED, Run.Status.RUNNING]
-    found: list[Run] = [
-        row
-        for model in RUNS
-        for row in model._default_manager.filter(status__in=states).defer("payload").order_by("-created_at")[:10]
-    ]
-    return sorted(found, key=lambda row: row.created_at, reverse=True)
 
 
 def _last(experiment: Experiment) -> dict[str, Any] | None:

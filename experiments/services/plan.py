@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from events.reasons import Refused
 from experiments import plan as planning
 from experiments.lifecycle import LIVE, Status
 from experiments.models import (
@@ -27,6 +26,7 @@ from experiments.plan import WHOLE, Plan, PlannedRow, PlannedVariant
 from experiments.services import config
 from experiments.services.admission import check_sources
 from experiments.services.assign import unit_problem
+from runs.refusals import Refused
 
 MAX_OVERRIDES = 1_000  # they are kept in every process
 

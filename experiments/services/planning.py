@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from events.metrics import Count, Ratio, Survival, Value, display_name, outcome_window, parse_behaviour, parse_metric
-from events.reasons import Refused
 from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
@@ -28,6 +27,7 @@ from experiments.services.planned_power import (
     power_plan,
     unplannable,
 )
+from runs.refusals import Refused
 from segments.services.publishing import find_segment
 from stats.results import NotComputable, Reason, computable
 

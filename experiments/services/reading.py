@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 # What spreadsheets and data frames write for "no value". Text columns keep such words: "NA" may be North America.
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "\\N"]

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from events.reasons import Refused
 from experiments.evaluation import Row
 from experiments.models import Experiment
+from runs.refusals import Refused
 from segments import rules
 from segments.rules import Facts, Rule, is_live, parse_rule
 from segments.services.publishing import find_segment, slugs_of

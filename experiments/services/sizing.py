@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 
-from events.reasons import Refused
 from experiments.models import Experiment
 from experiments.services import planning
 from experiments.services.planned_power import Inflow, power_plan
 from experiments.services.planning import Suggestion
+from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:

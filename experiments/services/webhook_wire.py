@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from events.reasons import Refused
 from experiments.webhooks import check_url, is_public
+from runs.refusals import Refused
 
 SECONDS = 10.0
 MOST_BYTES = 64 * 1024

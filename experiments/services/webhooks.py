@@ -14,10 +14,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from events.reasons import Refused
 from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint
 from experiments.services.webhook_wire import Undelivered, post
 from experiments.webhooks import check_url, headers, message_body, new_message_id, new_secret, wait_after
+from runs.refusals import Refused
 
 log = structlog.get_logger()
 AT_ONCE = 100  # deliveries of one call; the rest waits a minute

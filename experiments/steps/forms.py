@@ -15,10 +15,10 @@ from unfold.widgets import (
 
 from aha.models import AhaMoment
 from events.metrics import parse_metric
-from events.reasons import Refused
 from experiments.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan import KEY, WHOLE
+from runs.refusals import Refused
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
 TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget

@@ -6,12 +6,13 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from events.reasons import Refused, words
+from events.reasons import words
 from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services import eligible, sizing
 from experiments.services.sizing import PowerCurve, Sizing
 from experiments.steps import forms
+from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
 LEAST_ARMS = 2

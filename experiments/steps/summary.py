@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from events.metrics import display_name, parse_metric, sentence
 from events.models import Source
-from events.reasons import Refused
 from experiments.models import Experiment, Variant
 from experiments.services.eligible import choices
+from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {
     "hypothesis": gettext_lazy("Hypothesis and moment"),

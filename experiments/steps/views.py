@@ -15,11 +15,12 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from events.reasons import Refused
 from experiments.lifecycle import Action
 from experiments.models import Experiment
 from experiments.services import calibration, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, forms, parts, summary
+from runs.refusals import Refused
+from runs.web import person
 
 type Desk = ModelAdmin[Any]
 ORDER = tuple(summary.STEPS)
@@ -36,7 +37,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     form = forms.HypothesisForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            made = _create(form.cleaned_data, _person(request))
+            made = _create(form.cleaned_data, person(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -131,7 +132,7 @@ def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
     refusal = ""
     if request.method == "POST":
         try:
-            lifecycle.move(key=row.key, action=Action.START, by=_person(request), why=request.POST.get("why", ""))
+            lifecycle.move(key=row.key, action=Action.START, by=person(request), why=request.POST.get("why", ""))
         except Refused as refused:
             refusal = str(refused)
             row.refresh_from_db()
@@ -153,7 +154,7 @@ def _stored(
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
         try:
-            plan.update_draft(key=row.key, by=_person(request), **values())
+            plan.update_draft(key=row.key, by=person(request), **values())
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -203,7 +204,3 @@ def _draft(request: HttpRequest, desk: Desk, pk: int) -> Experiment:
     if not desk.has_change_permission(request, row):
         raise PermissionDenied
     return row
-
-
-def _person(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -13,7 +13,7 @@ from contextlib import closing
 from itertools import batched
 from typing import Any
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 EVENTS_AT_A_TIME = 1_500  # well under the door's limits of 2,500 events and 500 KiB
 UNITS_AT_A_TIME = 100

@@ -14,12 +14,12 @@ from django.db import transaction
 from aha.models import AhaMoment, Study
 from events import store
 from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
-from events.reasons import Refused
 from events.services.asking import questions
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.demo.people import OURS
 from insight_site.keys import forget_cached_keys, issue_key
 from insight_site.models import ApiKey, Picture, ShareLink
+from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
 SOURCE = "demo: simulated app"

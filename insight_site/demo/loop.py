@@ -14,7 +14,6 @@ import numpy as np
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from events.reasons import Refused
 from events.services.flush import flush_events
 from events.simulation import simulate
 from events.simulation.draws import Ints
@@ -23,6 +22,7 @@ from insight_site.demo import doors, house, people, steps
 from insight_site.demo.house import Keys
 from insight_site.demo.people import WORLD, Population, TimeLine
 from insight_site.demo.served import served, wait_for_others
+from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15

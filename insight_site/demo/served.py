@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 WORKERS = 2
 # Server, segment_units and the command write into one SQLite file: each waits longer for the others than a request may.

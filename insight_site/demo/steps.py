@@ -18,7 +18,6 @@ from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
 from aha.services.moments import promote_candidate
 from aha.services.studies import create_study, run_study
-from events.reasons import Refused
 from events.simulation.worlds import RETENTION
 from experiments.lifecycle import Action
 from experiments.models import Analysis, Experiment
@@ -30,6 +29,7 @@ from experiments.services.planning import draft_from_moment
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY
 from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment
+from runs.refusals import Refused
 from segments.models import SegmentVersion
 from segments.services.publishing import refresh
 from segments.services.rules import publish_rule

@@ -1,16 +1,12 @@
 """Filters of the admin's own pages: grouped numbers, and where a run is followed."""
 
 from django import template
-from django.urls import reverse
 from django.utils.text import capfirst
 
-from events.models import Run
+from runs import kinds
+from runs.models import Run
 
 register = template.Library()
-PAGES = {
-    "aha.Study": "aha:study", "segments.SegmentationRun": "segments:run", "segments.ChurnRun": "segments:churn",
-    "segments.ComparisonRun": "segments:comparison",
-}  # fmt: skip
 
 
 @register.filter
@@ -21,9 +17,8 @@ def grouped(value: int | None) -> str:
 
 @register.filter
 def page_of(run: Run) -> str:
-    """The page that follows a run, "" when it has none."""
-    route = PAGES.get(run._meta.label)
-    return "" if route is None else reverse(route, args=[run.pk])
+    """The page that follows a run."""
+    return kinds.kind_of(run).url(run)
 
 
 @register.filter

@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from events.models import Run
 from insight_site import sharing
+from runs.models import Run
 
 register = template.Library()
 

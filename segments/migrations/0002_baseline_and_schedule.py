@@ -1,19 +1,6 @@
-"""The first population of a version, and the hourly look for models whose membership is due."""
+"""The first population of a version. Until version 0.4 a schedule too, which `insight_site.schedules` writes now."""
 
 from django.db import migrations, models
-from django.utils import timezone
-
-ROW = {"name": "segments: refresh", "func": "segments.tasks.refresh_segments", "schedule_type": "H"}
-
-
-def add(apps, schema_editor):
-    apps.get_model("django_q", "Schedule").objects.get_or_create(
-        name=ROW["name"], defaults={**ROW, "repeats": -1, "next_run": timezone.now()}
-    )
-
-
-def remove(apps, schema_editor):
-    apps.get_model("django_q", "Schedule").objects.filter(name=ROW["name"]).delete()
 
 
 class Migration(migrations.Migration):
@@ -23,5 +10,4 @@ class Migration(migrations.Migration):
     ]
     operations = [
         migrations.AddField("segmentversion", "baseline", models.JSONField(editable=False, null=True)),
-        migrations.RunPython(add, remove),
     ]

@@ -4,7 +4,7 @@ from math import isfinite
 from typing import Any
 
 from events.metrics import parse_behaviour
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.rules.records import (
     FEATURES,
     BehaviourCount,

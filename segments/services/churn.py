@@ -9,11 +9,11 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.progress import Progress, part, silent
-from events.reasons import Refused
 from events.records import dump, load
-from events.services import runs
 from events.services.asking import questions
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ChurnRun, Membership, Segment
 from stats.results import NotComputable
@@ -46,14 +46,14 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
         raise Refused(text.format(retention=retention, day=last_day))
     with transaction.atomic():
         run = ChurnRun.objects.create(segment=segment, inputs={"retention": retention}, seed=seed, created_by=by)
-        runs.enqueue(run, TASK)
+        enqueue(run, TASK)
     return run
 
 
 def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
     """Compute a queued churn model and score the segment's units; False when it failed or isn't there any more."""
     run = ChurnRun.objects.select_related("segment__version").filter(pk=pk).first()
-    return run is not None and runs.perform(run, lambda progress: _compute(run, progress), listen=listen)
+    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 
 
 def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:

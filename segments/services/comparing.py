@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.progress import Progress, part, silent
-from events.reasons import Refused
 from events.records import dump, load
-from events.services import runs
 from events.services.asking import questions
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ComparisonRun, Segment
 
@@ -36,14 +36,14 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
         raise Refused(gettext("Only segments of one version can be compared."))
     with transaction.atomic():
         run = ComparisonRun.objects.create(first=first, second=second, seed=seed, created_by=by)
-        runs.enqueue(run, TASK)
+        enqueue(run, TASK)
     return run
 
 
 def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
     """Compute a queued comparison; False when it failed or isn't there any more."""
     run = ComparisonRun.objects.select_related("first__version", "second").filter(pk=pk).first()
-    return run is not None and runs.perform(run, lambda progress: _compute(run, progress), listen=listen)
+    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 
 
 def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
-from events.reasons import Refused
 from events.services.asking import Questions
+from runs.refusals import Refused
 from segments.composition import Play
 from segments.features import UnitTable, unit_table
 from segments.inputs import Inputs

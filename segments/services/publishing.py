@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from events.metrics import display_name
-from events.reasons import Refused
 from events.records import load
 from events.services.asking import questions
+from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.models import UnitTraits
-from events.reasons import Refused
 from events.services.asking import questions
 from events.services.ownership import StoreRefused
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.rules import Feature, Rule, Trait, is_live, members, needs, parse_rule, sentence
 

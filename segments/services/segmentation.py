@@ -6,11 +6,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.progress import Progress, part, silent
-from events.reasons import Refused, words
+from events.reasons import words
 from events.records import dump
-from events.services import runs
 from events.services.asking import questions
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
 from segments.inputs import Inputs, check_inputs
 from segments.models import SegmentationRun
 from stats.results import NotComputable
@@ -26,7 +27,7 @@ def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: Us
     """
     with transaction.atomic():
         run = _create(inputs, title, seed, by)
-        runs.enqueue(run, TASK)
+        enqueue(run, TASK)
     return run
 
 
@@ -51,7 +52,7 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
 def compute_segmentation(pk: int, *, listen: Progress = silent) -> bool:
     """Compute a queued segmentation; False when it failed, was cancelled, or isn't there any more."""
     run = SegmentationRun.objects.filter(pk=pk).first()
-    return run is not None and runs.perform(run, lambda progress: _compute(run, progress), listen=listen)
+    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
 
 
 def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> SegmentationRun:

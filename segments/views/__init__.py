@@ -1,12 +1,8 @@
 """Pages about segments. Reports load SciPy, so views import them inside functions."""
 
 from segments.views.published import (
-    cancel_churn,
-    cancel_comparison,
     churn_page,
-    churn_progress,
     comparison_page,
-    comparison_progress,
     members_csv,
     model_page,
     refresh_model,
@@ -15,25 +11,18 @@ from segments.views.published import (
     start_comparison,
 )
 from segments.views.searching import (
-    cancel_run,
     new_rule,
     new_run,
     preview_rule,
     publish_run,
     report_body,
     run_page,
-    run_progress,
     segment_list,
 )
 
 __all__ = [
-    "cancel_churn",
-    "cancel_comparison",
-    "cancel_run",
     "churn_page",
-    "churn_progress",
     "comparison_page",
-    "comparison_progress",
     "members_csv",
     "model_page",
     "new_rule",
@@ -44,7 +33,6 @@ __all__ = [
     "rename_segment",
     "report_body",
     "run_page",
-    "run_progress",
     "segment_list",
     "start_churn",
     "start_comparison",

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
+from events.services.runs import request_cancel
 
 from events.models import Run
 from events.reasons import Refused
-from events.services.runs import request_cancel
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails

@@ -5,22 +5,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
-from django.views.decorators.vary import vary_on_headers
 
-from events.models import Run
-from events.reasons import Refused
+from runs.models import Run
+from runs.refusals import Refused
+from runs.web import may, person, progress_of
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.rules import parse_rule, sentence
 from segments.services import churn, comparing, publishing
-from segments.views.common import cancel_open, person, polled, progress_of
+from segments.views.common import person, progress_of
 
 
 # ── Models ────────────────────────────────────────────────────────────────────
@@ -64,7 +63,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
 
 
 @login_required
-@permission_required("segments.change_segmentversion", raise_exception=True)
+@may("segments.change_segmentversion")
 @require_POST
 def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
     """Place every user anew by the current version."""
@@ -79,7 +78,7 @@ def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @login_required
-@permission_required("segments.change_segment", raise_exception=True)
+@may("segments.change_segment")
 @require_POST
 def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a segment another name."""
@@ -104,7 +103,7 @@ class _Echo:
 
 
 @login_required
-@permission_required("segments.view_membership", raise_exception=True)
+@may("segments.view_membership")
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""
@@ -124,7 +123,7 @@ def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 # ── Churn ─────────────────────────────────────────────────────────────────────
 @login_required
-@permission_required("segments.add_churnrun", raise_exception=True)
+@may("segments.add_churnrun")
 @require_POST
 def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
     """Start a churn model for a segment."""
@@ -145,7 +144,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
 def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A churn model: how far it is, or how good it is."""
     run = get_object_or_404(ChurnRun.objects.select_related("segment__version__model"), pk=pk)
-    context = progress_of(run, "segments:churn_progress", "segments:cancel_churn")
+    context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         from events.metrics import parse_retention
         from events.metrics import sentence as definition_sentence
@@ -157,28 +156,9 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "segments/churn.html", context)
 
 
-@login_required
-@require_safe
-@vary_on_headers("HX-Request")
-def churn_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far a churn model is."""
-    run = get_object_or_404(ChurnRun.objects.defer("payload", "model"), pk=pk)
-    context = progress_of(run, "segments:churn_progress", "segments:cancel_churn")
-    return polled(request, run, reverse("segments:churn", args=[pk]), context)
-
-
-@login_required
-@permission_required("segments.add_churnrun", raise_exception=True)
-@require_POST
-def cancel_churn(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask an open churn model to stop."""
-    cancel_open(request, get_object_or_404(ChurnRun, pk=pk))
-    return redirect("segments:churn", pk=pk)
-
-
 # ── Comparing two segments ────────────────────────────────────────────────────
 @login_required
-@permission_required("segments.add_comparisonrun", raise_exception=True)
+@may("segments.add_comparisonrun")
 @require_POST
 def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
     """Ask what separates two segments of the current version."""
@@ -200,29 +180,10 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
 def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A comparison: how far it is, or what separates the two."""
     run = get_object_or_404(ComparisonRun.objects.select_related("first__version__model", "second"), pk=pk)
-    context = progress_of(run, "segments:comparison_progress", "segments:cancel_comparison")
+    context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         from segments import model_page as page
 
         context["comparison"] = page.comparison(run.payload, gettext)
         context["window"] = run.payload["window"]
     return render(request, "segments/comparison.html", context)
-
-
-@login_required
-@require_safe
-@vary_on_headers("HX-Request")
-def comparison_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far a comparison is."""
-    run = get_object_or_404(ComparisonRun.objects.defer("payload"), pk=pk)
-    context = progress_of(run, "segments:comparison_progress", "segments:cancel_comparison")
-    return polled(request, run, reverse("segments:comparison", args=[pk]), context)
-
-
-@login_required
-@permission_required("segments.add_comparisonrun", raise_exception=True)
-@require_POST
-def cancel_comparison(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask an open comparison to stop."""
-    cancel_open(request, get_object_or_404(ComparisonRun, pk=pk))
-    return redirect("segments:comparison", pk=pk)

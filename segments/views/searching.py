@@ -3,22 +3,22 @@
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from events.listing import listing
-from events.models import Run
-from events.reasons import Refused
+from runs.listing import listing
+from runs.models import Run
+from runs.refusals import Refused
+from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
 from segments.services import publishing, rules, segmentation
-from segments.views.common import cancel_open, is_htmx, person, polled, progress_of
+from segments.views.common import is_htmx, person, progress_of
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -51,7 +51,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
 @login_required
-@permission_required("segments.add_segmentationrun", raise_exception=True)
+@may("segments.add_segmentationrun")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: HttpRequest) -> HttpResponse:
     """Ask a segmentation and start it."""
@@ -84,7 +84,7 @@ def _publish_form(run: SegmentationRun) -> PublishForm:
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
     run.reason = form_words(run.reason)
-    context = {"run": run, "form": form, **progress_of(run, "segments:run_progress", "segments:cancel_run")}
+    context = {"run": run, "form": form, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         context |= report_body(run)
     return render(request, "segments/run.html", context, status=status)
@@ -116,27 +116,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
 
 
 @login_required
-@require_safe
-@vary_on_headers("HX-Request")
-def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far a segmentation is."""
-    run = get_object_or_404(SegmentationRun.objects.defer("payload", "model"), pk=pk)
-    run.reason = form_words(run.reason)
-    context = progress_of(run, "segments:run_progress", "segments:cancel_run")
-    return polled(request, run, reverse("segments:run", args=[pk]), context)
-
-
-@login_required
-@permission_required("segments.add_segmentationrun", raise_exception=True)
-@require_POST
-def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask an open segmentation to stop."""
-    cancel_open(request, get_object_or_404(SegmentationRun, pk=pk))
-    return redirect("segments:run", pk=pk)
-
-
-@login_required
-@permission_required("segments.add_segmentversion", raise_exception=True)
+@may("segments.add_segmentversion")
 @require_POST
 def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Publish the groups of a segmentation."""
@@ -155,7 +135,7 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
 
 # ── Rules ─────────────────────────────────────────────────────────────────────
 @login_required
-@permission_required("segments.add_segmentversion", raise_exception=True)
+@may("segments.add_segmentversion")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_rule(request: HttpRequest) -> HttpResponse:
     """Write a rule segment, and publish it."""
@@ -172,7 +152,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@permission_required("segments.add_segmentversion", raise_exception=True)
+@may("segments.add_segmentversion")
 @require_POST
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:

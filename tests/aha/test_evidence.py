@@ -21,8 +21,8 @@ from aha.evidence import (
     surviving_share,
 )
 from aha.nuisance import Codes, Flags
-from events.progress import Progress
 from events.windows import Window, guard
+from runs.progress import Progress
 from stats.results import NotComputable, Reason
 from stats.stratified import risk_difference
 from stats.summaries import Mean

@@ -13,9 +13,9 @@ from aha.grid import Table, build_table, count_cells, levels
 from aha.guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
 from events.metrics import parse_behaviour, parse_retention
 from events.queries import Basis
-from events.reasons import Refused
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock
+from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.aha.make import UNIT_COLUMNS, table_of, table_of_world
 

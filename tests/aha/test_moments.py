@@ -6,7 +6,7 @@ import pytest
 
 from aha.models import AhaMoment, Study
 from aha.services import moments
-from events.reasons import Refused
+from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 CANDIDATE = {"behaviour": "friend_add", "times": 3, "days": 7, "j": 0.41}

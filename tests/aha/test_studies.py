@@ -21,9 +21,9 @@ from aha.services.gathering import gather
 from aha.services.population import Restriction, restriction_of
 from aha.services.reach import weekly_reach
 from aha.study import study
-from events.reasons import Refused
 from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.aha.answers import SMALL, keys_of
 from tests.aha.store import discover, store_of
@@ -128,7 +128,7 @@ def test_start__a_study__waits_and_is_handed_to_the_workers(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     sent: list[tuple[str, int]] = []
-    monkeypatch.setattr("events.services.runs.async_task", lambda task, pk: sent.append((task, pk)))
+    monkeypatch.setattr("runs.perform.async_task", lambda task, pk: sent.append((task, pk)))
 
     with django_capture_on_commit_callbacks(execute=True):
         study = studies.start_study(inputs=INPUTS, title="friends", seed=2)

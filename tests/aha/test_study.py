@@ -13,9 +13,9 @@ from aha.guard import Flag
 from aha.report import Report
 from aha.steps import StepVerdict
 from aha.study import study
-from events.progress import Cancelled
 from events.records import dump, load
 from events.simulation import WORLDS, Simulation, simulate
+from runs.progress import Cancelled
 from stats.results import NotComputable, Reason, computable
 from tests.aha.answers import INPUTS, SMALL, answers_of, keys_of, some
 

@@ -13,8 +13,8 @@ from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
 from aha.reached import ReachWeek, WeeklyReach
 from aha.services import moments, reach, studies
-from events.reasons import Refused
 from events.records import dump
+from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import INPUTS, report
 

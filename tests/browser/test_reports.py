@@ -12,9 +12,9 @@ from django.core.cache import cache
 from aha.inputs import Inputs
 from aha.models import Study
 from aha.services.studies import start_study
-from events.models import Run
 from events.simulation import EXPERIMENT_KEY, Simulation
 from experiments.models import Analysis
+from runs.models import Run
 from tests.browser.pages import World, world
 from tests.browser.worker import log, watch, worker
 from tests.experiments.make_readout import RUNNING, make_readout, stored

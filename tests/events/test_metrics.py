@@ -22,8 +22,8 @@ from events.metrics import (
     parse_retention,
     sentence,
 )
-from events.reasons import Refused
 from events.windows import Window
+from runs.refusals import Refused
 
 names = st.text(min_size=1, max_size=12)
 windows = st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda w: Window(w[0], w[0] + w[1]))

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from events import queries, warehouse
-from events.reasons import Refused
 from events.windows import Clock
+from runs.refusals import Refused
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.reasons import Refused
 from events.windows import Clock, DayMode, Window, data_end, first_days, guard, offsets
+from runs.refusals import Refused
 
 ROLLING = Clock()
 NEW_YORK = Clock(DayMode.CALENDAR, "America/New_York")

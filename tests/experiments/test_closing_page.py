@@ -63,8 +63,8 @@ def test_other_plans__say_nothing_of_it(admin_client: Client) -> None:
 
 
 def test_planned_end__is_fixed_once_the_outcome_was_read() -> None:
-    from events.reasons import Refused
     from experiments.services import plan
+    from runs.refusals import Refused
 
     stored("exp", make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None))
 

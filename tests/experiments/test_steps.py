@@ -7,10 +7,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from aha.services import moments
-from events.reasons import Refused
 from experiments.models import Experiment, Holdout, Layer
 from experiments.services import eligible, planning
 from experiments.services.planned_power import Inflow
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import draft, running
 

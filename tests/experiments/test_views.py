@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
-from events.services import runs
 from experiments import calibration_page
 from experiments.models import Analysis, Experiment
 from insight_site import sharing
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.services.analysis.enqueue", lambda _run, _task: None)
     yield
     cache.clear()
 

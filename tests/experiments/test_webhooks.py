@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from events.reasons import Refused
 from experiments.webhooks import (
     TYPES,
     WAITS,
@@ -18,6 +17,7 @@ from experiments.webhooks import (
     new_secret,
     wait_after,
 )
+from runs.refusals import Refused
 
 AT = datetime(2026, 11, 24, 12, 0, 0, 900_000, tzinfo=UTC)
 

@@ -86,7 +86,7 @@ def test_open_runs__of_every_kind__newest_first() -> None:
     study(status="queued", title="new")
     study()
 
-    assert [str(row["run"]) for row in landing(person())["open_runs"]] == ["new", "old"]
+    assert [str(run) for run in landing(person())["open_runs"]] == ["new", "old"]
 
 
 @pytest.mark.parametrize(

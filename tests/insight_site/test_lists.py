@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from aha.models import Study
-from events.listing import PER_PAGE
 from insight_site.templatetags.layout import aligned
+from runs.listing import PER_PAGE
 from segments.models import SegmentationRun
 
 

@@ -1,8 +1,10 @@
 """Charts of a run: rendered once, kept, and handed out in each form."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.template import Context, Template
 from django.test import Client
@@ -11,6 +13,7 @@ from django.utils import translation
 from events import charts
 from insight_site import pictures
 from insight_site.models import Picture
+from runs.kinds import kind_of
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +42,8 @@ def draw(report: dict[str, Any], gettext: Any) -> tuple[charts.Drawing, ...]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> SegmentationRun:
     here = "tests.insight_site.test_pictures"
-    monkeypatch.setitem(pictures.SOURCES, LABEL, pictures.Source(f"{here}.read", f"{here}.draw"))
+    kind = replace(kind_of(SegmentationRun()), read=f"{here}.read", draw=f"{here}.draw")
+    monkeypatch.setattr(apps.get_app_config("segments"), "run_kinds", (kind,))
     return SegmentationRun.objects.create(status="done", payload={"few": 5})
 
 

@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import translation
@@ -15,6 +16,7 @@ from django.utils import translation
 from aha.models import Study
 from events.records import dump
 from insight_site import takeaway
+from runs.kinds import kind_of
 from segments.models import SegmentationRun
 from tests.aha.make_report import INPUTS
 from tests.aha.make_report import report as study_report
@@ -169,22 +171,7 @@ def test_file__without_login__asks_for_it(client: Client, study: Study) -> None:
 def test_file__of_a_kind_with_a_permission__403_without_it(
     reader: Client, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    kind = replace(takeaway.KINDS["aha.Study"], permission="aha.view_study")
-    monkeypatch.setitem(takeaway.KINDS, "aha.Study", kind)
+    kind = replace(kind_of(study), may_read="aha.view_study")
+    monkeypatch.setattr(apps.get_app_config("aha"), "run_kinds", (kind,))
 
     assert reader.get(f"/takeaway/aha.Study/{study.pk}.json").status_code == 403
-
-
-def test_kinds__each__names_what_exists() -> None:
-    from django.template.loader import get_template
-    from django.utils.module_loading import import_string
-
-    from insight_site.pictures import SOURCES
-
-    for label, kind in takeaway.KINDS.items():
-        assert callable(import_string(kind.body))
-        assert callable(import_string(kind.document))
-        get_template(kind.template)
-        assert label in SOURCES

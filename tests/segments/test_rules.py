@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.metrics import Behaviour
-from events.reasons import Refused
+from runs.refusals import Refused
 from segments.rules import (
     MAX_CONDITIONS,
     MAX_DAYS,

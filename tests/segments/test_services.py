@@ -15,10 +15,10 @@ from django.test import Client
 from django.utils import timezone
 
 from events.models import UnitTraits
-from events.reasons import Refused
 from events.records import dump
 from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate, write_files
+from runs.refusals import Refused
 from segments import placement, reduction
 from segments.clustering import kmeans
 from segments.features import learn_features

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from events.reasons import Refused
 from events.records import dump
+from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import churn, publishing, rules, segmentation
 from tests.segments.make_report import nothing_found, report
@@ -59,14 +59,14 @@ def paths(segment: Segment) -> dict[str, tuple[str, str]]:
     churn_run = ChurnRun.objects.create(segment=segment)
     return {
         "new_run": (reverse("segments:new_run"), "add_segmentationrun"),
-        "cancel_run": (reverse("segments:cancel_run", args=[run.pk]), "add_segmentationrun"),
+        "cancel_run": (reverse("segments:run_cancel", args=[run.pk]), "add_segmentationrun"),
         "publish_run": (reverse("segments:publish_run", args=[run.pk]), "add_segmentversion"),
         "new_rule": (reverse("segments:new_rule"), "add_segmentversion"),
         "preview_rule": (reverse("segments:preview_rule"), "add_segmentversion"),
         "refresh_model": (reverse("segments:refresh_model", args=["style"]), "change_segmentversion"),
         "rename": (reverse("segments:rename", args=[segment.pk]), "change_segment"),
         "start_churn": (reverse("segments:start_churn", args=[segment.pk]), "add_churnrun"),
-        "cancel_churn": (reverse("segments:cancel_churn", args=[churn_run.pk]), "add_churnrun"),
+        "cancel_churn": (reverse("segments:churn_cancel", args=[churn_run.pk]), "add_churnrun"),
     }
 
 

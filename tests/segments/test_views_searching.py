@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.reasons import Refused
 from events.records import dump
+from runs.refusals import Refused
 from segments.document import document
 from segments.gaps import Gap, Shape
 from segments.management.commands.segment_units import Command

@@ -12,8 +12,8 @@ from rich.markup import escape
 from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
-from events.reasons import Refused
-from events.terminal import Bar, console, print_table, refuse
+from runs.refusals import Refused
+from runs.terminal import Bar, console, print_table, refuse
 
 
 class Command(BaseCommand):

@@ -1,7 +1,6 @@
 """`import_events`: files of events into the event store."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext, ngettext
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from events.import_options import ImportOptions
 from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
-from events.reasons import Refused
+from runs.refusals import Refused
+from runs.terminal import Bar
 
 
 class Command(BaseCommand):
@@ -41,8 +39,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             wanted = _options(options)
-            with _Bar() as bar:
-                report = import_files(options["files"], wanted, bar.show)
+            with Bar() as bar:
+                report = import_files(options["files"], wanted, _listener(bar))
         except TooManyBadRows as refusal:
             raise CommandError(_too_many(refusal.report), returncode=2) from refusal
         except Refused as refusal:
@@ -58,30 +56,12 @@ class Command(BaseCommand):
             self.stdout.write(_summary(report))
 
 
-class _Bar:
-    """A progress bar on standard error, and silence where that is no terminal."""
+def _listener(bar: Bar) -> Callable[[str, float, float], None]:
+    def listen(step: str, percent: float, rows_per_second: float) -> None:
+        speed = f" ({rows_per_second:,.0f} rows/s)" if rows_per_second else ""
+        bar.show(step + speed, percent / 100)
 
-    def __enter__(self) -> "_Bar":
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._progress.add_task("", total=100, speed="")
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def show(self, step: str, percent: float, rows_per_second: float) -> None:
-        speed = f"{rows_per_second:,.0f} rows/s" if rows_per_second else ""
-        self._progress.update(self._task, description=step, completed=percent, speed=speed)
+    return listen
 
 
 def _options(options: dict[str, Any]) -> ImportOptions:

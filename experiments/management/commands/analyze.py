@@ -10,10 +10,10 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from events.reasons import Refused
-from events.terminal import Bar, console, print_table, refuse
 from experiments.models import Experiment
 from experiments.services import analysis
+from runs.refusals import Refused
+from runs.terminal import Bar, console, print_table, refuse
 
 if TYPE_CHECKING:
     from aha.figures import Table

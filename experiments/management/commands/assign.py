@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.reasons import Refused
 from experiments.services import assign
+from runs.refusals import Refused
 
 
 class Command(BaseCommand):

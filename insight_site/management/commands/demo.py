@@ -8,15 +8,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
+from events.terminal import console, refuse
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from events.reasons import Refused
 from events.simulation.generate import check_request
-from events.terminal import console, refuse
 from experiments import words
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
+from runs.refusals import Refused
 
 UNITS = 20_000
 SEED = 1

@@ -2,17 +2,13 @@
 
 import json
 from argparse import ArgumentParser
-from typing import IO, Any, cast
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from events.reasons import Refused
-from events.records import load
+from runs.refusals import Refused
+from runs.terminal import Bar, console, print_table, refuse
 from segments.inputs import Inputs
 from segments.models import SegmentationRun
 from segments.services.publishing import publish_run
@@ -50,28 +46,15 @@ class Command(BaseCommand):
                 day_mode=options["day_mode"], first_date=options["first_date"], last_date=options["last_date"],
                 activity_weight=options["activity_weight"],
             )  # fmt: skip
-            run = self._compute(inputs, options["seed"])
+            with Bar() as bar:
+                run = segment_now(inputs=inputs, seed=options["seed"], listen=bar.show)
             if run.status != SegmentationRun.Status.DONE:
                 raise Refused(run.reason)
             if options["publish"]:
                 self._publish(run, options["publish"])
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from None
+            refuse(refusal)
         self._show(run, as_json=options["json"])
-
-    def _compute(self, inputs: Inputs, seed: int) -> SegmentationRun:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            bar = bars.add_task("segment_units", total=1.0)
-            return segment_now(
-                inputs=inputs, seed=seed,
-                listen=lambda stage, share: bars.update(bar, description=stage, completed=share),
-            )  # fmt: skip
 
     def _publish(self, run: SegmentationRun, key: str) -> None:
         version = publish_run(run=run, key=key, name=key)
@@ -82,23 +65,20 @@ class Command(BaseCommand):
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
         from segments.document import document
         from segments.gaps import Shape
-        from segments.report import Report
+        from segments.report_io import read
         from segments.words import feature_name
 
-        report = load(Report, run.payload)
+        report = read(run.payload or {})
         if as_json:
             self.stdout.write(json.dumps(document(report, _), allow_nan=False, ensure_ascii=False))
             return
-        out = Console(file=cast("IO[str]", self.stdout), highlight=False, width=None if self.stdout.isatty() else 160)
+        out = console(self.stdout)
         found = document(report, _)
         text = _("%(k)d stable groups.") if report.found else _("No stable groups: use activity tiers. The best %(k)d:")
         if report.shape is Shape.STYLES:
             text = _("%(k)d styles of a continuum (corners, not groups).")
         out.print(text % {"k": report.k}, markup=False)
-        # Names of behaviours may hold brackets, which Rich would read as its markup.
-        table = Table()
-        for heading in (_("group"), _("units"), _("retained"), _("stability"), _("stands out")):
-            table.add_column(heading, overflow="fold")
+        rows = []
         for row in found["clusters"]:
             kept = row["retention"]
             share = kept.get("not_computable") or f"{kept['estimate']:.1%} [{kept['low']:.1%}, {kept['high']:.1%}]"
@@ -106,6 +86,6 @@ class Command(BaseCommand):
                 f"{'+' if item['direction'] == 'more' else '-'}{feature_name(item['feature'], _)}"
                 for item in row["stands_out"]
             )
-            table.add_row(row["key"], f"{row['size']:,}", escape(share), f"{row['stability']:.2f}", escape(marks))
-        out.print(table)
+            rows.append((row["key"], f"{row['size']:,}", share, f"{row['stability']:.2f}", marks))
+        print_table(out, "", (_("group"), _("units"), _("retained"), _("stability"), _("stands out")), rows)
         out.print(_("The whole report: /segments/runs/%(pk)d") % {"pk": run.pk}, markup=False)

@@ -7,7 +7,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from events.services import runs
 from experiments.models import Analysis
 from tests.experiments.make_readout import RUNNING, make_readout, started, stored
 
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.services.analysis.enqueue", lambda _run, _task: None)
 
 
 @pytest.fixture

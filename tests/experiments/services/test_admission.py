@@ -24,11 +24,11 @@ from benchmarks.audit.forging_site import (
     wrong,
 )
 from events.models import Source
-from events.reasons import Refused
 from experiments.forms import SourcesField
 from experiments.models import Analysis, Experiment
 from experiments.services import overview, plan, planned
 from experiments.services.analysis import create_analysis, run_analysis
+from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
 

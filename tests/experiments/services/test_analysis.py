@@ -12,7 +12,6 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from aha.models import AhaMoment
-from events.reasons import Refused
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
@@ -22,6 +21,7 @@ from experiments.services.analysis import create_analysis, read_analysis, run_an
 from experiments.services.file_analysis import analyze_file
 from experiments.services.planned import audit_of, is_intact, planned_of
 from experiments.verdict import Code
+from runs.refusals import Refused
 from stats.results import computable
 from tests.aha.store import store_of
 from tests.experiments.make import do, running

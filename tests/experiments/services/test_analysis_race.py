@@ -11,12 +11,12 @@ from django.db import connection
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from events.reasons import Refused
-from events.services import runs
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.services import analysis, gathering, plan
 from experiments.services.analysis import create_analysis, run_analysis
+from runs.perform import close_lost
+from runs.refusals import Refused
 from tests.aha.store import store_of
 from tests.experiments.stored import stored_experiment
 
@@ -110,7 +110,7 @@ def test_given_up_as_lost_while_it_runs__never_becomes_done_beside_the_next_one(
 
     def give_up() -> None:
         Analysis.objects.update(heard_at=timezone.now() - timedelta(hours=1))
-        assert runs.close_lost(Analysis) == 1
+        assert close_lost(Analysis) == 1
         assert run_analysis(create_analysis(experiment=experiment).pk)
 
     meanwhile(monkeypatch, give_up)
@@ -127,7 +127,7 @@ def test_given_up_as_lost_while_it_runs__never_becomes_done_beside_the_next_one(
 def test_32_at_once__ask_and_compute__one_final_one_message_one_finding(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "enqueue", lambda _run, _task: None)
+    monkeypatch.setattr("experiments.services.analysis.enqueue", lambda _run, _task: None)
     WebhookEndpoint.objects.create(name="hook", url="https://example.com/", secret="whsec_eA==")
     experiment: Experiment = stored_experiment(world)
     WebhookDelivery.objects.all().delete()

@@ -10,12 +10,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from events.models import OutboxEvent, UnitTraits
-from events.reasons import Refused
 from events.services import away as away_service
 from experiments.bucketing import unit_hash
 from experiments.evaluation import Evaluation, Failed
 from experiments.models import Assignment, Experiment, Holdout, Layer
 from experiments.services import assign, config, plan
+from runs.refusals import Refused
 from tests.experiments.make import IOS, do, draft, running
 
 pytestmark = pytest.mark.django_db

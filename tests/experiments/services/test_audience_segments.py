@@ -3,10 +3,10 @@
 import pytest
 
 from aha.models import AhaMoment
-from events.reasons import Refused
 from experiments.evaluation import Evaluation
 from experiments.models import AudienceRow, WebhookDelivery, WebhookEndpoint
 from experiments.services import assign, config
+from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import IOS, do, draft
 

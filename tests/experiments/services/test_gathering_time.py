@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from events.reasons import Refused
 from experiments.answers import Asked
+from runs.refusals import Refused
 from tests.experiments.ask import ask
 from tests.experiments.log import END, PLAN, START, did, met
 

@@ -5,13 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment
 from aha.services import moments
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.services import overview
 from experiments.services.overview import Light
 from experiments.steps.health_words import concern_words
-from segments.models import SegmentationRun
 from tests.experiments.make import do, draft, running
 
 pytestmark = pytest.mark.django_db
@@ -162,14 +161,6 @@ def test_moments__tested_first_then_open_then_decided() -> None:
         AhaMoment.objects.filter(pk=row.pk).update(status=status)
 
     assert [row.name for row in overview.moments()] == ["c", "b", "a"]
-
-
-def test_open_runs__of_every_kind__without_the_ended() -> None:
-    Study.objects.create(title="done", status="done")
-    Study.objects.create(title="waits")
-    SegmentationRun.objects.create(title="runs", status="running")
-
-    assert [str(run) for run in overview.open_runs()] == ["runs", "waits"]
 
 
 def test_standing__analyses__the_last_finished_one_gives_the_verdict() -> None:

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from events.reasons import Refused
 from experiments.lifecycle import Action
 from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
 from experiments.services import config, lifecycle, plan
+from runs.refusals import Refused
 from tests.experiments.make import ARMS, IOS, do, draft, running
 
 pytestmark = pytest.mark.django_db

@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from events.models import Source
-from events.reasons import Refused
 from events.schema import EventRecord
 from events.services.accept import add_to_outbox
 from experiments.lifecycle import Action
 from experiments.models import Holdout, Layer
 from experiments.services import lifecycle, plan, planning
 from experiments.services.planned_power import WhatIf
+from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
 from stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.power_plan import Method, Plan, inflation

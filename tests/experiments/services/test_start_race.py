@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from events.reasons import Refused
 from experiments.lifecycle import Action, refusals
 from experiments.models import Experiment
 from experiments.services import lifecycle
+from runs.refusals import Refused
 from tests.experiments.make import draft
 
 

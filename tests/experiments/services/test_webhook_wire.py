@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from events.reasons import Refused
 from experiments.services import webhook_wire
 from experiments.services.webhook_wire import Undelivered, post
+from runs.refusals import Refused
 
 NAME = "hooks.example.com"
 OK = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"

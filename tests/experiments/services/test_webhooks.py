@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
-from events.reasons import Refused
 from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint
 from experiments.services.webhook_wire import Undelivered
 from experiments.services.webhooks import announce, create_endpoint, deliver_due, rotate_secret, send_again
 from experiments.webhooks import headers
+from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

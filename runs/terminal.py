@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from events.reasons import Refused
+from runs.refusals import Refused
 
 
 def refuse(error: Refused) -> NoReturn:
@@ -68,5 +68,5 @@ class Bar:
         self._progress.stop()
 
     def show(self, stage: str, share: float) -> None:
-        """Tell how far it is, 0 to 1: an `events.progress.Progress`."""
+        """Tell how far it is, 0 to 1: a `runs.progress.Progress`."""
         self._progress.update(self._task, description=stage, completed=share)

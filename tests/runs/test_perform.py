@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events.models import Run
-from events.progress import Progress, part
-from events.reasons import Refused
-from events.services import runs
+from runs.models import Run
+from runs.perform import close_lost, perform, request_cancel
+from runs.progress import Progress, part
+from runs.refusals import Refused
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _eager_notes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "SECONDS_BETWEEN_NOTES", 0.0)
+    monkeypatch.setattr("runs.perform.SECONDS_BETWEEN_NOTES", 0.0)
 
 
 def test_perform__a_queued_run__is_done_and_keeps_payload_and_versions() -> None:
@@ -30,7 +30,7 @@ def test_perform__a_queued_run__is_done_and_keeps_payload_and_versions() -> None
         assert (seen.status, seen.stage, seen.percent) == ("running", "features", 25)
         return {"answer": 0.0}
 
-    done = runs.perform(run, compute, listen=lambda stage, share: heard.append((stage, share)))
+    done = perform(run, compute, listen=lambda stage, share: heard.append((stage, share)))
 
     assert done
     assert (run.status, run.payload, run.share, run.reason) == ("done", {"answer": 0.0}, 1.0, "")
@@ -46,8 +46,8 @@ def test_perform__twice__computes_once() -> None:
         calls.append(1)
         return {}
 
-    assert runs.perform(run, compute)
-    assert not runs.perform(run, compute)
+    assert perform(run, compute)
+    assert not perform(run, compute)
     assert calls == [1]
 
 
@@ -57,7 +57,7 @@ def test_perform__a_refusal__is_the_reason_of_the_failure() -> None:
     def compute(progress: Progress) -> dict[str, Any]:
         raise Refused("--window: no unit has completed it.")
 
-    assert not runs.perform(run, compute)
+    assert not perform(run, compute)
     assert (run.status, run.reason, run.payload) == ("failed", "--window: no unit has completed it.", None)
 
 
@@ -67,7 +67,7 @@ def test_perform__a_crash__is_named_without_its_secrets() -> None:
     def compute(progress: Progress) -> dict[str, Any]:
         raise ZeroDivisionError("password=hunter2")
 
-    assert not runs.perform(run, compute)
+    assert not perform(run, compute)
     assert run.status == "failed"
     assert "ZeroDivisionError" in run.reason
     assert "hunter2" not in run.reason
@@ -80,12 +80,12 @@ def test_cancel__of_a_running_run__takes_hold_at_the_next_step() -> None:
     def compute(progress: Progress) -> dict[str, Any]:
         progress("one", 0.1)
         steps.append("one")
-        runs.request_cancel(run)
+        request_cancel(run)
         progress("two", 0.2)
         steps.append("two")
         return {}
 
-    assert not runs.perform(run, compute)
+    assert not perform(run, compute)
     assert steps == ["one"]
     assert run.status == "cancelled"
     assert run.payload is None
@@ -94,9 +94,9 @@ def test_cancel__of_a_running_run__takes_hold_at_the_next_step() -> None:
 def test_cancel__of_a_queued_run__ends_it_and_nobody_computes_it() -> None:
     run = SegmentationRun.objects.create()
 
-    runs.request_cancel(run)
+    request_cancel(run)
 
-    assert not runs.perform(run, lambda progress: {})
+    assert not perform(run, lambda progress: {})
     assert run.status == "cancelled"
 
 
@@ -104,7 +104,7 @@ def test_cancel__of_an_ended_run__is_refused() -> None:
     run = SegmentationRun.objects.create(status=Run.Status.DONE)
 
     with pytest.raises(Refused, match="ended already"):
-        runs.request_cancel(run)
+        request_cancel(run)
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(29, "running"), (31, "failed")])
@@ -112,7 +112,7 @@ def test_close_lost__silent_for_minutes__fails_beyond_half_an_hour(minutes: int,
     heard = timezone.now() - timedelta(minutes=minutes)
     run = SegmentationRun.objects.create(status=Run.Status.RUNNING, heard_at=heard)
 
-    closed = runs.close_lost(SegmentationRun)
+    closed = close_lost(SegmentationRun)
 
     run.refresh_from_db()
     assert (closed, run.status) == (int(status == "failed"), status)

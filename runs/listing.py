@@ -8,6 +8,9 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from runs.kinds import all_kinds
+from runs.models import Run
+
 PER_PAGE = 25
 LONGEST_TEXT = 200
 
@@ -70,3 +73,12 @@ def listing(
         state = ""
     page = Paginator(rows, PER_PAGE).get_page(asked.get(f"{prefix}page"))
     return Listing(page, text, state, choices, total)
+
+
+def open_runs() -> list[Run]:
+    """Computations of every kind that wait or run, the newest first."""
+    states = (Run.Status.QUEUED, Run.Status.RUNNING)
+    found: list[Run] = []
+    for kind in all_kinds():
+        found += kind.light().filter(status__in=states)
+    return sorted(found, key=lambda row: row.created_at, reverse=True)

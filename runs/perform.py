@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django_q.tasks import async_task
 
-from events.models import Run
-from events.progress import Cancelled, Progress, silent
-from events.reasons import Refused
+from runs.models import Run
+from runs.progress import Cancelled, Progress, silent
+from runs.refusals import Refused
 
 log = structlog.get_logger()
 SECONDS_BETWEEN_NOTES = 0.5  # a page asks every second or two; each note is a write

@@ -1,0 +1,68 @@
+"""What the workers do by the clock: one table, written to the queue's own after each migrate."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.apps import apps as installed
+from django.utils import timezone
+
+MINUTES, HOURLY, DAILY = "I", "H", "D"  # codes of django_q.models.Schedule
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task that comes again and again.
+
+    Attributes:
+        name: by which its row is found again, so it never changes.
+        task: dotted name of the function.
+        every: MINUTES, HOURLY or DAILY.
+        minutes: how many, for MINUTES.
+        at: local time of the first run, for the night; None for at once.
+    """
+
+    name: str
+    task: str
+    every: str
+    minutes: int | None = None
+    at: time | None = None
+
+    def first_run(self) -> datetime:
+        """When a new row is due."""
+        if self.at is None:
+            return timezone.now()
+        tomorrow = timezone.localtime() + timedelta(days=1)
+        return tomorrow.replace(hour=self.at.hour, minute=self.at.minute, second=0, microsecond=0)
+
+
+JOBS = (
+    Job("events: flush", "events.tasks.flush_events", MINUTES, 1),
+    Job("events: maintain store", "events.tasks.maintain_store", DAILY),
+    Job("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),
+    Job("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
+    Job("segments: refresh", "segments.tasks.refresh_segments", HOURLY),
+    Job("site: close lost runs", "insight_site.tasks.close_lost_runs", MINUTES, 15),
+)
+
+
+def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any) -> None:
+    """After migrate: add the jobs that are missing, and give the others their task's present name.
+
+    When a job runs next and how often stays as it is in the database: an operator may have changed it.
+
+    Args:
+        using: alias of the database.
+        apps: the registry of the migration state, or Django's own.
+    """
+    try:
+        rows = apps.get_model("django_q", "Schedule").objects.using(using)
+    except LookupError:  # migrated to a state without the queue's tables
+        return
+    for job in JOBS:
+        if not rows.filter(name=job.name).exists():
+            rows.create(
+                name=job.name, func=job.task, schedule_type=job.every, minutes=job.minutes, repeats=-1,
+                next_run=job.first_run(),
+            )  # fmt: skip
+        rows.filter(name=job.name).exclude(func=job.task).update(func=job.task)

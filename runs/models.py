@@ -1,0 +1,53 @@
+"""What every long computation's row holds. Abstract: each app's own run adds what it is about."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Run(models.Model):
+    """One long computation: its frozen inputs, how far it is, and in the end a payload or the reason why there is none.
+
+    Abstract: a segmentation, a study and an analysis must queue, report progress, be cancelled and fail alike, or each
+    page would tell another story (docs/adr/0004-one-kind-of-run.md). `runs.perform` moves it.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("waiting for the worker")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
+    inputs = models.JSONField(_("inputs"), default=dict)
+    seed = models.PositiveBigIntegerField(_("seed"), default=1)
+    as_of = models.DateTimeField(_("data up to"), null=True, blank=True)
+    stage = models.CharField(_("stage"), max_length=40, blank=True)
+    share = models.FloatField(_("share done"), default=0.0)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    payload = models.JSONField(_("result"), null=True, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+    versions = models.JSONField(_("library versions"), default=dict, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("started by"),
+    )  # fmt: skip
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    heard_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["-created_at"]
+
+    @property
+    def is_open(self) -> bool:
+        """Neither done, failed nor cancelled."""
+        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def percent(self) -> int:
+        """Share done in whole percent, for a progress bar."""
+        return round(100 * self.share)

@@ -1,0 +1,5 @@
+"""A refusal is an answer: services and pure code raise it, and the door that was asked says it to the person."""
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """A request that is refused, with one plain sentence for the person who asked."""

@@ -1,0 +1,93 @@
+"""What pages of every app share: who asks, htmx, permissions, and two views: how far a run is, and stopping it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from runs.kinds import RunKind, find_kind, kind_of
+from runs.models import Run
+from runs.perform import request_cancel
+from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+    from rest_framework.request import Request
+
+
+def person(request: "HttpRequest | Request") -> User | None:
+    """Who asks, to be kept with what they started; None for a key and for a stranger."""
+    return request.user if isinstance(request.user, User) else None
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """True when a fragment is wanted."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx)
+
+
+def may[View: Callable[..., HttpResponseBase]](permission: str) -> Callable[[View], View]:
+    """403 for a logged-in person without the permission; stands below `login_required`."""
+    return permission_required(permission, raise_exception=True)
+
+
+def progress_of(run: Run) -> dict[str, Any]:
+    """What `components/progress.html` needs beside the run."""
+    kind = kind_of(run)
+    return {
+        "progress_url": kind.url(run, "progress"),
+        "cancel_url": kind.url(run, "cancel"),
+        "stage_words": kind.stage_words(run),
+    }
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def progress(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
+    """The progress fragment; when the run has ended, the page asks for itself anew.
+
+    Args:
+        request: a poll of htmx, or a person who followed the link.
+        label: the kind's model, named in the route.
+        lookup: which run, by the fields that the route takes.
+    """
+    kind, run = _find(label, lookup)
+    if not is_htmx(request):
+        return redirect(kind.home_url(run))
+    response = render(request, "components/progress.html", {"run": run, **progress_of(run)})
+    if not run.is_open:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
+    """Ask an open run to stop, or say why it can't be; the arguments are those of `progress`."""
+    kind, run = _find(label, lookup)
+    if not request.user.has_perm(kind.permission):
+        raise PermissionDenied
+    try:
+        request_cancel(run)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, gettext("The run was asked to stop."))
+    return redirect(kind.home_url(run))
+
+
+def _find(label: str, lookup: dict[str, Any]) -> tuple[RunKind, Run]:
+    kind = find_kind(label)
+    if kind is None:
+        raise Http404
+    return kind, get_object_or_404(kind.light(), **lookup)
