@@ -46,7 +46,10 @@ def added(verdict: Verdict, gettext: Gettext) -> tuple[list[str], list[str]]:
     if "nudge_works" in details:
         after.append(gettext("The nudge itself changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s)."))
     if "comparator" in details and verdict.reason != "behaviour" and verdict.reason not in NOTHING_COMPARED:
-        after.append(gettext("The nudge was compared with the placebo."))
+        named = gettext("The nudge was compared with the placebo %(comparator)s.")
+        # Most teams call their placebo "placebo": the word once is enough.
+        plain = gettext("The nudge was compared with the placebo.")
+        after.append(plain if str(details["comparator"]).casefold() == "placebo" else named)
     if "placebo_p" in details:
         after.append(
             gettext(

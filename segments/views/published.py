@@ -19,7 +19,6 @@ from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.rules import parse_rule, sentence
 from segments.services import churn, comparing, publishing
-from segments.views.common import person, progress_of
 
 
 # ── Models ────────────────────────────────────────────────────────────────────

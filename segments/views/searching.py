@@ -18,7 +18,6 @@ from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
 from segments.services import publishing, rules, segmentation
-from segments.views.common import is_htmx, person, progress_of
 
 
 # ── What there is ─────────────────────────────────────────────────────────────

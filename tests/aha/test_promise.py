@@ -4,7 +4,6 @@ import pytest
 
 from aha.aipw import Difference
 from aha.promise import Gain, promise
-from events.reasons import Refused
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed

@@ -257,7 +257,8 @@ def test_sentence__against_a_placebo__says_with_what_it_was_compared() -> None:
         said = sentence(replace(evidence, comparator="banner b"))
         assert "compared with a placebo of equal salience (banner b)" in said
         assert "unless" not in said
-    assert "banner b" in sentence(replace(NULL, comparator="banner b"))
+    assert "the placebo banner b" in sentence(replace(NULL, comparator="banner b"))
+    assert sentence(replace(NULL, comparator="Placebo")).casefold().count("placebo") == 1
     assert "placebo" not in sentence(NUDGED)
 
 

@@ -9,20 +9,18 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import translation
 from django.utils.translation import gettext
-from events.terminal import console, print_table, refuse
 from rich.console import Console
 from rich.markup import escape
 
 from aha.figures import Table
-from events.reasons import Refused
 from experiments import tables, words
 from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
-from insight_site.commands import console, refuse, write_whole
+from insight_site.commands import write_whole
 from runs.refusals import Refused
-from runs.terminal import print_table
+from runs.terminal import console, print_table, refuse
 
 
 class Command(BaseCommand):

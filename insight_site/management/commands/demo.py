@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
-from events.terminal import console, refuse
 from rich.markup import escape
 from rich.table import Table as RichTable
 
@@ -17,6 +16,7 @@ from experiments import words
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused
+from runs.terminal import console, refuse
 
 UNITS = 20_000
 SEED = 1
