@@ -56,7 +56,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "insight_site.middleware.operations",
-    "insight_site.middleware.machine_doors",
+    "insight_site.machine.dispatch.machine_doors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "insight_site.middleware.admin_csp",
@@ -72,12 +72,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "insight_site.access.Doors",
     "insight_site.idempotency.Idempotency",
-]
-# For the machine doors, in place of all that follows `machine_doors`.
-MACHINE_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "insight_site.access.Doors",
 ]
 ROOT_URLCONF = "insight_site.urls"
 WSGI_APPLICATION = "insight_site.wsgi.application"

@@ -1,0 +1,72 @@
+"""The dispatcher of machine doors: every row of its table is guarded, and every trouble has the shape of its door."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import Client
+
+from insight_site import keys
+from insight_site.machine import dispatch
+from insight_site.machine.doors import DOORS, Door
+
+pytestmark = pytest.mark.django_db
+PATHS = {
+    "/ofrep/v1/evaluate/flags": "evaluation",
+    "/ofrep/v1/evaluate/flags/some": "evaluation",
+    "/v1/batch": "ingest",
+    "/v1/track": "ingest",
+    "/api/features/pk_x": "payload",
+    "/api/eval/pk_x": "evaluation",
+}
+
+
+def door_at(path: str) -> Door:
+    return next(door for door in DOORS if door.path.fullmatch(path))
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("path", PATHS)
+def test_door__without_a_good_key__is_401_in_both_forms_of_its_path(path: str, slash: str) -> None:
+    door = door_at(path + slash)
+
+    answer = Client().generic(door.rule.methods[0], path + slash, "{}", headers={"X-API-Key": "no"})
+
+    assert (door.rule.door, answer.status_code) == (PATHS[path], 401)
+    assert answer["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.path.pattern)
+def test_table__each_row__asks_for_a_scope_that_some_key_can_have(door: Door) -> None:
+    assert door.rule.scope in keys.SCOPES["admin"]
+    assert door.rule.methods
+
+
+@pytest.mark.parametrize("path", ["/v1/batches", "/v1/batch//", "/ofrep/v1/evaluate/flags//", "/api/features/a/b"])
+def test_path__that_is_no_door__is_404_in_json(path: str) -> None:
+    answer = Client().post(path, headers={"Origin": "https://shop.example"})
+
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (404, "*")
+    assert answer["Content-Type"] == "application/json"
+
+
+def test_host__that_is_not_ours__is_400_in_json() -> None:
+    answer = Client().post("/v1/batch", headers={"Host": "other.example"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_fault_in_a_door__is_500_that_a_browser_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(request: HttpRequest, **_: Any) -> Any:
+        raise RuntimeError("bug")
+
+    door = door_at("/metrics")
+    monkeypatch.setattr(dispatch, "DOORS", (replace(door, handler=broken),))
+
+    answer = Client(raise_request_exception=False).get("/metrics", headers={"Origin": "https://shop.example"})
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Length"] == str(len(answer.content))
