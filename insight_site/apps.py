@@ -1,5 +1,8 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+from insight_site import roles
 
 
 class InsightSiteConfig(AppConfig):
@@ -8,3 +11,5 @@ class InsightSiteConfig(AppConfig):
 
     def ready(self) -> None:
         from insight_site import checks  # noqa: F401, PLC0415 - registers the system checks, which need loaded apps
+
+        post_migrate.connect(roles.grant, dispatch_uid="insight_site.roles")

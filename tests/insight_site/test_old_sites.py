@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from insight_site import roles
+
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 # Kinds of report that 0.3 let nobody share have a link in the fixture all the same; it says that the report is gone.
 NOT_SHARED = ("segments.ChurnRun 1", "segments.ComparisonRun 1")
@@ -61,6 +63,10 @@ def test_site_of_0_3__used_today__analyses_and_refreshes(site: dict[str, Any]) -
     assert site["later"]["analysis"] == [True, ""]
     assert site["later"]["assignments"] == 60
     assert site["later"]["segments"] == {"korea": [2_792, 2_792], "style": [2_732, 2_733]}
+
+
+def test_site_of_0_3__opened_today__its_groups_hold_what_the_table_says(site: dict[str, Any]) -> None:
+    assert site["roles"] == {role: sorted(map(list, roles.permissions(role))) for role in roles.ROLES}
 
 
 def numbers(shown: dict[str, Any]) -> dict[str, Any]:
