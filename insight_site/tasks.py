@@ -4,6 +4,7 @@ from django.apps import apps
 
 from events.models import Run
 from events.services import runs
+from insight_site import idempotency
 
 
 def draw_pictures(label: str, pk: int) -> int:
@@ -16,3 +17,8 @@ def draw_pictures(label: str, pk: int) -> int:
 def close_lost_runs() -> int:
     """Every quarter of an hour: runs whose process died in the middle get their reason."""
     return sum(runs.close_lost(model) for model in apps.get_models() if issubclass(model, Run))
+
+
+def forget_old_calls() -> int:
+    """Each night: calls with an `Idempotency-Key` that counts no longer."""
+    return idempotency.forget_old_calls()
