@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
 from events import store
 from events.services import adopt, ownership
+from events.terminal import refuse
 
 
 class Command(BaseCommand):
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         try:
             waiting = adopt.adopt_store()
         except ownership.StoreRefused as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            refuse(refusal)
         self.stdout.write(
             _("The event store %(place)s is this database's own; %(count)s events wait for it.")
             % {"place": store.shown_url(), "count": waiting}

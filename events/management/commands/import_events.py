@@ -1,6 +1,5 @@
 """`import_events`: files of events into the event store."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from events.import_options import ImportOptions
 from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
 from events.reasons import Refused
+from events.terminal import refuse, write_json
 
 
 class Command(BaseCommand):
@@ -46,14 +46,14 @@ class Command(BaseCommand):
         except TooManyBadRows as refusal:
             raise CommandError(_too_many(refusal.report), returncode=2) from refusal
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            refuse(refusal)
         except OSError as error:
             place = settings.EVENTS_URL if error.filename is None else error.filename
             raise CommandError(f"{place}: {error.strerror or error}", returncode=2) from error
         for row in report.examples:
             self.stderr.write(f"{_where(row)}: {_words(row)}")
         if options["json"]:
-            self.stdout.write(json.dumps(_document(report), ensure_ascii=False))
+            write_json(self.stdout, _document(report))
         else:
             self.stdout.write(_summary(report))
 

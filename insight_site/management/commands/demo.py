@@ -1,6 +1,5 @@
 """`demo`: the whole loop in a simulated world with known truth, through the real doors; then truth against found."""
 
-import json
 import logging
 from argparse import ArgumentParser
 from typing import Any
@@ -13,6 +12,7 @@ from rich.table import Table as RichTable
 
 from events.reasons import Refused
 from events.simulation.generate import check_request
+from events.terminal import fail, write_json
 from experiments import words
 from insight_site.commands import console, refuse
 from insight_site.demo import house, loop
@@ -43,13 +43,16 @@ class Command(BaseCommand):
         try:
             _check(options["units"], options["seed"])
             house.prepare(fresh=options["fresh"])
+        except Refused as error:
+            refuse(error)
+        try:
             made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
             found = Findings(made)
             found.write_files()
-        except Refused as error:
-            refuse(error)
+        except Refused as error:  # a step could not go on
+            fail(str(error))
         if options["json"]:
-            self.stdout.write(json.dumps(found.document(), allow_nan=False))
+            write_json(self.stdout, found.document())
         else:
             self._print(found)
         self._tell(found, with_users=options["with_users"] or settings.DEBUG)

@@ -1,10 +1,10 @@
 """`segment_units`: find play patterns from the command line."""
 
-import json
 from argparse import ArgumentParser
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.utils import translation
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from events.reasons import Refused
 from events.records import load
+from events.terminal import add_language, fail, refuse, write_json
 from segments.inputs import Inputs
 from segments.models import SegmentationRun
 from segments.services.publishing import publish_run
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--publish", metavar="KEY", help="publish the groups under this key when there are any")
         parser.add_argument("--seed", type=int, default=1, metavar="S", help="same data, same seed, same groups")
+        add_language(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,12 +54,13 @@ class Command(BaseCommand):
             )  # fmt: skip
             run = self._compute(inputs, options["seed"])
             if run.status != SegmentationRun.Status.DONE:
-                raise Refused(run.reason)
+                fail(run.reason)
             if options["publish"]:
                 self._publish(run, options["publish"])
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from None
-        self._show(run, as_json=options["json"])
+            refuse(refusal)
+        with translation.override(options["language"]):
+            self._show(run, as_json=options["json"])
 
     def _compute(self, inputs: Inputs, seed: int) -> SegmentationRun:
         columns = (
@@ -87,7 +90,7 @@ class Command(BaseCommand):
 
         report = load(Report, run.payload)
         if as_json:
-            self.stdout.write(json.dumps(document(report, _), allow_nan=False, ensure_ascii=False))
+            write_json(self.stdout, document(report, _))
             return
         out = Console(file=cast("IO[str]", self.stdout), highlight=False, width=None if self.stdout.isatty() else 160)
         found = document(report, _)
