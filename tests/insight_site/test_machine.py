@@ -1,5 +1,6 @@
 """The dispatcher of machine doors: every row of its table is guarded, and every trouble has the shape of its door."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,9 +8,12 @@ import pytest
 from django.http import HttpRequest
 from django.test import Client
 
+from events.models import Source
+from experiments.services import config
 from insight_site import keys
 from insight_site.machine import dispatch
 from insight_site.machine.doors import DOORS, Door
+from tests.experiments.make import running
 
 pytestmark = pytest.mark.django_db
 PATHS = {
@@ -70,3 +74,45 @@ def test_fault_in_a_door__is_500_that_a_browser_may_read(monkeypatch: pytest.Mon
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Content-Length"] == str(len(answer.content))
+
+
+def events(count: int) -> dict[str, Any]:
+    row = {"type": "track", "event": "e", "userId": "u"}
+    return {"batch": [{**row, "messageId": f"{count}-{at}"} for at in range(count)]}
+
+
+def unit(name: str) -> dict[str, Any]:
+    return {"context": {"targetingKey": name}, "attributes": {"id": name}}
+
+
+# One more query here is one more for each batch and each evaluation of the services that use this site.
+FLAGS = "/ofrep/v1/evaluate/flags"
+QUERIES: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    "one event": ("POST", "/v1/batch", events(1), 4),
+    "fifty events": ("POST", "/v1/batch", events(50), 4),
+    "a flag of a known unit": ("POST", f"{FLAGS}/exp0", unit("known"), 1),
+    "a flag of a new unit": ("POST", f"{FLAGS}/exp0", unit("new"), 6),
+    "all flags of a known unit": ("POST", FLAGS, unit("known"), 1),
+    "remote evaluation": ("POST", "/api/eval/{key}", unit("known"), 1),
+    "configuration": ("GET", "/api/features/{key}", {}, 0),
+}
+
+
+@pytest.mark.parametrize("what", QUERIES)
+def test_door__called_before__asks_no_more_queries(
+    what: str, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(keys, "FRESH_SECONDS", 1e9)  # on a slow machine the key and the flags would be read again
+    monkeypatch.setattr(config, "CHECK_SECONDS", 1e9)
+    source, scopes = Source.objects.create(name="app"), ["events:write", "assign:read", "config:read"]
+    key = keys.issue_key(name="k", source=source, kind="client", scopes=scopes)[1]
+    for number in range(3):
+        running(f"exp{number}")
+    for before in (FLAGS, f"{FLAGS}/exp0"):
+        Client().post(before, unit("known"), content_type="application/json", headers={"X-API-Key": key})
+    method, path, body, queries = QUERIES[what]
+
+    with django_assert_num_queries(queries):
+        answer = Client().generic(method, path.format(key=key), json.dumps(body), headers={"X-API-Key": key})
+
+    assert answer.status_code == 200
