@@ -3,10 +3,14 @@
 
 import os
 import sys
+from pathlib import Path
+
+from insight_site.first_start import prepare
 
 
 def main() -> None:
     """Run the command named on the command line."""
+    prepare(Path(__file__).resolve().parent)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 

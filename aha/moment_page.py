@@ -11,6 +11,9 @@ from aha.reached import WeeklyReach
 from aha.report import Candidate
 from stats.results import computable
 
+# Colour of a moment by what experiments said of it; none while nobody has tested it.
+LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
+
 
 def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
     """The evidence of a moment in one line."""

@@ -244,7 +244,9 @@ def moment_list(request: HttpRequest) -> HttpResponse:
             gettext("Nobody has measured it yet.") if evidence is None else moment_page.in_one_line(evidence, gettext)
         )
         finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
-        rows.append({"moment": moment, "line": line, "finding": finding, "light": LIGHTS.get(moment.status, "")})
+        rows.append(
+            {"moment": moment, "line": line, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
+        )
     return render(request, "aha/moments.html", {"rows": rows})
 
 
@@ -283,13 +285,10 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "sentence": "" if evidence is None else findings.claim(evidence, gettext),
         "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
         "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
-        "light": LIGHTS.get(moment.status, ""),
+        "light": parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
     }
     return render(request, "aha/moment.html", context)
-
-
-LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 
 def _reach(moment: AhaMoment) -> dict[str, Any]:

@@ -25,18 +25,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 CONNECTIONS = 8
 SHIM = """
-import itertools, json, os, uuid
+import json, os, re
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench_settings")
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.http import JsonResponse
-from django.urls import path
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 application = get_wsgi_application()
 from experiments.models import Assignment
-from insight_site import access, urls
+from insight_site.access import Rule
+from insight_site.machine import dispatch
+from insight_site.machine.doors import Door
 
 def answer(request, new):
     unit = json.loads(request.read())["context"]["targetingKey"]
@@ -46,12 +46,11 @@ def answer(request, new):
             Assignment.objects.create(unit=unit, experiment_id=1, variant_id=1, bucket=1, assigned_at=timezone.now())
     return JsonResponse({"value": row and row[0]})
 
-known = csrf_exempt(lambda request: answer(request, False))
-fresh = csrf_exempt(lambda request: answer(request, True))
-for name in ("bench_known", "bench_new"):
-    access.RULES[name] = access.Rule("evaluation", "assign:read", ("POST",))
-urls.urlpatterns.append(path("ofrep/bench/known", known, name="bench_known"))
-urls.urlpatterns.append(path("ofrep/bench/new", fresh, name="bench_new"))
+rule = Rule("evaluation", "assign:read", ("POST",))
+dispatch.DOORS += (
+    Door(re.compile("/ofrep/bench/known"), rule, lambda request: answer(request, False)),
+    Door(re.compile("/ofrep/bench/new"), rule, lambda request: answer(request, True)),
+)
 site = application
 
 def application(environ, start_response):

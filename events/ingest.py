@@ -11,7 +11,6 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 
 from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection, load_json
 from events.services import accept
@@ -29,7 +28,6 @@ class RefusedRequestError(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-@csrf_exempt
 def ingest(request: HttpRequest, kind: str) -> HttpResponse:
     """Take a batch, or one event whose type is in the path. No exception leaves as HTML."""
     received_at = timezone.now()

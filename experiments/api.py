@@ -11,9 +11,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,6 +20,7 @@ from rest_framework.views import APIView
 from aha.models import AhaMoment
 from events.records import dump, outward
 from experiments import serializers as shapes
+from experiments.api_shared import Newest, asked
 from experiments.lifecycle import Action
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import KEY
@@ -29,15 +29,6 @@ from experiments.services.planned_power import WhatIf
 from runs.web import person
 
 Answer = Callable[..., Response]
-
-
-class Newest(CursorPagination):
-    """Rows that keep coming: by cursor, the newest first."""
-
-    ordering = "-id"
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 1_000
 
 
 class NewestHistory(Newest):
@@ -64,13 +55,6 @@ def verb(method: Answer) -> Answer:
     path = method.__name__.replace("_", "-")
     described = extend_schema(request=shapes.WhySerializer, responses=shapes.ExperimentSerializer)
     return described(action(detail=True, methods=["post"], url_path=path, filterset_class=None)(method))
-
-
-def asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -> dict[str, Any]:
-    """The values of a body in this shape."""
-    shape = kind(data=request.data)
-    shape.is_valid(raise_exception=True)
-    return dict(shape.validated_data)
 
 
 class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]):

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from events.records import dump, outward
 from experiments import serializers_analyses as shapes
-from experiments.api import Newest, asked
+from experiments.api_shared import Newest, asked
 from experiments.models import Analysis, Experiment
 from experiments.plan import KEY
 from experiments.services import calibration as calibrating

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from experiments import serializers as shapes
-from experiments.api import Newest, asked
+from experiments.api_shared import Newest, asked
 from experiments.models import Holdout, Layer, WebhookDelivery, WebhookEndpoint
 from experiments.services import exclusion, webhooks
 

@@ -62,7 +62,7 @@ def _opened(readout: Readout, report: Report, gettext: Gettext) -> dict[str, Mak
         if computable(acts.weights):
             weights = acts.weights
             makers[page.weights_slug(place)] = lambda weights=weights: charts.weights(  # type: ignore[misc]
-                weights, gettext
+                weights, report.design.level, gettext
             )
     return makers
 

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from events.schema import Caller
 from experiments.bodies import BadBodyError, read_json
@@ -30,7 +29,6 @@ class RefusedContextError(Exception):
         self.code, self.message = code, message
 
 
-@csrf_exempt
 def evaluate(request: HttpRequest, key: str | None = None) -> HttpResponse:
     """Evaluate one flag, or all when there is no key. No exception leaves as HTML."""
     try:

@@ -8,7 +8,8 @@ ANALYSIS = {"label": "experiments.Analysis"}
 app_name = "experiment_pages"
 urlpatterns = [
     path("", views.experiment_list, name="list"),
-    path("calibration/", views.calibration, name="calibration"),
+    path("-/calibration/", views.calibration, name="calibration"),  # no experiment's key begins with a dash
+    path("calibration/", views.calibration_until_0_3),
     path("<str:key>/", views.report, name="report"),
     path("<str:key>/analyse/", views.analyse, name="analyse"),
     path("<str:key>/peek/", views.peek, name="peek"),

@@ -17,7 +17,6 @@ from runs.refusals import Refused
 
 WHOLE = 10_000  # steps of 0.01 %
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
-RESERVED = ("calibration",)  # a page of that name stands beside the experiments' own
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
 METHODS = ("fixed", "group_sequential", "always_valid")
 MAX_PRIMARY = 2
@@ -121,8 +120,6 @@ def _keys(plan: Plan) -> Iterator[Problem]:
     for key in dict.fromkeys((plan.key, plan.flag)):
         if not KEY.fullmatch(key):
             yield Problem("bad_key", {"key": key})
-    if plan.key in RESERVED:
-        yield Problem("reserved_key", {"key": plan.key})
     if plan.flag_taken_by is not None:
         yield Problem("flag_taken", {"flag": plan.flag, "other": plan.flag_taken_by})
 
@@ -260,7 +257,6 @@ def words(problem: Problem, gettext: Callable[[str], str]) -> str:
         "bad_key": gettext(
             "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit."
         ),
-        "reserved_key": gettext("'{key}' is the name of a page; the experiment needs another key."),
         "flag_taken": gettext("The flag '{flag}' is already served by the experiment '{other}'."),
         "no_hypothesis": gettext("The plan needs a hypothesis."),
         "too_few_variants": gettext("An experiment needs at least two variants; the first is the control."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from statistics import NormalDist
 from typing import Any
 
 import altair as alt
@@ -130,12 +131,19 @@ def _limits(found: Any, factor: float) -> Mark:
     return {"estimate": found.estimate * factor, "low": found.low * factor, "high": found.high * factor}
 
 
-def weights(found: DoseWeights, gettext: Gettext) -> Drawn:
-    """By how many points more units reach each number of times; the moment's own number stands out."""
+def weights(found: DoseWeights, level: float, gettext: Gettext) -> Drawn:
+    """By how many points more units reach each number of times; the moment's own number stands out.
+
+    Args:
+        found: differences of shares and their standard errors.
+        level: of the limits that are drawn, the plan's, for example 0.95.
+        gettext: decides the language of titles and axes.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
     rows = [
         {
-            "times": n, "raised": raised * 100, "low": (raised - 1.96 * error) * 100,
-            "high": (raised + 1.96 * error) * 100, "own": n == found.threshold,
+            "times": n, "raised": raised * 100, "low": (raised - z * error) * 100,
+            "high": (raised + z * error) * 100, "own": n == found.threshold,
         }
         for n, raised, error in zip(found.times, found.raised, found.errors, strict=True)
     ]  # fmt: skip

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from events.schema import Caller
 from experiments import payload
@@ -41,7 +40,6 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
     return response
 
 
-@csrf_exempt
 def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
     """The answers for one unit: sticky, by our own membership, and never an exposure."""
     try:

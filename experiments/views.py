@@ -186,3 +186,12 @@ def calibration(request: HttpRequest) -> HttpResponse:
         "left_out": words.left_out(left_out, gettext),
     }
     return render(request, "experiments/calibration.html", context)
+
+
+@login_required
+@require_safe
+def calibration_until_0_3(request: HttpRequest) -> HttpResponse:
+    """Old links to the calibration page still lead there, unless an experiment has this key."""
+    if Experiment.objects.filter(key="calibration").exists():
+        return report(request, "calibration")
+    return redirect("experiment_pages:calibration")

@@ -1,5 +1,6 @@
 """Who may call what: one table from route to rule, deny by default, in front of every view.
 
+The doors of `insight_site.machine` carry their rules in their own table.
 Apps don't import this. They find `request.caller`, a frozen `events.schema.Caller`, and on doors that take a key in the
 body `request.identify(key)`, which answers with the caller or with the refusal to send back.
 """
@@ -10,7 +11,7 @@ import ipaddress
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,12 +89,6 @@ RULES: dict[str, Rule] = {
         f"experiments_api:webhookendpoint-{name}": Rule("management", "admin:*", session=True)
         for name in ("list", "detail", "rotate", "deliveries")  # addresses of other systems are not for every reader
     },
-    "events:ingest": Rule("ingest", "events:write", ("POST",), key_in_body=True),
-    "experiments:ofrep": Rule("evaluation", "assign:read", ("POST",)),
-    "experiments:ofrep_bulk": Rule("evaluation", "assign:read", ("POST",)),
-    "experiments:features": Rule("payload", "config:read", ("GET",), key_in_path=True),
-    "experiments:remote_eval": Rule("evaluation", "assign:read", ("POST",), key_in_path=True),
-    "metrics": Rule("metrics", "metrics:read", ("GET",), internal=True),
     "healthz": Rule("operations", methods=("GET", "HEAD")),
     "readyz": Rule("operations", methods=("GET", "HEAD")),
 }
@@ -139,31 +134,16 @@ def error(
 
 
 class Doors:
-    """Middleware: English, HTTPS and CORS on machine doors; then the rule of the route before its view."""
+    """Middleware: English and HTTPS on the management API; then the rule of the route before its view."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, in English and with CORS headers on machine doors."""
+        """Answer; machines in English, their refusals as problem documents."""
         if machine_door(request.path_info) is None:
             return self.get_response(request)
-        if connection := request.META.get("gunicorn.socket"):
-            connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
-        with translation.override("en"):
-            response = _shaped(request, self._answer(request))
-            if machine_door(request.path_info) != "management":  # a browser elsewhere has no business there
-                response = _with_cors(request, response)
-        if response.status_code != 408:  # there it was waited for long enough
-            _read_rest(request)
-        return response
-
-    def _answer(self, request: HttpRequest) -> HttpResponse:
-        if settings.HTTPS and not request.is_secure():
-            return error(request, 403, "https_required", "use https: this key has just travelled in the clear")
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return HttpResponse(status=204)
-        return self.get_response(request)
+        return _shaped(request, as_machine(request, self.get_response))
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Refuse what the table doesn't allow."""
@@ -172,23 +152,44 @@ class Doors:
         if rule is None:
             log.error("access.no_rule", route=name)
             return error(request, 403, "forbidden", "this route has no access rule")
-        request.door = rule.door  # type: ignore[attr-defined]
-        if rule is PEOPLE and any("\x00" in value for value in kwargs.values() if isinstance(value, str)):
-            raise Http404  # PostgreSQL has no such text, so nothing has this address; asking it is a 500
-        if rule.methods and request.method not in rule.methods:
-            response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
-            response["Allow"] = ", ".join(rule.methods)
-            return response
-        if rule.door == "management" and (refusal := _bad_length(request)):
-            return refusal
-        if rule.scope is None or (rule.internal and _is_internal(request)):
-            return None
-        request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
-        key = kwargs["client_key"] if rule.key_in_path else key_in_headers(request)
-        if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
-            return None
-        answer = _identify(request, rule, key)
-        return answer if isinstance(answer, HttpResponse) else None
+        return refusal(request, rule, kwargs)
+
+
+def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """The answer in English, over HTTPS alone where that is set; what is still being sent is read."""
+    if connection := request.META.get("gunicorn.socket"):
+        connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
+    with translation.override("en"):
+        if settings.HTTPS and not request.is_secure():
+            response = error(request, 403, "https_required", "use https: this key has just travelled in the clear")
+        elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response = HttpResponse(status=204)
+        else:
+            response = answer(request)
+    if response.status_code != 408:  # there it was waited for long enough
+        _read_rest(request)
+    return response
+
+
+def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> HttpResponse | None:
+    """Why this call may not be made, or None; puts `door`, and `caller` or `identify`, on the request."""
+    request.door = rule.door  # type: ignore[attr-defined]
+    if rule is PEOPLE and any("\x00" in value for value in arguments.values() if isinstance(value, str)):
+        raise Http404  # PostgreSQL has no such text, so nothing has this address; asking it is a 500
+    if rule.methods and request.method not in rule.methods:
+        response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
+        response["Allow"] = ", ".join(rule.methods)
+        return response
+    if rule.door == "management" and (bad_length := _bad_length(request)):
+        return bad_length
+    if rule.scope is None or (rule.internal and _is_internal(request)):
+        return None
+    request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
+    key = arguments["client_key"] if rule.key_in_path else key_in_headers(request)
+    if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
+        return None
+    answer = _identify(request, rule, key)
+    return answer if isinstance(answer, HttpResponse) else None
 
 
 def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
@@ -310,23 +311,3 @@ def _read_rest(request: HttpRequest) -> None:
             left -= len(piece)
     except Exception as trouble:  # a broken body is the sender's affair, and the answer stands already
         log.info("access.rest_unread", error=type(trouble).__name__)
-
-
-def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too."""
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return response
-    caller: Caller | None = getattr(request, "caller", None)
-    listed = caller is not None and bool(caller.allowed_origins)
-    response["Access-Control-Allow-Origin"] = origin if listed else "*"
-    if listed:
-        response["Vary"] = "Origin"
-    response["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-ID"
-    if request.method == "OPTIONS":
-        response["Access-Control-Allow-Methods"] = "GET, POST"
-        response["Access-Control-Allow-Headers"] = (
-            "authorization, content-type, content-encoding, if-none-match, x-api-key, x-request-id, x-retry-count"
-        )
-        response["Access-Control-Max-Age"] = "7200"
-    return response

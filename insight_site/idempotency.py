@@ -1,7 +1,8 @@
 """`Idempotency-Key` on POST of the management API: what was asked once is done once (INTERFACES §5).
 
 The key counts for a caller and a path, for 24 hours. The same body gets the stored answer, another body 422, and a call
-that is still running 409. An answer that is our own fault isn't kept: the caller should try again.
+that is still running 409. An answer that is our own fault isn't kept: the caller should try again. Nor is a refusal: it
+changed nothing, and what was refused may be allowed a minute later.
 """
 
 import hashlib
@@ -49,17 +50,22 @@ class Idempotency:
             return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
 
 
+def forget_old_calls() -> int:
+    """Delete the calls whose key counts no longer; returns how many."""
+    return IdempotentCall.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
 def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | None:
     now = timezone.now()
-    IdempotentCall.objects.filter(created_at__lt=now - KEPT).delete()
     body = hashlib.sha256(request.body).hexdigest()
     with transaction.atomic():
         call, is_first = IdempotentCall.objects.get_or_create(
             name=_name(request, sent), defaults={"body_hash": body, "created_at": now}
         )
-        if not is_first and call.status is None and call.created_at < now - LOST:
-            taken = IdempotentCall.objects.filter(pk=call.pk, status=None, created_at=call.created_at)
-            is_first = bool(taken.update(created_at=now, body_hash=body))
+        if not is_first and call.created_at < now - (LOST if call.status is None else KEPT):
+            same = IdempotentCall.objects.filter(pk=call.pk, status=call.status, created_at=call.created_at)
+            is_first = bool(same.update(created_at=now, body_hash=body, status=None))  # one of two that come at once
+            call.refresh_from_db()
     if is_first:
         request.idempotent_call = call  # type: ignore[attr-defined]
         return None
@@ -79,7 +85,7 @@ def _name(request: HttpRequest, sent: str) -> str:
 
 
 def _keep(call: IdempotentCall, response: HttpResponse) -> None:
-    if response.status_code >= 500:
+    if response.status_code == 409 or response.status_code >= 500:
         call.delete()
         return
     call.status, call.content = response.status_code, response.content

@@ -116,10 +116,9 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha import moment_page  # noqa: PLC0415 - as above
-    from aha.views import LIGHTS  # noqa: PLC0415
 
     finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
-    return {"moment": moment, "finding": finding, "light": LIGHTS.get(moment.status, "")}
+    return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
 
 
 def _model(model: SegmentModel) -> dict[str, Any]:

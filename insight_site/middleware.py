@@ -4,14 +4,9 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
 
 import structlog
-from django.conf import settings
-from django.core.handlers.base import BaseHandler
-from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
-from django.utils.module_loading import import_string
 from prometheus_client import Counter, Histogram
 
 from insight_site import views
@@ -65,39 +60,6 @@ def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         duration_ms=round(seconds * 1000, 1),
         key=caller.key_prefix if caller else None,
     )
-
-
-class MachineHandler(BaseHandler):
-    """Views behind settings.MACHINE_MIDDLEWARE alone."""
-
-    def load_middleware(self, is_async: bool = False) -> None:
-        """As Django does, from the shorter list; each of them is a class with `process_view` or without."""
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        chain: Any = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
-        for name in reversed(settings.MACHINE_MIDDLEWARE):
-            one = import_string(name)(chain)
-            if hasattr(one, "process_view"):
-                self._view_middleware.insert(0, one.process_view)
-            chain = convert_exception_to_response(one)
-        self._middleware_chain = chain
-
-
-def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Machines need no session, form token, language or message: the middlewares of people cost them half their speed.
-
-    The management API keeps the whole list, since people use it with their session.
-    """
-    short = MachineHandler()
-    short.load_middleware()
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if machine_door(request.path_info) in (None, "management"):
-            return get_response(request)
-        return cast("HttpResponse", short.get_response(request))
-
-    return middleware
 
 
 def admin_csp(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

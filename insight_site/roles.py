@@ -1,8 +1,10 @@
-"""Who may do what: four roles as Django groups. One table; the migration writes it, docs/roles.md explains it."""
+"""Who may do what: four roles as Django groups. One table; each migrate writes it, docs/roles.md explains it."""
 
 from typing import Any
 
+from django.apps import AppConfig
 from django.apps import apps as installed
+from django.db import DEFAULT_DB_ALIAS
 
 READ = ("view",)
 WRITE = ("view", "add", "change")
@@ -59,32 +61,19 @@ def permissions(role: str) -> set[tuple[str, str, str]]:
     }
 
 
-def grant(apps: Any, using: str = "default") -> None:
-    """Make the groups and give each what the table says; what a person added by hand stays.
+def grant(app_config: AppConfig, using: str = DEFAULT_DB_ALIAS, apps: Any = installed, **_: Any) -> None:
+    """After each migrate, app by app: make the groups and give them what the table says of this app.
 
-    On a fresh database Django makes permissions only after the last migration, so missing ones are made here; Django
-    later finds them and makes no second ones.
-
-    Args:
-        apps: the registry of a migration, or Django's own.
-        using: alias of the database.
+    Connected behind Django's own receiver, which makes the permissions. What a person added to a group stays; what a
+    person took away comes back.
     """
-    kinds = apps.get_model("contenttypes", "ContentType").objects.using(using)
-    stored = apps.get_model("auth", "Permission").objects.using(using)
-    groups = apps.get_model("auth", "Group").objects.using(using)
-    for role in ROLES:
-        group, _new = groups.get_or_create(name=role)
-        for app, model, action in sorted(permissions(role)):
-            kind, _new = kinds.get_or_create(app_label=app, model=model)
-            permission, _new = stored.get_or_create(
-                content_type=kind, codename=f"{action}_{model}", defaults={"name": f"Can {action} {_name(app, model)}"}
-            )
-            group.permissions.add(permission)
-
-
-def _name(app: str, model: str) -> str:
-    """As Django writes it; a model that comes later has its plain name until then."""
     try:
-        return str(installed.get_model(app, model)._meta.verbose_name_raw)
-    except LookupError:
-        return model
+        groups = apps.get_model("auth", "Group").objects.using(using)
+        stored = apps.get_model("auth", "Permission").objects.using(using)
+    except LookupError:  # only some apps were migrated, and their tables aren't there yet
+        return
+    for role in ROLES:
+        codes = [f"{action}_{model}" for app, model, action in permissions(role) if app == app_config.label]
+        if codes:
+            group, _new = groups.get_or_create(name=role)
+            group.permissions.add(*stored.filter(content_type__app_label=app_config.label, codename__in=codes))

@@ -43,6 +43,7 @@ JOBS = (
     Job("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
     Job("segments: refresh", "segments.tasks.refresh_segments", HOURLY),
     Job("site: close lost runs", "insight_site.tasks.close_lost_runs", MINUTES, 15),
+    Job("site: forget old calls", "insight_site.tasks.forget_old_calls", DAILY, at=time(3, 45)),
 )
 
 

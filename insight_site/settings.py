@@ -2,32 +2,31 @@
 
 import hashlib
 import re
-import secrets
 from pathlib import Path
 
 import environ
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(exist_ok=True)
 
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 
-def _own_secret_key() -> str:
-    """The key of this checkout, made once. Several hosts must share one: set SECRET_KEY there."""
+def _secret_key() -> str:
+    """The environment's, or the key of this checkout. Several hosts must share one: set SECRET_KEY there."""
     path = VAR_DIR / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
-    return path.read_text().strip()
+    key = env.str("SECRET_KEY", default="") or (path.read_text().strip() if path.exists() else "")
+    if not key:  # an empty one would also make the peppers of API keys known to everybody
+        raise ImproperlyConfigured("There is no secret key: run `make setup`, or set SECRET_KEY.")
+    return str(key)
 
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret_key()
+SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=False)
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
@@ -57,7 +56,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "insight_site.middleware.operations",
-    "insight_site.middleware.machine_doors",
+    "insight_site.machine.dispatch.machine_doors",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "insight_site.middleware.admin_csp",
@@ -73,12 +72,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "insight_site.access.Doors",
     "insight_site.idempotency.Idempotency",
-]
-# For the machine doors, in place of all that follows `machine_doors`.
-MACHINE_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "insight_site.access.Doors",
 ]
 ROOT_URLCONF = "insight_site.urls"
 WSGI_APPLICATION = "insight_site.wsgi.application"
@@ -177,8 +170,10 @@ RATES = {  # calls a minute for each key, by door; 60 for others
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Both bind other hosts of the same domain, and browsers' preload lists are hard to leave: nobody gets them unasked.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # they ask for both
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 

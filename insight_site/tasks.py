@@ -1,5 +1,6 @@
 """Background work of the site, called by name."""
 
+from insight_site import idempotency
 from runs.kinds import all_kinds
 from runs.perform import close_lost
 
@@ -14,3 +15,8 @@ def draw_pictures(label: str, pk: int) -> int:
 def close_lost_runs() -> int:
     """Every quarter of an hour: runs whose process died in the middle get their reason."""
     return sum(close_lost(kind.run_class) for kind in all_kinds())
+
+
+def forget_old_calls() -> int:
+    """Each night: calls with an `Idempotency-Key` that counts no longer."""
+    return idempotency.forget_old_calls()

@@ -1,10 +1,14 @@
 """What all commands share on a terminal: how they refuse, show progress, and print tables for people."""
 
+import json
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from types import TracebackType
 from typing import IO, Any, NoReturn, cast
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +21,26 @@ from runs.refusals import Refused
 def refuse(error: Refused) -> NoReturn:
     """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error."""
     raise CommandError(str(error), returncode=2) from None
+
+
+def fail(reason: str) -> NoReturn:
+    """End the command with exit status 1: the input was good, and the computation has no result."""
+    raise CommandError(reason, returncode=1) from None
+
+
+def add_language(parser: ArgumentParser) -> None:
+    """The option `--language`, of every command that prints sentences about results."""
+    codes = [code for code, _name in settings.LANGUAGES]
+    parser.add_argument(
+        "--language", choices=codes, default=settings.LANGUAGE_CODE, help="language of sentences; default the site's"
+    )
+
+
+def write_json(out: Any, document: object) -> None:
+    """One JSON document on one line, in UTF-8 as RFC 8259 asks, whatever the terminal is set to."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding != "utf-8":
+        sys.stdout.reconfigure(encoding="utf-8")
+    out.write(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def console(stream: Any) -> Console:

@@ -66,7 +66,7 @@ PAGES: tuple[Page, ...] = (
     Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
     Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
     Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running"),
-    Page("calibration", "/experiments/calibration/"),
+    Page("calibration", "/experiments/-/calibration/"),
     Page("glossary", "/glossary/"),
     Page("admin", "/admin/", width=ADMIN_WIDTH),
     *(

@@ -171,7 +171,7 @@ def words(trouble: Trouble) -> str:
             "correct EVENTS_URL, or run adopt_store if this database is to own the store from now on."
         ),
     }
-    return sentences[trouble] % {"place": store.shown_url()}
+    return sentences[trouble] % {"place": place()}
 
 
 def _place() -> str:
@@ -197,3 +197,8 @@ def _postgres_place() -> str:
                 return f"{cursor.fetchone()[0]}/{oid}"
         except DatabaseError:  # a role that may not ask
             return str(oid)
+
+
+def place() -> str:
+    """Where the store lies, without the secrets of its address."""
+    return store.shown_url()

@@ -16,7 +16,7 @@ from segments.services.publishing import find_segment
 
 # Where a person mends what `plan.problems` finds; the page of the outcomes for whatever is new there.
 STEP_OF = {
-    "bad_key": "variants", "reserved_key": "variants", "flag_taken": "variants", "no_hypothesis": "hypothesis",
+    "bad_key": "variants", "flag_taken": "variants", "no_hypothesis": "hypothesis",
     "too_few_variants": "variants",
     "bad_variant_key": "variants", "repeated_variant": "variants", "bad_weights": "variants",
     "bad_value_type": "variants", "bad_value": "variants", "primary_count": "outcomes", "display_only": "outcomes",

@@ -1,16 +1,6 @@
-"""Four roles as groups: PM, analyst, service owner, admin (docs/roles.md)."""
+"""Empty: the groups of the four roles are written after each migrate from today's table (insight_site/roles.py)."""
 
 from django.db import migrations
-
-from insight_site import roles
-
-
-def add(apps, schema_editor):
-    roles.grant(apps, schema_editor.connection.alias)
-
-
-def remove(apps, schema_editor):
-    apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias).filter(name__in=roles.ROLES).delete()
 
 
 class Migration(migrations.Migration):
@@ -20,4 +10,4 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
-    operations = [migrations.RunPython(add, remove)]
+    operations = []

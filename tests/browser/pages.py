@@ -46,7 +46,7 @@ PAGES = {
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
     "experiments": "/experiments/",
-    "calibration": "/experiments/calibration/",
+    "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
     "glossary": "/glossary/",
 }

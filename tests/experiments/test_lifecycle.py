@@ -64,7 +64,6 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
         ({"flag": "a/b"}, "bad_key"),
         ({"flag": "a" * 129}, "bad_key"),
         ({"flag": "a" * 128}, None),
-        ({"key": "calibration"}, "reserved_key"),
         ({"flag_taken_by": "other"}, "flag_taken"),
         ({"hypothesis": "  "}, "no_hypothesis"),
         ({"variants": arms(10_000)}, "too_few_variants"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments import report_charts
 from experiments.analysis import read_out
 from experiments.cells import CellData
 from experiments.live_context import Audit
@@ -107,3 +108,13 @@ def test_set_of_one_act__is_read_at_the_look() -> None:
     assert all(one is not None and computable(one.details.get("act_low", 0.0)) for one in whole)
     widths = [float(one.details["act_high"]) - float(one.details["act_low"]) for one in whole if one is not None]
     assert widths[1] > 1.3 * widths[0]
+
+
+@pytest.mark.parametrize(("level", "low", "high"), [(0.95, 8.04, 11.96), (0.99, 7.4242, 12.5758)])
+def test_weights__drawn__have_limits_of_the_plans_level(level: float, low: float, high: float) -> None:
+    found = DoseWeights((1, 2), (0.1, 0.1), (0.01, 0.01), (0.5, 0.5), 2, 0.5, 0.5, ())
+
+    chart, _marks = report_charts.weights(found, level, str)
+
+    row = next(iter(chart.to_dict()["datasets"].values()))[0]
+    assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-3)

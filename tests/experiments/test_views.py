@@ -47,7 +47,9 @@ def page(client: Client, path: str = "", language: str = "en", **more: Any) -> s
 
 
 # ── Who may ───────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("path", ["", "calibration/", "exp/", "exp/peek/", "exp/1/", "exp/1/progress/"])
+@pytest.mark.parametrize(
+    "path", ["", "-/calibration/", "calibration/", "exp/", "exp/peek/", "exp/1/", "exp/1/progress/"]
+)
 def test_pages__nobody_logged_in__ask_for_a_login(client: Client, path: str) -> None:
     answer = client.get(f"/experiments/{path}")
 
@@ -316,13 +318,13 @@ def test_list__for_htmx__is_the_rows_alone(viewer: Client) -> None:
 
 # ── Calibration ───────────────────────────────────────────────────────────────
 def test_calibration__without_experiments__says_so(viewer: Client) -> None:
-    assert "No experiment has tested an AHA moment yet." in page(viewer, "calibration/")
+    assert "No experiment has tested an AHA moment yet." in page(viewer, "-/calibration/")
 
 
 def test_calibration__of_one_experiment__has_a_row_and_no_ratio(viewer: Client) -> None:
     stored(moment=True)
 
-    text = page(viewer, "calibration/")
+    text = page(viewer, "-/calibration/")
 
     assert "Too few experiments have tested a promise to pool them." in text
     assert "+40.0" in text
@@ -335,7 +337,7 @@ def test_calibration__of_several__pools_those_that_count(viewer: Client) -> None
     stored("four", make_readout(key="four", **RUNNING), moment=True)
     stored("five", broken(), moment=True)
 
-    text = page(viewer, "calibration/")
+    text = page(viewer, "-/calibration/")
 
     assert "2 experiments)." in text
     assert "it was peeked at before its end" in text
@@ -350,7 +352,7 @@ def test_pages__in_both_languages__leave_no_placeholder_open(analyst: Client, la
     stored("one", moment=True)
     stored("two", make_readout(**RUNNING), moment=True)
 
-    for path in ("", "one/", "two/", "two/peek/", "calibration/"):
+    for path in ("", "one/", "two/", "two/peek/", "-/calibration/"):
         text = page(analyst, path, language)
         assert f'lang="{language}"' in text
         assert "%(" not in text

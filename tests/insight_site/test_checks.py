@@ -91,7 +91,27 @@ def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) 
         ALLOWED_HOSTS="insight.example", EVENTS_URL=str(tmp_path),
     )  # fmt: skip
 
-    assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (0 silenced)."), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (2 silenced)."), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, "max-age=31536000"),
+        ({"HSTS_SUBDOMAINS": "1"}, "max-age=31536000; includeSubDomains"),
+        ({"HSTS_SUBDOMAINS": "1", "HSTS_PRELOAD": "1"}, "max-age=31536000; includeSubDomains; preload"),
+    ],
+    ids=str,
+)
+def test_https__binds_other_hosts__only_when_asked(asked: dict[str, str], sent: str) -> None:
+    code = (
+        "from django.test import Client; "
+        "print(Client().get('/v1/', secure=True, headers={'host': 'localhost'})['Strict-Transport-Security'])"
+    )
+
+    done = manage("shell", "-v0", "-c", code, HTTPS="1", **asked)
+
+    assert done.stdout.strip() == sent, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django_q.models import Schedule
 
 from experiments.models import Experiment
 from experiments.services import plan
+from insight_site import tasks
 from insight_site.idempotency import KEPT, LOST
 from insight_site.models import IdempotentCall
 from tests.experiments.api.make import PLAN, Api
@@ -52,16 +54,17 @@ def test_same_key__other_path_or_caller__is_another_call() -> None:
     assert (stranger.status_code, "Idempotent-Replayed" in stranger) == (400, False)  # its key exists already
 
 
-def test_refusal__is_an_answer_too__and_is_replayed() -> None:
+def test_refusal__changed_nothing__and_is_not_kept() -> None:
     api = Api()
-    plan.create_draft(key="guild", variants=[])
+    api("POST", "", PLAN)
+    Experiment.objects.update(hypothesis="")
 
-    first = api("POST", "guild/start", **KEY)
-    Experiment.objects.all().delete()
+    refused = api("POST", "guild/start", **KEY)
+    Experiment.objects.update(hypothesis="It helps.")
     again = api("POST", "guild/start", **KEY)
 
-    assert (first.status_code, again.status_code) == (409, 409)
-    assert first.content == again.content
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert (again.status_code, "Idempotent-Replayed" in again) == (200, False)
 
 
 def test_call_that_is_running__is_409__until_it_must_be_lost() -> None:
@@ -85,6 +88,25 @@ def test_answer__after_a_day__is_forgotten(by: timedelta, status: int) -> None:
     age(by)
 
     assert api("POST", "", PLAN, **KEY).status_code == status  # done again, its key exists already
+
+
+def test_answer__after_a_day__leaves_its_key_to_another_body() -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+    age(KEPT + timedelta(seconds=1))
+
+    assert api("POST", "", {**PLAN, "key": "other"}, **KEY).status_code == 201
+
+
+@pytest.mark.parametrize(("by", "left"), [(KEPT - timedelta(minutes=1), 1), (KEPT + timedelta(seconds=1), 0)])
+def test_forget_old_calls__each_night__deletes_those_that_count_no_longer(by: timedelta, left: int) -> None:
+    Api()("POST", "", PLAN, **KEY)
+    age(by)
+
+    forgotten = tasks.forget_old_calls()
+
+    assert (forgotten, IdempotentCall.objects.count()) == (1 - left, left)
+    assert Schedule.objects.get(func="insight_site.tasks.forget_old_calls").schedule_type == "D"
 
 
 def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from insight_site import roles
 from tests.insight_site.test_schedules import ROWS
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
@@ -68,6 +69,10 @@ def test_site_of_0_3__used_today__analyses_and_refreshes(site: dict[str, Any]) -
 def test_site_of_0_3__migrated_today__has_the_schedules_of_a_fresh_one(site: dict[str, Any]) -> None:
     assert {tuple(row) for row in site["schedules"]} == ROWS
     assert len(site["schedules"]) == len(ROWS)
+
+
+def test_site_of_0_3__opened_today__its_groups_hold_what_the_table_says(site: dict[str, Any]) -> None:
+    assert site["roles"] == {role: sorted(map(list, roles.permissions(role))) for role in roles.ROLES}
 
 
 def numbers(shown: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ ROWS = {
     ("experiments: webhooks", "experiments.tasks.deliver_webhooks", "I", 1, -1),
     ("segments: refresh", "segments.tasks.refresh_segments", "H", None, -1),
     ("site: close lost runs", "insight_site.tasks.close_lost_runs", "I", 15, -1),
+    ("site: forget old calls", "insight_site.tasks.forget_old_calls", "D", None, -1),
 }
 
 

@@ -1,10 +1,10 @@
 """`discover`: a study from the command line. Options and JSON as in DESIGN.md §8; the study is stored as well."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.utils import translation
 from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +13,7 @@ from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
 from runs.refusals import Refused
-from runs.terminal import Bar, console, print_table, refuse
+from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
 
 class Command(BaseCommand):
@@ -35,6 +35,7 @@ class Command(BaseCommand):
         add("--seed", type=int, default=1, metavar="S", help="same data, same seed, same answer; default 1")
         add("--inert", nargs="+", default=[], metavar="E", help="behaviours that can't cause retention: controls")
         add("--title", default="", help="name of the study on its page")
+        add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,13 +48,14 @@ class Command(BaseCommand):
         study.refresh_from_db()
         report = studies.read_report(study)
         if report is None:
-            raise CommandError(study.reason, returncode=1)
-        if options["json"]:
-            from aha.document import document
+            fail(study.reason)
+        with translation.override(options["language"]):
+            if options["json"]:
+                from aha.document import document
 
-            self.stdout.write(json.dumps(document(report, gettext), ensure_ascii=False, allow_nan=False))
-        else:
-            _print(study, report, console(self.stdout))
+                write_json(self.stdout, document(report, gettext))
+            else:
+                _print(study, report, console(self.stdout))
 
 
 def _inputs(options: dict[str, Any]) -> Inputs:

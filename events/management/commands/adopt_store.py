@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from events import store
 from events.services import adopt, ownership
+from runs.terminal import refuse
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             ownership.check_to_write()
-            self.stdout.write(_("The event store %(place)s can be used as it is.") % {"place": store.shown_url()})
+            self.stdout.write(_("The event store %(place)s can be used as it is.") % {"place": ownership.place()})
         except ownership.StoreRefused as refusal:
             self.stdout.write(str(refusal))
         if not options["yes"]:
@@ -29,8 +29,8 @@ class Command(BaseCommand):
         try:
             waiting = adopt.adopt_store()
         except ownership.StoreRefused as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            refuse(refusal)
         self.stdout.write(
             _("The event store %(place)s is this database's own; %(count)s events wait for it.")
-            % {"place": store.shown_url(), "count": waiting}
+            % {"place": ownership.place(), "count": waiting}
         )

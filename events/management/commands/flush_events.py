@@ -1,11 +1,12 @@
 """Move accepted events from the outbox to the event store now."""
 
-import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from events.services import flush
+from runs.refusals import Refused
+from runs.terminal import refuse, write_json
 
 
 class Command(BaseCommand):
@@ -16,10 +17,13 @@ class Command(BaseCommand):
         parser.add_argument("--maintain", action="store_true", help="also compact, vacuum and drop old message ids")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        result: dict[str, int] = {"moved": flush.flush_events()}
-        if options["maintain"]:
-            result |= flush.maintain_store()
+        try:
+            result: dict[str, int] = {"moved": flush.flush_events()}
+            if options["maintain"]:
+                result |= flush.maintain_store()
+        except Refused as refusal:
+            refuse(refusal)
         if options["json"]:
-            self.stdout.write(json.dumps(result))
+            write_json(self.stdout, result)
         else:
             self.stdout.write(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in result.items()))

@@ -1,6 +1,5 @@
 """`import_events`: files of events into the event store."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from events.import_options import ImportOptions
 from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
 from runs.refusals import Refused
-from runs.terminal import Bar
+from runs.terminal import Bar, refuse, write_json
 
 
 class Command(BaseCommand):
@@ -44,14 +43,14 @@ class Command(BaseCommand):
         except TooManyBadRows as refusal:
             raise CommandError(_too_many(refusal.report), returncode=2) from refusal
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            refuse(refusal)
         except OSError as error:
             place = settings.EVENTS_URL if error.filename is None else error.filename
             raise CommandError(f"{place}: {error.strerror or error}", returncode=2) from error
         for row in report.examples:
             self.stderr.write(f"{_where(row)}: {_words(row)}")
         if options["json"]:
-            self.stdout.write(json.dumps(_document(report), ensure_ascii=False))
+            write_json(self.stdout, _document(report))
         else:
             self.stdout.write(_summary(report))
 

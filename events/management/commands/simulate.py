@@ -1,6 +1,5 @@
 """`simulate`: write the files of a simulated world with known truth."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from events.simulation import WORLDS, World, draw_arms, simulate, write_files
 from events.simulation.generate import check_request
+from runs.terminal import write_json
 
 
 class Command(BaseCommand):
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         }
         if options["json"]:
             files = {name: str(path) for name, path in paths.items()}
-            self.stdout.write(json.dumps({**counts, "files": files, "parameters_hash": world.parameter_hash}))
+            write_json(self.stdout, {**counts, "files": files, "parameters_hash": world.parameter_hash})
             return
         for name, value in counts.items():
             self.stdout.write(f"{name:<8} {value:>12}")

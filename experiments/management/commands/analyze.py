@@ -1,6 +1,5 @@
 """`analyze`: a fresh analysis of a stored experiment. Options and JSON as in DESIGN.md §8."""
 
-import json
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from rich.markup import escape
 from experiments.models import Experiment
 from experiments.services import analysis
 from runs.refusals import Refused
-from runs.terminal import Bar, console, print_table, refuse
+from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
 if TYPE_CHECKING:
     from aha.figures import Table
@@ -29,7 +28,7 @@ class Command(BaseCommand):
             "--peek", action="store_true", help="see the outcome of a fixed plan before its time; it is noted for good"
         )
         parser.add_argument("--seed", type=int, default=1, help="stored with the result (1)")
-        parser.add_argument("--language", choices=["en", "ko"], default="en", help="language of sentences")
+        add_language(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +40,7 @@ class Command(BaseCommand):
             if options["json"]:
                 from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs a second
 
-                self.stdout.write(json.dumps(document(readout, gettext), allow_nan=False))
+                write_json(self.stdout, document(readout, gettext))
             else:
                 _print(readout, console(self.stdout))
 
@@ -55,7 +54,7 @@ class Command(BaseCommand):
         row.refresh_from_db()
         readout = analysis.read_analysis(row)
         if not done or readout is None:
-            raise Refused(row.reason)
+            fail(row.reason)
         return readout
 
 

@@ -1,6 +1,5 @@
 """`assign`: the variants of units, one JSON line each."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from experiments.services import assign
 from runs.refusals import Refused
+from runs.terminal import refuse, write_json
 
 
 class Command(BaseCommand):
@@ -29,12 +29,12 @@ class Command(BaseCommand):
             answers = assign.assign_units(experiment_key=options["experiment_key"], units=units)
             lines = ({"unit": unit, **answer.document()} for unit, answer in answers)
             if options["json"]:
-                self.stdout.write(json.dumps(list(lines), ensure_ascii=False))
+                write_json(self.stdout, list(lines))
                 return
             for line in lines:
-                self.stdout.write(json.dumps(line, ensure_ascii=False))
+                write_json(self.stdout, line)
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from None
+            refuse(refusal)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """`power`: sample size, smallest detectable effect, duration. Options and JSON as in DESIGN.md §8."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from events.reasons import words
+from runs.terminal import add_language, write_json
 from stats.power import (
     Size,
     check_effect,
@@ -71,19 +72,23 @@ class Command(BaseCommand):
         add("--looks", type=float, nargs="+", default=[5.0], metavar="L", help=looks)
         spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
         add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
+        add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        effect = options["effect"]
         try:
             plan = _plan(options)
             answer = _answer(plan, options)
         except ValueError as error:
             raise CommandError(f"--{error}.", returncode=2) from error
+        with translation.override(options["language"]):
+            self._show(plan, answer, options)
+
+    def _show(self, plan: Plan, answer: Answer, options: dict[str, Any]) -> None:
         if options["json"]:
-            document = {name: _json(value) for name, value in vars(answer).items()}
-            self.stdout.write(json.dumps(document, allow_nan=False))
+            write_json(self.stdout, {name: _json(value) for name, value in vars(answer).items()})
             return
+        effect = options["effect"]
         for name, value in _rows(plan, answer, margin=options["margin"] is not None):
             self.stdout.write(f"{name:<26} {value}")
         if effect is not None and plan.take_up < 1:

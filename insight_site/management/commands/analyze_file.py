@@ -1,6 +1,5 @@
 """`analyze_file`: the main engine on the file of a finished experiment. Options and JSON as in DESIGN.md §8."""
 
-import json
 from argparse import ArgumentParser
 from math import inf
 from pathlib import Path
@@ -20,7 +19,7 @@ from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
 from insight_site.commands import write_whole
 from runs.refusals import Refused
-from runs.terminal import console, print_table, refuse
+from runs.terminal import add_language, console, print_table, refuse, write_json
 
 
 class Command(BaseCommand):
@@ -70,7 +69,7 @@ class Command(BaseCommand):
             metavar=("LOW", "HIGH"),
             help="what being nudged by itself may do to the first outcome, in its unit (0.01 is one point of a share)",
         )
-        add("--language", choices=["en", "ko"], default="en", help="language of sentences and report")
+        add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
         add("--html", type=Path, metavar="FILE", help="write a self-contained report")
 
@@ -83,7 +82,7 @@ class Command(BaseCommand):
                 if options["html"] is not None:
                     self._write_html(report, options["html"])
                 if options["json"]:
-                    self.stdout.write(json.dumps(document(report, gettext), allow_nan=False))
+                    write_json(self.stdout, document(report, gettext))
                 else:
                     _print(report, console(self.stdout))
         except Refused as error:

@@ -1,6 +1,5 @@
 """`demo`: the whole loop in a simulated world with known truth, through the real doors; then truth against found."""
 
-import json
 import logging
 from argparse import ArgumentParser
 from typing import Any
@@ -16,7 +15,7 @@ from experiments import words
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused
-from runs.terminal import console, refuse
+from runs.terminal import console, fail, refuse, write_json
 
 UNITS = 20_000
 SEED = 1
@@ -43,13 +42,16 @@ class Command(BaseCommand):
         try:
             _check(options["units"], options["seed"])
             house.prepare(fresh=options["fresh"])
+        except Refused as error:
+            refuse(error)
+        try:
             made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
             found = Findings(made)
             found.write_files()
-        except Refused as error:
-            refuse(error)
+        except Refused as error:  # a step could not go on
+            fail(str(error))
         if options["json"]:
-            self.stdout.write(json.dumps(found.document(), allow_nan=False))
+            write_json(self.stdout, found.document())
         else:
             self._print(found)
         self._tell(found, with_users=options["with_users"] or settings.DEBUG)

@@ -1,14 +1,14 @@
 """`segment_units`: find play patterns from the command line."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from runs.refusals import Refused
-from runs.terminal import Bar, console, print_table, refuse
+from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 from segments.inputs import Inputs
 from segments.models import SegmentationRun
 from segments.services.publishing import publish_run
@@ -36,6 +36,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--publish", metavar="KEY", help="publish the groups under this key when there are any")
         parser.add_argument("--seed", type=int, default=1, metavar="S", help="same data, same seed, same groups")
+        add_language(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,12 +50,13 @@ class Command(BaseCommand):
             with Bar() as bar:
                 run = segment_now(inputs=inputs, seed=options["seed"], listen=bar.show)
             if run.status != SegmentationRun.Status.DONE:
-                raise Refused(run.reason)
+                fail(run.reason)
             if options["publish"]:
                 self._publish(run, options["publish"])
         except Refused as refusal:
             refuse(refusal)
-        self._show(run, as_json=options["json"])
+        with translation.override(options["language"]):
+            self._show(run, as_json=options["json"])
 
     def _publish(self, run: SegmentationRun, key: str) -> None:
         version = publish_run(run=run, key=key, name=key)
@@ -70,7 +72,7 @@ class Command(BaseCommand):
 
         report = read(run.payload or {})
         if as_json:
-            self.stdout.write(json.dumps(document(report, _), allow_nan=False, ensure_ascii=False))
+            write_json(self.stdout, document(report, _))
             return
         out = console(self.stdout)
         found = document(report, _)

@@ -1,0 +1,4 @@
+"""The doors that services call all day: one table (`doors`), one dispatcher (`dispatch`).
+
+They run without the middlewares of people, which would cost them half their speed.
+"""

@@ -1,0 +1,75 @@
+"""From a request to the machine door that answers it."""
+
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+from django.core.exceptions import SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
+
+from events.schema import Caller
+from insight_site import views
+from insight_site.access import as_machine, machine_door, refusal
+from insight_site.machine.doors import DOORS
+
+log = structlog.get_logger()
+
+
+def machine_doors(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: requests of machines leave the list here, and get their answer from `DOORS`.
+
+    The management API keeps the whole list, since people use it with their session.
+    """
+    answer = SecurityMiddleware(_answer)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if machine_door(request.path_info) in (None, "management"):
+            return get_response(request)
+        return cast("HttpResponse", answer(request))
+
+    return middleware
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    response = _with_cors(request, as_machine(request, _dispatch))
+    response.headers.setdefault("Content-Length", str(len(response.content)))
+    return response
+
+
+def _dispatch(request: HttpRequest) -> HttpResponse:
+    """The answer of the door at this path; every trouble becomes an answer in the shape of the door."""
+    try:
+        request.get_host()  # refuses a host that isn't ours
+        for door in DOORS:
+            if found := door.path.fullmatch(request.path_info):
+                arguments = found.groupdict()
+                return refusal(request, door.rule, arguments) or door.handler(request, **arguments)
+    except SuspiciousOperation as refused:
+        return views.bad_request(request, refused)
+    except Exception:
+        log.exception("machine.failed")
+        got_request_exception.send(sender=None, request=request)
+        return views.server_error(request)
+    return views.not_found(request, Http404())
+
+
+def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A preflight carries no key, so it is allowed for any origin; the real request is checked. Errors have it too."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return response
+    caller: Caller | None = getattr(request, "caller", None)
+    listed = caller is not None and bool(caller.allowed_origins)
+    response["Access-Control-Allow-Origin"] = origin if listed else "*"
+    if listed:
+        response["Vary"] = "Origin"
+    response["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Request-ID"
+    if request.method == "OPTIONS":
+        response["Access-Control-Allow-Methods"] = "GET, POST"
+        response["Access-Control-Allow-Headers"] = (
+            "authorization, content-type, content-encoding, if-none-match, x-api-key, x-request-id, x-retry-count"
+        )
+        response["Access-Control-Max-Age"] = "7200"
+    return response

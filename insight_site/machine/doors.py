@@ -1,0 +1,55 @@
+"""Every machine door but the management API: path, what it asks of a caller, and who answers.
+
+A door is one row here. Its answer has the shape that `insight_site.access.error` gives to the path.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+
+from events.ingest import ingest
+from experiments import ofrep, sdk
+from insight_site.access import Rule
+from insight_site.views import metrics
+
+
+@dataclass(frozen=True)
+class Door:
+    """One door.
+
+    Attributes:
+        path: the whole path, with or without a slash at its end: a redirected POST would lose its body.
+        rule: methods, scope and limits; `insight_site.access.refusal` holds callers to it.
+        handler: called with the request and the named groups of `path`.
+    """
+
+    path: re.Pattern[str]
+    rule: Rule
+    handler: Callable[..., HttpResponse]
+
+
+DOORS = (
+    Door(
+        re.compile(r"/ofrep/v1/evaluate/flags(?:/(?P<key>[^/]+))?/?"),
+        Rule("evaluation", "assign:read", ("POST",)),
+        ofrep.evaluate,
+    ),
+    Door(
+        re.compile(r"/v1/(?P<kind>batch|import|track|identify|page|screen|group|alias)/?"),
+        Rule("ingest", "events:write", ("POST",), key_in_body=True),
+        ingest,
+    ),
+    Door(
+        re.compile(r"/api/features/(?P<client_key>[^/]+)/?"),
+        Rule("payload", "config:read", ("GET",), key_in_path=True),
+        sdk.features,
+    ),
+    Door(
+        re.compile(r"/api/eval/(?P<client_key>[^/]+)/?"),
+        Rule("evaluation", "assign:read", ("POST",), key_in_path=True),
+        sdk.remote_eval,
+    ),
+    Door(re.compile(r"/metrics"), Rule("metrics", "metrics:read", ("GET",), internal=True), metrics),
+)

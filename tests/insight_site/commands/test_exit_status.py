@@ -1,0 +1,119 @@
+"""All commands end alike: 2 and one sentence for bad input, 1 where the computation has no result."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+
+from events.services import adopt, flush, ownership
+from events.simulation import WORLDS, simulate, write_files
+from runs.refusals import Refused
+from tests.experiments.make import running
+
+pytestmark = pytest.mark.django_db
+COLUMNS = ("--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id")
+GROUPS = ("--signup-event", "signup", "--window")
+STUDY = ("--signup-event", "signup", "--retention", "window:21-27", "--days")
+BAD_INPUT: dict[str, tuple[str, ...]] = {
+    "adopt_store": ("--yes",),
+    "analyze": ("nothing",),
+    "analyze_file": ("none.csv", "--variant", "v", "--control", "c", "--outcome", "o"),
+    "assign": ("nothing", "--unit", "u"),
+    "demo": ("--units", "0"),
+    "discover": (*STUDY, "22"),
+    "flush_events": (),
+    "import_events": ("none.csv", "--user", "u", "--event", "e", "--time", "t"),
+    "power": (),
+    "segment_units": (*GROUPS, "13", "0"),
+    "simulate": ("folder", "--world", "nowhere"),
+}
+# Commands that compute for long, with what stands for their computation.
+COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
+    "analyze": ("experiments.services.analysis._compute", ("exp",)),
+    "demo": ("insight_site.demo.loop.run", ()),
+    "discover": ("aha.services.studies._compute", (*STUDY, "7")),
+    "segment_units": ("segments.services.segmentation._compute", (*GROUPS, "0", "13")),
+}
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTS_URL = str(tmp_path / "events")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def _nothing_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ownership.StoreRefused(ownership.Trouble.FOREIGN)
+
+    monkeypatch.setattr(flush, "flush_events", refuse)
+    monkeypatch.setattr(adopt, "adopt_store", refuse)
+
+
+def ended(command: str, *arguments: str) -> CommandError:
+    out = StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command(command, *arguments, stdout=out, stderr=StringIO())
+    return caught.value
+
+
+def test_tables__hold_every_command_of_the_house() -> None:
+    ours = {config.name for config in apps.get_app_configs()} & {
+        "events",
+        "segments",
+        "aha",
+        "experiments",
+        "insight_site",
+    }
+
+    assert {name for name, app in get_commands().items() if app in ours} == set(BAD_INPUT)
+
+
+@pytest.mark.usefixtures("_nothing_is_ours")
+@pytest.mark.parametrize("command", BAD_INPUT)
+def test_bad_input__ends_with_2_and_one_sentence(command: str) -> None:
+    error = ended(command, *BAD_INPUT[command])
+
+    assert error.returncode == 2, error
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("command", COMPUTING)
+def test_failed_computation__ends_with_1_and_its_reason(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise Refused("The warehouse is away.")
+
+    running("exp")
+    write_files(simulate(WORLDS["planted_groups"], 50, 1), tmp_path / "world")
+    call_command(
+        "import_events", str(tmp_path / "world/events.parquet"), *COLUMNS, stdout=StringIO(), stderr=StringIO()
+    )
+    monkeypatch.setattr("insight_site.demo.house.prepare", lambda **_: None)  # it wants an empty site
+    place, arguments = COMPUTING[command]
+    monkeypatch.setattr(place, broken)
+
+    error = ended(command, *arguments)
+
+    assert (error.returncode, str(error)) == (1, "The warehouse is away.")
+
+
+@pytest.mark.parametrize("command", ["analyze", "analyze_file", "discover", "power", "segment_units"])
+def test_language__of_commands_that_tell_results__is_an_option_of_all(command: str) -> None:
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+
+    assert parser.get_default("language") == "en"
+    assert "--language {en,ko}" in parser.format_help()
+
+
+def test_power__in_korean__names_its_rows_in_korean() -> None:
+    out = StringIO()
+
+    call_command("power", "--baseline", "0.2", "--effect", "0.02", "--language", "ko", stdout=out)
+
+    assert "per variant" not in out.getvalue()
