@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from events.light import LightQuerySet
+
 
 class Source(models.Model):
     """Where events come from: one app, site or backend. Message ids are unique within a source and a kind of key."""
@@ -105,8 +107,11 @@ class Run(models.Model):
     """One long computation: its frozen inputs, how far it is, and in the end a payload or the reason why there is none.
 
     Abstract: a segmentation, a study and an analysis must queue, report progress, be cancelled and fail alike, or each
-    page would tell another story (docs/adr/0004-one-kind-of-run.md). `events.services.runs` moves it.
+    page would tell another story (docs/adr/0004-one-kind-of-run.md). `events.services.runs` moves it. Lists read it
+    `light()`; what they show of a result is a column of its own.
     """
+
+    HEAVY: tuple[str, ...] = ("payload",)
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting for the worker")
@@ -133,6 +138,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     heard_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    objects = LightQuerySet.as_manager()
 
     class Meta:
         abstract = True
