@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
-from aha.services.studies import read_report
 from events.models import Run
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
@@ -42,8 +41,8 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
     found: dict[str, Any] = {
         "open_runs": open_runs(),
         "experiments": running(),
-        "moments": [_moment(row) for row in AhaMoment.objects.all()[:SHOWN]],
-        "studies": [_study(row) for row in Study.objects.all()[:SHOWN]],
+        "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
+        "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
         "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
         "verdicts": verdicts(),
     }
@@ -106,7 +105,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
             gettext("New study"), reverse("aha:new_study"),
         )  # fmt: skip
     if not AhaMoment.objects.exists():
-        study = Study.objects.filter(status=Run.Status.DONE).latest("created_at")
+        study = Study.objects.light().filter(status=Run.Status.DONE).latest("created_at")
         return Step(
             gettext("A study is done. Choose a candidate worth testing and make it an AHA moment."),
             gettext("Open the study"), reverse("aha:study", args=[study.pk]),
@@ -127,17 +126,16 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
-    from aha import findings  # noqa: PLC0415 - SciPy costs web processes a second
+    from aha.headline import stored_headline  # noqa: PLC0415 - SciPy costs web processes a second
 
-    report = read_report(study)
-    return {"study": study, "found": "" if report is None else findings.headline(report, gettext)}
+    return {"study": study, "found": stored_headline(study.headline, gettext)}
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha import moment_page  # noqa: PLC0415 - as above
     from aha.views import LIGHTS  # noqa: PLC0415
 
-    finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+    finding = moment_page.finding(moment.finding, gettext)
     return {"moment": moment, "finding": finding, "light": LIGHTS.get(moment.status, "")}
 
 

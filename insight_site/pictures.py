@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 
 from events.charts import Drawing
 from events.models import Run
+from events.payloads import Unreadable
 from insight_site import rendering
 from insight_site.models import Picture
 
@@ -58,7 +59,10 @@ def drawings(run: Run, language: str) -> tuple[Drawing, ...]:
     """The charts of a done run with words in `language`, not yet rendered."""
     source = SOURCES[run._meta.label]
     with translation.override(language):
-        found: tuple[Drawing, ...] = import_string(source.draw)(import_string(source.report)(run.payload), gettext)
+        report = import_string(source.report)(run.payload)
+        if isinstance(report, Unreadable):
+            return ()
+        found: tuple[Drawing, ...] = import_string(source.draw)(report, gettext)
     return found
 
 

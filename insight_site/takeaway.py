@@ -21,6 +21,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
 from events.models import Run
+from events.payloads import Unreadable
 from insight_site import __version__, pictures
 
 STYLE = Path(__file__).parent / "static" / "insight_site" / "site.css"
@@ -96,7 +97,10 @@ def as_csv(run: Run) -> str:
     out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
     writer = csv.writer(out)
     writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
-    for table in tables(_body(run)):
+    body = _body(run)
+    if "unreadable" in body:
+        writer.writerow([body["unreadable"]])
+    for table in tables(body):
         for row in table.rows:
             for column, cell in zip(table.columns[1:], row[1:], strict=False):
                 writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])
@@ -108,6 +112,8 @@ def as_json(run: Run) -> str:
     label = run._meta.label
     with translation.override("en"):
         report = import_string(pictures.SOURCES[label].report)(run.payload)
+        if isinstance(report, Unreadable):
+            return json.dumps({"unreadable": report.sentence(gettext)})
         document = import_string(KINDS[label].document)(report, gettext)
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 

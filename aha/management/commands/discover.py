@@ -12,6 +12,7 @@ from rich.markup import escape
 from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
+from events.payloads import Unreadable
 from events.reasons import Refused
 from events.terminal import Bar, console, print_table, refuse
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()
         report = studies.read_report(study)
-        if report is None:
+        if report is None or isinstance(report, Unreadable):
             raise CommandError(study.reason, returncode=1)
         if options["json"]:
             from aha.document import document
