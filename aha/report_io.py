@@ -14,7 +14,7 @@ def drop_wrong_parts(candidate: Document) -> Document:
     honesty = candidate["honesty"]
     if "chosen_on" in honesty:
         return candidate
-    wrong = {"optimism": {}, "drift": {}} if candidate["by_step"] else {}
+    wrong: Document = {"optimism": {}, "drift": {}} if candidate["by_step"] else {}
     return {**candidate, "honesty": {**honesty, "chosen_on": "train", **wrong}}
 
 

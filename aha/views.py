@@ -282,8 +282,8 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
     cell = cache.get(key)
     if cell is None:
         found = report or studies.read_report(study)
-        unknown = found is None or isinstance(found, Unreadable)
-        cell = None if unknown else pictures.venn_cell(found, behaviour, days, times, gettext)
+        if found is not None and not isinstance(found, Unreadable):
+            cell = pictures.venn_cell(found, behaviour, days, times, gettext)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}
 

@@ -14,6 +14,7 @@ from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun, SegmentModel
+from segments.services import publishing
 
 SHOWN = 5
 # Kinds of long computations, and the page of each.
@@ -43,7 +44,7 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "experiments": running(),
         "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
         "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
-        "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
+        "models": [_model(row) for row in publishing.models_with_current()[:SHOWN]],
         "verdicts": verdicts(),
     }
     return {**found, "next": next_step(user)}
@@ -139,12 +140,11 @@ def _moment(moment: AhaMoment) -> dict[str, Any]:
     return {"moment": moment, "finding": finding, "light": LIGHTS.get(moment.status, "")}
 
 
-def _model(model: SegmentModel) -> dict[str, Any]:
+def _model(model: Any) -> dict[str, Any]:
     from segments import model_page  # noqa: PLC0415 - as above
 
-    version = model.current
-    segments = [] if version is None else list(version.segments.all())
-    colour, words = (
-        ("", "") if version is None or version.rule is not None else model_page.worst(version.drift, gettext)
-    )
-    return {"model": model, "version": version, "segments": segments, "colour": colour, "drift": words}
+    version = next(iter(model.current_versions), None)
+    if version is None:
+        return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
+    colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
+    return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}

@@ -1,6 +1,6 @@
 """Pages that look for groups or write them as rules."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -14,14 +14,12 @@ from django.views.decorators.vary import vary_on_headers
 
 from events.listing import listing
 from events.models import Run
+from events.payloads import Unreadable
 from events.reasons import Refused
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
-from segments.models import SegmentationRun, SegmentModel
+from segments.models import SegmentationRun
 from segments.services import publishing, rules, segmentation
 from segments.views.common import cancel_open, is_htmx, person, polled, progress_of
-
-if TYPE_CHECKING:
-    pass
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -32,17 +30,16 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and the searches for groups; htmx gets the searches alone."""
     from segments import model_page
 
-    runs = SegmentationRun.objects.select_related("created_by").defer("payload", "model")
+    runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
         run.reason = form_words(run.reason)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    for model in SegmentModel.objects.all():
-        version = model.current
-        if version is not None:
-            colour, words = model_page.worst(version.drift, gettext) if version.rule is None else ("", "")
+    for model in publishing.models_with_current():
+        for version in model.current_versions:
+            colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
             rows.append(
                 {
                     "model": model, "version": version, "segments": version.segments.all(),
@@ -76,7 +73,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A segmentation: how far it is, or what it found."""
-    run = get_object_or_404(SegmentationRun, pk=pk)
+    run = get_object_or_404(SegmentationRun.objects.defer("model"), pk=pk)
     return _run_page(request, run, _publish_form(run))
 
 
@@ -99,6 +96,8 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
     from segments import page, report_io, tables, words
 
     report = report_io.read(run.payload or {})
+    if isinstance(report, Unreadable):
+        return {"unreadable": report.sentence(gettext)}
     definition = report.inputs.definition
     return {
         "report": report,
@@ -114,7 +113,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "activity": page.activity(report, gettext),
         "dropped": tables.dropped(report, gettext),
         "samples": tables.samples(report, gettext),
-        "published": run.published.select_related("model"),
+        "published": run.published.light("model"),
     }
 
 
@@ -123,7 +122,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
 @vary_on_headers("HX-Request")
 def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """How far a segmentation is."""
-    run = get_object_or_404(SegmentationRun.objects.defer("payload", "model"), pk=pk)
+    run = get_object_or_404(SegmentationRun.objects.light(), pk=pk)
     run.reason = form_words(run.reason)
     context = progress_of(run, "segments:run_progress", "segments:cancel_run")
     return polled(request, run, reverse("segments:run", args=[pk]), context)
@@ -134,7 +133,7 @@ def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask an open segmentation to stop."""
-    cancel_open(request, get_object_or_404(SegmentationRun, pk=pk))
+    cancel_open(request, get_object_or_404(SegmentationRun.objects.light(), pk=pk))
     return redirect("segments:run", pk=pk)
 
 

@@ -93,7 +93,7 @@ def make_world() -> World:
     _draw("aha.Study", study.pk)
     _draw("segments.SegmentationRun", search.pk)
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, run=search)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, run=search)
     for key, name in (("g1", "Fighters"), ("g2", "Builders")):
         Segment.objects.create(version=version, key=key, name=name, stability=0.9, size=1_234)
     AhaMoment.objects.create(

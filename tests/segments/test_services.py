@@ -66,7 +66,9 @@ def publish_clusters(number: int = 1) -> SegmentVersion:
     pca = reduction.fit_pca(values)
     fitted = placement.by_projection(preparation, values, pca, kmeans(pca.project(values), 4, seed=1))
     model, _ = SegmentModel.objects.get_or_create(key="style", defaults={"name": "Style", "kind": "cluster"})
-    version = SegmentVersion.objects.create(model=model, number=number, inputs=dump(INPUTS), fitted=dump(fitted))
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=number, inputs=dump(INPUTS), fitted=dump(fitted)
+    )
     for place in range(4):
         Segment.objects.create(version=version, key=f"g{place + 1}", number=place, stability=0.9)
     return publishing.refresh(version=version)
@@ -202,7 +204,7 @@ def test_refresh_due__pinned_and_current__but_not_other_old_versions(store: None
 
 def test_rename__too_unstable__is_refused_and_a_good_name_is_kept_with_history(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
     good = Segment.objects.create(version=version, key="g1", stability=0.6)
     bad = Segment.objects.create(version=version, key="g2", stability=0.599)
 
@@ -219,7 +221,7 @@ def test_rename__too_unstable__is_refused_and_a_good_name_is_kept_with_history(s
 
 def test_member_rows__ids_that_look_like_formulas__are_made_harmless() -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
-    version = SegmentVersion.objects.create(model=model, number=1)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
     segment = Segment.objects.create(version=version, key="members", name="=cmd()")
     Membership.objects.create(version=version, unit="=1+1", segment=segment)
 
@@ -249,7 +251,9 @@ def test_churn__of_a_cluster__scores_its_units_or_says_why_not(store: None) -> N
 @pytest.mark.parametrize("retention", ["window:10-20", "survival:7", "unbounded:20", "weekly"])
 def test_start_churn__retention_that_can_not_judge__is_refused(store: None, retention: str) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, inputs=dump(INPUTS))
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, inputs=dump(INPUTS)
+    )
     segment = Segment.objects.create(version=version, key="g1")
 
     with pytest.raises(Refused):
@@ -276,7 +280,10 @@ def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) 
 def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
     segments = [
-        Segment.objects.create(version=SegmentVersion.objects.create(model=model, number=number), key="members")
+        Segment.objects.create(
+            version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number),
+            key="members",
+        )
         for number in (1, 2)
     ]
 

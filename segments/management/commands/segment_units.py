@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from events.payloads import Unreadable
 from events.reasons import Refused
-from events.records import load
 from segments.inputs import Inputs
 from segments.models import SegmentationRun
 from segments.services.publishing import publish_run
@@ -82,10 +82,12 @@ class Command(BaseCommand):
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
         from segments.document import document
         from segments.gaps import Shape
-        from segments.report import Report
+        from segments.report_io import read
         from segments.words import feature_name
 
-        report = load(Report, run.payload)
+        report = read(run.payload or {})
+        if isinstance(report, Unreadable):
+            raise CommandError(report.sentence(_))
         if as_json:
             self.stdout.write(json.dumps(document(report, _), allow_nan=False, ensure_ascii=False))
             return

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def publish(key: str, kind: str, *, rule: object = None, number: int = 1, targetable: bool = True) -> Segment:
     model, _ = SegmentModel.objects.get_or_create(key=key, defaults={"name": key, "kind": kind})
-    version = SegmentVersion.objects.create(model=model, number=number, rule=rule)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number, rule=rule)
     name = "g1" if kind == "cluster" else "members"
     return Segment.objects.create(version=version, key=name, targetable=targetable)
 
