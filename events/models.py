@@ -112,6 +112,7 @@ class Run(models.Model):
     """
 
     HEAVY: tuple[str, ...] = ("payload",)
+    NAMED_BY: tuple[str, ...] = ()  # relations that its name is made of, for lists to join
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting for the worker")

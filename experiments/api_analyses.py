@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.payloads import Unreadable
 from events.records import dump, outward
 from experiments import serializers_analyses as shapes
 from experiments.api import Newest, asked, person
@@ -33,7 +34,10 @@ def whole(run: Analysis) -> Response:
     from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs web processes a second
 
     readout = read_analysis(run)
-    found = None if readout is None else document(readout, gettext)
+    if isinstance(readout, Unreadable):
+        found: Any = {"unreadable": readout.sentence(gettext)}
+    else:
+        found = None if readout is None else document(readout, gettext)
     return Response({**shapes.AnalysisSerializer(run).data, "document": found})
 
 

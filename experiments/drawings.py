@@ -1,13 +1,11 @@
 """All pictures of a stored analysis, in the order of its page; `insight_site.pictures` names these functions. Pure."""
 
 from collections.abc import Callable
-from typing import Any
 
 from aha.charts import headline
 from aha.figures import Gettext
 from events.charts import Drawing, drawing
 from events.reasons import computable
-from events.records import load
 from experiments import report_charts as charts
 from experiments import report_direct, time_charts
 from experiments import report_page as page
@@ -18,11 +16,6 @@ from experiments.report import Report
 from experiments.report_words import worded
 
 type Maker = Callable[[], charts.Drawn]
-
-
-def read(payload: dict[str, Any]) -> Readout:
-    """The readout of a done analysis."""
-    return load(Readout, payload)
 
 
 def draw(readout: Readout, gettext: Gettext) -> tuple[Drawing, ...]:

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from events.listing import listing
 from events.metrics import display_name
+from events.payloads import Unreadable
 from events.reasons import Refused
 from events.services.runs import request_cancel
 from experiments.models import Analysis, Experiment
 from experiments.services import calibration as calibrating
-from experiments.services.analysis import ANALYSED, final_analysis, latest_analysis, read_analysis, request_analysis
+from experiments.services.analysis import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of, with_findings
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def report(request: HttpRequest, key: str) -> HttpResponse:
     """The last good report of an experiment, and above it what became of a newer analysis."""
-    experiment = get_object_or_404(Experiment.objects.select_related("moment"), key=key)
+    experiment = get_object_or_404(Experiment.objects.select_related("moment").defer("moment__evidence"), key=key)
     return _page(request, experiment, latest_analysis(experiment))
 
 
@@ -102,7 +103,8 @@ def report(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 def analysis(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """One analysis, also an older one or one that failed."""
-    run = get_object_or_404(Analysis.objects.select_related("experiment__moment"), experiment__key=key, pk=pk)
+    runs = Analysis.objects.select_related("experiment__moment").defer("experiment__moment__evidence")
+    run = get_object_or_404(runs, experiment__key=key, pk=pk)
     return _page(request, run.experiment, run)
 
 
@@ -136,6 +138,8 @@ def report_body(run: Analysis) -> dict[str, Any]:
     readout = read_analysis(run)
     if readout is None:
         return {}
+    if isinstance(readout, Unreadable):
+        return {"unreadable": readout.sentence(gettext)}
     promise = report_page.promise(readout, gettext)
     return {
         "readout": readout,
@@ -156,7 +160,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
 def _actions(experiment: Experiment, above: Analysis | None) -> dict[str, Any]:
     """What a person may ask for now; a final analysis stays as it is."""
     waits = above is not None and above.is_open
-    may = experiment.status in ANALYSED and not waits and final_analysis(experiment) is None
+    may = experiment.status in ANALYSED and not waits and not has_final(experiment)
     return {"may_analyse": may, "may_peek": may and experiment.method == Experiment.Method.FIXED}
 
 
@@ -208,7 +212,7 @@ def _progress(run: Analysis) -> dict[str, Any]:
 @require_safe
 def progress(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """The progress fragment; when the analysis has ended, the page asks for itself anew."""
-    run = get_object_or_404(Analysis.objects.select_related("experiment"), experiment__key=key, pk=pk)
+    run = get_object_or_404(Analysis.objects.light("experiment"), experiment__key=key, pk=pk)
     if not _is_htmx(request):
         return redirect("experiment_pages:report", key=key)
     response = render(request, "components/progress.html", {"run": run, **_progress(run)})
@@ -224,7 +228,7 @@ def progress(request: HttpRequest, key: str, pk: int) -> HttpResponse:
 def cancel(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask an analysis to stop."""
     try:
-        request_cancel(get_object_or_404(Analysis, experiment__key=key, pk=pk))
+        request_cancel(get_object_or_404(Analysis.objects.light(), experiment__key=key, pk=pk))
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("experiment_pages:report", key=key)

@@ -54,7 +54,7 @@ def open_runs() -> list[dict[str, Any]]:
     """Long computations that wait or run, the newest first."""
     rows: list[Run] = []
     for model in RUNS:
-        rows += model._default_manager.filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING)).defer("payload")
+        rows += model.objects.light(*model.NAMED_BY).filter(status__in=(Run.Status.QUEUED, Run.Status.RUNNING))
     rows.sort(key=lambda row: row.created_at, reverse=True)
     return [{"run": row, "kind": row._meta.verbose_name, "url": _page(row)} for row in rows]
 
@@ -69,9 +69,10 @@ def running() -> list[dict[str, Any]]:
     """Experiments that run or pause, with how far they are towards the planned number of users."""
     states = (Experiment.Status.RUNNING, Experiment.Status.PAUSED)
     rows = Experiment.objects.filter(status__in=states).prefetch_related("variants", "audience").order_by("-started_at")
+    found = overview.standings(rows[:SHOWN])
     return [
-        {"experiment": row, "url": reverse("experiment_pages:report", args=[row.key]), "at": overview.standing(row)}
-        for row in rows[:SHOWN]
+        {"experiment": at.experiment, "url": reverse("experiment_pages:report", args=[at.experiment.key]), "at": at}
+        for at in found
     ]
 
 
@@ -82,7 +83,7 @@ def verdicts() -> list[dict[str, Any]]:
 
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
-    rows = spoken.filter(pk=Subquery(last)).select_related("experiment").defer("payload", "inputs")
+    rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
     return [
         {
             "experiment": row.experiment,

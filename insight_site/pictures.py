@@ -38,7 +38,7 @@ SOURCES: dict[str, Source] = {
     "segments.SegmentationRun": Source("segments.report_io.read", "segments.charts.draw"),
     "segments.ChurnRun": Source("segments.report_io.read_quality", "segments.charts.draw_quality"),
     "aha.Study": Source("aha.report_io.read", "aha.drawings.draw"),
-    "experiments.Analysis": Source("experiments.drawings.read", "experiments.drawings.draw"),
+    "experiments.Analysis": Source("experiments.report_io.read", "experiments.drawings.draw"),
 }
 
 

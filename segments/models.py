@@ -198,6 +198,7 @@ class ChurnRun(Run):
     """One model of leaving for one segment: its payload is `segments.results.ChurnResult` as JSON."""
 
     HEAVY = ("payload", "model")
+    NAMED_BY = ("segment",)
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="churn_runs", verbose_name=_("segment"))
     model = models.JSONField(_("fitted model"), null=True, blank=True)
 
@@ -211,6 +212,8 @@ class ChurnRun(Run):
 
 class ComparisonRun(Run):
     """What separates two segments of one version. Its payload is `segments.results.ComparisonResult` as JSON."""
+
+    NAMED_BY = ("first", "second")
 
     first = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("first segment"))
     second = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("second segment"))

@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
+from events.payloads import Unreadable
 from events.reasons import computable
 from events.simulation import truth
 from experiments import tables, words
@@ -30,7 +31,7 @@ class Findings:
         self.made = made
         self.facts = truth(made.new.world)
         readout = read_analysis(made.analysis)
-        if readout is None or readout.report is None:
+        if readout is None or isinstance(readout, Unreadable) or readout.report is None:
             raise ValueError("the demo's experiment has no final analysis")
         self.readout: Readout = readout
         self.report: Report = readout.report

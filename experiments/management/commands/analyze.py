@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
+from events.payloads import Unreadable
 from events.reasons import Refused
 from events.terminal import Bar, console, print_table, refuse
 from experiments.models import Experiment
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             done = analysis.run_analysis(row.pk, listen=bar.show)
         row.refresh_from_db()
         readout = analysis.read_analysis(row)
-        if not done or readout is None:
+        if not done or readout is None or isinstance(readout, Unreadable):
             raise Refused(row.reason)
         return readout
 
