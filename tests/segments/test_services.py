@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import UnitTraits
@@ -126,6 +128,62 @@ def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: N
     assert (first.number, second.number) == (1, 2)
     assert first.members.filter(place="member").exists()
     assert not second.members.filter(place="member").exists()
+
+
+def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_stays_current(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    def refuse(*_args: object) -> None:
+        assert model.current == first  # while the new one is being filled
+        raise Refused("The store is away.")
+
+    model = SegmentModel.objects.get()
+    monkeypatch.setattr(rules, "rule_places", refuse)
+    with pytest.raises(Refused, match="away"):
+        rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert model.current == first
+    assert list(model.versions.all()) == [first]
+
+
+def test_version_without_members__is_neither_current_nor_found_and_keeps_its_number(store: None) -> None:
+    first = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    half = SegmentVersion.objects.create(model=first.model, number=2, rule=MANY_FRIENDS)  # its process died
+    Segment.objects.create(version=half, key="members")
+    assert first.model.current == first
+
+    third = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert third.number == 3
+    assert first.model.current == third
+    assert (publishing.find_segment("social.v2"), publishing.find_segment("social.v1")) == (None, first.segments.get())
+
+
+def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "BATCH", 100)
+    version = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    segment, before = version.segments.get(), dict(version.members.values_list("unit", "pk"))
+    moved, kept, lost = list(version.members.filter(segment=segment).values_list("unit", flat=True)[:3])
+    version.members.filter(unit=moved).update(segment=None, place="outside")
+    version.members.filter(unit=kept).update(risk=0.4, reasons=["why"])
+    version.members.filter(unit=lost).delete()
+    version.members.create(unit="gone", segment=segment)
+
+    with CaptureQueriesContext(connection) as asked:
+        found = publishing.refresh(version=version)
+
+    written = [row for row in asked if row["sql"].startswith("INSERT INTO") and "segments_membership" in row["sql"]]
+    assert len(written) == 1  # two rows; all of them would be fifteen batches
+    after = dict(version.members.values_list("unit", "pk"))
+    assert {unit: pk for unit, pk in after.items() if unit != lost} == {u: pk for u, pk in before.items() if u != lost}
+    assert lost in after
+    assert version.members.get(unit=moved).segment == segment
+    assert version.members.filter(unit=kept).values_list("risk", "reasons").get() == (0.4, ["why"])
+    assert (found.units, found.segments.get().size) == (len(before), segment.size)
 
 
 def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None:
