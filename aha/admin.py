@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -24,6 +25,9 @@ class StudyAdmin(ReadOnly):
     exclude = ["payload"]  # half a megabyte of JSON; its page shows it
     show_full_result_count = False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Study]:
+        return super().get_queryset(request).light()  # type: ignore[no-any-return]
+
     @admin.display(description=_("report"))
     def page(self, row: Study) -> str:
         return format_html('<a href="{}">{}</a>', reverse("aha:study", args=[row.pk]), _("open"))
@@ -35,7 +39,6 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     list_display = ["__str__", "behaviour_shown", "times", "days", "status", "study", "created_at", "page"]
     list_filter = ["status"]
-    list_select_related = ["study"]
     search_fields = ["name", "key", "behaviour"]
     empty_text = _("No claim yet. A study finds candidates; promote one, and test it.")
     empty_route, empty_link = "aha:studies", _("Open the studies")
@@ -44,6 +47,9 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
         "evidence_hash", "created_by", "created_at",
     ]  # fmt: skip
     readonly_fields = [name for name in fields if name not in ("name", "note")]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AhaMoment]:
+        return super().get_queryset(request).light("study")  # type: ignore[no-any-return]
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # made from a candidate, or on the page by hand

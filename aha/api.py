@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
@@ -10,7 +11,6 @@ from rest_framework.response import Response
 from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
-from events.records import outward
 from runs.perform import request_cancel
 from runs.web import person
 
@@ -66,8 +66,10 @@ class StudyDetailSerializer(StudySerializer):
 
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
-        """The stored report; each missing number is ``{"not_computable": reason}``."""
-        return None if study.payload is None else outward(study.payload, gettext)
+        """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
+        from aha.report_io import STUDY
+
+        return None if study.payload is None else STUDY.outward(study.payload, gettext)
 
 
 class PromoteSerializer(serializers.Serializer[AhaMoment]):
@@ -95,8 +97,13 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
         """Missing numbers of the evidence in words."""
+        from aha.report_io import EVIDENCE, FINDING
+
         found = super().to_representation(instance)
-        return {**found, "evidence": outward(found["evidence"], gettext)}
+        for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):
+            if found[name]:
+                found[name] = schema.outward(found[name], gettext)
+        return found
 
 
 class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
@@ -105,6 +112,11 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     queryset = Study.objects.order_by("-id")
     serializer_class = StudySerializer
     filterset_fields = ["status"]
+
+    def get_queryset(self) -> QuerySet[Study]:
+        """The result with one study only: it is large."""
+        whole = self.action in ("retrieve", "promote")
+        return super().get_queryset() if whole else Study.objects.light().order_by("-id")
 
     def get_serializer_class(self) -> type[StudySerializer]:
         return StudyDetailSerializer if self.action == "retrieve" else StudySerializer
@@ -141,7 +153,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 class AhaMomentViewSet(viewsets.ReadOnlyModelViewSet[AhaMoment]):
     """AHA moments: claims with their frozen evidence, and what experiments said."""
 
-    queryset = AhaMoment.objects.select_related("study").order_by("key")
+    queryset = AhaMoment.objects.order_by("key")
     serializer_class = AhaMomentSerializer
     lookup_field = "key"
     filterset_fields = ["status"]

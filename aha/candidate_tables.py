@@ -98,12 +98,10 @@ def honesty(candidate: Candidate, gettext: Gettext) -> Table:
         "phi": "φ", "j": "J",
     }  # fmt: skip
     rows = []
-    # Version 0.3 counted the drift of a step from the part that chose it.
-    drift = {} if candidate.by_step and found.chosen_on == "train" else found.drift
     for name, label in names.items():
         show = difference if name in ("ppv", "recall", "difference") else number
         places = [_metric(cell, name) for cell in (found.train, found.hold_out, found.later)]
-        gaps = [findings.optimism(candidate).get(name), drift.get(name)]
+        gaps = [found.optimism.get(name), found.drift.get(name)]
         rows.append(
             (
                 label, *(_shown(value, name, gettext) for value in places),

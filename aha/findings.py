@@ -4,11 +4,11 @@ Whole sentences are translated, with named placeholders, because word order diff
 """
 
 from aha import words
-from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
-from aha.cells import Interval
+from aha.candidates import AS_STRONG_AS_INERT
 from aha.curve import Curve
 from aha.exhibits import JudgedBy
 from aha.figures import Gettext, count, decimal, difference, p_text, percent, points
+from aha.headline import headline_of, headline_words
 from aha.report import Candidate, Controls, Ranked, Report
 from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
@@ -17,27 +17,12 @@ from events.metrics import display_name
 from events.reasons import words as reason_words
 from stats.results import NotComputable, computable
 
-# Marks that speak against an experiment, as long as others are there.
-DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
-
 # ── First of all ──────────────────────────────────────────────────────────────
 
 
 def headline(report: Report, gettext: Gettext) -> str:
-    """The study in one sentence."""
-    if report.floor is not None:
-        return reason_words(report.floor, gettext)
-    if (untested := report.untested) is not None:
-        text = gettext("No behaviour could be compared with luck: none was tested.")
-        return f"{text} {reason_words(untested, gettext)}"
-    if not report.candidates:
-        return gettext("No behaviour tells who stays better than luck does.")
-    n = sum(not DOUBTS & set(row.flags) for row in report.candidates)
-    if not n:
-        return gettext("Some behaviours beat luck, but none tells more than activity does.")
-    if n == 1:
-        return gettext("One behaviour is worth an experiment.")
-    return gettext("{n} behaviours are worth an experiment; the first is the most promising.").format(n=n)
+    """The study in one sentence, as lists say it."""
+    return headline_words(headline_of(report), gettext)
 
 
 def claim(candidate: Candidate, gettext: Gettext) -> str:
@@ -290,18 +275,12 @@ def honesty(candidate: Candidate, gettext: Gettext) -> str:
             return reason_words(cell, gettext)
         text = gettext("Corrected for having been chosen, J is {j}.")
         return text.format(j=decimal(candidate.honesty.corrected["j"], 3))
-    gap = optimism(candidate).get("difference")
+    gap = candidate.honesty.optimism.get("difference")
     text = gettext("On users who had no part in the choice doers stay {difference} points more; optimism {optimism}.")
     return text.format(
         difference=difference(cell.difference, gettext),
         optimism=gettext("unknown") if gap is None else difference(gap, gettext),
     )
-
-
-def optimism(candidate: Candidate) -> dict[str, Interval | float]:
-    """Per metric the part that chose minus the part that judges. Version 0.3 took the wrong parts for a step."""
-    found = candidate.honesty
-    return {} if candidate.by_step and found.chosen_on == "train" else found.optimism
 
 
 def reach_by_week(candidate: Candidate, gettext: Gettext) -> str:

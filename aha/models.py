@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from events.metrics import display_name
+from runs.light import LightQuerySet
 from runs.models import Run
 
 
@@ -13,6 +14,7 @@ class Study(Run):
     """One discovery with its inputs frozen. Its payload is `aha.report.Report` as JSON."""
 
     title = models.CharField(_("title"), max_length=100, blank=True)
+    headline = models.JSONField(null=True, editable=False)  # what lists say of the result: `aha.headline.Headline`
 
     class Meta(Run.Meta):
         verbose_name = _("study")
@@ -24,6 +26,8 @@ class Study(Run):
 
 class AhaMoment(models.Model):
     """A behaviour, how often, by when: a claim with its evidence as it stood, and what experiments said of it."""
+
+    HEAVY = ("evidence",)
 
     class Status(models.TextChoices):
         CANDIDATE = "candidate", _("candidate")
@@ -45,6 +49,7 @@ class AhaMoment(models.Model):
     )
     evidence = models.JSONField(_("evidence"), default=dict, editable=False)  # the candidate's record, frozen
     evidence_hash = models.CharField(max_length=64, blank=True, editable=False)
+    headline = models.JSONField(null=True, editable=False)  # the evidence for lists: `aha.headline.EvidenceLine`
     finding = models.JSONField(_("finding"), null=True, blank=True, editable=False)  # written back by experiments
     note = models.TextField(_("note"), blank=True)
     created_by = models.ForeignKey(
@@ -53,6 +58,7 @@ class AhaMoment(models.Model):
     )  # fmt: skip
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     history = HistoricalRecords()
+    objects = LightQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("AHA moment")

@@ -9,25 +9,12 @@ from aha import candidate_tables
 from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
+from aha.report_io import FINDING
+from runs.payloads import Unreadable
 from stats.results import computable
 
 # Colour of a moment by what experiments said of it; none while nobody has tested it.
 LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
-
-
-def in_one_line(candidate: Candidate, gettext: Gettext) -> str:
-    """The evidence of a moment in one line."""
-    full = candidate.ladder.rungs[3].difference
-    cell = candidate.cell
-    text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
-    if not computable(full):
-        text = gettext("Doers stay {did} against {other}; with all that was measured held equal nothing can be said.")
-    unknown = gettext("unknown")
-    return text.format(
-        did=percent(cell.ppv.estimate, 0) if computable(cell.ppv) else unknown,
-        other=percent(cell.retained_without.estimate, 0) if computable(cell.retained_without) else unknown,
-        left=gettext("{points} points").format(points=points(full.estimate)) if computable(full) else unknown,
-    )
 
 
 def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | None = None) -> tuple[Table, ...]:
@@ -47,8 +34,13 @@ def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | No
     return (*parts, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else parts
 
 
-def finding(found: Mapping[str, Any], gettext: Gettext) -> str:
-    """The verdict of the experiment in a sentence, with its effect where it has one."""
+def finding(stored: dict[str, Any] | None, gettext: Gettext) -> str:
+    """The verdict of the experiment in a sentence, with its effect where it has one; "" before there is any."""
+    if not stored:
+        return ""
+    found = FINDING.read(stored)
+    if isinstance(found, Unreadable):
+        return found.sentence(gettext)
     sentences = {
         "CAUSES": gettext("An experiment found that it causes retention."),
         "HARMS": gettext("An experiment found that it harms retention."),

@@ -308,7 +308,7 @@ class Honesty:
             rule's cell in a small study; empty for a step there.
         drift: per metric the part that judges minus later cohorts.
         corrected: per metric the train value minus the bootstrap optimism, only for the rule's cell of a small study.
-        chosen_on: ``train`` or ``hold_out``. Reports of version 0.3 say ``train`` of every cell.
+        chosen_on: ``train`` or ``hold_out``.
     """
 
     train: Cell

@@ -18,6 +18,7 @@ from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
 from runs.listing import listing
 from runs.models import Run
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 
@@ -46,16 +47,12 @@ def _event_names(request: HttpRequest) -> list[str]:
 @require_safe
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
-    from aha import findings
+    from aha.headline import stored_headline
 
     found = listing(
-        request, Study.objects.select_related("created_by"), text_in=("title",), state_in="status",
-        states=Study.Status.choices,
-    )  # fmt: skip
-    rows = []
-    for study in found.page:
-        report = studies.read_report(study)
-        rows.append({"study": study, "found": "" if report is None else findings.headline(report, gettext)})
+        request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
+    )
+    rows = [{"study": study, "found": stored_headline(study.headline, gettext)} for study in found.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
     response = render(request, template, {"rows": rows, "listing": found})
     patch_vary_headers(response, ["HX-Request"])
@@ -90,6 +87,8 @@ def study_page(request: HttpRequest, pk: int) -> HttpResponse:
 def report_body(study: Study) -> dict[str, Any]:
     """What `aha/study_body.html` shows of a finished study: on its page, and where it is taken away."""
     report = studies.read_report(study)
+    if isinstance(report, Unreadable):
+        return {"unreadable": report.sentence(gettext)}
     return {} if report is None else _study_context(study, report)
 
 
@@ -132,7 +131,7 @@ def _tags(candidate: "Candidate") -> dict[str, Any]:
 def _candidate(pk: int, place: int) -> "tuple[Study, Report, Candidate]":
     study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
     report = studies.read_report(study)
-    if report is None or not 1 <= place <= len(report.candidates):
+    if report is None or isinstance(report, Unreadable) or not 1 <= place <= len(report.candidates):
         raise Http404
     return study, report, report.candidates[place - 1]
 
@@ -201,7 +200,7 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 @require_safe
 def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A, B and C of any cell; htmx gets the picture alone."""
-    study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
+    study = get_object_or_404(Study.objects.light(), pk=pk, status=Run.Status.DONE)
     asked = request.GET
     try:
         days, times = int(asked.get("days", "")), int(asked.get("times", ""))
@@ -224,8 +223,9 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
     key = f"aha.venn:{study.pk}:{study.as_of and study.as_of.timestamp()}:{get_language()}:{name}:{days}:{times}"
     cell = cache.get(key)
     if cell is None:
-        report = report or studies.read_report(study)
-        cell = None if report is None else pictures.venn_cell(report, behaviour, days, times, gettext)
+        found = report or studies.read_report(study)
+        if found is not None and not isinstance(found, Unreadable):
+            cell = pictures.venn_cell(found, behaviour, days, times, gettext)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}
 
@@ -235,18 +235,16 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
 @require_safe
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
-    from aha import moment_page, report_io
+    from aha import moment_page
+    from aha.headline import stored_evidence
 
     rows = []
-    for moment in AhaMoment.objects.select_related("study"):
-        evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
-        line = (
-            gettext("Nobody has measured it yet.") if evidence is None else moment_page.in_one_line(evidence, gettext)
-        )
-        finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
-        rows.append(
-            {"moment": moment, "line": line, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
-        )
+    for moment in AhaMoment.objects.light("study"):
+        measured = bool(moment.evidence_hash)
+        line = stored_evidence(moment.headline, gettext) if measured else gettext("Nobody has measured it yet.")
+        finding = moment_page.finding(moment.finding, gettext)
+        light = moment_page.LIGHTS.get(moment.status, "")
+        rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
     return render(request, "aha/moments.html", {"rows": rows})
 
 
@@ -275,16 +273,20 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     from aha import findings, report_io, words
     from aha import moment_page as parts
 
-    moment = get_object_or_404(AhaMoment.objects.select_related("study", "created_by"), key=key)
+    moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
     evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+    unreadable = evidence.sentence(gettext) if isinstance(evidence, Unreadable) else ""
+    if isinstance(evidence, Unreadable):
+        evidence = None
     context = {
         "moment": moment,
         "intact": moments.is_intact(moment),
+        "unreadable": unreadable,
         "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
         "sentence": "" if evidence is None else findings.claim(evidence, gettext),
         "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
-        "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
+        "finding": parts.finding(moment.finding, gettext),
         "light": parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
     }

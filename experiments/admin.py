@@ -81,7 +81,6 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "planned_end"]
     list_display_links = ["title_and_key"]
     list_filter = ["status", "method", "layer"]
-    list_select_related = ["moment"]
     search_fields = ["key", "name", "flag_key", "hypothesis", "moment__name"]
     date_hierarchy = "created_at"
     inlines = [VariantInline, AudienceInline, OverrideInline, AmendmentInline]
@@ -110,6 +109,9 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     @display(description=_("status"), ordering="status", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
     def state_shown(self, row: Experiment) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
+        return super().get_queryset(request).select_related("moment").defer("moment__evidence")  # type: ignore[no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
         pages: list[tuple[str, Any, str]] = [

@@ -60,7 +60,11 @@ def verb(method: Answer) -> Answer:
 class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]):
     """Experiments: the plan, its life, and who is in."""
 
-    queryset = Experiment.objects.select_related("moment", "layer", "holdout", "created_by").order_by("-id")
+    queryset = (
+        Experiment.objects.select_related("moment", "layer", "holdout", "created_by")
+        .defer("moment__evidence")
+        .order_by("-id")
+    )
     serializer_class = shapes.ExperimentSerializer
     filterset_class = ExperimentFilter
     lookup_field = "key"

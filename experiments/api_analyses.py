@@ -19,6 +19,7 @@ from experiments.plan import KEY
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of
+from runs.payloads import Unreadable
 from runs.web import person
 
 
@@ -34,7 +35,10 @@ def whole(run: Analysis) -> Response:
     from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs web processes a second
 
     readout = read_analysis(run)
-    found = None if readout is None else document(readout, gettext)
+    if isinstance(readout, Unreadable):
+        found: Any = {"unreadable": readout.sentence(gettext)}
+    else:
+        found = None if readout is None else document(readout, gettext)
     return Response({**shapes.AnalysisSerializer(run).data, "document": found})
 
 

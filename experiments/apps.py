@@ -23,7 +23,6 @@ class ExperimentsConfig(AppConfig):
             permission="experiments.add_analysis",
             stages=STAGES,
             home=("experiment_pages:report", "experiment.key"),
-            related=("experiment",),
             read="experiments.report_io.read",
             draw="experiments.drawings.draw",
             body="experiments.views.report_body",

@@ -52,6 +52,7 @@ def _limits(row: Trial, gettext: Gettext) -> str:
 def left_out(rows: Sequence[tuple[str, str, str]], gettext: Gettext) -> Table | None:
     """Experiments that say nothing about their promise: name, verdict code, code of why."""
     reasons = {
+        "unreadable": gettext("what is stored of its analysis can't be read"),
         "locked": gettext("its outcome is still locked"),
         "peeked": gettext("it was peeked at before its end"),
         "not_final": gettext("its final analysis is still to come: what a look finds on the way is too large"),

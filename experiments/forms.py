@@ -356,7 +356,7 @@ class CloneForm(forms.Form):
 
 def segment_choices(kept: str | None) -> list[tuple[str, str]]:
     """Published segments that may be targeted, by the name that services use, and the one that is chosen already."""
-    rows = Segment.objects.filter(targetable=True).select_related("version__model").order_by("version", "number")
+    rows = Segment.objects.published().filter(targetable=True).order_by("version", "number")
     found = {row.slug: f"{row.slug} · {row}" for row in rows}
     if kept and kept not in found:
         found[kept] = kept

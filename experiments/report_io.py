@@ -1,11 +1,11 @@
-"""Stored payloads back to their records. Pure."""
+"""Stored payloads of analyses back to their records, whatever version wrote them. Pure."""
 
-from typing import Any
-
-from events.records import load
 from experiments.readout import Readout
+from runs.payloads import Document, Schema, Unreadable
+
+READOUT = Schema(Readout)
 
 
-def read(payload: dict[str, Any]) -> Readout:
+def read(payload: Document) -> Readout | Unreadable:
     """The readout of a done analysis."""
-    return load(Readout, payload)
+    return READOUT.read(payload)

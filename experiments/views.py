@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from events.metrics import display_name
 from experiments.models import Analysis, Experiment
 from experiments.services import calibration as calibrating
-from experiments.services.analysis import ANALYSED, final_analysis, latest_analysis, read_analysis, request_analysis
+from experiments.services.analysis import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of, with_findings
 from runs.listing import listing
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 
@@ -74,7 +75,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def report(request: HttpRequest, key: str) -> HttpResponse:
     """The last good report of an experiment, and above it what became of a newer analysis."""
-    experiment = get_object_or_404(Experiment.objects.select_related("moment"), key=key)
+    experiment = get_object_or_404(Experiment.objects.select_related("moment").defer("moment__evidence"), key=key)
     return _page(request, experiment, latest_analysis(experiment))
 
 
@@ -82,7 +83,8 @@ def report(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 def analysis(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """One analysis, also an older one or one that failed."""
-    run = get_object_or_404(Analysis.objects.select_related("experiment__moment"), experiment__key=key, pk=pk)
+    runs = Analysis.objects.select_related("experiment__moment").defer("experiment__moment__evidence")
+    run = get_object_or_404(runs, experiment__key=key, pk=pk)
     return _page(request, run.experiment, run)
 
 
@@ -116,6 +118,8 @@ def report_body(run: Analysis) -> dict[str, Any]:
     readout = read_analysis(run)
     if readout is None:
         return {}
+    if isinstance(readout, Unreadable):
+        return {"unreadable": readout.sentence(gettext)}
     promise = report_page.promise(readout, gettext)
     return {
         "readout": readout,
@@ -136,7 +140,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
 def _actions(experiment: Experiment, above: Analysis | None) -> dict[str, Any]:
     """What a person may ask for now; a final analysis stays as it is."""
     waits = above is not None and above.is_open
-    may = experiment.status in ANALYSED and not waits and final_analysis(experiment) is None
+    may = experiment.status in ANALYSED and not waits and not has_final(experiment)
     return {"may_analyse": may, "may_peek": may and experiment.method == Experiment.Method.FIXED}
 
 

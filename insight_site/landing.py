@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
-from aha.services.studies import read_report
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
 from runs.listing import open_runs
 from runs.models import Run
 from segments.models import SegmentModel
+from segments.services import publishing
 
 SHOWN = 5
 # Colours of the verdicts that are neither a plain no nor undecided.
@@ -38,9 +38,9 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
     found: dict[str, Any] = {
         "open_runs": open_runs(),
         "experiments": running(),
-        "moments": [_moment(row) for row in AhaMoment.objects.all()[:SHOWN]],
-        "studies": [_study(row) for row in Study.objects.all()[:SHOWN]],
-        "models": [_model(row) for row in SegmentModel.objects.all()[:SHOWN]],
+        "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
+        "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
+        "models": [_model(row) for row in publishing.models_with_current()[:SHOWN]],
         "verdicts": verdicts(),
     }
     return {**found, "next": next_step(user)}
@@ -50,9 +50,10 @@ def running() -> list[dict[str, Any]]:
     """Experiments that run or pause, with how far they are towards the planned number of users."""
     states = (Experiment.Status.RUNNING, Experiment.Status.PAUSED)
     rows = Experiment.objects.filter(status__in=states).prefetch_related("variants", "audience").order_by("-started_at")
+    found = overview.standings(rows[:SHOWN])
     return [
-        {"experiment": row, "url": reverse("experiment_pages:report", args=[row.key]), "at": overview.standing(row)}
-        for row in rows[:SHOWN]
+        {"experiment": at.experiment, "url": reverse("experiment_pages:report", args=[at.experiment.key]), "at": at}
+        for at in found
     ]
 
 
@@ -63,7 +64,7 @@ def verdicts() -> list[dict[str, Any]]:
 
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
-    rows = spoken.filter(pk=Subquery(last)).select_related("experiment").defer("payload", "inputs")
+    rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
     return [
         {
             "experiment": row.experiment,
@@ -87,7 +88,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
             gettext("New study"), reverse("aha:new_study"),
         )  # fmt: skip
     if not AhaMoment.objects.exists():
-        study = Study.objects.filter(status=Run.Status.DONE).latest("created_at")
+        study = Study.objects.light().filter(status=Run.Status.DONE).latest("created_at")
         return Step(
             gettext("A study is done. Choose a candidate worth testing and make it an AHA moment."),
             gettext("Open the study"), reverse("aha:study", args=[study.pk]),
@@ -108,25 +109,23 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
-    from aha import findings  # noqa: PLC0415 - SciPy costs web processes a second
+    from aha.headline import stored_headline  # noqa: PLC0415 - SciPy costs web processes a second
 
-    report = read_report(study)
-    return {"study": study, "found": "" if report is None else findings.headline(report, gettext)}
+    return {"study": study, "found": stored_headline(study.headline, gettext)}
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha import moment_page  # noqa: PLC0415 - as above
 
-    finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+    finding = moment_page.finding(moment.finding, gettext)
     return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
 
 
-def _model(model: SegmentModel) -> dict[str, Any]:
+def _model(model: Any) -> dict[str, Any]:
     from segments import model_page  # noqa: PLC0415 - as above
 
-    version = model.current
-    segments = [] if version is None else list(version.segments.all())
-    colour, words = (
-        ("", "") if version is None or version.rule is not None else model_page.worst(version.drift, gettext)
-    )
-    return {"model": model, "version": version, "segments": segments, "colour": colour, "drift": words}
+    version = next(iter(model.current_versions), None)
+    if version is None:
+        return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
+    colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
+    return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}

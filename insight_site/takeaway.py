@@ -67,7 +67,10 @@ def as_csv(run: Run) -> str:
     out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
     writer = csv.writer(out)
     writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
-    for table in tables(kind_of(run).context(run)):
+    body = kind_of(run).context(run)
+    if "unreadable" in body:
+        writer.writerow([body["unreadable"]])
+    for table in tables(body):
         for row in table.rows:
             for column, cell in zip(table.columns[1:], row[1:], strict=False):
                 writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])

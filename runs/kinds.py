@@ -15,6 +15,8 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
+from runs.payloads import Unreadable
+
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
@@ -33,7 +35,6 @@ class RunKind:
         permission: what a person needs who cancels one.
         stages: what a run is doing, by the stage that its computation names.
         home: the page to return to after cancelling; empty: the run's own.
-        related: foreign keys that a run's name and its address read.
         read: payload to report; "" while no page but the run's own reads it.
         draw: (report, gettext) to a tuple of `events.charts.Drawing`; "" for a kind without pictures.
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
@@ -47,7 +48,6 @@ class RunKind:
     permission: str
     stages: Mapping[str, str | Promise]
     home: Address = ()
-    related: tuple[str, ...] = ()
     read: str = ""
     draw: str = ""
     body: str = ""
@@ -63,8 +63,7 @@ class RunKind:
 
     def light(self) -> "QuerySet[Run]":
         """Rows with all that their name and address read, and without their payload, which may be megabytes."""
-        rows = self.run_class._default_manager.defer("payload")
-        return rows.select_related(*self.related) if self.related else rows
+        return self.run_class.objects.light(*self.run_class.NAMED_BY)
 
     def url(self, run: "Run", action: str = "") -> str:
         """Where a run's page is; with "progress" or "cancel" where that is asked for."""
@@ -81,12 +80,15 @@ class RunKind:
         return str(self.stages.get(run.stage, ""))
 
     def report(self, run: "Run") -> Any:
-        """What a done run found, read from its payload."""
+        """What a done run found, read from its payload; `runs.payloads.Unreadable` when it can't be."""
         return import_string(self.read)(run.payload)
 
     def drawings(self, run: "Run") -> tuple[Any, ...]:
         """The charts of a done run with words in the active language, not yet rendered; none for some kinds."""
-        found: tuple[Any, ...] = import_string(self.draw)(self.report(run), gettext) if self.draw else ()
+        report = self.report(run) if self.draw else None
+        if report is None or isinstance(report, Unreadable):
+            return ()
+        found: tuple[Any, ...] = import_string(self.draw)(report, gettext)
         return found
 
     def context(self, run: "Run") -> dict[str, Any]:
@@ -96,7 +98,10 @@ class RunKind:
 
     def numbers(self, run: "Run") -> dict[str, Any]:
         """A done run's JSON document, with words in the active language."""
-        found: dict[str, Any] = import_string(self.document)(self.report(run), gettext)
+        report = self.report(run)
+        if isinstance(report, Unreadable):
+            return {"unreadable": report.sentence(gettext)}
+        found: dict[str, Any] = import_string(self.document)(report, gettext)
         return found
 
 

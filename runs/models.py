@@ -4,13 +4,19 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from runs.light import LightQuerySet
+
 
 class Run(models.Model):
     """One long computation: its frozen inputs, how far it is, and in the end a payload or the reason why there is none.
 
     Abstract: a segmentation, a study and an analysis must queue, report progress, be cancelled and fail alike, or each
-    page would tell another story (docs/adr/0004-one-kind-of-run.md). `runs.perform` moves it.
+    page would tell another story (docs/adr/0004-one-kind-of-run.md). `runs.perform` moves it. Lists read it `light()`;
+    what they show of a result is a column of its own.
     """
+
+    HEAVY: tuple[str, ...] = ("payload",)
+    NAMED_BY: tuple[str, ...] = ()  # relations that its name is made of, for lists to join
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting for the worker")
@@ -37,6 +43,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     heard_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    objects = LightQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -44,8 +45,10 @@ class SegmentVersionAdmin(ReadOnly):
     empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     list_filter = ["model"]
-    list_select_related = ["model", "published_by"]
     exclude = ["fitted", "baseline"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SegmentVersion]:
+        return super().get_queryset(request).light("model", "published_by")  # type: ignore[no-any-return]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # experiments may have begun with it
@@ -57,12 +60,14 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable", "page"]
     list_filter = ["version__model", "targetable"]
-    list_select_related = ["version__model"]
     search_fields = ["name", "key", "version__model__name"]
     empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     fields = ["name", "key", "version", "number", "size", "stability", "targetable"]
     readonly_fields = ["key", "version", "number", "size", "stability", "targetable"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        return super().get_queryset(request).light("version__model")  # type: ignore[no-any-return]
 
     @admin.display(description=_("page"))
     def page(self, row: Segment) -> str:
@@ -96,8 +101,11 @@ class RunAdmin(ReadOnly):
     route: str
     list_display = ["__str__", "status", "created_by", "created_at", "finished_at", "reason", "page"]
     list_filter = ["status"]
-    list_select_related = ["created_by"]
+    joined: tuple[str, ...] = ("created_by",)
     exclude = ["payload", "model"]  # megabytes; the page shows them
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).light(*self.joined)  # type: ignore[no-any-return]
 
     @admin.display(description=_("page"))
     def page(self, row: Any) -> str:
@@ -121,7 +129,7 @@ class ChurnRunAdmin(RunAdmin):
     search_fields = ["segment__name", "segment__key"]
     empty_text = _("No model of leaving was asked for yet: it is started on the page of a segment.")
     empty_route, empty_link = "segments:list", _("Open the segments")
-    list_select_related = ["created_by", "segment"]
+    joined = ("created_by", "segment")
 
 
 @admin.register(Membership)
@@ -129,13 +137,15 @@ class MembershipAdmin(ReadOnly):
     """Where one user belongs, by the exact id: a list of millions is for the files."""
 
     list_display = ["unit", "place", "segment", "version", "risk"]
-    list_select_related = ["segment", "version__model"]
     search_fields = ["=unit"]
     search_help_text = _("The exact id of a user")
     empty_text = _("Nobody belongs anywhere yet: membership comes with the first published segment.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     show_full_result_count = False
     ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).light("segment", "version__model")  # type: ignore[no-any-return]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

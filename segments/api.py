@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, mixins, pagination, serializers, status, viewsets
@@ -11,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.records import load, outward
+from events.records import load
 from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person
@@ -39,8 +40,10 @@ class SegmentationDetailSerializer(SegmentationSerializer):
         read_only_fields = fields
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
-        """The report; a number that is missing has its reason in words."""
-        found: dict[str, Any] | None = outward(run.payload, gettext)
+        """The report; a number that is missing has its reason in words, a report that can't be read says so."""
+        from segments.report_io import SEGMENTATION
+
+        found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload, gettext)
         return found
 
 
@@ -74,7 +77,7 @@ class SegmentationInputsSerializer(serializers.Serializer[Any]):
 class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
     """Searches for groups, and what each found."""
 
-    queryset = SegmentationRun.objects.defer("model").order_by("-id")
+    queryset = SegmentationRun.objects.light().order_by("-id")
     serializer_class = SegmentationSerializer
     filterset_fields = ["status"]
 
@@ -128,7 +131,9 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What stands out; empty for a rule."""
-        found: dict[str, Any] = outward(segment.profile, gettext)
+        from segments.report_io import PROFILE
+
+        found: dict[str, Any] = PROFILE.outward(segment.profile, gettext) if segment.profile else {}
         return found
 
 
@@ -151,7 +156,9 @@ class SegmentModelSerializer(serializers.ModelSerializer[SegmentModel]):
 class SegmentModelViewSet(viewsets.ReadOnlyModelViewSet[SegmentModel]):
     """Segment models: named ways to tell users apart, the newest version first."""
 
-    queryset = SegmentModel.objects.prefetch_related("versions").order_by("key")
+    queryset = SegmentModel.objects.order_by("key").prefetch_related(
+        Prefetch("versions", SegmentVersion.objects.light())
+    )
     serializer_class = SegmentModelSerializer
     lookup_field = "key"
     filterset_fields = ["kind"]
@@ -160,7 +167,7 @@ class SegmentModelViewSet(viewsets.ReadOnlyModelViewSet[SegmentModel]):
 class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):
     """Segments of every version. Only the name can be changed."""
 
-    queryset = Segment.objects.select_related("version__model").order_by("id")
+    queryset = Segment.objects.light("version__model").order_by("id")
     serializer_class = SegmentSerializer
     filterset_fields = ["version__model__key", "version__number", "targetable"]
     http_method_names = ["get", "patch", "head", "options"]

@@ -42,7 +42,6 @@ class SegmentsConfig(AppConfig):
             page=("segments:churn", "pk"),
             permission="segments.add_churnrun",
             stages=STAGES,
-            related=("segment",),
             read="segments.report_io.read_quality",
             draw="segments.charts.draw_quality",
         ),
@@ -51,6 +50,5 @@ class SegmentsConfig(AppConfig):
             page=("segments:comparison", "pk"),
             permission="segments.add_comparisonrun",
             stages=STAGES,
-            related=("first", "second"),
         ),
     )

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from events.reasons import words as reason_words
-from events.records import load
+from runs.payloads import Unreadable
 from segments import tables, words
 from segments.churn import Coefficient, Quality
-from segments.drift import REFIT_AT, WATCH_AT, Migration, StabilityIndex
-from segments.report import Drivers
-from segments.report_io import stored
+from segments.drift import REFIT_AT, WATCH_AT, Drift, StabilityIndex
+from segments.report_io import DRIFT
+from segments.results import ChurnResult, ComparisonResult, Moves
 from segments.tables import Table
 from segments.words import Gettext, decimal, percent
-from stats.results import NotComputable, computable
+from stats.results import NotComputable, Reason, computable
 
 SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
 
@@ -77,52 +77,49 @@ def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Ge
     """A version's stored drift, or None before the first refresh.
 
     Args:
-        document: as `segments.services.drifting` stores it.
+        document: as `segments.report_io.DRIFT` stores it.
         names: of the version's segments by their number.
         gettext: decides the language.
     """
     if not document:
         return None
-    lights = [_light(gettext("sizes of the groups"), document["shares"], gettext)]
-    lights += [
-        _light(words.feature_name(name, gettext), found, gettext) for name, found in document["features"].items()
-    ]
+    result = DRIFT.read(document)
+    if isinstance(result, Unreadable):
+        return DriftView((), result.sentence(gettext), None)
+    lights = [_light(gettext("sizes of the groups"), result.shares, gettext)]
+    lights += [_light(words.feature_name(name, gettext), index, gettext) for name, index in result.features.items()]
     note = gettext(
         "Population stability index against the users the groups were made from: below %(watch)s as before, from "
         "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
         "are unlike any group; 1 in 100 was so when the groups were made."
     ) % {
-        "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(document["unlike_share"]),
+        "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share),
     }  # fmt: skip
-    moved = document.get("migration")
-    return DriftView(tuple(lights), note, None if not moved else migration(moved, names, gettext))
+    moves = result.migration
+    return DriftView(tuple(lights), note, None if moves is None else migration(moves, names, gettext))
 
 
-def worst(document: dict[str, Any] | None, gettext: Gettext) -> tuple[str, str]:
-    """Colour name and words of the strongest drift, for a list."""
-    view = drift(document, {}, gettext)
-    if view is None:
-        return "", gettext("not measured yet")
-    order = ("bad", "warn", "good", "")
-    light = min(view.lights, key=lambda row: order.index(row.colour))
-    return light.colour, light.words
+def strongest(code: str, gettext: Gettext) -> tuple[str, str]:
+    """Colour name and words of a version's strongest drift, for a list; `code` is that of `DriftResult`."""
+    if code in set(Drift):
+        return words.drift_light(Drift(code), gettext)
+    if code in set(Reason):
+        return "", reason_words(NotComputable(Reason(code)), gettext)
+    return "", gettext("not measured yet")
 
 
-def _light(name: str, document: dict[str, Any], gettext: Gettext) -> Light:
-    index = stored(StabilityIndex, document)
+def _light(name: str, index: StabilityIndex | NotComputable, gettext: Gettext) -> Light:
     if not computable(index):
         return Light(name, "", "", "", reason_words(index, gettext))
     colour, text = words.drift_light(index.code, gettext)
     return Light(name, decimal(index.value, 3), decimal(index.by_chance, 4), colour, text)
 
 
-def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gettext) -> MigrationView:
-    """The stored migration as a table whose cells are shaded by the share of their row."""
-    found = load(Migration, document)
-    before = {int(number): name for number, name in document.get("names", {}).items()}
+def migration(found: Moves, names: Mapping[int, str], gettext: Gettext) -> MigrationView:
+    """The migration as a table whose cells are shaded by the share of their row."""
     rows = tuple(
         HeatRow(
-            words.place_words(state, before or names, gettext),
+            words.place_words(state, found.names or names, gettext),
             tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts),
         )
         for state, counts in zip(found.states, found.counts, strict=True)
@@ -137,7 +134,7 @@ def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gette
     note = gettext(
         "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
         "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
-    ) % {"version": document.get("from_version", ""), "agreement": agreement}
+    ) % {"version": found.from_version, "agreement": agreement}
     columns = tuple(words.place_words(state, names, gettext) for state in found.states)
     return MigrationView(columns, rows, finding, note)
 
@@ -155,9 +152,9 @@ class ChurnView:
     calibration: Table | None
 
 
-def churn(payload: dict[str, Any], gettext: Gettext) -> ChurnView:
-    """A churn run's stored payload for its page."""
-    found = stored(Quality, payload["quality"])
+def churn(result: ChurnResult, gettext: Gettext) -> ChurnView:
+    """A churn model for its page."""
+    found = result.quality
     if isinstance(found, NotComputable):
         return ChurnView(reason_words(found, gettext), None, None)
     return ChurnView(words.calibration_finding(found, gettext), _quality(found, gettext), _bins(found, gettext))
@@ -205,9 +202,9 @@ def _bins(found: Quality, gettext: Gettext) -> Table:
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
 
-def comparison(document: dict[str, Any], gettext: Gettext) -> Comparison | str:
-    """A stored comparison of two segments, or in words why there is none."""
-    found = stored(Drivers, document["drivers"])
+def comparison(result: ComparisonResult, gettext: Gettext) -> Comparison | str:
+    """A comparison of two segments, or in words why there is none."""
+    found = result.drivers
     if not computable(found):
         return reason_words(found, gettext)
     title = gettext("Behaviour on an active day")

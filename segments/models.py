@@ -1,16 +1,20 @@
 """Who plays how: runs that look for groups, and the groups that were published, version by version."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from runs.light import LightQuerySet
 from runs.models import Run
 
 
 class SegmentationRun(Run):
     """One search for play patterns. Its payload is `segments.report.Report` as JSON."""
 
+    HEAVY = ("payload", "model")
     title = models.CharField(_("title"), max_length=100, blank=True)
     model = models.JSONField(_("fitted model"), null=True, blank=True)  # how new units are placed; big, so apart
 
@@ -53,11 +57,28 @@ class SegmentModel(models.Model):
     @property
     def current(self) -> "SegmentVersion | None":
         """The version that new questions use; older ones stay for experiments that began with them."""
-        return self.versions.order_by("-number").first()
+        return self.versions.light().current().first()
+
+    @property
+    def next_number(self) -> int:
+        """Of a new version: also those count whose first membership failed."""
+        return 1 + (self.versions.aggregate(last=models.Max("number"))["last"] or 0)
+
+
+class VersionQuerySet(LightQuerySet["SegmentVersion"]):
+    """Versions, among them those whose first membership isn't there yet."""
+
+    def current(self) -> Self:
+        """The newest of each model that has its members."""
+        placed = SegmentVersion.objects.filter(refreshed_at__isnull=False)
+        newer = placed.filter(model=models.OuterRef("model"), number__gt=models.OuterRef("number"))
+        return self.filter(~models.Exists(newer), refreshed_at__isnull=False)
 
 
 class SegmentVersion(models.Model):
     """What was published once, with the membership of every unit at its last refresh. The fit never changes."""
+
+    HEAVY = ("fitted", "baseline", "drift")
 
     model = models.ForeignKey(SegmentModel, on_delete=models.PROTECT, related_name="versions", verbose_name=_("model"))
     number = models.PositiveIntegerField(_("version"))
@@ -80,6 +101,8 @@ class SegmentVersion(models.Model):
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
+    # What lists say of the drift: `segments.results.DriftResult.code`; empty for rules, and before it was measured.
+    drift_code = models.CharField(max_length=40, default="", db_default="", editable=False)
     units = models.PositiveBigIntegerField(_("units"), default=0)
     pinned = models.BooleanField(_("kept fresh for experiments"), default=False)
     published_by = models.ForeignKey(
@@ -87,7 +110,8 @@ class SegmentVersion(models.Model):
         verbose_name=_("published by"),
     )  # fmt: skip
     published_at = models.DateTimeField(_("published"), auto_now_add=True)
-    refreshed_at = models.DateTimeField(_("membership of"), null=True, blank=True)
+    refreshed_at = models.DateTimeField(_("membership of"), null=True, blank=True)  # None: it has no members yet
+    objects = VersionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("segment version")
@@ -97,6 +121,20 @@ class SegmentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.key} v{self.number}"
+
+
+def slug_of(model: str, kind: str, version: int, key: str) -> str:
+    """How services name a segment: model, version and key. A version is part of it, since its groups never change."""
+    base = f"{model}.v{version}"
+    return base if kind == SegmentModel.Kind.RULE else f"{base}.{key}"
+
+
+class SegmentQuerySet(LightQuerySet["Segment"]):
+    """Segments, among them those of versions whose first membership isn't there yet."""
+
+    def published(self) -> Self:
+        """Those that have members, with their version and model."""
+        return self.light("version__model").filter(version__refreshed_at__isnull=False)
 
 
 class Segment(models.Model):
@@ -113,6 +151,7 @@ class Segment(models.Model):
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)
     history = HistoricalRecords()
+    objects = SegmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("segment")
@@ -125,10 +164,9 @@ class Segment(models.Model):
 
     @property
     def slug(self) -> str:
-        """How services name it: model, version and key. A version is part of it, since its groups never change."""
+        """How services name it."""
         model = self.version.model
-        base = f"{model.key}.v{self.version.number}"
-        return base if model.kind == SegmentModel.Kind.RULE else f"{base}.{self.key}"
+        return slug_of(model.key, model.kind, self.version.number, self.key)
 
 
 class Membership(models.Model):
@@ -146,6 +184,7 @@ class Membership(models.Model):
     place = models.CharField(max_length=20, choices=Place.choices, default=Place.MEMBER)
     risk = models.FloatField(null=True)  # chance of leaving, 0 to 1, by the segment's churn model
     reasons = models.JSONField(null=True)
+    objects = LightQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "unit"], name="one_place_for_a_unit")]
@@ -156,8 +195,10 @@ class Membership(models.Model):
 
 
 class ChurnRun(Run):
-    """One model of leaving for one segment: its payload says how good it is, or why there is none."""
+    """One model of leaving for one segment: its payload is `segments.results.ChurnResult` as JSON."""
 
+    HEAVY = ("payload", "model")
+    NAMED_BY = ("segment",)
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="churn_runs", verbose_name=_("segment"))
     model = models.JSONField(_("fitted model"), null=True, blank=True)
 
@@ -170,7 +211,9 @@ class ChurnRun(Run):
 
 
 class ComparisonRun(Run):
-    """What separates two segments of one version. Its payload holds `segments.report.Drivers`, or why there is none."""
+    """What separates two segments of one version. Its payload is `segments.results.ComparisonResult` as JSON."""
+
+    NAMED_BY = ("first", "second")
 
     first = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("first segment"))
     second = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", verbose_name=_("second segment"))

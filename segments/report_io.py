@@ -1,24 +1,23 @@
-"""Stored payloads back to their records. Pure."""
+"""Stored payloads of segments back to their records, whatever version wrote them. Pure."""
 
-from typing import Any
-
-from events.records import NOT_COMPUTABLE_KEYS, load
+from runs.payloads import Document, Schema, Unreadable
 from segments.churn import Quality
+from segments.placement import FittedModel
+from segments.profiles import Profile
 from segments.report import Report
+from segments.results import Baseline, ChurnResult, ComparisonResult, DriftResult
 from stats.results import NotComputable
 
+SEGMENTATION, CHURN, COMPARISON = Schema(Report), Schema(ChurnResult), Schema(ComparisonResult)
+FITTED, BASELINE, DRIFT, PROFILE = Schema(FittedModel), Schema(Baseline), Schema(DriftResult), Schema(Profile)
 
-def read(payload: dict[str, Any]) -> Report:
+
+def read(payload: Document) -> Report | Unreadable:
     """The report of a finished segmentation."""
-    return load(Report, payload)
+    return SEGMENTATION.read(payload)
 
 
-def read_quality(payload: dict[str, Any]) -> Quality | NotComputable:
+def read_quality(payload: Document) -> Quality | NotComputable | Unreadable:
     """How good a churn model is, or why there is none."""
-    return stored(Quality, payload["quality"])
-
-
-def stored[T](kind: type[T], document: dict[str, Any]) -> T | NotComputable:
-    """A record that may have been stored as the reason why there is none."""
-    missing = document.keys() == NOT_COMPUTABLE_KEYS
-    return load(NotComputable, document) if missing else load(kind, document)
+    found = CHURN.read(payload)
+    return found if isinstance(found, Unreadable) else found.quality

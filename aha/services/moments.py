@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,8 +10,13 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
+from aha.services.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
+from runs.payloads import Unreadable
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from aha.report import Candidate
 
 Status = AhaMoment.Status
 # What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).
@@ -36,15 +41,18 @@ def promote_candidate(
         by: who promotes.
 
     Raises:
-        Refused: the study isn't finished, has no such candidate, or the candidate was promoted already.
+        Refused: the study isn't finished, can't be read, has no such candidate, or it was promoted already.
     """
+    from aha.headline import EVIDENCE_LINE, evidence_line
+    from aha.report_io import EVIDENCE
+
     if study.status != Study.Status.DONE or study.payload is None:
         raise Refused(gettext("This study isn't finished, so nothing can be promoted from it."))
-    candidate = _candidate(study.payload, behaviour, times, days)
+    candidate = _candidate(study, behaviour, times, days)
     if candidate is None:
         text = gettext("The study has no candidate {behaviour} at least {times} times within {days} days.")
         raise Refused(text.format(behaviour=display_name(behaviour), times=times, days=days))
-    inputs = study.inputs
+    inputs, evidence = study.inputs, EVIDENCE.store(candidate)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
         if AhaMoment.objects.filter(study=study, behaviour=behaviour, times=times, days=days).exists():
@@ -55,8 +63,8 @@ def promote_candidate(
                 behaviour=display_name(behaviour), times=times, days=days
             ),
             behaviour=behaviour, times=times, days=days, signup_event=inputs["signup_event"],
-            retention=inputs["retention"], study=study, evidence=candidate, evidence_hash=_hash(candidate),
-            created_by=by,
+            retention=inputs["retention"], study=study, evidence=evidence, evidence_hash=_hash(evidence),
+            headline=EVIDENCE_LINE.store(evidence_line(candidate)), created_by=by,
         )  # fmt: skip
         moment.full_clean()
         moment.save()
@@ -97,7 +105,9 @@ def record_verdict(*, moment: AhaMoment, code: str, finding: dict[str, Any]) -> 
         code: one of the seven verdict codes.
         finding: effect with its set, naive promise, experiment and date, for the pages.
     """
-    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), {**finding, "code": code})
+    from aha.report_io import FINDING
+
+    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store({**finding, "code": code}))
 
 
 def is_intact(moment: AhaMoment) -> bool:
@@ -113,10 +123,14 @@ def _set(moment: AhaMoment, status: str, finding: dict[str, Any] | None) -> AhaM
     return row
 
 
-def _candidate(payload: dict[str, Any], behaviour: str, times: int, days: int) -> dict[str, Any] | None:
-    found: list[dict[str, Any]] = payload.get("candidates", [])
+def _candidate(study: Study, behaviour: str, times: int, days: int) -> "Candidate | None":
+    """Raise Refused for a study whose result can't be read."""
+    report = read_report(study)
+    if isinstance(report, Unreadable):
+        raise Refused(report.sentence(gettext))
+    rows = () if report is None else report.candidates
     wanted = (behaviour, times, days)
-    return next((row for row in found if (row["behaviour"], row["times"], row["days"]) == wanted), None)
+    return next((row for row in rows if (row.behaviour, row.times, row.days) == wanted), None)
 
 
 def _free_key(text: str) -> str:

@@ -52,7 +52,8 @@ def restriction_of(inputs: Inputs) -> Restriction:
 
 
 def _segment(key: str) -> Segment:
-    found = [row for row in Segment.objects.filter(key=key).select_related("version__model") if _is_current(row)]
+    current = SegmentVersion.objects.current()
+    found = list(Segment.objects.light("version__model").filter(key=key, version__in=current))
     if len(found) == 1:
         return found[0]
     if found:
@@ -60,10 +61,6 @@ def _segment(key: str) -> Segment:
         text = gettext("--segment: {key} is a segment of several models ({models}); name a model instead.")
         raise Refused(text.format(key=key, models=models))
     raise Refused(gettext("--segment: no published segment or segment model has the key {key}.").format(key=key))
-
-
-def _is_current(segment: Segment) -> bool:
-    return segment.version == segment.version.model.current
 
 
 def _check_days(version: SegmentVersion, inputs: Inputs) -> None:

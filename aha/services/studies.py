@@ -19,6 +19,7 @@ from runs.refusals import Refused
 if TYPE_CHECKING:
     from aha.report import Report
     from events.services.asking import Questions
+    from runs.payloads import Unreadable
 
 TASK = "aha.tasks.run_study"
 GATHERED = 0.15  # share of a study that the questions take
@@ -59,11 +60,11 @@ def run_study(pk: int, *, listen: Progress = silent) -> bool:
     return study is not None and perform(study, lambda progress: _compute(study, progress), listen=listen)
 
 
-def read_report(study: Study) -> "Report | None":
+def read_report(study: Study) -> "Report | Unreadable | None":
     """The report of a finished study, None when it has none."""
-    from aha.report_io import read
+    from aha import report_io
 
-    return None if study.payload is None else read(study.payload)
+    return None if study.payload is None else report_io.read(study.payload)
 
 
 def event_names() -> list[str]:
@@ -81,6 +82,8 @@ def event_names() -> list[str]:
 
 
 def _compute(study: Study, progress: Progress) -> dict[str, Any]:
+    from aha import report_io
+    from aha.headline import HEADLINE, headline_of
     from aha.services.gathering import gather
     from aha.study import study as compute
 
@@ -89,7 +92,9 @@ def _compute(study: Study, progress: Progress) -> dict[str, Any]:
     with questions(day_mode=inputs.day_mode) as asked:
         Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
         answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
-    return dump(compute(answers, inputs, seed=study.seed, progress=part(progress, GATHERED, 1)))
+    report = compute(answers, inputs, seed=study.seed, progress=part(progress, GATHERED, 1))
+    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
+    return report_io.STUDY.store(report)
 
 
 def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) -> None:

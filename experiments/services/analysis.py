@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.records import dump
+from events.records import dump, load
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
@@ -59,7 +60,7 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
         row = Experiment.objects.select_for_update().get(pk=experiment.pk)
         if row.status not in ANALYSED:
             raise Refused(gettext("The experiment hasn't started, so there is nothing to analyse."))
-        if final_analysis(row) is not None:
+        if has_final(row):
             raise Refused(
                 gettext("The final analysis is there and stays as it is. A new question needs a new experiment.")
             )
@@ -114,18 +115,29 @@ def final_analysis(experiment: Experiment) -> Analysis | None:
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).first()
 
 
-def read_analysis(analysis: Analysis | None) -> "Readout | None":
-    """The readout of a done analysis."""
-    from experiments.report_io import read
+def has_final(experiment: Experiment) -> bool:
+    """True when the final analysis is there: nothing can be asked any more."""
+    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()
 
-    return None if analysis is None or analysis.payload is None else read(analysis.payload)
+
+def read_analysis(analysis: Analysis | None) -> "Readout | Unreadable | None":
+    """The readout of a done analysis; None when there is none."""
+    from experiments import report_io
+
+    return None if analysis is None or analysis.payload is None else report_io.read(analysis.payload)
 
 
 def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
-    """All looks that were taken, oldest first; before one analysis, or all."""
+    """All looks that were taken, oldest first; before one analysis, or all.
+
+    Raises:
+        Refused: the last one can't be read: without its looks nobody knows how much of alpha is spent.
+    """
     rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE)
     last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
     readout = read_analysis(last)
+    if isinstance(readout, Unreadable):
+        raise Refused(readout.sentence(gettext))
     return () if readout is None else readout.path
 
 
@@ -138,6 +150,7 @@ def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
 
 
 def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
+    from experiments import report_io
     from experiments.analysis import read_out
     from experiments.live_senders import beside, is_doubtful
     from experiments.services.gathering import gather
@@ -163,7 +176,7 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
         if is_doubtful(readout.health):
             readout = beside(readout, read(silent, verified=True))
     progress("statistics", 0.98)
-    return dump(readout)
+    return report_io.READOUT.store(readout)
 
 
 def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
@@ -172,13 +185,13 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
-    from experiments.report_io import read
+    from experiments.readout import Readout
 
-    readout = read(payload)
+    readout = load(Readout, payload)
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
-    if final_analysis(experiment) is not None:
+    if has_final(experiment):
         raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
     if _deciding(payload["plan"]) != _deciding(dump(planned_of(experiment))):
         raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
@@ -189,7 +202,7 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
     # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
     lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
     final = readout.standing.final and readout.report is not None and lasting
-    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final)
+    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, **for_lists(readout))
     facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
     if alarmed and known != "INVALID":
         announce("experiment.sample_ratio", facts)
@@ -197,6 +210,13 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
         announce("experiment.verdict", {**facts, "final": final})
     if final and experiment.moment is not None:
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
+
+
+def for_lists(readout: "Readout") -> dict[str, Any]:
+    """Of a readout what lists and overviews show, as columns of its analysis."""
+    standing = readout.standing
+    checks = [dump(row) for row in readout.health]
+    return {"fraction": standing.fraction, "exposed": dict(standing.exposed), "checks": checks}
 
 
 def _deciding(plan: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ from experiments.services import config
 from experiments.services.config import AWAY
 from experiments.services.segments import matches, segment_of, traits_with
 from runs.refusals import Refused
+from segments.services.publishing import slugs_of
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 UNITS_AT_A_TIME = 500
@@ -217,11 +219,12 @@ def _draws(pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any]) -> Ite
     if wanted:
         rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits", "times")
         about = {unit: (traits, times) for unit, traits, times in rows}
+    published = cache(slugs_of)  # once for each unit of this call, whatever its flags and their audiences
     for unit, flag in pairs:
         stored, times = about.get(unit, ({}, {}))
         traits = traits_with(stored, context)
         is_new = flag.new_since is None or evaluation.is_new_unit(flag.new_since, traits, times)
-        row = segment_of(unit, traits, flag.rows) if flag.enrolment_open else None
+        row = segment_of(traits, flag.rows, partial(published, unit)) if flag.enrolment_open else None
         yield unit, flag, evaluation.draw(flag, unit, is_new=is_new, row=row)
 
 

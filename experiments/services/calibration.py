@@ -1,19 +1,22 @@
 """What correlations promised and experiments found, over all experiments: how far to trust the next promise."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
-from django.db.models import Count, Max
+from django.db.models import Count, Max, OuterRef, Subquery
 
-from experiments.models import Analysis, Experiment
-from experiments.services.analysis import final_analysis, latest_analysis, read_analysis
+from experiments.models import Analysis
+from experiments.services.analysis import read_analysis
+from runs.payloads import Unreadable
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
     from experiments.deflation import Deflation, Trial
     from experiments.readout import Readout
 
+READ_AT_ONCE = 20  # a payload has a hundred kilobytes
 SECONDS = 24 * 3600  # the key names the newest analysis, so that an old answer is never taken for a new one
 Z = 1.959963984540054
 
@@ -57,17 +60,24 @@ def _calibrate() -> Calibration:
     from experiments.deflation import Trial, pool
 
     trials, left_out = [], []
-    for experiment in Experiment.objects.filter(moment__isnull=False).order_by("name", "pk"):
-        analysis = final_analysis(experiment) or latest_analysis(experiment)
-        readout = read_analysis(analysis)
-        if analysis is None or readout is None:
+    for analysis in _decisive():
+        experiment, readout = analysis.experiment, read_analysis(analysis)
+        if readout is None:
             continue
-        found = _trial(readout)
+        found = "unreadable" if isinstance(readout, Unreadable) else _trial(readout)
         if isinstance(found, Trial):
             trials.append(found)
         else:
             left_out.append(LeftOut(experiment.key, experiment.name, analysis.verdict, found))
     return Calibration(tuple(trials), tuple(left_out), pool(trials))
+
+
+def _decisive() -> Iterator[Analysis]:
+    """Of each experiment of an AHA moment the final analysis, or else the last good one; by the experiment's name."""
+    done = Analysis.objects.filter(status=Analysis.Status.DONE)
+    best = done.filter(experiment=OuterRef("experiment")).order_by("-final", "-pk").values("pk")[:1]
+    rows = done.filter(experiment__moment__isnull=False, pk=Subquery(best)).select_related("experiment")
+    return rows.order_by("experiment__name", "experiment__pk").iterator(chunk_size=READ_AT_ONCE)
 
 
 def _trial(readout: "Readout") -> "Trial | str":

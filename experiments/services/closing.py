@@ -7,6 +7,7 @@ from django.utils import timezone
 from experiments.models import Experiment
 from experiments.services.analysis import latest_analysis, looks_before, read_analysis
 from experiments.services.planned import planned_of
+from runs.payloads import Unreadable
 
 if TYPE_CHECKING:
     from experiments.closing import Cost
@@ -22,6 +23,6 @@ def cost(experiment: Experiment) -> "Cost | None":
     from experiments.closing import cost_of
 
     readout = read_analysis(latest_analysis(experiment))
-    if readout is None:
+    if readout is None or isinstance(readout, Unreadable):
         return None
     return cost_of(planned_of(experiment), readout.standing, looks_before(experiment), today=timezone.localdate())

@@ -54,7 +54,7 @@ class Trouble:
 
 def choices() -> list[Segment]:
     """Published segments that may be targeted: the newest version of each model first."""
-    rows = Segment.objects.filter(targetable=True).select_related("version__model")
+    rows = Segment.objects.published().filter(targetable=True)
     return list(rows.order_by("version__model__name", "-version__number", "number"))
 
 

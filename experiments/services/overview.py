@@ -1,12 +1,12 @@
 """Where everything stands, for the first page of a PM: experiments under way, claims and their evidence, runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from aha.models import AhaMoment
@@ -88,8 +88,18 @@ def standing(experiment: Experiment) -> Standing:
     Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
     The verdict is that of the analysis, and "" while its outcome is locked.
     """
-    last = _last(experiment)
-    counts = _counts(experiment, {} if last is None else last["met"] or {})
+    return standings([experiment])[0]
+
+
+def standings(rows: Iterable[Experiment]) -> list[Standing]:
+    """`standing` of several, with as many questions to the database as for one."""
+    experiments = list(rows)
+    lasts, counts = _lasts(experiments), _counts(experiments)
+    return [_standing(row, counts.get(row.pk, {}), lasts.get(row.pk)) for row in experiments]
+
+
+def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, Any] | None) -> Standing:
+    _add_met(counts, experiment, {} if last is None else last["exposed"] or {})
     assigned = sum(row["assigned"] for row in counts.values())
     exposed = sum(row["exposed"] for row in counts.values())
     planned, now = experiment.planned_units, timezone.now()
@@ -115,44 +125,53 @@ def standing(experiment: Experiment) -> Standing:
 def live() -> list[Standing]:
     """Experiments that run or pause, the one that ends first on top."""
     rows = Experiment.objects.filter(status__in=[one.value for one in LIVE]).select_related("moment")
-    found = [standing(row) for row in rows.prefetch_related("variants", "audience")]
+    found = standings(rows.defer("moment__evidence").prefetch_related("variants", "audience"))
     return sorted(found, key=lambda one: one.experiment.planned_end or date.max)
 
 
 def waiting(limit: int = 6) -> list[Experiment]:
     """What a person has to finish: drafts to start, stopped experiments to conclude, the newest first."""
     rows = Experiment.objects.filter(status__in=[Status.DRAFT.value, Status.STOPPED.value])
-    return list(rows.select_related("moment").order_by("-created_at")[:limit])
+    return list(rows.select_related("moment").defer("moment__evidence").order_by("-created_at")[:limit])
 
 
 def moments(limit: int = 8) -> list[AhaMoment]:
     """The claims that matter now: what is tested or open first, then what was decided."""
     order: list[str] = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
-    rows = list(AhaMoment.objects.select_related("study").order_by("-created_at")[:50])
+    rows = list(AhaMoment.objects.light("study").order_by("-created_at")[:50])
     rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
     return rows[:limit]
 
 
-def _last(experiment: Experiment) -> dict[str, Any] | None:
-    """Verdict, finality, exposed units by arm and checks of the last analysis; its payload isn't read whole."""
-    done = experiment.analyses.filter(status=Analysis.Status.DONE)
-    rows = done.values("verdict", "final", met=F("payload__standing__exposed"), checks=F("payload__health"))
-    return cast("dict[str, Any] | None", rows.first())
+def _lasts(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
+    """Of the last good analysis of each: verdict, finality, exposed units by arm, checks; its payload isn't read."""
+    done = Analysis.objects.filter(status=Analysis.Status.DONE)
+    last = done.filter(experiment=OuterRef("experiment")).order_by("-pk").values("pk")[:1]
+    rows: Iterable[Any] = done.filter(experiment__in=experiments, pk=Subquery(last)).values(
+        "experiment_id", "verdict", "final", "exposed", "checks"
+    )
+    return {row["experiment_id"]: row for row in rows}
 
 
-def _counts(experiment: Experiment, met: Mapping[str, int]) -> dict[int, Any]:
-    """Assigned and exposed units by the arm's position; `met`: those of the last analysis, by its key."""
+def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
+    """By experiment and the arm's position: assigned units, and those whose exposure stamped their assignment."""
     rows: Iterable[Any] = (
-        Assignment.objects.filter(experiment=experiment)
-        .values("variant__position")
+        Assignment.objects.filter(experiment__in=experiments)
+        .values("experiment_id", "variant__position")
         .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
     )
-    counts: dict[int, Any] = {row["variant__position"]: row for row in rows}
+    counts: dict[int, dict[int, Any]] = {}
+    for row in rows:
+        counts.setdefault(row["experiment_id"], {})[row["variant__position"]] = row
+    return counts
+
+
+def _add_met(counts: dict[int, Any], experiment: Experiment, met: Mapping[str, int]) -> None:
+    """Take the exposed units that the last analysis met, by the arm's key, where it knows of more."""
     if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
         for arm in experiment.variants.all():
             row = counts.setdefault(arm.position, {"assigned": 0})
             row["exposed"] = met.get(arm.key, 0)
-    return counts
 
 
 def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:

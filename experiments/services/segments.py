@@ -6,7 +6,7 @@ condition false, and so does a condition that can't be evaluated live: mistakes 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,27 +17,27 @@ from experiments.models import Experiment
 from runs.refusals import Refused
 from segments import rules
 from segments.rules import Facts, Rule, is_live, parse_rule
-from segments.services.publishing import find_segment, slugs_of
+from segments.services.publishing import find_segment
 
 PRIVATE = ("segments", "targetingKey")  # membership is ours to look up, whatever a caller says
 
 
-def segment_of(unit: str, traits: Mapping[str, Any], rows: Iterable[Row]) -> Row | None:
+def segment_of(traits: Mapping[str, Any], rows: Iterable[Row], published: Callable[[], frozenset[str]]) -> Row | None:
     """The first row of the audience that the unit belongs to; None when there is none.
 
     The row and not only its segment's key, since a row for everyone has no key.
 
     Args:
-        unit: the id, for published membership.
-        traits: stored traits with the caller's context over them.
+        traits: stored traits of the unit with the caller's context over them.
         rows: in order.
+        published: the segments that the unit belongs to. It costs a look-up and is asked only where a row needs it.
     """
     for row in rows:
         if row.segment is None:
             return row
         if row.rule is not None and matches(row.rule, traits):
             return row
-        if row.rule is None and row.segment in slugs_of(unit):
+        if row.rule is None and row.segment in published():
             return row
     return None
 

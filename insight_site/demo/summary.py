@@ -17,6 +17,7 @@ from experiments.report import Report
 from experiments.services.analysis import read_analysis
 from insight_site.demo.house import SEGMENTS, events_folder
 from insight_site.demo.loop import Made
+from runs.payloads import Unreadable
 from stats.results import computable
 
 Row = tuple[str, str, str, str]
@@ -30,7 +31,7 @@ class Findings:
         self.made = made
         self.facts = truth(made.new.world)
         readout = read_analysis(made.analysis)
-        if readout is None or readout.report is None:
+        if readout is None or isinstance(readout, Unreadable) or readout.report is None:
             raise ValueError("the demo's experiment has no final analysis")
         self.readout: Readout = readout
         self.report: Report = readout.report

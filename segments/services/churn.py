@@ -1,5 +1,6 @@
 """Churn risk of a published segment: a calibrated model on its play pattern, scores and reasons for its units."""
 
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,14 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.records import dump, load
+from events.records import load
 from events.services.asking import questions
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ChurnRun, Membership, Segment
+from segments.services.fitted import fitted_of
 from stats.results import NotComputable
 
 if TYPE_CHECKING:
@@ -58,20 +60,20 @@ def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
 
 def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
     from segments import churn
+    from segments.report_io import CHURN
+    from segments.results import ChurnResult
 
     progress("counts", 0.0)
     table, retained = _read(run)
     values, names = _features(table)
     known = ~np.isnan(retained)
-    payload: dict[str, Any] = {
-        "definition": run.inputs["retention"], "units": len(table), "known": int(known.sum()),
-    }  # fmt: skip
+    result = partial(ChurnResult, run.inputs["retention"], len(table), int(known.sum()))
     found = churn.fit_churn(
         values[known], retained[known] == 0.0, names=names, seed=run.seed, progress=part(progress, 0.2, 0.9)
     )
     if isinstance(found, NotComputable):
         _store(run.segment, {})  # scores of an older model must not outlive its refusal
-        return {**payload, "quality": dump(found)}
+        return CHURN.store(result(found))
     scores = churn.score(found.model, values)
     probability = scores.probability.copy()
     probability[known] = found.scores.probability  # out of fold where the model has seen the unit
@@ -80,18 +82,18 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
         str(unit): (float(risk), why) for unit, risk, why in zip(table.unit_ids, probability, reasons, strict=True)
     })  # fmt: skip
     ChurnRun.objects.filter(pk=run.pk).update(model=churn.to_document(found.model))
-    return {**payload, "quality": dump(found.quality), "mean_risk": float(probability.mean())}
+    return CHURN.store(result(found.quality, float(probability.mean())))
 
 
 def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
     """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
     from events import queries
-    from segments.placement import FittedModel
     from segments.services.play import read_units
 
     version = run.segment.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
-    behaviours = load(FittedModel, version.fitted).preparation.behaviours if version.fitted else None
+    fitted = fitted_of(version)
+    behaviours = None if fitted is None else fitted.preparation.behaviours
     members = set(run.segment.members.values_list("unit", flat=True))
     with questions(day_mode=inputs.day_mode) as asked:
         table = read_units(asked, inputs, behaviours)

@@ -7,13 +7,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.records import dump, load
+from events.records import load
 from events.services.asking import questions
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import ComparisonRun, Segment
+from segments.services.fitted import fitted_of
 
 TASK = "segments.tasks.run_comparison"
 
@@ -48,13 +49,15 @@ def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
 
 def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
     from segments.composition import find_drivers
-    from segments.placement import FittedModel
+    from segments.report_io import COMPARISON
+    from segments.results import ComparisonResult
     from segments.services.play import read_units
 
     progress("counts", 0.0)
     version = run.first.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
-    behaviours = load(FittedModel, version.fitted).preparation.behaviours if version.fitted else None
+    fitted = fitted_of(version)
+    behaviours = None if fitted is None else fitted.preparation.behaviours
     with questions(day_mode=inputs.day_mode) as asked:
         table = read_units(asked, inputs, behaviours)
     groups = []
@@ -65,4 +68,4 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
         table, table.behaviours, first=groups[0], second=groups[1], labels=(str(run.first), str(run.second)),
         seed=run.seed, progress=part(progress, 0.2, 1.0),
     )  # fmt: skip
-    return {"drivers": dump(found), "window": str(inputs.window)}
+    return COMPARISON.store(ComparisonResult(found, str(inputs.window)))

@@ -1,5 +1,6 @@
 """Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import batched
@@ -7,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from events.metrics import display_name
 from events.records import load
 from events.services.asking import questions
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.inputs import Inputs
-from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
+from segments.services.fitted import fitted_of
 
 if TYPE_CHECKING:
     from segments.placement import FittedModel
     from segments.report import Report
+    from segments.results import DriftResult
 
 Place = Membership.Place
 BATCH = 5_000
@@ -37,30 +41,52 @@ def publish_run(
     Raises:
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
     """
-    from segments.placement import FittedModel
-    from segments.report import Report
+    from segments.report_io import FITTED, SEGMENTATION
 
     if run.status != SegmentationRun.Status.DONE or run.model is None:
         raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
-    report, fitted = load(Report, run.payload), load(FittedModel, run.model)
+    report, fitted = SEGMENTATION.read(run.payload), FITTED.read(run.model)
+    if isinstance(report, Unreadable):
+        raise Refused(report.sentence(gettext))
+    if isinstance(fitted, Unreadable):
+        raise Refused(fitted.sentence(gettext))
     if not report.found:
         raise Refused(gettext("There are no stable groups in this segmentation, so it can't be published."))
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.CLUSTER, refresh_days, by)
         before = model.current
         version = SegmentVersion.objects.create(
-            model=model, number=(before.number if before else 0) + 1, run=run, inputs=run.inputs, fitted=run.model,
+            model=model, number=model.next_number, run=run, inputs=run.inputs, fitted=run.model,
             fidelity=fitted.fidelity, published_by=by, shape=report.shape or "",
         )  # fmt: skip
         _add_clusters(version, report, _names(before, fitted))
-    return refresh(version=version)
+    return first_membership(version)
+
+
+def first_membership(version: SegmentVersion) -> SegmentVersion:
+    """Place every unit in a new version, which makes it the current one; a version that can't be placed is taken back.
+
+    Raises:
+        Refused: the log can't be read, or lacks what the version asks for.
+    """
+    try:
+        return refresh(version=version)
+    except BaseException:
+        with transaction.atomic():
+            version.members.all().delete()
+            version.segments.all().delete()
+            version.delete()
+        raise
 
 
 def refresh(*, version: SegmentVersion) -> SegmentVersion:
     """Place every unit anew by the stored model or rule; the model itself doesn't change.
 
-    One transaction replaces the membership, so that a reader sees the old or the new, never half.
+    Only what changes is written, in batches: one transaction over millions of rows would lock ingest out. Each unit's
+    row changes at once, so that whoever asks sees its old place or its new one, never none.
     """
+    from segments.report_io import DRIFT
+
     if version.rule is not None:
         from segments.services.rules import rule_places
 
@@ -68,33 +94,39 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
         drift = None
     else:
         places, drift = _cluster_places(version)
-    places = list(places)  # placing takes seconds, in which nobody else could write if the transaction had begun
     segments = {segment.number: segment for segment in version.segments.all()}
-    sizes: dict[int, int] = dict.fromkeys(segments, 0)
-    units = 0
+    pks: dict[int | None, int | None] = {number: segment.pk for number, segment in segments.items()}
+    rows = [(unit, pks[number] if number is not None else None, place) for unit, number, place in places]
+    _rewrite(version, rows)
+    sizes = Counter(pk for _unit, pk, _place in rows)
     with transaction.atomic():
-        locked = SegmentVersion.objects.select_for_update().get(pk=version.pk)
-        kept = dict(locked.members.exclude(risk=None).values_list("unit", "risk"))
-        reasons = dict(locked.members.exclude(risk=None).values_list("unit", "reasons"))
-        locked.members.all().delete()
-        for batch in batched(places, BATCH):
-            Membership.objects.bulk_create(
-                Membership(
-                    version=locked, unit=unit, place=place, segment=segments[number] if number is not None else None,
-                    risk=kept.get(unit), reasons=reasons.get(unit),
-                )
-                for unit, number, place in batch
-            )  # fmt: skip
-            units += len(batch)
-            for _, number, _ in batch:
-                if number is not None:
-                    sizes[number] += 1
-        for number, segment in segments.items():
-            segment.size = sizes[number]
+        locked = SegmentVersion.objects.light().select_for_update().get(pk=version.pk)
+        for segment in segments.values():
+            segment.size = sizes[segment.pk]
             segment.save(update_fields=["size"])
-        locked.units, locked.refreshed_at, locked.drift = units, timezone.now(), drift
-        locked.save(update_fields=["units", "refreshed_at", "drift"])
+        locked.units, locked.refreshed_at = len(rows), timezone.now()
+        locked.drift = None if drift is None else DRIFT.store(drift)
+        locked.drift_code = "" if drift is None else drift.code
+        locked.save(update_fields=["units", "refreshed_at", "drift", "drift_code"])
     return locked
+
+
+def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]]) -> None:
+    """Make a version's members these: unit, segment and place. The risk of a unit that stays is kept."""
+    gone = {
+        unit: (segment, place) for unit, segment, place in version.members.values_list("unit", "segment_id", "place")
+    }
+    changed = [
+        Membership(version=version, unit=unit, segment_id=segment, place=place)
+        for unit, segment, place in rows
+        if gone.pop(unit, None) != (segment, place)
+    ]
+    for batch in batched(changed, BATCH):
+        Membership.objects.bulk_create(
+            batch, update_conflicts=True, unique_fields=["version", "unit"], update_fields=["segment", "place"]
+        )
+    for units in batched(gone, BATCH):
+        version.members.filter(unit__in=units).delete()
 
 
 def refresh_due() -> int:
@@ -142,9 +174,11 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
 
 
 def slugs_of(unit: str) -> frozenset[str]:
-    """Every published segment that the unit belongs to, old versions included: one indexed look-up."""
-    rows = Membership.objects.filter(unit=unit, segment__isnull=False).select_related("segment__version__model")
-    return frozenset(row.segment.slug for row in rows if row.segment is not None)
+    """Every published segment that the unit belongs to, old versions included: one indexed look-up of four columns."""
+    rows = Membership.objects.filter(unit=unit, segment__isnull=False).values_list(
+        "version__model__key", "version__model__kind", "version__number", "segment__key"
+    )
+    return frozenset(slug_of(*row) for row in rows)
 
 
 def find_segment(slug: str) -> Segment | None:
@@ -153,15 +187,20 @@ def find_segment(slug: str) -> Segment | None:
     number = rest.partition(".")[0]
     if not number.isdecimal():
         return None
-    rows = Segment.objects.select_related("version__model").filter(version__model__key=model, version__number=number)
+    rows = Segment.objects.published().filter(version__model__key=model, version__number=number)
     return next((row for row in rows if row.slug == slug), None)
 
 
 def segments_of(unit: str) -> list[Segment]:
     """The published segments that a unit belongs to now, one per model."""
-    current = [version.pk for model in SegmentModel.objects.all() if (version := model.current)]
-    rows = Membership.objects.filter(unit=unit, version__in=current, segment__isnull=False)
-    return [row.segment for row in rows.select_related("segment__version__model") if row.segment is not None]
+    rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current(), segment__isnull=False)
+    return [row.segment for row in rows.light("segment__version__model") if row.segment is not None]
+
+
+def models_with_current() -> Any:
+    """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
+    current = SegmentVersion.objects.light().current().prefetch_related("segments")
+    return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
 
 
 def _safe(text: str) -> str:
@@ -189,12 +228,12 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 
 
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
-    from events.records import dump
+    from segments.report_io import PROFILE
 
     for number, cluster in enumerate(report.clusters):
         segment = Segment(
             version=version, key=cluster.key, number=number, name=names.get(number, ""), stability=cluster.stability,
-            targetable=cluster.stability >= MIN_JACCARD, profile=dump(cluster.profile),
+            targetable=cluster.stability >= MIN_JACCARD, profile=PROFILE.store(cluster.profile),
         )  # fmt: skip
         segment.save()
 
@@ -204,11 +243,10 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
     import numpy as np
 
     from segments.drift import match_centroids
-    from segments.placement import FittedModel
 
-    if before is None or before.fitted is None:
+    old = None if before is None else fitted_of(before)
+    if before is None or old is None:
         return {}
-    old = load(FittedModel, before.fitted)
     if old.preparation.names != fitted.preparation.names:
         return {}  # centres of different features can't be compared
     known = {segment.number: segment.name for segment in before.segments.all()}
@@ -216,19 +254,21 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
     return {row.new: known.get(row.old, "") for row in matches if row.old is not None and row.keeps_name}
 
 
-def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], dict[str, Any]]:
-    from segments.placement import FittedModel
+def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
+    from segments.report_io import BASELINE
     from segments.services.drifting import baseline, measure_drift
     from segments.services.play import read_units
 
-    inputs, fitted = load(Inputs, version.inputs), load(FittedModel, version.fitted)
+    inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
+    if fitted is None:
+        raise Refused(gettext("This version has no fitted model, so nobody can be placed by it."))
     with questions(day_mode=inputs.day_mode) as asked:
         table = read_units(asked, inputs, fitted.preparation.behaviours)
     placed = fitted.place(table)
     labels = [int(label) for label in placed.labels]
     unlike = [bool(flag) for flag in placed.unlike]
     if version.baseline is None:
-        version.baseline = baseline(fitted, table, placed)
+        version.baseline = BASELINE.store(baseline(fitted, table, placed))
         version.save(update_fields=["baseline"])
     drift = measure_drift(version, fitted, table, placed)
     return (

@@ -57,19 +57,18 @@ def publish_rule(
     Raises:
         Refused: a rule that can't be read, an event that isn't there, or a key that belongs to clusters.
     """
-    from segments.services.publishing import open_model, refresh
+    from segments.services.publishing import first_membership, open_model
 
     parsed = parse_rule(rule)
     _evaluate(parsed, signup_event)  # refuses unknown events before anything is written
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)
-        before = model.current
         version = SegmentVersion.objects.create(
-            model=model, number=(before.number if before else 0) + 1, rule=rule, published_by=by,
+            model=model, number=model.next_number, rule=rule, published_by=by,
             inputs={"signup_event": signup_event, "first_day": 0, "last_day": 13},
         )  # fmt: skip
         Segment.objects.create(version=version, key="members", number=0, name=name)
-    return refresh(version=version)
+    return first_membership(version)
 
 
 def rule_places(version: SegmentVersion) -> Iterator[tuple[str, int | None, str]]:

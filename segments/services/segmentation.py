@@ -66,6 +66,7 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
 def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
     from events.records import load
     from segments.composition import compose
+    from segments.report_io import FITTED, SEGMENTATION
     from segments.services.play import read_play
 
     inputs = load(Inputs, run.inputs)
@@ -76,6 +77,6 @@ def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
     composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
     if isinstance(composed, NotComputable):
         raise Refused(words(composed, gettext))
-    model = dump(composed.segmentation.model)
+    model = FITTED.store(composed.segmentation.model)
     SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
-    return dump(composed.report)
+    return SEGMENTATION.store(composed.report)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +14,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from runs.models import Run
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
 from segments.forms import ChurnForm, RenameForm
@@ -32,12 +34,12 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
     version = model.current
     if version is None:
         return render(request, "segments/model.html", {"model": model})
-    segments = list(version.segments.prefetch_related("churn_runs"))
+    segments = list(version.segments.prefetch_related(Prefetch("churn_runs", ChurnRun.objects.light())))
     names = {segment.number: str(segment) for segment in segments}
     context = {
         "model": model,
         "version": version,
-        "versions": model.versions.select_related("run", "published_by").prefetch_related("segments"),
+        "versions": model.versions.light("run", "published_by").prefetch_related("segments"),
         "rows": [_segment_row(segment) for segment in segments],
         "rule": sentence(parse_rule(version.rule), gettext) if version.rule else "",
         "drift": page.drift(version.drift, names, gettext),
@@ -48,16 +50,19 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
     from segments import words
+    from segments.report_io import PROFILE
 
     colour, text = words.standing_of(segment.stability, gettext)
+    profile = PROFILE.read(segment.profile) if segment.profile else None
+    play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name, gettext)
     return {
         "segment": segment,
         "size": f"{segment.size:,}",
-        "play": words.play_words(segment.profile.get("name", ()), gettext) if segment.profile else "",
+        "play": play,
         "stability": "" if segment.stability is None else words.decimal(segment.stability),
         "colour": colour,
         "standing": text,
-        "churn": segment.churn_runs.first(),
+        "churn": next(iter(segment.churn_runs.all()), None),
     }
 
 
@@ -81,7 +86,7 @@ def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a segment another name."""
-    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
     form = RenameForm(request.POST)
     try:
         if form.is_valid():
@@ -106,7 +111,7 @@ class _Echo:
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""
-    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
     writer = csv.writer(_Echo())
 
     def lines() -> Iterator[str]:
@@ -126,7 +131,7 @@ def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_POST
 def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
     """Start a churn model for a segment."""
-    segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
+    segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
     form = ChurnForm(request.POST)
     try:
         if form.is_valid():
@@ -142,16 +147,21 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A churn model: how far it is, or how good it is."""
-    run = get_object_or_404(ChurnRun.objects.select_related("segment__version__model"), pk=pk)
+    run = get_object_or_404(ChurnRun.objects.light("segment__version__model"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         from events.metrics import parse_retention
         from events.metrics import sentence as definition_sentence
         from segments import model_page as page
+        from segments.report_io import CHURN
 
-        context["churn"] = page.churn(run.payload, gettext)
-        context["units"] = f"{run.payload['units']:,}"
-        context["definition"] = definition_sentence(parse_retention(run.payload["definition"]), gettext)
+        result = CHURN.read(run.payload)
+        if isinstance(result, Unreadable):
+            context["unreadable"] = result.sentence(gettext)
+        else:
+            context["churn"] = page.churn(result, gettext)
+            context["units"] = f"{result.units:,}"
+            context["definition"] = definition_sentence(parse_retention(result.definition), gettext)
     return render(request, "segments/churn.html", context)
 
 
@@ -178,11 +188,16 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A comparison: how far it is, or what separates the two."""
-    run = get_object_or_404(ComparisonRun.objects.select_related("first__version__model", "second"), pk=pk)
+    run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         from segments import model_page as page
+        from segments.report_io import COMPARISON
 
-        context["comparison"] = page.comparison(run.payload, gettext)
-        context["window"] = run.payload["window"]
+        result = COMPARISON.read(run.payload)
+        if isinstance(result, Unreadable):
+            context["unreadable"] = result.sentence(gettext)
+        else:
+            context["comparison"] = page.comparison(result, gettext)
+            context["window"] = result.window
     return render(request, "segments/comparison.html", context)

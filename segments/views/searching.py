@@ -13,10 +13,11 @@ from django.views.decorators.vary import vary_on_headers
 
 from runs.listing import listing
 from runs.models import Run
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
-from segments.models import SegmentationRun, SegmentModel
+from segments.models import SegmentationRun
 from segments.services import publishing, rules, segmentation
 
 
@@ -28,17 +29,16 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and the searches for groups; htmx gets the searches alone."""
     from segments import model_page
 
-    runs = SegmentationRun.objects.select_related("created_by").defer("payload", "model")
+    runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
         run.reason = form_words(run.reason)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    for model in SegmentModel.objects.all():
-        version = model.current
-        if version is not None:
-            colour, words = model_page.worst(version.drift, gettext) if version.rule is None else ("", "")
+    for model in publishing.models_with_current():
+        for version in model.current_versions:
+            colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
             rows.append(
                 {
                     "model": model, "version": version, "segments": version.segments.all(),
@@ -72,7 +72,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A segmentation: how far it is, or what it found."""
-    run = get_object_or_404(SegmentationRun, pk=pk)
+    run = get_object_or_404(SegmentationRun.objects.defer("model"), pk=pk)
     return _run_page(request, run, _publish_form(run))
 
 
@@ -95,6 +95,8 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
     from segments import page, report_io, tables, words
 
     report = report_io.read(run.payload or {})
+    if isinstance(report, Unreadable):
+        return {"unreadable": report.sentence(gettext)}
     definition = report.inputs.definition
     return {
         "report": report,
@@ -110,7 +112,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "activity": page.activity(report, gettext),
         "dropped": tables.dropped(report, gettext),
         "samples": tables.samples(report, gettext),
-        "published": run.published.select_related("model"),
+        "published": run.published.light("model"),
     }
 
 

@@ -10,6 +10,7 @@ from aha.curve import Curve, Plateau, Point
 from aha.evidence import Ladder, Rung, RungName
 from aha.exhibits import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.guard import Flag, Flagged
+from aha.headline import HEADLINE, headline_of
 from aha.inputs import Inputs
 from aha.promise import Gain, Promise
 from aha.report import (
@@ -25,6 +26,7 @@ from aha.report import (
     Ranked,
     Report,
 )
+from aha.report_io import STUDY
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Choosing, Honesty, Pick
@@ -185,3 +187,9 @@ def report(**more: Any) -> Report:
         seeds={"study": 1, "model": 2}, versions={"numpy": "2"},
     )  # fmt: skip
     return replace(made, **more)
+
+
+def result(made: Report | None = None) -> dict[str, Any]:
+    """The columns of a done study: its payload and what lists say of it."""
+    made = report() if made is None else made
+    return {"payload": STUDY.store(made), "headline": HEADLINE.store(headline_of(made))}

@@ -12,12 +12,11 @@ from django.test import Client
 from aha.models import AhaMoment, Study
 from events.models import Source
 from insight_site import keys
+from stats.results import NotComputable, Reason
+from tests.aha.make_report import candidate, report, result
 
 pytestmark = pytest.mark.django_db
 INPUTS = {"signup_event": "signup", "days": [7, 3], "retention": "window:14-20"}
-CANDIDATE = {
-    "behaviour": "chat", "times": 2, "days": 3, "e_value": {"reason": "no_overlap", "details": {}}, "j": 0.4,
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +39,8 @@ def post(client: Client, path: str, body: Any, *scopes: str) -> Any:
 
 
 def done(**more: Any) -> Study:
-    payload = {"candidates": [CANDIDATE], "floor": None}
-    return Study.objects.create(status="done", inputs=INPUTS, payload=payload, **more)
+    made = report(candidates=(candidate(e_value=NotComputable(Reason.NO_OVERLAP)),))
+    return Study.objects.create(status="done", inputs=INPUTS, **result(made), **more)
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_list_and_detail__missing_numbers_are_in_words(client: Client) -> None:
     assert found["report"]["candidates"][0]["e_value"] == {
         "not_computable": "Users who did it have too few comparable users who didn't."
     }
-    assert found["report"]["candidates"][0]["j"] == 0.4
+    assert found["report"]["candidates"][0]["pick_share"] == candidate().pick_share
 
 
 def test_cancel__waiting_then_ended(client: Client) -> None:
@@ -130,7 +129,7 @@ def test_cancel__waiting_then_ended(client: Client) -> None:
 
 def test_promote__a_candidate__201_then_it_is_listed(client: Client) -> None:
     row = done()
-    body = {"behaviour": "chat", "times": 2, "days": 3, "name": "Talks"}
+    body = {"behaviour": "friend_add", "times": 2, "days": 3, "name": "Talks"}
 
     first = post(client, f"/api/v1/studies/{row.pk}/promote", body)
     second = post(client, f"/api/v1/studies/{row.pk}/promote", body)

@@ -13,6 +13,7 @@ from django.core.management import CommandError
 from django.test import override_settings
 
 from aha.models import Study
+from aha.report import Report
 from aha.services import studies
 from events.simulation import WORLDS, simulate
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
@@ -62,7 +63,7 @@ def test_forced_world__discover__tutorial_and_daily_bonus_are_flagged_and_no_can
         with pytest.raises(CommandError, match="--retention and --days"):
             discover(*WORLD[:2], "--days", 22, "--retention", "window:21-27")
 
-    assert report is not None
+    assert isinstance(report, Report)
     flags = {(row.behaviour, row.flag.value) for row in report.flags}
     assert {("tutorial", "forced"), ("daily_bonus", "forced")} <= flags
     names = [row["behaviour"] for row in found["candidates"]]
@@ -101,7 +102,7 @@ def floodit(csv: Path, folder: Path) -> Iterator[pd.DataFrame]:
 def published(rows: pd.DataFrame, **version: Any) -> None:
     """The filter of the published tutorial as a segment: players who didn't "bounce", judged by their last event."""
     model = SegmentModel.objects.create(key="stayers", name="Stayers", kind="rule")
-    row = SegmentVersion.objects.create(model=model, number=1, **version)
+    row = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, **version)
     segment = Segment.objects.create(version=row, key="not-bounced")
     kept = rows.user[rows.bounced == 0]
     Membership.objects.bulk_create(Membership(version=row, unit=unit, segment=segment) for unit in kept)

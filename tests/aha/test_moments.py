@@ -5,31 +5,32 @@ from typing import Any
 import pytest
 
 from aha.models import AhaMoment, Study
+from aha.report_io import read_candidate
 from aha.services import moments
 from runs.refusals import Refused
+from tests.aha.make_report import candidate, result
 
 pytestmark = pytest.mark.django_db
-CANDIDATE = {"behaviour": "friend_add", "times": 3, "days": 7, "j": 0.41}
 
 
 def study(**more: Any) -> Study:
     inputs = {"signup_event": "signup", "retention": "window:21-27"}
-    values = {"status": "done", "inputs": inputs, "payload": {"candidates": [CANDIDATE]}}
+    values = {"status": "done", "inputs": inputs, **result()}
     return Study.objects.create(**{**values, **more})
 
 
-def promote(row: Study, times: int = 3) -> AhaMoment:
-    return moments.promote_candidate(study=row, behaviour="friend_add", times=times, days=7)
+def promote(row: Study, times: int = 2) -> AhaMoment:
+    return moments.promote_candidate(study=row, behaviour="friend_add", times=times, days=3)
 
 
 def test_promote__a_candidate__freezes_its_evidence() -> None:
     moment = promote(study())
 
-    assert (moment.behaviour, moment.times, moment.days) == ("friend_add", 3, 7)
+    assert (moment.behaviour, moment.times, moment.days) == ("friend_add", 2, 3)
     assert (moment.signup_event, moment.retention, moment.status) == ("signup", "window:21-27", "candidate")
-    assert moment.evidence == CANDIDATE
+    assert read_candidate(moment.evidence) == candidate()
     assert moments.is_intact(moment)
-    moment.evidence = {**CANDIDATE, "j": 0.99}
+    moment.evidence = {**moment.evidence, "pick_share": 0.99}
     assert not moments.is_intact(moment)
 
 
@@ -44,7 +45,7 @@ def test_promote__twice__is_refused() -> None:
 def test_promote__the_same_cell_of_two_studies__gets_two_keys() -> None:
     keys = [promote(study()).key for _ in range(3)]
 
-    assert keys == ["friend_add-3-in-7", "friend_add-3-in-7-2", "friend_add-3-in-7-3"]
+    assert keys == ["friend_add-2-in-3", "friend_add-2-in-3-2", "friend_add-2-in-3-3"]
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "failed", "cancelled"])
@@ -54,7 +55,7 @@ def test_promote__from_an_unfinished_study__is_refused(status: str) -> None:
 
 
 def test_promote__a_cell_that_is_no_candidate__is_refused_by_name() -> None:
-    with pytest.raises(Refused, match="no candidate friend_add at least 4 times within 7 days"):
+    with pytest.raises(Refused, match="no candidate friend_add at least 4 times within 3 days"):
         promote(study(), times=4)
 
 
@@ -76,7 +77,7 @@ def test_record_verdict__each_code__sets_its_status_and_keeps_history(code: str,
 
     found = moments.record_verdict(moment=moment, code=code, finding={"effect": 0.13})
 
-    assert (found.status, found.finding) == (status, {"effect": 0.13, "code": code})
+    assert (found.status, found.finding) == (status, {"effect": 0.13, "code": code, "schema": 1})
     assert [row.status for row in found.history.order_by("history_date")] == ["candidate", "testing", status]
 
 

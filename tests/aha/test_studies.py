@@ -16,6 +16,7 @@ from aha import tasks
 from aha.inputs import Inputs
 from aha.management.commands.discover import _print
 from aha.models import AhaMoment, Study
+from aha.report import Report
 from aha.services import moments, studies
 from aha.services.gathering import gather
 from aha.services.population import Restriction, restriction_of
@@ -49,7 +50,9 @@ def published(kind: str = "cluster", *, last_day: Any = 6, rule: Any = None, uni
     """A model "style" with two segments: the first `units` users are solo, the next social."""
     model = SegmentModel.objects.create(key="style", name="Style", kind=kind)
     inputs = {} if last_day is None else {"last_day": last_day}
-    version = SegmentVersion.objects.create(model=model, number=1, inputs=inputs, rule=rule)
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, inputs=inputs, rule=rule
+    )
     for number, key in enumerate(("solo", "social")):
         segment = Segment.objects.create(version=version, key=key, number=number, name=key.title())
         ids = [f"u{k:07d}" for k in range(number * units + 1, (number + 1) * units + 1)]
@@ -102,7 +105,7 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     assert (study.status, study.seed, study.inputs["days"]) == ("done", 4, [3, 7])
     assert study.as_of is not None
     report = studies.read_report(study)
-    assert report is not None
+    assert isinstance(report, Report)
     first = found["candidates"][0]
     assert first["behaviour"] == report.candidates[0].behaviour == "friend_add"
     moment = moments.promote_candidate(study=study, behaviour="friend_add", times=first["times"], days=first["days"])
@@ -245,7 +248,7 @@ def test_segment__formed_on_the_days_of_the_outcome__is_refused(segments: dict[s
 
 def test_segment__old_version__is_not_published_any_more() -> None:
     model = published()
-    SegmentVersion.objects.create(model=model, number=2, inputs={"last_day": 6})
+    SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=2, inputs={"last_day": 6})
 
     with pytest.raises(Refused, match="no published segment"):
         restriction_of(replace(INPUTS, segment="solo"))
@@ -254,7 +257,9 @@ def test_segment__old_version__is_not_published_any_more() -> None:
 def test_segment__of_two_models__asks_for_the_model() -> None:
     published()
     other = SegmentModel.objects.create(key="other", name="Other", kind="cluster")
-    Segment.objects.create(version=SegmentVersion.objects.create(model=other, number=1), key="solo")
+    Segment.objects.create(
+        version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=other, number=1), key="solo"
+    )
 
     with pytest.raises(Refused, match="several models"):
         restriction_of(replace(INPUTS, segment="solo"))

@@ -16,7 +16,7 @@ from aha.services import moments, reach, studies
 from events.records import dump
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
-from tests.aha.make_report import INPUTS, report
+from tests.aha.make_report import INPUTS, report, result
 
 pytestmark = pytest.mark.django_db
 ASKED = {
@@ -47,7 +47,7 @@ def editor(client: Client) -> Client:
 
 def study(**more: Any) -> Study:
     values: dict[str, Any] = {
-        "title": "First", "status": "done", "inputs": dump(INPUTS), "payload": dump(report()),
+        "title": "First", "status": "done", "inputs": dump(INPUTS), **result(),
         "as_of": datetime(2026, 3, 1, tzinfo=UTC),
     }  # fmt: skip
     return Study.objects.create(**{**values, **more})

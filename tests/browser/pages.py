@@ -15,7 +15,7 @@ from experiments.models_analysis import Analysis
 from insight_site import pictures
 from insight_site.models import Picture
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
-from tests.aha.make_report import INPUTS
+from tests.aha.make_report import INPUTS, result
 from tests.aha.make_report import report as study_report
 from tests.experiments.make import running
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
@@ -84,7 +84,7 @@ def _draw(label: str, pk: int) -> None:
 
 def make_world() -> World:
     cache.clear()
-    study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), payload=dump(study_report()))
+    study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), **result(study_report()))
     Study.objects.create(title="Autumn", status="failed", reason="Nobody signed up.", inputs=dump(INPUTS))
     made = segment_report()
     search = SegmentationRun.objects.create(
@@ -93,7 +93,7 @@ def make_world() -> World:
     _draw("aha.Study", study.pk)
     _draw("segments.SegmentationRun", search.pk)
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, run=search)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, run=search)
     for key, name in (("g1", "Fighters"), ("g2", "Builders")):
         Segment.objects.create(version=version, key=key, name=name, stability=0.9, size=1_234)
     AhaMoment.objects.create(

@@ -79,7 +79,7 @@ def test_rule__preview__counts_without_leaving_the_page(
 
 def test_model__renamed__name_stands_everywhere(open_page: Callable[..., Any], pm: User) -> None:
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, run=done_run())
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, run=done_run())
     Segment.objects.create(version=version, key="g1", name="Fighters", stability=0.9, size=1_234)
     page = open_page("en", pm)
 

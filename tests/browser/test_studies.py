@@ -10,7 +10,7 @@ from django.core.cache import cache
 from aha.models import AhaMoment, Study
 from events.records import dump
 from insight_site import pictures
-from tests.aha.make_report import INPUTS, report
+from tests.aha.make_report import INPUTS, result
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transact
 @pytest.fixture
 def study(transactional_db: None) -> Study:
     cache.clear()
-    row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), payload=dump(report()))
+    row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), **result())
     pictures.draw_run("aha.Study", row.pk)
     return row
 

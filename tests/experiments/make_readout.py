@@ -4,11 +4,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aha.models import AhaMoment
-from events.records import dump
 from experiments.analysis import read_out
 from experiments.live_context import Audit
 from experiments.models import Analysis, Experiment
 from experiments.readout import LookTaken, Readout
+from experiments.report_io import READOUT
+from experiments.services.analysis import for_lists
 from tests.experiments.make import do, draft
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
@@ -48,7 +49,8 @@ def stored(key: str = "exp", readout: Readout | None = None, *, moment: bool = F
     experiment = Experiment.objects.filter(key=key).first() or started(key, moment=moment)
     readout = make_readout() if readout is None else readout
     given: dict[str, Any] = {
-        "status": "done", "payload": dump(readout), "as_of": datetime(2026, 3, 31, tzinfo=UTC),
+        "status": "done", "payload": READOUT.store(readout), **for_lists(readout),
+        "as_of": datetime(2026, 3, 31, tzinfo=UTC),
         "finished_at": datetime(2026, 4, 1, 2, tzinfo=UTC),
         "verdict": "" if readout.verdict is None else str(readout.verdict.code), "final": readout.standing.final,
         "peek": readout.standing.peeked, **more,

@@ -38,7 +38,7 @@ def groups() -> list[Segment]:
     made = []
     for key, parts in (("style", (range(30), range(30, 50))), ("spend", (range(20, 40),))):
         model = SegmentModel.objects.create(key=key, name=key, kind="cluster")
-        version = SegmentVersion.objects.create(model=model, number=1, units=100)
+        version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, units=100)
         for number, units in enumerate(parts):
             row = Segment.objects.create(version=version, key=f"g{number}", number=number, size=len(units))
             Membership.objects.bulk_create(Membership(version=version, unit=f"u{one}", segment=row) for one in units)

@@ -14,7 +14,7 @@ from experiments.models import Assignment, Experiment, Variant
 from experiments.models_analysis import Analysis
 from insight_site.landing import landing, next_step
 from segments.models import SegmentModel
-from tests.aha.make_report import INPUTS, report
+from tests.aha.make_report import INPUTS, result
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def person(*permissions: str) -> User:
 
 
 def study(**more: Any) -> Study:
-    given = {"title": "Spring", "status": "done", "inputs": dump(INPUTS), "payload": dump(report()), **more}
+    given = {"title": "Spring", "status": "done", "inputs": dump(INPUTS), **result(), **more}
     return Study.objects.create(**given)
 
 

@@ -56,6 +56,10 @@ def test_site_of_0_3__opened_today__shows_its_own_numbers(site: dict[str, Any]) 
     assert numbers(site["shown"]) == shown
 
 
+def test_site_of_0_3__migrated__all_its_payloads_are_read_and_its_columns_say_the_same(site: dict[str, Any]) -> None:
+    assert site["unlike"] == []
+
+
 def test_store_of_0_3__flushed_today__takes_the_events_that_waited(site: dict[str, Any]) -> None:
     assert site["events"] == {"before": 193_840, "moved": 5, "after": 193_845}
 

@@ -31,7 +31,9 @@ def test_assignments__by_session__need_the_role_that_holds_them(role: str, statu
     "path", ["/api/v1/segments/{}/members", "/api/v1/units/u1/segments", "/segments/{}/members.csv"]
 )
 def test_members__by_session__need_the_role_that_holds_them(path: str, role: str, status: int) -> None:
-    version = SegmentVersion.objects.create(model=SegmentModel.objects.create(key="m", name="M"), number=1)
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=SegmentModel.objects.create(key="m", name="M"), number=1
+    )
     row = Segment.objects.create(version=version, key="g1", name="Fighters")
     Membership.objects.create(version=version, unit="u1", segment=row)
 

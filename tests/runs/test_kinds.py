@@ -37,7 +37,7 @@ def test_kind__each_name__leads_to_something(kind: RunKind) -> None:
         get_template(kind.template)
     assert bool(kind.body) == bool(kind.template) == bool(kind.document)
     assert kind.read or not (kind.draw or kind.document)
-    assert all(kind.run_class._meta.get_field(name).is_relation for name in kind.related)
+    assert all(kind.run_class._meta.get_field(name).is_relation for name in kind.run_class.NAMED_BY)
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ def pm(client: Client) -> Client:
 def segment(stability: float) -> Segment:
     run = SegmentationRun.objects.create(title="November", status="done", payload=dump(report()))
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, run=run)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, run=run)
     row = Segment.objects.create(version=version, key="g1", name="Fighters", stability=stability)
     Membership.objects.create(version=version, unit="u1", segment=row)
     Membership.objects.create(version=version, unit="u10", segment=row)

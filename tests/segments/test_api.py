@@ -33,7 +33,7 @@ def key(kind: str, *scopes: str) -> dict[str, str]:
 
 def segment(stability: float = 0.9) -> Segment:
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, units=2)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, units=2)
     profile = dump(report().clusters[0].profile)
     return Segment.objects.create(version=version, key="g1", name="Fighters", stability=stability, profile=profile)
 
@@ -173,7 +173,7 @@ def test_members__many__by_cursor_each_once(client: Client) -> None:
 
 def test_unit_segments__current_version_only(client: Client) -> None:
     row = segment()
-    newer = SegmentVersion.objects.create(model=row.version.model, number=2)
+    newer = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=row.version.model, number=2)
     now = Segment.objects.create(version=newer, key="g1", name="Brawlers")
     for version, place in ((row.version, row), (newer, now)):
         Membership.objects.create(version=version, unit="u1", segment=place)

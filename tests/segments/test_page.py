@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from events.records import dump
+from runs.payloads import Unreadable
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
 from segments.learning import Skill
@@ -15,6 +16,7 @@ from segments.management.commands import segment_units
 from segments.models import SegmentationRun
 from segments.ranks import Auc
 from segments.report import Report, Tiers
+from segments.results import ChurnResult, DriftResult
 from stats.results import NotComputable, Reason
 from tests.segments.make_report import cluster, nothing_found, report
 
@@ -185,15 +187,34 @@ def test_drift__stored__lights_and_reasons() -> None:
 @pytest.mark.parametrize("document", [None, {}])
 def test_drift__never_measured__none(document: dict[str, Any] | None) -> None:
     assert model_page.drift(document, {}, same) is None
-    assert model_page.worst(document, same) == ("", "not measured yet")
 
 
-def test_worst__any_refit__decides() -> None:
-    assert model_page.worst(DRIFT, same) == ("bad", "drifted: look for groups anew")
+def test_strongest__any_refit__decides() -> None:
+    found = report_io.DRIFT.read(DRIFT)
+
+    assert isinstance(found, DriftResult)
+    assert found.code == "refit"
+    assert model_page.strongest(found.code, same) == ("bad", "drifted: look for groups anew")
+
+
+@pytest.mark.parametrize(("code", "said"), [("", "not measured yet"), ("too_few_for_drift", "Too few units to tell")])
+def test_strongest__no_index__says_why(code: str, said: str) -> None:
+    colour, words = model_page.strongest(code, same)
+
+    assert (colour, words[: len(said)]) == ("", said)
+
+
+def test_drift__unreadable__its_sentence_and_no_lights() -> None:
+    view = model_page.drift({"schema": 99}, {}, same)
+
+    assert view == model_page.DriftView((), Unreadable(newer=True).sentence(same), None)
 
 
 def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
-    view = model_page.migration(DRIFT["migration"], {0: "Fighters", 1: "Builders"}, same)
+    found = report_io.DRIFT.read(DRIFT)
+    assert isinstance(found, DriftResult)
+    assert found.migration is not None
+    view = model_page.migration(found.migration, {0: "Fighters", 1: "Builders"}, same)
 
     assert view.columns == ("Fighters", "Builders", "not there")
     assert [row.label for row in view.rows] == ["Old fighters", "g2"]
@@ -208,9 +229,13 @@ def quality(low: float = 0.9) -> Quality:
     return Quality(skill, 0.2, 0.24, Coefficient(1.0, low, 1.1), Coefficient(0.0, -0.1, 0.1), rows)
 
 
+def churned(found: Quality | NotComputable) -> ChurnResult:
+    return ChurnResult("window:21-27", 900, 800, found)
+
+
 @pytest.mark.parametrize(("low", "beginning"), [(1.0, "Scores can be read"), (1.0001, "Scores rank users")])
 def test_churn__slope_covers_one_or_not(low: float, beginning: str) -> None:
-    view = model_page.churn({"quality": dump(quality(low))}, same)
+    view = model_page.churn(churned(quality(low)), same)
 
     assert view.finding.startswith(beginning)
     assert view.calibration is not None
@@ -218,18 +243,18 @@ def test_churn__slope_covers_one_or_not(low: float, beginning: str) -> None:
 
 
 def test_churn__no_skill__the_reason_and_no_picture() -> None:
-    missing = NotComputable(Reason.NO_SKILL)
-    payload = {"quality": dump(missing)}
+    result = churned(NotComputable(Reason.NO_SKILL))
 
-    view = model_page.churn(payload, same)
+    view = model_page.churn(result, same)
 
     assert view.quality is None
     assert "does not beat the base rate" in view.finding
-    assert charts.draw_quality(report_io.read_quality(payload), same) == ()
+    assert charts.draw_quality(result.quality, same) == ()
+    assert report_io.read_quality(report_io.CHURN.store(result)) == result.quality
 
 
 def test_draw_quality__model__calibration_with_intervals() -> None:
-    drawn = charts.draw_quality(report_io.read_quality({"quality": dump(quality())}), same)
+    drawn = charts.draw_quality(quality(), same)
 
     assert [row.slug for row in drawn] == ["calibration"]
 
@@ -247,6 +272,7 @@ def test_parts__escaped_name__is_read_without_backslashes() -> None:
     stored = of_spec(dump(report()))
     stored["dropped"] = [{"name": "a\\#b", "reason": "near_duplicate", "of": "level_up\\[mode\\=hard\\]"}]
     made = report_io.read(stored)
+    assert isinstance(made, Report)
 
     found = [(part.finding, part.table) for part in parts(made)]
     texts = json.dumps(

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import UnitTraits
@@ -66,7 +68,9 @@ def publish_clusters(number: int = 1) -> SegmentVersion:
     pca = reduction.fit_pca(values)
     fitted = placement.by_projection(preparation, values, pca, kmeans(pca.project(values), 4, seed=1))
     model, _ = SegmentModel.objects.get_or_create(key="style", defaults={"name": "Style", "kind": "cluster"})
-    version = SegmentVersion.objects.create(model=model, number=number, inputs=dump(INPUTS), fitted=dump(fitted))
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=number, inputs=dump(INPUTS), fitted=dump(fitted)
+    )
     for place in range(4):
         Segment.objects.create(version=version, key=f"g{place + 1}", number=place, stability=0.9)
     return publishing.refresh(version=version)
@@ -124,6 +128,62 @@ def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: N
     assert (first.number, second.number) == (1, 2)
     assert first.members.filter(place="member").exists()
     assert not second.members.filter(place="member").exists()
+
+
+def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_stays_current(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    def refuse(*_args: object) -> None:
+        assert model.current == first  # while the new one is being filled
+        raise Refused("The store is away.")
+
+    model = SegmentModel.objects.get()
+    monkeypatch.setattr(rules, "rule_places", refuse)
+    with pytest.raises(Refused, match="away"):
+        rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert model.current == first
+    assert list(model.versions.all()) == [first]
+
+
+def test_version_without_members__is_neither_current_nor_found_and_keeps_its_number(store: None) -> None:
+    first = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    half = SegmentVersion.objects.create(model=first.model, number=2, rule=MANY_FRIENDS)  # its process died
+    Segment.objects.create(version=half, key="members")
+    assert first.model.current == first
+
+    third = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert third.number == 3
+    assert first.model.current == third
+    assert (publishing.find_segment("social.v2"), publishing.find_segment("social.v1")) == (None, first.segments.get())
+
+
+def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "BATCH", 100)
+    version = rules.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    segment, before = version.segments.get(), dict(version.members.values_list("unit", "pk"))
+    moved, kept, lost = list(version.members.filter(segment=segment).values_list("unit", flat=True)[:3])
+    version.members.filter(unit=moved).update(segment=None, place="outside")
+    version.members.filter(unit=kept).update(risk=0.4, reasons=["why"])
+    version.members.filter(unit=lost).delete()
+    version.members.create(unit="gone", segment=segment)
+
+    with CaptureQueriesContext(connection) as asked:
+        found = publishing.refresh(version=version)
+
+    written = [row for row in asked if row["sql"].startswith("INSERT INTO") and "segments_membership" in row["sql"]]
+    assert len(written) == 1  # two rows; all of them would be fifteen batches
+    after = dict(version.members.values_list("unit", "pk"))
+    assert {unit: pk for unit, pk in after.items() if unit != lost} == {u: pk for u, pk in before.items() if u != lost}
+    assert lost in after
+    assert version.members.get(unit=moved).segment == segment
+    assert version.members.filter(unit=kept).values_list("risk", "reasons").get() == (0.4, ["why"])
+    assert (found.units, found.segments.get().size) == (len(before), segment.size)
 
 
 def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None:
@@ -202,7 +262,7 @@ def test_refresh_due__pinned_and_current__but_not_other_old_versions(store: None
 
 def test_rename__too_unstable__is_refused_and_a_good_name_is_kept_with_history(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
     good = Segment.objects.create(version=version, key="g1", stability=0.6)
     bad = Segment.objects.create(version=version, key="g2", stability=0.599)
 
@@ -219,7 +279,7 @@ def test_rename__too_unstable__is_refused_and_a_good_name_is_kept_with_history(s
 
 def test_member_rows__ids_that_look_like_formulas__are_made_harmless() -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
-    version = SegmentVersion.objects.create(model=model, number=1)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
     segment = Segment.objects.create(version=version, key="members", name="=cmd()")
     Membership.objects.create(version=version, unit="=1+1", segment=segment)
 
@@ -249,7 +309,9 @@ def test_churn__of_a_cluster__scores_its_units_or_says_why_not(store: None) -> N
 @pytest.mark.parametrize("retention", ["window:10-20", "survival:7", "unbounded:20", "weekly"])
 def test_start_churn__retention_that_can_not_judge__is_refused(store: None, retention: str) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, inputs=dump(INPUTS))
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, inputs=dump(INPUTS)
+    )
     segment = Segment.objects.create(version=version, key="g1")
 
     with pytest.raises(Refused):
@@ -276,7 +338,10 @@ def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) 
 def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
     segments = [
-        Segment.objects.create(version=SegmentVersion.objects.create(model=model, number=number), key="members")
+        Segment.objects.create(
+            version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number),
+            key="members",
+        )
         for number in (1, 2)
     ]
 

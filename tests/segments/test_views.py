@@ -42,7 +42,12 @@ def done_run(found: bool = True) -> SegmentationRun:
 def published() -> Segment:
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
     version = SegmentVersion.objects.create(
-        model=model, number=1, run=done_run(), inputs=dump(report().inputs), units=3
+        refreshed_at="2026-03-01T00:00:00Z",
+        model=model,
+        number=1,
+        run=done_run(),
+        inputs=dump(report().inputs),
+        units=3,
     )
     profile = dump(report().clusters[0].profile)
     Segment.objects.create(version=version, key="g2", number=1, stability=0.4, targetable=False, size=1)
@@ -300,7 +305,9 @@ def test_model_page__segments__unstable_one_cannot_be_named(pm: Client) -> None:
 
 def test_model_page__rule__in_words(analyst: Client) -> None:
     model = SegmentModel.objects.create(key="ios", name="iOS", kind="rule")
-    SegmentVersion.objects.create(model=model, number=1, rule={"all": [{"trait": "platform", "is": "ios"}]})
+    SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, rule={"all": [{"trait": "platform", "is": "ios"}]}
+    )
 
     page = analyst.get("/segments/models/ios").content.decode()
 
@@ -364,7 +371,8 @@ def test_start_churn__refused__a_sentence(pm: Client, monkeypatch: pytest.Monkey
 
 
 def test_churn_page__no_skill__the_reason_and_no_picture(analyst: Client) -> None:
-    payload = {"units": 900, "definition": "window:21-27", "quality": {"reason": "no_skill", "details": {}}}
+    missing = {"reason": "no_skill", "details": {}}
+    payload = {"units": 900, "known": 800, "definition": "window:21-27", "quality": missing}
     run = ChurnRun.objects.create(segment=published(), status="done", payload=payload)
 
     page = analyst.get(f"/segments/churn/{run.pk}").content.decode()

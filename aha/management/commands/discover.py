@@ -12,6 +12,7 @@ from rich.markup import escape
 from aha.inputs import RULES, Inputs
 from aha.models import Study
 from aha.services import studies
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()
         report = studies.read_report(study)
-        if report is None:
+        if report is None or isinstance(report, Unreadable):
             fail(study.reason)
         with translation.override(options["language"]):
             if options["json"]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from experiments.models import Experiment
 from experiments.services import analysis
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             done = analysis.run_analysis(row.pk, listen=bar.show)
         row.refresh_from_db()
         readout = analysis.read_analysis(row)
-        if not done or readout is None:
+        if not done or readout is None or isinstance(readout, Unreadable):
             fail(row.reason)
         return readout
 

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 from segments.inputs import Inputs
@@ -71,6 +72,8 @@ class Command(BaseCommand):
         from segments.words import feature_name
 
         report = read(run.payload or {})
+        if isinstance(report, Unreadable):
+            fail(report.sentence(_))
         if as_json:
             write_json(self.stdout, document(report, _))
             return

@@ -15,7 +15,7 @@ from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
-from experiments.readout import State
+from experiments.readout import Readout, State
 from experiments.services import analysis, plan
 from experiments.services.analysis import create_analysis, read_analysis, run_analysis
 from experiments.services.file_analysis import analyze_file
@@ -69,7 +69,7 @@ def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulatio
     row = done(stored_experiment(world))
 
     readout = read_analysis(row)
-    assert readout is not None
+    assert isinstance(readout, Readout)
     assert readout.report is not None
     ours = readout.report.outcomes[0].comparisons[0]
     assert computable(ours.difference)
@@ -133,15 +133,15 @@ def test_running__stays_locked_and_a_peek_is_noted_for_good(world: Simulation) -
     locked, peeked = done(experiment), done(experiment, peek=True)
 
     before, after = read_analysis(locked), read_analysis(peeked)
-    assert before is not None
-    assert after is not None
+    assert isinstance(before, Readout)
+    assert isinstance(after, Readout)
     assert (before.standing.state, before.standing.why, locked.verdict) == (State.PENDING, "enrolling", "")
     assert before.report is None
     assert after.standing.peeked
     assert after.report is not None
     assert (peeked.verdict != "", peeked.final) == (True, False)
     later = read_analysis(done(experiment))
-    assert later is not None
+    assert isinstance(later, Readout)
     assert [look.peeked for look in later.path] == [True]
     assert AhaMoment.objects.get().finding is None
 
@@ -152,7 +152,7 @@ def test_always_valid__each_analysis_adds_a_look(world: Simulation) -> None:
     done(experiment)
     second = read_analysis(done(experiment))
 
-    assert second is not None
+    assert isinstance(second, Readout)
     assert len(second.path) == 2
     assert second.report is not None
     assert not second.standing.final
@@ -275,7 +275,7 @@ def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:
         first, second = done(experiment), done(experiment)
 
     readout = read_analysis(first)
-    assert readout is not None
+    assert isinstance(readout, Readout)
     assert readout.verdict is not None
     assert (readout.verdict.code, readout.verdict.reason) == (Code.INVALID, "srm")
     assert second.verdict == "INVALID"

@@ -1,5 +1,7 @@
 """Published segments in an audience: looked up at the start, frozen, answered live or from membership."""
 
+from typing import Any
+
 import pytest
 
 from aha.models import AhaMoment
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def publish(key: str, kind: str, *, rule: object = None, number: int = 1, targetable: bool = True) -> Segment:
     model, _ = SegmentModel.objects.get_or_create(key=key, defaults={"name": key, "kind": kind})
-    version = SegmentVersion.objects.create(model=model, number=number, rule=rule)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number, rule=rule)
     name = "g1" if kind == "cluster" else "members"
     return Segment.objects.create(version=version, key=name, targetable=targetable)
 
@@ -121,3 +123,21 @@ def test_start__refused__tells_nobody() -> None:
         do("exp", "start")
 
     assert not WebhookDelivery.objects.exists()
+
+
+def test_new_unit__many_flags_and_rows__its_segments_are_looked_up_once_and_lightly(
+    django_assert_max_num_queries: Any,
+) -> None:
+    groups = [publish(f"style{n}", "cluster") for n in range(6)]
+    join(groups[5], "u1")
+    for key in ("exp", "other", "third"):
+        draft(key, flag_key=key, audience=[{"segment_key": group.slug, "coverage": 10_000} for group in groups])
+        do(key, "start")
+
+    with django_assert_max_num_queries(12) as asked:
+        answers = assign.evaluate_all("u1", {})
+
+    assert [answer.reason for answer in answers if isinstance(answer, Evaluation)] == ["SPLIT"] * 3
+    look_ups = [row["sql"] for row in asked if "segments_membership" in row["sql"]]
+    assert len(look_ups) == 1
+    assert not any(name in look_ups[0] for name in ("fitted", "baseline", "drift", "profile", "inputs"))

@@ -51,7 +51,7 @@ def test_standing__exposures_among_the_events_alone__are_those_of_the_last_analy
     assign(row, 60, 60, exposed=False)
     assert codes(row) == ["nobody_exposed"]
     for met in ({"control": 1, "banner": 2}, {"control": 45, "banner": 55}):
-        Analysis.objects.create(experiment=row, status="done", payload={"standing": {"exposed": met}})
+        Analysis.objects.create(experiment=row, status="done", exposed=met)
 
     at = overview.standing(row)
 
@@ -60,9 +60,7 @@ def test_standing__exposures_among_the_events_alone__are_those_of_the_last_analy
 
 def test_standing__lopsided_exposures_of_the_analysis__alarm() -> None:
     row = running("exp", planned_units=400)
-    Analysis.objects.create(
-        experiment=row, status="done", payload={"standing": {"exposed": {"control": 150, "banner": 50}}}
-    )
+    Analysis.objects.create(experiment=row, status="done", exposed={"control": 150, "banner": 50})
 
     assert codes(row) == ["sample_ratio"]
 
@@ -70,7 +68,7 @@ def test_standing__lopsided_exposures_of_the_analysis__alarm() -> None:
 def test_standing__more_exposures_at_the_door_than_in_the_analysis__the_door_counts() -> None:
     row = running("exp", planned_units=400)
     assign(row, 50, 50)
-    Analysis.objects.create(experiment=row, status="done", payload={"standing": {"exposed": {"control": 9}}})
+    Analysis.objects.create(experiment=row, status="done", exposed={"control": 9})
 
     assert overview.standing(row).exposed == 100
 
@@ -181,8 +179,8 @@ def test_standing__exposures_without_a_stamp__are_those_of_the_analysis() -> Non
         {"check": "amended", "severity": "info", "details": {"n": 1}, "invalid": None},
         {"check": "plan_changed", "severity": "error", "details": {}, "invalid": "plan_changed"},
     ]
-    payload = {"standing": {"exposed": {"control": 120, "banner": 130}}, "health": health}
-    Analysis.objects.create(experiment=row, status=Analysis.Status.DONE, payload=payload)
+    met = {"control": 120, "banner": 130}
+    Analysis.objects.create(experiment=row, status=Analysis.Status.DONE, exposed=met, checks=health)
 
     at = overview.standing(row)
 

@@ -198,7 +198,7 @@ def test_suggestion__without_any_event__is_refused(settings: Any, tmp_path: Path
 
 def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
     model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
-    version = SegmentVersion.objects.create(model=model, number=1, units=1_000)
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, units=1_000)
     Segment.objects.create(version=version, key="solo", size=200)
     row = draft(
         layer=Layer.objects.create(key="l"), layer_low=0, layer_high=5_000,

@@ -1,0 +1,122 @@
+"""What lists say of a study and of a moment's evidence: a few codes and numbers, kept in columns of their own. Pure.
+
+Lists show hundreds of rows; the results themselves are half a megabyte each.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
+from aha.figures import Gettext, percent, points
+from aha.report import Candidate, Report
+from events.reasons import words as reason_words
+from runs.payloads import Document, Schema, Unreadable
+from stats.results import NotComputable, computable
+
+# Marks that speak against an experiment, as long as others are there.
+DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
+
+
+class Outcome(StrEnum):
+    """What became of a study."""
+
+    TOO_SMALL = "too_small"
+    UNTESTED = "untested"
+    NOTHING = "nothing"
+    FOUND = "found"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A study in one line.
+
+    Attributes:
+        outcome: what became of it.
+        reason: why, of a study too small or untested; None otherwise.
+        worth: candidates without a mark that speaks against an experiment.
+    """
+
+    outcome: Outcome
+    reason: NotComputable | None = None
+    worth: int = 0
+
+
+@dataclass(frozen=True)
+class EvidenceLine:
+    """The evidence of a moment in one line.
+
+    Attributes:
+        did, other: share retained of those who did it and of the others, 0 to 1; None where it isn't known.
+        left: difference of the two with all that was measured held equal, in shares; None where nothing can be said.
+    """
+
+    did: float | None
+    other: float | None
+    left: float | None
+
+
+HEADLINE, EVIDENCE_LINE = Schema(Headline), Schema(EvidenceLine)
+
+
+def headline_of(report: Report) -> Headline:
+    """The line of a finished study."""
+    if report.floor is not None:
+        return Headline(Outcome.TOO_SMALL, report.floor)
+    if (untested := report.untested) is not None:
+        return Headline(Outcome.UNTESTED, untested)
+    if not report.candidates:
+        return Headline(Outcome.NOTHING)
+    return Headline(Outcome.FOUND, worth=sum(not DOUBTS & set(row.flags) for row in report.candidates))
+
+
+def headline_words(found: Headline, gettext: Gettext) -> str:
+    """The study in one sentence."""
+    reason = "" if found.reason is None else reason_words(found.reason, gettext)
+    if found.outcome is Outcome.TOO_SMALL:
+        return reason
+    if found.outcome is Outcome.UNTESTED:
+        text = gettext("No behaviour could be compared with luck: none was tested.")
+        return f"{text} {reason}"
+    if found.outcome is Outcome.NOTHING:
+        return gettext("No behaviour tells who stays better than luck does.")
+    if not found.worth:
+        return gettext("Some behaviours beat luck, but none tells more than activity does.")
+    if found.worth == 1:
+        return gettext("One behaviour is worth an experiment.")
+    text = gettext("{n} behaviours are worth an experiment; the first is the most promising.")
+    return text.format(n=found.worth)
+
+
+def stored_headline(document: Document | None, gettext: Gettext) -> str:
+    """The sentence of a study's column; "" where there is none, or none that can be read."""
+    found = None if document is None else HEADLINE.read(document)
+    return "" if found is None or isinstance(found, Unreadable) else headline_words(found, gettext)
+
+
+def evidence_line(candidate: Candidate) -> EvidenceLine:
+    """The line of a candidate's evidence."""
+    cell, full = candidate.cell, candidate.ladder.rungs[3].difference
+    return EvidenceLine(
+        did=cell.ppv.estimate if computable(cell.ppv) else None,
+        other=cell.retained_without.estimate if computable(cell.retained_without) else None,
+        left=full.estimate if computable(full) else None,
+    )
+
+
+def stored_evidence(document: Document | None, gettext: Gettext) -> str:
+    """The sentence of a moment's column; "" where there is none, or none that can be read."""
+    found = None if document is None else EVIDENCE_LINE.read(document)
+    return "" if found is None or isinstance(found, Unreadable) else evidence_words(found, gettext)
+
+
+def evidence_words(found: EvidenceLine, gettext: Gettext) -> str:
+    """The evidence in one sentence."""
+    text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
+    if found.left is None:
+        text = gettext("Doers stay {did} against {other}; with all that was measured held equal nothing can be said.")
+    unknown = gettext("unknown")
+    return text.format(
+        did=unknown if found.did is None else percent(found.did, 0),
+        other=unknown if found.other is None else percent(found.other, 0),
+        left=unknown if found.left is None else gettext("{points} points").format(points=points(found.left)),
+    )

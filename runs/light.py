@@ -1,0 +1,30 @@
+"""Rows without what only their own page shows: stored results, fitted models, frozen evidence."""
+
+from typing import Any, Self
+
+from django.db import models
+
+
+class LightQuerySet[Row: models.Model](models.QuerySet[Row]):
+    """A model names its heavy columns in `HEAVY`; they are hundreds of kilobytes a row."""
+
+    def light(self, *joined: str) -> Self:
+        """For lists: without the heavy columns of these rows, and of those joined by `select_related`.
+
+        Args:
+            joined: paths as for `select_related`, which alone would read every column of the joined rows.
+        """
+        names = list(_heavy(self.model))
+        for path in joined:
+            model: Any = self.model
+            before = ""
+            for step in path.split("__"):
+                model = model._meta.get_field(step).related_model
+                before += f"{step}__"
+                names += [before + name for name in _heavy(model)]
+        rows = self.select_related(*joined) if joined else self
+        return rows.defer(*names)
+
+
+def _heavy(model: Any) -> tuple[str, ...]:
+    return getattr(model, "HEAVY", ())

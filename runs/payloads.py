@@ -1,0 +1,96 @@
+"""Stored payloads: each carries the number of its shape, and an old one is upgraded before it is read.
+
+A payload outlives the code that wrote it. Those of version 0.3 carry no number: that is number 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from events.records import dump, load
+from events.records import outward as outward_document
+
+NUMBER = "schema"
+log = structlog.get_logger()
+type Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A stored payload that this version can't read. It costs its own page, and nothing that stands beside it.
+
+    Attributes:
+        newer: a later version wrote it; otherwise its shape is none that is known.
+    """
+
+    newer: bool
+
+    def sentence(self, gettext: Callable[[str], str]) -> str:
+        """Why nothing is shown."""
+        if self.newer:
+            return gettext("A newer version of Insight stored this result, and this version can't read it.")
+        return gettext("What is stored of this result can't be read. The log says what is wrong with it.")
+
+
+@dataclass(frozen=True)
+class Schema[T]:
+    """How one kind of payload is stored and read.
+
+    Attributes:
+        record: the frozen record that is stored today. A new field with a default needs no step: the default says what
+            is true of payloads without it.
+        upgrades: one step per number, the first makes number 2 of a payload of number 1. A step gives a new document.
+    """
+
+    record: type[T]
+    upgrades: tuple[Callable[[Document], Document], ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The shape of today."""
+        return 1 + len(self.upgrades)
+
+    def store(self, record: T) -> Document:
+        """The record as JSON values with its number.
+
+        Raises:
+            ValueError: for NaN or infinity anywhere inside: a missing number must be a reason.
+        """
+        return {**dump(record), NUMBER: self.number}
+
+    def upgraded(self, document: Any) -> Document | Unreadable:
+        """A stored payload in the shape of today with its number; whether its values are sound isn't looked at."""
+        try:
+            number = int(document.get(NUMBER, 1))
+            if number > self.number:
+                return self._unreadable(f"schema {number}", newer=True)
+            if number < 1:  # a slice from below would take the last steps
+                return self._unreadable(f"schema {number}")
+            for step in self.upgrades[number - 1 :]:
+                document = step(document)
+        except (ValueError, TypeError, LookupError, AttributeError) as trouble:
+            return self._unreadable(repr(trouble))
+        return {**document, NUMBER: self.number}
+
+    def read(self, document: Any) -> T | Unreadable:
+        """The record of a stored payload, whatever version wrote it."""
+        found = self.upgraded(document)
+        if isinstance(found, Unreadable):
+            return found
+        try:
+            return load(self.record, found)
+        except ValueError as trouble:  # pydantic's errors are such
+            return self._unreadable(str(trouble)[:500])
+
+    def outward(self, document: Any, gettext: Callable[[str], str]) -> Any:
+        """The payload as other programs read it, or ``{"unreadable": sentence}``."""
+        found = self.read(document)
+        if isinstance(found, Unreadable):
+            return {"unreadable": found.sentence(gettext)}
+        return outward_document(dump(found), gettext)
+
+    def _unreadable(self, trouble: str, *, newer: bool = False) -> Unreadable:
+        log.warning("payload.unreadable", record=self.record.__qualname__, trouble=trouble)
+        return Unreadable(newer)
