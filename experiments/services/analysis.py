@@ -110,11 +110,6 @@ def latest_analysis(experiment: Experiment) -> Analysis | None:
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk").first()
 
 
-def final_analysis(experiment: Experiment) -> Analysis | None:
-    """The analysis that holds all that the experiment can say."""
-    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).first()
-
-
 def has_final(experiment: Experiment) -> bool:
     """True when the final analysis is there: nothing can be asked any more."""
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()

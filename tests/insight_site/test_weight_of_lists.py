@@ -30,7 +30,7 @@ MOST, OVERVIEWS = 12, {"/": 24, "/admin/": 16}  # an overview asks each of its t
 NEWER: dict[str, Any] = {"schema": 99}  # of a version to come: whoever reads it can't go on
 HEAVY = re.compile(r'"(payload|fitted|baseline|drift|evidence)"|run"\."model"')
 LISTS = (
-    "/", "/aha/studies/", "/aha/moments/", "/experiments/", "/experiments/calibration/", "/segments/", "/admin/",
+    "/", "/aha/studies/", "/aha/moments/", "/experiments/", "/experiments/-/calibration/", "/segments/", "/admin/",
     "/admin/aha/study/", "/admin/aha/ahamoment/", "/admin/experiments/experiment/", "/admin/segments/segment/",
     "/admin/segments/segmentmodel/", "/admin/segments/segmentversion/", "/admin/segments/segmentationrun/",
     "/admin/segments/churnrun/", "/admin/segments/membership/",
@@ -39,7 +39,7 @@ LISTS = (
     "/api/v1/segments?page_size=500", "/api/v1/segments/{segment}/members", "/api/v1/units/u1/segments",
 )  # fmt: skip
 # Their answers hold these columns by contract, or are made of them and kept until the next analysis.
-SHOWS = {"/api/v1/moments?page_size=500": "evidence", "/experiments/calibration/": "payload"}
+SHOWS = {"/api/v1/moments?page_size=500": "evidence", "/experiments/-/calibration/": "payload"}
 
 
 def site(runs: int, others: int) -> None:
@@ -127,7 +127,7 @@ def test_reports__one_of_a_hundred_can_not_be_read__costs_its_own_page(boss: Cli
     own = boss.get("/experiments/e7/")
     with CaptureQueriesContext(connection) as asked:
         other = boss.get("/experiments/e8/")
-    calibration = boss.get("/experiments/calibration/").content.decode()
+    calibration = boss.get("/experiments/-/calibration/").content.decode()
     api = boss.get(f"/api/v1/experiments/e7/analyses/{Analysis.objects.get(experiment__key='e7', status='done').pk}")
 
     assert (own.status_code, other.status_code) == (200, 200)

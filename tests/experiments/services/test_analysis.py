@@ -114,7 +114,8 @@ def test_final__freezes(world: Simulation) -> None:
 
     with pytest.raises(Refused, match="final analysis is there"):
         create_analysis(experiment=experiment)
-    assert analysis.final_analysis(experiment) == row
+    assert Analysis.objects.filter(experiment=experiment, final=True).get() == row
+    assert analysis.has_final(experiment)
     assert analysis.request_due() == 0
 
 
