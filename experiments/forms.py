@@ -18,7 +18,7 @@ from events.metrics import parse_metric
 from events.models import Source
 from events.reasons import Refused
 from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
-from experiments.plan import WHOLE
+from experiments.plan.rules import WHOLE
 from segments.models import Segment
 
 if TYPE_CHECKING:

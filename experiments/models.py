@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from aha.models import AhaMoment
-from experiments.lifecycle import LIVE
-from experiments.lifecycle import Status as State
+from experiments.plan.lifecycle import LIVE
+from experiments.plan.lifecycle import Status as State
 
 
 def new_seed() -> str:

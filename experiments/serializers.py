@@ -21,7 +21,7 @@ from experiments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from experiments.plan import WHOLE
+from experiments.plan.rules import WHOLE
 
 Row = dict[str, Any]
 MAX_UNITS = 2**31 - 1

@@ -16,8 +16,8 @@ from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
+from experiments.plan.stored import WORDS, asked_of, audit_of, planned_of
 from experiments.services.admission import rule_of
-from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
 from stats.results import computable
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from events.services import away
 from experiments.evaluation import Arm, Flag, Row, Slot
-from experiments.lifecycle import LIVE, SERVED
 from experiments.models import ConfigVersion, Experiment, Override
-from experiments.plan import WHOLE
+from experiments.plan.lifecycle import LIVE, SERVED
+from experiments.plan.rules import WHOLE
 
 CHECK_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError)

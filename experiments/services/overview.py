@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from events.models import Run
-from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
+from experiments.plan.lifecycle import LIVE, Status
 from segments.models import ChurnRun, ComparisonRun, SegmentationRun
 from stats.results import computable
 

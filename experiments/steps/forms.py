@@ -18,7 +18,7 @@ from events.metrics import parse_metric
 from events.reasons import Refused
 from experiments.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
-from experiments.plan import KEY, WHOLE
+from experiments.plan.rules import KEY, WHOLE
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
 TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget

@@ -14,7 +14,7 @@ from events.metrics import display_name, parse_metric, sentence
 from events.models import Source
 from events.reasons import Refused
 from experiments.models import Experiment, Variant
-from experiments.services.eligible import choices
+from experiments.plan.audience import choices
 
 STEPS: dict[str, Any] = {
     "hypothesis": gettext_lazy("Hypothesis and moment"),

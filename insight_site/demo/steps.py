@@ -20,13 +20,13 @@ from aha.services.moments import promote_candidate
 from aha.services.studies import create_study, run_study
 from events.reasons import Refused
 from events.simulation.worlds import RETENTION
-from experiments.lifecycle import Action
 from experiments.models import Analysis, Experiment
+from experiments.plan.drafts import create_draft, update_draft
+from experiments.plan.lifecycle import Action
+from experiments.plan.moves import move
+from experiments.plan.size import draft_from_moment
 from experiments.services import config
 from experiments.services.analysis import create_analysis, run_analysis
-from experiments.services.lifecycle import move
-from experiments.services.plan import create_draft, update_draft
-from experiments.services.planning import draft_from_moment
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY
 from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment

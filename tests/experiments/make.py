@@ -6,10 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from experiments.evaluation import Arm, Flag, Row
-from experiments.lifecycle import Action
 from experiments.models import Experiment
-from experiments.plan import Plan, PlannedVariant
-from experiments.services import config, lifecycle, plan
+from experiments.plan import drafts, moves
+from experiments.plan.lifecycle import Action
+from experiments.plan.rules import Plan, PlannedVariant
+from experiments.services import config
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
@@ -45,7 +46,7 @@ def draft(key: str = "exp", **fields: Any) -> Experiment:
         "smallest_effect": 0.02, "planned_units": 1_000, "planned_end": timezone.localdate() + timedelta(days=30),
         **fields,
     }  # fmt: skip
-    return plan.create_draft(key=key, **given)
+    return drafts.create_draft(key=key, **given)
 
 
 def running(key: str = "exp", **fields: Any) -> Experiment:
@@ -56,6 +57,6 @@ def running(key: str = "exp", **fields: Any) -> Experiment:
 
 def do(key: str, action: str) -> Experiment:
     """Move it, and forget what this process has read."""
-    moved = lifecycle.move(key=key, action=Action(action))
+    moved = moves.move(key=key, action=Action(action))
     config.forget()
     return moved

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from experiments.models import Experiment
-from experiments.services import plan
+from experiments.plan import drafts
 from insight_site.idempotency import KEPT, LOST
 from insight_site.models import IdempotentCall
 from tests.experiments.api.make import PLAN, Api
@@ -54,7 +54,7 @@ def test_same_key__other_path_or_caller__is_another_call() -> None:
 
 def test_refusal__is_an_answer_too__and_is_replayed() -> None:
     api = Api()
-    plan.create_draft(key="guild", variants=[])
+    drafts.create_draft(key="guild", variants=[])
 
     first = api("POST", "guild/start", **KEY)
     Experiment.objects.all().delete()
@@ -88,15 +88,15 @@ def test_answer__after_a_day__is_forgotten(by: timedelta, status: int) -> None:
 
 
 def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    api, real = Api(), plan.create_draft
+    api, real = Api(), drafts.create_draft
 
     def broken(**_: Any) -> Any:
         raise RuntimeError("bug")
 
-    monkeypatch.setattr(plan, "create_draft", broken)
+    monkeypatch.setattr(drafts, "create_draft", broken)
     with pytest.raises(RuntimeError):
         api("POST", "", PLAN, **KEY)
-    monkeypatch.setattr(plan, "create_draft", real)
+    monkeypatch.setattr(drafts, "create_draft", real)
 
     assert api("POST", "", PLAN, **KEY).status_code == 201
 

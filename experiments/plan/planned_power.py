@@ -6,7 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from experiments.models import Experiment, Variant
-from experiments.plan import WHOLE
+from experiments.plan.rules import WHOLE
 from stats.results import NotComputable, Reason, computable
 
 if TYPE_CHECKING:

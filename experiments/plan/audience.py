@@ -7,10 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from events.reasons import Refused
-from experiments import plan as planning
 from experiments.models import Experiment
-from experiments.plan import WHOLE
-from experiments.services.plan import plan_of
+from experiments.plan import rules
+from experiments.plan.drafts import plan_of
+from experiments.plan.rules import WHOLE
 from segments.models import Membership, Segment
 from segments.services.publishing import find_segment
 
@@ -103,8 +103,8 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 def troubles(experiment: Experiment) -> list[Trouble]:
     """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
     found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), planning.words(problem, _))
-        for problem in planning.problems(plan_of(experiment))
+        Trouble(STEP_OF.get(problem.code, "outcomes"), rules.words(problem, _))
+        for problem in rules.problems(plan_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from experiments import plan as planning
-from experiments.plan import Plan
+from experiments.plan import rules
+from experiments.plan.rules import Plan
 
 
 class Status(StrEnum):
@@ -62,7 +62,7 @@ class Refusal:
     code: str
     status: Status
     action: Action
-    problem: planning.Problem | None = None
+    problem: rules.Problem | None = None
 
 
 def target(status: Status, action: Action) -> Status | None:
@@ -75,7 +75,7 @@ def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refu
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
-        return tuple(Refusal("plan", status, action, one) for one in planning.problems(situation.plan))
+        return tuple(Refusal("plan", status, action, one) for one in rules.problems(situation.plan))
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
         return (Refusal("enrolment_closed", status, action),)
     return ()
@@ -84,7 +84,7 @@ def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refu
 def words(refusal: Refusal, gettext: Callable[[str], str]) -> str:
     """The refusal as one plain sentence in the language of ``gettext``."""
     if refusal.problem is not None:
-        return planning.words(refusal.problem, gettext)
+        return rules.words(refusal.problem, gettext)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
     states = {

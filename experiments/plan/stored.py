@@ -13,7 +13,7 @@ from events.records import dump
 from experiments.answers import Asked
 from experiments.bucketing import choose_all, read_units, unit_hashes
 from experiments.models import AMENDABLE, Amendment, Assignment, Experiment, Variant
-from experiments.plan import WHOLE
+from experiments.plan.rules import WHOLE
 from experiments.services import config
 
 if TYPE_CHECKING:

@@ -10,8 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from events.reasons import Refused
-from experiments import plan as planning
-from experiments.lifecycle import LIVE, Status
 from experiments.models import (
     AMENDABLE,
     JUDGING,
@@ -23,7 +21,9 @@ from experiments.models import (
     Override,
     Variant,
 )
-from experiments.plan import WHOLE, Plan, PlannedRow, PlannedVariant
+from experiments.plan import rules
+from experiments.plan.lifecycle import LIVE, Status
+from experiments.plan.rules import WHOLE, Plan, PlannedRow, PlannedVariant
 from experiments.services import config
 from experiments.services.admission import check_sources
 from experiments.services.assign import unit_problem
@@ -102,11 +102,11 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
-        found = planning.problems(plan_of(experiment))
+        found = rules.problems(plan_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
-            raise Refused(" ".join(planning.words(problem, _) for problem in found))
+            raise Refused(" ".join(rules.words(problem, _) for problem in found))
         _bump(experiment, by, why, list(changes))
         return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
 

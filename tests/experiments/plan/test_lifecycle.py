@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from experiments.lifecycle import MOVES, Action, Situation, Status, refusals, target, words
-from experiments.plan import PlannedRow, PlannedVariant, problems
-from experiments.plan import words as problem_words
+from experiments.plan.lifecycle import MOVES, Action, Situation, Status, refusals, target, words
+from experiments.plan.rules import PlannedRow, PlannedVariant, problems
+from experiments.plan.rules import words as problem_words
 from tests.experiments.make import a_plan
 
 ALLOWED = {

@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 
 from aha.services.moments import begin_test
 from events.reasons import Refused
-from experiments.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.models import Experiment, Layer
+from experiments.plan.drafts import locked, plan_of
+from experiments.plan.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.services import config
 from experiments.services.admission import only_source
-from experiments.services.plan import locked, plan_of
 from experiments.services.segments import freeze_audience
 from experiments.services.webhooks import announce
 

@@ -7,9 +7,8 @@ from django.core.cache import cache
 
 from events.reasons import Refused
 from experiments.models import Experiment
-from experiments.services import planning
-from experiments.services.planned_power import Inflow, power_plan
-from experiments.services.planning import Suggestion
+from experiments.plan.planned_power import Inflow, power_plan
+from experiments.plan.size import Suggestion, inflow_of, sized
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
@@ -56,21 +55,21 @@ def size(experiment: Experiment) -> Sizing:
         Refused: when nothing can be said: no outcome, no events, a value that can't be.
     """
     inflow = recent_inflow(experiment)
-    found = planning.sized(experiment, inflow)
+    found = sized(experiment, inflow)
     return Sizing(found, _curve(experiment, found))
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
-    """`planning.inflow_of`, at most ten minutes old.
+    """`inflow_of`, at most ten minutes old.
 
     Raises:
-        Refused: as `planning.inflow_of`.
+        Refused: as `inflow_of`.
     """
     outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
     key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{outcome.encode().hex()}"
     found: Inflow | None = cache.get(key)
     if found is None:
-        found = planning.inflow_of(experiment)
+        found = inflow_of(experiment)
         cache.set(key, found, INFLOW_SECONDS)
     return found
 

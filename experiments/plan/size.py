@@ -16,9 +16,8 @@ from events.reasons import Refused
 from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
-from experiments.plan import WHOLE
-from experiments.services import plan as plans
-from experiments.services.planned_power import (
+from experiments.plan import drafts
+from experiments.plan.planned_power import (
     AS_PLANNED,
     WEEKS,
     Inflow,
@@ -28,6 +27,7 @@ from experiments.services.planned_power import (
     power_plan,
     unplannable,
 )
+from experiments.plan.rules import WHOLE
 from segments.services.publishing import find_segment
 from stats.results import NotComputable, Reason, computable
 
@@ -262,7 +262,7 @@ def draft_from_moment(
         raise Refused(text % {"share": f"{100 * head_room:.1f}"})
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
-        experiment = plans.create_draft(
+        experiment = drafts.create_draft(
             key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
             hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
             variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
@@ -276,7 +276,7 @@ def draft_from_moment(
             for name in ("smallest_effect", "planned_units", "planned_end")
             if computable(value := getattr(found, name))
         }
-        return plans.update_draft(key=experiment.key, by=by, **values)
+        return drafts.update_draft(key=experiment.key, by=by, **values)
 
 
 def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
@@ -301,7 +301,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
             row["rule"] = None  # it was copied at the start, and will be again
-    return plans.create_draft(
+    return drafts.create_draft(
         key=key or free_key(experiment.key), variants=list(arms), audience=rows, by=by,
         **{name: getattr(experiment, name) for name in kept},
     )  # fmt: skip
