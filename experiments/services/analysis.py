@@ -1,5 +1,6 @@
 """Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from aha.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.services.moments import record_verdict
 from events.progress import Progress, part, silent
 from events.reasons import Refused
@@ -23,6 +25,7 @@ from stats.results import computable
 
 if TYPE_CHECKING:
     from experiments.readout import LookTaken, Planned, Readout
+    from experiments.report import Comparison
 
 TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
@@ -204,52 +207,57 @@ def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plan.items() if name not in WORDS | {"enrolment_ended", "definition"}}
 
 
-def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
+def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
     """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
 
     Of a plan with planned looks the corrected effects (`experiments.corrected`): the plain ones are too large.
     """
-    from experiments.corrected import best_difference, best_effect, of_variant
+    from experiments.corrected import best_difference
 
-    report, claim = readout.report, readout.plan.claim
-    found: dict[str, Any] = {
-        "experiment": readout.plan.key,
-        "analysis": analysis.pk,
-        "on": timezone.localdate().isoformat(),
-        "retest_on": _months_later(timezone.localdate(), RETEST_MONTHS).isoformat(),
-        "outcome": readout.plan.primary[0],
-        "promised": None if claim is None else claim.promised,
-    }
+    report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
+    found = ExperimentFinding(
+        experiment=readout.plan.key,
+        analysis=analysis.pk,
+        on=today,
+        retest_on=_months_later(today, RETEST_MONTHS),
+        outcome=readout.plan.primary[0],
+        promised=None if claim is None else claim.promised,
+    )
     if report is None:
         return found
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
-    found["reason"] = report.verdict.reason
-    effect = best_difference(readout, row)
-    if computable(effect):
-        found["itt"] = {"estimate": effect.estimate, "low": effect.low, "high": effect.high, "method": effect.method}
+    itt = best_difference(readout, row)
+    found = replace(
+        found,
+        reason=report.verdict.reason,
+        itt=Itt(itt.estimate, itt.low, itt.high, itt.method) if computable(itt) else None,
+    )
     if row.encouragement is None:
         return found
-    one = row.encouragement
-    behaviour = best_effect(readout, row)
-    if computable(behaviour):
-        found["effect"] = {"estimate": behaviour[0], "standard_error": behaviour[1]}
-        if readout.plan.method == "always_valid":
-            found["effect"]["caution"] = "optimistic"
-        elif of_variant(readout, row.variant) is not None and computable(one.effect):
-            found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
-    if computable(one.effect_set):
-        found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
-    found["kind"] = str(report.outcomes[0].kind)
-    if computable(one.breakdown) and "comparator" not in row.verdict.details:
-        found["breakdown"] = one.breakdown
-    if computable(one.take_up):
-        found["take_up"] = {
-            "control": one.take_up.control,
-            "variant": one.take_up.variant,
-            "difference": one.take_up.difference,
-        }
-    if computable(one.as_treated):
-        found["as_treated"] = one.as_treated
+    one, around = row.encouragement, row.encouragement.effect_set
+    moved = one.take_up
+    return replace(
+        found,
+        effect=_behaviour_effect(readout, row),
+        effect_set=EffectSet(str(around.shape), around.low, around.high) if computable(around) else None,
+        kind=str(report.outcomes[0].kind),
+        breakdown=one.breakdown if computable(one.breakdown) and "comparator" not in row.verdict.details else None,
+        take_up=TakeUp(moved.control, moved.variant, moved.difference) if computable(moved) else None,
+        as_treated=one.as_treated if computable(one.as_treated) else None,
+    )
+
+
+def _behaviour_effect(readout: "Readout", row: "Comparison") -> Effect | None:
+    from experiments.corrected import best_effect, of_variant
+
+    effect, one = best_effect(readout, row), row.encouragement
+    if one is None or not computable(effect):
+        return None
+    found = Effect(*effect)
+    if readout.plan.method == "always_valid":
+        return replace(found, caution="optimistic")
+    if of_variant(readout, row.variant) is not None and computable(one.effect):
+        return replace(found, caution="corrected", naive=one.effect.estimate)
     return found
 
 
