@@ -17,8 +17,8 @@ from unfold.widgets import (
 from events.metrics import parse_metric
 from events.models import Source
 from events.reasons import Refused
-from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
-from experiments.plan.rules import WHOLE
+from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
+from experiments.plan.record import AMENDABLE, WHOLE
 from segments.models import Segment
 
 if TYPE_CHECKING:

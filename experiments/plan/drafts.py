@@ -11,8 +11,6 @@ from django.utils.translation import gettext as _
 
 from events.reasons import Refused
 from experiments.models import (
-    AMENDABLE,
-    JUDGING,
     Amendment,
     Analysis,
     AudienceRow,
@@ -23,7 +21,8 @@ from experiments.models import (
 )
 from experiments.plan import rules
 from experiments.plan.lifecycle import LIVE, Status
-from experiments.plan.rules import WHOLE, Plan, PlannedRow, PlannedVariant
+from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
+from experiments.plan.stored import plan_of, situation_of
 from experiments.services import config
 from experiments.services.admission import check_sources
 from experiments.services.assign import unit_problem
@@ -102,7 +101,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
-        found = rules.problems(plan_of(experiment))
+        found = rules.problems(plan_of(experiment), situation_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
@@ -170,44 +169,6 @@ def remove_override(*, override: Override) -> None:
         experiment = Experiment.objects.select_for_update().get(pk=override.experiment_id)
         override.delete()
         _bump(experiment, None, "override", [])
-
-
-def plan_of(experiment: Experiment) -> Plan:
-    """The stored plan as the guards see it."""
-    others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
-    layer = experiment.layer
-    neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
-    return Plan(
-        key=experiment.key,
-        flag=experiment.flag_key,
-        hypothesis=experiment.hypothesis,
-        variants=tuple(
-            PlannedVariant(v.key, v.value, v.weight, v.role, v.dose) for v in experiment.variants.order_by("position")
-        ),
-        value_type=experiment.value_type,
-        default=experiment.default_value,
-        primary=tuple(experiment.primary_metrics),
-        secondary=tuple(experiment.secondary_metrics),
-        guardrails=tuple(experiment.guardrail_metrics),
-        alpha=experiment.alpha,
-        power=experiment.power,
-        smallest_effect=experiment.smallest_effect,
-        method=experiment.method,
-        expected_take_up=experiment.expected_take_up,
-        planned_units=experiment.planned_units,
-        planned_end=experiment.planned_end,
-        today=timezone.localdate(),
-        audience=tuple(
-            PlannedRow(r.segment_key, r.coverage, None if r.weights is None else tuple(r.weights), r.rule is not None)
-            for r in experiment.audience.order_by("position")
-        ),
-        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
-        layer=None if layer is None else (experiment.layer_low, experiment.layer_high),
-        layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
-        behaviour_days=None if experiment.moment is None else experiment.moment.days,
-        looks=tuple(experiment.looks),
-        covariates=tuple(experiment.covariates),
-    )
 
 
 def locked(key: str) -> Experiment:

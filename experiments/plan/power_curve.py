@@ -9,6 +9,7 @@ from events.reasons import Refused
 from experiments.models import Experiment
 from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.size import Suggestion, inflow_of, sized
+from experiments.plan.stored import plan_of
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
         return found.smallest_effect
     units, effect = experiment.planned_units or found.planned_units, found.smallest_effect
     try:
-        plan = power_plan(experiment, found.inflow)
+        plan = power_plan(plan_of(experiment), found.inflow)
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )

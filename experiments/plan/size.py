@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from aha.claims import promised
 from aha.models import AhaMoment
 from events.metrics import Count, Ratio, Survival, Value, display_name, outcome_window, parse_behaviour, parse_metric
 from events.reasons import Refused
@@ -17,6 +18,8 @@ from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan import drafts
+from experiments.plan.audience import share_of
+from experiments.plan.derived import audience_share, share_left
 from experiments.plan.planned_power import (
     AS_PLANNED,
     WEEKS,
@@ -27,7 +30,8 @@ from experiments.plan.planned_power import (
     power_plan,
     unplannable,
 )
-from experiments.plan.rules import WHOLE
+from experiments.plan.record import COPIED, WHOLE, Plan
+from experiments.plan.stored import plan_of
 from segments.services.publishing import find_segment
 from stats.results import NotComputable, Reason, computable
 
@@ -181,14 +185,15 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     Raises:
         Refused: a plan that can't be sized, or a segment that isn't published.
     """
-    share, take_up = enrolled_share(experiment), experiment.expected_take_up or 1.0
+    plan = plan_of(experiment)
+    share, take_up = enrolled_share(plan), plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, *(missing,) * 8)
     try:
-        planned = power_plan(experiment, inflow, what_if)
-        effect, units = effect_and_units(experiment, inflow.per_day * share, planned, what_if)
-        prices = planned_prices(experiment, planned, units, what_if)
+        planned = power_plan(plan, inflow, what_if)
+        effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if)
+        prices = planned_prices(plan, planned, units, what_if)
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused(_("This plan can't be sized: %(why)s.") % {"why": error}) from None
     if not computable(units):
@@ -204,7 +209,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end, *prices)
 
 
-def enrolled_share(experiment: Experiment) -> float:
+def enrolled_share(plan: Plan) -> float:
     """Share of the arriving units that an experiment takes, 0 to 1: audience, slice of its layer, holdout.
 
     Segments count by their published size among the units of their version, as if rows didn't overlap.
@@ -212,25 +217,7 @@ def enrolled_share(experiment: Experiment) -> float:
     Raises:
         Refused: a segment that isn't published.
     """
-    left, taken = 1.0, 0.0
-    rows = list(experiment.audience.order_by("position"))
-    for row in rows:
-        part = left if row.segment_key is None else min(left, _segment_share(row.segment_key))
-        taken += part * row.coverage / WHOLE
-        left -= part
-    share = taken if rows else 1.0
-    if experiment.layer_id is not None:
-        share *= (experiment.layer_high - experiment.layer_low) / WHOLE
-    if experiment.holdout is not None:
-        share *= 1 - experiment.holdout.share / WHOLE
-    return share
-
-
-def _segment_share(key: str) -> float:
-    segment = find_segment(key)
-    if segment is None:
-        raise Refused(_("There is no published segment '{key}'.").format(key=key))
-    return segment.size / segment.version.units if segment.version.units else 0.0
+    return audience_share(plan.audience, share_of) * share_left(plan)
 
 
 def draft_from_moment(
@@ -290,12 +277,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     Raises:
         Refused: a key that exists, or that is none.
     """
-    kept = (
-        "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
-        "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
-        "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
-        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources",
-    )  # fmt: skip
+    kept = [name.removesuffix("_id") for name in COPIED]
     arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
     for row in rows:
@@ -340,12 +322,9 @@ def hypothesis(moment: AhaMoment) -> str:
 
 def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
     """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
-    rungs = moment.evidence.get("ladder", {}).get("rungs", [])
-    found = [
-        row["difference"]["estimate"] for row in rungs if isinstance(row["difference"].get("estimate"), int | float)
-    ]
-    if not found or found[-1] <= 0:
+    adjusted = promised(moment.evidence).adjusted
+    if adjusted is None or adjusted.estimate <= 0:
         return None
     base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
-    effect = max(SHARE_OF_PROMISE * found[-1], LEAST_EFFECT)
+    effect = max(SHARE_OF_PROMISE * adjusted.estimate, LEAST_EFFECT)
     return round(effect, 4) if base + take_up * effect < 1 else None

@@ -1,116 +1,109 @@
-"""A stored experiment as the analysis reads it: the plan that stands, its amendments, and an audit of its draws."""
+"""From the rows to the plan: the record, what surrounds it, and what has happened to it since its start."""
 
-import hashlib
-import json
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db.models import Count
 from django.utils import timezone
 
+from aha.claims import promised
 from aha.models import AhaMoment
-from events.records import dump
-from experiments.answers import Asked
-from experiments.bucketing import choose_all, read_units, unit_hashes
-from experiments.models import AMENDABLE, Amendment, Assignment, Experiment, Variant
-from experiments.plan.rules import WHOLE
-from experiments.services import config
-
-if TYPE_CHECKING:
-    from experiments.live_context import Audit
-    from experiments.readout import Amended, Claim, Planned
-
-# Precision, not volume: .1 % of 50,000 assignments are 50.
-MOST_AUDITED = 50_000
-USUAL_TIMES = 20
-# Words and reminders: changing them changes no number.
-WORDS = {"name", "hypothesis", "nudge", "remote_only"}
+from experiments.models import Amendment, Experiment
+from experiments.plan import derived
+from experiments.plan.derived import History
+from experiments.plan.lifecycle import LIVE
+from experiments.plan.planned import Amended, Planned
+from experiments.plan.record import AMENDABLE, WHOLE, WORDS, Claim, Plan, PlannedRow, PlannedVariant, Slice
+from experiments.plan.rules import Situation
 
 
-def planned_of(experiment: Experiment) -> "Planned":
-    """The plan as it stands now, with everything that decides a number hashed."""
-    from experiments.readout import Planned
-
-    variants = list(experiment.variants.order_by("position"))
-    given: dict[str, Any] = {
-        "key": experiment.key,
-        "name": experiment.name,
-        "hypothesis": experiment.hypothesis,
-        "nudge": experiment.nudge,
-        "variants": tuple(variant.key for variant in variants),
-        "placebo": next((v.key for v in variants[1:] if v.role == Variant.Role.PLACEBO), None),
-        "doses": {v.key: v.dose for v in variants[1:] if v.role == Variant.Role.DOSE and v.dose is not None},
-        "shares": _shares(experiment, variants),
-        "primary": tuple(experiment.primary_metrics),
-        "secondary": tuple(experiment.secondary_metrics),
-        "guardrails": tuple(experiment.guardrail_metrics),
-        "alpha": experiment.alpha,
-        "power": experiment.power,
-        "smallest_effect": experiment.smallest_effect,
-        "take_up": experiment.expected_take_up,
-        "planned_units": experiment.planned_units or 0,
-        "planned_end": experiment.planned_end,
-        "method": experiment.method,
-        "looks": tuple(experiment.looks),
-        "spending": experiment.spending,
-        "covariates": tuple(experiment.covariates),
-        "clock": experiment.clock,
-        "day_mode": experiment.day_mode,
-        "churn_gap": experiment.churn_gap,
-        "started": _local(experiment.started_at) or timezone.localdate(),
-        "enrolment_ended": _local(experiment.enrolment_closed_at or experiment.stopped_at),
-        "claim": None if experiment.moment is None else _claim(experiment.moment),
-    }
-    plan = Planned(**given, amendments=_amendments(experiment), intact=is_intact(experiment))
-    deciding = {name: value for name, value in dump(plan).items() if name not in WORDS}
-    text = json.dumps(deciding, sort_keys=True, default=str)
-    return Planned(**{**vars(plan), "definition": hashlib.sha256(text.encode()).hexdigest()})
-
-
-def asked_of(experiment: Experiment, plan: "Planned") -> Asked:
-    """The questions for the warehouse."""
-    claim = plan.claim
-    return Asked(
-        experiment=plan.key,
-        variants=plan.variants,
-        outcomes=plan.outcomes,
-        behaviour=None if claim is None else claim.behaviour,
-        times=1 if claim is None else claim.times,
-        days=1 if claim is None else claim.days,
-        covariates=plan.covariates,
-        signup_event=experiment.signup_event or "signup",
-        clock=plan.clock,
-        day_mode=plan.day_mode,
-        churn_gap=plan.churn_gap,
-        most_times=max(USUAL_TIMES, 0 if claim is None else claim.times),
+def plan_of(experiment: Experiment) -> Plan:
+    """The plan as it stands in the given row, saved or not, with its stored variants and audience."""
+    layer, holdout = experiment.layer, experiment.holdout
+    return Plan(
+        key=experiment.key,
+        flag=experiment.flag_key,
+        name=experiment.name,
+        hypothesis=experiment.hypothesis,
+        nudge=experiment.nudge,
+        claim=None if experiment.moment is None else claim_of(experiment.moment),
+        variants=tuple(
+            PlannedVariant(v.key, v.value, v.weight, v.role, v.dose, v.name) for v in experiment.variants.all()
+        ),
+        value_type=experiment.value_type,
+        default=experiment.default_value,
+        primary=tuple(experiment.primary_metrics),
+        secondary=tuple(experiment.secondary_metrics),
+        guardrails=tuple(experiment.guardrail_metrics),
+        alpha=experiment.alpha,
+        power=experiment.power,
+        smallest_effect=experiment.smallest_effect,
+        expected_take_up=experiment.expected_take_up,
+        method=experiment.method,
+        looks=tuple(experiment.looks),
+        spending=experiment.spending,
+        planned_units=experiment.planned_units,
+        planned_end=experiment.planned_end,
+        covariates=tuple(experiment.covariates),
+        signup_event=experiment.signup_event,
+        clock=experiment.clock,
+        day_mode=experiment.day_mode,
+        churn_gap=experiment.churn_gap,
+        enrolment=experiment.enrolment,
+        audience=tuple(
+            PlannedRow(row.segment_key, row.coverage, None if row.weights is None else tuple(row.weights), row.rule)
+            for row in experiment.audience.all()
+        ),
+        layer=None if layer is None else Slice(layer.seed, experiment.layer_low, experiment.layer_high),
+        holdout=None if holdout is None else Slice(holdout.seed, holdout.share, WHOLE),
+        remote_only=experiment.remote_only,
+        sources=tuple(experiment.sources),
+        seed=experiment.seed,
+        hash_version=experiment.hash_version,
     )
 
 
-def audit_of(experiment: Experiment) -> "Audit":
-    """Compute the draws of stored assignments again (the newest, at most 50,000) and count the assigned units by arm.
-
-    Units with an override have no row, so every stored arm must be the draw's.
-    """
-    from experiments.live_context import Audit
-
-    keys = dict(experiment.variants.values_list("pk", "key"))
-    counted = Assignment.objects.filter(experiment=experiment).values("variant_id").annotate(n=Count("pk"))
-    assigned = {keys[row["variant_id"]]: row["n"] for row in counted}
-    rows = list(
-        Assignment.objects.filter(experiment=experiment)
-        .order_by("-pk")
-        .values_list("unit", "variant_id", "segment_key")[:MOST_AUDITED]
+def claim_of(moment: AhaMoment) -> Claim:
+    """The claim of a moment, with what its evidence promised when it was frozen."""
+    raw = promised(moment.evidence).raw
+    return Claim(
+        key=moment.key,
+        name=str(moment),
+        behaviour=moment.behaviour,
+        times=moment.times,
+        days=moment.days,
+        retention=moment.retention,
+        promised=None if raw is None else raw.estimate,
+        promised_low=None if raw is None else raw.low,
+        promised_high=None if raw is None else raw.high,
     )
-    if not rows:
-        return Audit(0, 0, assigned)
-    flag = config.flag_of(config.with_parts([experiment.key]).get())
-    draws = unit_hashes(flag.seed, read_units([row[0] for row in rows]), version=flag.hash_version)
-    by_segment = {row.segment: choose_all(draws, row.ranges) for row in flag.rows}
-    differ = sum(
-        row[2] in by_segment and (arm := int(by_segment[row[2]][place])) >= 0 and flag.arms[arm].pk != row[1]
-        for place, row in enumerate(rows)
+
+
+def situation_of(experiment: Experiment) -> Situation:
+    """What the guards look at beside the plan: the day, enrolment, and the live experiments next to it."""
+    others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
+    layer = experiment.layer
+    neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
+    return Situation(
+        today=timezone.localdate(),
+        enrolment_open=experiment.enrolment_closed_at is None,
+        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
+        layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
     )
-    return Audit(len(rows), differ, assigned)
+
+
+def planned_of(experiment: Experiment) -> Planned:
+    """The plan as an analysis of today keeps it."""
+    return derived.planned(plan_of(experiment), history_of(experiment))
+
+
+def history_of(experiment: Experiment) -> History:
+    """When it started and ended, and how its plan was changed in between."""
+    return History(
+        started=_local(experiment.started_at) or timezone.localdate(),
+        enrolment_ended=_local(experiment.enrolment_closed_at or experiment.stopped_at),
+        amendments=_amendments(experiment),
+        intact=is_intact(experiment),
+    )
 
 
 def is_intact(experiment: Experiment) -> bool:
@@ -126,49 +119,14 @@ def is_intact(experiment: Experiment) -> bool:
         Amendment.objects.filter(experiment=experiment).order_by("at", "id").values_list("changes", flat=True)
     ):
         logged |= {name: after for name, (_before, after) in changes.items()}
-    for name in AMENDABLE:
-        then = logged.get(name, _plain(getattr(started, name)))
-        if name not in WORDS and then != _plain(getattr(experiment, name)):
-            return False
-    return True
-
-
-def _shares(experiment: Experiment, variants: list[Variant]) -> dict[str, tuple[float, ...]]:
-    own = tuple(variant.weight / WHOLE for variant in variants)
-    rows = {
-        row.segment_key or "": own if row.weights is None else tuple(weight / WHOLE for weight in row.weights)
-        for row in experiment.audience.order_by("position")
-    }
-    return rows or {"": own}
-
-
-def _claim(moment: AhaMoment) -> "Claim":
-    from experiments.readout import Claim
-
-    numbers = _promise(moment.evidence)
-    return Claim(
-        key=moment.key,
-        name=str(moment),
-        behaviour=moment.behaviour,
-        times=moment.times,
-        days=moment.days,
-        retention=moment.retention,
-        promised=numbers.get("estimate"),
-        promised_low=numbers.get("low"),
-        promised_high=numbers.get("high"),
+    return all(
+        logged.get(name, _plain(getattr(started, name))) == _plain(getattr(experiment, name))
+        for name in AMENDABLE
+        if name not in WORDS
     )
 
 
-def _promise(evidence: Any) -> dict[str, float]:
-    """The raw rung of the candidate's ladder: retention of those who did it minus that of the others."""
-    rungs = evidence.get("ladder", {}).get("rungs", []) if isinstance(evidence, dict) else []
-    raw = rungs[0].get("difference", {}) if rungs else {}
-    return raw if "estimate" in raw else {}
-
-
-def _amendments(experiment: Experiment) -> "tuple[Amended, ...]":
-    from experiments.readout import Amended
-
+def _amendments(experiment: Experiment) -> tuple[Amended, ...]:
     rows = Amendment.objects.filter(experiment=experiment).select_related("by").order_by("at", "id")
     return tuple(
         Amended(

@@ -17,14 +17,18 @@ from events.reasons import Refused
 from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
+from experiments.answers import Asked
 from experiments.models import Analysis, Experiment
-from experiments.plan.stored import WORDS, asked_of, audit_of, planned_of
+from experiments.plan import derived
+from experiments.plan.planned import Planned
+from experiments.plan.stored import plan_of, planned_of
 from experiments.services.admission import rule_of
+from experiments.services.audit import audit_of
 from experiments.services.webhooks import announce
 from stats.results import computable
 
 if TYPE_CHECKING:
-    from experiments.readout import LookTaken, Planned, Readout
+    from experiments.readout import LookTaken, Readout
     from experiments.report import Comparison
 
 TASK = "experiments.tasks.run_analysis"
@@ -74,7 +78,8 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
             raise Refused(
                 gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
             )
-        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=_inputs(row, planned_of(row)))
+        inputs = _inputs(row, derived.asked(plan_of(row)), planned_of(row))
+        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=inputs)
         analysis.full_clean(exclude=["inputs"])
         analysis.save()
     return analysis
@@ -85,12 +90,13 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    return runs.perform(
-        analysis,
-        lambda progress: _compute(analysis, progress),
-        listen=listen,
-        then=lambda payload: _conclude(analysis, payload),
-    )
+    made: list[Readout] = []  # what follows from it needs the record, and the run keeps its JSON alone
+
+    def compute(progress: Progress) -> dict[str, Any]:
+        made.append(_compute(analysis, progress))
+        return dump(made[0])
+
+    return runs.perform(analysis, compute, listen=listen, then=lambda _payload: _conclude(analysis, made[0]))
 
 
 def request_due() -> int:
@@ -132,27 +138,21 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[Loo
     return () if readout is None else readout.path
 
 
-def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
-    return {
-        "asked": dump(asked_of(experiment, plan)),
-        "version": experiment.version,
-        "definition": plan.definition,
-    }
+def _inputs(experiment: Experiment, asked: Asked, plan: Planned) -> dict[str, Any]:
+    return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
 
 
-def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
+def _compute(analysis: Analysis, progress: Progress) -> "Readout":
     from experiments.analysis import read_out
     from experiments.live_senders import beside, is_doubtful
     from experiments.services.gathering import gather
 
     experiment = analysis.experiment
-    plan = planned_of(experiment)
-    asked = asked_of(experiment, plan)
+    plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
         # The plan may have been amended while this waited: what is kept is what was asked.
-        Analysis.objects.filter(pk=analysis.pk).update(
-            as_of=_aware(store.basis.data_end), inputs=_inputs(experiment, plan)
-        )
+        analysis.inputs = _inputs(experiment, asked, plan)
+        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
         rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
 
         def read(told: Progress, *, verified: bool) -> "Readout":
@@ -166,24 +166,22 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
         if is_doubtful(readout.health):
             readout = beside(readout, read(silent, verified=True))
     progress("statistics", 0.98)
-    return dump(readout)
+    return readout
 
 
-def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
+def _conclude(analysis: Analysis, readout: "Readout") -> None:
     """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
 
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
-    from experiments.readout import Readout
-
-    readout = load(Readout, payload)
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
     if final_analysis(experiment) is not None:
         raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
-    if _deciding(payload["plan"]) != _deciding(dump(planned_of(experiment))):
+    asked = dump(derived.asked(plan_of(experiment)))
+    if analysis.inputs["asked"] != asked or not derived.same_numbers(readout.plan, planned_of(experiment)):
         raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
     code = "" if readout.verdict is None else str(readout.verdict.code)
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
@@ -200,11 +198,6 @@ def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
         announce("experiment.verdict", {**facts, "final": final})
     if final and experiment.moment is not None:
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
-
-
-def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
-    """What a change of the plan would change; that enrolment has ended since is no change of it."""
-    return {name: value for name, value in plan.items() if name not in WORDS | {"enrolment_ended", "definition"}}
 
 
 def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from events.reasons import Refused
 from experiments.models import Holdout, Layer
-from experiments.plan.rules import KEY, WHOLE
+from experiments.plan.record import WHOLE
+from experiments.plan.rules import KEY
 
 
 def create_layer(*, key: str, name: str = "") -> Layer:

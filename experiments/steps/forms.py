@@ -18,7 +18,8 @@ from events.metrics import parse_metric
 from events.reasons import Refused
 from experiments.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
-from experiments.plan.rules import KEY, WHOLE
+from experiments.plan.record import WHOLE
+from experiments.plan.rules import KEY
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
 TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget

@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from events.reasons import Refused, words
 from experiments.models import Experiment
 from experiments.plan import power_curve
-from experiments.plan.audience import choices, count, rows_of, within
+from experiments.plan.audience import choices, count, rows_of
+from experiments.plan.derived import share_left
 from experiments.plan.power_curve import PowerCurve, Sizing
-from experiments.plan.rules import WHOLE
+from experiments.plan.record import WHOLE
+from experiments.plan.stored import plan_of
 from experiments.steps import forms
 from stats.results import NotComputable, computable
 
@@ -85,7 +87,7 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
         except Refused as refusal:
             return {"refusal": str(refusal)}
     try:
-        found = count(wanted, within=within(row))
+        found = count(wanted, within=share_left(plan_of(row)))
     except Refused as refusal:
         return {"refusal": str(refusal)}
     context: dict[str, Any] = {"eligible": found, "percent": f"{100 * found.share:.1f}"}

@@ -17,6 +17,7 @@ from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import WhatIf
+from experiments.plan.stored import plan_of
 from segments.models import Segment, SegmentModel, SegmentVersion
 from stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.power_plan import Method, Plan, inflation
@@ -206,12 +207,12 @@ def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
         audience=[{"segment_key": "style.v1.solo", "coverage": 5_000}, {"coverage": 2_500}],
     )  # fmt: skip
 
-    assert size.enrolled_share(row) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
+    assert size.enrolled_share(plan_of(row)) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
 
 
 def test_share__of_a_segment_that_is_not_published__is_refused() -> None:
     with pytest.raises(Refused, match="no published segment"):
-        size.enrolled_share(draft(audience=[{"segment_key": "none.v1", "coverage": 100}]))
+        size.enrolled_share(plan_of(draft(audience=[{"segment_key": "none.v1", "coverage": 100}])))
 
 
 EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference": {"estimate": 0.25}}]}}

@@ -17,10 +17,11 @@ from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import drafts
-from experiments.plan.stored import audit_of, is_intact, planned_of
+from experiments.plan.stored import is_intact, planned_of
 from experiments.readout import State
 from experiments.services import analysis
 from experiments.services.analysis import create_analysis, read_analysis, run_analysis
+from experiments.services.audit import audit_of
 from experiments.services.file_analysis import analyze_file
 from experiments.verdict import Code
 from stats.results import computable

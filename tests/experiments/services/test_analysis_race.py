@@ -71,6 +71,18 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
 
 
 @pytest.mark.django_db
+def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = stored_experiment(world)
+    row = create_analysis(experiment=experiment)
+    meanwhile(monkeypatch, lambda: drafts.amend(key=experiment.key, why="Better.", signup_event="session_start"))
+
+    assert not run_analysis(row.pk)
+
+    row.refresh_from_db()
+    assert "The plan was changed while this analysis ran" in row.reason
+
+
+@pytest.mark.django_db
 def test_amended_while_it_waits__its_inputs_are_those_it_was_computed_with(world: Simulation) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
