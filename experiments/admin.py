@@ -36,7 +36,7 @@ from experiments.admin_inlines import (
     save_overrides,
 )
 from experiments.models import Experiment, Override
-from experiments.plan import audience, drafts, moves, size
+from experiments.plan import amend, audience, drafts, moves, overrides, size
 from experiments.plan.lifecycle import LIVE, Action, Status
 from experiments.services import closing, overview
 from experiments.steps import consequences, health_words, summary, views
@@ -262,7 +262,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         form = shapes.AmendForm(request.POST or None, instance=row)
 
         def done(values: dict[str, Any]) -> None:
-            drafts.amend(key=row.key, why=values["why"], by=_person(request), **form.changes())
+            amend.amend(key=row.key, why=values["why"], by=_person(request), **form.changes())
 
         about = gettext("The change is logged with your reason, and stands on the report.")
         return self._page(request, row, form, _("Amend the plan"), done, about)
@@ -274,7 +274,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
             request, row, form, _("Raise coverage"),
-            lambda values: drafts.raise_coverage(key=row.key, by=_person(request), **values), about,
+            lambda values: amend.raise_coverage(key=row.key, by=_person(request), **values), about,
         )  # fmt: skip
 
     @detail(_("Testers"), "test", "bug_report")
@@ -283,13 +283,13 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
         if "remove" in request.POST:
-            drafts.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
+            overrides.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
             messages.success(request, gettext("The draw decides again."))
             return HttpResponseRedirect(request.path)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
             try:
-                drafts.set_override(
+                overrides.set_override(
                     key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"]
                 )
             except Refused as refusal:
@@ -306,11 +306,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.CloneForm(request.POST or None, initial={"key": size.free_key(row.key)})
+        form = shapes.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
             request, row, form, _("Clone"),
-            lambda values: size.clone(experiment=row, by=_person(request), key=values["key"]), about,
+            lambda values: drafts.clone(experiment=row, by=_person(request), key=values["key"]), about,
         )  # fmt: skip
 
     @detail(_("Size"), "view", "straighten")

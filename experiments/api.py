@@ -22,7 +22,7 @@ from aha.models import AhaMoment
 from events.records import dump, outward
 from experiments import serializers as shapes
 from experiments.models import Amendment, Assignment, Experiment, Override
-from experiments.plan import drafts, moves, size
+from experiments.plan import amend, drafts, moves, overrides, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import WhatIf
 from experiments.plan.rules import KEY
@@ -156,7 +156,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Change a started plan, with a reason; it is logged and stands on the report."""
         self.get_object()
         values = asked(shapes.AmendSerializer, request)
-        made = drafts.amend(key=key, why=values["why"], by=person(request), **values["changes"])
+        made = amend.amend(key=key, why=values["why"], by=person(request), **values["changes"])
         return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.RaiseCoverageSerializer, responses={201: shapes.AmendmentSerializer})
@@ -164,7 +164,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def raise_coverage(self, request: Request, key: str) -> Response:
         """Let more units of one row of the audience in; nobody is moved."""
         self.get_object()
-        made = drafts.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
+        made = amend.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
         return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.CloneSerializer, responses={201: shapes.ExperimentSerializer})
@@ -172,7 +172,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def clone(self, request: Request, key: str) -> Response:
         """A new draft with the same plan and a new draw."""
         values = asked(shapes.CloneSerializer, request)
-        made = size.clone(experiment=self.get_object(), by=person(request), key=values["key"])
+        made = drafts.clone(experiment=self.get_object(), by=person(request), key=values["key"])
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -229,14 +229,14 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         self.get_object()
         values = asked(shapes.OverrideSerializer, request)
         arm = values.pop("variant")["key"]
-        made = drafts.set_override(key=key, variant=arm, **values)
+        made = overrides.set_override(key=key, variant=arm, **values)
         return Response(shapes.OverrideSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
     @action(detail=True, methods=["delete"], url_path=r"overrides/(?P<override_id>\d{1,18})")
     def delete_override(self, request: Request, key: str, override_id: str) -> Response:
         """Let the draw decide again."""
-        drafts.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
+        overrides.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _move(self, request: Request, what: Action) -> Response:
@@ -266,5 +266,5 @@ class MomentExperimentsView(APIView):
         """Draft the experiment that tests this moment, sized by head-room and expected take-up."""
         moment = get_object_or_404(AhaMoment, key=key)
         values = asked(shapes.FromMomentSerializer, request)
-        made = size.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
+        made = drafts.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
         return Response(shapes.ExperimentSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -1,33 +1,35 @@
-"""Write plans: drafts freely, started experiments only by logged amendments. Every change reaches the doors."""
+"""Drafts of plans: new ones, copies, and those that test an AHA moment. A draft may be changed freely."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from aha.claims import promised
+from aha.models import AhaMoment
+from events.metrics import display_name
 from events.reasons import Refused
-from experiments.models import (
-    Amendment,
-    Analysis,
-    AudienceRow,
-    Experiment,
-    Holdout,
-    Override,
-    Variant,
-)
-from experiments.plan import rules
-from experiments.plan.lifecycle import LIVE, Status
-from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
-from experiments.plan.stored import plan_of, situation_of
-from experiments.services import config
-from experiments.services.admission import check_sources
-from experiments.services.assign import unit_problem
+from experiments.models import AudienceRow, Experiment, Holdout, Variant
+from experiments.plan.lifecycle import Status
+from experiments.plan.planned_power import Inflow
+from experiments.plan.record import COPIED, WHOLE
+from experiments.plan.size import base_rate_and_inflow, sized
+from experiments.plan.writing import locked, save_plan
+from segments.services.publishing import find_segment
+from stats.results import computable
 
-MAX_OVERRIDES = 1_000  # they are kept in every process
+VARIANTS = (
+    {"key": "control", "value": False, "weight": WHOLE // 2},
+    {"key": "nudge", "value": True, "weight": WHOLE // 2},
+)
+USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
+# Of what a correlation promises, a tenth would still be worth acting on. The smallest effect of interest is also the
+# margin below which the verdict says "no effect that matters": with the whole promise there, a real effect of a quarter
+# of it would be called immaterial, and the claim refuted.
+SHARE_OF_PROMISE = 0.1
+LEAST_EFFECT = 0.01
 
 
 def create_draft(
@@ -54,7 +56,7 @@ def create_draft(
         fields["holdout"] = Holdout.objects.filter(active=True).first()
     experiment = Experiment(**{"key": key, "flag_key": key, "name": key, "created_by": by, **fields})
     with transaction.atomic():
-        _save(experiment, by, "created")
+        save_plan(experiment, by, "created")
         _replace(experiment, variants, audience)
     return experiment
 
@@ -79,155 +81,102 @@ def update_draft(
         for name, value in fields.items():
             setattr(experiment, name, value)
         experiment.version += 1
-        _save(experiment, by, "changed")
+        save_plan(experiment, by, "changed")
         _replace(experiment, variants, audience)
     return experiment
 
 
-def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amendment:
-    """Change the plan of a started experiment; the change is logged and stands on the report.
+def draft_from_moment(
+    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None
+) -> Experiment:
+    """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
 
-    Raises:
-        Refused: for what is frozen, for a reason left out, and for a plan that could not have been started.
-    """
-    frozen = sorted(set(changes) - set(AMENDABLE))
-    if frozen:
-        raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
-    if "sources" in changes:  # as it is stored, so that the log says the same
-        changes["sources"] = check_sources(changes["sources"])
-    with transaction.atomic():
-        experiment = _started(key, why)
-        before = {name: getattr(experiment, name) for name in changes}
-        _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
-        for name, value in changes.items():
-            setattr(experiment, name, value)
-        found = rules.problems(plan_of(experiment), situation_of(experiment))
-        # A planned end that has gone by in the meantime is no fault of this amendment.
-        found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
-        if found:
-            raise Refused(" ".join(rules.words(problem, _) for problem in found))
-        _bump(experiment, by, why, list(changes))
-        return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
-
-
-def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User | None = None) -> Amendment:
-    """Let more units of one row of the audience in. Nobody who is in is moved.
+    The effect that is planned for is a tenth of the last rung of the evidence's ladder, at least one point: the promise
+    itself is mostly the company that the behaviour keeps. Without evidence it is what the units of four weeks can show;
+    without events the sizes stay open.
 
     Args:
-        key: of the experiment.
-        position: of the row.
-        coverage: in steps of 0.01 %.
-        why: for the log.
-        by: who asks.
+        moment: the claim.
+        by: who drafts.
+        take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
+            that is less.
+        key: of the experiment; None for the moment's key with "-test".
 
     Raises:
-        Refused: when it would not grow: units that are in would fall out.
+        Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
     """
+    if take_up is not None and not 0 < take_up <= 1:
+        raise Refused(_("The expected take-up must lie between 0 and 1."))
+    inflow = _inflow_of_moment(moment)
+    reach = None if inflow is None else inflow.reach
+    head_room = 1 - reach if reach is not None and computable(reach) else 1.0
+    if take_up is not None and take_up > head_room:
+        text = _("Only %(share)s %% of users don't reach the moment by themselves: more can't be moved.")
+        raise Refused(text % {"share": f"{100 * head_room:.1f}"})
+    moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
-        experiment = _started(key, why)
-        row = AudienceRow.objects.filter(experiment=experiment, position=position).first()
-        if row is None:
-            raise Refused(_("The audience has no row %(row)s.") % {"row": position})
-        if not row.coverage < coverage <= WHOLE:
-            raise Refused(
-                _("Coverage can only grow: from %(now)s %% up to 100 %%.") % {"now": f"{row.coverage / 100:g}"}
-            )
-        before, row.coverage = row.coverage, coverage
-        row.save(update_fields=["coverage"])
-        _bump(experiment, by, why, [])
-        return _log(experiment, by, why, {f"coverage of {row}": [before, coverage]})
+        experiment = create_draft(
+            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
+            hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
+            variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
+            expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
+        )  # fmt: skip
+        if inflow is None:
+            return experiment
+        found = sized(experiment, inflow)
+        values = {
+            name: value
+            for name in ("smallest_effect", "planned_units", "planned_end")
+            if computable(value := getattr(found, name))
+        }
+        return update_draft(key=experiment.key, by=by, **values)
 
 
-def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any = None) -> Override:
-    """Give an arm to one unit, or to callers whose context meets a rule. Nobody is exposed by it.
+def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
+    """A new draft with the same plan and a new draw. Dates and overrides stay behind.
+
+    Args:
+        experiment: in any state.
+        by: who clones.
+        key: of the new one; None for the old key with a number.
 
     Raises:
-        Refused: for an unknown variant, neither or both of unit and rule, or too many overrides.
+        Refused: a key that exists, or that is none.
     """
-    with transaction.atomic():
-        experiment = locked(key)
-        arm = Variant.objects.filter(experiment=experiment, key=variant).first()
-        if arm is None:
-            raise Refused(_("There is no variant '%(key)s'.") % {"key": variant})
-        if (unit is None) == (rule is None):
-            raise Refused(_("An override needs a unit or a rule."))
-        if unit is not None and (problem := unit_problem(unit)):
-            raise Refused(f"{problem[0].upper()}{problem[1:]}.")
-        if Override.objects.filter(experiment=experiment).count() >= MAX_OVERRIDES:
-            raise Refused(_("An experiment may have at most %(count)s overrides.") % {"count": MAX_OVERRIDES})
-        if unit is None:
-            row = Override.objects.create(experiment=experiment, rule=rule, variant=arm)
-        else:
-            row, _new = Override.objects.update_or_create(experiment=experiment, unit=unit, defaults={"variant": arm})
-        _bump(experiment, None, "override", [])
-    return row
+    kept = [name.removesuffix("_id") for name in COPIED]
+    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
+    rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
+    for row in rows:
+        if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
+            row["rule"] = None  # it was copied at the start, and will be again
+    return create_draft(
+        key=key or free_key(experiment.key), variants=list(arms), audience=rows, by=by,
+        **{name: getattr(experiment, name) for name in kept},
+    )  # fmt: skip
 
 
-def remove_override(*, override: Override) -> None:
-    """Let the draw decide again."""
-    with transaction.atomic():
-        experiment = Experiment.objects.select_for_update().get(pk=override.experiment_id)
-        override.delete()
-        _bump(experiment, None, "override", [])
+def free_key(base: str) -> str:
+    """The key itself, or with the first number that is free."""
+    base = base[:120]
+    taken = set(Experiment.objects.filter(key__startswith=base).values_list("key", flat=True))
+    return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
 
 
-def locked(key: str) -> Experiment:
-    """The row of an experiment, locked until the end of the transaction.
-
-    Raises:
-        Refused: when there is none.
-    """
-    experiment = Experiment.objects.select_for_update().filter(key=key).first()
-    if experiment is None:
-        raise Refused(_("There is no experiment '%(key)s'.") % {"key": key})
-    return experiment
+def name_for_test(moment: AhaMoment) -> str:
+    """What the experiment that tests a moment is called."""
+    return _("Test of %(moment)s") % {"moment": moment}
 
 
-def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
-    """What judges an outcome may not be chosen by who has seen it, nor be tuned between looks (METHODS 4.8)."""
-    judging = sorted(set(changed) & set(JUDGING))
-    if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
-        text = _(
-            "The outcome has been read, so %(field)s can't be changed any more: it decides how the outcome is judged."
-        )
-        raise Refused(text % {"field": judging[0]})
-
-
-def _started(key: str, why: str) -> Experiment:
-    if not why.strip():
-        raise Refused(_("An amendment needs a reason."))
-    experiment = locked(key)
-    if experiment.status not in (*LIVE, Status.STOPPED):
-        raise Refused(_("Only a started experiment that is not concluded can be amended."))
-    return experiment
-
-
-def _save(experiment: Experiment, by: User | None, why: str) -> None:
-    experiment._history_user = by  # type: ignore[attr-defined]
-    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
-    experiment.sources = check_sources(experiment.sources)
-    try:
-        experiment.full_clean()
-    except ValidationError as error:
-        raise Refused(" ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())) from None
-    experiment.save()
-
-
-def _bump(experiment: Experiment, by: User | None, why: str, fields: list[str]) -> None:
-    experiment.version += 1
-    experiment._history_user = by  # type: ignore[attr-defined]
-    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
-    experiment.save(update_fields=[*fields, "version"])
-    config.touch()
-
-
-def _log(experiment: Experiment, by: User | None, why: str, changes: dict[str, list[Any]]) -> Amendment:
-    plain = {name: [_plain(value) for value in pair] for name, pair in changes.items()}
-    return Amendment.objects.create(experiment=experiment, at=timezone.now(), by=by, why=why, changes=plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def hypothesis(moment: AhaMoment) -> str:
+    """The claim of a moment as the hypothesis of its test."""
+    text = _(
+        "If we nudge new users to do %(behaviour)s at least %(times)s times within %(days)s days, more of them stay "
+        "(%(retention)s)."
+    )
+    return text % {
+        "behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days,
+        "retention": display_name(moment.retention),
+    }  # fmt: skip
 
 
 def _replace(
@@ -244,3 +193,20 @@ def _replace(
         AudienceRow.objects.bulk_create(
             AudienceRow(**{**fields, "experiment": experiment, "position": at}) for at, fields in enumerate(audience)
         )
+
+
+def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
+    try:
+        return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
+    except Refused:
+        return None  # a draft may be made before the first event
+
+
+def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
+    """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
+    adjusted = promised(moment.evidence).adjusted
+    if adjusted is None or adjusted.estimate <= 0:
+        return None
+    base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
+    effect = max(SHARE_OF_PROMISE * adjusted.estimate, LEAST_EFFECT)
+    return round(effect, 4) if base + take_up * effect < 1 else None

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from aha.services.moments import begin_test
 from events.reasons import Refused
 from experiments.models import Experiment, Layer
-from experiments.plan.drafts import locked
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of
+from experiments.plan.writing import locked
 from experiments.services import config
 from experiments.services.admission import only_source
 from experiments.services.segments import freeze_audience

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from aha.models import AhaMoment
 from events.reasons import Refused
 from experiments.models import Experiment
-from experiments.plan import audience, drafts, moves, size
+from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.services import calibration, overview
 from experiments.steps import consequences, forms, parts, summary
@@ -33,7 +33,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
-        initial = {"name": size.name_for_test(moment), "hypothesis": size.hypothesis(moment), "moment": moment}
+        initial = {"name": drafts.name_for_test(moment), "hypothesis": drafts.hypothesis(moment), "moment": moment}
     form = forms.HypothesisForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -166,12 +166,12 @@ def _create(given: dict[str, Any], by: User | None) -> Experiment:
     """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
     moment, key = given["moment"], given["key"]
     if moment is not None:
-        made = size.draft_from_moment(moment=moment, by=by, key=key or None)
+        made = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
         texts = {name: given[name] for name in ("name", "hypothesis") if given[name]}
         return drafts.update_draft(key=made.key, by=by, **texts)
-    key = key or size.free_key(slugify(given["name"]) or "experiment")
+    key = key or drafts.free_key(slugify(given["name"]) or "experiment")
     return drafts.create_draft(
-        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=size.VARIANTS,
+        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=drafts.VARIANTS,
         value_type=Experiment.ValueType.BOOLEAN, default_value=False,
     )  # fmt: skip
 

@@ -21,10 +21,9 @@ from aha.services.studies import create_study, run_study
 from events.reasons import Refused
 from events.simulation.worlds import RETENTION
 from experiments.models import Analysis, Experiment
-from experiments.plan.drafts import create_draft, update_draft
+from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
-from experiments.plan.size import draft_from_moment
 from experiments.services import config
 from experiments.services.analysis import create_analysis, run_analysis
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY

@@ -25,7 +25,7 @@ from datetime import timedelta
 from django.utils import timezone
 from experiments.plan.lifecycle import Action
 from experiments.models import Holdout, Layer
-from experiments.plan import drafts, moves
+from experiments.plan import drafts, moves, overrides
 for given in json.loads(GIVEN):
     actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
     if "layer" in given:
@@ -39,7 +39,7 @@ for given in json.loads(GIVEN):
     for action in actions:
         moves.move(key=given["key"], action=Action(action))
     for override in overrides:
-        drafts.set_override(key=given["key"], **override)
+        overrides.set_override(key=given["key"], **override)
 """
 
 

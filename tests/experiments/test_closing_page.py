@@ -64,12 +64,12 @@ def test_other_plans__say_nothing_of_it(admin_client: Client) -> None:
 
 def test_planned_end__is_fixed_once_the_outcome_was_read() -> None:
     from events.reasons import Refused
-    from experiments.plan import drafts
+    from experiments.plan import amend
 
     stored("exp", make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None))
 
     with pytest.raises(Refused, match="planned_end"):
-        drafts.amend(key="exp", why="it looks good", planned_end=timezone.localdate() + timedelta(days=1))
+        amend.amend(key="exp", why="it looks good", planned_end=timezone.localdate() + timedelta(days=1))
 
 
 @pytest.mark.parametrize(

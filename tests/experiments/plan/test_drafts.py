@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from events.reasons import Refused
 from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
-from experiments.plan import drafts, moves
+from experiments.plan import amend, drafts, moves, overrides
 from experiments.plan.lifecycle import Action
 from experiments.services import config
 from tests.experiments.make import ARMS, IOS, do, draft, running
@@ -67,7 +67,7 @@ def test_frozen_field__of_a_started_experiment__is_refused_everywhere(field: str
     value: Any = 1 if field in ("hash_version", "layer_low") else "number"
 
     with pytest.raises(Refused, match="frozen"):
-        drafts.amend(key="exp", why="try", **{field: value})
+        amend.amend(key="exp", why="try", **{field: value})
     with pytest.raises(Refused, match="has started"):
         drafts.update_draft(key="exp", **{field: value})
     setattr(row, field, value)
@@ -94,8 +94,8 @@ def test_arms_and_rows__of_a_started_experiment__are_frozen_but_for_growing_cove
     row.clean()
     for refused in (5_000, 10_001):
         with pytest.raises(Refused, match="only grow"):
-            drafts.raise_coverage(key="exp", position=0, coverage=refused, why="x")
-    drafts.raise_coverage(key="exp", position=0, coverage=10_000, why="all is well")
+            amend.raise_coverage(key="exp", position=0, coverage=refused, why="x")
+    amend.raise_coverage(key="exp", position=0, coverage=10_000, why="all is well")
     assert Amendment.objects.get().changes == {"coverage of a": [5_000, 10_000]}
 
 
@@ -105,7 +105,7 @@ def test_amendment__is_logged_with_who_when_why_and_both_values() -> None:
     end = timezone.localdate() + timedelta(days=60)
     before = Experiment.objects.get().planned_end
 
-    drafts.amend(key="exp", why="slow enrolment", by=pm, planned_end=end, guardrail_metrics=["on_day:1"])
+    amend.amend(key="exp", why="slow enrolment", by=pm, planned_end=end, guardrail_metrics=["on_day:1"])
 
     log = Amendment.objects.get()
     assert (log.by, log.why) == (pm, "slow enrolment")
@@ -115,9 +115,9 @@ def test_amendment__is_logged_with_who_when_why_and_both_values() -> None:
     }
     assert Experiment.objects.get().version == 3
     with pytest.raises(Refused, match="reason"):
-        drafts.amend(key="exp", why=" ", planned_end=end)
+        amend.amend(key="exp", why=" ", planned_end=end)
     with pytest.raises(Refused, match="primary outcomes"):
-        drafts.amend(key="exp", why="try", primary_metrics=[])
+        amend.amend(key="exp", why="try", primary_metrics=[])
     assert Experiment.objects.get().primary_metrics == ["window:14-20"]
 
 
@@ -182,17 +182,17 @@ def test_override__that_makes_no_sense__is_refused(given: dict[str, Any], senten
     running()
 
     with pytest.raises(Refused, match=sentence):
-        drafts.set_override(key="exp", **given)
+        overrides.set_override(key="exp", **given)
 
 
 def test_override__removed__lets_the_draw_decide_again() -> None:
     running()
-    drafts.set_override(key="exp", unit="qa", variant="banner")
-    again = drafts.set_override(key="exp", unit="qa", variant="control")
+    overrides.set_override(key="exp", unit="qa", variant="banner")
+    again = overrides.set_override(key="exp", unit="qa", variant="control")
     config.forget()
     assert config.current().flags["exp"].overrides == {"qa": 0}
 
-    drafts.remove_override(override=again)
+    overrides.remove_override(override=again)
     config.forget()
 
     assert config.current().flags["exp"].overrides == {}
@@ -203,10 +203,10 @@ def test_every_change__that_the_doors_must_see__raises_the_number_of_the_configu
     draft(audience=[{"segment_key": "a", "rule": IOS, "coverage": 5_000}])
     changes: list[Any] = [
         lambda: moves.move(key="exp", action=Action.START),
-        lambda: drafts.set_override(key="exp", unit="qa", variant="banner"),
-        lambda: drafts.raise_coverage(key="exp", position=0, coverage=6_000, why="x"),
-        lambda: drafts.amend(key="exp", why="x", planned_end=later),
-        lambda: drafts.remove_override(override=Override.objects.get()),
+        lambda: overrides.set_override(key="exp", unit="qa", variant="banner"),
+        lambda: amend.raise_coverage(key="exp", position=0, coverage=6_000, why="x"),
+        lambda: amend.amend(key="exp", why="x", planned_end=later),
+        lambda: overrides.remove_override(override=Override.objects.get()),
         lambda: moves.move(key="exp", action=Action.PAUSE),
     ]
     numbers = [0]

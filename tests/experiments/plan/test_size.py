@@ -14,7 +14,7 @@ from events.reasons import Refused
 from events.schema import EventRecord
 from events.services.accept import add_to_outbox
 from experiments.models import Holdout, Layer
-from experiments.plan import drafts, moves, size
+from experiments.plan import drafts, moves, overrides, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import WhatIf
 from experiments.plan.stored import plan_of
@@ -220,7 +220,7 @@ EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference
 
 @pytest.mark.usefixtures("world")
 def test_draft__from_a_moment__may_start_and_plans_with_a_tenth_of_the_promise() -> None:
-    made = size.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
+    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
 
     needed = sample_size(Plan(baseline=0.5, take_up=0.3), 0.025)
     assert not isinstance(needed, NotComputable)
@@ -228,12 +228,12 @@ def test_draft__from_a_moment__may_start_and_plans_with_a_tenth_of_the_promise()
     assert (made.smallest_effect, made.planned_units) == (0.025, needed.total)
     assert "add at least 2 times within 2 days" in made.hypothesis
     assert moves.move(key=made.key, action=Action.START).status == "running"
-    assert size.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
+    assert drafts.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("world")
 def test_draft__without_evidence__plans_what_four_weeks_can_show() -> None:
-    made = size.draft_from_moment(moment=moment())
+    made = drafts.draft_from_moment(moment=moment())
 
     assert made.planned_units == 280
     assert made.expected_take_up == 0.1
@@ -244,16 +244,16 @@ def test_draft__without_evidence__plans_what_four_weeks_can_show() -> None:
 @pytest.mark.parametrize(("take_up", "fine"), [(0.8, True), (0.81, False), (0.0, False), (1.1, False)])
 def test_draft__take_up_beyond_the_head_room__is_refused(take_up: float, fine: bool) -> None:
     if fine:
-        assert size.draft_from_moment(moment=moment(), take_up=take_up).expected_take_up == take_up
+        assert drafts.draft_from_moment(moment=moment(), take_up=take_up).expected_take_up == take_up
         return
     with pytest.raises(Refused):
-        size.draft_from_moment(moment=moment(), take_up=take_up)
+        drafts.draft_from_moment(moment=moment(), take_up=take_up)
 
 
 def test_draft__before_the_first_event__leaves_the_sizes_open(settings: Any, tmp_path: Path) -> None:
     settings.EVENTS_URL = str(tmp_path / "empty")
 
-    made = size.draft_from_moment(moment=moment(evidence=EVIDENCE))
+    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE))
 
     assert (made.planned_units, made.planned_end, made.smallest_effect) == (None, None, 0.025)
 
@@ -265,7 +265,7 @@ def test_draft__whose_evidence_promises_nothing__takes_the_rung_before_or_none(
     settings.EVENTS_URL = str(tmp_path / "empty")
     rungs = [{"difference": {"estimate": 0.4}}, {"difference": last}]
 
-    made = size.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+    made = drafts.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
 
     assert made.smallest_effect == (0.04 if "reason" in last else None)
 
@@ -274,16 +274,16 @@ def test_draft__whose_promise_is_small__plans_for_one_point(settings: Any, tmp_p
     settings.EVENTS_URL = str(tmp_path / "empty")
     rungs = [{"difference": {"estimate": 0.05}}]
 
-    made = size.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+    made = drafts.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
 
     assert made.smallest_effect == 0.01
 
 
 def test_clone__keeps_the_plan_and_no_dates() -> None:
     old = draft("guild", alpha=0.01, nudge="banner", audience=[{"coverage": 4_000}])
-    drafts.set_override(key="guild", variant="banner", unit="qa")
+    overrides.set_override(key="guild", variant="banner", unit="qa")
 
-    made = size.clone(experiment=old)
+    made = drafts.clone(experiment=old)
 
     assert (made.key, made.flag_key, made.alpha, made.nudge) == ("guild-2", "guild", 0.01, "banner")
     assert (made.planned_end, made.overrides.count(), made.status) == (None, 0, "draft")
@@ -292,7 +292,7 @@ def test_clone__keeps_the_plan_and_no_dates() -> None:
         list(old.variants.values("key", "value", "weight"))
     )
     with pytest.raises(Refused):
-        size.clone(experiment=old, key="guild")
+        drafts.clone(experiment=old, key="guild")
 
 
 @pytest.mark.usefixtures("world")

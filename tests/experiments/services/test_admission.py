@@ -27,7 +27,7 @@ from events.models import Source
 from events.reasons import Refused
 from experiments.forms import SourcesField
 from experiments.models import Analysis, Experiment
-from experiments.plan import drafts, stored
+from experiments.plan import amend, stored
 from experiments.services import overview
 from experiments.services.analysis import create_analysis, run_analysis
 from tests.experiments.make import do, draft, running
@@ -159,13 +159,13 @@ def test_sources__named_later__are_a_logged_amendment_and_keep_the_plan_intact(k
     shown = Source.objects.get(name=SHOWN).pk
     running("x")
 
-    amended = drafts.amend(key="x", why="the app shows it", sources=[shown, shown])
+    amended = amend.amend(key="x", why="the app shows it", sources=[shown, shown])
 
     assert Experiment.objects.get(key="x").sources == [shown]
     assert amended.changes["sources"][0] == []
     assert stored.is_intact(Experiment.objects.get(key="x"))
     with pytest.raises(Refused, match="There is no source 99"):
-        drafts.amend(key="x", why="a slip", sources=[99])
+        amend.amend(key="x", why="a slip", sources=[99])
 
 
 def test_sources__on_a_page__are_names() -> None:

@@ -16,7 +16,7 @@ from events.reasons import Refused
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
-from experiments.plan import drafts
+from experiments.plan import amend
 from experiments.plan.stored import is_intact, planned_of
 from experiments.readout import State
 from experiments.services import analysis
@@ -243,7 +243,7 @@ def test_assignments__as_drawn__are_right(world: Simulation) -> None:
 def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False)
     assert is_intact(experiment)
-    drafts.amend(key=experiment.key, why="more power", smallest_effect=0.04)
+    amend.amend(key=experiment.key, why="more power", smallest_effect=0.04)
     assert is_intact(Experiment.objects.get(pk=experiment.pk))
     before = planned_of(Experiment.objects.get(pk=experiment.pk))
 
@@ -257,15 +257,15 @@ def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> No
 
 def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
-    drafts.amend(key=experiment.key, why="before any look", planned_units=7_000)
+    amend.amend(key=experiment.key, why="before any look", planned_units=7_000)
     done(experiment)
 
     with pytest.raises(Refused, match="outcome has been read"):
-        drafts.amend(key=experiment.key, why="after it", planned_units=9_000)
+        amend.amend(key=experiment.key, why="after it", planned_units=9_000)
     # It measures the placebo: named smaller now, control would take the placebo's place.
     with pytest.raises(Refused, match="expected_take_up can't be changed"):
-        drafts.amend(key=experiment.key, why="after it", expected_take_up=0.01)
-    drafts.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
+        amend.amend(key=experiment.key, why="after it", expected_take_up=0.01)
+    amend.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
 
 
 def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:

@@ -15,7 +15,7 @@ from events.reasons import Refused
 from events.services import runs
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
-from experiments.plan import drafts
+from experiments.plan import amend
 from experiments.services import analysis, gathering
 from experiments.services.analysis import create_analysis, run_analysis
 from tests.aha.store import store_of
@@ -55,7 +55,7 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
 ) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
-    meanwhile(monkeypatch, lambda: drafts.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"]))
+    meanwhile(monkeypatch, lambda: amend.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"]))
 
     assert not run_analysis(row.pk)
 
@@ -74,7 +74,7 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
 def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
-    meanwhile(monkeypatch, lambda: drafts.amend(key=experiment.key, why="Better.", signup_event="session_start"))
+    meanwhile(monkeypatch, lambda: amend.amend(key=experiment.key, why="Better.", signup_event="session_start"))
 
     assert not run_analysis(row.pk)
 
@@ -86,7 +86,7 @@ def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, mon
 def test_amended_while_it_waits__its_inputs_are_those_it_was_computed_with(world: Simulation) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
-    drafts.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"])
+    amend.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"])
 
     assert run_analysis(row.pk)
 
