@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from aha.claims import read_finding
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
@@ -243,7 +244,8 @@ def moment_list(request: HttpRequest) -> HttpResponse:
         line = (
             gettext("Nobody has measured it yet.") if evidence is None else moment_page.in_one_line(evidence, gettext)
         )
-        finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+        found = read_finding(moment.finding) if moment.finding else None
+        finding = "" if found is None else moment_page.finding(found, gettext)
         rows.append(
             {"moment": moment, "line": line, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
         )
@@ -277,14 +279,15 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
 
     moment = get_object_or_404(AhaMoment.objects.select_related("study", "created_by"), key=key)
     evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+    found = read_finding(moment.finding) if moment.finding else None
     context = {
         "moment": moment,
         "intact": moments.is_intact(moment),
         "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
         "sentence": "" if evidence is None else findings.claim(evidence, gettext),
-        "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
-        "finding": parts.finding(moment.finding, gettext) if moment.finding else "",
+        "tables": () if evidence is None else parts.tables(evidence, gettext, found),
+        "finding": "" if found is None else parts.finding(found, gettext),
         "light": parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
     }

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from aha.claims import read_finding
 from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
 from experiments.models import Experiment
@@ -117,7 +118,8 @@ def _study(study: Study) -> dict[str, Any]:
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha import moment_page  # noqa: PLC0415 - as above
 
-    finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
+    found = read_finding(moment.finding) if moment.finding else None
+    finding = "" if found is None else moment_page.finding(found, gettext)
     return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
 
 

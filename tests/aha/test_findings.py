@@ -18,6 +18,7 @@ from aha import (
     words,
 )
 from aha.cells import Interval
+from aha.claims import read_finding
 from aha.document import document
 from aha.report import Report
 from aha.steps import SmoothRange, StepVerdict
@@ -192,23 +193,25 @@ MEASURED = {
     ],
 )  # fmt: skip
 def test_finding__each_verdict__in_words(code: str, said: str) -> None:
-    found = moment_page.finding({"code": code, **MEASURED}, text)
+    found = moment_page.finding(read_finding({"code": code, **MEASURED}), text)
 
     assert said in found
     assert "+6.0 points (+0.0 … +10.0)" in found
     for caution, told in (("corrected", "corrected for the looks"), ("optimistic", "optimistic"), (None, "points")):
         effect = {"estimate": 0.06, "standard_error": 0.02, "caution": caution}
-        assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect}, text)
-    assert "points" not in moment_page.finding({"code": code}, text)
-    assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}, text)
-    assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}}, text)
+        assert told in moment_page.finding(read_finding({"code": code, **MEASURED, "effect": effect}), text)
+    assert "points" not in moment_page.finding(read_finding({"code": code}), text)
+    assert "points" not in moment_page.finding(
+        read_finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}), text
+    )
+    assert "points" not in moment_page.finding(read_finding({"code": code, "effect": {"not_computable": "x"}}), text)
 
 
 def test_tables__an_experiment_has_measured_it__its_line_replaces_the_lack() -> None:
     evidence = candidate()
     moved = evidence.promise.moved
 
-    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, MEASURED))
+    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, read_finding(MEASURED)))
 
     assert before.rows[:-1] == after.rows[:-1]
     low, high = figures.points(0.0), figures.points(moved * 0.1)

@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from aha import moment_page
+from aha.claims import read_finding
 from events.records import dump, load
 from experiments import drawings, report_charts, report_direct, report_page, tables
 from experiments.design import Design, Kind, Outcome, Units
@@ -298,10 +299,10 @@ def test_page__not_proved_or_unbounded__has_no_picture() -> None:
     ],
 )
 def test_moment__finding__carries_the_condition(found: dict[str, Any], text: str) -> None:
-    assert moment_page.finding(found, said) == text
+    assert moment_page.finding(read_finding(found), said) == text
 
 
 def test_moment__outcome_is_a_mean__effect_is_not_called_points() -> None:
     found = {"code": "CAUSES", "kind": "mean", "effect": {"estimate": 3.0},
              "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0}}  # fmt: skip
-    assert moment_page.finding(found, said).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")
+    assert moment_page.finding(read_finding(found), said).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")
