@@ -1,11 +1,11 @@
 """The page of an AHA moment: its evidence as frozen, what an experiment found, and its weekly reach. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from math import floor
 from typing import Any
 
 from aha import candidate_tables
+from aha.claims import ExperimentFinding, read_finding
 from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
@@ -17,11 +17,10 @@ from stats.results import computable
 LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 
-def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | None = None) -> tuple[Table, ...]:
+def tables(candidate: Candidate, gettext: Gettext, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
     promised = candidate_tables.promise(candidate, gettext)
-    share_found = (found or {}).get("kind", "proportion") == "proportion"
-    if share_found and (effect := _effect(found or {})) is not None:
+    if found is not None and found.is_share and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({low} … {high})"))
         promised = replace(promised, rows=rows)
@@ -38,19 +37,18 @@ def finding(stored: dict[str, Any] | None, gettext: Gettext) -> str:
     """The verdict of the experiment in a sentence, with its effect where it has one; "" before there is any."""
     if not stored:
         return ""
-    found = FINDING.read(stored)
-    if isinstance(found, Unreadable):
-        return found.sentence(gettext)
+    document = FINDING.upgraded(stored)
+    if isinstance(document, Unreadable):
+        return document.sentence(gettext)
+    found = read_finding(document)
     sentences = {
         "CAUSES": gettext("An experiment found that it causes retention."),
         "HARMS": gettext("An experiment found that it harms retention."),
         "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
     }
-    sentence = _unless(found, gettext) or sentences.get(
-        str(found.get("code")), gettext("An experiment could not decide.")
-    )
+    sentence = _unless(found, gettext) or sentences.get(found.code, gettext("An experiment could not decide."))
     if (effect := _effect(found)) is not None:
-        if found.get("kind", "proportion") != "proportion":
+        if not found.is_share:
             estimate, low, high = (decimal(value) for value in effect)
             text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
             return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
@@ -60,25 +58,24 @@ def finding(stored: dict[str, Any] | None, gettext: Gettext) -> str:
     return sentence
 
 
-def _caution(found: Mapping[str, Any], gettext: Gettext) -> str:
+def _caution(found: ExperimentFinding, gettext: Gettext) -> str:
     """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
     sentences = {
         "corrected": gettext("The estimate is corrected for the looks of the plan."),
         "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
     }
-    caution = found["effect"].get("caution")
+    caution = None if found.effect is None else found.effect.caution
     return f" {sentences[caution]}" if caution in sentences else ""
 
 
-def _unless(found: Mapping[str, Any], gettext: Gettext) -> str:
+def _unless(found: ExperimentFinding, gettext: Gettext) -> str:
     """The verdict with its condition: how large a direct effect of being nudged would undo it (METHODS 4.16).
 
     "" for another verdict, for one found against a placebo, and for one of an earlier version.
     """
-    value = found.get("breakdown")
-    if not isinstance(value, int | float):
+    value, share = found.breakdown, found.is_share
+    if value is None:
         return ""
-    share = found.get("kind") == "proportion"
     sentences = {
         ("CAUSES", True): gettext(
             "An experiment found that it causes retention, unless being nudged by itself keeps more than {size} points "
@@ -99,22 +96,24 @@ def _unless(found: Mapping[str, Any], gettext: Gettext) -> str:
     }
     # Cut, not rounded: a size that is too large would claim too much.
     size = floor(round(abs(value) * (10_000 if share else 100), 6)) / 100
-    return sentences.get((str(found.get("code")), share), "").format(size=decimal(size))
+    return sentences.get((found.code, share), "").format(size=decimal(size))
 
 
-def _effect(found: Mapping[str, Any]) -> tuple[float, float, float] | None:
+def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
     """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set (METHODS 4.12).
 
     A set that is no interval has no two limits to print: then the report alone says what it is.
     """
-    effect, around = found.get("effect"), found.get("effect_set")
-    if not isinstance(effect, Mapping) or not isinstance(around, Mapping) or around.get("shape") != "interval":
+    around = found.effect_set
+    if (
+        found.effect is None
+        or around is None
+        or around.shape != "interval"
+        or around.low is None
+        or around.high is None
+    ):
         return None
-    numbers = (effect.get("estimate"), around.get("low"), around.get("high"))
-    if not all(isinstance(value, (int, float)) for value in numbers):
-        return None
-    estimate, low, high = (float(value or 0.0) for value in numbers)
-    return estimate, low, high
+    return found.effect.estimate, around.low, around.high
 
 
 def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:

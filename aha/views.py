@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from aha.claims import read_finding
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
 from aha.services import moments, reach, studies
@@ -275,6 +276,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
 
     moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
     evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+    found = read_finding(moment.finding) if moment.finding else None
     unreadable = evidence.sentence(gettext) if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
@@ -285,7 +287,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
         "definition": words.definition_sentence(moment.retention, gettext),
         "sentence": "" if evidence is None else findings.claim(evidence, gettext),
-        "tables": () if evidence is None else parts.tables(evidence, gettext, moment.finding),
+        "tables": () if evidence is None else parts.tables(evidence, gettext, found),
         "finding": parts.finding(moment.finding, gettext),
         "light": parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),

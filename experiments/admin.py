@@ -34,9 +34,10 @@ from experiments.admin_inlines import (
     kept,
     save_overrides,
 )
-from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
-from experiments.services import closing, eligible, lifecycle, overview, plan, planning
+from experiments.plan import amend, audience, drafts, moves, overrides, size
+from experiments.plan.lifecycle import LIVE, Action, Status
+from experiments.services import closing, overview
 from experiments.steps import consequences, health_words, summary, views
 from runs.refusals import Refused
 from runs.web import person
@@ -141,7 +142,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                 "standing": standing,
                 "moves": consequences.allowed(row) if may_move else [],
                 "may_plan": may_move and row.status == Status.DRAFT,
-                "troubles": eligible.troubles(row) if row.status == Status.DRAFT else [],
+                "troubles": audience.troubles(row) if row.status == Status.DRAFT else [],
                 "parts": [] if row.status == Status.DRAFT else [*summary.parts(row), summary.dates(row)],
                 "health": health_words.health(standing),
                 "show_save_and_add_another": False,
@@ -195,12 +196,12 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                 rows[name] = kept(formset)
         values = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "key"}
         if not change:
-            made = plan.create_draft(key=obj.key, by=by, **{"variants": (), **rows}, **values)
+            made = drafts.create_draft(key=obj.key, by=by, **{"variants": (), **rows}, **values)
             obj.pk = made.pk
         elif obj.status == Experiment.Status.DRAFT and (
             form.changed_data or any(one.has_changed() for one in formsets)
         ):
-            plan.update_draft(key=obj.key, by=by, **rows, **values)
+            drafts.update_draft(key=obj.key, by=by, **rows, **values)
         for formset in formsets:
             if formset.model is Override:
                 save_overrides(obj.key, formset)
@@ -237,7 +238,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         refusals = {}
         for row in rows:
             try:
-                lifecycle.move(key=row.key, action=what, by=person(request), why=request.POST.get("why", ""))
+                moves.move(key=row.key, action=what, by=person(request), why=request.POST.get("why", ""))
             except Refused as refusal:
                 refusals[row.pk] = str(refusal)
                 row.refresh_from_db()
@@ -246,9 +247,9 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         return refusals
 
     def _asked(self, what: Action, row: Experiment, refusal: str) -> dict[str, Any]:
-        troubles = eligible.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
+        troubles = audience.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
         if not troubles and not refusal:
-            refusal = lifecycle.refusal(row, what)
+            refusal = moves.refusal(row, what)
         cost = closing.cost(row) if what in (Action.CLOSE_ENROLMENT, Action.STOP) else None
         return {
             "row": row,
@@ -265,7 +266,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         form = shapes.AmendForm(request.POST or None, instance=row)
 
         def done(values: dict[str, Any]) -> None:
-            plan.amend(key=row.key, why=values["why"], by=person(request), **form.changes())
+            amend.amend(key=row.key, why=values["why"], by=person(request), **form.changes())
 
         about = gettext("The change is logged with your reason, and stands on the report.")
         return self._page(request, row, form, _("Amend the plan"), done, about)
@@ -277,7 +278,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
             request, row, form, _("Raise coverage"),
-            lambda values: plan.raise_coverage(key=row.key, by=person(request), **values), about,
+            lambda values: amend.raise_coverage(key=row.key, by=person(request), **values), about,
         )  # fmt: skip
 
     @detail(_("Testers"), "test", "bug_report")
@@ -286,13 +287,15 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         row = get_object_or_404(Experiment, pk=object_id)
         form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
         if "remove" in request.POST:
-            plan.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
+            overrides.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
             messages.success(request, gettext("The draw decides again."))
             return HttpResponseRedirect(request.path)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
             try:
-                plan.set_override(key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"])
+                overrides.set_override(
+                    key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"]
+                )
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
@@ -307,11 +310,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.CloneForm(request.POST or None, initial={"key": planning.free_key(row.key)})
+        form = shapes.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
             request, row, form, _("Clone"),
-            lambda values: planning.clone(experiment=row, by=person(request), key=values["key"]), about,
+            lambda values: drafts.clone(experiment=row, by=person(request), key=values["key"]), about,
         )  # fmt: skip
 
     @detail(_("Size"), "view", "straighten")
@@ -320,7 +323,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         row = get_object_or_404(Experiment, pk=object_id)
         context = {**self.admin_site.each_context(request), "title": _("Size"), "experiment": row, "opts": self.opts}
         try:
-            context["rows"] = _size_rows(planning.suggest_size(row))
+            context["rows"] = _size_rows(size.suggest_size(row))
         except Refused as refusal:
             context["refusal"] = str(refusal)
         return TemplateResponse(request, "experiments/admin_size.html", context)
@@ -351,7 +354,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         return TemplateResponse(request, "experiments/admin_form.html", context)
 
 
-def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
+def _size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
     """What the page says, one line each; a missing number is its reason."""
     inflow = found.inflow
 

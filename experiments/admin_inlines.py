@@ -13,7 +13,7 @@ from unfold.admin import TabularInline
 from events.metrics import display_name
 from experiments import forms as shapes
 from experiments.models import Amendment, AudienceRow, Experiment, Override, Variant
-from experiments.services import plan
+from experiments.plan import overrides
 
 ROWS = {Variant: "variants", AudienceRow: "audience"}
 
@@ -110,9 +110,11 @@ def save_overrides(key: str, formset: Any) -> None:
         if not given or not form.has_changed():
             continue
         if form.instance.pk:
-            plan.remove_override(override=Override.objects.get(pk=form.instance.pk))
+            overrides.remove_override(override=Override.objects.get(pk=form.instance.pk))
         if not given.get("DELETE"):
-            plan.set_override(key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"])
+            overrides.set_override(
+                key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"]
+            )
 
 
 def _plain(value: Any) -> str:

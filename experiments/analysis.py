@@ -10,13 +10,15 @@ from experiments.answers import Answers
 from experiments.cells import CellData
 from experiments.comparator import Comparator, comparators, kept_at
 from experiments.corrected import correct, measured
-from experiments.design import Covariate, Design, kind_of
+from experiments.design import Design, kind_of
 from experiments.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context
 from experiments.live_split import at_any_look
 from experiments.per_act import per_act
-from experiments.readout import Flow, LookTaken, Planned, Readout, Standing, State
+from experiments.plan import derived
+from experiments.plan.planned import Planned
+from experiments.readout import Flow, LookTaken, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
 from experiments.verdict import Code, Verdict
@@ -61,7 +63,13 @@ def read_out(
         plan.same_split,
     )
     stages = details.first_stages(plan, answers, data)
-    design = _design(plan, answers, data)
+    design = derived.design(
+        plan,
+        outcomes=data.outcomes,
+        covariates=answers.cells.covariates,
+        segmented=len(answers.cells.segments) > 1,
+        shares=live_context.expected_shares(plan, answers.cells),
+    )
     known = live_context.stages_known(stages, plan.alpha)
     against = comparators(design, data.labels, known, plan.take_up, kept_at(plan, standing, earlier))
     context = Context(
@@ -149,24 +157,6 @@ def _opened(
         over_time=details.over_time(plan, answers, data, tau, looks),
         corrected=correct(plan, standing, outcomes[0], earlier),
         hidden=hidden,
-    )
-
-
-def _design(plan: Planned, answers: Answers, data: CellData) -> Design:
-    """The plan in the words that file reports use too."""
-    return Design(
-        variant="variant",
-        control=plan.variants[0],
-        outcomes=tuple(data.outcomes),
-        segment="segment" if len(answers.cells.segments) > 1 else None,
-        behaviour=None if plan.claim is None else plan.claim.name,
-        covariates=tuple(Covariate(name, category=True) for name in answers.cells.covariates),
-        shares=live_context.expected_shares(plan, answers.cells),
-        alpha=plan.alpha,
-        margin=plan.smallest_effect,
-        placebo=plan.placebo,
-        doses=tuple(plan.doses),
-        stored=True,
     )
 
 

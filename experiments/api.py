@@ -21,11 +21,11 @@ from aha.models import AhaMoment
 from events.records import dump, outward
 from experiments import serializers as shapes
 from experiments.api_shared import Newest, asked
-from experiments.lifecycle import Action
 from experiments.models import Amendment, Assignment, Experiment, Override
-from experiments.plan import KEY
-from experiments.services import lifecycle, plan, planning
-from experiments.services.planned_power import WhatIf
+from experiments.plan import amend, drafts, moves, overrides, size
+from experiments.plan.lifecycle import Action
+from experiments.plan.planned_power import WhatIf
+from experiments.plan.rules import KEY
 from runs.web import person
 
 Answer = Callable[..., Response]
@@ -88,7 +88,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     @extend_schema(request=shapes.ExperimentSerializer, responses={201: shapes.ExperimentSerializer})
     def create(self, request: Request) -> Response:
         """Make a draft."""
-        made = plan.create_draft(by=person(request), **asked(shapes.ExperimentSerializer, request))
+        made = drafts.create_draft(by=person(request), **asked(shapes.ExperimentSerializer, request))
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.DraftSerializer, responses=shapes.ExperimentSerializer)
@@ -96,7 +96,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Change a draft; what has started is amended instead."""
         change = shapes.DraftSerializer(self.get_object(), data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        plan.update_draft(key=key, by=person(request), **change.validated_data)
+        drafts.update_draft(key=key, by=person(request), **change.validated_data)
         return self._whole(key)
 
     @verb
@@ -140,7 +140,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Change a started plan, with a reason; it is logged and stands on the report."""
         self.get_object()
         values = asked(shapes.AmendSerializer, request)
-        made = plan.amend(key=key, why=values["why"], by=person(request), **values["changes"])
+        made = amend.amend(key=key, why=values["why"], by=person(request), **values["changes"])
         return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.RaiseCoverageSerializer, responses={201: shapes.AmendmentSerializer})
@@ -148,7 +148,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def raise_coverage(self, request: Request, key: str) -> Response:
         """Let more units of one row of the audience in; nobody is moved."""
         self.get_object()
-        made = plan.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
+        made = amend.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
         return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.CloneSerializer, responses={201: shapes.ExperimentSerializer})
@@ -156,7 +156,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def clone(self, request: Request, key: str) -> Response:
         """A new draft with the same plan and a new draw."""
         values = asked(shapes.CloneSerializer, request)
-        made = planning.clone(experiment=self.get_object(), by=person(request), key=values["key"])
+        made = drafts.clone(experiment=self.get_object(), by=person(request), key=values["key"])
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -173,7 +173,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         signup = request.query_params.get("signup_event") or None
         what_if = shapes.WhatIfSerializer(data=request.query_params)
         what_if.is_valid(raise_exception=True)
-        found = planning.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
+        found = size.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
         return Response(outward(dump(found), gettext))
 
     @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)
@@ -213,19 +213,19 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         self.get_object()
         values = asked(shapes.OverrideSerializer, request)
         arm = values.pop("variant")["key"]
-        made = plan.set_override(key=key, variant=arm, **values)
+        made = overrides.set_override(key=key, variant=arm, **values)
         return Response(shapes.OverrideSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
     @action(detail=True, methods=["delete"], url_path=r"overrides/(?P<override_id>\d{1,18})")
     def delete_override(self, request: Request, key: str, override_id: str) -> Response:
         """Let the draw decide again."""
-        plan.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
+        overrides.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _move(self, request: Request, what: Action) -> Response:
         key = self.get_object().key
-        lifecycle.move(key=key, action=what, by=person(request), why=asked(shapes.WhySerializer, request)["why"])
+        moves.move(key=key, action=what, by=person(request), why=asked(shapes.WhySerializer, request)["why"])
         return self._whole(key)
 
     def _whole(self, key: str, code: int = status.HTTP_200_OK) -> Response:
@@ -250,5 +250,5 @@ class MomentExperimentsView(APIView):
         """Draft the experiment that tests this moment, sized by head-room and expected take-up."""
         moment = get_object_or_404(AhaMoment, key=key)
         values = asked(shapes.FromMomentSerializer, request)
-        made = planning.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
+        made = drafts.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
         return Response(shapes.ExperimentSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -15,7 +15,7 @@ from events.records import dump, outward
 from experiments import serializers_analyses as shapes
 from experiments.api_shared import Newest, asked
 from experiments.models import Analysis, Experiment
-from experiments.plan import KEY
+from experiments.plan.rules import KEY
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of

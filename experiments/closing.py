@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from experiments.readout import LookTaken, Planned, Standing
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Standing
 from stats.looks import Look
 from stats.sequential import Spending
 

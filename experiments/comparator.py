@@ -12,7 +12,8 @@ from experiments.corrected import measured
 from experiments.design import Design
 from experiments.health import Detail, Finding, Severity
 from experiments.pair import Data
-from experiments.readout import LookTaken, Planned, Standing
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Standing
 from experiments.verdict import Code
 from stats.encouragement import effect_on_behaviour
 from stats.placebo import Equivalence, leaves_alone

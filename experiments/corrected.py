@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from experiments.readout import LookTaken, Planned, Readout, Standing
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Readout, Standing
 from experiments.report import Comparison, Corrected, OutcomeReport
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.stagewise import stagewise

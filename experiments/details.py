@@ -9,7 +9,8 @@ import numpy as np
 from experiments.answers import REACHED, Answers
 from experiments.cells import CellData, CellPair
 from experiments.design import Kind
-from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Planned, Shrunk, Through
+from experiments.plan.planned import Planned
+from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through
 from experiments.report import Comparison, OutcomeReport
 from stats.arms import DoseTest, dose_test
 from stats.bayes import Posterior, beta_binomial, normal_posterior

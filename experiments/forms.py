@@ -16,8 +16,8 @@ from unfold.widgets import (
 
 from events.metrics import parse_metric
 from events.models import Source
-from experiments.models import AMENDABLE, AudienceRow, Experiment, Holdout, Override, Variant
-from experiments.plan import WHOLE
+from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
+from experiments.plan.record import AMENDABLE, WHOLE
 from runs.refusals import Refused
 from segments.models import Segment
 

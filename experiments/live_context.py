@@ -9,7 +9,8 @@ from scipy import stats
 
 from experiments.answers import Answers, Cells
 from experiments.comparator import Comparator, Stages
-from experiments.readout import FirstStage, LookTaken, Planned, Standing
+from experiments.plan.planned import Planned
+from experiments.readout import FirstStage, LookTaken, Standing
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.srm import SampleRatio, sample_ratio
 

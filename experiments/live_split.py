@@ -23,7 +23,7 @@ from experiments.live_context import (
     segment_shares,
     units_in,
 )
-from experiments.readout import Planned
+from experiments.plan.planned import Planned
 from stats.results import NotComputable, computable
 from stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ratio
 

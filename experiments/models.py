@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from aha.models import AhaMoment
-from experiments.lifecycle import LIVE
-from experiments.lifecycle import Status as State
+from experiments.plan.lifecycle import LIVE
+from experiments.plan.lifecycle import Status as State
+from experiments.plan.record import FROZEN
 
 
 def new_seed() -> str:
@@ -184,27 +185,6 @@ class Experiment(models.Model):
         return self.started_at is not None
 
 
-# What a unit's arm depends on. Changing any of it would move units, or give an arm another meaning.
-FROZEN = (
-    "key", "flag_key", "value_type", "default_value", "seed", "hash_version", "enrolment", "layer_id", "layer_low",
-    "layer_high", "holdout_id", "moment_id",
-)  # fmt: skip
-# The rest of the plan may be amended; each amendment is logged and stands on the report.
-AMENDABLE = (
-    "name", "hypothesis", "nudge", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
-    "smallest_effect", "method", "expected_take_up", "planned_units", "planned_end", "remote_only", "looks",
-    "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap", "sources",
-)  # fmt: skip
-
-
-# Of these, what decides how an outcome is judged: amended only until somebody has read it. The take-up measures whether
-# a placebo may stand in for control, and so decides what the nudge is compared with.
-JUDGING = (
-    "primary_metrics", "alpha", "smallest_effect", "method", "planned_units", "planned_end", "looks", "spending",
-    "expected_take_up", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
-)  # fmt: skip
-
-
 def refuse_frozen(row: models.Model, names: tuple[str, ...]) -> None:
     """ValidationError when a stored row of a started experiment would change in one of `names`, or a new one appear."""
     experiment: Any = row if isinstance(row, Experiment) else getattr(row, "experiment", None)
@@ -367,9 +347,6 @@ from experiments.models_analysis import Analysis  # noqa: E402
 from experiments.models_webhooks import WebhookDelivery, WebhookEndpoint  # noqa: E402
 
 __all__ = [
-    "AMENDABLE",
-    "FROZEN",
-    "JUDGING",
     "Amendment",
     "Analysis",
     "Assignment",

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from events.schema import Caller
 from experiments.bodies import BadBodyError, read_json
 from experiments.evaluation import Evaluation, Failed
-from experiments.plan import KEY
+from experiments.plan.rules import KEY
 from experiments.services import assign
 
 log = structlog.get_logger()

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from experiments.admission import SetAside, Unverified
 from experiments.health import Finding
+from experiments.plan.planned import Planned
 from experiments.report import Corrected, Report
 from experiments.verdict import Verdict
 from stats.arms import DoseTest
@@ -28,115 +29,6 @@ from stats.shrinkage import Shrinkage
 from stats.srm import SampleRatio
 from stats.survival import SurvivalCurve
 from stats.validity import Inequalities
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The AHA moment under test, with what its study promised.
-
-    Attributes:
-        key: of the moment.
-        name: as people call it.
-        behaviour: behaviour text.
-        times: Z.
-        days: Y, so that the behaviour counts on days 0 to Y-1.
-        retention: definition by which the study labelled users.
-        promised: retention of those who did it minus that of those who didn't, as observed; None without a study.
-        promised_low: lower limit of its interval.
-        promised_high: upper limit.
-    """
-
-    key: str
-    name: str
-    behaviour: str
-    times: int
-    days: int
-    retention: str
-    promised: float | None = None
-    promised_low: float | None = None
-    promised_high: float | None = None
-
-
-@dataclass(frozen=True)
-class Amended:
-    """A logged change of the plan after the start: field, value before, value after."""
-
-    on: date
-    by: str
-    why: str
-    changes: Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The plan as it stood when the analysis was made.
-
-    Attributes:
-        key: of the experiment; `name`, `hypothesis`, `nudge` in words.
-        variants: arm keys, control first.
-        placebo: the arm with a nudge towards something inert.
-        doses: number of times that a dose arm nudges to, by arm.
-        shares: planned share of each arm by segment ("" for everyone), in the order of `variants`.
-        primary: outcomes that the verdict may rest on; then `secondary` and `guardrails`.
-        alpha: two-sided error rate over all looks.
-        smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
-        take_up: planned first stage, share of units; None when it wasn't planned.
-        planned_units: units of all arms; `planned_end` the date on which enrolment was to end.
-        method: `fixed`, `group_sequential`, `always_valid`; `looks` planned shares of the information, `spending`.
-        covariates: names known before assignment.
-        clock: `exposure` or `signup`; `day_mode` `rolling` or `calendar`; `churn_gap` in days.
-        started: local date; `enrolment_ended` when no unit is enrolled any more.
-        intact: False when the plan changed after the start without a logged amendment.
-        definition: hash of everything above that decides a number.
-    """
-
-    key: str
-    name: str
-    hypothesis: str
-    nudge: str
-    variants: tuple[str, ...]
-    placebo: str | None
-    doses: Mapping[str, int]
-    shares: Mapping[str, tuple[float, ...]]
-    primary: tuple[str, ...]
-    secondary: tuple[str, ...]
-    guardrails: tuple[str, ...]
-    alpha: float
-    power: float
-    smallest_effect: float | None
-    take_up: float | None
-    planned_units: int
-    planned_end: date | None
-    method: str
-    looks: tuple[float, ...]
-    spending: str
-    covariates: tuple[str, ...]
-    clock: str
-    day_mode: str
-    churn_gap: int
-    started: date
-    enrolment_ended: date | None
-    claim: Claim | None = None
-    amendments: tuple[Amended, ...] = ()
-    intact: bool = True
-    definition: str = ""
-
-    @property
-    def outcomes(self) -> tuple[str, ...]:
-        """All outcomes in the order of the plan, each once."""
-        return tuple(dict.fromkeys((*self.primary, *self.secondary, *self.guardrails)))
-
-    @property
-    def same_split(self) -> bool:
-        """False when segments have different shares: arms then differ in their mix of segments."""
-        return len(set(self.shares.values())) == 1
-
-    @property
-    def measured(self) -> str:
-        """What a look at the first outcome measures; looks at something else can't have found the same."""
-        claim = self.claim
-        moment = "" if claim is None else f"{claim.behaviour} {claim.times} {claim.days}"
-        return " | ".join((self.primary[0], self.clock, self.day_mode, self.variants[0], moment))
 
 
 class State(StrEnum):

@@ -9,7 +9,8 @@ from events.metrics import Active, MinDays, display_name, parse_metric
 from events.reasons import words as reason_words
 from experiments.health import Finding
 from experiments.live_words import state_sentence
-from experiments.readout import LookTaken, Planned, Readout, State
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Readout, State
 from experiments.report import Report
 from experiments.verdict import Code, Verdict
 from experiments.words import code_words, finding_sentence, verdict_sentence

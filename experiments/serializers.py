@@ -8,8 +8,6 @@ from rest_framework import serializers
 
 from aha.models import AhaMoment
 from experiments.models import (
-    AMENDABLE,
-    FROZEN,
     Amendment,
     Assignment,
     AudienceRow,
@@ -21,7 +19,7 @@ from experiments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from experiments.plan import WHOLE
+from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
 
 Row = dict[str, Any]
 MAX_UNITS = 2**31 - 1

@@ -13,7 +13,8 @@ from experiments.answers import Answers, Cells
 from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.corrected import measured
 from experiments.live_context import mature_units
-from experiments.readout import LookTaken, Planned, Standing, State
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Standing, State
 from stats.looks import Look
 from stats.sequential import FEWEST_MATURE, Spending
 

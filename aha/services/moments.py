@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext
 
+from aha.claims import ExperimentFinding, write_finding
 from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
@@ -97,17 +99,18 @@ def begin_test(*, moment: AhaMoment) -> AhaMoment:
     return _set(moment, Status.TESTING, moment.finding)
 
 
-def record_verdict(*, moment: AhaMoment, code: str, finding: dict[str, Any]) -> AhaMoment:
+def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) -> AhaMoment:
     """Write an experiment's final verdict back.
 
     Args:
         moment: the claim that was tested.
         code: one of the seven verdict codes.
-        finding: effect with its set, naive promise, experiment and date, for the pages.
+        finding: of the final analysis.
     """
     from aha.report_io import FINDING
 
-    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store({**finding, "code": code}))
+    document = write_finding(replace(finding, code=code))
+    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store(document))
 
 
 def is_intact(moment: AhaMoment) -> bool:

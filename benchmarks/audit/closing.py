@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
 from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
-from experiments.readout import LookTaken, Planned
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken
 from stats.looks import Look
 from stats.sequential import Spending
 

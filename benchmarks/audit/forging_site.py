@@ -30,25 +30,26 @@ def make_experiment(units: int) -> Any:
     from django.utils import timezone
 
     from events.models import Source
-    from experiments.lifecycle import Action
     from experiments.models import Experiment
-    from experiments.services import config, lifecycle, plan
+    from experiments.plan import drafts, moves
+    from experiments.plan.lifecycle import Action
+    from experiments.services import config
     from experiments.services.assign import assign_units
 
-    plan.create_draft(
+    drafts.create_draft(
         key=KEY, variants=[{"key": arm, "value": arm, "weight": 5_000} for arm in ("control", "banner")],
         hypothesis="It helps.", default_value="none", primary_metrics=["window:7-13"], smallest_effect=0.02,
         planned_units=units, planned_end=timezone.localdate() + timedelta(days=30),
         sources=[Source.objects.get(name=SHOWN).pk],
     )  # fmt: skip
-    made = lifecycle.move(key=KEY, action=Action.START)
+    made = moves.move(key=KEY, action=Action.START)
     began = timezone.now() - timedelta(days=42)
     Experiment.objects.filter(pk=made.pk).update(started_at=began)
     made.history.filter(started_at__isnull=False).update(started_at=began, history_date=began)
     config.forget()
     people = [f"u{number}" for number in range(units)]
     _write({unit: answer.variant for unit, answer in assign_units(experiment_key=KEY, units=people)})
-    lifecycle.move(key=KEY, action=Action.STOP)
+    moves.move(key=KEY, action=Action.STOP)
     return Experiment.objects.get(key=KEY)
 
 

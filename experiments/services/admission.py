@@ -8,6 +8,8 @@ from django.utils.translation import gettext
 from events.models import Source
 from experiments.admission import Bools, Rule, drawn
 from experiments.models import Assignment, Experiment
+from experiments.plan.derived import senders
+from experiments.plan.stored import plan_of
 from experiments.services import config
 from runs.refusals import Refused
 
@@ -33,7 +35,7 @@ def rule_of(experiment: Experiment) -> Rule:
         found[new] = drawn(flag, [units[place] for place in new], [arms[place] for place in new])
         return found
 
-    return Rule(frozenset(experiment.sources), owed, dict(Source.objects.values_list("pk", "name")))
+    return Rule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))
 
 
 def only_source() -> list[int]:

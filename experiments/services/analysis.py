@@ -1,5 +1,6 @@
 """Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,17 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from aha.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.services.moments import record_verdict
-from events.records import dump, load
+from events.records import dump
 from events.services.asking import questions
+from experiments.answers import Asked
 from experiments.models import Analysis, Experiment
+from experiments.plan import derived
+from experiments.plan.planned import Planned
+from experiments.plan.stored import plan_of, planned_of
 from experiments.services.admission import rule_of
-from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
+from experiments.services.audit import audit_of
 from experiments.services.webhooks import announce
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
@@ -23,7 +29,8 @@ from runs.refusals import Refused
 from stats.results import computable
 
 if TYPE_CHECKING:
-    from experiments.readout import LookTaken, Planned, Readout
+    from experiments.readout import LookTaken, Readout
+    from experiments.report import Comparison
 
 TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
@@ -72,7 +79,8 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
             raise Refused(
                 gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
             )
-        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=_inputs(row, planned_of(row)))
+        inputs = _inputs(row, derived.asked(plan_of(row)), planned_of(row))
+        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=inputs)
         analysis.full_clean(exclude=["inputs"])
         analysis.save()
     return analysis
@@ -83,12 +91,15 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
     if analysis is None:
         return False
-    return perform(
-        analysis,
-        lambda progress: _compute(analysis, progress),
-        listen=listen,
-        then=lambda payload: _conclude(analysis, payload),
-    )
+    made: list[Readout] = []  # what follows from it needs the record, and the run keeps its JSON alone
+
+    def compute(progress: Progress) -> dict[str, Any]:
+        from experiments.report_io import READOUT
+
+        made.append(_compute(analysis, progress))
+        return READOUT.store(made[0])
+
+    return perform(analysis, compute, listen=listen, then=lambda _payload: _conclude(analysis, made[0]))
 
 
 def request_due() -> int:
@@ -136,28 +147,21 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[Loo
     return () if readout is None else readout.path
 
 
-def _inputs(experiment: Experiment, plan: "Planned") -> dict[str, Any]:
-    return {
-        "asked": dump(asked_of(experiment, plan)),
-        "version": experiment.version,
-        "definition": plan.definition,
-    }
+def _inputs(experiment: Experiment, asked: Asked, plan: Planned) -> dict[str, Any]:
+    return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
 
 
-def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
-    from experiments import report_io
+def _compute(analysis: Analysis, progress: Progress) -> "Readout":
     from experiments.analysis import read_out
     from experiments.live_senders import beside, is_doubtful
     from experiments.services.gathering import gather
 
     experiment = analysis.experiment
-    plan = planned_of(experiment)
-    asked = asked_of(experiment, plan)
+    plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
         # The plan may have been amended while this waited: what is kept is what was asked.
-        Analysis.objects.filter(pk=analysis.pk).update(
-            as_of=_aware(store.basis.data_end), inputs=_inputs(experiment, plan)
-        )
+        analysis.inputs = _inputs(experiment, asked, plan)
+        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
         rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
 
         def read(told: Progress, *, verified: bool) -> "Readout":
@@ -171,24 +175,22 @@ def _compute(analysis: Analysis, progress: Progress) -> dict[str, Any]:
         if is_doubtful(readout.health):
             readout = beside(readout, read(silent, verified=True))
     progress("statistics", 0.98)
-    return report_io.READOUT.store(readout)
+    return readout
 
 
-def _conclude(analysis: Analysis, payload: dict[str, Any]) -> None:
+def _conclude(analysis: Analysis, readout: "Readout") -> None:
     """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
 
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
-    from experiments.readout import Readout
-
-    readout = load(Readout, payload)
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
     if has_final(experiment):
         raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
-    if _deciding(payload["plan"]) != _deciding(dump(planned_of(experiment))):
+    asked = dump(derived.asked(plan_of(experiment)))
+    if analysis.inputs["asked"] != asked or not derived.same_numbers(readout.plan, planned_of(experiment)):
         raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
     code = "" if readout.verdict is None else str(readout.verdict.code)
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
@@ -214,57 +216,57 @@ def for_lists(readout: "Readout") -> dict[str, Any]:
     return {"fraction": standing.fraction, "exposed": dict(standing.exposed), "checks": checks}
 
 
-def _deciding(plan: dict[str, Any]) -> dict[str, Any]:
-    """What a change of the plan would change; that enrolment has ended since is no change of it."""
-    return {name: value for name, value in plan.items() if name not in WORDS | {"enrolment_ended", "definition"}}
-
-
-def finding_of(analysis: Analysis, readout: "Readout") -> dict[str, Any]:
+def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
     """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
 
     Of a plan with planned looks the corrected effects (`experiments.corrected`): the plain ones are too large.
     """
-    from experiments.corrected import best_difference, best_effect, of_variant
+    from experiments.corrected import best_difference
 
-    report, claim = readout.report, readout.plan.claim
-    found: dict[str, Any] = {
-        "experiment": readout.plan.key,
-        "analysis": analysis.pk,
-        "on": timezone.localdate().isoformat(),
-        "retest_on": _months_later(timezone.localdate(), RETEST_MONTHS).isoformat(),
-        "outcome": readout.plan.primary[0],
-        "promised": None if claim is None else claim.promised,
-    }
+    report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
+    found = ExperimentFinding(
+        experiment=readout.plan.key,
+        analysis=analysis.pk,
+        on=today,
+        retest_on=_months_later(today, RETEST_MONTHS),
+        outcome=readout.plan.primary[0],
+        promised=None if claim is None else claim.promised,
+    )
     if report is None:
         return found
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
-    found["reason"] = report.verdict.reason
-    effect = best_difference(readout, row)
-    if computable(effect):
-        found["itt"] = {"estimate": effect.estimate, "low": effect.low, "high": effect.high, "method": effect.method}
+    itt = best_difference(readout, row)
+    found = replace(
+        found,
+        reason=report.verdict.reason,
+        itt=Itt(itt.estimate, itt.low, itt.high, itt.method) if computable(itt) else None,
+    )
     if row.encouragement is None:
         return found
-    one = row.encouragement
-    behaviour = best_effect(readout, row)
-    if computable(behaviour):
-        found["effect"] = {"estimate": behaviour[0], "standard_error": behaviour[1]}
-        if readout.plan.method == "always_valid":
-            found["effect"]["caution"] = "optimistic"
-        elif of_variant(readout, row.variant) is not None and computable(one.effect):
-            found["effect"] |= {"caution": "corrected", "naive": one.effect.estimate}
-    if computable(one.effect_set):
-        found["effect_set"] = {"shape": one.effect_set.shape, "low": one.effect_set.low, "high": one.effect_set.high}
-    found["kind"] = str(report.outcomes[0].kind)
-    if computable(one.breakdown) and "comparator" not in row.verdict.details:
-        found["breakdown"] = one.breakdown
-    if computable(one.take_up):
-        found["take_up"] = {
-            "control": one.take_up.control,
-            "variant": one.take_up.variant,
-            "difference": one.take_up.difference,
-        }
-    if computable(one.as_treated):
-        found["as_treated"] = one.as_treated
+    one, around = row.encouragement, row.encouragement.effect_set
+    moved = one.take_up
+    return replace(
+        found,
+        effect=_behaviour_effect(readout, row),
+        effect_set=EffectSet(str(around.shape), around.low, around.high) if computable(around) else None,
+        kind=str(report.outcomes[0].kind),
+        breakdown=one.breakdown if computable(one.breakdown) and "comparator" not in row.verdict.details else None,
+        take_up=TakeUp(moved.control, moved.variant, moved.difference) if computable(moved) else None,
+        as_treated=one.as_treated if computable(one.as_treated) else None,
+    )
+
+
+def _behaviour_effect(readout: "Readout", row: "Comparison") -> Effect | None:
+    from experiments.corrected import best_effect, of_variant
+
+    effect, one = best_effect(readout, row), row.encouragement
+    if one is None or not computable(effect):
+        return None
+    found = Effect(*effect)
+    if readout.plan.method == "always_valid":
+        return replace(found, caution="optimistic")
+    if of_variant(readout, row.variant) is not None and computable(one.effect):
+        return replace(found, caution="corrected", naive=one.effect.estimate)
     return found
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from experiments.models import Experiment
+from experiments.plan.stored import planned_of
 from experiments.services.analysis import latest_analysis, looks_before, read_analysis
-from experiments.services.planned import planned_of
 from runs.payloads import Unreadable
 
 if TYPE_CHECKING:

@@ -12,10 +12,12 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from events.services import away
-from experiments.evaluation import Arm, Flag, Row, Slot
-from experiments.lifecycle import LIVE, SERVED
+from experiments.evaluation import Flag
 from experiments.models import ConfigVersion, Experiment, Override
-from experiments.plan import WHOLE
+from experiments.plan import derived
+from experiments.plan.derived import Serving
+from experiments.plan.lifecycle import LIVE, SERVED
+from experiments.plan.stored import plan_of
 
 CHECK_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError)
@@ -81,35 +83,24 @@ def forget() -> None:
 
 def flag_of(experiment: Experiment) -> Flag:
     """A stored experiment as it is served."""
-    variants = list(experiment.variants.all())
-    index = {variant.pk: at for at, variant in enumerate(variants)}
-    shares = tuple(variant.weight / WHOLE for variant in variants)
+    arms = tuple(variant.pk for variant in experiment.variants.all())
     overrides = list(experiment.overrides.all())
-    return Flag(
+    serving = Serving(
         pk=experiment.pk,
-        flag=experiment.flag_key,
-        key=experiment.key,
-        name=experiment.name,
+        arms=arms,
         version=experiment.version,
         state=experiment.status,
-        default=_cast(experiment.default_value, experiment.value_type),
-        arms=tuple(Arm(v.pk, v.key, v.name or v.key, _cast(v.value, experiment.value_type)) for v in variants),
-        rows=_rows(experiment, shares),
-        seed=experiment.seed,
-        hash_version=experiment.hash_version,
-        holdout=_left_over(experiment),
-        layer=_slice(experiment),
+        started=experiment.started_at,
         enrolment_open=experiment.enrolment_closed_at is None,
-        new_since=experiment.started_at if experiment.enrolment == Experiment.Enrolment.NEW_UNITS else None,
-        overrides={one.unit: index[one.variant_id] for one in overrides if one.unit is not None},
-        forced=tuple((one.rule, index[one.variant_id]) for one in overrides if one.rule is not None),
-        remote_only=experiment.remote_only,
+        overrides={one.unit: arms.index(one.variant_id) for one in overrides if one.unit is not None},
+        forced=tuple((one.rule, arms.index(one.variant_id)) for one in overrides if one.rule is not None),
     )
+    return derived.flag(plan_of(experiment), serving)
 
 
 def with_parts(keys: Iterable[str] | None = None) -> Any:
     """Experiments with all that `flag_of` reads, in few statements."""
-    rows = Experiment.objects.select_related("layer", "holdout").prefetch_related(
+    rows = Experiment.objects.select_related("layer", "holdout", "moment").prefetch_related(
         "variants", "audience", Prefetch("overrides", Override.objects.order_by("id"))
     )
     return rows if keys is None else rows.filter(key__in=keys)
@@ -120,31 +111,3 @@ def _load(version: int, changed_at: datetime) -> Config:
     # Of several experiments under one flag the live one is served, else the last that was started.
     ordered = sorted(served, key=lambda one: (one.status in LIVE, one.started_at or one.created_at))
     return Config(version, changed_at, {one.flag_key: flag_of(one) for one in ordered})
-
-
-def _rows(experiment: Experiment, shares: tuple[float, ...]) -> tuple[Row, ...]:
-    rows = [
-        Row(
-            segment=row.segment_key,
-            rule=row.rule,
-            coverage=row.coverage / WHOLE,
-            weights=shares if row.weights is None else tuple(weight / WHOLE for weight in row.weights),
-        )
-        for row in experiment.audience.all()
-    ]
-    return tuple(rows) or (Row(None, None, 1.0, shares),)
-
-
-def _left_over(experiment: Experiment) -> Slot | None:
-    holdout = experiment.holdout
-    return None if holdout is None else Slot(holdout.seed, holdout.share / WHOLE, 1.0)
-
-
-def _slice(experiment: Experiment) -> Slot | None:
-    layer = experiment.layer
-    return None if layer is None else Slot(layer.seed, experiment.layer_low / WHOLE, experiment.layer_high / WHOLE)
-
-
-def _cast(value: Any, value_type: str) -> Any:
-    """A number is always printed as 1.0: clients in Python refuse 1 for a float flag."""
-    return float(value) if value_type == "number" and isinstance(value, int) else value

@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from experiments.models import Holdout, Layer
-from experiments.plan import KEY, WHOLE
+from experiments.plan.record import WHOLE
+from experiments.plan.rules import KEY
 from runs.refusals import Refused
 
 

@@ -10,8 +10,8 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from experiments.lifecycle import LIVE, Status
 from experiments.models import Analysis, Assignment, Experiment
+from experiments.plan.lifecycle import LIVE, Status
 from stats.results import computable
 
 # Fabijan et al. 2019, as in `experiments.health`: rare false alarms for a check on every experiment; its watch level.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experiments.lifecycle import MOVES, Action, Status
 from experiments.models import Experiment
+from experiments.plan.lifecycle import MOVES, Action, Status
 from experiments.services.overview import Standing
 
 if TYPE_CHECKING:

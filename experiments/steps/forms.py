@@ -17,7 +17,8 @@ from aha.models import AhaMoment
 from events.metrics import parse_metric
 from experiments.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
-from experiments.plan import KEY, WHOLE
+from experiments.plan.record import WHOLE
+from experiments.plan.rules import KEY
 from runs.refusals import Refused
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")

@@ -8,9 +8,12 @@ from django.utils.translation import gettext as _
 
 from events.reasons import words
 from experiments.models import Experiment
-from experiments.plan import WHOLE
-from experiments.services import eligible, sizing
-from experiments.services.sizing import PowerCurve, Sizing
+from experiments.plan import power_curve
+from experiments.plan.audience import choices, count, rows_of
+from experiments.plan.derived import share_left
+from experiments.plan.power_curve import PowerCurve, Sizing
+from experiments.plan.record import WHOLE
+from experiments.plan.stored import plan_of
 from experiments.steps import forms
 from runs.refusals import Refused
 from stats.results import NotComputable, computable
@@ -35,7 +38,7 @@ def segments(row: Experiment, data: Any) -> Any:
     if data is not None:
         return forms.Segments(data, prefix="segments")
     places = {one.segment_key: one for one in row.audience.all() if one.segment_key is not None}
-    known = [one.slug for one in eligible.choices()]
+    known = [one.slug for one in choices()]
     slugs = [*places, *(slug for slug in known if slug not in places)]
     return forms.Segments(prefix="segments", initial=[
         {"slug": slug, "taken": slug in places, "order": at if slug in places else None,
@@ -46,7 +49,7 @@ def segments(row: Experiment, data: Any) -> Any:
 
 def with_segments(formset: Any) -> list[tuple[Any, Any]]:
     """Each row of the form beside the segment that it is about; None for one that is no longer published."""
-    known = {one.slug: one for one in eligible.choices()}
+    known = {one.slug: one for one in choices()}
     return [(form, known.get(form["slug"].value())) for form in formset.forms]
 
 
@@ -73,7 +76,7 @@ def audience(row: Experiment, form: forms.AudienceForm, formset: Any) -> list[di
 
 def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
     """How many units the audience in the form, or the stored one, has now, and how many of them come a day."""
-    wanted = eligible.rows_of(row)
+    wanted = rows_of(row)
     if data is not None:
         form, formset = forms.AudienceForm(data, experiment=row), forms.Segments(data, prefix="segments")
         if not (form.is_valid() and formset.is_valid()):
@@ -85,12 +88,12 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
         except Refused as refusal:
             return {"refusal": str(refusal)}
     try:
-        found = eligible.count(wanted, within=eligible.within(row))
+        found = count(wanted, within=share_left(plan_of(row)))
     except Refused as refusal:
         return {"refusal": str(refusal)}
     context: dict[str, Any] = {"eligible": found, "percent": f"{100 * found.share:.1f}"}
     try:
-        inflow = sizing.recent_inflow(row)
+        inflow = power_curve.recent_inflow(row)
     except Refused as refusal:
         return {**context, "no_inflow": str(refusal)}
     return {**context, "per_day": f"{inflow.per_day:,.0f}", "in_per_day": f"{inflow.per_day * found.share:,.0f}"}
@@ -157,7 +160,7 @@ def _size(row: Experiment, form: forms.PlanForm, *, fresh: bool = False) -> Sizi
         setattr(row, name, value)  # in memory alone: the curve follows the form
     if fresh and row.smallest_effect is not None:
         row.planned_units = None
-    return sizing.size(row)
+    return power_curve.size(row)
 
 
 def _taken(formset: Any) -> list[tuple[str, int]]:
@@ -170,7 +173,7 @@ def _taken(formset: Any) -> list[tuple[str, int]]:
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
         return {"no_curve": words(curve, _)}
-    from experiments import power_chart  # noqa: PLC0415 - Altair costs a second to import
+    from experiments.plan import power_chart  # noqa: PLC0415 - Altair costs a second to import
 
     drawing = power_chart.power_curve(
         curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,

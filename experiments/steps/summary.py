@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from events.metrics import display_name, parse_metric, sentence
 from events.models import Source
 from experiments.models import Experiment, Variant
-from experiments.services.eligible import choices
+from experiments.plan.audience import choices
 from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {

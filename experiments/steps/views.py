@@ -15,9 +15,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from experiments.lifecycle import Action
 from experiments.models import Experiment
-from experiments.services import calibration, eligible, lifecycle, overview, plan, planning
+from experiments.plan import audience, drafts, moves
+from experiments.plan.lifecycle import Action
+from experiments.services import calibration, overview
 from experiments.steps import consequences, forms, parts, summary
 from runs.refusals import Refused
 from runs.web import person
@@ -33,7 +34,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
     initial: dict[str, Any] = {}
     if moment is not None:
-        initial = {"name": planning.name_for_test(moment), "hypothesis": planning.hypothesis(moment), "moment": moment}
+        initial = {"name": drafts.name_for_test(moment), "hypothesis": drafts.hypothesis(moment), "moment": moment}
     form = forms.HypothesisForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -132,14 +133,14 @@ def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
     refusal = ""
     if request.method == "POST":
         try:
-            lifecycle.move(key=row.key, action=Action.START, by=person(request), why=request.POST.get("why", ""))
+            moves.move(key=row.key, action=Action.START, by=person(request), why=request.POST.get("why", ""))
         except Refused as refused:
             refusal = str(refused)
             row.refresh_from_db()
         else:
             messages.success(request, str(consequences.DONE[Action.START]).format(name=row.name))
             return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
-    troubles = eligible.troubles(row)
+    troubles = audience.troubles(row)
     return _page(request, desk, row, "review", {
         "parts": summary.parts(row), "troubles": troubles, "refusal": "" if troubles else refusal,
         "sentences": consequences.sentences(Action.START, overview.standing(row)),
@@ -154,7 +155,7 @@ def _stored(
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
         try:
-            plan.update_draft(key=row.key, by=person(request), **values())
+            drafts.update_draft(key=row.key, by=person(request), **values())
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -166,12 +167,12 @@ def _create(given: dict[str, Any], by: User | None) -> Experiment:
     """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
     moment, key = given["moment"], given["key"]
     if moment is not None:
-        made = planning.draft_from_moment(moment=moment, by=by, key=key or None)
+        made = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
         texts = {name: given[name] for name in ("name", "hypothesis") if given[name]}
-        return plan.update_draft(key=made.key, by=by, **texts)
-    key = key or planning.free_key(slugify(given["name"]) or "experiment")
-    return plan.create_draft(
-        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=planning.VARIANTS,
+        return drafts.update_draft(key=made.key, by=by, **texts)
+    key = key or drafts.free_key(slugify(given["name"]) or "experiment")
+    return drafts.create_draft(
+        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=drafts.VARIANTS,
         value_type=Experiment.ValueType.BOOLEAN, default_value=False,
     )  # fmt: skip
 
@@ -184,7 +185,7 @@ def _go(request: HttpRequest, row: Experiment, step: str) -> HttpResponse:
 
 def _page(request: HttpRequest, desk: Desk, row: Experiment | None, step: str, context: dict[str, Any]) -> HttpResponse:
     place = ORDER.index(step)
-    troubled = {one.step for one in eligible.troubles(row)} if row is not None else set()
+    troubled = {one.step for one in audience.troubles(row)} if row is not None else set()
     context = {
         **desk.admin_site.each_context(request), "opts": desk.opts, "experiment": row, "step": step,
         "title": _("New experiment") if row is None else row.name, "step_title": summary.STEPS[step],

@@ -19,13 +19,12 @@ from aha.models import AhaMoment, Study
 from aha.services.moments import promote_candidate
 from aha.services.studies import create_study, run_study
 from events.simulation.worlds import RETENTION
-from experiments.lifecycle import Action
 from experiments.models import Analysis, Experiment
+from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
+from experiments.plan.lifecycle import Action
+from experiments.plan.moves import move
 from experiments.services import config
 from experiments.services.analysis import create_analysis, run_analysis
-from experiments.services.lifecycle import move
-from experiments.services.plan import create_draft, update_draft
-from experiments.services.planning import draft_from_moment
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY
 from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment

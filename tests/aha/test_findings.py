@@ -18,6 +18,7 @@ from aha import (
     words,
 )
 from aha.cells import Interval
+from aha.claims import read_finding
 from aha.document import document
 from aha.report import Report
 from aha.steps import SmoothRange, StepVerdict
@@ -208,7 +209,7 @@ def test_tables__an_experiment_has_measured_it__its_line_replaces_the_lack() -> 
     evidence = candidate()
     moved = evidence.promise.moved
 
-    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, MEASURED))
+    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, read_finding(MEASURED)))
 
     assert before.rows[:-1] == after.rows[:-1]
     low, high = figures.points(0.0), figures.points(moved * 0.1)

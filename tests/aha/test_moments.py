@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from aha.claims import ExperimentFinding
 from aha.models import AhaMoment, Study
 from aha.report_io import read_candidate
 from aha.services import moments
@@ -75,9 +76,12 @@ def test_record_verdict__each_code__sets_its_status_and_keeps_history(code: str,
     moment = moments.begin_test(moment=promote(study()))
     assert moment.status == "testing"
 
-    found = moments.record_verdict(moment=moment, code=code, finding={"effect": 0.13})
+    found = moments.record_verdict(moment=moment, code=code, finding=ExperimentFinding("", "invite"))
 
-    assert (found.status, found.finding) == (status, {"effect": 0.13, "code": code, "schema": 1})
+    assert (found.status, found.finding) == (
+        status,
+        {"code": code, "experiment": "invite", "outcome": "", "promised": None, "schema": 1},
+    )
     assert [row.status for row in found.history.order_by("history_date")] == ["candidate", "testing", status]
 
 

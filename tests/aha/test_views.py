@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from aha.cells import Interval
+from aha.claims import ExperimentFinding
 from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
 from aha.reached import ReachWeek, WeeklyReach
@@ -338,7 +339,7 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
     by_hand = moments.create_moment(
         name="Guild", behaviour="chat", times=1, days=7, signup_event="signup", retention="window:14-20"
     )
-    moments.record_verdict(moment=by_hand, code="HARMS", finding={})
+    moments.record_verdict(moment=by_hand, code="HARMS", finding=ExperimentFinding())
 
     text = page(viewer, "/aha/moments/")
 

@@ -110,12 +110,12 @@ def test_audience_and_curve__follow_the_form_without_a_click(
 ) -> None:
     from datetime import date
 
-    from experiments.services import planning
-    from experiments.services.planned_power import Inflow
+    from experiments.plan import size
+    from experiments.plan.planned_power import Inflow
 
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
-    monkeypatch.setattr(planning, "base_rate_and_inflow", lambda *_args, **_options: known)
+    monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
     row = draft("guild")
     page = open_page("en", pm)
 

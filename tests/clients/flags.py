@@ -23,9 +23,9 @@ CREATE = """
 import json
 from datetime import timedelta
 from django.utils import timezone
-from experiments.lifecycle import Action
+from experiments.plan.lifecycle import Action
 from experiments.models import Holdout, Layer
-from experiments.services import lifecycle, plan
+from experiments.plan import drafts, moves, overrides
 for given in json.loads(GIVEN):
     actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
     if "layer" in given:
@@ -35,11 +35,11 @@ for given in json.loads(GIVEN):
         given["holdout"], _ = Holdout.objects.get_or_create(key=given["holdout"], defaults=rest)
     fields = {"hypothesis": "It helps.", "primary_metrics": ["window:14-20"], "smallest_effect": 0.02,
               "planned_units": 1000, "planned_end": timezone.localdate() + timedelta(days=30), "default_value": "none"}
-    plan.create_draft(**{**fields, **given})
+    drafts.create_draft(**{**fields, **given})
     for action in actions:
-        lifecycle.move(key=given["key"], action=Action(action))
+        moves.move(key=given["key"], action=Action(action))
     for override in overrides:
-        plan.set_override(key=given["key"], **override)
+        overrides.set_override(key=given["key"], **override)
 """
 
 

@@ -6,10 +6,12 @@ from typing import Any
 from django.utils import timezone
 
 from experiments.evaluation import Arm, Flag, Row
-from experiments.lifecycle import Action
 from experiments.models import Experiment
-from experiments.plan import Plan, PlannedVariant
-from experiments.services import config, lifecycle, plan
+from experiments.plan import drafts, moves
+from experiments.plan.lifecycle import Action
+from experiments.plan.record import Plan, PlannedVariant
+from experiments.plan.rules import Situation
+from experiments.services import config
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
@@ -32,10 +34,15 @@ def a_plan(**changes: Any) -> Plan:
     given: dict[str, Any] = {
         "key": "guild-invite-2026q4", "flag": "guild-invite", "hypothesis": "An invitation keeps people.",
         "variants": (PlannedVariant("control", "none", 5_000), PlannedVariant("banner", "banner", 5_000)),
-        "value_type": "string", "default": "none", "primary": ("window:14-20",), "today": date(2026, 11, 24),
-        "planned_units": 20_000, "planned_end": date(2026, 12, 24), "smallest_effect": 0.02, **changes,
+        "value_type": "string", "default": "none", "primary": ("window:14-20",), "planned_units": 20_000,
+        "planned_end": date(2026, 12, 24), "smallest_effect": 0.02, **changes,
     }  # fmt: skip
     return Plan(**given)
+
+
+def a_situation(**changes: Any) -> Situation:
+    """The day on which it may start, with nobody in its way."""
+    return Situation(**{"today": date(2026, 11, 24), **changes})
 
 
 def draft(key: str = "exp", **fields: Any) -> Experiment:
@@ -45,7 +52,7 @@ def draft(key: str = "exp", **fields: Any) -> Experiment:
         "smallest_effect": 0.02, "planned_units": 1_000, "planned_end": timezone.localdate() + timedelta(days=30),
         **fields,
     }  # fmt: skip
-    return plan.create_draft(key=key, **given)
+    return drafts.create_draft(key=key, **given)
 
 
 def running(key: str = "exp", **fields: Any) -> Experiment:
@@ -56,6 +63,6 @@ def running(key: str = "exp", **fields: Any) -> Experiment:
 
 def do(key: str, action: str) -> Experiment:
     """Move it, and forget what this process has read."""
-    moved = lifecycle.move(key=key, action=Action(action))
+    moved = moves.move(key=key, action=Action(action))
     config.forget()
     return moved

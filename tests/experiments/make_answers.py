@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from experiments.answers import Answers, Block, Cells
-from experiments.readout import Claim, Planned
+from experiments.plan.planned import Planned
+from experiments.plan.record import Claim
 
 WEEKS = (date(2026, 1, 5), date(2026, 1, 12))
 END = datetime(2026, 4, 1, tzinfo=UTC)

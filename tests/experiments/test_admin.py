@@ -8,7 +8,7 @@ from django.test import Client
 
 from aha.services import moments
 from experiments.models import Amendment, Experiment, Holdout, Layer, Override
-from experiments.services import plan
+from experiments.plan import drafts
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db
@@ -246,8 +246,8 @@ def test_history__two_versions__differ_in_words(admin_client: Client) -> None:
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
     row = draft("guild", method="fixed")
-    plan.update_draft(key="guild", alpha=0.1, moment=moment, by=User.objects.get())
-    plan.update_draft(key="guild", method="always_valid", alpha=0.05, primary_metrics=["on_day:7", "on_day:14"])
+    drafts.update_draft(key="guild", alpha=0.1, moment=moment, by=User.objects.get())
+    drafts.update_draft(key="guild", method="always_valid", alpha=0.05, primary_metrics=["on_day:7", "on_day:14"])
     newest, middle, oldest = row.history.all()
 
     page = admin_client.get(f"{LIST}{row.pk}/history/?from={newest.pk}&to={oldest.pk}")

@@ -11,7 +11,8 @@ from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.closing import Rule, cost_of, fractions_of, rule_of
 from experiments.live_context import Audit
-from experiments.readout import LookTaken, Planned, Readout
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, Readout
 from experiments.standing import looks_of, standing_of
 from experiments.verdict import Code
 from stats.looks import Look

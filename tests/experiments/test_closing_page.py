@@ -63,13 +63,13 @@ def test_other_plans__say_nothing_of_it(admin_client: Client) -> None:
 
 
 def test_planned_end__is_fixed_once_the_outcome_was_read() -> None:
-    from experiments.services import plan
+    from experiments.plan import amend
     from runs.refusals import Refused
 
     stored("exp", make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None))
 
     with pytest.raises(Refused, match="planned_end"):
-        plan.amend(key="exp", why="it looks good", planned_end=timezone.localdate() + timedelta(days=1))
+        amend.amend(key="exp", why="it looks good", planned_end=timezone.localdate() + timedelta(days=1))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from aha.claims import write_finding
 from experiments.contrasts import contrasts, promise_finding
 from experiments.corrected import best_difference, best_effect, of_variant
 from experiments.readout import LookTaken, Readout
@@ -114,7 +115,7 @@ def test_always_valid__the_centre_is_called_optimistic() -> None:
 @pytest.mark.django_db
 def test_moment__gets_the_corrected_effect() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26))
-    made = finding_of(stored("exp", found), found)
+    made = write_finding(finding_of(stored("exp", found), found))
 
     best = best_effect(found, row(found))
     assert computable(best)

@@ -9,7 +9,8 @@ from django.test import Client
 
 from events.models import OutboxEvent, Source
 from experiments.models import Assignment
-from experiments.services import assign, config, plan
+from experiments.plan import overrides
+from experiments.services import assign, config
 from insight_site.keys import issue_key
 from tests.experiments.make import IOS, do, running
 
@@ -200,7 +201,7 @@ def test_bulk__is_sorted_and_a_client_can_rely_on_its_tag() -> None:
 
 def test_bulk__when_a_rule_starts_to_match__has_another_tag() -> None:
     running()
-    plan.set_override(key="exp", rule=IOS, variant="banner")
+    overrides.set_override(key="exp", rule=IOS, variant="banner")
     config.forget()
     key = a_key()
     name = next(f"u{n}" for n in range(99) if assign.evaluate("exp", f"u{n}", {}).variant == "control")  # type: ignore[union-attr]
@@ -309,7 +310,7 @@ def test_answers__of_every_situation__have_a_reason_that_clients_know() -> None:
     running("out", audience=[{"segment_key": "x", "rule": IOS}])
     running("off")
     do("off", "pause")
-    plan.set_override(key="in", unit="qa", variant="banner")
+    overrides.set_override(key="in", unit="qa", variant="banner")
     config.forget()
 
     flags = [flag for name in ("u1", "qa") for flag in post(BULK, unit(name), a_key()).json()["flags"]]

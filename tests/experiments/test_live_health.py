@@ -14,7 +14,8 @@ from experiments.comparator import comparators
 from experiments.design import Design
 from experiments.health import Finding, Severity
 from experiments.live_context import Audit, Context, expected_shares, split_of, stages_known
-from experiments.readout import FirstStage, LookTaken, Planned, Standing, State
+from experiments.plan.planned import Planned
+from experiments.readout import FirstStage, LookTaken, Standing, State
 from experiments.words import finding_sentence
 from stats.encouragement import TakeUp
 from stats.results import Estimate, NotComputable, Reason, computable

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from experiments.services import config, plan
+from experiments.plan import overrides
+from experiments.services import config
 from tests.experiments.make import IOS, do, running
 from tests.experiments.test_doors import BULK, a_key, post, unit
 
@@ -26,7 +27,7 @@ def test_answers__of_every_kind__fit_the_description() -> None:
     for flag, action in (("off", "pause"), ("shut", "close_enrolment")):
         running(flag)
         do(flag, action)
-    plan.set_override(key="in", unit="qa", variant="banner")
+    overrides.set_override(key="in", unit="qa", variant="banner")
     config.forget()
     key = a_key("server")
 

@@ -18,7 +18,9 @@ from experiments import drawings, readout_document, report_page, report_tables, 
 from experiments.analysis import read_out
 from experiments.contrasts import contrasts, promise_finding
 from experiments.management.commands import analyze
-from experiments.readout import Amended, Claim, Readout
+from experiments.plan.planned import Amended
+from experiments.plan.record import Claim
+from experiments.readout import Readout
 from experiments.report_words import metric_words, opening
 from experiments.verdict import Code, Verdict
 from stats.results import computable

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.readout import LookTaken, Planned, State
+from experiments.plan.planned import Planned
+from experiments.readout import LookTaken, State
 from experiments.standing import looks_of, mature_by_arm, standing_of
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 

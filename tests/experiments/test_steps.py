@@ -8,8 +8,10 @@ from django.test import Client
 
 from aha.services import moments
 from experiments.models import Experiment, Holdout, Layer
-from experiments.services import eligible, planning
-from experiments.services.planned_power import Inflow
+from experiments.plan import audience, size
+from experiments.plan.derived import share_left
+from experiments.plan.planned_power import Inflow
+from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import draft, running
@@ -61,7 +63,7 @@ def inflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
-    monkeypatch.setattr(planning, "base_rate_and_inflow", lambda *_args, **_options: known)
+    monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
 
 
 def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_client: Client) -> None:
@@ -245,8 +247,8 @@ def test_eligible__slice_and_holdout__leave_less() -> None:
     row.layer, row.layer_low, row.layer_high = Layer(key="l"), 2_000, 7_000
     row.holdout = Holdout(key="h", share=1_000)
 
-    assert eligible.within(row) == pytest.approx(0.5 * 0.9)
-    assert eligible.count([(None, 4_000)], within=0.45).share == pytest.approx(0.18)
+    assert share_left(plan_of(row)) == pytest.approx(0.5 * 0.9)
+    assert audience.count([(None, 4_000)], within=0.45).share == pytest.approx(0.18)
 
 
 def test_outcomes__one_that_can_not_be_read__is_said_at_its_field(admin_client: Client) -> None:
@@ -302,7 +304,7 @@ def test_curve__no_events__is_a_sentence_and_not_an_error(
         raise Refused("There are no events yet.")
 
     cache.clear()
-    monkeypatch.setattr(planning, "base_rate_and_inflow", away)
+    monkeypatch.setattr(size, "base_rate_and_inflow", away)
 
     page = admin_client.get(f"{LIST}{draft('exp').pk}/steps/plan/curve/", PLAN).content.decode()
 
@@ -371,7 +373,7 @@ def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
     import inspect
     import re
 
-    from experiments import plan
+    from experiments.plan import rules
 
-    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(plan)))
-    assert codes == set(eligible.STEP_OF)
+    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(rules)))
+    assert codes == set(audience.STEP_OF)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from experiments.models import Experiment
-from experiments.services import plan
+from experiments.plan import drafts
 from insight_site import tasks
 from insight_site.idempotency import KEPT, LOST
 from insight_site.models import IdempotentCall
@@ -110,15 +110,15 @@ def test_forget_old_calls__each_night__deletes_those_that_count_no_longer(by: ti
 
 
 def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    api, real = Api(), plan.create_draft
+    api, real = Api(), drafts.create_draft
 
     def broken(**_: Any) -> Any:
         raise RuntimeError("bug")
 
-    monkeypatch.setattr(plan, "create_draft", broken)
+    monkeypatch.setattr(drafts, "create_draft", broken)
     with pytest.raises(RuntimeError):
         api("POST", "", PLAN, **KEY)
-    monkeypatch.setattr(plan, "create_draft", real)
+    monkeypatch.setattr(drafts, "create_draft", real)
 
     assert api("POST", "", PLAN, **KEY).status_code == 201
 

@@ -26,7 +26,8 @@ from benchmarks.audit.forging_site import (
 from events.models import Source
 from experiments.forms import SourcesField
 from experiments.models import Analysis, Experiment
-from experiments.services import overview, plan, planned
+from experiments.plan import amend, stored
+from experiments.services import overview
 from experiments.services.analysis import create_analysis, run_analysis
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
@@ -158,13 +159,13 @@ def test_sources__named_later__are_a_logged_amendment_and_keep_the_plan_intact(k
     shown = Source.objects.get(name=SHOWN).pk
     running("x")
 
-    amended = plan.amend(key="x", why="the app shows it", sources=[shown, shown])
+    amended = amend.amend(key="x", why="the app shows it", sources=[shown, shown])
 
     assert Experiment.objects.get(key="x").sources == [shown]
     assert amended.changes["sources"][0] == []
-    assert planned.is_intact(Experiment.objects.get(key="x"))
+    assert stored.is_intact(Experiment.objects.get(key="x"))
     with pytest.raises(Refused, match="There is no source 99"):
-        plan.amend(key="x", why="a slip", sources=[99])
+        amend.amend(key="x", why="a slip", sources=[99])
 
 
 def test_sources__on_a_page__are_names() -> None:
@@ -185,7 +186,7 @@ def test_migration__experiments_of_0_3_that_had_started__go_on_hearing_every_sou
 
     started = Experiment.objects.get(key="started")
     assert started.sources == list(Source.objects.order_by("pk").values_list("pk", flat=True))
-    assert planned.is_intact(started)
+    assert stored.is_intact(started)
     assert Experiment.objects.get(key="waiting").sources == []
 
 

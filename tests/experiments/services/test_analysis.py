@@ -15,11 +15,13 @@ from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
+from experiments.plan import amend
+from experiments.plan.stored import is_intact, planned_of
 from experiments.readout import Readout, State
-from experiments.services import analysis, plan
+from experiments.services import analysis
 from experiments.services.analysis import create_analysis, read_analysis, run_analysis
+from experiments.services.audit import audit_of
 from experiments.services.file_analysis import analyze_file
-from experiments.services.planned import audit_of, is_intact, planned_of
 from experiments.verdict import Code
 from runs.refusals import Refused
 from stats.results import computable
@@ -242,7 +244,7 @@ def test_assignments__as_drawn__are_right(world: Simulation) -> None:
 def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False)
     assert is_intact(experiment)
-    plan.amend(key=experiment.key, why="more power", smallest_effect=0.04)
+    amend.amend(key=experiment.key, why="more power", smallest_effect=0.04)
     assert is_intact(Experiment.objects.get(pk=experiment.pk))
     before = planned_of(Experiment.objects.get(pk=experiment.pk))
 
@@ -256,15 +258,15 @@ def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> No
 
 def test_plan__once_the_outcome_was_read__how_it_is_judged_is_fixed(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
-    plan.amend(key=experiment.key, why="before any look", planned_units=7_000)
+    amend.amend(key=experiment.key, why="before any look", planned_units=7_000)
     done(experiment)
 
     with pytest.raises(Refused, match="outcome has been read"):
-        plan.amend(key=experiment.key, why="after it", planned_units=9_000)
+        amend.amend(key=experiment.key, why="after it", planned_units=9_000)
     # It measures the placebo: named smaller now, control would take the placebo's place.
     with pytest.raises(Refused, match="expected_take_up can't be changed"):
-        plan.amend(key=experiment.key, why="after it", expected_take_up=0.01)
-    plan.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
+        amend.amend(key=experiment.key, why="after it", expected_take_up=0.01)
+    amend.amend(key=experiment.key, why="only words", nudge="a louder banner", planned_units=7_000)
 
 
 def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:

@@ -13,7 +13,8 @@ from django.utils import timezone
 from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
-from experiments.services import analysis, gathering, plan
+from experiments.plan import amend
+from experiments.services import analysis, gathering
 from experiments.services.analysis import create_analysis, run_analysis
 from runs.perform import close_lost
 from runs.refusals import Refused
@@ -54,7 +55,7 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
 ) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
-    meanwhile(monkeypatch, lambda: plan.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"]))
+    meanwhile(monkeypatch, lambda: amend.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"]))
 
     assert not run_analysis(row.pk)
 
@@ -70,10 +71,22 @@ def test_amended_while_it_runs__says_nothing_and_the_next_one_is_judged_by_the_n
 
 
 @pytest.mark.django_db
+def test_signup_event_amended_while_it_runs__says_nothing(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = stored_experiment(world)
+    row = create_analysis(experiment=experiment)
+    meanwhile(monkeypatch, lambda: amend.amend(key=experiment.key, why="Better.", signup_event="session_start"))
+
+    assert not run_analysis(row.pk)
+
+    row.refresh_from_db()
+    assert "The plan was changed while this analysis ran" in row.reason
+
+
+@pytest.mark.django_db
 def test_amended_while_it_waits__its_inputs_are_those_it_was_computed_with(world: Simulation) -> None:
     experiment = stored_experiment(world)
     row = create_analysis(experiment=experiment)
-    plan.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"])
+    amend.amend(key=experiment.key, why="Better.", primary_metrics=["on_day:21"])
 
     assert run_analysis(row.pk)
 

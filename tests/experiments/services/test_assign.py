@@ -14,7 +14,8 @@ from events.services import away as away_service
 from experiments.bucketing import unit_hash
 from experiments.evaluation import Evaluation, Failed
 from experiments.models import Assignment, Experiment, Holdout, Layer
-from experiments.services import assign, config, plan
+from experiments.plan import amend, overrides
+from experiments.services import assign, config
 from runs.refusals import Refused
 from tests.experiments.make import IOS, do, draft, running
 
@@ -93,8 +94,8 @@ def test_override__comes_before_the_stored_arm__and_never_exposes() -> None:
     running()
     stored = ask(unit="qa").variant
     other = "control" if stored == "banner" else "banner"
-    plan.set_override(key="exp", unit="qa", variant=other)
-    plan.set_override(key="exp", rule={"all": [{"trait": "staff", "is": True}]}, variant="banner")
+    overrides.set_override(key="exp", unit="qa", variant=other)
+    overrides.set_override(key="exp", rule={"all": [{"trait": "staff", "is": True}]}, variant="banner")
     config.forget()
 
     assert said(ask(unit="qa")) == ("TARGETING_MATCH", other, "override")
@@ -173,7 +174,7 @@ def test_assigned_unit__is_not_moved_by_its_segment_or_by_coverage() -> None:
     before = {unit: said(ask(unit=unit, platform="ios")) for unit in units}
 
     left = {unit: said(ask(unit=unit, platform="android")) for unit in units}
-    plan.raise_coverage(key="exp", position=0, coverage=9_000, why="more")
+    amend.raise_coverage(key="exp", position=0, coverage=9_000, why="more")
     config.forget()
     after = {unit: said(ask(unit=unit, platform="ios")) for unit in units}
 
@@ -220,7 +221,7 @@ def test_database__away__answers_by_hash_where_the_hash_is_enough(monkeypatch: p
     ):
         running(name, **fields)
     do("shut", "close_enrolment")
-    plan.set_override(key="segment", unit="qa", variant="banner")
+    overrides.set_override(key="segment", unit="qa", variant="banner")
     config.forget()
     expected = ask("all").variant
     monkeypatch.setattr(assign, "_stored", away)

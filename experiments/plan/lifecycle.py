@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from experiments import plan as planning
-from experiments.plan import Plan
+from experiments.plan import rules
+from experiments.plan.record import Plan
+from experiments.plan.rules import Situation
 
 
 class Status(StrEnum):
@@ -48,21 +49,13 @@ SERVED = (*LIVE, Status.STOPPED, Status.CONCLUDED)  # the door knows them; draft
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What the guards look at: the plan, and whether new units are still enrolled."""
-
-    plan: Plan
-    enrolment_open: bool
-
-
-@dataclass(frozen=True)
 class Refusal:
     """Why a move is refused: `not_allowed`, `enrolment_closed`, or `plan` with one problem of the plan."""
 
     code: str
     status: Status
     action: Action
-    problem: planning.Problem | None = None
+    problem: rules.Problem | None = None
 
 
 def target(status: Status, action: Action) -> Status | None:
@@ -70,12 +63,12 @@ def target(status: Status, action: Action) -> Status | None:
     return MOVES.get((status, action))
 
 
-def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refusal, ...]:
+def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -> tuple[Refusal, ...]:
     """Every reason against a move; empty when it is allowed."""
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
-        return tuple(Refusal("plan", status, action, one) for one in planning.problems(situation.plan))
+        return tuple(Refusal("plan", status, action, one) for one in rules.problems(plan, situation))
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
         return (Refusal("enrolment_closed", status, action),)
     return ()
@@ -84,7 +77,7 @@ def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refu
 def words(refusal: Refusal, gettext: Callable[[str], str]) -> str:
     """The refusal as one plain sentence in the language of ``gettext``."""
     if refusal.problem is not None:
-        return planning.words(refusal.problem, gettext)
+        return rules.words(refusal.problem, gettext)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
     states = {

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from experiments.lifecycle import MOVES, Action, Situation, Status, refusals, target, words
-from experiments.plan import PlannedRow, PlannedVariant, problems
-from experiments.plan import words as problem_words
-from tests.experiments.make import a_plan
+from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
+from experiments.plan.record import Claim, PlannedRow, PlannedVariant, Slice
+from experiments.plan.rules import problems
+from experiments.plan.rules import words as problem_words
+from tests.experiments.make import a_plan, a_situation
 
 ALLOWED = {
     ("draft", "start"): "running",
@@ -27,7 +28,7 @@ ALLOWED = {
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("status", Status)
 def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Status, action: Action) -> None:
-    found = refusals(status, action, Situation(a_plan(), enrolment_open=True))
+    found = refusals(status, action, a_plan(), a_situation())
 
     expected = ALLOWED.get((status.value, action.value))
     assert target(status, action) == expected
@@ -39,7 +40,7 @@ def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Statu
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
 def test_enrolment__closed_already__is_not_closed_again(status: Status) -> None:
-    found = refusals(status, Action.CLOSE_ENROLMENT, Situation(a_plan(), enrolment_open=False))
+    found = refusals(status, Action.CLOSE_ENROLMENT, a_plan(), a_situation(enrolment_open=False))
 
     assert [words(refusal, str) for refusal in found] == ["Enrolment is closed already."]
 
@@ -56,6 +57,10 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
         PlannedVariant(f"v{at}", "x", share, name, dose if name == "dose" else None) for at, name in enumerate(names)
     ]
     return tuple(arms)
+
+
+def claim(days: int) -> Claim:
+    return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
 
 @pytest.mark.parametrize(
@@ -86,17 +91,17 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
         ({"guardrails": ("nonsense",)}, "bad_metric"),
         ({"secondary": ("count:invite:0-6",)}, None),
         ({"primary": ("survival:7",)}, "no_window"),
-        ({"behaviour_days": 14}, None),
-        ({"behaviour_days": 15}, "overlap"),
-        ({"behaviour_days": 7, "primary": ("count:a:6-9 / active_days:7-9",)}, "overlap"),
-        ({"behaviour_days": 6, "primary": ("count:a:6-9 / active_days:7-9",)}, None),
-        ({"behaviour_days": 3, "variants": roles("nudge", "placebo")}, None),
-        ({"behaviour_days": 3, "variants": roles("placebo")}, "placebo_alone"),
-        ({"behaviour_days": 3, "variants": roles("nudge", "placebo", "placebo")}, "two_placebos"),
+        ({"claim": claim(14)}, None),
+        ({"claim": claim(15)}, "overlap"),
+        ({"claim": claim(7), "primary": ("count:a:6-9 / active_days:7-9",)}, "overlap"),
+        ({"claim": claim(6), "primary": ("count:a:6-9 / active_days:7-9",)}, None),
+        ({"claim": claim(3), "variants": roles("nudge", "placebo")}, None),
+        ({"claim": claim(3), "variants": roles("placebo")}, "placebo_alone"),
+        ({"claim": claim(3), "variants": roles("nudge", "placebo", "placebo")}, "two_placebos"),
         ({"variants": roles("nudge", "placebo")}, "role_without_moment"),
-        ({"behaviour_days": 3, "variants": roles("nudge", "dose", dose=2)}, None),
-        ({"behaviour_days": 3, "variants": roles("nudge", "dose")}, "bad_dose"),
-        ({"behaviour_days": 3, "variants": roles("nudge", "dose", dose=0)}, "bad_dose"),
+        ({"claim": claim(3), "variants": roles("nudge", "dose", dose=2)}, None),
+        ({"claim": claim(3), "variants": roles("nudge", "dose")}, "bad_dose"),
+        ({"claim": claim(3), "variants": roles("nudge", "dose", dose=0)}, "bad_dose"),
         ({"looks": (0.5, 1.0)}, None),
         ({"looks": (0.5, 0.9)}, "bad_looks"),
         ({"looks": (0.5, 0.5, 1.0)}, "bad_looks"),
@@ -121,21 +126,23 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
         ({"audience": (PlannedRow("a", 1), PlannedRow("a", 2))}, "repeated_segment"),
         ({"audience": (PlannedRow("a", 1, (5_000, 4_999)),)}, "bad_row_weights"),
         ({"audience": (PlannedRow("a", 1, (10_000,)),)}, "bad_row_weights"),
-        ({"audience": (PlannedRow(None, 1, None, has_rule=True),)}, "rule_without_segment"),
-        ({"layer": (5_000, 5_000)}, "bad_slice"),
-        ({"layer": (0, 10_001)}, "bad_slice"),
-        ({"layer": (5_000, 10_000), "layer_taken": (("other", 0, 5_000),)}, None),
-        ({"layer": (4_999, 10_000), "layer_taken": (("other", 0, 5_000),)}, "slice_taken"),
+        ({"audience": (PlannedRow(None, 1, None, rule={}),)}, "rule_without_segment"),
+        ({"layer": Slice("layer:home", 5_000, 5_000)}, "bad_slice"),
+        ({"layer": Slice("layer:home", 0, 10_001)}, "bad_slice"),
+        ({"layer": Slice("layer:home", 5_000, 10_000), "layer_taken": (("other", 0, 5_000),)}, None),
+        ({"layer": Slice("layer:home", 4_999, 10_000), "layer_taken": (("other", 0, 5_000),)}, "slice_taken"),
     ],
 )
 def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[str, Any], code: str | None) -> None:
-    found = problems(a_plan(**changes))
+    around = {name: changes[name] for name in changes.keys() & {"flag_taken_by", "layer_taken"}}
+    plan = a_plan(**{name: value for name, value in changes.items() if name not in around})
+    situation = a_situation(**around)
+
+    found = problems(plan, situation)
 
     assert [problem.code for problem in found] == ([] if code is None else [code] * len(found))
     assert bool(found) == (code is not None)
-    for problem, refusal in zip(
-        found, refusals(Status.DRAFT, Action.START, Situation(a_plan(**changes), True)), strict=True
-    ):
+    for problem, refusal in zip(found, refusals(Status.DRAFT, Action.START, plan, situation), strict=True):
         sentence = words(refusal, str)
         assert sentence == problem_words(problem, str)
         assert sentence.endswith(".")

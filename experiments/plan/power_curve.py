@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from django.core.cache import cache
 
 from experiments.models import Experiment
-from experiments.services import planning
-from experiments.services.planned_power import Inflow, power_plan
-from experiments.services.planning import Suggestion
+from experiments.plan.planned_power import Inflow, power_plan
+from experiments.plan.size import Suggestion, inflow_of, sized
+from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
@@ -56,21 +56,21 @@ def size(experiment: Experiment) -> Sizing:
         Refused: when nothing can be said: no outcome, no events, a value that can't be.
     """
     inflow = recent_inflow(experiment)
-    found = planning.sized(experiment, inflow)
+    found = sized(experiment, inflow)
     return Sizing(found, _curve(experiment, found))
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
-    """`planning.inflow_of`, at most ten minutes old.
+    """`inflow_of`, at most ten minutes old.
 
     Raises:
-        Refused: as `planning.inflow_of`.
+        Refused: as `inflow_of`.
     """
     outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
     key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{outcome.encode().hex()}"
     found: Inflow | None = cache.get(key)
     if found is None:
-        found = planning.inflow_of(experiment)
+        found = inflow_of(experiment)
         cache.set(key, found, INFLOW_SECONDS)
     return found
 
@@ -84,7 +84,7 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
         return found.smallest_effect
     units, effect = experiment.planned_units or found.planned_units, found.smallest_effect
     try:
-        plan = power_plan(experiment, found.inflow)
+        plan = power_plan(plan_of(experiment), found.inflow)
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )

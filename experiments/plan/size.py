@@ -5,19 +5,17 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from events.metrics import Count, Ratio, Survival, Value, display_name, outcome_window, parse_behaviour, parse_metric
+from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
-from experiments.plan import WHOLE
-from experiments.services import plan as plans
-from experiments.services.planned_power import (
+from experiments.plan.audience import share_of
+from experiments.plan.derived import audience_share, share_left
+from experiments.plan.planned_power import (
     AS_PLANNED,
     WEEKS,
     Inflow,
@@ -27,21 +25,12 @@ from experiments.services.planned_power import (
     power_plan,
     unplannable,
 )
+from experiments.plan.record import Plan
+from experiments.plan.stored import plan_of
 from runs.refusals import Refused
-from segments.services.publishing import find_segment
 from stats.results import NotComputable, Reason, computable
 
 ANY_EVENT = "*"
-VARIANTS = (
-    {"key": "control", "value": False, "weight": WHOLE // 2},
-    {"key": "nudge", "value": True, "weight": WHOLE // 2},
-)
-USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
-# Of what a correlation promises, a tenth would still be worth acting on. The smallest effect of interest is also the
-# margin below which the verdict says "no effect that matters": with the whole promise there, a real effect of a quarter
-# of it would be called immaterial, and the claim refuted.
-SHARE_OF_PROMISE = 0.1
-LEAST_EFFECT = 0.01
 
 
 @dataclass(frozen=True)
@@ -181,14 +170,15 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     Raises:
         Refused: a plan that can't be sized, or a segment that isn't published.
     """
-    share, take_up = enrolled_share(experiment), experiment.expected_take_up or 1.0
+    plan = plan_of(experiment)
+    share, take_up = enrolled_share(plan), plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, *(missing,) * 8)
     try:
-        planned = power_plan(experiment, inflow, what_if)
-        effect, units = effect_and_units(experiment, inflow.per_day * share, planned, what_if)
-        prices = planned_prices(experiment, planned, units, what_if)
+        planned = power_plan(plan, inflow, what_if)
+        effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if)
+        prices = planned_prices(plan, planned, units, what_if)
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused(_("This plan can't be sized: %(why)s.") % {"why": error}) from None
     if not computable(units):
@@ -204,7 +194,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end, *prices)
 
 
-def enrolled_share(experiment: Experiment) -> float:
+def enrolled_share(plan: Plan) -> float:
     """Share of the arriving units that an experiment takes, 0 to 1: audience, slice of its layer, holdout.
 
     Segments count by their published size among the units of their version, as if rows didn't overlap.
@@ -212,140 +202,4 @@ def enrolled_share(experiment: Experiment) -> float:
     Raises:
         Refused: a segment that isn't published.
     """
-    left, taken = 1.0, 0.0
-    rows = list(experiment.audience.order_by("position"))
-    for row in rows:
-        part = left if row.segment_key is None else min(left, _segment_share(row.segment_key))
-        taken += part * row.coverage / WHOLE
-        left -= part
-    share = taken if rows else 1.0
-    if experiment.layer_id is not None:
-        share *= (experiment.layer_high - experiment.layer_low) / WHOLE
-    if experiment.holdout is not None:
-        share *= 1 - experiment.holdout.share / WHOLE
-    return share
-
-
-def _segment_share(key: str) -> float:
-    segment = find_segment(key)
-    if segment is None:
-        raise Refused(_("There is no published segment '{key}'.").format(key=key))
-    return segment.size / segment.version.units if segment.version.units else 0.0
-
-
-def draft_from_moment(
-    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None
-) -> Experiment:
-    """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
-
-    The effect that is planned for is a tenth of the last rung of the evidence's ladder, at least one point: the promise
-    itself is mostly the company that the behaviour keeps. Without evidence it is what the units of four weeks can show;
-    without events the sizes stay open.
-
-    Args:
-        moment: the claim.
-        by: who drafts.
-        take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
-            that is less.
-        key: of the experiment; None for the moment's key with "-test".
-
-    Raises:
-        Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
-    """
-    if take_up is not None and not 0 < take_up <= 1:
-        raise Refused(_("The expected take-up must lie between 0 and 1."))
-    inflow = _inflow_of_moment(moment)
-    reach = None if inflow is None else inflow.reach
-    head_room = 1 - reach if reach is not None and computable(reach) else 1.0
-    if take_up is not None and take_up > head_room:
-        text = _("Only %(share)s %% of users don't reach the moment by themselves: more can't be moved.")
-        raise Refused(text % {"share": f"{100 * head_room:.1f}"})
-    moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
-    with transaction.atomic():
-        experiment = plans.create_draft(
-            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
-            hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
-            variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
-            expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
-        )  # fmt: skip
-        if inflow is None:
-            return experiment
-        found = sized(experiment, inflow)
-        values = {
-            name: value
-            for name in ("smallest_effect", "planned_units", "planned_end")
-            if computable(value := getattr(found, name))
-        }
-        return plans.update_draft(key=experiment.key, by=by, **values)
-
-
-def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
-    """A new draft with the same plan and a new draw. Dates and overrides stay behind.
-
-    Args:
-        experiment: in any state.
-        by: who clones.
-        key: of the new one; None for the old key with a number.
-
-    Raises:
-        Refused: a key that exists, or that is none.
-    """
-    kept = (
-        "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "primary_metrics",
-        "secondary_metrics", "guardrail_metrics", "alpha", "power", "smallest_effect", "method", "expected_take_up",
-        "planned_units", "looks", "spending", "covariates", "signup_event", "clock", "day_mode", "churn_gap",
-        "enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources",
-    )  # fmt: skip
-    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
-    rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
-    for row in rows:
-        if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
-            row["rule"] = None  # it was copied at the start, and will be again
-    return plans.create_draft(
-        key=key or free_key(experiment.key), variants=list(arms), audience=rows, by=by,
-        **{name: getattr(experiment, name) for name in kept},
-    )  # fmt: skip
-
-
-def free_key(base: str) -> str:
-    """The key itself, or with the first number that is free."""
-    base = base[:120]
-    taken = set(Experiment.objects.filter(key__startswith=base).values_list("key", flat=True))
-    return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
-
-
-def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
-    try:
-        return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
-    except Refused:
-        return None  # a draft may be made before the first event
-
-
-def name_for_test(moment: AhaMoment) -> str:
-    """What the experiment that tests a moment is called."""
-    return _("Test of %(moment)s") % {"moment": moment}
-
-
-def hypothesis(moment: AhaMoment) -> str:
-    """The claim of a moment as the hypothesis of its test."""
-    text = _(
-        "If we nudge new users to do %(behaviour)s at least %(times)s times within %(days)s days, more of them stay "
-        "(%(retention)s)."
-    )
-    return text % {
-        "behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days,
-        "retention": display_name(moment.retention),
-    }  # fmt: skip
-
-
-def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
-    """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
-    rungs = moment.evidence.get("ladder", {}).get("rungs", [])
-    found = [
-        row["difference"]["estimate"] for row in rungs if isinstance(row["difference"].get("estimate"), int | float)
-    ]
-    if not found or found[-1] <= 0:
-        return None
-    base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
-    effect = max(SHARE_OF_PROMISE * found[-1], LEAST_EFFECT)
-    return round(effect, 4) if base + take_up * effect < 1 else None
+    return audience_share(plan.audience, share_of) * share_left(plan)

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from experiments.lifecycle import Action, refusals
 from experiments.models import Experiment
-from experiments.services import lifecycle
+from experiments.plan import moves
+from experiments.plan.lifecycle import Action, refusals
 from runs.refusals import Refused
 from tests.experiments.make import draft
 
@@ -18,17 +18,17 @@ def test_start__flag_taken_since_it_was_asked__is_refused_not_an_error(
 ) -> None:
     draft("one", flag_key="flag")
     draft("two", flag_key="flag")
-    lifecycle.move(key="one", action=Action.START)
+    moves.move(key="one", action=Action.START)
     asked = list[int]()
 
     def blind_once(*given: object) -> object:
         asked.append(1)
         return () if len(asked) == 1 else refusals(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lifecycle, "refusals", blind_once)
+    monkeypatch.setattr(moves, "refusals", blind_once)
 
     with pytest.raises(Refused, match="flag"):
-        lifecycle.move(key="two", action=Action.START)
+        moves.move(key="two", action=Action.START)
     assert Experiment.objects.get(key="two").status == "draft"
 
 
@@ -43,7 +43,7 @@ def test_starts__of_32_threads_on_one_flag__one_runs_the_others_are_refused() ->
         try:
             connection.ensure_connection()
             barrier.wait()
-            return lifecycle.move(key=("one", "two")[number % 2], action=Action.START).status
+            return moves.move(key=("one", "two")[number % 2], action=Action.START).status
         except Refused:
             return "refused"
         finally:

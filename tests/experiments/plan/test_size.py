@@ -12,10 +12,11 @@ from aha.models import AhaMoment
 from events.models import Source
 from events.schema import EventRecord
 from events.services.accept import add_to_outbox
-from experiments.lifecycle import Action
 from experiments.models import Holdout, Layer
-from experiments.services import lifecycle, plan, planning
-from experiments.services.planned_power import WhatIf
+from experiments.plan import drafts, moves, overrides, size
+from experiments.plan.lifecycle import Action
+from experiments.plan.planned_power import WhatIf
+from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
 from stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
@@ -61,7 +62,7 @@ def moment(**changes: Any) -> AhaMoment:
 
 @pytest.mark.usefixtures("world")
 def test_inflow__of_new_units__is_counted_where_the_outcome_is_known() -> None:
-    found = planning.base_rate_and_inflow("window:3-4", signup_event="signup", moment=moment())
+    found = size.base_rate_and_inflow("window:3-4", signup_event="signup", moment=moment())
 
     assert (found.base, found.reach, found.sd, found.last_day) == (0.5, 0.2, None, 4)
     # Data end at noon of day 65, five days are needed: the last four weeks are days 32 to 59 of signups.
@@ -71,7 +72,7 @@ def test_inflow__of_new_units__is_counted_where_the_outcome_is_known() -> None:
 
 @pytest.mark.usefixtures("world")
 def test_inflow__of_a_value__has_mean_and_standard_deviation() -> None:
-    found = planning.base_rate_and_inflow("count:add:0-1", signup_event="signup")
+    found = size.base_rate_and_inflow("count:add:0-1", signup_event="signup")
 
     assert found.base == pytest.approx(0.4)
     assert found.sd == pytest.approx(0.8, rel=0.01)
@@ -80,7 +81,7 @@ def test_inflow__of_a_value__has_mean_and_standard_deviation() -> None:
 
 @pytest.mark.usefixtures("world")
 def test_inflow__of_everyone__starts_with_their_first_event_of_these_weeks() -> None:
-    found = planning.base_rate_and_inflow("window:0-1", new_only=False)
+    found = size.base_rate_and_inflow("window:0-1", new_only=False)
 
     assert found.units == 250 + 15  # five a day who signed up on the three days before and play in them
 
@@ -97,7 +98,7 @@ def test_inflow__of_everyone__starts_with_their_first_event_of_these_weeks() -> 
 )
 def test_inflow__that_can_not_be_asked__is_refused(metric: str, signup: str, words: str) -> None:
     with pytest.raises(Refused, match=words):
-        planning.base_rate_and_inflow(metric, signup_event=signup)
+        size.base_rate_and_inflow(metric, signup_event=signup)
 
 
 @pytest.mark.usefixtures("world")
@@ -108,12 +109,12 @@ def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> N
         method=method, audience=[{"coverage": 5_000}],
     )  # fmt: skip
 
-    found = planning.suggest_size(row, signup_event="signup")
+    found = size.suggest_size(row, signup_event="signup")
 
-    size = sample_size(Plan(baseline=0.5, alpha=0.1, take_up=0.5, method=method), 0.2)
-    assert not isinstance(size, NotComputable)
-    days = days_needed(size.total, 10, coverage=0.5, window_end=4)
-    assert (found.per_variant, found.planned_units, found.days) == (size.units, size.total, days)
+    needed = sample_size(Plan(baseline=0.5, alpha=0.1, take_up=0.5, method=method), 0.2)
+    assert not isinstance(needed, NotComputable)
+    days = days_needed(needed.total, 10, coverage=0.5, window_end=4)
+    assert (found.per_variant, found.planned_units, found.days) == (needed.units, needed.total, days)
     assert found.planned_end == timezone.localdate() + timedelta(days=days)
     assert (found.coverage, found.take_up, found.smallest_effect) == (0.5, 0.5, 0.2)
 
@@ -129,17 +130,17 @@ def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_
         default_value="a", moment=moment(), method="group_sequential", looks=[0.4, 1.0], spending="pocock",
     )  # fmt: skip
 
-    found = planning.suggest_size(row, signup_event="signup")
+    found = size.suggest_size(row, signup_event="signup")
 
     judging = Plan(
         baseline=0.5, shares=(0.5, 0.3, 0.2), placebo=2, primaries=2, method=Method.GROUP_SEQUENTIAL,
         looks=(0.4, 1.0), spending=Spending.POCOCK,
     )  # fmt: skip
-    size = sample_size(judging, 0.2)
-    assert not isinstance(size, NotComputable)
-    assert (found.per_variant, found.level) == (size.units, 0.025)
+    needed = sample_size(judging, 0.2)
+    assert not isinstance(needed, NotComputable)
+    assert (found.per_variant, found.level) == (needed.units, 0.025)
     assert found.inflation == inflation(judging)
-    assert found.power_no_material_effect == power_no_material_effect(judging, 0.2, size.units)
+    assert found.power_no_material_effect == power_no_material_effect(judging, 0.2, needed.units)
 
 
 @pytest.mark.usefixtures("world")
@@ -148,16 +149,16 @@ def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
     tried = WhatIf(planned_effect=0.1, margin=0.05, primaries=2, variants=3, method="group_sequential", looks=3,
                    spending="pocock")  # fmt: skip
 
-    found = planning.suggest_size(row, signup_event="signup", what_if=tried)
+    found = size.suggest_size(row, signup_event="signup", what_if=tried)
 
     third = (1 / 3,) * 3
     plan = Plan(baseline=0.5, shares=third, primaries=2, method=Method.GROUP_SEQUENTIAL, looks=3,
                 spending=Spending.POCOCK)  # fmt: skip
-    size = sample_size(plan, 0.1)
-    assert not isinstance(size, NotComputable)
-    assert (found.smallest_effect, found.per_variant) == (0.1, size.units)
-    assert found.power_no_material_effect == power_no_material_effect(plan, 0.05, size.units)
-    assert planning.suggest_size(row, signup_event="signup").level == 0.05
+    needed = sample_size(plan, 0.1)
+    assert not isinstance(needed, NotComputable)
+    assert (found.smallest_effect, found.per_variant) == (0.1, needed.units)
+    assert found.power_no_material_effect == power_no_material_effect(plan, 0.05, needed.units)
+    assert size.suggest_size(row, signup_event="signup").level == 0.05
 
 
 @pytest.mark.usefixtures("world")
@@ -165,7 +166,7 @@ def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
 def test_suggestion__without_an_effect__tells_the_smallest(planned: int | None, total: int) -> None:
     row = draft(primary_metrics=["window:3-4"], smallest_effect=None, planned_units=planned, enrolment="new_units")
 
-    found = planning.suggest_size(row, signup_event="signup")
+    found = size.suggest_size(row, signup_event="signup")
 
     assert found.planned_units == total
     assert found.smallest_effect == smallest_effect(Plan(baseline=0.5), (total // 2, total // 2))
@@ -175,7 +176,7 @@ def test_suggestion__without_an_effect__tells_the_smallest(planned: int | None, 
 def test_suggestion__where_nobody_varies__has_a_reason_in_place_of_numbers() -> None:
     row = draft(primary_metrics=["on_day:9"], enrolment="new_units")
 
-    found = planning.suggest_size(row, signup_event="signup")
+    found = size.suggest_size(row, signup_event="signup")
 
     assert found.planned_units == NotComputable(Reason.NO_VARIANCE)
     assert found.inflow.base == 0.0
@@ -186,14 +187,14 @@ def test_suggestion__of_an_effect_that_can_not_be__says_why() -> None:
     row = draft(primary_metrics=["window:3-4"], smallest_effect=0.9, enrolment="new_units")
 
     with pytest.raises(Refused, match="must stay within 0 and 1"):
-        planning.suggest_size(row, signup_event="signup")
+        size.suggest_size(row, signup_event="signup")
 
 
 def test_suggestion__without_any_event__is_refused(settings: Any, tmp_path: Path) -> None:
     settings.EVENTS_URL = str(tmp_path / "empty")
 
     with pytest.raises(Refused, match="no events"):
-        planning.suggest_size(draft())
+        size.suggest_size(draft())
 
 
 def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
@@ -206,12 +207,12 @@ def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
         audience=[{"segment_key": "style.v1.solo", "coverage": 5_000}, {"coverage": 2_500}],
     )  # fmt: skip
 
-    assert planning.enrolled_share(row) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
+    assert size.enrolled_share(plan_of(row)) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
 
 
 def test_share__of_a_segment_that_is_not_published__is_refused() -> None:
     with pytest.raises(Refused, match="no published segment"):
-        planning.enrolled_share(draft(audience=[{"segment_key": "none.v1", "coverage": 100}]))
+        size.enrolled_share(plan_of(draft(audience=[{"segment_key": "none.v1", "coverage": 100}])))
 
 
 EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference": {"estimate": 0.25}}]}}
@@ -219,20 +220,20 @@ EVIDENCE = {"ladder": {"rungs": [{"difference": {"estimate": 0.4}}, {"difference
 
 @pytest.mark.usefixtures("world")
 def test_draft__from_a_moment__may_start_and_plans_with_a_tenth_of_the_promise() -> None:
-    made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
+    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
 
-    size = sample_size(Plan(baseline=0.5, take_up=0.3), 0.025)
-    assert not isinstance(size, NotComputable)
+    needed = sample_size(Plan(baseline=0.5, take_up=0.3), 0.025)
+    assert not isinstance(needed, NotComputable)
     assert (made.primary_metrics, made.enrolment, made.expected_take_up) == (["window:3-4"], "new_units", 0.3)
-    assert (made.smallest_effect, made.planned_units) == (0.025, size.total)
+    assert (made.smallest_effect, made.planned_units) == (0.025, needed.total)
     assert "add at least 2 times within 2 days" in made.hypothesis
-    assert lifecycle.move(key=made.key, action=Action.START).status == "running"
-    assert planning.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
+    assert moves.move(key=made.key, action=Action.START).status == "running"
+    assert drafts.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("world")
 def test_draft__without_evidence__plans_what_four_weeks_can_show() -> None:
-    made = planning.draft_from_moment(moment=moment())
+    made = drafts.draft_from_moment(moment=moment())
 
     assert made.planned_units == 280
     assert made.expected_take_up == 0.1
@@ -243,16 +244,16 @@ def test_draft__without_evidence__plans_what_four_weeks_can_show() -> None:
 @pytest.mark.parametrize(("take_up", "fine"), [(0.8, True), (0.81, False), (0.0, False), (1.1, False)])
 def test_draft__take_up_beyond_the_head_room__is_refused(take_up: float, fine: bool) -> None:
     if fine:
-        assert planning.draft_from_moment(moment=moment(), take_up=take_up).expected_take_up == take_up
+        assert drafts.draft_from_moment(moment=moment(), take_up=take_up).expected_take_up == take_up
         return
     with pytest.raises(Refused):
-        planning.draft_from_moment(moment=moment(), take_up=take_up)
+        drafts.draft_from_moment(moment=moment(), take_up=take_up)
 
 
 def test_draft__before_the_first_event__leaves_the_sizes_open(settings: Any, tmp_path: Path) -> None:
     settings.EVENTS_URL = str(tmp_path / "empty")
 
-    made = planning.draft_from_moment(moment=moment(evidence=EVIDENCE))
+    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE))
 
     assert (made.planned_units, made.planned_end, made.smallest_effect) == (None, None, 0.025)
 
@@ -264,7 +265,7 @@ def test_draft__whose_evidence_promises_nothing__takes_the_rung_before_or_none(
     settings.EVENTS_URL = str(tmp_path / "empty")
     rungs = [{"difference": {"estimate": 0.4}}, {"difference": last}]
 
-    made = planning.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+    made = drafts.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
 
     assert made.smallest_effect == (0.04 if "reason" in last else None)
 
@@ -273,16 +274,16 @@ def test_draft__whose_promise_is_small__plans_for_one_point(settings: Any, tmp_p
     settings.EVENTS_URL = str(tmp_path / "empty")
     rungs = [{"difference": {"estimate": 0.05}}]
 
-    made = planning.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
+    made = drafts.draft_from_moment(moment=moment(evidence={"ladder": {"rungs": rungs}}))
 
     assert made.smallest_effect == 0.01
 
 
 def test_clone__keeps_the_plan_and_no_dates() -> None:
     old = draft("guild", alpha=0.01, nudge="banner", audience=[{"coverage": 4_000}])
-    plan.set_override(key="guild", variant="banner", unit="qa")
+    overrides.set_override(key="guild", variant="banner", unit="qa")
 
-    made = planning.clone(experiment=old)
+    made = drafts.clone(experiment=old)
 
     assert (made.key, made.flag_key, made.alpha, made.nudge) == ("guild-2", "guild", 0.01, "banner")
     assert (made.planned_end, made.overrides.count(), made.status) == (None, 0, "draft")
@@ -291,7 +292,7 @@ def test_clone__keeps_the_plan_and_no_dates() -> None:
         list(old.variants.values("key", "value", "weight"))
     )
     with pytest.raises(Refused):
-        planning.clone(experiment=old, key="guild")
+        drafts.clone(experiment=old, key="guild")
 
 
 @pytest.mark.usefixtures("world")

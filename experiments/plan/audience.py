@@ -6,10 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from experiments import plan as planning
 from experiments.models import Experiment
-from experiments.plan import WHOLE
-from experiments.services.plan import plan_of
+from experiments.plan import rules
+from experiments.plan.derived import audience_share
+from experiments.plan.record import WHOLE, PlannedRow
+from experiments.plan.stored import plan_of, situation_of
 from runs.refusals import Refused
 from segments.models import Membership, Segment
 from segments.services.publishing import find_segment
@@ -58,16 +59,6 @@ def choices() -> list[Segment]:
     return list(rows.order_by("version__model__name", "-version__number", "number"))
 
 
-def within(experiment: Experiment) -> float:
-    """Share of an audience that layer and holdout leave to an experiment, 0 to 1."""
-    share = 1.0
-    if experiment.layer is not None:
-        share *= max(experiment.layer_high - experiment.layer_low, 0) / WHOLE
-    if experiment.holdout is not None:
-        share *= 1 - experiment.holdout.share / WHOLE
-    return share
-
-
 def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eligible:
     """Count an audience that may not be stored yet.
 
@@ -79,15 +70,10 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
         Refused: a segment that isn't published.
     """
     segments = [None if slug is None else _found(slug) for slug, _coverage in rows]
-    left, share = 1.0, 0.0
-    for segment, (_slug, coverage) in zip(segments, rows, strict=True):
-        part = left if segment is None else min(left, _part(segment))
-        share += part * coverage / WHOLE
-        left -= part
-    if not rows:
-        return Eligible(None, None, within)
-    if None in segments:
-        return Eligible(None, None, share * within)
+    sizes = {segment.slug: _part(segment) for segment in segments if segment is not None}
+    share = within * audience_share([PlannedRow(slug, coverage) for slug, coverage in rows], sizes.__getitem__)
+    if not rows or None in segments:
+        return Eligible(None, None, share)
     seen: list[int] = []
     members, enrolled = 0, 0.0
     for segment, (_slug, coverage) in zip(segments, rows, strict=True):
@@ -97,14 +83,14 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
         number = rest.count()
         members, enrolled = members + number, enrolled + number * coverage / WHOLE
         seen.append(segment.pk)  # type: ignore[union-attr]
-    return Eligible(members, round(enrolled * within), share * within)
+    return Eligible(members, round(enrolled * within), share)
 
 
 def troubles(experiment: Experiment) -> list[Trouble]:
     """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
     found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), planning.words(problem, _))
-        for problem in planning.problems(plan_of(experiment))
+        Trouble(STEP_OF.get(problem.code, "outcomes"), rules.words(problem, _))
+        for problem in rules.problems(plan_of(experiment), situation_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")
@@ -129,6 +115,15 @@ def _found(slug: str) -> Segment:
     if segment is None:
         raise Refused(_("There is no published segment '{key}'.").format(key=slug))
     return segment
+
+
+def share_of(slug: str) -> float:
+    """Share of the units of its version that a published segment holds, 0 to 1.
+
+    Raises:
+        Refused: a segment that isn't published.
+    """
+    return _part(_found(slug))
 
 
 def _part(segment: Segment) -> float:

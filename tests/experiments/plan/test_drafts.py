@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from experiments.lifecycle import Action
 from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
-from experiments.services import config, lifecycle, plan
+from experiments.plan import amend, drafts, moves, overrides
+from experiments.plan.lifecycle import Action
+from experiments.services import config
 from runs.refusals import Refused
 from tests.experiments.make import ARMS, IOS, do, draft, running
 
@@ -41,7 +42,7 @@ def test_moves__are_stamped_and_kept_in_the_history_with_their_person() -> None:
     pm = User.objects.create(username="pm")
     draft()
     for action in (Action.START, Action.CLOSE_ENROLMENT, Action.PAUSE, Action.RESUME, Action.STOP, Action.CONCLUDE):
-        lifecycle.move(key="exp", action=action, by=pm, why=f"because {action}")
+        moves.move(key="exp", action=action, by=pm, why=f"because {action}")
 
     row = Experiment.objects.get()
     assert None not in (row.started_at, row.enrolment_closed_at, row.stopped_at, row.concluded_at)
@@ -66,9 +67,9 @@ def test_frozen_field__of_a_started_experiment__is_refused_everywhere(field: str
     value: Any = 1 if field in ("hash_version", "layer_low") else "number"
 
     with pytest.raises(Refused, match="frozen"):
-        plan.amend(key="exp", why="try", **{field: value})
+        amend.amend(key="exp", why="try", **{field: value})
     with pytest.raises(Refused, match="has started"):
-        plan.update_draft(key="exp", **{field: value})
+        drafts.update_draft(key="exp", **{field: value})
     setattr(row, field, value)
     with pytest.raises(ValidationError, match="frozen"):
         row.clean()
@@ -93,8 +94,8 @@ def test_arms_and_rows__of_a_started_experiment__are_frozen_but_for_growing_cove
     row.clean()
     for refused in (5_000, 10_001):
         with pytest.raises(Refused, match="only grow"):
-            plan.raise_coverage(key="exp", position=0, coverage=refused, why="x")
-    plan.raise_coverage(key="exp", position=0, coverage=10_000, why="all is well")
+            amend.raise_coverage(key="exp", position=0, coverage=refused, why="x")
+    amend.raise_coverage(key="exp", position=0, coverage=10_000, why="all is well")
     assert Amendment.objects.get().changes == {"coverage of a": [5_000, 10_000]}
 
 
@@ -104,7 +105,7 @@ def test_amendment__is_logged_with_who_when_why_and_both_values() -> None:
     end = timezone.localdate() + timedelta(days=60)
     before = Experiment.objects.get().planned_end
 
-    plan.amend(key="exp", why="slow enrolment", by=pm, planned_end=end, guardrail_metrics=["on_day:1"])
+    amend.amend(key="exp", why="slow enrolment", by=pm, planned_end=end, guardrail_metrics=["on_day:1"])
 
     log = Amendment.objects.get()
     assert (log.by, log.why) == (pm, "slow enrolment")
@@ -114,9 +115,9 @@ def test_amendment__is_logged_with_who_when_why_and_both_values() -> None:
     }
     assert Experiment.objects.get().version == 3
     with pytest.raises(Refused, match="reason"):
-        plan.amend(key="exp", why=" ", planned_end=end)
+        amend.amend(key="exp", why=" ", planned_end=end)
     with pytest.raises(Refused, match="primary outcomes"):
-        plan.amend(key="exp", why="try", primary_metrics=[])
+        amend.amend(key="exp", why="try", primary_metrics=[])
     assert Experiment.objects.get().primary_metrics == ["window:14-20"]
 
 
@@ -159,7 +160,7 @@ def test_draft__takes_the_active_holdout_and_refuses_what_no_field_can_hold() ->
 def test_draft__changed__keeps_what_is_not_named() -> None:
     draft(audience=[{"segment_key": "a"}])
 
-    plan.update_draft(
+    drafts.update_draft(
         key="exp", hypothesis="Better.", variants=[*ARMS[:1], {"key": "gift", "value": "g", "weight": 5_000}]
     )
 
@@ -181,17 +182,17 @@ def test_override__that_makes_no_sense__is_refused(given: dict[str, Any], senten
     running()
 
     with pytest.raises(Refused, match=sentence):
-        plan.set_override(key="exp", **given)
+        overrides.set_override(key="exp", **given)
 
 
 def test_override__removed__lets_the_draw_decide_again() -> None:
     running()
-    plan.set_override(key="exp", unit="qa", variant="banner")
-    again = plan.set_override(key="exp", unit="qa", variant="control")
+    overrides.set_override(key="exp", unit="qa", variant="banner")
+    again = overrides.set_override(key="exp", unit="qa", variant="control")
     config.forget()
     assert config.current().flags["exp"].overrides == {"qa": 0}
 
-    plan.remove_override(override=again)
+    overrides.remove_override(override=again)
     config.forget()
 
     assert config.current().flags["exp"].overrides == {}
@@ -201,12 +202,12 @@ def test_every_change__that_the_doors_must_see__raises_the_number_of_the_configu
     later = timezone.localdate() + timedelta(days=90)
     draft(audience=[{"segment_key": "a", "rule": IOS, "coverage": 5_000}])
     changes: list[Any] = [
-        lambda: lifecycle.move(key="exp", action=Action.START),
-        lambda: plan.set_override(key="exp", unit="qa", variant="banner"),
-        lambda: plan.raise_coverage(key="exp", position=0, coverage=6_000, why="x"),
-        lambda: plan.amend(key="exp", why="x", planned_end=later),
-        lambda: plan.remove_override(override=Override.objects.get()),
-        lambda: lifecycle.move(key="exp", action=Action.PAUSE),
+        lambda: moves.move(key="exp", action=Action.START),
+        lambda: overrides.set_override(key="exp", unit="qa", variant="banner"),
+        lambda: amend.raise_coverage(key="exp", position=0, coverage=6_000, why="x"),
+        lambda: amend.amend(key="exp", why="x", planned_end=later),
+        lambda: overrides.remove_override(override=Override.objects.get()),
+        lambda: moves.move(key="exp", action=Action.PAUSE),
     ]
     numbers = [0]
 

@@ -1,7 +1,6 @@
-"""The plan of an experiment as one frozen record, and everything that can be wrong with it. Pure.
+"""Everything that can be wrong with a plan. Pure.
 
-`problems` answers with codes; `words` turns each into a sentence. Shares are whole numbers of 0.01 % ("steps"), so that
-they add up exactly.
+`problems` answers with codes; `words` turns each into a sentence.
 """
 
 import re
@@ -13,9 +12,9 @@ from typing import Any
 
 from events.metrics import Survival, first_day, is_display_only, parse_metric
 from experiments.evaluation import DEFAULT
+from experiments.plan.record import WHOLE, Plan
 from runs.refusals import Refused
 
-WHOLE = 10_000  # steps of 0.01 %
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
 METHODS = ("fixed", "group_sequential", "always_valid")
@@ -23,69 +22,20 @@ MAX_PRIMARY = 2
 
 
 @dataclass(frozen=True)
-class PlannedVariant:
-    """One arm: key, value and weight in steps of 0.01 %. The first of a plan is the control.
+class Situation:
+    """What the guards look at beside the plan.
 
     Attributes:
-        role: `nudge`, `placebo` (as loud, towards something inert) or `dose` (nudges to another number of times).
-        dose: that number.
-    """
-
-    key: str
-    value: Any
-    weight: int
-    role: str = "nudge"
-    dose: int | None = None
-
-
-@dataclass(frozen=True)
-class PlannedRow:
-    """One row of the audience: segment (None: everyone), coverage and weights in steps (None: the variants' own)."""
-
-    segment: str | None
-    coverage: int
-    weights: tuple[int, ...] | None = None
-    has_rule: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that is fixed before the start. Shares in steps of 0.01 %; `alpha`, `power`, `expected_take_up` 0 to 1.
-
-    Attributes:
+        today: the local date on which it is asked.
+        enrolment_open: new units are still enrolled.
         flag_taken_by: key of another live experiment under the same flag, or None.
-        layer: slice of the layer in steps, or None without a layer.
-        layer_taken: name and slice of the other live experiments of the layer.
-        today: the day on which it is asked.
-        behaviour_days: Y of the AHA moment, whose behaviour counts on days 0 to Y-1; None without a moment.
-        looks: planned looks as rising shares of the planned units, the last one 1; empty for five equal ones.
-        covariates: properties of the signup event.
+        layer_taken: name and slice, in steps, of the other live experiments of the layer.
     """
 
-    key: str
-    flag: str
-    hypothesis: str
-    variants: tuple[PlannedVariant, ...]
-    value_type: str
-    default: Any
-    primary: tuple[str, ...]
     today: date
-    planned_units: int | None
-    planned_end: date | None
-    smallest_effect: float | None
-    secondary: tuple[str, ...] = ()
-    guardrails: tuple[str, ...] = ()
-    alpha: float = 0.05
-    power: float = 0.8
-    method: str = "fixed"
-    expected_take_up: float | None = None
-    audience: tuple[PlannedRow, ...] = ()
+    enrolment_open: bool = True
     flag_taken_by: str | None = None
-    layer: tuple[int, int] | None = None
     layer_taken: tuple[tuple[str, int, int], ...] = ()
-    behaviour_days: int | None = None
-    looks: tuple[float, ...] = ()
-    covariates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +46,10 @@ class Problem:
     details: dict[str, str | int] = field(default_factory=dict)
 
 
-def problems(plan: Plan) -> tuple[Problem, ...]:
+def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
     checks = (_keys, _words, _variants, _roles, _values, _outcomes, _windows, _numbers, _looks, _audience, _layer)
-    return tuple(problem for check in checks for problem in check(plan))
+    return tuple(problem for check in checks for problem in check(plan, situation))
 
 
 def fits(value: Any, value_type: str) -> bool:
@@ -116,20 +66,20 @@ def fits(value: Any, value_type: str) -> bool:
     return isinstance(value, dict | list)
 
 
-def _keys(plan: Plan) -> Iterator[Problem]:
+def _keys(plan: Plan, situation: Situation) -> Iterator[Problem]:
     for key in dict.fromkeys((plan.key, plan.flag)):
         if not KEY.fullmatch(key):
             yield Problem("bad_key", {"key": key})
-    if plan.flag_taken_by is not None:
-        yield Problem("flag_taken", {"flag": plan.flag, "other": plan.flag_taken_by})
+    if situation.flag_taken_by is not None:
+        yield Problem("flag_taken", {"flag": plan.flag, "other": situation.flag_taken_by})
 
 
-def _words(plan: Plan) -> Iterator[Problem]:
+def _words(plan: Plan, _: Situation) -> Iterator[Problem]:
     if not plan.hypothesis.strip():
         yield Problem("no_hypothesis")
 
 
-def _variants(plan: Plan) -> Iterator[Problem]:
+def _variants(plan: Plan, _: Situation) -> Iterator[Problem]:
     keys = [variant.key for variant in plan.variants]
     if len(keys) < 2:
         yield Problem("too_few_variants")
@@ -143,21 +93,21 @@ def _variants(plan: Plan) -> Iterator[Problem]:
         yield Problem("bad_weights", {"sum": f"{sum(weights) / 100:g}"})
 
 
-def _roles(plan: Plan) -> Iterator[Problem]:
+def _roles(plan: Plan, _: Situation) -> Iterator[Problem]:
     arms = plan.variants[1:]
     placebos = [arm.key for arm in arms if arm.role == "placebo"]
     if len(placebos) > 1:
         yield Problem("two_placebos", {"key": placebos[1]})
     if placebos and len(placebos) == len(arms):
         yield Problem("placebo_alone", {"key": placebos[0]})
-    if plan.behaviour_days is None and any(arm.role != "nudge" for arm in arms):
+    if plan.claim is None and any(arm.role != "nudge" for arm in arms):
         yield Problem("role_without_moment", {"key": next(arm.key for arm in arms if arm.role != "nudge")})
     for arm in arms:
         if (arm.role == "dose") != (arm.dose is not None) or (arm.dose is not None and arm.dose < 1):
             yield Problem("bad_dose", {"key": arm.key})
 
 
-def _values(plan: Plan) -> Iterator[Problem]:
+def _values(plan: Plan, _: Situation) -> Iterator[Problem]:
     if plan.value_type not in VALUE_TYPES:
         yield Problem("bad_value_type", {"type": plan.value_type})
         return
@@ -167,7 +117,7 @@ def _values(plan: Plan) -> Iterator[Problem]:
             yield Problem("bad_value", {"variant": key, "type": plan.value_type})
 
 
-def _outcomes(plan: Plan) -> Iterator[Problem]:
+def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
     if not 1 <= len(plan.primary) <= MAX_PRIMARY:
         yield Problem("primary_count")
     for text in (*plan.primary, *plan.secondary, *plan.guardrails):
@@ -181,12 +131,12 @@ def _outcomes(plan: Plan) -> Iterator[Problem]:
             yield Problem("bad_metric", {"why": str(refusal)})
 
 
-def _windows(plan: Plan) -> Iterator[Problem]:
+def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
     """The behaviour's days end before the outcome's begin (METHODS 2.4): being around is the outcome."""
-    for text in plan.primary:
+    for text in plan.primary if plan.claim is not None else ():
         first = _first_day(text)
-        if plan.behaviour_days is not None and first is not None and first < plan.behaviour_days:
-            yield Problem("overlap", {"metric": text, "days": plan.behaviour_days, "first": first})
+        if plan.claim is not None and first is not None and first < plan.claim.days:
+            yield Problem("overlap", {"metric": text, "days": plan.claim.days, "first": first})
 
 
 def _first_day(metric: str) -> int | None:
@@ -196,7 +146,7 @@ def _first_day(metric: str) -> int | None:
         return None
 
 
-def _looks(plan: Plan) -> Iterator[Problem]:
+def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
     looks = plan.looks
     rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
     if looks and not (rising and looks[-1] == 1):
@@ -205,7 +155,7 @@ def _looks(plan: Plan) -> Iterator[Problem]:
         yield Problem("bad_covariates")
 
 
-def _numbers(plan: Plan) -> Iterator[Problem]:
+def _numbers(plan: Plan, situation: Situation) -> Iterator[Problem]:
     if not 0 < plan.alpha < 0.5:
         yield Problem("bad_alpha")
     if not plan.alpha < plan.power < 1:
@@ -218,11 +168,11 @@ def _numbers(plan: Plan) -> Iterator[Problem]:
         yield Problem("bad_take_up")
     if plan.planned_units is None or plan.planned_units < 1:
         yield Problem("no_planned_units")
-    if plan.planned_end is None or plan.planned_end <= plan.today:
+    if plan.planned_end is None or plan.planned_end <= situation.today:
         yield Problem("no_planned_end")
 
 
-def _audience(plan: Plan) -> Iterator[Problem]:
+def _audience(plan: Plan, _: Situation) -> Iterator[Problem]:
     for number, row in enumerate(plan.audience, start=1):
         if not 0 <= row.coverage <= WHOLE:
             yield Problem("bad_coverage", {"row": number})
@@ -230,7 +180,7 @@ def _audience(plan: Plan) -> Iterator[Problem]:
             len(row.weights) != len(plan.variants) or sum(row.weights) != WHOLE or min(row.weights) < 1
         ):
             yield Problem("bad_row_weights", {"row": number})
-        if row.segment is None and row.has_rule:
+        if row.segment is None and row.rule is not None:
             yield Problem("rule_without_segment", {"row": number})
         if row.segment is None and number < len(plan.audience):
             yield Problem("unreachable_row", {"row": number})
@@ -239,14 +189,14 @@ def _audience(plan: Plan) -> Iterator[Problem]:
         yield Problem("repeated_segment")
 
 
-def _layer(plan: Plan) -> Iterator[Problem]:
+def _layer(plan: Plan, situation: Situation) -> Iterator[Problem]:
     if plan.layer is None:
         return
-    low, high = plan.layer
+    low, high = plan.layer.low, plan.layer.high
     if not 0 <= low < high <= WHOLE:
         yield Problem("bad_slice")
         return
-    for other, start, end in plan.layer_taken:
+    for other, start, end in situation.layer_taken:
         if low < end and start < high:
             yield Problem("slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"})
 

@@ -1,12 +1,11 @@
-"""A stored plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10)."""
+"""A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10). Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
-from experiments.models import Experiment, Variant
-from experiments.plan import WHOLE
+from experiments.plan.record import WHOLE, Plan
 from stats.results import NotComputable, Reason, computable
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class WhatIf:
 AS_PLANNED = WhatIf()
 
 
-def power_plan(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "arithmetic.Plan":
+def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "arithmetic.Plan":
     """The plan with its family, looks and spending.
 
     Raises:
@@ -74,26 +73,24 @@ def power_plan(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLAN
     from stats import power_plan as arithmetic
     from stats.sequential import Spending
 
-    arms = list(experiment.variants.order_by("position").values_list("weight", "role"))
-    roles = [role for _, role in arms]
-    method = arithmetic.Method(what_if.method or experiment.method)
-    planned_looks = experiment.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
-    plan = arithmetic.Plan(
-        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=experiment.alpha,
-        power=experiment.power, shares=tuple(weight / WHOLE for weight, _ in arms),
-        take_up=experiment.expected_take_up or 1.0, method=method,
-        looks=what_if.looks if what_if.looks is not None else tuple(planned_looks) or arithmetic.USUAL_LOOKS,
-        primaries=what_if.primaries or max(len(experiment.primary_metrics), 1),
-        spending=Spending(what_if.spending or experiment.spending),
-        placebo=roles.index(Variant.Role.PLACEBO) if Variant.Role.PLACEBO in roles else None,
+    method = arithmetic.Method(what_if.method or plan.method)
+    planned_looks = plan.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
+    found = arithmetic.Plan(
+        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=plan.alpha,
+        power=plan.power, shares=tuple(weight / WHOLE for weight in plan.weights),
+        take_up=plan.expected_take_up or 1.0, method=method,
+        looks=what_if.looks if what_if.looks is not None else planned_looks or arithmetic.USUAL_LOOKS,
+        primaries=what_if.primaries or max(len(plan.primary), 1),
+        spending=Spending(what_if.spending or plan.spending),
+        placebo=plan.placebo,
     )  # fmt: skip
     if what_if.variants is None:
-        return plan
-    return replace(plan, shares=(1 / what_if.variants,) * what_if.variants, placebo=None)
+        return found
+    return replace(found, shares=(1 / what_if.variants,) * what_if.variants, placebo=None)
 
 
 def effect_and_units(
-    experiment: Experiment, daily: float, planned: "arithmetic.Plan", what_if: WhatIf = AS_PLANNED
+    plan: Plan, daily: float, planned: "arithmetic.Plan", what_if: WhatIf = AS_PLANNED
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
     """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
 
@@ -102,11 +99,11 @@ def effect_and_units(
     """
     from stats import power
 
-    effect = what_if.planned_effect if what_if.planned_effect is not None else experiment.smallest_effect
+    effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
     if effect is not None:
         size = power.sample_size(planned, effect)
         return effect, size.units if computable(size) else size
-    total = experiment.planned_units or ceil(daily * WEEKS.days)
+    total = plan.planned_units or ceil(daily * WEEKS.days)
     units = tuple(round(total * share) for share in planned.shares)
     if min(units) < 2:
         return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
@@ -114,7 +111,7 @@ def effect_and_units(
 
 
 def planned_prices(
-    experiment: Experiment,
+    plan: Plan,
     planned: "arithmetic.Plan",
     units: tuple[int, ...] | NotComputable,
     what_if: WhatIf = AS_PLANNED,
@@ -129,7 +126,7 @@ def planned_prices(
     from stats import power
     from stats import power_plan as arithmetic
 
-    margin = what_if.margin if what_if.margin is not None else experiment.smallest_effect
+    margin = what_if.margin if what_if.margin is not None else plan.smallest_effect
     immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
     if margin is not None:
         immaterial = power.power_no_material_effect(planned, margin, units) if computable(units) else units

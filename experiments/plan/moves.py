@@ -6,11 +6,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.services.moments import begin_test
-from experiments.lifecycle import Action, Situation, Status, refusals, target, words
 from experiments.models import Experiment, Layer
+from experiments.plan.lifecycle import Action, Status, refusals, target, words
+from experiments.plan.stored import plan_of, situation_of
+from experiments.plan.writing import locked
 from experiments.services import config
 from experiments.services.admission import only_source
-from experiments.services.plan import locked, plan_of
 from experiments.services.segments import freeze_audience
 from experiments.services.webhooks import announce
 from runs.refusals import Refused
@@ -51,7 +52,7 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     if action is Action.START and experiment.layer_id is not None:
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
     status = Status(experiment.status)
-    found = refusals(status, action, Situation(plan_of(experiment), experiment.enrolment_closed_at is None))
+    found = refusals(status, action, plan_of(experiment), situation_of(experiment))
     after = target(status, action)
     if found or after is None:
         raise Refused(" ".join(words(refusal, _) for refusal in found))
@@ -74,8 +75,8 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
 
 def refusal(experiment: Experiment, action: Action) -> str:
     """Why an action would be refused now, "" when it is allowed. Asking changes nothing."""
-    situation = Situation(plan_of(experiment), experiment.enrolment_closed_at is None)
-    return " ".join(words(one, _) for one in refusals(Status(experiment.status), action, situation))
+    found = refusals(Status(experiment.status), action, plan_of(experiment), situation_of(experiment))
+    return " ".join(words(one, _) for one in found)
 
 
 def _tell(experiment: Experiment, action: Action) -> None:

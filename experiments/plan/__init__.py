@@ -1,0 +1,1 @@
+"""The plan of an experiment: its record and rules, its life, and who writes it."""

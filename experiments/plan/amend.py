@@ -1,0 +1,100 @@
+"""Change the plan of a started experiment: by a logged amendment with a reason, and only as far as its locks allow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from experiments.models import Amendment, Analysis, AudienceRow, Experiment
+from experiments.plan import rules
+from experiments.plan.lifecycle import LIVE, Status
+from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
+from experiments.plan.stored import plan_of, situation_of
+from experiments.plan.writing import locked, save_fields
+from experiments.services.admission import check_sources
+from runs.refusals import Refused
+
+
+def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amendment:
+    """Change the plan of a started experiment; the change is logged and stands on the report.
+
+    Raises:
+        Refused: for what is frozen, for a reason left out, and for a plan that could not have been started.
+    """
+    frozen = sorted(set(changes) - set(AMENDABLE))
+    if frozen:
+        raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
+    if "sources" in changes:  # as it is stored, so that the log says the same
+        changes["sources"] = check_sources(changes["sources"])
+    with transaction.atomic():
+        experiment = _started(key, why)
+        before = {name: getattr(experiment, name) for name in changes}
+        _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
+        for name, value in changes.items():
+            setattr(experiment, name, value)
+        found = rules.problems(plan_of(experiment), situation_of(experiment))
+        # A planned end that has gone by in the meantime is no fault of this amendment.
+        found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
+        if found:
+            raise Refused(" ".join(rules.words(problem, _) for problem in found))
+        save_fields(experiment, by, why, list(changes))
+        return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
+
+
+def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User | None = None) -> Amendment:
+    """Let more units of one row of the audience in. Nobody who is in is moved.
+
+    Args:
+        key: of the experiment.
+        position: of the row.
+        coverage: in steps of 0.01 %.
+        why: for the log.
+        by: who asks.
+
+    Raises:
+        Refused: when it would not grow: units that are in would fall out.
+    """
+    with transaction.atomic():
+        experiment = _started(key, why)
+        row = AudienceRow.objects.filter(experiment=experiment, position=position).first()
+        if row is None:
+            raise Refused(_("The audience has no row %(row)s.") % {"row": position})
+        if not row.coverage < coverage <= WHOLE:
+            raise Refused(
+                _("Coverage can only grow: from %(now)s %% up to 100 %%.") % {"now": f"{row.coverage / 100:g}"}
+            )
+        before, row.coverage = row.coverage, coverage
+        row.save(update_fields=["coverage"])
+        save_fields(experiment, by, why, [])
+        return _log(experiment, by, why, {f"coverage of {row}": [before, coverage]})
+
+
+def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
+    """What judges an outcome may not be chosen by who has seen it, nor be tuned between looks (METHODS 4.8)."""
+    judging = sorted(set(changed) & set(JUDGING))
+    if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
+        text = _(
+            "The outcome has been read, so %(field)s can't be changed any more: it decides how the outcome is judged."
+        )
+        raise Refused(text % {"field": judging[0]})
+
+
+def _started(key: str, why: str) -> Experiment:
+    if not why.strip():
+        raise Refused(_("An amendment needs a reason."))
+    experiment = locked(key)
+    if experiment.status not in (*LIVE, Status.STOPPED):
+        raise Refused(_("Only a started experiment that is not concluded can be amended."))
+    return experiment
+
+
+def _log(experiment: Experiment, by: User | None, why: str, changes: dict[str, list[Any]]) -> Amendment:
+    plain = {name: [_plain(value) for value in pair] for name, pair in changes.items()}
+    return Amendment.objects.create(experiment=experiment, at=timezone.now(), by=by, why=why, changes=plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,234 @@
+"""What is made from the plan, one function each: question, design, kept plan, served flag, senders, share. Pure.
+
+The plan of the power calculation is made in `planned_power`, beside what it assumes about the users to come. A new
+field of the plan is read here; `tests/experiments/plan/test_record.py` lists who must see which field.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from events.records import dump
+from experiments.answers import Asked
+from experiments.design import Covariate, Design
+from experiments.evaluation import Arm, Flag, Row, Slot
+from experiments.plan.planned import Amended, Planned
+from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
+
+USUAL_TIMES = 20
+
+
+@dataclass(frozen=True)
+class History:
+    """What has happened to a plan since its start.
+
+    Attributes:
+        started: local date; of a draft, today.
+        enrolment_ended: local date from which no unit is enrolled any more; None while it goes on.
+        amendments: logged, oldest first.
+        intact: False when the plan changed after the start without a logged amendment.
+    """
+
+    started: date
+    enrolment_ended: date | None = None
+    amendments: tuple[Amended, ...] = ()
+    intact: bool = True
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the doors must know of an experiment beside its plan.
+
+    Attributes:
+        pk: row of the experiment; `arms` are the rows of its variants, in order.
+        version: grows with each change of the experiment.
+        state: `running`, `paused`, `stopped` or `concluded`.
+        started: moment of the start; None for a draft.
+        enrolment_open: new units are still enrolled.
+        overrides: place of the arm by unit id; `forced` are rules on the caller's context, each with such a place.
+    """
+
+    pk: int
+    arms: tuple[int, ...]
+    version: int
+    state: str
+    started: datetime | None
+    enrolment_open: bool = True
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    forced: tuple[tuple[Any, int], ...] = ()
+
+
+def asked(plan: Plan) -> Asked:
+    """The questions for the warehouse."""
+    claim = plan.claim
+    return Asked(
+        experiment=plan.key,
+        variants=tuple(variant.key for variant in plan.variants),
+        outcomes=plan.outcomes,
+        behaviour=None if claim is None else claim.behaviour,
+        times=1 if claim is None else claim.times,
+        days=1 if claim is None else claim.days,
+        covariates=plan.covariates,
+        signup_event=plan.signup_event or "signup",
+        clock=plan.clock,
+        day_mode=plan.day_mode,
+        churn_gap=plan.churn_gap,
+        most_times=max(USUAL_TIMES, 0 if claim is None else claim.times),
+    )
+
+
+def planned(plan: Plan, history: History) -> Planned:
+    """The plan as an analysis keeps it and its page shows it, with everything that decides a number hashed."""
+    keys = tuple(variant.key for variant in plan.variants)
+    treated = plan.variants[1:]
+    kept = Planned(
+        key=plan.key,
+        name=plan.name,
+        hypothesis=plan.hypothesis,
+        nudge=plan.nudge,
+        variants=keys,
+        placebo=None if plan.placebo is None else keys[plan.placebo],
+        doses={arm.key: arm.dose for arm in treated if arm.role == "dose" and arm.dose is not None},
+        shares=_shares(plan),
+        primary=plan.primary,
+        secondary=plan.secondary,
+        guardrails=plan.guardrails,
+        alpha=plan.alpha,
+        power=plan.power,
+        smallest_effect=plan.smallest_effect,
+        take_up=plan.expected_take_up,
+        planned_units=plan.planned_units or 0,
+        planned_end=plan.planned_end,
+        method=plan.method,
+        looks=plan.looks,
+        spending=plan.spending,
+        covariates=plan.covariates,
+        clock=plan.clock,
+        day_mode=plan.day_mode,
+        churn_gap=plan.churn_gap,
+        started=history.started,
+        enrolment_ended=history.enrolment_ended,
+        claim=plan.claim,
+        amendments=history.amendments,
+        intact=history.intact,
+    )
+    deciding = {name: value for name, value in dump(kept).items() if name not in WORDS}
+    text = json.dumps(deciding, sort_keys=True, default=str)
+    return replace(kept, definition=hashlib.sha256(text.encode()).hexdigest())
+
+
+def same_numbers(one: Planned, other: Planned) -> bool:
+    """True when two plans ask and judge alike: words may differ, and enrolment may have ended in between."""
+    return _deciding(one) == _deciding(other)
+
+
+def design(
+    plan: Planned, *, outcomes: Iterable[str], covariates: Iterable[str], segmented: bool, shares: Mapping[str, float]
+) -> Design:
+    """The plan in the words that reports of files use too.
+
+    Args:
+        plan: as it is kept.
+        outcomes: those of the plan that were measured, in its order; `covariates` likewise.
+        segmented: units come from more than one segment.
+        shares: planned share by arm, given the mix of segments.
+    """
+    return Design(
+        variant="variant",
+        control=plan.variants[0],
+        outcomes=tuple(outcomes),
+        segment="segment" if segmented else None,
+        behaviour=None if plan.claim is None else plan.claim.name,
+        covariates=tuple(Covariate(name, category=True) for name in covariates),
+        shares=shares,
+        alpha=plan.alpha,
+        margin=plan.smallest_effect,
+        placebo=plan.placebo,
+        doses=tuple(plan.doses),
+        stored=True,
+    )
+
+
+def flag(plan: Plan, serving: Serving) -> Flag:
+    """The experiment as the doors serve it."""
+    own = _of_whole(plan.weights)
+    rows = tuple(
+        Row(row.segment, row.rule, row.coverage / WHOLE, own if row.weights is None else _of_whole(row.weights))
+        for row in plan.audience
+    )
+    return Flag(
+        pk=serving.pk,
+        flag=plan.flag,
+        key=plan.key,
+        name=plan.name,
+        version=serving.version,
+        state=serving.state,
+        default=_cast(plan.default, plan.value_type),
+        arms=tuple(
+            Arm(pk, arm.key, arm.name or arm.key, _cast(arm.value, plan.value_type))
+            for pk, arm in zip(serving.arms, plan.variants, strict=True)
+        ),
+        rows=rows or (Row(None, None, 1.0, own),),
+        seed=plan.seed,
+        hash_version=plan.hash_version,
+        holdout=_slot(plan.holdout),
+        layer=_slot(plan.layer),
+        enrolment_open=serving.enrolment_open,
+        new_since=serving.started if plan.enrolment == "new_units" else None,
+        overrides=serving.overrides,
+        forced=serving.forced,
+        remote_only=plan.remote_only,
+    )
+
+
+def senders(plan: Plan) -> frozenset[int]:
+    """Numbers of the sources whose client keys are heard."""
+    return frozenset(plan.sources)
+
+
+def share_left(plan: Plan) -> float:
+    """Share of an audience that layer and holdout leave to the experiment, 0 to 1."""
+    share = 1.0
+    for part in (plan.layer, plan.holdout):
+        share *= 1.0 if part is None else max(part.high - part.low, 0) / WHOLE
+    return share
+
+
+def audience_share(rows: Iterable[PlannedRow], share_of: Callable[[str], float]) -> float:
+    """Share of the arriving units that an audience takes, 0 to 1, as if its segments didn't overlap.
+
+    Args:
+        rows: in order; none takes everyone.
+        share_of: share of all units that a segment holds, by its key.
+    """
+    left, share, empty = 1.0, 0.0, True
+    for row in rows:
+        part = left if row.segment is None else min(left, share_of(row.segment))
+        share, left, empty = share + part * row.coverage / WHOLE, left - part, False
+    return 1.0 if empty else share
+
+
+def _shares(plan: Plan) -> dict[str, tuple[float, ...]]:
+    own = _of_whole(plan.weights)
+    rows = {row.segment or "": own if row.weights is None else _of_whole(row.weights) for row in plan.audience}
+    return rows or {"": own}
+
+
+def _of_whole(steps: Iterable[int]) -> tuple[float, ...]:
+    return tuple(step / WHOLE for step in steps)
+
+
+def _slot(part: Slice | None) -> Slot | None:
+    return None if part is None else Slot(part.seed, part.low / WHOLE, part.high / WHOLE)
+
+
+def _cast(value: Any, value_type: str) -> Any:
+    """A number is always printed as 1.0: clients in Python refuse 1 for a float flag."""
+    return float(value) if value_type == "number" and isinstance(value, int) else value
+
+
+def _deciding(plan: Planned) -> Planned:
+    return replace(plan, name="", hypothesis="", nudge="", enrolment_ended=None, definition="")

@@ -1,0 +1,212 @@
+"""Drafts of plans: new ones, copies, and those that test an AHA moment. A draft may be changed freely."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from aha.claims import promised
+from aha.models import AhaMoment
+from events.metrics import display_name
+from experiments.models import AudienceRow, Experiment, Holdout, Variant
+from experiments.plan.lifecycle import Status
+from experiments.plan.planned_power import Inflow
+from experiments.plan.record import COPIED, WHOLE
+from experiments.plan.size import base_rate_and_inflow, sized
+from experiments.plan.writing import locked, save_plan
+from runs.refusals import Refused
+from segments.services.publishing import find_segment
+from stats.results import computable
+
+VARIANTS = (
+    {"key": "control", "value": False, "weight": WHOLE // 2},
+    {"key": "nudge", "value": True, "weight": WHOLE // 2},
+)
+USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
+# Of what a correlation promises, a tenth would still be worth acting on. The smallest effect of interest is also the
+# margin below which the verdict says "no effect that matters": with the whole promise there, a real effect of a quarter
+# of it would be called immaterial, and the claim refuted.
+SHARE_OF_PROMISE = 0.1
+LEAST_EFFECT = 0.01
+
+
+def create_draft(
+    *,
+    key: str,
+    variants: Sequence[Mapping[str, Any]],
+    audience: Sequence[Mapping[str, Any]] = (),
+    by: User | None = None,
+    **fields: Any,
+) -> Experiment:
+    """Make a draft, with the active holdout unless `holdout` is given.
+
+    Args:
+        key: of the experiment; also of its flag unless `flag_key` is given.
+        variants: fields of `Variant` in order, the control first; `position` is added, weights are in steps of 0.01 %.
+        audience: fields of `AudienceRow` in order; none means everyone.
+        by: who makes it.
+        fields: of `Experiment`.
+
+    Raises:
+        Refused: for a field that can't hold its value, or a key that exists.
+    """
+    if "holdout" not in fields:
+        fields["holdout"] = Holdout.objects.filter(active=True).first()
+    experiment = Experiment(**{"key": key, "flag_key": key, "name": key, "created_by": by, **fields})
+    with transaction.atomic():
+        save_plan(experiment, by, "created")
+        _replace(experiment, variants, audience)
+    return experiment
+
+
+def update_draft(
+    *,
+    key: str,
+    variants: Sequence[Mapping[str, Any]] | None = None,
+    audience: Sequence[Mapping[str, Any]] | None = None,
+    by: User | None = None,
+    **fields: Any,
+) -> Experiment:
+    """Change a draft; None leaves variants or audience as they are.
+
+    Raises:
+        Refused: when it isn't a draft, or a field can't hold its value.
+    """
+    with transaction.atomic():
+        experiment = locked(key)
+        if experiment.status != Status.DRAFT:
+            raise Refused(_("The experiment has started: its plan can only be amended, with a reason."))
+        for name, value in fields.items():
+            setattr(experiment, name, value)
+        experiment.version += 1
+        save_plan(experiment, by, "changed")
+        _replace(experiment, variants, audience)
+    return experiment
+
+
+def draft_from_moment(
+    *, moment: AhaMoment, by: User | None = None, take_up: float | None = None, key: str | None = None
+) -> Experiment:
+    """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
+
+    The effect that is planned for is a tenth of the last rung of the evidence's ladder, at least one point: the promise
+    itself is mostly the company that the behaviour keeps. Without evidence it is what the units of four weeks can show;
+    without events the sizes stay open.
+
+    Args:
+        moment: the claim.
+        by: who drafts.
+        take_up: share of units whom the nudge is expected to move, above 0; None for 0.1, or the head-room if
+            that is less.
+        key: of the experiment; None for the moment's key with "-test".
+
+    Raises:
+        Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
+    """
+    if take_up is not None and not 0 < take_up <= 1:
+        raise Refused(_("The expected take-up must lie between 0 and 1."))
+    inflow = _inflow_of_moment(moment)
+    reach = None if inflow is None else inflow.reach
+    head_room = 1 - reach if reach is not None and computable(reach) else 1.0
+    if take_up is not None and take_up > head_room:
+        text = _("Only %(share)s %% of users don't reach the moment by themselves: more can't be moved.")
+        raise Refused(text % {"share": f"{100 * head_room:.1f}"})
+    moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
+    with transaction.atomic():
+        experiment = create_draft(
+            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
+            hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
+            variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
+            expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
+        )  # fmt: skip
+        if inflow is None:
+            return experiment
+        found = sized(experiment, inflow)
+        values = {
+            name: value
+            for name in ("smallest_effect", "planned_units", "planned_end")
+            if computable(value := getattr(found, name))
+        }
+        return update_draft(key=experiment.key, by=by, **values)
+
+
+def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
+    """A new draft with the same plan and a new draw. Dates and overrides stay behind.
+
+    Args:
+        experiment: in any state.
+        by: who clones.
+        key: of the new one; None for the old key with a number.
+
+    Raises:
+        Refused: a key that exists, or that is none.
+    """
+    kept = [name.removesuffix("_id") for name in COPIED]
+    arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
+    rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
+    for row in rows:
+        if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
+            row["rule"] = None  # it was copied at the start, and will be again
+    return create_draft(
+        key=key or free_key(experiment.key), variants=list(arms), audience=rows, by=by,
+        **{name: getattr(experiment, name) for name in kept},
+    )  # fmt: skip
+
+
+def free_key(base: str) -> str:
+    """The key itself, or with the first number that is free."""
+    base = base[:120]
+    taken = set(Experiment.objects.filter(key__startswith=base).values_list("key", flat=True))
+    return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
+
+
+def name_for_test(moment: AhaMoment) -> str:
+    """What the experiment that tests a moment is called."""
+    return _("Test of %(moment)s") % {"moment": moment}
+
+
+def hypothesis(moment: AhaMoment) -> str:
+    """The claim of a moment as the hypothesis of its test."""
+    text = _(
+        "If we nudge new users to do %(behaviour)s at least %(times)s times within %(days)s days, more of them stay "
+        "(%(retention)s)."
+    )
+    return text % {
+        "behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days,
+        "retention": display_name(moment.retention),
+    }  # fmt: skip
+
+
+def _replace(
+    experiment: Experiment, variants: Sequence[Mapping[str, Any]] | None, audience: Sequence[Mapping[str, Any]] | None
+) -> None:
+    if variants is not None:
+        experiment.variants.all().delete()
+        rows = [Variant(**{**fields, "experiment": experiment, "position": at}) for at, fields in enumerate(variants)]
+        if len({row.key for row in rows}) < len(rows):
+            raise Refused(_("Two variants have the same key."))
+        Variant.objects.bulk_create(rows)
+    if audience is not None:
+        experiment.audience.all().delete()
+        AudienceRow.objects.bulk_create(
+            AudienceRow(**{**fields, "experiment": experiment, "position": at}) for at, fields in enumerate(audience)
+        )
+
+
+def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
+    try:
+        return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
+    except Refused:
+        return None  # a draft may be made before the first event
+
+
+def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
+    """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
+    adjusted = promised(moment.evidence).adjusted
+    if adjusted is None or adjusted.estimate <= 0:
+        return None
+    base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
+    effect = max(SHARE_OF_PROMISE * adjusted.estimate, LEAST_EFFECT)
+    return round(effect, 4) if base + take_up * effect < 1 else None

@@ -1,0 +1,194 @@
+"""The plan of an experiment: the one record that everything else about a plan is made from. Pure.
+
+The row becomes this record in `stored`; what sizes, asks, judges, serves or shows is made from it in `derived`. Shares
+are whole numbers of 0.01 % ("steps"), so that they add up exactly.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+WHOLE = 10_000  # steps of 0.01 %
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """One arm: key, value and weight in steps of 0.01 %. The first of a plan is the control.
+
+    Attributes:
+        role: `nudge`, `placebo` (as loud, towards something inert) or `dose` (nudges to another number of times).
+        dose: that number.
+        name: as people call it; empty for the key.
+    """
+
+    key: str
+    value: Any
+    weight: int
+    role: str = "nudge"
+    dose: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One row of the audience.
+
+    Attributes:
+        segment: key of the segment; None for everyone.
+        coverage: share of it that takes part, in steps.
+        weights: of the arms, in steps; None for the variants' own.
+        rule: the segment's rule as it was copied at the start; None for published membership.
+    """
+
+    segment: str | None
+    coverage: int
+    weights: tuple[int, ...] | None = None
+    rule: Any = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Draws under a seed of their own that may take part, in steps: a layer's slice, or what a holdout leaves over."""
+
+    seed: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The AHA moment under test, with what its study promised.
+
+    Attributes:
+        key: of the moment.
+        name: as people call it.
+        behaviour: behaviour text.
+        times: Z.
+        days: Y, so that the behaviour counts on days 0 to Y-1.
+        retention: definition by which the study labelled users.
+        promised: retention of those who did it minus that of those who didn't, as observed; None without a study.
+        promised_low: lower limit of its interval.
+        promised_high: upper limit.
+    """
+
+    key: str
+    name: str
+    behaviour: str
+    times: int
+    days: int
+    retention: str
+    promised: float | None = None
+    promised_low: float | None = None
+    promised_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that people decide about an experiment. `alpha`, `power`, `expected_take_up` 0 to 1.
+
+    Attributes:
+        key: of the experiment; `flag` is what callers ask for.
+        claim: the AHA moment under test; None without one.
+        value_type: type of the flag's values; `default` is the value of everybody who isn't in.
+        primary: outcomes that the verdict may rest on, metric texts; then `secondary` and `guardrails`.
+        alpha: two-sided error rate over all outcomes, arms and looks.
+        smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
+        expected_take_up: share of units whom the nudge is expected to move.
+        method: `fixed`, `group_sequential`, `always_valid`.
+        looks: planned looks as rising shares of the planned units, the last one 1; empty for five equal ones.
+        spending: how planned looks spend alpha: `obrien_fleming` or `pocock`.
+        planned_units: of all arms.
+        covariates: properties of the signup event.
+        clock: which moment is day 0, `exposure` or `signup`; `day_mode` is `rolling` or `calendar`.
+        churn_gap: silent days that count as churn.
+        enrolment: `all` or `new_units`, those who signed up after the start.
+        audience: in order; the first row that matches decides; none means everyone.
+        layer: the slice of its layer; None without one.
+        holdout: what its holdout leaves over; None without one.
+        remote_only: the configuration never leaves the server.
+        sources: numbers of the sources whose client keys report exposures.
+        seed: of the draw, with `hash_version`.
+    """
+
+    key: str
+    flag: str
+    hypothesis: str
+    variants: tuple[PlannedVariant, ...]
+    value_type: str
+    default: Any
+    primary: tuple[str, ...]
+    planned_units: int | None
+    planned_end: date | None
+    smallest_effect: float | None
+    name: str = ""
+    nudge: str = ""
+    claim: Claim | None = None
+    secondary: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    alpha: float = 0.05
+    power: float = 0.8
+    expected_take_up: float | None = None
+    method: str = "fixed"
+    looks: tuple[float, ...] = ()
+    spending: str = "obrien_fleming"
+    covariates: tuple[str, ...] = ()
+    signup_event: str = "signup"
+    clock: str = "exposure"
+    day_mode: str = "rolling"
+    churn_gap: int = 7
+    enrolment: str = "all"
+    audience: tuple[PlannedRow, ...] = ()
+    layer: Slice | None = None
+    holdout: Slice | None = None
+    remote_only: bool = False
+    sources: tuple[int, ...] = ()
+    seed: str = ""
+    hash_version: int = 2
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """All outcomes in order, each once."""
+        return tuple(dict.fromkeys((*self.primary, *self.secondary, *self.guardrails)))
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """Of the variants, in steps."""
+        return tuple(variant.weight for variant in self.variants)
+
+    @property
+    def placebo(self) -> int | None:
+        """Place of the placebo arm; None without one. The control is none, whatever its role says."""
+        places = (at for at, variant in enumerate(self.variants) if at > 0 and variant.role == "placebo")
+        return next(places, None)
+
+
+class Lock(StrEnum):
+    """Until when a column of the plan may change."""
+
+    FROZEN = "frozen"  # until the start: a unit's arm depends on it, or the arm's meaning
+    JUDGING = "judging"  # by amendments, until somebody has read the outcome that it judges
+    OPEN = "open"  # by amendments
+
+
+# Every column of `models.Experiment` that belongs to the plan; variants and audience lock themselves. The take-up
+# measures whether a placebo may stand in for control, and so decides what the nudge is compared with.
+LOCKS = {
+    "key": Lock.FROZEN, "flag_key": Lock.FROZEN, "value_type": Lock.FROZEN, "default_value": Lock.FROZEN,
+    "seed": Lock.FROZEN, "hash_version": Lock.FROZEN, "enrolment": Lock.FROZEN, "layer_id": Lock.FROZEN,
+    "layer_low": Lock.FROZEN, "layer_high": Lock.FROZEN, "holdout_id": Lock.FROZEN, "moment_id": Lock.FROZEN,
+    "name": Lock.OPEN, "hypothesis": Lock.OPEN, "nudge": Lock.OPEN, "primary_metrics": Lock.JUDGING,
+    "secondary_metrics": Lock.OPEN, "guardrail_metrics": Lock.OPEN, "alpha": Lock.JUDGING, "power": Lock.OPEN,
+    "smallest_effect": Lock.JUDGING, "method": Lock.JUDGING, "expected_take_up": Lock.JUDGING,
+    "planned_units": Lock.JUDGING, "planned_end": Lock.JUDGING, "remote_only": Lock.OPEN, "looks": Lock.JUDGING,
+    "spending": Lock.JUDGING, "covariates": Lock.JUDGING, "signup_event": Lock.JUDGING, "clock": Lock.JUDGING,
+    "day_mode": Lock.JUDGING, "churn_gap": Lock.JUDGING, "sources": Lock.OPEN,
+}  # fmt: skip
+FROZEN = tuple(name for name, lock in LOCKS.items() if lock is Lock.FROZEN)
+# The rest of the plan may be amended; each amendment is logged and stands on the report.
+AMENDABLE = tuple(name for name, lock in LOCKS.items() if lock is not Lock.FROZEN)
+JUDGING = tuple(name for name, lock in LOCKS.items() if lock is Lock.JUDGING)
+# Words and reminders: changing them changes no number.
+WORDS = frozenset({"name", "hypothesis", "nudge", "remote_only"})
+# A copy of a plan gets a key, a draw and dates of its own.
+COPIED = tuple(name for name in LOCKS if name not in ("key", "seed", "hash_version", "planned_end"))

@@ -1,0 +1,151 @@
+"""From the rows to the plan: the record, what surrounds it, and what has happened to it since its start."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from aha.claims import promised
+from aha.models import AhaMoment
+from experiments.models import Amendment, Experiment
+from experiments.plan import derived
+from experiments.plan.derived import History
+from experiments.plan.lifecycle import LIVE
+from experiments.plan.planned import Amended, Planned
+from experiments.plan.record import AMENDABLE, WHOLE, WORDS, Claim, Plan, PlannedRow, PlannedVariant, Slice
+from experiments.plan.rules import Situation
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """The plan as it stands in the given row, saved or not, with its stored variants and audience."""
+    layer, holdout = experiment.layer, experiment.holdout
+    return Plan(
+        key=experiment.key,
+        flag=experiment.flag_key,
+        name=experiment.name,
+        hypothesis=experiment.hypothesis,
+        nudge=experiment.nudge,
+        claim=None if experiment.moment is None else claim_of(experiment.moment),
+        variants=tuple(
+            PlannedVariant(v.key, v.value, v.weight, v.role, v.dose, v.name) for v in experiment.variants.all()
+        ),
+        value_type=experiment.value_type,
+        default=experiment.default_value,
+        primary=tuple(experiment.primary_metrics),
+        secondary=tuple(experiment.secondary_metrics),
+        guardrails=tuple(experiment.guardrail_metrics),
+        alpha=experiment.alpha,
+        power=experiment.power,
+        smallest_effect=experiment.smallest_effect,
+        expected_take_up=experiment.expected_take_up,
+        method=experiment.method,
+        looks=tuple(experiment.looks),
+        spending=experiment.spending,
+        planned_units=experiment.planned_units,
+        planned_end=experiment.planned_end,
+        covariates=tuple(experiment.covariates),
+        signup_event=experiment.signup_event,
+        clock=experiment.clock,
+        day_mode=experiment.day_mode,
+        churn_gap=experiment.churn_gap,
+        enrolment=experiment.enrolment,
+        audience=tuple(
+            PlannedRow(row.segment_key, row.coverage, None if row.weights is None else tuple(row.weights), row.rule)
+            for row in experiment.audience.all()
+        ),
+        layer=None if layer is None else Slice(layer.seed, experiment.layer_low, experiment.layer_high),
+        holdout=None if holdout is None else Slice(holdout.seed, holdout.share, WHOLE),
+        remote_only=experiment.remote_only,
+        sources=tuple(experiment.sources),
+        seed=experiment.seed,
+        hash_version=experiment.hash_version,
+    )
+
+
+def claim_of(moment: AhaMoment) -> Claim:
+    """The claim of a moment, with what its evidence promised when it was frozen."""
+    raw = promised(moment.evidence).raw
+    return Claim(
+        key=moment.key,
+        name=str(moment),
+        behaviour=moment.behaviour,
+        times=moment.times,
+        days=moment.days,
+        retention=moment.retention,
+        promised=None if raw is None else raw.estimate,
+        promised_low=None if raw is None else raw.low,
+        promised_high=None if raw is None else raw.high,
+    )
+
+
+def situation_of(experiment: Experiment) -> Situation:
+    """What the guards look at beside the plan: the day, enrolment, and the live experiments next to it."""
+    others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
+    layer = experiment.layer
+    neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
+    return Situation(
+        today=timezone.localdate(),
+        enrolment_open=experiment.enrolment_closed_at is None,
+        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
+        layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
+    )
+
+
+def planned_of(experiment: Experiment) -> Planned:
+    """The plan as an analysis of today keeps it."""
+    return derived.planned(plan_of(experiment), history_of(experiment))
+
+
+def history_of(experiment: Experiment) -> History:
+    """When it started and ended, and how its plan was changed in between."""
+    return History(
+        started=_local(experiment.started_at) or timezone.localdate(),
+        enrolment_ended=_local(experiment.enrolment_closed_at or experiment.stopped_at),
+        amendments=_amendments(experiment),
+        intact=is_intact(experiment),
+    )
+
+
+def is_intact(experiment: Experiment) -> bool:
+    """True when every change of the plan since the start is a logged amendment.
+
+    The doors and forms refuse anything else; this finds what was written past them, in the database or the shell.
+    """
+    started = experiment.history.filter(started_at__isnull=False).order_by("history_date", "history_id").first()
+    if started is None:
+        return True
+    logged: dict[str, Any] = {}
+    for changes in (
+        Amendment.objects.filter(experiment=experiment).order_by("at", "id").values_list("changes", flat=True)
+    ):
+        logged |= {name: after for name, (_before, after) in changes.items()}
+    return all(
+        logged.get(name, _plain(getattr(started, name))) == _plain(getattr(experiment, name))
+        for name in AMENDABLE
+        if name not in WORDS
+    )
+
+
+def _amendments(experiment: Experiment) -> tuple[Amended, ...]:
+    rows = Amendment.objects.filter(experiment=experiment).select_related("by").order_by("at", "id")
+    return tuple(
+        Amended(
+            on=timezone.localdate(row.at),
+            by="" if row.by is None else row.by.get_username(),
+            why=row.why,
+            changes={name: (_said(before), _said(after)) for name, (before, after) in row.changes.items()},
+        )
+        for row in rows
+    )
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _local(moment: datetime | None) -> date | None:
+    return None if moment is None else timezone.localdate(moment)

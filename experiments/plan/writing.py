@@ -1,0 +1,47 @@
+"""What every change of a stored plan has in common: the row is locked, the history kept, the doors told."""
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from experiments.models import Experiment
+from experiments.services import config
+from experiments.services.admission import check_sources
+from runs.refusals import Refused
+
+
+def locked(key: str) -> Experiment:
+    """The row of an experiment, locked until the end of the transaction.
+
+    Raises:
+        Refused: when there is none.
+    """
+    experiment = Experiment.objects.select_for_update().filter(key=key).first()
+    if experiment is None:
+        raise Refused(_("There is no experiment '%(key)s'.") % {"key": key})
+    return experiment
+
+
+def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
+    """Save a draft as a whole.
+
+    Raises:
+        Refused: for a field that can't hold its value.
+    """
+    experiment._history_user = by  # type: ignore[attr-defined]
+    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.sources = check_sources(experiment.sources)
+    try:
+        experiment.full_clean()
+    except ValidationError as error:
+        raise Refused(" ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())) from None
+    experiment.save()
+
+
+def save_fields(experiment: Experiment, by: User | None, why: str, fields: list[str]) -> None:
+    """Save some fields of a started experiment as its next version, and let the doors read it again."""
+    experiment.version += 1
+    experiment._history_user = by  # type: ignore[attr-defined]
+    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.save(update_fields=[*fields, "version"])
+    config.touch()
