@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
-from events.records import outward
 from events.services import runs
+from reporting.document import outward
 
 
 class InputsSerializer(serializers.Serializer[Inputs]):

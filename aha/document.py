@@ -1,15 +1,13 @@
 """A study as the JSON document of `discover --json`, exactly as DESIGN.md section 8 has it. Other programs read it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from aha.report import Candidate, Grid, Report
 from aha.steps import SmoothRange
 from events.metrics import sentence
-from events.reasons import words
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason, computable
-
-type Gettext = Callable[[str], str]
 
 COUNTS = ("A", "B", "C", "O")
 NUMBERS = ("j", "phi", "ppv", "recall")
@@ -88,7 +86,7 @@ def _invalid(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
             for z in times:
                 names = (*COUNTS, *NUMBERS, "difference", "adjusted_p_value")
                 cell = {"behaviour": behaviour, "days": row.days, "times": z, **dict.fromkeys(names, missing)}
-                yield {**cell, "valid": False, "reason": words(row.reason, gettext)}
+                yield {**cell, "valid": False, "reason": reason_words(row.reason, gettext)}
 
 
 def _difference(grid: Grid, place: int, no_data: dict[str, str]) -> dict[str, Any]:
@@ -140,4 +138,4 @@ def _or(value: float | None, missing: dict[str, str]) -> float | dict[str, str]:
 
 
 def _missing(reason: NotComputable, gettext: Gettext) -> dict[str, str]:
-    return {"not_computable": words(reason, gettext)}
+    return {"not_computable": reason_words(reason, gettext)}

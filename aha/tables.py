@@ -1,15 +1,12 @@
 """The tables of a study as words: title, columns, rows. The command prints them; every number has its interval."""
 
-from collections.abc import Callable
-
 from aha import words
 from aha.cells import Number
 from aha.report import Report
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.words import Gettext, reason_words
 from stats.results import computable
 
-type Gettext = Callable[[str], str]
 type Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 MOST_RANKED = 15

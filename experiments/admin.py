@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
-from events.reasons import Refused, words
+from events.reasons import Refused
 from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
 from experiments.admin_exclusion import Saying
@@ -39,6 +39,7 @@ from experiments.lifecycle import LIVE, Action, Status
 from experiments.models import Experiment, Override
 from experiments.services import closing, eligible, lifecycle, overview, plan, planning
 from experiments.steps import consequences, health_words, summary, views
+from reporting.words import reason_words
 from stats.results import NotComputable
 
 __all__ = ["admin_exclusion", "admin_webhooks"]
@@ -352,7 +353,7 @@ def _size_rows(found: planning.Suggestion) -> list[tuple[Any, Any]]:
     inflow = found.inflow
 
     def say(value: Any, shape: str = "") -> Any:
-        return words(value, gettext) if isinstance(value, NotComputable) else format(value, shape)
+        return reason_words(value, gettext) if isinstance(value, NotComputable) else format(value, shape)
 
     rows: list[tuple[Any, Any]] = [
         (_("Units that arrived"), f"{inflow.units:,} ({inflow.first} – {inflow.last})"),

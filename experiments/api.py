@@ -19,13 +19,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aha.models import AhaMoment
-from events.records import dump, outward
 from experiments import serializers as shapes
 from experiments.lifecycle import Action
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import KEY
 from experiments.services import lifecycle, plan, planning
 from experiments.services.planned_power import WhatIf
+from reporting.document import dump, outward
 
 Answer = Callable[..., Response]
 

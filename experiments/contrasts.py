@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aha.figures import Gettext, between, decimal
-from events.reasons import words as reason_words
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
@@ -12,7 +10,8 @@ from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
 from experiments.set_words import set_text
 from experiments.verdict import Code
-from experiments.words import effect_text
+from reporting.numbers import between, decimal, effect_text
+from reporting.words import Gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
 TEN_POINTS = 0.1

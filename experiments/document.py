@@ -1,18 +1,16 @@
 """The report as the JSON document of DESIGN.md §8. Pure; `gettext` gives the sentences their language."""
 
-from collections.abc import Callable
 from typing import Any
 
-from events.reasons import words as reason_words
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report, SegmentEffect, Stratified
 from experiments.verdict import Verdict
 from experiments.words import finding_sentence, verdict_sentence, warning_sentence
+from reporting.words import Gettext, reason_words
 from stats.clusters import Randomisation
 from stats.exclusion import ZeroFirstStage
 from stats.results import Estimate, Interval, NotComputable, computable
 from stats.weak_instrument import AndersonRubin
 
-type Gettext = Callable[[str], str]
 type Json = dict[str, Any]
 
 

@@ -6,9 +6,6 @@ A part without its data has no picture either; `experiments.drawings` draws exac
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aha.figures import Gettext, count, p_value, percent
-from aha.page import Part
-from events.reasons import words as reason_words
 from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
 from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
@@ -17,7 +14,9 @@ from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stopping_words import hidden_sentence, stopping_sentence
-from experiments.words import effect_text
+from reporting.numbers import count, effect_text, p_value, percent
+from reporting.table import Part
+from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference
 from stats.results import computable
 

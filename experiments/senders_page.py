@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from aha.figures import Gettext, Row, Table, count
-from aha.page import Part
-from events.reasons import words as reason_words
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
 from experiments.design import Kind
 from experiments.readout import Readout, Without
-from experiments.words import code_words, effect_text, p_text
+from experiments.words import code_words
+from reporting.numbers import count, effect_text, level_text, p_relation
+from reporting.table import Part, Row, Table
+from reporting.words import Gettext, reason_words
 from stats.results import computable
 
 
@@ -48,14 +48,14 @@ def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
         (gettext("exposed to {variant}").format(variant=name), count(n)) for name, n in found.exposed.items()
     ]
     if computable(found.sample_ratio):
-        rows.append((gettext("split against the plan (p)"), p_text(found.sample_ratio.p_value)))
+        rows.append((gettext("split against the plan (p)"), p_relation(found.sample_ratio.p_value)))
     if found.verdict is not None:
         rows.append((gettext("verdict"), code_words(found.verdict.code, gettext)))
     share = readout.report is not None and readout.report.outcomes[0].kind is Kind.PROPORTION
     for variant, one in found.differences:
         text = (
             gettext("{estimate} ({level} interval {low} to {high})").format(
-                estimate=effect_text(one.estimate, share=share, gettext=gettext), level=f"{100 * one.level:g} %",
+                estimate=effect_text(one.estimate, share=share, gettext=gettext), level=level_text(one.level),
                 low=effect_text(one.low, share=share, gettext=gettext),
                 high=effect_text(one.high, share=share, gettext=gettext),
             )

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from events.charts import theme
 from experiments import charts, report_charts, report_direct, tables, words
 from experiments.comparison_words import versus
 from experiments.definitions import definitions
@@ -15,6 +14,7 @@ from experiments.design import Kind
 from experiments.report import Encouragement, OutcomeReport, Report
 from insight_site import __version__
 from insight_site.rendering import svg
+from reporting.charts import theme
 
 type Context = dict[str, Any]
 

@@ -18,9 +18,9 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from events.charts import columns, darkened
 from insight_site import glossary, landing
 from insight_site.models import Picture
+from reporting.charts import columns, darkened
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}

@@ -12,10 +12,10 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
-from events.charts import Drawing
 from events.models import Run
 from insight_site import rendering
 from insight_site.models import Picture
+from reporting.charts import Drawing
 
 MANY_MARKS = 500  # beyond this an SVG is megabytes (STACK: a scatter of 5,000 points 1.5 MB), and PNG is small
 
@@ -26,7 +26,7 @@ class Source:
 
     Attributes:
         report: payload of the run to its report.
-        draw: (report, gettext) to a tuple of `events.charts.Drawing`.
+        draw: (report, gettext) to a tuple of `reporting.charts.Drawing`.
     """
 
     report: str

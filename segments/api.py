@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.reasons import Refused
-from events.records import load, outward
 from events.services.runs import request_cancel
+from reporting.document import load, outward
 from segments.inputs import Inputs, check_inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing, segmentation

@@ -138,7 +138,7 @@ class FeatureMatrix:
 @dataclass(frozen=True)
 class Preparation:
     """All constants that turn a unit's counts into its row, learnt once; plain floats, so that JSON
-    (`events.records`) keeps every bit.
+    (`reporting.document`) keeps every bit.
 
     Attributes:
         pattern: what the pattern columns are.

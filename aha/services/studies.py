@@ -11,10 +11,10 @@ from aha.services.population import Restriction, restriction_of
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.progress import Progress, part, silent
 from events.reasons import Refused
-from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from events.services.ownership import StoreRefused
+from reporting.document import dump, load
 
 if TYPE_CHECKING:
     from aha.report import Report

@@ -12,13 +12,13 @@ from django.utils.translation import gettext
 from aha.services.moments import record_verdict
 from events.progress import Progress, part, silent
 from events.reasons import Refused
-from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from reporting.document import dump, load
 from stats.results import computable
 
 if TYPE_CHECKING:

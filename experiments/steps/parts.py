@@ -6,12 +6,14 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from events.reasons import Refused, words
+from events.reasons import Refused
+from experiments import power_chart
 from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services import eligible, sizing
 from experiments.services.sizing import PowerCurve, Sizing
 from experiments.steps import forms
+from reporting.words import reason_words
 from stats.results import NotComputable, computable
 
 LEAST_ARMS = 2
@@ -168,9 +170,7 @@ def _taken(formset: Any) -> list[tuple[str, int]]:
 
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
-        return {"no_curve": words(curve, _)}
-    from experiments import power_chart  # noqa: PLC0415 - Altair costs a second to import
-
+        return {"no_curve": reason_words(curve, _)}
     drawing = power_chart.power_curve(
         curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
         share=curve.share, gettext=_,
@@ -180,8 +180,8 @@ def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
 
 
 def _say(value: Any, shape: str = "") -> str:
-    return words(value, _) if isinstance(value, NotComputable) else format(value, shape)
+    return reason_words(value, _) if isinstance(value, NotComputable) else format(value, shape)
 
 
 def _day(value: Any) -> str:
-    return words(value, _) if isinstance(value, NotComputable) else date_format(value)
+    return reason_words(value, _) if isinstance(value, NotComputable) else date_format(value)

@@ -11,9 +11,9 @@ from django.template import Context
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
-from events.charts import Drawing
 from events.models import Run
 from insight_site.models import Picture
+from reporting.charts import Drawing
 
 register = template.Library()
 DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old picture can only be a right one

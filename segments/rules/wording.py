@@ -3,8 +3,8 @@
 from typing import Any
 
 from events import metrics
-from events.metrics import Gettext
 from events.reasons import Refused
+from reporting.words import Gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait, is_live
 
 _GROWTHBOOK = {

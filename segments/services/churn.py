@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
 from events.progress import Progress, part, silent
 from events.reasons import Refused
-from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
+from reporting.document import dump, load
 from segments.inputs import Inputs
 from segments.models import ChurnRun, Membership, Segment
 from stats.results import NotComputable

@@ -9,9 +9,9 @@ from django.utils.translation import gettext
 
 from events.progress import Progress, part, silent
 from events.reasons import Refused
-from events.records import dump, load
 from events.services import runs
 from events.services.asking import questions
+from reporting.document import dump, load
 from segments.inputs import Inputs
 from segments.models import ComparisonRun, Segment
 

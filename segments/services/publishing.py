@@ -13,8 +13,8 @@ from django.utils.translation import gettext
 
 from events.metrics import display_name
 from events.reasons import Refused
-from events.records import load
 from events.services.asking import questions
+from reporting.document import load
 from segments.inputs import Inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
@@ -189,7 +189,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 
 
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
-    from events.records import dump
+    from reporting.document import dump
 
     for number, cluster in enumerate(report.clusters):
         segment = Segment(

@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from events.models import Run
 from events.reasons import Refused
+from reporting.numbers import decimal
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.rules import parse_rule, sentence
@@ -61,7 +62,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "segment": segment,
         "size": f"{segment.size:,}",
         "play": words.play_words(segment.profile.get("name", ()), gettext) if segment.profile else "",
-        "stability": "" if segment.stability is None else words.decimal(segment.stability),
+        "stability": "" if segment.stability is None else decimal(segment.stability),
         "colour": colour,
         "standing": text,
         "churn": segment.churn_runs.first(),

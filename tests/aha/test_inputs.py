@@ -8,7 +8,7 @@ import pytest
 from aha.inputs import Inputs, check_inputs
 from aha.thresholds import Rule
 from events.reasons import Refused
-from events.records import dump, load
+from reporting.document import dump, load
 
 GOOD = Inputs("signup", (1, 3, 7), "window:14-20")
 

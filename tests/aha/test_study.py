@@ -14,8 +14,8 @@ from aha.report import Report
 from aha.steps import StepVerdict
 from aha.study import study
 from events.progress import Cancelled
-from events.records import dump, load
 from events.simulation import WORLDS, Simulation, simulate
+from reporting.document import dump, load
 from stats.results import NotComputable, Reason, computable
 from tests.aha.answers import INPUTS, SMALL, answers_of, keys_of, some
 

@@ -10,7 +10,6 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from aha import moment_page
-from events.records import dump, load
 from experiments import drawings, report_charts, report_direct, report_page, tables
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
@@ -23,6 +22,7 @@ from experiments.report_words import opening
 from experiments.rows import RowData
 from experiments.verdict import Code, Verdict
 from experiments.words import verdict_sentence
+from reporting.document import dump, load
 from stats.results import NotComputable, Reason, computable
 from stats.weak_instrument import Shape
 from tests.experiments.make_readout import make_readout

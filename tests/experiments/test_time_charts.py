@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from events.charts import Drawing
 from experiments import time_words as words
 from experiments.time_charts import AtRisk, draw_curve, draw_curve_difference, draw_novelty, draw_survival
 from insight_site.rendering import png, svg
+from reporting.charts import Drawing
 from stats.curve import CurveDifference, curve_difference, day_shares
 from stats.novelty import Novelty, effect_by_week
 from stats.rmst import compare_restricted_means

@@ -8,9 +8,9 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
-from events import charts
 from insight_site import pictures
 from insight_site.models import Picture
+from reporting import charts
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import translation
 
 from aha.models import Study
-from events.records import dump
 from insight_site import takeaway
+from reporting.document import dump
 from segments.models import SegmentationRun
 from tests.aha.make_report import INPUTS
 from tests.aha.make_report import report as study_report

@@ -9,8 +9,8 @@ from django.test import Client
 
 from events.models import Source
 from events.reasons import Refused
-from events.records import dump
 from insight_site import keys
+from reporting.document import dump
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing, segmentation
 from tests.segments.make_report import report

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from events.records import dump
+from reporting.document import dump
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
 from segments.learning import Skill
@@ -95,14 +95,6 @@ def test_draw__korean_title__survives_into_the_svg() -> None:
     )  # fmt: skip
 
     assert "그룹이 다시 나타남" in svg(drawn.spec, drawn.slug)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("one two", ["one two"]), ("aaaa bbbb", ["aaaa", "bbbb"]), ("가나 다", ["가나", "다"]), ("x" * 20, ["x" * 20])],
-)
-def test_lines__width_six_or_seven__hangul_counts_twice(text: str, found: list[str]) -> None:
-    assert page.lines(text, 7 if text.startswith("one") else 6) == found
 
 
 def test_flow__rows__add_up() -> None:

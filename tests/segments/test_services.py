@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from events.models import UnitTraits
 from events.reasons import Refused
-from events.records import dump
 from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate, write_files
+from reporting.document import dump
 from segments import placement, reduction
 from segments.clustering import kmeans
 from segments.features import learn_features
@@ -170,7 +170,7 @@ def test_refresh__of_clusters__places_everyone_and_keeps_risk(store: None) -> No
 
 
 def test_refresh__unit_alone_and_in_bulk__gets_the_same_segment(store: None) -> None:
-    from events.records import load
+    from reporting.document import load
     from segments.placement import FittedModel
 
     version = publish_clusters()

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from events.reasons import Refused
-from events.records import dump
+from reporting.document import dump
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import churn, publishing, rules, segmentation
 from tests.segments.make_report import nothing_found, report

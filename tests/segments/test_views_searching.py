@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from events.reasons import Refused
-from events.records import dump
+from reporting.document import dump
 from segments.document import document
 from segments.gaps import Gap, Shape
 from segments.management.commands.segment_units import Command

@@ -6,34 +6,11 @@ from segments import words
 from segments.clustering import KChoice, KReason, Null
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY
 from segments.report import Report
-from stats.results import NotComputable, Reason
-from tests.segments.make_report import cluster, nothing_found, report, share
+from tests.segments.make_report import cluster, nothing_found, report
 
 
 def same(text: str) -> str:
     return text
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [(-0.5, 2, "\u22120.50"), (-0.0001, 2, "0.00"), (0.0, 1, "0.0"), (1234.5, 1, "1,234.5"), (-10.0, 0, "\u221210")],
-)
-def test_decimal__value__true_minus_and_no_negative_zero(value: float, digits: int, text: str) -> None:
-    assert words.decimal(value, digits) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "< 0.0001"), (0.0001, "0.0001"), (0.0099, "0.0099"), (0.02, "0.020")]
-)
-def test_p_value__small__never_zero(value: float, text: str) -> None:
-    assert words.p_value(value) == text
-
-
-def test_share__none__the_reason() -> None:
-    missing = NotComputable(Reason.SMALL_GROUP)
-
-    assert words.share(missing, same).startswith("Fewer than 50 units")
-    assert words.share(share(0, 10), same) == "0.0 % (0.0 % … 5.0 %)"
 
 
 def test_headline__all_stable__how_many() -> None:

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from events.reasons import words
+from reporting.words import reason_words
 from stats.compare import compare_unpooled
 from stats.counts import joint_of_counts
 from stats.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
@@ -156,7 +156,7 @@ def test_timestamps__before_at_and_after__only_later_ones_are_refused() -> None:
     assert check_timestamps(known, NOON) is None
     late = check_timestamps({**known, "level": NOON + timedelta(microseconds=1), "guild": None}, NOON)
     assert late == NotComputable(Reason.POST_ASSIGNMENT, {"covariates": "level, guild"})
-    assert "assignment" in words(late, str)
+    assert "assignment" in reason_words(late, str)
     with pytest.raises(ValueError, match="time zone"):
         check_timestamps({"country": datetime(2026, 5, 1)}, NOON)  # noqa: DTZ001 - the refused case
 
@@ -171,7 +171,7 @@ def test_late_units__unknown_moment__counts_as_late() -> None:
 
 def test_new_reasons__have_their_own_words() -> None:
     reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE, Reason.POST_ASSIGNMENT)
-    sentences = {words(NotComputable(reason), str) for reason in reasons}
+    sentences = {reason_words(NotComputable(reason), str) for reason in reasons}
     assert len(sentences) == 3
 
 

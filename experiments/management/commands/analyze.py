@@ -16,8 +16,8 @@ from experiments.models import Experiment
 from experiments.services import analysis
 
 if TYPE_CHECKING:
-    from aha.figures import Table
     from experiments.readout import Readout
+    from reporting.table import Table
 
 
 class Command(BaseCommand):

@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from aha.figures import Table
 from events.reasons import Refused
 from events.terminal import print_table
 from experiments import tables, words
@@ -21,6 +20,7 @@ from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
 from insight_site.commands import console, refuse, write_whole
+from reporting.table import Table
 
 
 class Command(BaseCommand):

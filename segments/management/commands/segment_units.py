@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from events.reasons import Refused
-from events.records import load
+from reporting.document import load
 from segments.inputs import Inputs
 from segments.models import SegmentationRun
 from segments.services.publishing import publish_run

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from events.reasons import words
+from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 
 NOT_COMPUTABLE_KEYS = {"reason", "details"}
@@ -47,7 +47,7 @@ def outward(document: Any, gettext: Callable[[str], str]) -> Any:
     if isinstance(document, dict):
         if document.keys() == NOT_COMPUTABLE_KEYS:
             missing = NotComputable(Reason(document["reason"]), document["details"])
-            return {"not_computable": words(missing, gettext)}
+            return {"not_computable": reason_words(missing, gettext)}
         return {name: outward(value, gettext) for name, value in document.items()}
     if isinstance(document, list | tuple):
         return [outward(value, gettext) for value in document]

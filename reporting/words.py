@@ -1,0 +1,117 @@
+"""The words for numbers that can't be computed. Pure code returns codes with details; the door gives its gettext."""
+
+from collections.abc import Callable
+
+from stats.results import NotComputable, Reason
+
+type Gettext = Callable[[str], str]
+
+
+def reason_words(missing: NotComputable, gettext: Gettext) -> str:
+    """The reason as one plain sentence in the language of ``gettext``."""
+    sentences = {
+        Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
+        Reason.NO_VARIANCE: gettext(
+            "Within the groups all values are the same, so there is no variation to compare by."
+        ),
+        Reason.CONTROL_MEAN_NEAR_ZERO: gettext(
+            "The control mean can't be told from 0, so a relative lift means nothing."
+        ),
+        Reason.MEANS_NOT_POSITIVE: gettext("A relative lift needs two positive means."),
+        Reason.NO_FIRST_STAGE: gettext(
+            "The nudge didn't change the behaviour at all, so its effect can't be divided out."
+        ),
+        Reason.COLLINEAR_COVARIATES: gettext("The covariates repeat each other, so their effects can't be told apart."),
+        Reason.TOO_FEW_CLUSTERS: gettext("Too few clusters: this needs at least two in each group."),
+        Reason.TOO_FEW_STRATA: gettext("Too few segments with units in both groups."),
+        Reason.SPARSE_TABLE: gettext("The counts are too small for this number."),
+        Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
+        Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
+        Reason.NO_HALVES: gettext(
+            "The days that formed the groups are all there are, so nothing is left to test the differences on."
+        ),
+        Reason.NO_DATA: gettext("There are no values to compute this from."),
+        Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
+        Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
+        Reason.TOO_FEW_FOR_MODEL: gettext(
+            "Too few units with the outcome, or without it: a model needs at least 50 of each."
+        ),
+        Reason.NO_SKILL: gettext(
+            "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
+        ),
+        Reason.NO_CROSSING: gettext("The feature moves the prediction one way only, so it has no turning point."),
+        Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
+        Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
+        Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
+        Reason.TOO_FEW_ACTIVE_UNITS: gettext("Too few units were active on enough days to show a play pattern."),
+        Reason.TOO_FEW_FEATURES: gettext("Fewer than two behaviours differ between units, so there is no pattern."),
+        Reason.STUDY_TOO_SMALL: gettext(
+            "A study needs at least 200 eligible units, with at least 50 retained and 50 not."
+        ),
+        Reason.NO_CELL_TO_TEST: gettext(
+            "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        ),
+        Reason.NO_BEHAVIOUR_TO_TEST: gettext(
+            "Each behaviour is set aside by its marks, or too few or too many units do it, so none was tested."
+        ),
+        Reason.NO_CELL_TO_RECOMMEND: gettext(
+            "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."
+        ),
+        Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
+        Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
+            "Too few different counts: a smooth curve and a jump can't be told apart."
+        ),
+        Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
+        Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
+        Reason.NOBODY_JUDGES: gettext(
+            "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
+            "judge it."
+        ),
+        Reason.TOO_FEW_MATURE: gettext(
+            "An interval that allows looking at any time needs at least 100 mature units in each group."
+        ),
+        Reason.NO_DETECTABLE_EFFECT: gettext(
+            "With this many units even the largest possible effect would be found too rarely."
+        ),
+        Reason.TOO_LATE: gettext("More than a hundred years from now."),
+        Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
+        Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
+        Reason.MODEL_CONTRADICTED: gettext(
+            "No mix of users could show these shares if the nudge worked only through the behaviour."
+        ),
+        Reason.WEAK_FIRST_STAGE: gettext(
+            "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
+        ),
+        Reason.NUDGE_NOT_PROVED: gettext(
+            "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
+        ),
+        Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
+        Reason.POST_ASSIGNMENT: gettext(
+            "A covariate was not known before the assignment, so the nudge may have moved it."
+        ),
+        Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
+        Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
+        Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
+        Reason.TOO_FEW_CONTROLS: gettext("Too few negative controls: this needs at least five inert behaviours."),
+        Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
+        Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
+        Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
+        Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
+        Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
+        Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
+        Reason.SPLIT_DIFFERS: gettext(
+            "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
+            "segments."
+        ),
+        Reason.NOTHING_TO_DETECT: gettext("An effect of exactly 0 can't be planned for."),
+        Reason.NO_EVENTS: gettext(
+            "Nobody has left while several groups were observed, so there is nothing to compare."
+        ),
+        Reason.AT_THE_EDGE: gettext("Everybody or nobody is left here, where this method has no interval."),
+        Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
+        Reason.MEDIAN_NOT_REACHED: gettext("More than half of the group is still there when the data end."),
+        Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
+        Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
+    }
+    return sentences[missing.reason]
