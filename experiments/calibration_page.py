@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from experiments import report_charts
+from experiments.codes import Code, code_words
 from experiments.deflation import Deflation, Trial
-from experiments.verdict import Code
-from experiments.words import code_words
 from reporting.charts import Drawing, drawing
 from reporting.numbers import between, decimal, percent, points
 from reporting.table import Table

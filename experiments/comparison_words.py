@@ -1,6 +1,7 @@
 """What a verdict's sentence says of the comparison: with a placebo or control, per act or per crossing. Pure."""
 
-from experiments.verdict import Code, Verdict
+from experiments.codes import Code
+from experiments.verdict import Verdict
 from reporting.words import Gettext
 
 # Without a comparison, or without data for one, there is nothing to add.

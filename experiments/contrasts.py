@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from experiments.codes import Code
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
 from experiments.set_words import set_text
-from experiments.verdict import Code
 from reporting.numbers import between, decimal, effect_text
 from reporting.words import Gettext, reason_words
 from stats.results import Estimate, NotComputable, computable

@@ -5,7 +5,8 @@ Source: METHODS 4.16 and 5, rows 6 and 7.
 
 from math import floor
 
-from experiments.verdict import Code, Verdict
+from experiments.codes import Code
+from experiments.verdict import Verdict
 from reporting.words import Gettext
 
 

@@ -1,9 +1,9 @@
 """What a direct effect of being nudged would leave of the behaviour's effect: sentences and table. Pure."""
 
+from experiments.codes import Code
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text
-from experiments.verdict import Code
 from experiments.words import breakdown_text, undone
 from reporting.numbers import between, effect_text, percent
 from reporting.table import Row, Table

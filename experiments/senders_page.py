@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
+from experiments.codes import code_words
 from experiments.design import Kind
 from experiments.readout import Readout, Without
-from experiments.words import code_words
 from reporting.numbers import count, effect_text, level_text, p_relation
 from reporting.table import Part, Row, Table
 from reporting.words import Gettext, reason_words

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from experiments.cluster_words import randomisation_sentence
+from experiments.codes import code_words
 from experiments.comparison_tables import comparison_note, placebo_arms, placebo_serves, take_up_arms
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text as set_text
-from experiments.words import breakdown_text, code_words
+from experiments.words import breakdown_text
 from reporting.numbers import GLUE, between, effect_text, level_text, p_relation, p_value, percent, points, significant
 from reporting.table import Table
 from reporting.words import Gettext, reason_words

@@ -6,11 +6,12 @@ Whole sentences are translated, with named placeholders, because word order diff
 from collections.abc import Mapping
 
 from events.metrics import display_name
+from experiments.codes import Code
 from experiments.comparison_words import added, causal_template
 from experiments.exclusion_words import toward_zero, undone_template, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
 from reporting.numbers import count, effect_text, level_text, p_relation, percent, significant
 from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason
@@ -53,20 +54,6 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         else:
             text[name] = significant(value)
     return text
-
-
-def code_words(code: Code, gettext: Gettext) -> str:
-    """The verdict's code as a short heading."""
-    headings = {
-        Code.CAUSES: gettext("It causes a gain"),
-        Code.HARMS: gettext("It does harm"),
-        Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
-        Code.NUDGE_FAILED: gettext("The nudge failed"),
-        Code.NUDGE_NOT_BEHAVIOUR: gettext("Not only through the behaviour: nothing is known about it"),
-        Code.INCONCLUSIVE: gettext("Undecided"),
-        Code.INVALID: gettext("The data can't answer"),
-    }
-    return headings[code]
 
 
 def severity_words(severity: Severity, gettext: Gettext) -> str:

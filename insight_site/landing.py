@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from aha.models import AhaMoment, Study
 from aha.services.studies import read_report
 from events.models import Run
+from experiments.codes import LIGHTS, Code, code_words
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
@@ -21,10 +22,6 @@ SHOWN = 5
 RUNS: dict[type[Run], str] = {
     SegmentationRun: "segments:run", ChurnRun: "segments:churn", ComparisonRun: "segments:comparison",
     Study: "aha:study", Analysis: "experiment_pages:analysis",
-}  # fmt: skip
-# Colours of the verdicts that are neither a plain no nor undecided.
-LIGHTS = {
-    "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
 }  # fmt: skip
 
 
@@ -77,9 +74,6 @@ def running() -> list[dict[str, Any]]:
 
 def verdicts() -> list[dict[str, Any]]:
     """The latest verdict of each experiment, the newest first."""
-    from experiments.verdict import Code  # noqa: PLC0415 - SciPy costs web processes a second
-    from experiments.words import code_words  # noqa: PLC0415
-
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
     rows = spoken.filter(pk=Subquery(last)).select_related("experiment").defer("payload", "inputs")
@@ -88,7 +82,7 @@ def verdicts() -> list[dict[str, Any]]:
             "experiment": row.experiment,
             "url": reverse("experiment_pages:report", args=[row.experiment.key]),
             "words": code_words(Code(row.verdict), gettext),
-            "light": LIGHTS.get(row.verdict, ""),
+            "light": LIGHTS[Code(row.verdict)],
             "at": row.created_at,
             "final": row.final,
         }
@@ -135,10 +129,10 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha import moment_page  # noqa: PLC0415 - as above
-    from aha.views import LIGHTS  # noqa: PLC0415
+    from aha.views import LIGHTS as MOMENT_LIGHTS  # noqa: PLC0415
 
     finding = moment_page.finding(moment.finding, gettext) if moment.finding else ""
-    return {"moment": moment, "finding": finding, "light": LIGHTS.get(moment.status, "")}
+    return {"moment": moment, "finding": finding, "light": MOMENT_LIGHTS.get(moment.status, "")}
 
 
 def _model(model: SegmentModel) -> dict[str, Any]:

@@ -4,10 +4,7 @@ Like `insight_site.pictures` this is a table of kinds of run. The HTML is the pa
 ``standalone``: pictures lie inside it, and what only works on the site is left out.
 """
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +19,8 @@ from django.utils.translation import gettext
 
 from events.models import Run
 from insight_site import __version__, pictures
+from reporting.csv import csv_lines
+from reporting.table import Table
 
 STYLE = Path(__file__).parent / "static" / "insight_site" / "site.css"
 # The file has its style and its pictures inside, so its own policy allows these and nothing else.
@@ -29,10 +28,6 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-
-# Our own cells begin with a sign too: "+24.1 (+21.3 … +26.9)". A formula may begin like them: "-1+cmd|' /C calc'!A0".
-SIGNED = re.compile(r"[+-]\d")
-FORMULA = re.compile(r"[=|!@&\"'*^]|[^\W\d_]\(|[+\-/][^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -92,15 +87,13 @@ def as_csv(run: Run) -> str:
 
     Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
     """
-    out = io.StringIO()
-    out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
-    writer = csv.writer(out)
-    writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
+    rows = [[gettext("table"), gettext("row"), gettext("column"), gettext("value")]]
     for table in tables(_body(run)):
         for row in table.rows:
-            for column, cell in zip(table.columns[1:], row[1:], strict=False):
-                writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])
-    return out.getvalue()
+            rows += [
+                [table.title, row[0], column, cell] for column, cell in zip(table.columns[1:], row[1:], strict=False)
+            ]
+    return "".join(csv_lines(rows))
 
 
 def as_json(run: Run) -> str:
@@ -119,9 +112,9 @@ FORMATS = {
 }
 
 
-def tables(node: Any) -> Iterator[Any]:
+def tables(node: Any) -> Iterator[Table]:
     """Every table in a page's context, in the page's order."""
-    if hasattr(node, "columns") and hasattr(node, "rows") and hasattr(node, "title"):
+    if isinstance(node, Table):
         yield node
     elif isinstance(node, dict):
         for value in node.values():
@@ -133,13 +126,6 @@ def tables(node: Any) -> Iterator[Any]:
         yield from tables(node.table)
     elif hasattr(node, "parts"):
         yield from tables(node.parts)
-
-
-def harmless(text: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: names of events come from outside (OWASP, CSV injection)."""
-    if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r", "\n"):
-        return text
-    return text if SIGNED.match(text) and not FORMULA.search(text) else f"'{text}"
 
 
 def _body(run: Run) -> dict[str, Any]:

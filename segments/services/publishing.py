@@ -138,7 +138,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     )
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [_safe(row.unit), _safe(str(segment)), risk, _safe(display_name("; ".join(row.reasons or [])))]
+        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
 
 
 def slugs_of(unit: str) -> frozenset[str]:
@@ -162,11 +162,6 @@ def segments_of(unit: str) -> list[Segment]:
     current = [version.pk for model in SegmentModel.objects.all() if (version := model.current)]
     rows = Membership.objects.filter(unit=unit, version__in=current, segment__isnull=False)
     return [row.segment for row in rows.select_related("segment__version__model") if row.segment is not None]
-
-
-def _safe(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; ids come from outside."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:

@@ -1,7 +1,5 @@
 """Pages about published models: segments, drift, churn, comparisons."""
 
-import csv
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -16,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from events.models import Run
 from events.reasons import Refused
+from reporting.csv import csv_lines
 from reporting.numbers import decimal
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
@@ -102,27 +101,14 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("segments:model", key=segment.version.model.key)
 
 
-class _Echo:
-    """Where `csv` writes: it gives each line back."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
 @login_required
 @permission_required("segments.view_membership", raise_exception=True)
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""
     segment = get_object_or_404(Segment.objects.select_related("version__model"), pk=pk)
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield "\ufeff"  # without it Excel reads Hangul in the machine's old code page
-        for row in publishing.member_rows(segment):
-            yield writer.writerow(row)
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    rows = csv_lines(publishing.member_rows(segment))
+    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     name = f"{segment.version.model.key}-v{segment.version.number}-{segment.key}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from experiments.analysis import read_out
 from experiments.charts import outcome_forest
+from experiments.codes import Code
 from experiments.contrasts import contrasts
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
@@ -21,7 +22,6 @@ from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import estimand
 from experiments.rows import RowData
 from experiments.tables import behaviour, comparisons
-from experiments.verdict import Code
 from experiments.words import finding_sentence, verdict_sentence
 from reporting.document import dump, load
 from stats.compare import compare_unpooled

@@ -8,7 +8,8 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from experiments import health, words
-from experiments.verdict import Code, Evidence, decide
+from experiments.codes import Code, code_words
+from experiments.verdict import Evidence, decide
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 from tests.experiments.test_verdict import CASES
@@ -46,6 +47,6 @@ def test_finding_sentence__every_check_in_the_source__is_filled(language: str) -
 def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
     with translation.override(language):
         assert all(filled(reason_words(NotComputable(reason), gettext)) for reason in Reason)
-        assert all(words.code_words(code, gettext) for code in Code)
+        assert all(code_words(code, gettext) for code in Code)
         for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
             assert filled(words.warning_sentence(code, gettext))

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from events.reasons import Refused
 from events.terminal import Bar, console, print_table, refuse
+from experiments.codes import code_words
 from experiments.models import Experiment
 from experiments.services import analysis
 
@@ -65,7 +66,7 @@ def _print(readout: "Readout", out: Console) -> None:
 
     verdict = report_words.named_verdict(readout, gettext)
     if verdict is not None:
-        out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+        out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
         out.print(escape(words.verdict_sentence(verdict, gettext)))
     out.print(escape(live_words.state_sentence(readout.standing.why, gettext)))
     if readout.standing.opens_on is not None:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from events.reasons import Refused
 from events.terminal import print_table
 from experiments import tables, words
+from experiments.codes import code_words
 from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
@@ -150,7 +151,7 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
 def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
-    out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
     out.print(escape(words.verdict_sentence(verdict, gettext)))
     for finding in report.health:
