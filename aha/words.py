@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from aha.aipw import Difference
 from aha.candidates import ACTIVITY_ONLY, ALPHA, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
 from aha.evidence import RungName
 from aha.exhibits import NullPicture
@@ -207,15 +206,6 @@ def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
         else gettext("One as strong as activity would not erase it.")
     )
     return f"{found} {compared}"
-
-
-def difference_words(difference: Difference | NotComputable, gettext: Gettext) -> str:
-    """A difference in points of retention with its interval, or why there is none."""
-    if not computable(difference):
-        return reason_words(difference, gettext)
-    numbers = (f"{100 * value:+.1f}" for value in (difference.estimate, difference.low, difference.high))
-    estimate, low, high = numbers
-    return gettext("{estimate} points ({low} to {high})").format(estimate=estimate, low=low, high=high)
 
 
 def definition_sentence(retention: str, gettext: Gettext) -> str:
