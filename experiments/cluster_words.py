@@ -1,13 +1,12 @@
 """What is said of few clusters, in one sentence. Pure."""
 
-from collections.abc import Callable
-
 from experiments.report import Report
 from reporting.numbers import p_relation
+from reporting.words import Gettext
 from stats.results import computable
 
 
-def randomisation_sentence(report: Report, gettext: Callable[[str], str]) -> str:
+def randomisation_sentence(report: Report, gettext: Gettext) -> str:
     """The randomisation tests beside the p-values of few clusters; empty without any."""
     found = [
         (outcome, row, row.randomisation)

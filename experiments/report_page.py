@@ -4,7 +4,6 @@ A part without its data has no picture either; `experiments.drawings` draws exac
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
@@ -15,23 +14,12 @@ from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stopping_words import hidden_sentence, stopping_sentence
 from reporting.numbers import count, effect_text, p_value, percent
-from reporting.table import Part
+from reporting.table import Part, Section
 from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference
 from stats.results import computable
 
 ALARM = 0.05
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: anchor, title, what is read first, and its parts; `closed` ones open on a click."""
-
-    slug: str
-    title: str
-    lead: str
-    parts: tuple[Part, ...]
-    closed: bool = False
 
 
 def sections(readout: Readout, gettext: Gettext) -> tuple[Section, ...]:

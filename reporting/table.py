@@ -41,3 +41,14 @@ class Part:
     table: Table | None
     picture: bool = True
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: anchor, title, what is read first, and its parts; `closed` ones open on a click."""
+
+    slug: str
+    title: str
+    lead: str
+    parts: tuple[Part, ...]
+    closed: bool = False
