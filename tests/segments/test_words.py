@@ -70,7 +70,7 @@ def test_retention_finding__beyond_chance_only(p_value: float, differs: bool) ->
 
     found = words.retention_finding(report(association=Association(1.0, 1, p_value, 0.1)), same)
 
-    assert found.startswith("Retention runs from 30.0 % in g1 to 50.0 % in g2") is differs
+    assert found.startswith("Retention runs from 30.0\u00a0% in g1 to 50.0\u00a0% in g2") is differs
 
 
 def test_retention_finding__no_retention__says_so() -> None:
@@ -87,7 +87,7 @@ def test_heat_finding__most_unusual_cell__with_its_side() -> None:
 
 
 def test_preview_sentence__counts_and_share() -> None:
-    assert words.preview_sentence(1234, 20_000, same) == "1,234 of 20,000 users (6.2 %)"
+    assert words.preview_sentence(1234, 20_000, same) == "1,234 of 20,000 users (6.2\u00a0%)"
     assert words.preview_sentence(0, 0, same) == "There is no user yet to try this on."
 
 
