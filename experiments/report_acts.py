@@ -1,8 +1,17 @@
 """Does the nudge work only through the behaviour, for whom, and does the threshold matter? Tables of text. Pure."""
 
-from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
-from reporting.numbers import between, decimal, effect_text, limits, p_value, percent, points, significant
+from reporting.numbers import (
+    between,
+    decimal,
+    effect_limits,
+    effect_text,
+    limits,
+    p_value,
+    percent,
+    points,
+    significant,
+)
 from reporting.table import Row, Table
 from reporting.words import Gettext, reason_words
 from stats.arms import ArmsFit, Dose, DoseTest

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
-from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
+from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentence, worded
 from experiments.stopping_words import hidden_sentence, stopping_sentence
-from reporting.numbers import count, effect_text, p_value, percent
+from reporting.numbers import count, effect_limits, effect_text, p_value, percent
 from reporting.table import Part, Section
 from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference

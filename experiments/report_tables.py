@@ -6,13 +6,13 @@ from events.metrics import display_name, parse_metric, sentence
 from events.reasons import Refused
 from experiments import tables
 from experiments.codes import Code, code_words
-from experiments.contrasts import Contrast, effect_limits
+from experiments.contrasts import Contrast
 from experiments.design import Kind, kind_of
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
 from experiments.report_words import clock_words, health_sentence, look_words, metric_words
 from experiments.words import severity_words
-from reporting.numbers import between, count, decimal, effect_text, limits, p_value, percent, points
+from reporting.numbers import between, count, decimal, effect_limits, effect_text, limits, p_value, percent, points
 from reporting.table import Row, Table
 from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference

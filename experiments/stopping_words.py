@@ -1,10 +1,9 @@
 """What an estimate is worth after a plan that could have stopped early, in sentences. Pure."""
 
-from experiments.contrasts import effect_limits
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
-from reporting.numbers import effect_text
+from reporting.numbers import effect_limits, effect_text
 from reporting.words import Gettext
 from stats.results import computable
 

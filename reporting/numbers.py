@@ -6,6 +6,7 @@ from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 MINUS = "\u2212"
+TEN_POINTS = 0.1  # below it an effect has two decimals
 GLUE = "\u00a0"  # a number never parts from its unit, nor an interval from itself, at the end of a line
 
 
@@ -114,10 +115,18 @@ def difference(value: Limited | float | NotComputable, gettext: Gettext) -> str:
 
 def effect_text(value: float, *, share: bool, gettext: Gettext, plus: bool = False) -> str:
     """An effect in its own unit: points for shares, else the outcome's unit; with `plus` a gain shows its sign."""
-    text = decimal(value * 100, 2 if abs(value * 100) < 10 else 1) if share else significant(value)
+    text = decimal(value * 100, 2 if abs(value) < TEN_POINTS else 1) if share else significant(value)
     if plus and value > 0 and any(figure in text for figure in "123456789"):
         text = f"+{text}"
     return gettext("%(value)s points") % {"value": text} if share else text
+
+
+def effect_limits(low: float, high: float, share: bool, gettext: Gettext) -> str:
+    """Two limits of an effect with one unit behind them."""
+    if not share:
+        return between(significant(low), significant(high))
+    digits = 2 if max(abs(low), abs(high)) < TEN_POINTS else 1
+    return gettext("%(value)s points") % {"value": between(decimal(100 * low, digits), decimal(100 * high, digits))}
 
 
 # ── p-values ──────────────────────────────────────────────────────────────────

@@ -104,3 +104,15 @@ def test_limits__of_share_number_and_difference__stay_together() -> None:
     assert numbers.number(found, same) == f"0.500 (0.400{GLUE}…{GLUE}0.620)"
     assert numbers.difference(found, same) == f"+50.0 (+40.0{GLUE}…{GLUE}+62.0)"
     assert (numbers.number(0.25, same), numbers.difference(0.25, same)) == ("0.250", "+25.0")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share", "text"),
+    [
+        (-0.012, 0.034, True, f"{MINUS}1.20{GLUE}…{GLUE}3.40 points"),
+        (0.047, 0.106, True, f"4.7{GLUE}…{GLUE}10.6 points"),
+        (0.5, 12.5, False, f"0.5000{GLUE}…{GLUE}12.50"),
+    ],
+)
+def test_effect_limits__share_or_mean__one_unit_behind_both(low: float, high: float, share: bool, text: str) -> None:
+    assert numbers.effect_limits(low, high, share, same) == text

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reporting.document import dump
+from reporting.table import Part
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
 from segments.learning import Skill
@@ -23,7 +24,7 @@ def same(text: str) -> str:
     return text
 
 
-def parts(made: Report) -> list[page.Part]:
+def parts(made: Report) -> list[Part]:
     return [*page.evidence(made, same), *page.description(made, same), *page.activity(made, same)]
 
 
