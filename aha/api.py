@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
 from aha.services import moments, studies
-from events.records import outward
+from reporting.document import outward
 from runs.perform import request_cancel
 from runs.web import person
 

@@ -8,13 +8,13 @@ from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVE
 from aha.cells import Interval
 from aha.curve import Curve
 from aha.exhibits import JudgedBy
-from aha.figures import Gettext, count, decimal, difference, p_text, percent, points
 from aha.report import Candidate, Controls, Ranked, Report
 from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
 from aha.words import claim_words
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.numbers import count, decimal, difference, p_text, percent, points
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 # Marks that speak against an experiment, as long as others are there.

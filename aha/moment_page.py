@@ -6,9 +6,11 @@ from math import floor
 from typing import Any
 
 from aha import candidate_tables
-from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
+from reporting.numbers import between, count, decimal, percent, points, share
+from reporting.table import Row, Table
+from reporting.words import Gettext
 from stats.results import computable
 
 # Colour of a moment by what experiments said of it; none while nobody has tested it.
@@ -36,7 +38,7 @@ def tables(candidate: Candidate, gettext: Gettext, found: Mapping[str, Any] | No
     share_found = (found or {}).get("kind", "proportion") == "proportion"
     if share_found and (effect := _effect(found or {})) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
-        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({low} … {high})"))
+        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
         promised = replace(promised, rows=rows)
     parts = (
         candidate_tables.counts(candidate, gettext),

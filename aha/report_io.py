@@ -3,7 +3,7 @@
 from typing import Any
 
 from aha.report import Candidate, Report
-from events.records import load
+from reporting.document import load
 
 
 def read(payload: dict[str, Any]) -> Report:

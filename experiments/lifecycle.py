@@ -1,11 +1,11 @@
 """The life of an experiment as one table: which action is allowed in which state, and what must hold before. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from experiments import plan as planning
 from experiments.plan import Plan
+from reporting.words import Gettext
 
 
 class Status(StrEnum):
@@ -81,7 +81,7 @@ def refusals(status: Status, action: Action, situation: Situation) -> tuple[Refu
     return ()
 
 
-def words(refusal: Refusal, gettext: Callable[[str], str]) -> str:
+def words(refusal: Refusal, gettext: Gettext) -> str:
     """The refusal as one plain sentence in the language of ``gettext``."""
     if refusal.problem is not None:
         return planning.words(refusal.problem, gettext)

@@ -5,7 +5,7 @@ they add up exactly.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -13,6 +13,7 @@ from typing import Any
 
 from events.metrics import Survival, first_day, is_display_only, parse_metric
 from experiments.evaluation import DEFAULT
+from reporting.words import Gettext
 from runs.refusals import Refused
 
 WHOLE = 10_000  # steps of 0.01 %
@@ -251,7 +252,7 @@ def _layer(plan: Plan) -> Iterator[Problem]:
             yield Problem("slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"})
 
 
-def words(problem: Problem, gettext: Callable[[str], str]) -> str:
+def words(problem: Problem, gettext: Gettext) -> str:
     """The problem as one plain sentence in the language of ``gettext``."""
     sentences = {
         "bad_key": gettext(

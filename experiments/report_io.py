@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from events.records import load
 from experiments.readout import Readout
+from reporting.document import load
 
 
 def read(payload: dict[str, Any]) -> Readout:

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.records import load, outward
+from reporting.document import load, outward
 from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person

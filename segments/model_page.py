@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from events.reasons import words as reason_words
-from events.records import load
+from reporting.document import load
+from reporting.numbers import between, decimal, limits, number, percent
+from reporting.table import Table
+from reporting.words import Gettext, reason_words
 from segments import tables, words
 from segments.churn import Coefficient, Quality
 from segments.drift import REFIT_AT, WATCH_AT, Migration, StabilityIndex
 from segments.report import Drivers
 from segments.report_io import stored
-from segments.tables import Table
-from segments.words import Gettext, decimal, percent
 from stats.results import NotComputable, computable
 
 SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
@@ -69,8 +69,8 @@ class Comparison:
     """Two segments: the finding, their rates and differences, and the model's ranking if it has skill."""
 
     finding: str
-    rows: tables.Table
-    ranking: tables.Table | None
+    rows: Table
+    ranking: Table | None
 
 
 def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Gettext) -> DriftView | None:
@@ -133,7 +133,7 @@ def migration(document: dict[str, Any], names: Mapping[int, str], gettext: Gette
         if computable(found.stayed)
         else reason_words(found.stayed, gettext)
     )
-    agreement = words.number(found.adjusted_rand, gettext)
+    agreement = number(found.adjusted_rand, gettext, 2)
     note = gettext(
         "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
         "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
@@ -172,7 +172,7 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
         ),
         (
             gettext("area under the curve"),
-            f"{decimal(skill.auc.estimate, 3)} ({decimal(skill.auc.low, 3)} … {decimal(skill.auc.high, 3)})",
+            f"{decimal(skill.auc.estimate, 3)} ({between(decimal(skill.auc.low, 3), decimal(skill.auc.high, 3))})",
             gettext("0.5: chance, 1: every leaver above every other"),
         ),
         (
@@ -193,14 +193,11 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
 
 
 def _coefficient(value: Coefficient) -> str:
-    return f"{decimal(value.estimate)} ({decimal(value.low)} … {decimal(value.high)})"
+    return f"{decimal(value.estimate)} ({between(decimal(value.low), decimal(value.high))})"
 
 
 def _bins(found: Quality, gettext: Gettext) -> Table:
-    rows = tuple(
-        (f"{row.n:,}", percent(row.predicted), f"{percent(row.observed)} ({percent(row.low)} … {percent(row.high)})")
-        for row in found.table
-    )
+    rows = tuple((f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in found.table)
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
@@ -220,7 +217,7 @@ def comparison(document: dict[str, Any], gettext: Gettext) -> Comparison | str:
         judged = gettext(
             "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
             "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
-        ) % {"auc": words.number(found.auc, gettext)}
+        ) % {"auc": number(found.auc, gettext, 2)}
         ranking = replace(ranking, note=judged)
     rows = replace(tables.drivers(found, gettext), title=title, note=note)
     return Comparison(words.drivers_finding(found, gettext), rows, ranking)

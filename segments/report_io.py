@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from events.records import NOT_COMPUTABLE_KEYS, load
+from reporting.document import NOT_COMPUTABLE_KEYS, load
 from segments.churn import Quality
 from segments.report import Report
 from stats.results import NotComputable

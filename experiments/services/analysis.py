@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.services.moments import record_verdict
-from events.records import dump
 from events.services.asking import questions
 from experiments.models import Analysis, Experiment
 from experiments.services.admission import rule_of
 from experiments.services.planned import WORDS, asked_of, audit_of, planned_of
 from experiments.services.webhooks import announce
+from reporting.document import dump
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused

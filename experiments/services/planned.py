@@ -9,12 +9,12 @@ from django.db.models import Count
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from events.records import dump
 from experiments.answers import Asked
 from experiments.bucketing import choose_all, read_units, unit_hashes
 from experiments.models import AMENDABLE, Amendment, Assignment, Experiment, Variant
 from experiments.plan import WHOLE
 from experiments.services import config
+from reporting.document import dump
 
 if TYPE_CHECKING:
     from experiments.live_context import Audit

@@ -1,17 +1,21 @@
 """What the steps show beside their forms: arms, segments with their counts, the size that a plan needs."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from events.reasons import words
+from experiments import power_chart
 from experiments.models import Experiment
 from experiments.plan import WHOLE
 from experiments.services import eligible, sizing
 from experiments.services.sizing import PowerCurve, Sizing
 from experiments.steps import forms
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
 from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
@@ -109,23 +113,26 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
     share = inflow.sd is None
     context: dict[str, Any] = {
         "lines": [
-            (_("Units needed"), _say(suggestion.planned_units, ",d")),
-            (_("Days until the last outcome is known"), _say(suggestion.days, ",d")),
+            (_("Units needed"), _say(suggestion.planned_units, count)),
+            (_("Days until the last outcome is known"), _say(suggestion.days, count)),
             (_("End if it started today"), _day(suggestion.planned_end)),
-            (_("Effect it is sized for"), _say(suggestion.smallest_effect, "+.4f")),
-            (_("Outcome without the nudge"), _say(inflow.base, ".1%" if share else ",.3f")),
-            (_("Units a day, and share enrolled"), f"{inflow.per_day:,.0f} · {suggestion.coverage:.1%}"),
-            (_("Level of one comparison"), _say(suggestion.level, ".2%")),
-            (_("Units, as a multiple of one look's"), _say(suggestion.inflation, ".3f")),
+            (
+                _("Effect it is sized for"),
+                _say(suggestion.smallest_effect, partial(effect_text, share=share, gettext=_, plus=True)),
+            ),
+            (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
+            (_("Units a day, and share enrolled"), f"{decimal(inflow.per_day, 0)} · {percent(suggestion.coverage)}"),
+            (_("Level of one comparison"), _say(suggestion.level, partial(percent, digits=2))),
+            (_("Units, as a multiple of one look's"), _say(suggestion.inflation, partial(decimal, digits=3))),
             (
                 _("Chance to conclude no effect that matters, if there is none"),
-                _say(suggestion.power_no_material_effect, ".0%"),
+                _say(suggestion.power_no_material_effect, partial(percent, digits=0)),
             ),
         ],
         "can_take": computable(suggestion.planned_units),
     }
     if inflow.reach is not None:
-        context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, ".1%")))
+        context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
     return {**context, **_drawn(found.curve)}
 
 
@@ -169,20 +176,18 @@ def _taken(formset: Any) -> list[tuple[str, int]]:
 
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
-        return {"no_curve": words(curve, _)}
-    from experiments import power_chart  # noqa: PLC0415 - Altair costs a second to import
-
+        return {"no_curve": reason_words(curve, _)}
     drawing = power_chart.power_curve(
         curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
         share=curve.share, gettext=_,
     )  # fmt: skip
     low = curve.reached < curve.wanted - 0.005
-    return {"drawing": drawing, "points": [(f"{one:,}", f"{power:.0%}") for one, power in curve.points], "low": low}
+    return {"drawing": drawing, "points": [(count(one), percent(power, 0)) for one, power in curve.points], "low": low}
 
 
-def _say(value: Any, shape: str = "") -> str:
-    return words(value, _) if isinstance(value, NotComputable) else format(value, shape)
+def _say(value: Any, write: Callable[[Any], str]) -> str:
+    return reason_words(value, _) if isinstance(value, NotComputable) else write(value)
 
 
 def _day(value: Any) -> str:
-    return words(value, _) if isinstance(value, NotComputable) else date_format(value)
+    return reason_words(value, _) if isinstance(value, NotComputable) else date_format(value)

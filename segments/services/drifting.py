@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from events.records import dump
+from reporting.document import dump
 from segments.drift import (
     ABSENT,
     TOO_LITTLE_DATA,

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from events.metrics import display_name
-from events.records import load
 from events.services.asking import questions
+from reporting.document import load
 from runs.refusals import Refused
 from segments.inputs import Inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
@@ -138,7 +138,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     )
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [_safe(row.unit), _safe(str(segment)), risk, _safe(display_name("; ".join(row.reasons or [])))]
+        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
 
 
 def slugs_of(unit: str) -> frozenset[str]:
@@ -164,11 +164,6 @@ def segments_of(unit: str) -> list[Segment]:
     return [row.segment for row in rows.select_related("segment__version__model") if row.segment is not None]
 
 
-def _safe(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; ids come from outside."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
 def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:
     """The model of this key, locked, made if it is new.
 
@@ -189,7 +184,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 
 
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
-    from events.records import dump
+    from reporting.document import dump
 
     for number, cluster in enumerate(report.clusters):
         segment = Segment(

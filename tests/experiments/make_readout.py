@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aha.models import AhaMoment
-from events.records import dump
 from experiments.analysis import read_out
 from experiments.live_context import Audit
 from experiments.models import Analysis, Experiment
 from experiments.readout import LookTaken, Readout
+from reporting.document import dump
 from tests.experiments.make import do, draft
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 

@@ -14,13 +14,13 @@ from django_q.models import Schedule
 from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
+from experiments.codes import Code
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.readout import State
 from experiments.services import analysis, plan
 from experiments.services.analysis import create_analysis, read_analysis, run_analysis
 from experiments.services.file_analysis import analyze_file
 from experiments.services.planned import audit_of, is_intact, planned_of
-from experiments.verdict import Code
 from runs.refusals import Refused
 from stats.results import computable
 from tests.aha.store import store_of
