@@ -29,6 +29,8 @@ HOOKS = re.compile(
     r"authenticate_header|validate|validate_\w+|response_\w+|change\w*_view|history_view|lookups|queryset|"
     r"render|emit|form_valid|formfield_for_\w+|bound_data|_post_clean|readable|readinto"
 )
+# The same on classes without a base, which Django's middleware may be.
+PLAIN_HOOKS = re.compile(r"__\w+|process_\w+")
 
 # What stays although nobody reaches it: "file name without .py:definition", and why.
 KEPT = {
@@ -127,7 +129,8 @@ class Module:
         found = self._definition(node, node.name, starts=_is_registered(node) or "/management/commands/" in self.path)
         found.reads = {name for part in rest for name in self.reads(part)}
         for part in methods:
-            hook = bool(HOOKS.fullmatch(part.name)) if node.bases or self.strings else part.name.startswith("__")
+            hooks = HOOKS if node.bases or self.strings else PLAIN_HOOKS
+            hook = bool(hooks.fullmatch(part.name))
             name = f"{node.name}.{part.name}"
             found.methods.append(self._definition(part, name, starts=hook or _is_registered(part)))
         return found
