@@ -2,14 +2,28 @@
 
 from collections.abc import Sequence
 
-import altair as alt
-
 from aha import words
-from aha.charts import ROW, SHARE, WIDTH, Drawn, categories, data, limits, lines, week_axis
-from aha.figures import Gettext, decimal, percent, short_count
+from aha.charts import ROW, WIDTH, limits, week_axis
 from aha.report import Candidate, Report
 from aha.series import Split, cells_of, judged_of, week_rows
-from events.charts import BLUE, GREY, INK, ON_MARK, ORANGE, SKY, YELLOW
+from reporting.charts import (
+    BLUE,
+    GREY,
+    INK,
+    ON_MARK,
+    ORANGE,
+    SKY,
+    YELLOW,
+    Drawn,
+    alt,
+    categories,
+    data,
+    forest,
+    lines,
+    share_axis,
+)
+from reporting.numbers import decimal, percent, short_count
+from reporting.words import Gettext
 from stats.results import computable
 
 
@@ -28,7 +42,9 @@ def stack(found: Sequence[Split], gettext: Gettext) -> Drawn:
     ]  # fmt: skip
     x = alt.X("times:O", title=gettext("at least so many times"), axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x, order="order:Q")
-    y = alt.Y("share:Q", stack=True, title=gettext("share of A + B + C"), axis=SHARE, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y(
+        "share:Q", stack=True, title=gettext("share of A + B + C"), axis=share_axis(), scale=alt.Scale(domain=[0, 1])
+    )
     colour = alt.Color(
         "part:N", title=None, scale=alt.Scale(domain=list(parts.values()), range=[BLUE, SKY, YELLOW]),
         legend=alt.Legend(orient="bottom", labelLimit=300),
@@ -100,9 +116,14 @@ def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     ]  # fmt: skip
     base = alt.Chart(data(rows)).encode(
         x=alt.X(
-            "recall:Q", title=gettext("recall: doers of those who stay"), axis=SHARE, scale=alt.Scale(domain=[0, 1])
+            "recall:Q",
+            title=gettext("recall: doers of those who stay"),
+            axis=share_axis(),
+            scale=alt.Scale(domain=[0, 1]),
         ),
-        y=alt.Y("ppv:Q", title=gettext("precision: stay of the doers"), axis=SHARE, scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y(
+            "ppv:Q", title=gettext("precision: stay of the doers"), axis=share_axis(), scale=alt.Scale(domain=[0, 1])
+        ),
     )
     legend = alt.Legend(orient="right", title=None)
     dots = base.mark_point(filled=True, opacity=1).encode(
@@ -145,7 +166,7 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     title = gettext("times within {days}; above: users").format(days=words.days_words(days, gettext))
     x = alt.X("times:O", sort=names, title=title, axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x)
-    y = alt.Y("share:Q", title=gettext("stayed, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y("share:Q", title=gettext("stayed, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     smooth, seen = gettext("expected by a smooth curve"), gettext("seen")
     scale = alt.Scale(domain=[seen, smooth], range=[BLUE, GREY])
     legend = alt.Legend(orient="bottom", title=None, labelLimit=300)
@@ -178,7 +199,7 @@ def ladder(candidate: Candidate, gettext: Gettext) -> Drawn:
     rows = [
         {
             "label": label, "low": 100 * rung.difference.low, "high": 100 * rung.difference.high,
-            "value": 100 * rung.difference.estimate, "same": rung.same_window,
+            "estimate": 100 * rung.difference.estimate,
         }
         for label, rung in zip(labels, rungs, strict=True)
         if computable(rung.difference)
@@ -186,15 +207,7 @@ def ladder(candidate: Candidate, gettext: Gettext) -> Drawn:
     gone = [{"label": label, "text": gettext("no number: too few comparable users")} for label, rung in
             zip(labels, rungs, strict=True) if not computable(rung.difference)]  # fmt: skip
     names = categories(labels)
-    base = alt.Chart(data(rows)).encode(y=names)
-    title = gettext("doers stay more by so many points")
-    x = alt.X("low:Q", title=title, scale=alt.Scale(zero=True))
-    zero = alt.Chart(data([{"at": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="at:Q")
-    layers = [
-        zero,
-        base.mark_rule(strokeWidth=3, color=BLUE).encode(x=x, x2="high:Q"),
-        base.mark_point(filled=True, size=100, color=BLUE, opacity=1).encode(x="value:Q"),
-    ]  # fmt: skip
+    layers = forest(alt.Chart(data(rows)).encode(y=names), gettext("doers stay more by so many points"))
     if gone:
         layers.append(
             alt.Chart(data(gone)).mark_text(align="left", dx=8, color=GREY, fontSize=12)
@@ -217,7 +230,7 @@ def by_week(candidate: Candidate, gettext: Gettext) -> Drawn:
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[BLUE, YELLOW, GREY]), legend=legend)
     shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["circle", "square", "triangle-up"]), legend=legend)
     base = alt.Chart(data(rows)).encode(x=week_axis(gettext), color=colour)
-    y = alt.Y("share:Q", title=gettext("share of users, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y("share:Q", title=gettext("share of users, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
         base.mark_line(strokeWidth=1.5).encode(y=y),
         base.mark_rule().encode(y="low:Q", y2="high:Q"),
@@ -239,7 +252,7 @@ def by_segment(candidate: Candidate, gettext: Gettext) -> Drawn:
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[BLUE, YELLOW]), legend=legend)
     shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["circle", "square"]), legend=legend)
     base = alt.Chart(data(rows)).encode(y=categories([row.segment for row in candidate.by_segment]), color=colour)
-    x = alt.X("low:Q", title=gettext("stayed, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    x = alt.X("low:Q", title=gettext("stayed, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
         base.mark_rule(strokeWidth=2.5).encode(x=x, x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(x="share:Q", shape=shape),

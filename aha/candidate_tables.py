@@ -4,11 +4,12 @@ from aha import findings, words
 from aha.cells import Cell, Interval
 from aha.columns import wilson_interval
 from aha.exhibits import JudgedBy
-from aha.figures import Gettext, Row, Table, count, decimal, difference, limits, number, percent, share
 from aha.report import Candidate, Judged, Report
 from aha.series import cells_of, splits, week_rows
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.numbers import count, decimal, difference, limits, number, percent, share
+from reporting.table import Row, Table
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason, computable
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from aha.grid import Cells, Floats
 from stats.results import NotComputable, Reason
+from stats.shares import newcombe_limits, share, wilson_limits
 
 Numbers = npt.NDArray[np.number]
 
@@ -73,13 +74,6 @@ class Cell:
     beats_everybody: bool
 
 
-def share(part: Numbers, whole: Numbers) -> Floats:
-    """part / whole, NaN where there is no whole."""
-    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    empty = np.full(np.broadcast(part, whole).shape, np.nan)
-    return np.asarray(np.divide(part, whole, out=empty, where=whole > 0))
-
-
 def jaccard(a: Numbers, b: Numbers, c: Numbers) -> Floats:
     """J = B / (A + B + C), 0 to 1: how far "did it" and "stayed" are the same people."""
     return share(b, np.asarray(a) + b + c)
@@ -101,24 +95,6 @@ def youden(a: Numbers, b: Numbers, c: Numbers, o: Numbers) -> Floats:
 def risk_difference(a: Numbers, b: Numbers, c: Numbers, o: Numbers) -> Floats:
     """Retention of doers minus retention of the others, -1 to 1."""
     return share(b, np.asarray(b) + c) - share(a, np.asarray(a) + o)
-
-
-def wilson(part: Numbers, whole: Numbers, *, alpha: float = 0.05) -> tuple[Floats, Floats]:
-    """Wilson's limits of many shares at once, NaN where there is no whole. Source: Wilson 1927."""
-    p, n = share(part, whole), np.maximum(np.asarray(whole, dtype=np.float64), 1)
-    z2 = float(stats.norm.isf(alpha / 2)) ** 2
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    # Rounding would leave 1e-17 where the limit is exactly the border.
-    return np.where(p == 0, 0.0, centre - half), np.where(p == 1, 1.0, centre + half)
-
-
-def newcombe(a: Numbers, b: Numbers, c: Numbers, o: Numbers, *, alpha: float = 0.05) -> tuple[Floats, Floats]:
-    """Newcombe's hybrid score limits of the risk difference. Source: Newcombe 1998, method 10."""
-    p1, p2 = share(b, np.asarray(b) + c), share(a, np.asarray(a) + o)
-    (l1, u1), (l2, u2) = wilson(b, np.asarray(b) + c, alpha=alpha), wilson(a, np.asarray(a) + o, alpha=alpha)
-    d = p1 - p2
-    return d - np.hypot(p1 - l1, u2 - p2), d + np.hypot(u1 - p1, p2 - l2)
 
 
 def risk_ratio(a: Numbers, b: Numbers, c: Numbers, o: Numbers, *, alpha: float = 0.05) -> tuple[Floats, Floats, Floats]:
@@ -164,9 +140,9 @@ def describe(cells: Cells, *, rng: np.random.Generator, alpha: float = 0.05) -> 
         "specificity": (o, c + o),
         "j": (b, a + b + c),
     }
-    columns = {name: _numbers(share(*pair), *wilson(*pair, alpha=alpha)) for name, pair in shares.items()}
+    columns = {name: _numbers(share(*pair), *wilson_limits(*pair, alpha=alpha)) for name, pair in shares.items()}
     columns["phi"] = _numbers(phi(a, b, c, o), *phi_limits(a, b, c, o, rng=rng, alpha=alpha))
-    columns["difference"] = _numbers(risk_difference(a, b, c, o), *newcombe(a, b, c, o, alpha=alpha))
+    columns["difference"] = _numbers(risk_difference(a, b, c, o), *newcombe_limits((b, b + c), (a, a + o), alpha=alpha))
     columns["ratio"] = _numbers(*risk_ratio(a, b, c, o, alpha=alpha))
     columns["odds_ratio"] = _numbers(*odds_ratio(a, b, c, o, alpha=alpha))
     j = jaccard(a, b, c)

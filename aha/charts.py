@@ -1,30 +1,41 @@
 """Report in, charts out: no computing. Each has a table of the same rows beside it on the page."""
 
-from collections.abc import Sequence
 from typing import Any
-from unicodedata import east_asian_width
-
-import altair as alt
 
 from aha.curve import Curve, Point
 from aha.exhibits import NullPicture
-from aha.figures import Gettext, decimal, percent
 from aha.findings import feature_name
 from aha.reached import WeeklyReach
 from aha.report import Report
 from aha.series import observed_far, ranked, swarm_dots, tied
-from events.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES, SKY, YELLOW, Drawing, drawing
 from events.metrics import display_name
+from reporting.charts import (
+    BLUE,
+    DASHES,
+    GREY,
+    INK,
+    LIGHT,
+    ORANGE,
+    SERIES,
+    SKY,
+    YELLOW,
+    Drawing,
+    Drawn,
+    Mark,
+    alt,
+    categories,
+    data,
+    lines,
+    rule,
+    share_axis,
+    titled,
+)
+from reporting.numbers import decimal, percent
+from reporting.words import Gettext
 from stats.results import computable
-
-type Mark = dict[str, Any]
-type Drawn = tuple[Any, int]
 
 WIDTH = 560
 ROW = 30
-LINE = 84
-SHARE = alt.Axis(format=".0%", tickCount=6)
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
 
 
 def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | None:
@@ -37,7 +48,9 @@ def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | 
     if not rows:
         return None
     base = alt.Chart(data(rows)).encode(x=week_axis(gettext))
-    y = alt.Y("share:Q", title=gettext("share of new users who reach it"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y(
+        "share:Q", title=gettext("share of new users who reach it"), axis=share_axis(), scale=alt.Scale(zero=True)
+    )
     done, open_ = gettext("complete week"), gettext("week not complete yet")
     dots = base.transform_calculate(state=f"datum.complete ? '{done}' : '{open_}'").mark_point(
         filled=True, size=90, opacity=1
@@ -54,46 +67,17 @@ def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | 
                 "state:N", title=None, legend=legend, scale=alt.Scale(domain=states, range=["circle", "triangle-up"])
             ),
         ),
-    ).properties(width=WIDTH, height=220, title=headline(finding))
-    return drawing("reach", finding, chart, marks=3 * len(rows))
+    ).properties(width=WIDTH, height=220)
+    return titled("reach", finding, (chart, 3 * len(rows)))
 
 
 # ── Shared ────────────────────────────────────────────────────────────────────
-def data(rows: Sequence[Mark]) -> alt.InlineData:
-    """Rows as inline data."""
-    return alt.InlineData(values=list(rows))
-
-
-def headline(text: str) -> alt.TitleParams:
-    """The finding as the chart's title, in lines that fit."""
-    return alt.TitleParams(lines(text), offset=14)
-
-
-def lines(text: str, width: int = LINE) -> list[str]:
-    """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
-    lines, length = [""], 0
-    for word in text.split(" "):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
-        if lines[-1] and length + 1 + size > width:
-            lines.append(word)
-            length = size
-        else:
-            lines[-1] += f" {word}" if lines[-1] else word
-            length += size + 1
-    return lines
-
-
-def categories(labels: Sequence[str]) -> alt.Y:
-    """A category axis in the rows' order, without ticks."""
-    return alt.Y("label:N", sort=list(labels), title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=8))
-
-
 def limits(value: Any) -> Mark:
     """A share with its limits as columns."""
     return {"share": value.estimate, "low": value.low, "high": value.high}
 
 
-def week_axis(gettext: Gettext) -> alt.X:
+def week_axis(gettext: Gettext) -> Any:
     """Signup weeks."""
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelExpr="slice(datum.label, 5)")  # month and day
     return alt.X("week:O", title=gettext("week of signup (Monday)"), axis=axis)
@@ -108,7 +92,9 @@ def curve(report: Report, gettext: Gettext) -> Drawn:
     rows = [_point(name, point) for name, found in named for point in found.points if point.day > 0]
     names = [name for name, _ in named]
     base = alt.Chart(data(rows)).encode(x=alt.X("day:Q", title=gettext("days since signup")))
-    y = alt.Y("share:Q", title=gettext("active on that day, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y(
+        "share:Q", title=gettext("active on that day, with interval"), axis=share_axis(), scale=alt.Scale(zero=True)
+    )
     many = len(names) > 1
     # The bands are pale, and the legend would take their paleness over.
     legend = alt.Legend(orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2) if many else None
@@ -151,7 +137,7 @@ def weeks(report: Report, gettext: Gettext) -> Drawn:
     """Retention by signup week."""
     rows = [{"week": row.week, **limits(row.share)} for row in report.weeks]
     base = alt.Chart(data(rows)).encode(x=week_axis(gettext))
-    y = alt.Y("share:Q", title=gettext("retained, with interval"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y("share:Q", title=gettext("retained, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
         base.mark_line(color=LIGHT).encode(y=y),
         base.mark_rule(color=BLUE, strokeWidth=2).encode(y="low:Q", y2="high:Q"),
@@ -222,7 +208,7 @@ def swarm(report: Report, gettext: Gettext) -> Drawn:
             ),
         )
     )
-    zero = alt.Chart(data([{"at": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="at:Q")
+    zero = rule()
     return alt.layer(zero, dots).properties(width=WIDTH, height=alt.Step(36, **{"for": "position"})), len(rows)
 
 

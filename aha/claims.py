@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from events.records import dump
+from reporting.document import dump
 
 
 @dataclass(frozen=True)

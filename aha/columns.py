@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aha.cells import Interval, jaccard, newcombe, phi, phi_limits, risk_difference, share, wilson, youden
+from aha.cells import Interval, jaccard, phi, phi_limits, risk_difference, youden
 from aha.exhibits import NullPicture, Week, WeekCell
 from aha.grid import Cells, Flags, Floats, Ints
 from aha.null import Null
 from aha.report import Column, Grid
 from stats.results import NotComputable, computable
+from stats.shares import newcombe_limits, share, wilson_limits
 
 type Dates = npt.NDArray[np.datetime64]
 
@@ -24,9 +25,9 @@ def grid_columns(
     a, b, c, o = cells.a, cells.b, cells.c, cells.o
     n = a + b + c + o
     j = jaccard(a, b, c)
-    j_low, j_high = wilson(b, a + b + c)
+    j_low, j_high = wilson_limits(b, a + b + c)
     phi_low, phi_high = phi_limits(a, b, c, o, rng=rng)
-    low, high = newcombe(a, b, c, o)
+    low, high = newcombe_limits((b, b + c), (a, a + o))
     nothing = np.full(cells.size, np.nan)
     return Grid(
         **{name: tuple(map(int, getattr(cells, name))) for name in ("behaviour", "days", "times", "a", "b", "c", "o")},
@@ -98,8 +99,8 @@ def week_cells(week: Ints, retained: Flags, did: Flags) -> tuple[WeekCell, ...]:
 
 def wilson_interval(part: int, whole: int) -> Interval:
     """A share of a whole above 0 with its interval."""
-    low, high = wilson(np.array([part]), np.array([whole]))
-    return Interval(float(part) / float(whole), float(low[0]), float(high[0]))
+    low, high = wilson_limits(part, whole)
+    return Interval(float(part) / float(whole), float(low), float(high))
 
 
 def _column(values: Floats | Sequence[float]) -> Column:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stats.results import NotComputable, Reason
+from stats.shares import wilson_limits
 
 type Floats = NDArray[np.float64]
 
@@ -128,15 +129,8 @@ def _check(counts: Sequence[DayCount], tolerance: float, alpha: float) -> None:
 def _point(count: DayCount, alpha: float) -> Point:
     if count.units == 0:
         return Point(count.day, 0.0, 0.0, 1.0, 0)
-    low, high = _wilson(count.active, count.units, alpha)
-    return Point(count.day, count.active / count.units, low, high, count.units)
-
-
-def _wilson(successes: float, n: int, alpha: float) -> tuple[float, float]:
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(successes, n, alpha=alpha, method="wilson")
-    return float(low), float(high)
+    low, high = wilson_limits(count.active, count.units, alpha=alpha)
+    return Point(count.day, count.active / count.units, float(low), float(high), count.units)
 
 
 def _plateau(counts: Sequence[DayCount], seed: int, tolerance: float, alpha: float) -> Plateau | NotComputable:
@@ -158,15 +152,15 @@ def _plateau(counts: Sequence[DayCount], seed: int, tolerance: float, alpha: flo
     ends = np.quantile(found, (0.025, 0.975), method="nearest")
     fewest = int(units[first:].min())
     height = float(active[first:].sum() / units[first:].sum())
-    low, high = _wilson(height * fewest, fewest, alpha)
+    low, high = wilson_limits(height * fewest, fewest, alpha=alpha)
     return Plateau(
         day=counts[first].day,
         day_low=counts[int(ends[0])].day,
         day_high=counts[int(ends[1])].day,
         found_share=len(found) / REPLICATES,
         height=height,
-        low=low,
-        high=high,
+        low=float(low),
+        high=float(high),
         decline=decline,
         decline_high=float(flat.upper[0]),
         tolerance=tolerance,

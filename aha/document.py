@@ -1,15 +1,14 @@
 """A study as the JSON document of `discover --json`, exactly as DESIGN.md section 8 has it. Other programs read it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from aha.report import Candidate, Grid, Report
 from aha.steps import SmoothRange
 from events.metrics import sentence
-from events.reasons import words
+from reporting.document import chosen, outward
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason, computable
-
-type Gettext = Callable[[str], str]
 
 COUNTS = ("A", "B", "C", "O")
 NUMBERS = ("j", "phi", "ppv", "recall")
@@ -20,48 +19,42 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
     population, model = report.population, report.model
     rate = population.rate
     untested = report.untested
-    return {
+    found: dict[str, Any] = {
         "units": {"eligible": population.eligible, "excluded": population.excluded},
         "retention": {
             "definition": sentence(report.asked.inputs.definition, gettext),
-            "rate": rate.estimate if computable(rate) else _missing(rate, gettext),
+            "rate": rate.estimate if computable(rate) else rate,
         },
         "model": (
             {"auc": model.trees.auc.estimate, "beats_base_rate": model.trees.beats_base_rate}
             if computable(model)
-            else _missing(model, gettext)
+            else model
         ),
-        "ranking": _ranking(report, gettext),
-        "cells": [*_cells(report, gettext), *_invalid(report, gettext)],
-        "candidates": (
-            [_candidate(row, gettext) for row in report.candidates] if untested is None else _missing(untested, gettext)
-        ),
+        "ranking": _ranking(report),
+        "cells": [*_cells(report), *_invalid(report, gettext)],
+        "candidates": ([_candidate(row) for row in report.candidates] if untested is None else untested),
     }
+    written: dict[str, Any] = outward(found, gettext)
+    return written
 
 
-def _ranking(report: Report, gettext: Gettext) -> Any:
+def _ranking(report: Report) -> Any:
     ranking = report.model.ranking if computable(report.model) else report.model
     if not computable(ranking):
-        return _missing(ranking, gettext)
+        return ranking
     found = [
-        {
-            "behaviour": row.name,
-            "importance": row.importance,
-            "rank_low": row.rank_low,
-            "rank_high": row.rank_high,
-            "group": row.group,
-        }
+        {"behaviour": row.name, **chosen(row, "importance", "rank_low", "rank_high", "group")}
         for row in ranking
         if row.kind == "behaviour"
     ]
-    return found if found or report.untested is None else _missing(report.untested, gettext)
+    return found if found or report.untested is None else report.untested
 
 
-def _cells(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
+def _cells(report: Report) -> Iterator[dict[str, Any]]:
     grid = report.grid
-    no_data = _missing(NotComputable(Reason.NO_DATA), gettext)
+    no_data = NotComputable(Reason.NO_DATA)
     why = report.luck if isinstance(report.luck, NotComputable) else NotComputable(Reason.NO_CELL_TO_TEST)
-    untested = _missing(report.floor or why, gettext)
+    untested = report.floor or why
     for place in range(grid.size):
         p = grid.p_luck[place]
         yield {
@@ -83,38 +76,37 @@ def _cells(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
 def _invalid(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
     """Cells whose days reach into the retention window: refused, listed with the reason, never counted."""
     for row in report.asked.invalid_days:
-        missing = _missing(row.reason, gettext)
         for behaviour, times in zip(report.asked.behaviours, report.asked.times, strict=True):
             for z in times:
                 names = (*COUNTS, *NUMBERS, "difference", "adjusted_p_value")
-                cell = {"behaviour": behaviour, "days": row.days, "times": z, **dict.fromkeys(names, missing)}
-                yield {**cell, "valid": False, "reason": words(row.reason, gettext)}
+                cell = {"behaviour": behaviour, "days": row.days, "times": z, **dict.fromkeys(names, row.reason)}
+                yield {**cell, "valid": False, "reason": reason_words(row.reason, gettext)}
 
 
-def _difference(grid: Grid, place: int, no_data: dict[str, str]) -> dict[str, Any]:
+def _difference(grid: Grid, place: int, no_data: NotComputable) -> Any:
     estimate, low, high = grid.difference[place], grid.difference_low[place], grid.difference_high[place]
     if estimate is None or low is None or high is None:
         return no_data
     return {"estimate": estimate, "low": low, "high": high}
 
 
-def _candidate(row: Candidate, gettext: Gettext) -> dict[str, Any]:
+def _candidate(row: Candidate) -> dict[str, Any]:
     e_value = row.e_value
     return {
         "behaviour": row.behaviour,
         "days": row.days,
         "times": row.times,
-        "j": _estimate(row.cell.j, gettext),
-        "hold_out_j": _estimate(row.hold_out_j, gettext),
-        "later_cohort_j": _estimate(row.later_cohort_j, gettext),
-        "honest_j": _estimate(row.honest_j, gettext),
+        "j": _estimate(row.cell.j),
+        "hold_out_j": _estimate(row.hold_out_j),
+        "later_cohort_j": _estimate(row.later_cohort_j),
+        "honest_j": _estimate(row.honest_j),
         "judged_by": row.judged_by.value,
         "pick_share": row.pick_share,
         "indifference": [[pick.days, pick.times] for pick in row.indifference],
         "step": row.step.value,
         "smooth_range": _smooth_range(row.smooth_range),
-        "ladder": [{"rung": rung.name.value, **_interval(rung.difference, gettext)} for rung in row.ladder.rungs],
-        "e_value": e_value.point if computable(e_value) else _missing(e_value, gettext),
+        "ladder": [{"rung": rung.name.value, **_interval(rung.difference)} for rung in row.ladder.rungs],
+        "e_value": e_value.point if computable(e_value) else e_value,
         "flags": list(row.flags),
     }
 
@@ -123,21 +115,15 @@ def _smooth_range(found: SmoothRange | None) -> dict[str, int] | None:
     return None if found is None else {"days": found.days, "from": found.first, "to": found.last}
 
 
-def _interval(number: Any, gettext: Gettext) -> dict[str, Any]:
-    if computable(number):
-        return {"estimate": number.estimate, "low": number.low, "high": number.high}
-    return dict.fromkeys(("estimate", "low", "high"), _missing(number, gettext))
+def _interval(number: Any) -> dict[str, Any]:
+    names = ("estimate", "low", "high")
+    found: dict[str, Any] = chosen(number, *names) if computable(number) else dict.fromkeys(names, number)
+    return found
 
 
-def _estimate(number: Any, gettext: Gettext) -> Any:
-    if not computable(number):
-        return _missing(number, gettext)
-    return number if isinstance(number, float) else number.estimate
+def _estimate(number: Any) -> Any:
+    return number if isinstance(number, float | NotComputable) else number.estimate
 
 
-def _or(value: float | None, missing: dict[str, str]) -> float | dict[str, str]:
+def _or(value: float | None, missing: NotComputable) -> float | NotComputable:
     return missing if value is None else value
-
-
-def _missing(reason: NotComputable, gettext: Gettext) -> dict[str, str]:
-    return {"not_computable": words(reason, gettext)}

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from aha.cells import wilson
 from aha.exhibits import Dose, DosePoint
 from aha.grid import Floats, Ints, Table
 from aha.smooth import design, knots, patterns_of, smooth_terms
+from stats.shares import wilson_limits
 
 MOST_POINTS = 20
 FEWEST_UNITS = 20
@@ -30,7 +30,7 @@ def dose_curve(table: Table, behaviour: str, days: int) -> Dose:
     place = np.minimum(counts, last)
     units = np.bincount(place, minlength=last + 1)
     stayed = np.bincount(place, weights=table.retained, minlength=last + 1)
-    low, high = wilson(stayed, units)
+    low, high = wilson_limits(stayed, units)
     smooth = None if expected is None else np.bincount(place, weights=expected, minlength=last + 1)
     points = tuple(
         DosePoint(

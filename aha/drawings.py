@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 from aha import candidate_charts as one
 from aha import charts
-from aha.charts import Drawn
-from aha.figures import Gettext
 from aha.page import pictures, slug_of
 from aha.report import Candidate, Report
 from aha.series import splits
-from events.charts import Drawing, drawing
+from reporting.charts import Drawing, Drawn, titled
+from reporting.words import Gettext
 
 
 def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
@@ -28,11 +27,7 @@ def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
     }
     for place, candidate in enumerate(report.candidates):
         makers |= _of_candidate(report, candidate, place, gettext)
-    found = []
-    for slug, finding in pictures(report, gettext).items():
-        chart, marks = makers[slug]()
-        found.append(drawing(slug, finding, chart.properties(title=charts.headline(finding)), marks=marks))
-    return tuple(found)
+    return tuple(titled(slug, finding, makers[slug]()) for slug, finding in pictures(report, gettext).items())
 
 
 def _of_candidate(report: Report, candidate: Candidate, place: int, gettext: Gettext) -> dict[str, Callable[[], Drawn]]:

@@ -10,13 +10,13 @@ from math import sqrt
 
 import numpy as np
 
-from aha.aipw import MAX_UNITS, Adjusted, Difference, adjust, normal_difference
+from aha.aipw import MAX_UNITS, Adjusted, Difference, adjust
 from aha.nuisance import Codes, Flags, Floats
 from runs.progress import Progress, part, silent
+from stats.compare import newcombe_interval
 from stats.results import NotComputable, Reason, computable
-
-# Units an arm from which a stratum's own variances are right (METHODS 4.6).
-LARGE_STRATUM = 50
+from stats.stratified import risk_difference
+from stats.summaries import Mean
 
 
 class RungName(StrEnum):
@@ -143,60 +143,39 @@ def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Diffe
 
     The standard error is the unpooled one; the interval doesn't use it.
 
-    Source: Newcombe 1998 (statsmodels).
+    Source: Newcombe 1998.
     """
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    n_with, n_without = int(did.sum()), int((~did).sum())
-    if min(n_with, n_without) < 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_with, n_without), "needed": 2})
-    stayed_with, stayed_without = int(retained[did].sum()), int(retained[~did].sum())
-    p1, p0 = stayed_with / n_with, stayed_without / n_without
-    error = sqrt(p1 * (1 - p1) / n_with + p0 * (1 - p0) / n_without)
-    low, high = confint_proportions_2indep(
-        stayed_with, n_with, stayed_without, n_without, method="newcomb", compare="diff", alpha=alpha
-    )
-    return Difference(p1 - p0, error, float(low), float(high), 1 - alpha)
+    control, variant = (Mean.from_counts(int((retained & rows).sum()), int(rows.sum())) for rows in (~did, did))
+    smallest = min(control.n, variant.n)
+    if smallest < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
+    found = newcombe_interval(control, variant, alpha=alpha)
+    if isinstance(found, NotComputable):
+        return found
+    error = sqrt(sum(arm.mean * (1 - arm.mean) / arm.n for arm in (control, variant)))
+    return Difference(found.estimate, error, found.low, found.high, found.level)
 
 
 def stratified_difference(
     retained: Flags, did: Flags, strata: Codes, *, alpha: float = 0.05
 ) -> Difference | NotComputable:
-    """Mantel-Haenszel risk difference; variance by Greenland and Robins where all strata are large, else by Sato.
-
-    Sato's assumes one effect for all strata (where effects differ it covered 90 to 96 %); the other collapses in tiny
-    strata, which activity x week x segment usually gives.
+    """Mantel-Haenszel risk difference of doers minus others, as `stats.stratified.risk_difference`.
 
     Args:
         retained, did: one entry per unit.
         strata: code of each unit's stratum. Strata without doers, or with doers only, carry no weight.
         alpha: two-sided error rate.
-
-    Source: Greenland and Robins 1985; Sato 1989. Own code: statsmodels has the odds ratio only, and the experiments'
-    code lies above this app; a test compares the two.
     """
     codes = np.unique(strata, return_inverse=True)[1]
-    n1, n0, a, c = (
-        np.bincount(codes, weights=rows, minlength=codes.max(initial=-1) + 1)
-        for rows in (did, ~did, did & retained, ~did & retained)
-    )
-    both = (n1 > 0) & (n0 > 0)
-    if not both.any():
-        return NotComputable(Reason.TOO_FEW_STRATA)
-    n1, n0, a, c = n1[both], n0[both], a[both], c[both]
-    n = n1 + n0
-    weights = n1 * n0 / n
-    total = float(weights.sum())
-    effect = float((weights * (a / n1 - c / n0)).sum()) / total
-    if min(n1.min(), n0.min()) >= LARGE_STRATUM:  # Greenland and Robins 1985: each stratum's own binomial variances
-        variance = float((weights**2 * (a * (n1 - a) / n1**3 + c * (n0 - c) / n0**3)).sum()) / total**2
-    else:  # Sato 1989
-        p = float(((n1**2 * c - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / n**2).sum())
-        q = float(((a * (n0 - c) + c * (n1 - a)) / (2 * n)).sum())
-        variance = (effect * p + q) / total**2
-    if variance <= 0:
-        return NotComputable(Reason.NO_VARIANCE)
-    return normal_difference(effect, sqrt(variance), alpha=alpha)
+    counts = [
+        np.bincount(codes, weights=rows, minlength=codes.max(initial=-1) + 1).astype(np.int64).tolist()
+        for rows in (~did & retained, ~did, did & retained, did)
+    ]
+    tables = [(Mean.from_counts(c, n0), Mean.from_counts(a, n1)) for c, n0, a, n1 in zip(*counts, strict=True)]
+    found = risk_difference(tables, alpha=alpha)
+    if isinstance(found, NotComputable):
+        return found
+    return Difference(found.estimate, found.standard_error, found.low, found.high, found.level)
 
 
 def surviving_share(raw: Difference | NotComputable, adjusted: Difference | NotComputable) -> float | NotComputable:

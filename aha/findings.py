@@ -7,14 +7,14 @@ from aha import words
 from aha.candidates import AS_STRONG_AS_INERT
 from aha.curve import Curve
 from aha.exhibits import JudgedBy
-from aha.figures import Gettext, count, decimal, difference, p_text, percent, points
 from aha.headline import headline_of, headline_words
 from aha.report import Candidate, Controls, Ranked, Report
 from aha.series import cells_of, judged_of, ranked, splits, tied, week_rows
 from aha.steps import StepVerdict
 from aha.words import claim_words
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.numbers import count, decimal, difference, p_text, percent, points
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 # ── First of all ──────────────────────────────────────────────────────────────

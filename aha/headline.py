@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
-from aha.figures import Gettext, percent, points
 from aha.report import Candidate, Report
-from events.reasons import words as reason_words
+from reporting.numbers import percent, points
+from reporting.words import Gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable
 from stats.results import NotComputable, computable
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from aha import candidate_tables
 from aha.claims import ExperimentFinding, read_finding
-from aha.figures import Gettext, Row, Table, count, decimal, percent, points, share
 from aha.reached import WeeklyReach
 from aha.report import Candidate
 from aha.report_io import FINDING
+from reporting.numbers import between, count, decimal, percent, points, share
+from reporting.table import Row, Table
+from reporting.words import Gettext
 from runs.payloads import Unreadable
 from stats.results import computable
 
@@ -22,7 +24,7 @@ def tables(candidate: Candidate, gettext: Gettext, found: ExperimentFinding | No
     promised = candidate_tables.promise(candidate, gettext)
     if found is not None and found.is_share and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
-        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({low} … {high})"))
+        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
         promised = replace(promised, rows=rows)
     parts = (
         candidate_tables.counts(candidate, gettext),

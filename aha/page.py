@@ -3,34 +3,12 @@
 A part without its data has no picture either; `aha.charts` asks the same question before it draws.
 """
 
-from dataclasses import dataclass
-
 from aha import candidate_tables, findings, page_tables, words
-from aha.figures import Gettext, Table
 from aha.report import Candidate, Report
 from aha.series import judged_of, ranked
+from reporting.table import Part
+from reporting.words import Gettext
 from stats.results import computable
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a page.
-
-    Attributes:
-        slug: its anchor, and its picture's name.
-        heading: the question it answers.
-        finding: the answer; the title of its picture says the same.
-        table: the rows behind the picture, or None.
-        picture: there is a picture.
-        note: how to read it, or "".
-    """
-
-    slug: str
-    heading: str
-    finding: str
-    table: Table | None
-    picture: bool = True
-    note: str = ""
 
 
 def cohort(report: Report, gettext: Gettext) -> tuple[Part, ...]:

@@ -2,26 +2,13 @@
 
 from aha import findings, words
 from aha.exhibits import NullPicture
-from aha.figures import (
-    Gettext,
-    Row,
-    Table,
-    between,
-    count,
-    decimal,
-    difference,
-    limits,
-    number,
-    p_text,
-    p_value,
-    percent,
-    share,
-)
 from aha.report import Controls, Judged, Report
 from aha.series import ranked, tied
 from aha.thresholds import Pick
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.numbers import between, count, decimal, difference, limits, number, p_text, p_value, percent, share
+from reporting.table import Row, Table
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 

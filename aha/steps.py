@@ -17,13 +17,16 @@ import numpy.typing as npt
 from scipy import sparse, stats
 from scipy.special import expit, logit
 
-from aha.cells import NULL_REACH, RECOMMENDED_REACH, Interval, newcombe, risk_difference
+from aha.cells import NULL_REACH, RECOMMENDED_REACH, Interval
 from aha.grid import Flags, Floats, Ints, Table
 from aha.smooth import design as smooth_design
 from aha.smooth import fit, information, knots, patterns_of, smooth_terms
 from aha.thresholds import resample
 from runs.progress import Progress, silent
+from stats.compare import newcombe_interval
+from stats.multiplicity import holm
 from stats.results import NotComputable, Reason
+from stats.summaries import Mean
 
 REPLICATES = 499
 BLOCK = 100
@@ -149,7 +152,7 @@ def step_evidence(
     for place in range(len(table.behaviours)):
         progress("steps", 0.8 * place / len(table.behaviours))
         tested.append(_test(table, place, times[place], coins, alpha))
-    adjusted = _holm([found.p_value for found in tested if isinstance(found, _Tested)])
+    adjusted = holm([found.p_value for found in tested if isinstance(found, _Tested)])
     result = []
     for place, found in enumerate(tested):
         progress("steps", 0.8 + 0.2 * place / len(table.behaviours))
@@ -380,16 +383,6 @@ def _beside_a_bend(table: Table, found: _Tested) -> float:
 
 def _ever(table: Table, place: int) -> Interval | NotComputable:
     did, stayed = table.counts[:, place, -1] > 0, table.retained
-    cell = tuple(
-        np.array([int((d & s).sum())]) for d, s in ((~did, stayed), (did, stayed), (did, ~stayed), (~did, ~stayed))
-    )
-    if not did.any() or did.all():
-        return NotComputable(Reason.NO_DATA)
-    low, high = newcombe(*cell)
-    return Interval(float(risk_difference(*cell)[0]), float(low[0]), float(high[0]))
-
-
-def _holm(p_values: list[float]) -> list[float]:
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(value) for value in multipletests(p_values, method="holm")[1]] if p_values else []
+    did_it, others = (Mean.from_counts(int((stayed & rows).sum()), int(rows.sum())) for rows in (did, ~did))
+    found = newcombe_interval(others, did_it)
+    return found if isinstance(found, NotComputable) else Interval(found.estimate, found.low, found.high)

@@ -21,12 +21,12 @@ from aha.cells import (
     jaccard,
     phi,
     risk_difference,
-    share,
     youden,
 )
 from aha.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
+from stats.shares import share
 
 REPLICATES = 500
 BLOCK = 100

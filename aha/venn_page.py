@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from aha.candidate_tables import four_counts
-from aha.figures import Gettext, Table, percent
 from aha.report import Report
 from aha.venn import Venn, venn
 from aha.words import cell_words
 from events.metrics import display_name
+from reporting.numbers import percent
+from reporting.table import Table
+from reporting.words import Gettext
 
 
 @dataclass(frozen=True)

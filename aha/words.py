@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 
-from aha.aipw import Difference
 from aha.candidates import ACTIVITY_ONLY, ALPHA, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
 from aha.evidence import RungName
 from aha.exhibits import NullPicture
-from aha.figures import Gettext, count, p_text
 from aha.guard import Flag
 from aha.report import Asked, Candidate
 from aha.steps import JUMP, SmoothRange, Step, StepVerdict
 from events.metrics import display_name, parse_retention, sentence
-from events.reasons import words
+from reporting.numbers import count, p_text
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 
@@ -87,7 +86,7 @@ def step_words(verdict: StepVerdict, found: SmoothRange | None, gettext: Gettext
 def step_sentence(step: Step, gettext: Gettext) -> str:
     """What can be said about a jump, with the caution that belongs to it."""
     if step.reason is not None:
-        return words(step.reason, gettext)
+        return reason_words(step.reason, gettext)
     match step.verdict:
         case StepVerdict.JUMP:
             text = gettext(
@@ -138,7 +137,7 @@ def exclusion_words(code: str, gettext: Gettext) -> str:
 def null_sentence(picture: NullPicture | NotComputable, gettext: Gettext) -> str:
     """Whether the best cell of the grid is better than luck, or than equally active users."""
     if not computable(picture):
-        return words(picture, gettext)
+        return reason_words(picture, gettext)
     passed = picture.smallest_p <= ALPHA
     if picture.by_activity:
         text = (
@@ -194,7 +193,7 @@ def marks(codes: Iterable[str], gettext: Gettext) -> str:
 def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
     """The E-value with its benchmark: a bare number says nothing."""
     if not computable(candidate.e_value):
-        return words(candidate.e_value, gettext)
+        return reason_words(candidate.e_value, gettext)
     strength = gettext(
         "A hidden cause would need a risk ratio of {e} with both behaviour and retention to explain this."
     )
@@ -207,15 +206,6 @@ def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
         else gettext("One as strong as activity would not erase it.")
     )
     return f"{found} {compared}"
-
-
-def difference_words(difference: Difference | NotComputable, gettext: Gettext) -> str:
-    """A difference in points of retention with its interval, or why there is none."""
-    if not computable(difference):
-        return words(difference, gettext)
-    numbers = (f"{100 * value:+.1f}" for value in (difference.estimate, difference.low, difference.high))
-    estimate, low, high = numbers
-    return gettext("{estimate} points ({low} to {high})").format(estimate=estimate, low=low, high=high)
 
 
 def definition_sentence(retention: str, gettext: Gettext) -> str:

@@ -5,13 +5,11 @@ special character (``\\ : [ ] # = /``) are written with a backslash before it.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from events.windows import Window
+from reporting.words import Gettext
 from runs.refusals import Refused
-
-Gettext = Callable[[str], str]
 
 SPECIAL = re.compile(r"([\\:\[\]#=/])")
 RETENTION_FORMS = "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7"

@@ -20,7 +20,6 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
-from events.reasons import words
 from experiments import admin_exclusion, admin_webhooks
 from experiments import forms as shapes
 from experiments.admin_exclusion import Saying
@@ -39,6 +38,8 @@ from experiments.plan import amend, audience, drafts, moves, overrides, size
 from experiments.plan.lifecycle import LIVE, Action, Status
 from experiments.services import closing, overview
 from experiments.steps import consequences, health_words, summary, views
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
 from runs.refusals import Refused
 from runs.web import person
 from stats.results import NotComputable
@@ -358,23 +359,28 @@ def _size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
     """What the page says, one line each; a missing number is its reason."""
     inflow = found.inflow
 
-    def say(value: Any, shape: str = "") -> Any:
-        return words(value, gettext) if isinstance(value, NotComputable) else format(value, shape)
+    def say(value: Any, write: Callable[[Any], str] = str) -> str:
+        return reason_words(value, gettext) if isinstance(value, NotComputable) else write(value)
 
+    outcome = percent if inflow.sd is None else significant
+    effect = partial(effect_text, share=inflow.sd is None, gettext=gettext, plus=True)
     rows: list[tuple[Any, Any]] = [
-        (_("Units that arrived"), f"{inflow.units:,} ({inflow.first} – {inflow.last})"),
-        (_("Units a day"), say(inflow.per_day, ",.1f")),
-        (_("Outcome without the nudge"), say(inflow.base, ".2%" if inflow.sd is None else ",.3f")),
-        (_("Share of them that is enrolled"), say(found.coverage, ".2%")),
-        (_("Expected take-up"), say(found.take_up, ".0%")),
-        (_("Smallest effect of interest"), say(found.smallest_effect, "+.4f")),
-        (_("Planned units"), say(found.planned_units, ",d")),
-        (_("Days until the last outcome is known"), say(found.days, ",d")),
+        (_("Units that arrived"), f"{count(inflow.units)} ({inflow.first} – {inflow.last})"),
+        (_("Units a day"), decimal(inflow.per_day, 1)),
+        (_("Outcome without the nudge"), say(inflow.base, outcome)),
+        (_("Share of them that is enrolled"), say(found.coverage, percent)),
+        (_("Expected take-up"), say(found.take_up, percent)),
+        (_("Smallest effect of interest"), say(found.smallest_effect, effect)),
+        (_("Planned units"), say(found.planned_units, count)),
+        (_("Days until the last outcome is known"), say(found.days, count)),
         (_("End if it started today"), say(found.planned_end)),
-        (_("Level of one comparison"), say(found.level, ".2%")),
-        (_("Units, as a multiple of one look's"), say(found.inflation, ".3f")),
-        (_("Chance to conclude no effect that matters, if there is none"), say(found.power_no_material_effect, ".0%")),
+        (_("Level of one comparison"), say(found.level, partial(percent, digits=2))),
+        (_("Units, as a multiple of one look's"), say(found.inflation, partial(decimal, digits=3))),
+        (
+            _("Chance to conclude no effect that matters, if there is none"),
+            say(found.power_no_material_effect, partial(percent, digits=0)),
+        ),
     ]
     if inflow.reach is not None:
-        rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, ".2%")))
+        rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
     return rows

@@ -8,6 +8,7 @@ from events.metrics import days_needed, parse_metric
 from experiments import details, health, live_context, live_health, verdict
 from experiments.answers import Answers
 from experiments.cells import CellData
+from experiments.codes import Code
 from experiments.comparator import Comparator, comparators, kept_at
 from experiments.corrected import correct, measured
 from experiments.design import Design, kind_of
@@ -21,7 +22,7 @@ from experiments.plan.planned import Planned
 from experiments.readout import Flow, LookTaken, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
 from stats.looks import Look, at_look
 from stats.results import Estimate, NotComputable, computable
 

@@ -18,7 +18,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aha.models import AhaMoment
-from events.records import dump, outward
 from experiments import serializers as shapes
 from experiments.api_shared import Newest, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
@@ -26,6 +25,7 @@ from experiments.plan import amend, drafts, moves, overrides, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import WhatIf
 from experiments.plan.rules import KEY
+from reporting.document import dump, outward
 from runs.web import person
 
 Answer = Callable[..., Response]

@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events.records import dump, outward
 from experiments import serializers_analyses as shapes
 from experiments.api_shared import Newest, asked
 from experiments.models import Analysis, Experiment
@@ -19,6 +18,7 @@ from experiments.plan.rules import KEY
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import latest_analysis, read_analysis, request_analysis
 from experiments.services.listing import history_of
+from reporting.document import dump, outward
 from runs.payloads import Unreadable
 from runs.web import person
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from aha.figures import Gettext, Table, between, decimal, percent, points
-from events.charts import Drawing, drawing
-from events.reasons import words as reason_words
 from experiments import report_charts
+from experiments.codes import Code, code_words
 from experiments.deflation import Deflation, Trial
-from experiments.verdict import Code
-from experiments.words import code_words
+from reporting.charts import Drawing, drawing
+from reporting.numbers import between, decimal, percent, points
+from reporting.table import Table
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 
 

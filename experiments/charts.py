@@ -1,24 +1,19 @@
 """Report in, chart out: no computing. Each chart has a table of the same rows beside it on the page."""
 
-from collections.abc import Callable
 from typing import Any
 
-import altair as alt
-
-from events.charts import BLUE, GREY, INK, ORANGE, theme
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, OutcomeReport, Report
+from reporting.charts import BLUE, GREY, INK, ORANGE, Mark, alt, categories, data, forest, theme
+from reporting.words import Gettext
 from stats.results import Estimate, computable
-
-type Gettext = Callable[[str], str]
-type Row = dict[str, Any]
 
 WIDTH = 560
 ROW_HEIGHT = 34
 
 
-def outcome_forest(report: Report, gettext: Gettext) -> alt.TopLevelMixin | None:
+def outcome_forest(report: Report, gettext: Gettext) -> Any:
     """Effect of each variant on each outcome with its interval: one panel per kind of unit.
 
     Shares are drawn together in points; every mean gets an axis of its own, since units can't share one.
@@ -43,7 +38,7 @@ def outcome_forest(report: Report, gettext: Gettext) -> alt.TopLevelMixin | None
     return _styled(alt.vconcat(*panels, spacing=18))
 
 
-def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:
+def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> Any:
     """Effect inside each segment, the pooled effect last."""
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     rows = [
@@ -62,7 +57,7 @@ def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gett
     return _styled(_forest(rows, title))
 
 
-def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> alt.TopLevelMixin | None:
+def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> Any:
     """What the correlation promised beside what the experiment found, with the Anderson-Rubin set."""
     found = comparison.encouragement
     if found is None or not computable(found.as_treated) or not computable(found.effect):
@@ -73,14 +68,14 @@ def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     promised = gettext("As treated (not causal)")
     caused = gettext("Causal effect")
-    rows: list[Row] = [
+    rows: list[Mark] = [
         {"label": promised, "estimate": found.as_treated * scale, "causal": False, "low": None, "high": None},
         {"label": caused, "estimate": found.effect.estimate * scale, "causal": True, "low": None, "high": None},
     ]
     effects = found.effect_set
     if computable(effects) and effects.bounded and effects.low is not None and effects.high is not None:
         rows[1].update(low=effects.low * scale, high=effects.high * scale)
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(data(rows)).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
     )
     bars = base.mark_bar(height=20).encode(
@@ -93,13 +88,8 @@ def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext
     return _styled(alt.layer(bars, interval).properties(width=WIDTH, height=2 * ROW_HEIGHT))
 
 
-def _data(rows: list[Row]) -> alt.InlineData:
-    return alt.InlineData(values=rows)
-
-
-def _styled(chart: alt.LayerChart | alt.FacetChart | alt.VConcatChart) -> alt.TopLevelMixin:
-    styled: alt.TopLevelMixin = chart.configure(**theme())
-    return styled
+def _styled(chart: Any) -> Any:
+    return chart.configure(**theme())
 
 
 def _unit_title(outcome: OutcomeReport, gettext: Gettext) -> str:
@@ -114,7 +104,7 @@ def _effect_title(outcome: OutcomeReport, gettext: Gettext) -> str:
     return gettext("Effect of the behaviour on %(outcome)s") % {"outcome": outcome.name}
 
 
-def _outcome_rows(outcome: OutcomeReport, scale: float, gettext: Gettext) -> list[Row]:
+def _outcome_rows(outcome: OutcomeReport, scale: float, gettext: Gettext) -> list[Mark]:
     return [
         _row(f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}", row.difference, scale)
         for row in outcome.comparisons
@@ -122,7 +112,7 @@ def _outcome_rows(outcome: OutcomeReport, scale: float, gettext: Gettext) -> lis
     ]
 
 
-def _row(label: str, effect: Estimate, scale: float) -> Row:
+def _row(label: str, effect: Estimate, scale: float) -> Mark:
     return {
         "label": label,
         "estimate": effect.estimate * scale,
@@ -132,21 +122,10 @@ def _row(label: str, effect: Estimate, scale: float) -> Row:
     }
 
 
-def _forest(rows: list[Row], title: str) -> alt.LayerChart | alt.FacetChart:
+def _forest(rows: list[Mark], title: str) -> Any:
     """Points with intervals around a zero line. Rows keep their order."""
-    chart = alt.Chart(_data(rows))
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
-    zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
+    base = alt.Chart(data(rows)).encode(y=categories([row["label"] for row in rows]))
     colour = alt.Color("pooled:N", legend=None, scale=alt.Scale(domain=[False, True], range=[BLUE, ORANGE]))
-    interval = chart.mark_rule(strokeWidth=2.5).encode(
-        y=y, x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True)), x2="high:Q", color=colour
-    )
-    point = chart.mark_point(filled=True, size=90, opacity=1).encode(
-        y=y,
-        x="estimate:Q",
-        color=colour,
-        shape=alt.Shape("pooled:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "diamond"])),
-    )
-    return alt.layer(zero, interval, point).properties(
-        width=WIDTH, height=max(len(rows), 1) * ROW_HEIGHT, description=title
-    )
+    shape = alt.Shape("pooled:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "diamond"]))
+    layers = forest(base, title, colour=colour, shape=shape)
+    return alt.layer(*layers).properties(width=WIDTH, height=max(len(rows), 1) * ROW_HEIGHT, description=title)

@@ -1,13 +1,12 @@
 """What is said of few clusters, in one sentence. Pure."""
 
-from collections.abc import Callable
-
 from experiments.report import Report
-from experiments.words import p_text
+from reporting.numbers import p_relation
+from reporting.words import Gettext
 from stats.results import computable
 
 
-def randomisation_sentence(report: Report, gettext: Callable[[str], str]) -> str:
+def randomisation_sentence(report: Report, gettext: Gettext) -> str:
     """The randomisation tests beside the p-values of few clusters; empty without any."""
     found = [
         (outcome, row, row.randomisation)
@@ -22,6 +21,6 @@ def randomisation_sentence(report: Report, gettext: Callable[[str], str]) -> str
         "Few clusters: a randomisation test of the cluster means (%(draws)s other assignments, seed %(seed)s) gives p "
         "%(tests)s."
     )
-    texts = [f"{p_text(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
+    texts = [f"{p_relation(test.p_value)} ({outcome.name} · {row.variant})" for outcome, row, test in tests]
     first = tests[0][2]
     return " " + sentence % {"draws": f"{first.draws:,}", "seed": first.seed, "tests": ", ".join(texts)}

@@ -8,13 +8,13 @@ Source: METHODS 4.14.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.codes import Code
 from experiments.corrected import measured
 from experiments.design import Design
 from experiments.health import Detail, Finding, Severity
 from experiments.pair import Data
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Standing
-from experiments.verdict import Code
 from stats.encouragement import effect_on_behaviour
 from stats.placebo import Equivalence, leaves_alone
 from stats.results import Estimate, NotComputable, computable

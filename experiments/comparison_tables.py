@@ -1,12 +1,9 @@
 """What the tables of effects say of the comparison: with a placebo or with control. Pure."""
 
-from collections.abc import Callable
-
 from experiments.report import Report
-from experiments.words import share_text
+from reporting.numbers import percent
+from reporting.words import Gettext
 from stats.encouragement import TakeUp
-
-type Gettext = Callable[[str], str]
 
 
 def placebo_serves(report: Report) -> bool:
@@ -35,10 +32,10 @@ def take_up_arms(found: TakeUp, placebo: str, gettext: Gettext) -> str:
         if placebo
         else gettext("%(control)s in control, %(variant)s with the nudge")
     )
-    return both % {"control": share_text(found.control), "variant": share_text(found.variant)}
+    return both % {"control": percent(found.control), "variant": percent(found.variant)}
 
 
 def placebo_arms(found: TakeUp, gettext: Gettext) -> str:
     """Both shares that reached the behaviour, of control and of the placebo itself."""
     both = gettext("%(control)s in control, %(variant)s with the placebo")
-    return both % {"control": share_text(found.control), "variant": share_text(found.variant)}
+    return both % {"control": percent(found.control), "variant": percent(found.variant)}

@@ -1,10 +1,8 @@
 """What a verdict's sentence says of the comparison: with a placebo or control, per act or per crossing. Pure."""
 
-from collections.abc import Callable
-
-from experiments.verdict import Code, Verdict
-
-type Gettext = Callable[[str], str]
+from experiments.codes import Code
+from experiments.verdict import Verdict
+from reporting.words import Gettext
 
 # Without a comparison, or without data for one, there is nothing to add.
 NOTHING_COMPARED = {"too_small", "few_clusters", "not_computable"}

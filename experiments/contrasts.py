@@ -3,19 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aha.figures import Gettext, between, decimal
-from events.reasons import words as reason_words
+from experiments.codes import Code
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Comparison, Encouragement, Report
 from experiments.report_words import metric_words
 from experiments.set_words import set_text
-from experiments.verdict import Code
-from experiments.words import effect_text
+from reporting.numbers import effect_limits, effect_text
+from reporting.words import Gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
-TEN_POINTS = 0.1
 # With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.
 NOT_THE_BEHAVIOUR = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
 
@@ -140,14 +138,6 @@ def _filled(
 
     limits = effect_limits(low, high, share, gettext) if low is not None and high is not None else ""
     return replace(blank, text=text(estimate), limits=limits, estimate=estimate, low=low, high=high)
-
-
-def effect_limits(low: float, high: float, share: bool, gettext: Gettext) -> str:
-    """Two limits of an effect with one unit behind them."""
-    if not share:
-        return between(*(effect_text(value, share=False, gettext=gettext) for value in (low, high)))
-    digits = 2 if max(abs(low), abs(high)) < TEN_POINTS else 1
-    return gettext("%(value)s points") % {"value": between(decimal(100 * low, digits), decimal(100 * high, digits))}
 
 
 def promise_finding(readout: Readout, gettext: Gettext) -> str:

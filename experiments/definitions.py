@@ -1,12 +1,10 @@
 """What each number means and where its method comes from, for the foot of a report. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from experiments.design import Kind
 from experiments.report import Report
-
-type Gettext = Callable[[str], str]
+from reporting.words import Gettext
 
 
 @dataclass(frozen=True)

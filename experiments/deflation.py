@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 from scipy import stats
 
 from stats.results import NotComputable, Reason
+from stats.shrinkage import variance_between
 
 FEWEST = 2
 
@@ -90,17 +92,13 @@ def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComput
     k = len(used)
     if k < FEWEST:
         return NotComputable(Reason.TOO_FEW_EXPERIMENTS, {"n": k, "needed": FEWEST})
-    ratios, errors = [row.ratio for row in used], [ratio_error(row) for row in used]
-    fixed = [1 / error**2 for error in errors]
-    total = sum(fixed)
-    centre = sum(w * r for w, r in zip(fixed, ratios, strict=True)) / total
-    q = sum(w * (r - centre) ** 2 for w, r in zip(fixed, ratios, strict=True))
-    # DerSimonian and Laird 1986, equation 8.
-    between = max(0.0, (q - (k - 1)) / (total - sum(w**2 for w in fixed) / total))
-    weights = [1 / (error**2 + between) for error in errors]
-    mean = sum(w * r for w, r in zip(weights, ratios, strict=True)) / sum(weights)
+    ratios = np.array([row.ratio for row in used])
+    variances = np.array([ratio_error(row) for row in used]) ** 2
+    between = variance_between(ratios, variances)
+    weights = 1 / (variances + between)
+    mean = float((weights * ratios).sum() / weights.sum())
     # Hartung and Knapp 2001; never narrower than the plain random-effects error (Roever et al. 2015).
-    spread = sum(w * (r - mean) ** 2 for w, r in zip(weights, ratios, strict=True)) / (k - 1)
-    error = sqrt(max(spread, 1.0) / sum(weights))
+    spread = float((weights * (ratios - mean) ** 2).sum()) / (k - 1)
+    error = sqrt(max(spread, 1.0) / float(weights.sum()))
     half = float(stats.t.isf(alpha / 2, k - 1)) * error
     return Deflation(mean, mean - half, mean + half, 1 - alpha, between, k)

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-from aha.charts import headline
-from aha.figures import Gettext
-from events.charts import Drawing, drawing
 from experiments import report_charts as charts
 from experiments import report_direct, time_charts
 from experiments import report_page as page
@@ -13,9 +10,11 @@ from experiments.design import Kind
 from experiments.readout import Readout
 from experiments.report import Report
 from experiments.report_words import worded
+from reporting.charts import Drawing, Drawn, titled
+from reporting.words import Gettext
 from stats.results import computable
 
-type Maker = Callable[[], charts.Drawn]
+type Maker = Callable[[], Drawn]
 
 
 def draw(readout: Readout, gettext: Gettext) -> tuple[Drawing, ...]:
@@ -37,8 +36,7 @@ def draw(readout: Readout, gettext: Gettext) -> tuple[Drawing, ...]:
         if slug in ready:
             found.append(ready[slug])
             continue
-        chart, marks = makers[slug]()
-        found.append(drawing(slug, finding, chart.properties(title=headline(finding)), marks=marks))
+        found.append(titled(slug, finding, makers[slug]()))
     return tuple(found)
 
 

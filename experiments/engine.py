@@ -7,6 +7,7 @@ from math import ceil
 from scipy import stats
 
 from experiments import health, verdict
+from experiments.codes import Code
 from experiments.comparator import Comparator, comparators, placebo_findings, stages_of
 from experiments.design import Design, Kind, Units
 from experiments.direct import with_direct_effect
@@ -188,7 +189,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[f
         stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
         encouragement=_encouragement(pair, look, direct),
-        verdict=verdict.Verdict(verdict.Code.INCONCLUSIVE, "too_small"),
+        verdict=verdict.Verdict(Code.INCONCLUSIVE, "too_small"),
         randomisation=pair.randomisation(),
     )
 

@@ -3,12 +3,11 @@
 Source: METHODS 4.16 and 5, rows 6 and 7.
 """
 
-from collections.abc import Callable
 from math import floor
 
-from experiments.verdict import Code, Verdict
-
-type Gettext = Callable[[str], str]
+from experiments.codes import Code
+from experiments.verdict import Verdict
+from reporting.words import Gettext
 
 
 def toward_zero(value: float, *, share: bool) -> float:

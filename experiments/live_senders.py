@@ -12,6 +12,7 @@ from experiments.admission import Unverified
 from experiments.health import Detail, Finding, Severity
 from experiments.live_context import Context
 from experiments.readout import Readout, Without
+from reporting.numbers import percent
 
 # METHODS 4.2. Beside exposures of servers more than this is another way in; without any it is how the client works.
 UNVERIFIED_SHARE = 0.05
@@ -36,8 +37,8 @@ def check_unverified(context: Context) -> Iterator[Finding]:
     p_value = _more_silent(found)
     if p_value < UNVERIFIED_SILENT:
         shares: dict[str, Detail] = {
-            "silent": f"{100 * found.silent / found.followed:.1f}\u00a0%",
-            "others_silent": f"{100 * found.others_silent / found.others_followed:.1f}\u00a0%",
+            "silent": percent(found.silent / found.followed),
+            "others_silent": percent(found.others_silent / found.others_followed),
         }
         yield Finding("unverified_silent", Severity.WARNING, {**details, **shares, "p_value": p_value})
     elif share > UNVERIFIED_SHARE:

@@ -1,8 +1,6 @@
 """Sentences about stored experiments: what their checks found, and why the outcome may be read or not. Pure."""
 
-from collections.abc import Callable
-
-type Gettext = Callable[[str], str]
+from reporting.words import Gettext
 
 
 def live_template(check: str, gettext: Gettext) -> str:

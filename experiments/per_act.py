@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from experiments.cells import CellData
+from experiments.codes import Code
 from experiments.engine import effect_set_at
 from experiments.readout import ByTimes
 from experiments.report import Comparison, OutcomeReport
-from experiments.verdict import Code, Detail
+from experiments.verdict import Detail
 from stats.looks import Look
 from stats.results import computable
 

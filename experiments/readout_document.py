@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from aha.figures import Gettext
-from events.records import dump, outward
 from experiments.contrasts import contrasts, promise_finding
 from experiments.document import document as report_document
 from experiments.live_words import state_sentence
 from experiments.readout import Readout
 from experiments.report_words import health_sentence, opening
 from experiments.words import verdict_sentence
+from reporting.document import dump, outward
+from reporting.words import Gettext
 
 
 def document(readout: Readout, gettext: Gettext) -> dict[str, Any]:

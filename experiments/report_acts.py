@@ -1,10 +1,19 @@
 """Does the nudge work only through the behaviour, for whom, and does the threshold matter? Tables of text. Pure."""
 
-from aha.figures import Gettext, Row, Table, between, decimal, limits, p_value, percent, points
-from events.reasons import words as reason_words
-from experiments.contrasts import effect_limits
 from experiments.readout import ByTimes, Through
-from experiments.words import effect_text, number
+from reporting.numbers import (
+    between,
+    decimal,
+    effect_limits,
+    effect_text,
+    limits,
+    p_value,
+    percent,
+    points,
+    significant,
+)
+from reporting.table import Row, Table
+from reporting.words import Gettext, reason_words
 from stats.arms import ArmsFit, Dose, DoseTest
 from stats.bounds import Bounds
 from stats.compliers import Level
@@ -136,7 +145,11 @@ def _fit(found: ArmsFit | NotComputable, gettext: Gettext) -> tuple[str, str, st
     if not computable(found):
         return reason_words(found, gettext), "", ""
     effect = found.effect
-    return number(effect.estimate), between(number(effect.low), number(effect.high)), p_value(found.p_value)
+    return (
+        significant(effect.estimate),
+        between(significant(effect.low), significant(effect.high)),
+        p_value(found.p_value),
+    )
 
 
 def dose_finding(found: DoseTest, gettext: Gettext) -> str:
@@ -183,7 +196,7 @@ def _interval(value: Interval) -> str:
 
 
 def _level(value: Level, share: bool, gettext: Gettext) -> tuple[str, str]:
-    write = percent if share else number
+    write = percent if share else significant
     text = write(value.value)
     if not computable(value.error):
         return text, reason_words(value.error, gettext)

@@ -5,11 +5,6 @@ from datetime import date
 from statistics import NormalDist
 from typing import Any
 
-import altair as alt
-
-from aha.charts import data, headline
-from aha.figures import Gettext, count
-from events.charts import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, SERIES
 from experiments.comparison_words import versus
 from experiments.contrasts import Contrast
 from experiments.deflation import Trial
@@ -17,25 +12,36 @@ from experiments.design import Kind
 from experiments.readout import LookTaken, Shrunk
 from experiments.report import Comparison, Encouragement, OutcomeReport
 from experiments.words import breakdown_text
+from reporting.charts import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LIGHT,
+    ORANGE,
+    SERIES,
+    Drawn,
+    Mark,
+    alt,
+    categories,
+    data,
+    forest,
+    headline,
+    rule,
+)
+from reporting.numbers import count
+from reporting.words import Gettext
 from stats.dose import DoseWeights
 from stats.exclusion import ZeroFirstStage
 from stats.results import computable
-
-type Mark = dict[str, Any]
-type Drawn = tuple[Any, int]
 
 WIDTH = 560
 ROW = 38
 PANEL = 220
 
 
-def _zero() -> Any:
-    return alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
-
-
-def _names(labels: Sequence[str]) -> alt.Y:
-    axis = alt.Axis(ticks=False, domain=False, labelLimit=320, labelPadding=8)
-    return alt.Y("label:N", sort=list(labels), title=None, axis=axis)
+def _names(labels: Sequence[str]) -> Any:
+    return categories(labels, labelLimit=320)
 
 
 def _unit(share: bool, gettext: Gettext) -> str:
@@ -60,12 +66,8 @@ def promise(rows: Sequence[Contrast], share: bool, gettext: Gettext) -> Drawn:
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, BLUE]), legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["cross", "circle"]), legend=legend)
     base = alt.Chart(data(marks)).encode(y=_names([row.label for row in shown]))
-    x = alt.X("estimate:Q", title=_unit(share, gettext), scale=alt.Scale(zero=True, nice=True))
-    bars = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=3)
     layers = [
-        _zero(),
-        bars.encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
-        base.mark_point(filled=True, size=130, opacity=1).encode(x=x, color=colour, shape=shape),
+        *forest(base, _unit(share, gettext), colour=colour, shape=shape),
         base.mark_text(dy=-13, fontSize=11, color=INK).encode(x="estimate:Q", text="text:N"),
     ]
     return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(shown) + 10), 3 * len(shown)
@@ -116,14 +118,8 @@ def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, get
     base = alt.Chart(data(marks)).encode(
         y=_names(labels), yOffset=alt.YOffset("kind:N", sort=domain, scale=alt.Scale(domain=domain))
     )
-    x = alt.X("estimate:Q", title=_unit(share, gettext), scale=alt.Scale(zero=True))
-    layers = [
-        _zero(),
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
-        base.mark_point(filled=True, size=80, opacity=1).encode(
-            x=x, color=colour, shape=alt.Shape("kind:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
-        ),
-    ]
+    shape = alt.Shape("kind:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
+    layers = forest(base, _unit(share, gettext), colour=colour, shape=shape)
     return alt.layer(*layers).properties(width=WIDTH - 60, height=46 * len(labels)), 2 * len(marks)
 
 
@@ -181,7 +177,7 @@ def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
         base.mark_area(color=BLUE, opacity=0.18).encode(y=low, y2="high:Q"),
         base.mark_line(color=BLUE, strokeWidth=2).encode(y=low),
         base.mark_line(color=BLUE, strokeWidth=2).encode(y="high:Q"),
-        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+        rule(channel="y"),
     ]
     ends = [row["direct"] for row in rows]
     if computable(found.breakdown) and min(ends) <= found.breakdown * factor <= max(ends):
@@ -270,12 +266,7 @@ def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
         if computable(row.difference)
     ]
     base = alt.Chart(data(rows)).encode(y=_names([row["label"] for row in rows]))
-    x = alt.X("estimate:Q", title=_unit(True, gettext), scale=alt.Scale(zero=True))
-    layers = [
-        _zero(),
-        base.mark_rule(color=BLUE, strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q"),
-        base.mark_point(filled=True, size=90, opacity=1, color=BLUE).encode(x=x),
-    ]
+    layers = forest(base, _unit(True, gettext))
     return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(rows)), 2 * len(rows)
 
 
@@ -296,7 +287,7 @@ def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
     y = alt.Y("found:Q", title=gettext("found by the experiment, points"), scale=alt.Scale(zero=True))
     layers = [
         line.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")),
-        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+        rule(channel="y"),
         base.transform_filter("datum.low !== null")
         .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),

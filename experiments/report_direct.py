@@ -2,14 +2,15 @@
 
 from math import copysign
 
-from aha.figures import Gettext, Row, Table, between, percent
-from events.reasons import words as reason_words
+from experiments.codes import Code
 from experiments.design import Kind
 from experiments.exclusion_words import toward_zero
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text
-from experiments.verdict import Code
-from experiments.words import breakdown_text, effect_text, level_text, undone
+from experiments.words import breakdown_text, undone
+from reporting.numbers import between, effect_text, level_text, percent
+from reporting.table import Row, Table
+from reporting.words import Gettext, reason_words
 from stats.exclusion import ZeroFirstStage
 from stats.results import Reason, computable
 from stats.weak_instrument import AndersonRubin, Shape

@@ -4,35 +4,22 @@ A part without its data has no picture either; `experiments.drawings` draws exac
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from aha.figures import Gettext, count, p_value, percent
-from aha.page import Part
-from events.reasons import words as reason_words
 from experiments import report_acts, report_direct, report_tables, senders_page, tables, time_words
 from experiments.comparison_words import versus
-from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, effect_limits, leading, promise_finding
+from experiments.contrasts import NOT_THE_BEHAVIOUR, contrasts, leading, promise_finding
 from experiments.design import Kind
 from experiments.readout import Readout, Shrunk
 from experiments.report import Comparison, Report
 from experiments.report_words import rule_words, take_up_sentences, worded
 from experiments.stopping_words import hidden_sentence, stopping_sentence
-from experiments.words import effect_text
+from reporting.numbers import count, effect_limits, effect_text, p_value, percent
+from reporting.table import Part, Section
+from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference
 from stats.results import computable
 
 ALARM = 0.05
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: anchor, title, what is read first, and its parts; `closed` ones open on a click."""
-
-    slug: str
-    title: str
-    lead: str
-    parts: tuple[Part, ...]
-    closed: bool = False
 
 
 def sections(readout: Readout, gettext: Gettext) -> tuple[Section, ...]:

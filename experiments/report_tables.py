@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 
-from aha.figures import Gettext, Row, Table, between, count, decimal, limits, p_value, percent, points
 from events.metrics import display_name, parse_metric, sentence
-from events.reasons import words as reason_words
 from experiments import tables
-from experiments.contrasts import Contrast, effect_limits
+from experiments.codes import Code, code_words
+from experiments.contrasts import Contrast
 from experiments.design import Kind, kind_of
 from experiments.readout import Belief, LookTaken, OverTime, Readout, Shrunk
 from experiments.report import Comparison, OutcomeReport
 from experiments.report_words import clock_words, health_sentence, look_words, metric_words
-from experiments.verdict import Code
-from experiments.words import code_words, effect_text, severity_words, share_text
+from experiments.words import severity_words
+from reporting.numbers import between, count, decimal, effect_limits, effect_text, limits, p_value, percent, points
+from reporting.table import Row, Table
+from reporting.words import Gettext, reason_words
 from runs.refusals import Refused
 from stats.curve import CurveDifference
 from stats.novelty import Novelty
@@ -48,7 +49,7 @@ def plan(readout: Readout, gettext: Gettext) -> Table:
         (gettext("Covariates known before"), ", ".join(found.covariates)),
         (gettext("Error rate, two-sided"), percent(found.alpha)),
         (gettext("Smallest effect of interest"), _margin(readout, gettext)),
-        (gettext("Expected take-up"), "" if found.take_up is None else share_text(found.take_up)),
+        (gettext("Expected take-up"), "" if found.take_up is None else percent(found.take_up)),
         (gettext("Planned units"), count(found.planned_units)),
         (gettext("When it is read"), methods[found.method]),
         (gettext("Day 0"), clock_words(found, gettext)),
@@ -136,7 +137,7 @@ def split(readout: Readout, gettext: Gettext) -> str:
             "Planned split: {split}. Sample-ratio test for any night: p {any_look}; it alarms below .001. (A single "
             "look would give chi-square {statistic}, p {p}; that decides at the final look alone.)"
         )
-    shares = ", ".join(f"{label} {share_text(share)}" for label, share in found.expected.items())
+    shares = ", ".join(f"{label} {percent(share)}" for label, share in found.expected.items())
     return text.format(
         split=shares,
         statistic=decimal(found.statistic),
@@ -168,7 +169,7 @@ def first_stage(readout: Readout, gettext: Gettext) -> Table | None:
             strength = found.f_statistic
             force = decimal(strength, 1) if computable(strength) else reason_words(strength, gettext)
             rows.append(
-                (stage.variant, name or gettext("Everyone else"), share_text(found.control), share_text(found.variant),
+                (stage.variant, name or gettext("Everyone else"), percent(found.control), percent(found.variant),
                  f"{points(found.difference)} ({around})", force)
             )  # fmt: skip
     columns = (

@@ -3,29 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aha.figures import Gettext, between, count, percent
 from aha.words import cell_words
 from events.metrics import Active, MinDays, display_name, parse_metric
-from events.reasons import words as reason_words
+from experiments.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.health import Finding
 from experiments.live_words import state_sentence
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Readout, State
 from experiments.report import Report
-from experiments.verdict import Code, Verdict
-from experiments.words import code_words, finding_sentence, verdict_sentence
+from experiments.verdict import Verdict
+from experiments.words import finding_sentence, verdict_sentence
+from reporting.numbers import between, count, percent
+from reporting.words import Gettext, reason_words
 from runs.refusals import Refused
 from stats.encouragement import TakeUp
 from stats.results import NotComputable, computable
 
-LIGHTS = {
-    Code.CAUSES: "good", Code.HARMS: "bad", Code.INVALID: "bad", Code.NO_MATERIAL_EFFECT: "warn",
-    Code.NUDGE_FAILED: "warn", Code.NUDGE_NOT_BEHAVIOUR: "warn", Code.INCONCLUSIVE: "warn",
-}  # fmt: skip
-SIGNS = {
-    Code.CAUSES: "▲", Code.HARMS: "▼", Code.INVALID: "✕", Code.NO_MATERIAL_EFFECT: "＝",
-    Code.NUDGE_FAILED: "○", Code.NUDGE_NOT_BEHAVIOUR: "○", Code.INCONCLUSIVE: "?",
-}  # fmt: skip
 PENDING = "PENDING"
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from aha.figures import Gettext, Row, Table, count, p_value
-from aha.page import Part
-from events.reasons import words as reason_words
 from experiments.admission import OTHER_SOURCE, WRONG_ARM
+from experiments.codes import code_words
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.readout import Readout, Without
-from experiments.words import code_words, effect_text, level_text
+from reporting.numbers import count, effect_text, level_text, p_value
+from reporting.table import Part, Row, Table
+from reporting.words import Gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
 

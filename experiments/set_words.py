@@ -1,13 +1,9 @@
 """A set of effects in words, unbounded shapes included. Pure."""
 
-from collections.abc import Callable
-
-from events.reasons import words as reason_words
-from experiments.words import effect_text
+from reporting.numbers import between, effect_text
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, computable
 from stats.weak_instrument import AndersonRubin
-
-type Gettext = Callable[[str], str]
 
 
 def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:
@@ -26,4 +22,4 @@ def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gett
         return gettext("up to %(high)s") % {"high": high}
     if high is None:
         return gettext("from %(low)s on") % {"low": low}
-    return f"{low} … {high}"
+    return between(low, high)

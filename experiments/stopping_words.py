@@ -1,11 +1,10 @@
 """What an estimate is worth after a plan that could have stopped early, in sentences. Pure."""
 
-from aha.figures import Gettext
-from experiments.contrasts import effect_limits
 from experiments.corrected import of_variant
 from experiments.design import Kind
 from experiments.readout import Readout
-from experiments.words import effect_text
+from reporting.numbers import effect_limits, effect_text
+from reporting.words import Gettext
 from stats.results import computable
 
 

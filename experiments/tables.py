@@ -2,29 +2,18 @@
 
 from collections.abc import Callable
 
-from aha.figures import Table
-from events.reasons import words as reason_words
 from experiments.cluster_words import randomisation_sentence
+from experiments.codes import code_words
 from experiments.comparison_tables import comparison_note, placebo_arms, placebo_serves, take_up_arms
 from experiments.comparison_words import versus
 from experiments.design import Kind
 from experiments.report import Comparison, Encouragement, OutcomeReport, Report
 from experiments.set_words import set_text as set_text
-from experiments.words import (
-    GLUE,
-    MINUS,
-    breakdown_text,
-    code_words,
-    effect_text,
-    level_text,
-    number,
-    p_text,
-    plain_p,
-    share_text,
-)
+from experiments.words import breakdown_text
+from reporting.numbers import GLUE, between, effect_text, level_text, p_relation, p_value, percent, points, significant
+from reporting.table import Table
+from reporting.words import Gettext, reason_words
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
-
-type Gettext = Callable[[str], str]
 
 
 def flow(report: Report, gettext: Gettext) -> Table:
@@ -51,9 +40,9 @@ def flow(report: Report, gettext: Gettext) -> Table:
             "Split, assumed equal: %(split)s. Sample-ratio test: chi-square %(statistic)s, p %(p_value)s."
         )
         note = (assumed if report.design.shares is None else planned) % {
-            "split": ", ".join(f"{label} {share_text(share)}" for label, share in split.expected.items()),
+            "split": ", ".join(f"{label} {percent(share)}" for label, share in split.expected.items()),
             "statistic": f"{split.statistic:.2f}",
-            "p_value": p_text(split.p_value),
+            "p_value": p_relation(split.p_value),
         }
     return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows), note)
 
@@ -124,7 +113,7 @@ def comparisons(report: Report, gettext: Gettext) -> Table:
 
 def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
     """A placebo against control is a diagnostic and in no family."""
-    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, plain_p, gettext)
+    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, p_value, gettext)
 
 
 def _code(report: Report, row: Comparison, gettext: Gettext) -> str:
@@ -156,7 +145,7 @@ def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
         return ""
     share = outcome.kind is Kind.PROPORTION
     low, high = (effect_text(v, share=share, gettext=gettext) for v in (row.simultaneous.low, row.simultaneous.high))
-    return f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)} {low} … {high}"
+    return f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)} {between(low, high)}"
 
 
 def adjusted(report: Report, gettext: Gettext) -> Table | None:
@@ -167,7 +156,7 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             value = row.covariate_adjusted
             if value is None:
                 continue
-            reduction = share_text(value.variance_reduction) if computable(value) else ""
+            reduction = percent(value.variance_reduction) if computable(value) else ""
             named = versus(row.variant, row.compared_with, gettext)
             rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
     if not rows:
@@ -193,7 +182,7 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
             f"{segment.n:,}",
             *_effect(segment.difference, outcome.kind, gettext),
             _p(segment.difference, gettext),
-            _number(segment.adjusted_p, plain_p, gettext),
+            _number(segment.adjusted_p, p_value, gettext),
         )
         for segment in row.by_segment
     ]
@@ -229,7 +218,7 @@ def _heterogeneity_note(row: Comparison, gettext: Gettext) -> str:
     if computable(test):
         differ = gettext("The segments differ in the effect (Cochran's Q, p %(p_value)s).")
         same = gettext("The segments don't differ detectably in the effect (Cochran's Q, p %(p_value)s).")
-        parts.append((differ if test.p_value < 0.05 else same) % {"p_value": p_text(test.p_value)})
+        parts.append((differ if test.p_value < 0.05 else same) % {"p_value": p_relation(test.p_value)})
     else:
         parts.append(reason_words(test, gettext))
     if row.stratified.pooled:
@@ -269,7 +258,7 @@ def _take_up_rows(
     if not computable(take_up):
         return [(heading, reason_words(take_up, gettext), "", "")]
     moved = _points(take_up.difference, gettext)
-    interval = f"{_points(take_up.low, gettext)} … {_points(take_up.high, gettext)}"
+    interval = between(_points(take_up.low, gettext), _points(take_up.high, gettext))
     if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
         return [
             (heading, placebo_arms(take_up, gettext), "", ""),
@@ -335,17 +324,13 @@ def _number(value: float | NotComputable, write: Callable[[float], str], gettext
 
 
 def _level(value: float | NotComputable, kind: Kind, gettext: Gettext) -> str:
-    return _number(value, _percent if kind is Kind.PROPORTION else number, gettext)
-
-
-def _percent(value: float) -> str:
-    return f"{value * 100:.2f}{GLUE}%"
+    return _number(value, percent if kind is Kind.PROPORTION else significant, gettext)
 
 
 def _level_interval(value: Interval | NotComputable, kind: Kind, gettext: Gettext) -> str:
     if not computable(value):
         return ""
-    return f"{_level(value.low, kind, gettext)} … {_level(value.high, kind, gettext)}"
+    return between(_level(value.low, kind, gettext), _level(value.high, kind, gettext))
 
 
 def _effect(value: Estimate | NotComputable, kind: Kind, gettext: Gettext) -> tuple[str, str]:
@@ -354,11 +339,11 @@ def _effect(value: Estimate | NotComputable, kind: Kind, gettext: Gettext) -> tu
     share = kind is Kind.PROPORTION
     low = effect_text(value.low, share=share, gettext=gettext)
     high = effect_text(value.high, share=share, gettext=gettext)
-    return effect_text(value.estimate, share=share, gettext=gettext), f"{low} … {high}"
+    return effect_text(value.estimate, share=share, gettext=gettext), between(low, high)
 
 
 def _p(value: Estimate | NotComputable, gettext: Gettext) -> str:
-    return plain_p(value.p_value) if computable(value) else ""
+    return p_value(value.p_value) if computable(value) else ""
 
 
 def _sizes(outcome: OutcomeReport, row: Comparison, control: str) -> str:
@@ -375,5 +360,4 @@ def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
 def _lift(value: Interval | NotComputable, gettext: Gettext) -> str:
     if not computable(value):
         return reason_words(value, gettext)
-    text = f"{value.estimate * 100:+.1f}{GLUE}% ({value.low * 100:+.1f} … {value.high * 100:+.1f})"
-    return text.replace("-", MINUS)
+    return f"{points(value.estimate)}{GLUE}% ({between(points(value.low), points(value.high))})"

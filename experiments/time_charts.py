@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
-from aha.charts import DASHES, SHARE, data, lines
-from aha.figures import Gettext, count
-from events.charts import GREY, INK, LIGHT, SERIES, Drawing, drawing
 from experiments import time_words as words
+from reporting.charts import DASHES, GREY, INK, LIGHT, SERIES, Drawing, alt, data, drawing, lines, rule, share_axis
+from reporting.numbers import count, level_text
+from reporting.words import Gettext
 from stats.curve import CurveDifference, DayShare
 from stats.novelty import Novelty, Trend
 from stats.results import Estimate, Interval, NotComputable
@@ -61,7 +59,7 @@ def draw_survival(
         rule = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3])
         layers.append(rule.encode(x=_until(end, None, alt.Axis(tickMinStep=1))))
     finding = words.stay_finding(differences, tau, gettext)
-    level = words.level_text(next(iter(curves.values())).level)
+    level = level_text(next(iter(curves.values())).level)
     note = gettext("Bands: pointwise {level} intervals. Dotted line: the horizon of {tau} days.")
     note = note.format(level=level, tau=f"{tau:g}")
     sizes = words.sizes({name: curve.n for name, curve in curves.items()})
@@ -86,14 +84,14 @@ def draw_curve(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> Dr
     base = alt.Chart(data(rows)).encode(
         x=alt.X("day:Q", title=gettext("days since day 0 of the unit"), axis=alt.Axis(tickMinStep=1))
     )
-    y = alt.Y("share:Q", title=gettext("active on that day"), axis=SHARE, scale=alt.Scale(zero=True))
+    y = alt.Y("share:Q", title=gettext("active on that day"), axis=share_axis(), scale=alt.Scale(zero=True))
     chart = alt.layer(
         base.mark_area(opacity=0.16).encode(y=alt.Y("low:Q"), y2="high:Q", color=_colour(names)),
         base.mark_line(strokeWidth=2).encode(y=y, color=_colour(names), strokeDash=_dash(names)),
     ).properties(width=WIDTH, height=HEIGHT)
     note = gettext("Bands: pointwise {level} intervals. Later days rest on fewer units; the table has each day's n.")
     level = next(row.share.level for days in shown.values() for row in days)
-    subtitle = [_eligible(shown, gettext), note.format(level=words.level_text(level))]
+    subtitle = [_eligible(shown, gettext), note.format(level=level_text(level))]
     return _drawn("daily-curve", finding, subtitle, chart, len(rows) * 2)
 
 
@@ -119,7 +117,7 @@ def draw_curve_difference(found: Mapping[str, CurveDifference], gettext: Gettext
     arms |= {name: [day.variant for day in curve.days] for name, curve in found.items()}
     note = gettext(
         "Bars: {level} interval of that day alone. Grey band: {level} for all days together; filled if it excludes 0."
-    ).format(level=words.level_text(first.level))
+    ).format(level=level_text(first.level))
     chart = alt.vconcat(*panels, spacing=14)
     return _drawn("daily-difference", finding, [_eligible(arms, gettext), note], chart, marks)
 
@@ -148,7 +146,7 @@ def draw_novelty(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext)
     note = gettext(
         "Control and variant are counted together. Bars: {level} intervals. Hollow: too few units for a test."
     )
-    note = note.format(level=words.level_text(levels[0]))
+    note = note.format(level=level_text(levels[0]))
     chart = alt.vconcat(*panels, spacing=14)
     return _drawn("novelty", finding, [words.sizes(sizes), note], chart, marks)
 
@@ -166,19 +164,19 @@ def _colours(names: Sequence[str]) -> list[str]:
     return [INK, *(SERIES[n % len(SERIES)] for n in range(len(names) - 1))]
 
 
-def _colour(names: Sequence[str]) -> alt.Color:
+def _colour(names: Sequence[str]) -> Any:
     # The bands are pale, and the legend would take their paleness over.
     legend = alt.Legend(orient="top", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2, labelLimit=260)
     return alt.Color("name:N", title=None, scale=alt.Scale(domain=names, range=_colours(names)), legend=legend)
 
 
-def _dash(names: Sequence[str]) -> alt.StrokeDash:
+def _dash(names: Sequence[str]) -> Any:
     styles = [DASHES[n % len(DASHES)] for n in range(len(names))]
     legend = alt.Legend(orient="top", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2, labelLimit=260)
     return alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=names, range=styles), legend=legend)
 
 
-def _until(end: float, title: str | None, axis: alt.Axis) -> alt.X:
+def _until(end: float, title: str | None, axis: Any) -> Any:
     """The days of the curves, the same for the table below them."""
     return alt.X("day:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
 
@@ -189,7 +187,7 @@ def _survival_layers(curves: Mapping[str, SurvivalCurve], end: float, gettext: G
     curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve)]
     band_rows = [row for name, curve in curves.items() for row in _bands(name, curve)]
     x = _until(end, None, alt.Axis(tickMinStep=1))
-    y = alt.Y("share:Q", title=gettext("share still there"), axis=SHARE, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("share:Q", title=gettext("share still there"), axis=share_axis(), scale=alt.Scale(domain=[0, 1]))
     band = alt.Chart(data(band_rows)).mark_area(opacity=0.16, interpolate="step-after")
     step = alt.Chart(data(curve_rows)).mark_line(strokeWidth=2, interpolate="step-after")
     layers = [
@@ -261,14 +259,14 @@ def _difference_panel(rows: list[Mark], name: str, colour: str, gettext: Gettext
     dots = base.mark_point(size=45, color=colour, opacity=1, strokeWidth=1.5)
     layers = [
         base.mark_area(color=LIGHT, opacity=0.6).encode(y=alt.Y("band_low:Q"), y2="band_high:Q"),
-        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+        rule(channel="y"),
         base.mark_rule(color=colour, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
         dots.encode(y=y, fill=alt.condition("datum.apart", alt.value(colour), alt.value("#ffffff"))),
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL, title=_panel_title(name))
 
 
-def _panel_title(name: str) -> alt.TitleParams:
+def _panel_title(name: str) -> Any:
     return alt.TitleParams(name, fontSize=12, fontWeight="normal", anchor="start")
 
 
@@ -290,7 +288,7 @@ def _week_panel(novelty: Novelty, scale: float, name: str, title: str, colour: s
     x = alt.X("week:T", title=gettext("week of enrolment (Monday)"), axis=axis, scale=alt.Scale(type="utc", padding=16))
     base = alt.Chart(data(rows)).encode(x=x)
     layers = [
-        alt.Chart(data([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="zero:Q"),
+        rule(channel="y"),
         base.mark_rule(color=colour, strokeWidth=2).encode(y="low:Q", y2="high:Q"),
         base.mark_point(size=70, color=colour, opacity=1, strokeWidth=1.5).encode(
             y=alt.Y("estimate:Q", title=title, scale=alt.Scale(zero=True)),

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from aha.figures import GLUE, Gettext, between, count, decimal, p_text, percent, points
-from events.reasons import words as reason_words
+from reporting.numbers import GLUE, between, count, decimal, effect_text, p_text, percent, signed
+from reporting.words import Gettext, reason_words
 from stats.curve import CurveDifference, DayShare
 from stats.novelty import Change, Novelty, Trend
 from stats.results import Estimate, NotComputable
@@ -28,7 +28,7 @@ def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float
             text = gettext("{variant}: leaves {days} days earlier than control, of the first {tau} ({limits}).")
         else:
             text = gettext("{variant}: no longer or shorter stay than control was shown in {tau} days ({limits}).")
-        limits = between(_signed(found.low), _signed(found.high))
+        limits = between(signed(found.low), signed(found.high))
         sentences.append(text.format(variant=variant, days=decimal(abs(found.estimate)), tau=f"{tau:g}", limits=limits))
     return "\n".join(sentences)
 
@@ -71,7 +71,9 @@ def novelty_finding(found: Mapping[str, Novelty], *, share: bool, gettext: Gette
             sentences.append(f"{variant}: {reason_words(trend, gettext)}")
             continue
         text = _change_sentence(trend, gettext)
-        first, last = (effect_text(end.estimate, share=share, gettext=gettext) for end in (trend.first, trend.last))
+        first, last = (
+            effect_text(end.estimate, share=share, gettext=gettext, plus=True) for end in (trend.first, trend.last)
+        )
         sentences.append(text.format(variant=variant, first=first, last=last, p=p_text(trend.slope.p_value)))
     return "\n".join(sentences)
 
@@ -92,11 +94,6 @@ def sizes(named: Mapping[str, int]) -> str:
     return "n: " + " · ".join(f"{name}{GLUE}{count(n)}" for name, n in named.items())
 
 
-def level_text(level: float) -> str:
-    """A confidence level: ``95 %``."""
-    return f"{level * 100:g}{GLUE}%"
-
-
 def day_ranges(days: Sequence[int]) -> str:
     """Rising days as ranges: 1, 2, 3, 7 is ``1–3, 7``."""
     runs: list[list[int]] = []
@@ -106,13 +103,3 @@ def day_ranges(days: Sequence[int]) -> str:
         else:
             runs.append([day])
     return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
-def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
-    """An effect with its sign: in points for shares, else in the outcome's unit."""
-    return gettext("{value} points").format(value=points(value)) if share else _signed(value)
-
-
-def _signed(value: float) -> str:
-    text = decimal(value)
-    return f"+{text}" if value > 0 and any(figure in text for figure in "123456789") else text

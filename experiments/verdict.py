@@ -1,8 +1,8 @@
 """The verdict machine: exactly one of seven codes, by the first row of the table that holds. Source: METHODS 5."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from experiments.codes import Code
 from experiments.design import Kind
 from stats.encouragement import TakeUp
 from stats.results import Estimate, NotComputable, Reason, computable
@@ -13,18 +13,6 @@ MIN_UNITS = 50
 MIN_EVENTS = 5
 # Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
 MIN_CLUSTERS = 5
-
-
-class Code(StrEnum):
-    """The seven verdicts."""
-
-    CAUSES = "CAUSES"
-    HARMS = "HARMS"
-    NO_MATERIAL_EFFECT = "NO_MATERIAL_EFFECT"
-    NUDGE_FAILED = "NUDGE_FAILED"
-    NUDGE_NOT_BEHAVIOUR = "NUDGE_NOT_BEHAVIOUR"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    INVALID = "INVALID"
 
 
 type Detail = str | int | float

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.metrics import display_name
+from experiments.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.services import calibration as calibrating
 from experiments.services.analysis import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
@@ -32,10 +33,6 @@ NONE_YET = "NONE"
 @require_safe
 def experiment_list(request: HttpRequest) -> HttpResponse:
     """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
-    from experiments.report_words import LIGHTS, SIGNS
-    from experiments.verdict import Code
-    from experiments.words import code_words
-
     verdicts = [(str(code), code_words(code, gettext)) for code in Code]
     chosen = request.GET.get("verdict", "")
     rows: Any = with_findings()  # with annotations that no type knows

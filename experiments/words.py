@@ -3,73 +3,22 @@
 Whole sentences are translated, with named placeholders, because word order differs between languages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from experiments.codes import Code
 from experiments.comparison_words import added, causal_template
 from experiments.exclusion_words import toward_zero, undone_template, unless_added, unless_template
 from experiments.health import Finding, Severity
 from experiments.live_words import live_template
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
+from reporting.numbers import count, decimal, effect_text, level_text, p_relation, percent, significant
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason
-
-type Gettext = Callable[[str], str]
-
-MINUS = "\u2212"
-GLUE = "\u00a0"  # a number never parts from its unit at the end of a line
-
-
-def number(value: float) -> str:
-    """A number with four significant digits and grouped thousands, for people."""
-    if value == 0:
-        return "0"
-    size = abs(value)
-    sign = MINUS if value < 0 else ""
-    if size >= 1000:
-        return f"{sign}{size:,.0f}"
-    if size < 0.0001:
-        return f"{sign}{size:.2g}"
-    digits = 4 if size < 1 else 3 if size < 10 else 2
-    return f"{sign}{size:,.{digits}f}"
-
-
-def p_text(value: float) -> str:
-    """A p-value for people: never printed as 0."""
-    if value < 0.0001:
-        return f"<{GLUE}0.0001"
-    return f"= {value:.4f}" if value < 0.01 else f"= {value:.3f}"
-
-
-def plain_p(value: float) -> str:
-    """A p-value for a table cell."""
-    return p_text(value).removeprefix("= ")
-
-
-def share_text(value: float) -> str:
-    """A share of units as a percentage."""
-    text = f"{value * 100:.1f}" if abs(value) >= 0.001 else f"{value * 100:.2g}"
-    return f"{text.replace('-', MINUS)}{GLUE}%"
-
-
-def level_text(level: float) -> str:
-    """The level of an interval or set as a percentage."""
-    return f"{level * 100:g}{GLUE}%"
-
 
 EFFECTS = {
     "estimate", "low", "high", "effect_low", "effect_high", "margin", "act_low", "act_high", "placebo_estimate"
 }  # fmt: skip
-
-
-def effect_text(value: float, *, share: bool, gettext: Gettext) -> str:
-    """An effect in its own unit: points for a difference of shares, the outcome's unit for a mean."""
-    if not share:
-        return number(value)
-    points = value * 100
-    text = f"{points:.2f}" if abs(points) < 10 else f"{points:.1f}"
-    sign = MINUS if any(figure in text for figure in "123456789") else ""  # never a negative zero
-    return gettext("%(value)s points") % {"value": text.replace("-", sign)}
 
 
 def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
@@ -91,7 +40,7 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         if isinstance(value, str):
             text[name] = display_name(value) if name in ("outcome", "behaviour") else value
         elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
-            text[name] = p_text(value)
+            text[name] = p_relation(value)
         elif name == "breakdown":
             text[name] = breakdown_text(value, share=share, gettext=gettext)
         elif name in EFFECTS:
@@ -99,30 +48,16 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         elif name == "level":
             text[name] = level_text(value)
         elif name == "effective":
-            text[name] = f"{value:.1f}"
+            text[name] = decimal(value, 1)
         elif name == "per_day":
-            text[name] = f"{value:,.0f}"
+            text[name] = decimal(value, 0)
         elif name in ("share", "at_threshold") or name.startswith("take_up"):
-            text[name] = share_text(value)
+            text[name] = percent(value)
         elif isinstance(value, int):
-            text[name] = f"{value:,}"
+            text[name] = count(value)
         else:
-            text[name] = number(value)
+            text[name] = significant(value)
     return text
-
-
-def code_words(code: Code, gettext: Gettext) -> str:
-    """The verdict's code as a short heading."""
-    headings = {
-        Code.CAUSES: gettext("It causes a gain"),
-        Code.HARMS: gettext("It does harm"),
-        Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
-        Code.NUDGE_FAILED: gettext("The nudge failed"),
-        Code.NUDGE_NOT_BEHAVIOUR: gettext("Not only through the behaviour: nothing is known about it"),
-        Code.INCONCLUSIVE: gettext("Undecided"),
-        Code.INVALID: gettext("The data can't answer"),
-    }
-    return headings[code]
 
 
 def severity_words(severity: Severity, gettext: Gettext) -> str:

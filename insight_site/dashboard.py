@@ -6,16 +6,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from aha.models import Study
+from experiments.codes import LIGHTS, Code, code_words
 from experiments.models import Experiment
 from experiments.services import overview
 from experiments.steps.health_words import health
 from runs.listing import open_runs
 from segments.models import Segment
-
-TONES = {
-    "CAUSES": "good", "HARMS": "bad", "NO_MATERIAL_EFFECT": "none", "NUDGE_FAILED": "watch",
-    "NUDGE_NOT_BEHAVIOUR": "watch", "INCONCLUSIVE": "none", "INVALID": "bad",
-}  # fmt: skip
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -37,10 +33,8 @@ def verdict(code: str) -> dict[str, str] | None:
     """Code of an analysis as a tag."""
     if not code:
         return None
-    from experiments import words  # noqa: PLC0415 - it needs SciPy, which costs half a second to import
-    from experiments.verdict import Code  # noqa: PLC0415
-
-    return {"tone": TONES[code], "text": words.code_words(Code(code), _)}
+    light = LIGHTS[Code(code)]
+    return {"tone": "watch" if light == "warn" else light, "text": code_words(Code(code), _)}
 
 
 def _first_steps() -> list[dict[str, Any]]:

@@ -7,14 +7,15 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from events.charts import theme
 from experiments import charts, report_charts, report_direct, tables, words
+from experiments.codes import code_words
 from experiments.comparison_words import versus
 from experiments.definitions import definitions
 from experiments.design import Kind
 from experiments.report import Encouragement, OutcomeReport, Report
 from insight_site import __version__
 from insight_site.rendering import svg
+from reporting.charts import theme
 
 type Context = dict[str, Any]
 
@@ -38,7 +39,7 @@ def _context(report: Report) -> Context:
     return {
         "report": report,
         "subtitle": _subtitle(report),
-        "verdict_heading": words.code_words(report.verdict.code, gettext),
+        "verdict_heading": code_words(report.verdict.code, gettext),
         "verdict_reason": words.verdict_sentence(report.verdict, gettext),
         "findings": [
             {
@@ -56,7 +57,7 @@ def _context(report: Report) -> Context:
             {
                 "heading": gettext("What being nudged does by itself")
                 if row.variant == report.design.placebo
-                else words.code_words(row.verdict.code, gettext),
+                else code_words(row.verdict.code, gettext),
                 "reason": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}: "
                 f"{words.verdict_sentence(row.verdict, gettext)}",
             }

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from insight_site.glossary_causes import cause, instrument, reading
-from insight_site.glossary_terms import Gettext, Term, discovery, evidence, segments, staying
+from insight_site.glossary_terms import Term, discovery, evidence, segments, staying
+from reporting.words import Gettext
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Terms of the glossary: experiments, and how to read a result. Pure."""
 
-from insight_site.glossary_terms import Gettext, Term
+from insight_site.glossary_terms import Term
+from reporting.words import Gettext
 
 
 def cause(gettext: Gettext) -> tuple[Term, ...]:

@@ -1,9 +1,8 @@
 """Terms of the glossary: staying, discovery, evidence, segments. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-type Gettext = Callable[[str], str]
+from reporting.words import Gettext
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
+from experiments.codes import LIGHTS, Code, code_words
 from experiments.models import Experiment
 from experiments.models_analysis import Analysis
 from experiments.services import overview
@@ -18,10 +19,6 @@ from segments.models import SegmentModel
 from segments.services import publishing
 
 SHOWN = 5
-# Colours of the verdicts that are neither a plain no nor undecided.
-LIGHTS = {
-    "CAUSES": "good", "HARMS": "bad", "INVALID": "bad", "NUDGE_FAILED": "warn", "NUDGE_NOT_BEHAVIOUR": "warn",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,6 @@ def running() -> list[dict[str, Any]]:
 
 def verdicts() -> list[dict[str, Any]]:
     """The latest verdict of each experiment, the newest first."""
-    from experiments.verdict import Code  # noqa: PLC0415 - SciPy costs web processes a second
-    from experiments.words import code_words  # noqa: PLC0415
-
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
     rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
@@ -70,7 +64,7 @@ def verdicts() -> list[dict[str, Any]]:
             "experiment": row.experiment,
             "url": reverse("experiment_pages:report", args=[row.experiment.key]),
             "words": code_words(Code(row.verdict), gettext),
-            "light": LIGHTS.get(row.verdict, ""),
+            "light": LIGHTS[Code(row.verdict)],
             "at": row.created_at,
             "final": row.final,
         }

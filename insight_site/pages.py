@@ -1,7 +1,5 @@
 """Pages for people outside the admin: home, glossary, pictures of runs, and the report that the demo left."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -17,9 +15,10 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from events.charts import columns, darkened
 from insight_site import glossary, landing
 from insight_site.models import Picture
+from reporting.charts import columns, darkened
+from reporting.csv import csv_lines
 from runs.kinds import find_kind
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
@@ -101,15 +100,8 @@ def _dark(row: Picture) -> bytes:
 
 def _rows(row: Picture) -> str:
     """The data behind a chart."""
-    from insight_site.takeaway import harmless  # noqa: PLC0415 - as above
-
     names, rows = columns(row.spec)
-    out = io.StringIO()
-    out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
-    writer = csv.writer(out)
-    writer.writerow([harmless(name) for name in names])
-    writer.writerows([harmless(each.get(name, "")) for name in names] for each in rows)
-    return out.getvalue()
+    return "".join(csv_lines([names, *([each.get(name, "") for name in names] for each in rows)]))
 
 
 def _report(language: str) -> Path:

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from events.charts import Drawing
 from insight_site import rendering
 from insight_site.models import Picture
+from reporting.charts import Drawing
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
 

@@ -4,10 +4,7 @@ The HTML is the page's own body, rendered with ``standalone``: pictures lie insi
 is left out.
 """
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,8 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
 from insight_site import __version__
+from reporting.csv import csv_lines
+from reporting.table import Table
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
 
@@ -27,10 +26,6 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-
-# Our own cells begin with a sign too: "+24.1 (+21.3 … +26.9)". A formula may begin like them: "-1+cmd|' /C calc'!A0".
-SIGNED = re.compile(r"[+-]\d")
-FORMULA = re.compile(r"[=|!@&\"'*^]|[^\W\d_]\(|[+\-/][^\W\d_]")
 
 
 def find_run(label: str, pk: int) -> Run | None:
@@ -63,18 +58,16 @@ def as_csv(run: Run) -> str:
 
     Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
     """
-    out = io.StringIO()
-    out.write("\ufeff")  # without it Excel reads Hangul in the machine's old code page
-    writer = csv.writer(out)
-    writer.writerow([gettext("table"), gettext("row"), gettext("column"), gettext("value")])
+    rows = [[gettext("table"), gettext("row"), gettext("column"), gettext("value")]]
     body = kind_of(run).context(run)
     if "unreadable" in body:
-        writer.writerow([body["unreadable"]])
+        rows.append([body["unreadable"]])
     for table in tables(body):
         for row in table.rows:
-            for column, cell in zip(table.columns[1:], row[1:], strict=False):
-                writer.writerow([harmless(text) for text in (table.title, row[0], column, cell)])
-    return out.getvalue()
+            rows += [
+                [table.title, row[0], column, cell] for column, cell in zip(table.columns[1:], row[1:], strict=False)
+            ]
+    return "".join(csv_lines(rows))
 
 
 def as_json(run: Run) -> str:
@@ -91,9 +84,9 @@ FORMATS = {
 }
 
 
-def tables(node: Any) -> Iterator[Any]:
+def tables(node: Any) -> Iterator[Table]:
     """Every table in a page's context, in the page's order."""
-    if hasattr(node, "columns") and hasattr(node, "rows") and hasattr(node, "title"):
+    if isinstance(node, Table):
         yield node
     elif isinstance(node, dict):
         for value in node.values():
@@ -105,10 +98,3 @@ def tables(node: Any) -> Iterator[Any]:
         yield from tables(node.table)
     elif hasattr(node, "parts"):
         yield from tables(node.parts)
-
-
-def harmless(text: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: names of events come from outside (OWASP, CSV injection)."""
-    if not isinstance(text, str) or text[:1] not in ("=", "@", "+", "-", "\t", "\r", "\n"):
-        return text
-    return text if SIGNED.match(text) and not FORMULA.search(text) else f"'{text}"

@@ -36,7 +36,7 @@ class RunKind:
         stages: what a run is doing, by the stage that its computation names.
         home: the page to return to after cancelling; empty: the run's own.
         read: payload to report; "" while no page but the run's own reads it.
-        draw: (report, gettext) to a tuple of `events.charts.Drawing`; "" for a kind without pictures.
+        draw: (report, gettext) to a tuple of `reporting.charts.Drawing`; "" for a kind without pictures.
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
         template: the page's body; it is rendered with ``standalone`` and `run`.
         document: (report, gettext) to the JSON document.

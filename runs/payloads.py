@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from events.records import dump, load
-from events.records import outward as outward_document
+from reporting.document import dump, load
+from reporting.document import outward as outward_document
 
 NUMBER = "schema"
 log = structlog.get_logger()

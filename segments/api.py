@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.records import load
+from reporting.document import load
 from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person

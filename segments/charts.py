@@ -1,22 +1,36 @@
 """Report in, charts out: no computing. Each has a table of the same rows beside it on the page."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
-
-from events.charts import BLUE, GREY, INK, LIGHT, ON_MARK, ORANGE, SERIES, YELLOW, Drawing, drawing
+from reporting.charts import (
+    BLUE,
+    GREY,
+    INK,
+    LIGHT,
+    ON_MARK,
+    ORANGE,
+    SERIES,
+    YELLOW,
+    Drawing,
+    Mark,
+    alt,
+    categories,
+    data,
+    forest,
+    lines,
+    rule,
+    titled,
+)
+from reporting.numbers import decimal, percent
+from reporting.words import Gettext
 from segments import words
 from segments.churn import Quality
 from segments.clustering import PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KScore, Standing
 from segments.leaving import Share
-from segments.page import lines, pictures
+from segments.page import pictures
 from segments.report import Drivers, Points, Report
 from segments.tiers import Delta
-from segments.words import Gettext, decimal, percent
 from stats.results import NotComputable, computable
-
-type Row = dict[str, Any]
 
 WIDTH = 520
 ROW_HEIGHT = 30
@@ -40,11 +54,9 @@ def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
         "maps": _maps, "tsne": _tsne, "numbers": _numbers, "null": _null, "stability": _stability, "heat": _heat,
         "retention": _retention, "tiers": _tiers, "drivers": _drivers, "ranking": _ranking,
     }  # fmt: skip
-    found = []
-    for slug, finding in pictures(report, gettext).items():
-        chart, marks = by_slug[slug](report, gettext)
-        found.append(drawing(slug, finding, chart.properties(title=_title(finding)), marks=marks))
-    return tuple(found)
+    return tuple(
+        titled(slug, finding, by_slug[slug](report, gettext)) for slug, finding in pictures(report, gettext).items()
+    )
 
 
 def draw_quality(quality: Quality | NotComputable, gettext: Gettext) -> tuple[Drawing, ...]:
@@ -52,31 +64,7 @@ def draw_quality(quality: Quality | NotComputable, gettext: Gettext) -> tuple[Dr
     if not computable(quality):
         return ()
     finding = words.calibration_finding(quality, gettext)
-    chart = _calibration(quality, gettext).properties(title=_title(finding))
-    return (drawing("calibration", finding, chart, marks=3 * len(quality.table) + 1),)
-
-
-# ── Shared ────────────────────────────────────────────────────────────────────
-def _data(rows: Sequence[Row]) -> alt.InlineData:
-    return alt.InlineData(values=list(rows))
-
-
-def _title(text: str) -> alt.TitleParams:
-    return alt.TitleParams(lines(text), offset=14)
-
-
-def _names(labels: Sequence[str], *, shown: bool = True) -> alt.Y:
-    """A category axis in the rows' order, without ticks."""
-    axis = alt.Axis(ticks=False, domain=False, labelPadding=8, labels=shown)
-    return alt.Y("label:N", sort=list(labels), title=None, axis=axis)
-
-
-def _rule(value: float, *, dash: bool = True, colour: str = INK) -> Any:
-    return (
-        alt.Chart(_data([{"at": value}]))
-        .mark_rule(color=colour, strokeDash=[4, 3] if dash else [1, 0])
-        .encode(x="at:Q")
-    )
+    return (titled("calibration", finding, (_calibration(quality, gettext), 3 * len(quality.table) + 1)),)
 
 
 # ── Maps ──────────────────────────────────────────────────────────────────────
@@ -97,12 +85,12 @@ def _tsne(report: Report, gettext: Gettext) -> tuple[Any, int]:
     return _by_group(report, points, words.picture_name("tsne"), size=600), len(points.x)
 
 
-def _dots(points: Points) -> list[Row]:
+def _dots(points: Points) -> list[Mark]:
     rows = zip(points.x, points.y, points.cluster, points.left, strict=True)
     return [{"x": x, "y": y, "group": f"g{cluster + 1}", "left": left} for x, y, cluster, left in rows if cluster >= 0]
 
 
-def _axes(name: str) -> tuple[alt.X, alt.Y]:
+def _axes(name: str) -> tuple[Any, Any]:
     # Coordinates of a map have no unit, so their numbers would only tempt to read them.
     axis = alt.Axis(labels=False, ticks=False, grid=False)
     scale = alt.Scale(zero=False, nice=False, padding=8)
@@ -116,7 +104,7 @@ def _by_group(report: Report, points: Points, name: str, size: int = PANEL) -> A
     """Dots by group, the group's key written at the middle of its dots."""
     keys = [cluster.key for cluster in report.clusters]
     x, y = _axes(name)
-    base = alt.Chart(_data(_dots(points)))
+    base = alt.Chart(data(_dots(points)))
     dots = base.mark_point(filled=True, size=16, opacity=0.6).encode(
         x=x, y=y,
         color=alt.Color("group:N", scale=alt.Scale(domain=keys, range=list(SERIES[: len(keys)])), legend=None),
@@ -135,7 +123,7 @@ def _by_leaving(points: Points, name: str, gettext: Gettext) -> Any:
     x, y = _axes(name)
     legend = alt.Legend(title=None, orient="right", symbolOpacity=1, symbolSize=70)
     return (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_point(filled=True, size=16, opacity=0.55)
         .encode(
             x=x, y=y,
@@ -157,21 +145,21 @@ def _numbers(report: Report, gettext: Gettext) -> tuple[Any, int]:
     return alt.hconcat(*panels, spacing=34), 4 * len(rows)
 
 
-def _k_row(row: KScore, chosen: int) -> Row:
+def _k_row(row: KScore, chosen: int) -> Mark:
     return {
         "k": row.k, "stability": row.stability, "silhouette": row.silhouette, "gap": row.gap,
         "low": row.gap - row.gap_error, "high": row.gap + row.gap_error, "shown": row.k == chosen,
     }  # fmt: skip
 
 
-def _k_panel(rows: list[Row], name: str, title: str, gettext: Gettext, level: float | None = None) -> Any:
-    base = alt.Chart(_data(rows)).encode(x=alt.X("k:O", title=gettext("number of groups"), axis=alt.Axis(labelAngle=0)))
+def _k_panel(rows: list[Mark], name: str, title: str, gettext: Gettext, level: float | None = None) -> Any:
+    base = alt.Chart(data(rows)).encode(x=alt.X("k:O", title=gettext("number of groups"), axis=alt.Axis(labelAngle=0)))
     y = alt.Y(f"{name}:Q", title=title, scale=alt.Scale(zero=name != "gap"))
     layers = [base.mark_line(color=LIGHT).encode(y=y)]
     if name == "gap":
         layers.append(base.mark_rule(color=GREY).encode(y="low:Q", y2="high:Q"))
     if level is not None:
-        line = alt.Chart(_data([{"level": level, "text": decimal(level)}])).encode(y="level:Q")
+        line = alt.Chart(data([{"level": level, "text": decimal(level)}])).encode(y="level:Q")
         layers += [
             line.mark_rule(strokeDash=[4, 3], color=INK),
             line.mark_text(align="right", baseline="bottom", dy=-2, fontSize=12, color=INK).encode(
@@ -193,7 +181,7 @@ def _null(report: Report, gettext: Gettext) -> tuple[Any, int]:
     draws, observed = report.null.values, report.null.observed
     title = gettext("silhouette (larger: more separate)")
     bars = (
-        alt.Chart(_data([{"value": value} for value in draws]))
+        alt.Chart(data([{"value": value} for value in draws]))
         .transform_bin("from", "value", bin=alt.Bin(maxbins=16))
         .transform_aggregate(n="count()", groupby=["from", "from_end"])
         .mark_bar(color="#9CA3AF")
@@ -206,7 +194,7 @@ def _null(report: Report, gettext: Gettext) -> tuple[Any, int]:
     )
     text = gettext("these users: %(value)s") % {"value": decimal(observed, 3)}
     right = observed > max(draws)
-    mark = alt.Chart(_data([{"at": observed, "text": text}])).encode(x="at:Q")
+    mark = alt.Chart(data([{"at": observed, "text": text}])).encode(x="at:Q")
     label = mark.mark_text(
         align="right" if right else "left", dx=-8 if right else 8, fontSize=13, fontWeight="bold", color=ORANGE
     ).encode(y=alt.value(8), text="text:N")
@@ -223,14 +211,14 @@ def _stability(report: Report, gettext: Gettext) -> tuple[Any, int]:
         }
         for cluster in report.clusters
     ]  # fmt: skip
-    base = alt.Chart(_data(rows)).encode(y=_names([str(row["label"]) for row in rows]))
+    base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     colours = {Standing.STABLE.value: BLUE, Standing.PATTERN.value: YELLOW, Standing.DISSOLVES.value: "#9CA3AF"}
     bars = base.mark_bar(height=16).encode(
         x=alt.X("value:Q", title=gettext("mean best Jaccard over resamples"), scale=alt.Scale(domain=[0, 1])),
         color=alt.Color("standing:N", legend=None, scale=alt.Scale(domain=list(colours), range=list(colours.values()))),
     )
     text = base.mark_text(align="left", fontSize=12, color=INK).encode(x=alt.value(WIDTH - 90), text="text:N")
-    limits = [_rule(PATTERN_JACCARD), _rule(STABLE_JACCARD)]
+    limits = [rule(PATTERN_JACCARD), rule(STABLE_JACCARD)]
     chart = alt.layer(bars, *limits, text).properties(width=WIDTH - 100, height=ROW_HEIGHT * len(rows))
     return chart, 2 * len(rows) + 2
 
@@ -250,9 +238,9 @@ def _heat(report: Report, gettext: Gettext) -> tuple[Any, int]:
         for cluster in report.clusters
     ]  # fmt: skip
     keys = [cluster.key for cluster in report.clusters]
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(data(rows)).encode(
         x=alt.X("group:N", sort=keys, title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
-        y=_names([words.feature_name(report.features[place], gettext) for place in chosen]),
+        y=categories([words.feature_name(report.features[place], gettext) for place in chosen]),
     )
     colour = alt.Color(
         "value:Q",
@@ -292,7 +280,7 @@ def _shares(
         for label, value, n in rows
         if computable(value)
     ]  # fmt: skip
-    base = alt.Chart(_data(found)).encode(y=_names([str(row["label"]) for row in found]))
+    base = alt.Chart(data(found)).encode(y=categories([str(row["label"]) for row in found]))
     title = gettext("users retained, % (bar: share; line: 95 % CI)")
     layers: list[Any] = [
         base.mark_bar(height=16, color="#7FB8D8").encode(x=alt.X("value:Q", title=title, scale=alt.Scale(zero=True))),
@@ -300,9 +288,9 @@ def _shares(
         base.mark_text(align="left", dx=8, fontSize=12, color=INK).encode(x="high:Q", text="text:N"),
     ]
     if computable(everybody):
-        layers.append(_rule(everybody.estimate * 100, colour=ORANGE))
+        layers.append(rule(everybody.estimate * 100, colour=ORANGE))
         text = gettext("everybody looked at: %(share)s") % {"share": percent(everybody.estimate)}
-        mark = alt.Chart(_data([{"at": everybody.estimate * 100, "text": text}]))
+        mark = alt.Chart(data([{"at": everybody.estimate * 100, "text": text}]))
         layers.append(
             mark.mark_text(align="center", baseline="bottom", fontSize=12, color=ORANGE).encode(
                 x="at:Q", y=alt.value(-4), text="text:N"
@@ -331,18 +319,15 @@ def _drivers(report: Report, gettext: Gettext) -> tuple[Any, int]:
         for row in found.contrasts
         if isinstance(row.delta, Delta)
     ][:MOST_BEHAVIOURS]  # fmt: skip
-    base = alt.Chart(_data(rows)).encode(y=_names([str(row["label"]) for row in rows]))
+    base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     title = gettext("Cliff's delta on an active day, with its interval; right of 0: %(second)s does it more often") % {
         "second": words.tier_name(found.second, gettext)
     }
     legend = alt.Legend(title=None, orient="bottom", labelLimit=400)
     colour = alt.Color("clear:N", legend=legend, scale=alt.Scale(domain=names, range=[BLUE, "#9CA3AF"]))
     shape = alt.Shape("clear:N", legend=legend, scale=alt.Scale(domain=names, range=["circle", "diamond"]))
-    interval = base.mark_rule(strokeWidth=2.5).encode(
-        x=alt.X("low:Q", title=lines(title, 70)), x2="high:Q", color=colour
-    )
-    point = base.mark_point(filled=True, size=80, opacity=1).encode(x="estimate:Q", color=colour, shape=shape)
-    chart = alt.layer(_rule(0.0), interval, point).properties(width=WIDTH, height=24 * max(len(rows), 1))
+    layers = forest(base, lines(title, 70), colour=colour, shape=shape)
+    chart = alt.layer(*layers).properties(width=WIDTH, height=24 * max(len(rows), 1))
     return chart, 2 * len(rows) + 1
 
 
@@ -359,15 +344,15 @@ def _ranking(report: Report, gettext: Gettext) -> tuple[Any, int]:
     labels = [str(row["label"]) for row in rows]
     height = 24 * max(len(rows), 1)
     bars = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_bar(height=14, color="#7FB8D8")
         .encode(
-            y=_names(labels),
+            y=categories(labels),
             x=alt.X("importance:Q", title=gettext("mean |SHAP|, log-odds"), axis=alt.Axis(tickCount=4)),
         )
         .properties(width=260, height=height)
     )
-    base = alt.Chart(_data(rows)).encode(y=_names(labels, shown=False))
+    base = alt.Chart(data(rows)).encode(y=categories(labels, shown=False))
     axis = alt.Axis(tickMinStep=1, format="d")
     interval = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
         x=alt.X("low:Q", title=gettext("rank with its 95 % CI"), axis=axis, scale=alt.Scale(zero=False)),
@@ -385,10 +370,10 @@ def _calibration(quality: Quality, gettext: Gettext) -> Any:
         for row in quality.table
     ]
     top = max(max(row["high"], row["x"]) for row in rows)
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(data(rows)).encode(
         x=alt.X("x:Q", title=gettext("predicted risk of leaving, %"), scale=alt.Scale(domain=[0, top]))
     )
-    line = alt.Chart(_data([{"x": 0, "y": 0}, {"x": top, "y": top}]))
+    line = alt.Chart(data([{"x": 0, "y": 0}, {"x": top, "y": top}]))
     y_title = gettext("share that left, % (line: 95 % CI)")
     return alt.layer(
         line.mark_line(color=GREY, strokeDash=[4, 3]).encode(x="x:Q", y="y:Q"),

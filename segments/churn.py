@@ -23,7 +23,7 @@ from segments.learning import (
     skill,
     too_small,
 )
-from segments.leaving import wilson
+from segments.leaving import rate
 from segments.ranks import Flags, Floats, Ints
 from stats.results import NotComputable, Reason
 
@@ -289,5 +289,5 @@ def _coefficient(estimate: float, error: float) -> Coefficient:
 
 
 def _bin(probability: Floats, outcome: Flags) -> Bin:
-    left = wilson(int(outcome.sum()), len(outcome))
+    left = rate(int(outcome.sum()), len(outcome))
     return Bin(left.n, float(probability.mean()), left.estimate, left.low, left.high)

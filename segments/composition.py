@@ -9,7 +9,7 @@ from segments import clustering
 from segments.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
 from segments.importance import Group
 from segments.inputs import Inputs
-from segments.leaving import Share, leaving, share, wilson
+from segments.leaving import Share, leaving, rate, share
 from segments.profiles import Profiles, describe, profile_clusters, suggest_name
 from segments.reduction import Method
 from segments.report import Cluster, Drivers, Points, Report, Tier, Tiers, Units
@@ -109,7 +109,7 @@ def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles,
 def _rate(retained: Floats | None) -> Share | NotComputable:
     if retained is None or not (known := ~np.isnan(retained)).any():
         return NotComputable(Reason.NO_DATA)
-    return wilson(int(retained[known].sum()), int(known.sum()))
+    return rate(int(retained[known].sum()), int(known.sum()))
 
 
 def _profiles(play: Play, found: Segmentation) -> Profiles:

@@ -1,14 +1,12 @@
 """The report as the JSON of `segment_units --json` (DESIGN.md, section 8)."""
 
-from collections.abc import Callable
 from typing import Any
 
-from events.records import dump, outward
+from reporting.document import dump, outward
+from reporting.words import Gettext
 from segments.gaps import Gap, Shape
 from segments.report import Cluster, Report
 from stats.results import NotComputable
-
-type Gettext = Callable[[str], str]
 
 
 def document(report: Report, gettext: Gettext) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class FeatureMatrix:
 @dataclass(frozen=True)
 class Preparation:
     """All constants that turn a unit's counts into its row, learnt once; plain floats, so that JSON
-    (`events.records`) keeps every bit.
+    (`reporting.document`) keeps every bit.
 
     Attributes:
         behaviours: those that became features, in the order of the columns.

@@ -1,11 +1,8 @@
 """What the gap test says: groups, or styles of a continuum. Pure: `gettext` decides the language."""
 
-from collections.abc import Callable
-
+from reporting.words import Gettext
 from segments.gaps import Shape
 from segments.report import Report
-
-type Gettext = Callable[[str], str]
 
 
 def gap_why(report: Report, gettext: Gettext) -> str:

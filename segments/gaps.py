@@ -13,6 +13,7 @@ import numpy as np
 
 from segments.dip import dip, dip_p_value
 from segments.features import Flags, Floats, Ints
+from stats.multiplicity import holm
 
 GAP_LEVEL = 0.05
 # A unit's place is the less blurred the more it did; the others fill the valley with noise.
@@ -82,7 +83,7 @@ def find_gaps(values: Floats, labels: Ints, activity: Floats) -> tuple[Gap, ...]
         places = values[chosen] @ line
         statistic = dip(places)
         tested.append((first, second, len(places), statistic, dip_p_value(statistic, len(places))))
-    adjusted = _holm([row[-1] for row in tested])
+    adjusted = holm([row[-1] for row in tested])
     return tuple(Gap(*row, p) for row, p in zip(tested, adjusted, strict=True))
 
 
@@ -101,15 +102,6 @@ def neighbours(centres: Floats) -> tuple[tuple[int, int], ...]:
     np.fill_diagonal(distances, np.inf)
     nearest = distances.argmin(axis=1)
     return tuple(sorted({(min(row, int(near)), max(row, int(near))) for row, near in enumerate(nearest)}))
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given. Source: Holm 1979."""
-    p = np.array(p_values, dtype=np.float64)
-    order, m = np.argsort(p, kind="stable"), len(p)
-    found = np.empty(m)
-    found[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(m, 0, -1)), 1.0)
-    return [float(value) for value in found]
 
 
 def _most_active(members: Flags, activity: Floats) -> Ints:

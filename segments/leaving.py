@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from segments.ranks import Flags, Floats, Ints, adjusted
-from stats.results import NotComputable, Reason
+from segments.ranks import Flags, Floats, Ints
+from stats.multiplicity import benjamini_hochberg
+from stats.results import NotComputable, Reason, computable
+from stats.shares import wilson_limits
+from stats.survival import Durations, kaplan_meier
 
 SMALLEST_SHOWN = 50
 
@@ -65,10 +68,10 @@ class Association:
     cramers_v: float
 
 
-def wilson(count: int, n: int) -> Share:
-    """A share with its 95 % Wilson interval. Source: Wilson 1927."""
-    interval = stats.binomtest(count, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return Share(count, n, count / n, float(interval.low), float(interval.high))
+def rate(count: int, n: int) -> Share:
+    """A share with its 95 % Wilson interval; n is at least 1."""
+    low, high = wilson_limits(count, n)
+    return Share(count, n, count / n, float(low), float(high))
 
 
 def share(flags: Flags | None, mine: Flags) -> Share | NotComputable:
@@ -76,7 +79,7 @@ def share(flags: Flags | None, mine: Flags) -> Share | NotComputable:
     if flags is None:
         return NotComputable(Reason.NO_DATA)
     n = int(mine.sum())
-    return too_small(n) or wilson(int(flags[mine].sum()), n)
+    return too_small(n) or rate(int(flags[mine].sum()), n)
 
 
 def too_small(n: int) -> NotComputable | None:
@@ -96,26 +99,16 @@ def curve(duration: Floats, churned: Flags) -> Curve | NotComputable:
 
     Source: Kaplan and Meier 1958; Greenwood 1926; METHODS 4.11.
     """
-    from statsmodels.duration.survfunc import SurvfuncRight
-
-    small = too_small(len(duration))
-    if small is not None:
-        return small
-    if not churned.any():
-        return Curve((), (), (), (), ())
-    fit = SurvfuncRight(duration, churned.astype(np.int64))
-    survival = np.asarray(fit.surv_prob, dtype=np.float64)
-    inside = (survival > 0) & (survival < 1)
-    s, error = survival[inside], np.asarray(fit.surv_prob_se, dtype=np.float64)[inside]
-    width = np.exp(float(stats.norm.isf(0.025)) * error / np.abs(s * np.log(s)))
-    low, high = np.full(len(survival), np.nan), np.full(len(survival), np.nan)
-    low[inside], high[inside] = s**width, s ** (1 / width)
+    found = too_small(len(duration)) or kaplan_meier(Durations.from_values(duration, churned))
+    if isinstance(found, NotComputable):
+        return found
+    limits = [step.interval if computable(step.interval) else None for step in found.steps]
     return Curve(
-        days=tuple(float(day) for day in fit.surv_times),
-        at_risk=tuple(int(n) for n in fit.n_risk),
-        survival=tuple(float(share) for share in survival),
-        low=tuple(None if np.isnan(x) else float(x) for x in low),
-        high=tuple(None if np.isnan(x) else float(x) for x in high),
+        days=tuple(step.time for step in found.steps),
+        at_risk=tuple(step.at_risk for step in found.steps),
+        survival=tuple(step.survival for step in found.steps),
+        low=tuple(None if limit is None else limit.low for limit in limits),
+        high=tuple(None if limit is None else limit.high for limit in limits),
     )
 
 
@@ -143,7 +136,9 @@ def leaving(labels: Ints, retained: Flags) -> tuple[dict[int, Residual | NotComp
     error = np.sqrt(rows * share_left * (1 - share_left) * (1 - rows / table.sum()))
     values = (left - rows * share_left) / error
     p_values = (2 * stats.norm.sf(np.abs(values))).tolist()
-    for number, value, p, q in zip(numbers[shown].tolist(), values.tolist(), p_values, adjusted(p_values), strict=True):
+    for number, value, p, q in zip(
+        numbers[shown].tolist(), values.tolist(), p_values, benjamini_hochberg(p_values), strict=True
+    ):
         residuals[number] = Residual(value, p, q)
     test = stats.chi2_contingency(table, correction=False)
     v = float(stats.contingency.association(table, method="cramer"))

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from events.reasons import words as reason_words
+from reporting.numbers import between, decimal, limits, number, percent
+from reporting.table import Table
+from reporting.words import Gettext, reason_words
 from runs.payloads import Unreadable
 from segments import tables, words
 from segments.churn import Coefficient, Quality
 from segments.drift import REFIT_AT, WATCH_AT, Drift, StabilityIndex
 from segments.report_io import DRIFT
 from segments.results import ChurnResult, ComparisonResult, Moves
-from segments.tables import Table
-from segments.words import Gettext, decimal, percent
 from stats.results import NotComputable, Reason, computable
 
 SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
@@ -69,8 +69,8 @@ class Comparison:
     """Two segments: the finding, their rates and differences, and the model's ranking if it has skill."""
 
     finding: str
-    rows: tables.Table
-    ranking: tables.Table | None
+    rows: Table
+    ranking: Table | None
 
 
 def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Gettext) -> DriftView | None:
@@ -130,7 +130,7 @@ def migration(found: Moves, names: Mapping[int, str], gettext: Gettext) -> Migra
         if computable(found.stayed)
         else reason_words(found.stayed, gettext)
     )
-    agreement = words.number(found.adjusted_rand, gettext)
+    agreement = number(found.adjusted_rand, gettext, 2)
     note = gettext(
         "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
         "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
@@ -169,7 +169,7 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
         ),
         (
             gettext("area under the curve"),
-            f"{decimal(skill.auc.estimate, 3)} ({decimal(skill.auc.low, 3)} … {decimal(skill.auc.high, 3)})",
+            f"{decimal(skill.auc.estimate, 3)} ({between(decimal(skill.auc.low, 3), decimal(skill.auc.high, 3))})",
             gettext("0.5: chance, 1: every leaver above every other"),
         ),
         (
@@ -190,14 +190,11 @@ def _quality(found: Quality, gettext: Gettext) -> Table:
 
 
 def _coefficient(value: Coefficient) -> str:
-    return f"{decimal(value.estimate)} ({decimal(value.low)} … {decimal(value.high)})"
+    return f"{decimal(value.estimate)} ({between(decimal(value.low), decimal(value.high))})"
 
 
 def _bins(found: Quality, gettext: Gettext) -> Table:
-    rows = tuple(
-        (f"{row.n:,}", percent(row.predicted), f"{percent(row.observed)} ({percent(row.low)} … {percent(row.high)})")
-        for row in found.table
-    )
+    rows = tuple((f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in found.table)
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
@@ -217,7 +214,7 @@ def comparison(result: ComparisonResult, gettext: Gettext) -> Comparison | str:
         judged = gettext(
             "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
             "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
-        ) % {"auc": words.number(found.auc, gettext)}
+        ) % {"auc": number(found.auc, gettext, 2)}
         ranking = replace(ranking, note=judged)
     rows = replace(tables.drivers(found, gettext), title=title, note=note)
     return Comparison(words.drivers_finding(found, gettext), rows, ranking)

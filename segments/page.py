@@ -4,37 +4,13 @@ A part without its data has no picture either; `segments.charts` asks the same q
 """
 
 from dataclasses import dataclass
-from unicodedata import east_asian_width
 
-from events.reasons import words as reason_words
+from reporting.numbers import percent, share
+from reporting.table import Part, Table
+from reporting.words import Gettext, reason_words
 from segments import gap_words, tables, words
 from segments.report import Report
-from segments.tables import Table
-from segments.words import Gettext
 from stats.results import computable
-
-LINE = 84  # letters of a chart's title
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the page.
-
-    Attributes:
-        slug: its anchor, and its picture's name.
-        heading: the question it answers.
-        finding: the answer; the title of its picture says the same.
-        table: the rows behind the picture, or None.
-        picture: there is a picture.
-        note: how to read it, or "".
-    """
-
-    slug: str
-    heading: str
-    finding: str
-    table: Table | None
-    picture: bool = True
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,9 +122,9 @@ def groups(report: Report, gettext: Gettext) -> tuple[Group, ...]:
             standing=words.standing_words(cluster.standing, gettext),
             light=words.standing_of(cluster.stability, gettext)[0],
             size=gettext("%(n)s users, %(share)s of all") % {
-                "n": f"{cluster.profile.size:,}", "share": words.percent(cluster.profile.share),
+                "n": f"{cluster.profile.size:,}", "share": percent(cluster.profile.share),
             },
-            retained=words.share(cluster.profile.retained, gettext),
+            retained=share(cluster.profile.retained, gettext),
             table=tables.standing_out(cluster, gettext),
         )
         for cluster in report.clusters
@@ -159,18 +135,3 @@ def pictures(report: Report, gettext: Gettext) -> dict[str, str]:
     """Slug and finding of every picture that this report has."""
     parts = (*evidence(report, gettext), *description(report, gettext), *activity(report, gettext))
     return {part.slug: part.finding for part in parts if part.picture}
-
-
-def lines(text: str, width: int = LINE) -> list[str]:
-    """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
-    found: list[str] = []
-    room = 0
-    for word in text.split(" "):
-        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
-        if found and size + 1 <= room:
-            found[-1] += f" {word}"
-            room -= size + 1
-        else:
-            found.append(word)
-            room = width - size
-    return found

@@ -51,7 +51,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """All that placing a unit needs; `events.records` stores it as JSON, LightGBM's text included.
+    """All that placing a unit needs; `reporting.document` stores it as JSON, LightGBM's text included.
 
     Attributes:
         preparation: from counts to scaled features.

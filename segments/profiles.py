@@ -12,7 +12,8 @@ import numpy as np
 from scipy import stats
 
 from segments.leaving import Association, Curve, Residual, Share, curve, leaving, share
-from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
+from segments.ranks import Flags, Floats, Ints, standardised_difference
+from stats.multiplicity import benjamini_hochberg
 from stats.results import NotComputable, Reason
 
 NAME_PARTS = 3
@@ -188,7 +189,7 @@ def describe(
         else:
             raw.append((number, [_contrast(name, mine[:, j], rest[:, j]) for j, name in enumerate(names)]))
     tested = [c.p_value for _, contrasts in raw for c in contrasts if not isinstance(c.p_value, NotComputable)]
-    family = iter(adjusted(tested))
+    family = iter(benjamini_hochberg(tested))
     for number, contrasts in raw:
         found[number] = tuple(
             c if isinstance(c.p_value, NotComputable) else replace(c, adjusted_p_value=next(family)) for c in contrasts

@@ -64,14 +64,6 @@ def spearman(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1])
 
 
-def adjusted(p_values: Sequence[float]) -> list[float]:
-    """Benjamini-Hochberg adjusted p-values in the order given. Missing ones must be taken out before.
-
-    Source: Benjamini and Hochberg 1995.
-    """
-    return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if len(p_values) else []
-
-
 def standardised_difference(first: Floats, second: Floats) -> float | None:
     """Mean of the second minus mean of the first, in units of the root mean of both variances. None without variance.
 

@@ -1,35 +1,17 @@
 """A segmentation as tables of text: the same rows stand behind each chart. Pure."""
 
-from dataclasses import dataclass
-
-from events.reasons import words as reason_words
+from reporting.numbers import between, decimal, number, p_text, p_value, percent, share
+from reporting.table import Table
+from reporting.words import Gettext, reason_words
 from segments import words
 from segments.clustering import PATTERN_JACCARD, SMALLEST_SHARE, STABLE_ARI, STABLE_JACCARD
 from segments.leaving import Residual
 from segments.profiles import FeatureContrast
 from segments.report import Cluster, Drivers, Points, Report
 from segments.tiers import Delta, Rate
-from segments.words import Gettext, decimal, p_value, percent
 from stats.results import NotComputable, computable
 
 STANDING_OUT = 6
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of formatted text.
-
-    Attributes:
-        title: what the rows are.
-        columns: headings, with units.
-        rows: one text per column.
-        note: what the reader must know to read it, or "".
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
 
 
 def flow(report: Report, gettext: Gettext) -> Table:
@@ -95,8 +77,8 @@ def _better(one: float | None, two: float | None, sign: int, gettext: Gettext) -
 def sample(report: Report, points: Points, gettext: Gettext) -> Table:
     """How many users of each group a picture shows."""
     rows = []
-    for number, cluster in enumerate(report.clusters):
-        left = [gone for label, gone in zip(points.cluster, points.left, strict=True) if label == number]
+    for place, cluster in enumerate(report.clusters):
+        left = [gone for label, gone in zip(points.cluster, points.left, strict=True) if label == place]
         known = [gone for gone in left if gone is not None]
         gone = f"{sum(known):,}" if known else gettext("not known")
         rows.append((words.cluster_words(cluster, gettext), f"{len(left):,}", gone))
@@ -211,11 +193,11 @@ def retention(report: Report, gettext: Gettext) -> Table:
         rows.append(
             (
                 words.cluster_words(cluster, gettext), f"{profile.size:,}", percent(profile.share),
-                words.share(profile.retained, gettext), words.share(profile.left, gettext),
-                _residual(profile.residual, gettext), words.number(profile.tenure_median, gettext, 0),
+                share(profile.retained, gettext), share(profile.left, gettext),
+                _residual(profile.residual, gettext), number(profile.tenure_median, gettext, 0),
             )
         )  # fmt: skip
-    everybody = words.share(report.retention_rate, gettext)
+    everybody = share(report.retention_rate, gettext)
     rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
         gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % CI)"),
@@ -241,7 +223,7 @@ def _association(report: Report, gettext: Gettext) -> str:
         "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
         "includes users without a group, who were hardly active."
     ) % {
-        "statistic": decimal(found.statistic, 1), "df": found.df, "p": words.p_text(found.p_value),
+        "statistic": decimal(found.statistic, 1), "df": found.df, "p": p_text(found.p_value),
         "v": decimal(found.cramers_v),
     }  # fmt: skip
 
@@ -267,7 +249,7 @@ def standing_out(cluster: Cluster, gettext: Gettext) -> Table | None:
 def _feature(row: FeatureContrast, gettext: Gettext) -> tuple[str, ...]:
     tested = row.adjusted_p_value
     return (
-        words.feature_name(row.name, gettext), words.number(row.smd, gettext), percent(row.doing),
+        words.feature_name(row.name, gettext), number(row.smd, gettext, 2), percent(row.doing),
         percent(row.rest_doing), decimal(row.median), decimal(row.rest_median),
         p_value(tested) if computable(tested) else gettext("not tested"),
     )  # fmt: skip
@@ -277,7 +259,7 @@ def _feature(row: FeatureContrast, gettext: Gettext) -> tuple[str, ...]:
 def tiers(report: Report, gettext: Gettext) -> Table:
     """The three activity tiers."""
     rows = tuple(
-        (words.tier_name(tier.name, gettext), f"{tier.units:,}", words.share(tier.retained, gettext))
+        (words.tier_name(tier.name, gettext), f"{tier.units:,}", share(tier.retained, gettext))
         for tier in report.tiers.tiers
     )
     cuts, note = report.tiers.cuts, ""
@@ -312,7 +294,7 @@ def drivers(found: Drivers, gettext: Gettext) -> Table:
 
 
 def _interval(value: Rate | Delta) -> str:
-    return f"{decimal(value.estimate)} ({decimal(value.low)} … {decimal(value.high)})"
+    return f"{decimal(value.estimate)} ({between(decimal(value.low), decimal(value.high))})"
 
 
 def ranking(found: Drivers, gettext: Gettext) -> Table | None:
@@ -322,7 +304,7 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
     rows = tuple(
         (
             str(row.rank),
-            f"{row.rank_low} … {row.rank_high}",
+            between(str(row.rank_low), str(row.rank_high)),
             words.feature_names(row.members, gettext),
             decimal(row.importance, 3),
         )
@@ -335,7 +317,7 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
     note = gettext(
         "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
         "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
-    ) % {"auc": words.number(found.auc, gettext)}
+    ) % {"auc": number(found.auc, gettext, 2)}
     return Table(gettext("What a model of the tiers leans on"), columns, rows, note)
 
 

@@ -15,7 +15,8 @@ from scipy import stats
 
 from runs.progress import Progress, part, silent
 from segments.importance import Importance, rank_features
-from segments.ranks import Flags, Floats, Ints, adjusted, standardised_difference
+from segments.ranks import Flags, Floats, Ints, standardised_difference
+from stats.multiplicity import benjamini_hochberg
 from stats.results import NotComputable, Reason
 
 LOW, MID, HIGH = 0, 1, 2
@@ -186,7 +187,7 @@ def separate(
     for j in range(len(names)):
         deltas.append(cliffs_delta(rates[~is_second, j], rates[is_second, j], rng=rng, replicates=replicates))
         progress("contrasts", 0.3 * (j + 1) / len(names))
-    adjusted_p = iter(adjusted([delta.p_value for delta in deltas if isinstance(delta, Delta)]))
+    adjusted_p = iter(benjamini_hochberg([delta.p_value for delta in deltas if isinstance(delta, Delta)]))
     contrasts = []
     for j, (name, delta) in enumerate(zip(names, deltas, strict=True)):
         sides = [(counts[group, j], active_days[group]) for group in (first, second)]

@@ -3,62 +3,22 @@
 Whole sentences are translated, with named placeholders, because word order differs between languages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from events.metrics import display_name
-from events.reasons import words as reason_words
+from reporting.numbers import decimal, p_text, percent
+from reporting.words import Gettext, reason_words
 from segments.churn import Quality
 from segments.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_ARI, STABLE_JACCARD, KReason, Standing
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, Drift
 from segments.features import Drop, Dropped
 from segments.gap_words import gap_why
 from segments.gaps import Shape
-from segments.leaving import Share
 from segments.profiles import Direction
 from segments.reduction import Method
 from segments.report import Cluster, Drivers, Report
 from segments.tiers import Delta
-from stats.results import NotComputable, computable
-
-type Gettext = Callable[[str], str]
-
-MINUS = "\u2212"
-
-
-# ── Numbers ───────────────────────────────────────────────────────────────────
-def decimal(value: float, digits: int = 2) -> str:
-    """A number with so many decimals and a true minus sign."""
-    text = f"{value:,.{digits}f}"
-    return text.replace("-", MINUS) if any(figure in text for figure in "123456789") else text.replace("-", "")
-
-
-def percent(value: float) -> str:
-    """A share, 0 to 1, as a percentage."""
-    return f"{decimal(value * 100, 1)} %"
-
-
-def p_value(value: float) -> str:
-    """A p-value for a cell: never printed as 0."""
-    if value < 0.0001:
-        return "< 0.0001"
-    return f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
-
-
-def p_text(value: float) -> str:
-    """A p-value inside a sentence, with its sign of relation."""
-    return f"p {p_value(value)}" if value < 0.0001 else f"p = {p_value(value)}"
-
-
-def share(value: Share | NotComputable, gettext: Gettext) -> str:
-    """A share with its 95 % CI, or the reason why there is none."""
-    if not computable(value):
-        return reason_words(value, gettext)
-    return f"{percent(value.estimate)} ({percent(value.low)} … {percent(value.high)})"
-
-
-def number(value: float | NotComputable, gettext: Gettext, digits: int = 2) -> str:
-    """A number, or the reason why there is none."""
-    return decimal(value, digits) if computable(value) else reason_words(value, gettext)
+from stats.results import computable
 
 
 def optional(value: float | None, gettext: Gettext, digits: int = 2) -> str:

@@ -7,6 +7,7 @@ from scipy import stats
 
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.score import score_interval, score_z
+from stats.shares import newcombe_limits, wilson_limits
 from stats.summaries import Joint, Mean
 
 SMALL_EXPECTED_COUNT = 5
@@ -88,13 +89,8 @@ def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Interval | NotComp
         raise ValueError(f"successes must lie between 0 and n, not {successes} of {n}")
     if n == 0:
         return NotComputable(Reason.NO_DATA)
-    z2 = float(stats.norm.isf(alpha / 2)) ** 2
-    share = successes / n
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    low = centre - half if successes else 0.0
-    high = centre + half if successes < n else 1.0
-    return Interval(share, max(low, 0.0), min(high, 1.0), 1 - alpha, "wilson-interval")
+    low, high = wilson_limits(successes, n, alpha=alpha)
+    return Interval(successes / n, float(low), float(high), 1 - alpha, "wilson-interval")
 
 
 def newcombe_interval(control: Mean, variant: Mean, *, alpha: float = 0.05) -> Interval | NotComputable:
@@ -106,13 +102,11 @@ def newcombe_interval(control: Mean, variant: Mean, *, alpha: float = 0.05) -> I
     missing = _not_shares(control, variant)
     if missing:
         return missing
-    zero, one = (wilson(group.successes, group.n, alpha=alpha) for group in (control, variant))
-    if isinstance(zero, NotComputable) or isinstance(one, NotComputable):
+    if min(control.n, variant.n) == 0:
         return NotComputable(Reason.NO_DATA)
-    difference = one.estimate - zero.estimate
-    down = sqrt((one.estimate - one.low) ** 2 + (zero.high - zero.estimate) ** 2)
-    up = sqrt((one.high - one.estimate) ** 2 + (zero.estimate - zero.low) ** 2)
-    return Interval(difference, difference - down, difference + up, 1 - alpha, "newcombe-interval")
+    low, high = newcombe_limits((variant.successes, variant.n), (control.successes, control.n), alpha=alpha)
+    difference = variant.successes / variant.n - control.successes / control.n
+    return Interval(difference, float(low), float(high), 1 - alpha, "newcombe-interval")
 
 
 def lift(

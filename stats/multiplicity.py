@@ -14,12 +14,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Source: Holm 1979.
     """
+    from statsmodels.stats.multitest import multipletests
+
     p = _checked(p_values)
-    m = len(p)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(m)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(m, 0, -1)), 1.0)
-    return [float(value) for value in adjusted]
+    return [float(value) for value in multipletests(p, method="holm")[1]] if len(p) else []
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:

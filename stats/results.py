@@ -10,7 +10,7 @@ from typing_extensions import TypeIs
 
 
 class Reason(StrEnum):
-    """Every reason for which a number may be missing. `events.reasons.words` has a sentence for each."""
+    """Every reason for which a number may be missing. `reporting.words` has a sentence for each."""
 
     TOO_FEW_UNITS = "too_few_units"
     NO_VARIANCE = "no_variance"

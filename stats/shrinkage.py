@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
+from stats.summaries import Array
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,7 @@ def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage |
         return NotComputable(Reason.NO_VARIANCE)
     effects = np.array([estimate.estimate for estimate in estimates])
     variances = np.array([estimate.standard_error for estimate in estimates]) ** 2
-    weights = 1 / variances
-    centre = float((weights * effects).sum() / weights.sum())
-    q = float((weights * (effects - centre) ** 2).sum())
-    # DerSimonian and Laird 1986, equation 8: the moment estimate, cut at 0.
-    spread = float(weights.sum() - (weights**2).sum() / weights.sum())
-    tau_squared = max((q - (len(effects) - 1)) / spread, 0.0)
+    tau_squared = variance_between(effects, variances)
     random = 1 / (variances + tau_squared)
     mean, of_mean = float((random * effects).sum() / random.sum()), 1 / float(random.sum())
     kept = tau_squared * random
@@ -72,6 +68,22 @@ def shrink(estimates: Sequence[Estimate], *, alpha: float = 0.05) -> Shrinkage |
         tuple(_interval(float(e), float(s), z, alpha, "empirical-bayes") for e, s in zip(shrunk, errors, strict=True)),
         tuple(float(share) for share in kept),
     )
+
+
+def variance_between(effects: Array, variances: Array) -> float:
+    """Variance of the true effects between studies or segments: the moment estimate, cut at 0.
+
+    Args:
+        effects: at least two estimates.
+        variances: their squared standard errors, above 0.
+
+    Source: DerSimonian and Laird 1986, equation 8. statsmodels' ``combine_effects`` doesn't cut it at 0.
+    """
+    weights = 1 / variances
+    centre = (weights * effects).sum() / weights.sum()
+    q = (weights * (effects - centre) ** 2).sum()
+    spread = weights.sum() - (weights**2).sum() / weights.sum()
+    return max(float((q - (len(effects) - 1)) / spread), 0.0)
 
 
 def _interval(effect: float, error: float, z: float, alpha: float, method: str) -> Interval:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "stats")
+PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats")
 SOURCES = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
 
 

@@ -39,7 +39,6 @@ KEPT = {
     "adjust:cuped": "issue 15, the registered adjusted primary of existing users",
     "arms_set:arms_effect_set": "issue 15, joint sets of dose arms",
     "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
-    "compare:newcombe_interval": "issue 14 lets the cells of a study use it instead of their own copy",
     "weak_instrument:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",

@@ -9,9 +9,9 @@ from aha.inputs import Inputs, check_inputs
 from aha.models import Study
 from aha.services.population import Restriction, restriction_of
 from events.metrics import MinEvents, display_name, parse_behaviour
-from events.records import dump, load
 from events.services.asking import questions
 from events.services.ownership import StoreRefused
+from reporting.document import dump, load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
 from benchmarks.audit.stored_world import plan_of, read
-from experiments.verdict import Code
+from experiments.codes import Code
 from experiments.words import verdict_sentence
 from stats.results import computable
 

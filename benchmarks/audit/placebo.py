@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
+from experiments.codes import Code
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.engine import analyze
-from experiments.verdict import Code
 
 TITLE = "A placebo of equal salience"
 TEXT = """

@@ -1,12 +1,12 @@
 """The life of an experiment as one table: which action is allowed in which state, and what must hold before. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from experiments.plan import rules
 from experiments.plan.record import Plan
 from experiments.plan.rules import Situation
+from reporting.words import Gettext
 
 
 class Status(StrEnum):
@@ -74,7 +74,7 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
     return ()
 
 
-def words(refusal: Refusal, gettext: Callable[[str], str]) -> str:
+def words(refusal: Refusal, gettext: Gettext) -> str:
     """The refusal as one plain sentence in the language of ``gettext``."""
     if refusal.problem is not None:
         return rules.words(refusal.problem, gettext)

@@ -1,13 +1,8 @@
 """The power curve of a plan as a picture. Pure: the curve in, a drawing out."""
 
-from collections.abc import Callable
-
-import altair as alt
-
-from events.charts import BLUE, GREY, ORANGE, Drawing, drawing
-from experiments.words import effect_text
-
-type Gettext = Callable[[str], str]
+from reporting.charts import BLUE, GREY, ORANGE, Drawing, alt, data, drawing
+from reporting.numbers import effect_text
+from reporting.words import Gettext
 
 WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
 
@@ -40,13 +35,9 @@ def power_curve(
     axis = alt.Axis(format="%", tickCount=5)
     y = alt.Y("power:Q", title=gettext("Chance to find it"), scale=alt.Scale(domain=[0, 1]), axis=axis)
     x = alt.X("units:Q", title=gettext("Units of all variants"), axis=alt.Axis(format=",d", tickCount=5))
-    line = alt.Chart(alt.InlineData(values=rows)).mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y)
-    goal = (
-        alt.Chart(alt.InlineData(values=[{"power": wanted}]))
-        .mark_rule(color=GREY, strokeDash=[4, 3])
-        .encode(y="power:Q")
-    )
-    here = alt.Chart(alt.InlineData(values=[{"units": units, "power": reached}]))
+    line = alt.Chart(data(rows)).mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y)
+    goal = alt.Chart(data([{"power": wanted}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="power:Q")
+    here = alt.Chart(data([{"units": units, "power": reached}]))
     dot = here.mark_point(color=ORANGE, filled=True, size=110, opacity=1).encode(x="units:Q", y="power:Q")
     chart = alt.layer(goal, line, dot).properties(width=WIDTH, height=HEIGHT)
     return drawing("power-curve", title, chart, marks=len(rows))

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -13,6 +13,7 @@ from typing import Any
 from events.metrics import Survival, first_day, is_display_only, parse_metric
 from experiments.evaluation import DEFAULT
 from experiments.plan.record import WHOLE, Plan
+from reporting.words import Gettext
 from runs.refusals import Refused
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
@@ -201,7 +202,7 @@ def _layer(plan: Plan, situation: Situation) -> Iterator[Problem]:
             yield Problem("slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"})
 
 
-def words(problem: Problem, gettext: Callable[[str], str]) -> str:
+def words(problem: Problem, gettext: Gettext) -> str:
     """The problem as one plain sentence in the language of ``gettext``."""
     sentences = {
         "bad_key": gettext(

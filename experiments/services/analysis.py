@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 
 from aha.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.services.moments import record_verdict
-from events.records import dump
 from events.services.asking import questions
 from experiments.answers import Asked
 from experiments.models import Analysis, Experiment
@@ -22,6 +21,7 @@ from experiments.plan.stored import plan_of, planned_of
 from experiments.services.admission import rule_of
 from experiments.services.audit import audit_of
 from experiments.services.webhooks import announce
+from reporting.document import dump
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent

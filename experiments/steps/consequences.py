@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from experiments.models import Experiment
 from experiments.plan.lifecycle import MOVES, Action, Status
 from experiments.services.overview import Standing
+from reporting.numbers import percent
 
 if TYPE_CHECKING:
     from experiments.closing import Cost
@@ -157,7 +158,7 @@ def early_cost(cost: "Cost | None") -> str:
     if cost is None or cost.rule.value != "early":
         return ""
     return _early(cost).format(
-        share=f"{100 * min(cost.fraction, 1):.0f}\u00a0%",
+        share=percent(min(cost.fraction, 1), 0),
         critical="" if cost.critical is None else f"{cost.critical:.2f}",
         whole="" if cost.whole is None else f"{cost.whole:.2f}",
         day="" if cost.shown is None else cost.shown.isoformat(),

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 
 from experiments.services.overview import Concern, Light, Standing
+from reporting.numbers import p_relation
 
 
 def health(standing: Standing) -> dict[str, str]:
@@ -22,14 +23,12 @@ def concern_words(concern: Concern) -> str:
                 "It has run for more than a day, and nobody was shown a variant. Does the service ask for the flag?"
             )
         case "sample_ratio":
-            from experiments import words  # noqa: PLC0415 - it needs SciPy, which costs half a second to import
-
             text = _(
                 "The split of the exposed users is not the planned one (p {p}): find out why before you read an effect."
             )
-            return text.format(p=words.p_text(concern.details["p"]))
+            return text.format(p=p_relation(concern.details["p"]))
         case "finding":
-            from experiments import health, words  # noqa: PLC0415
+            from experiments import health, words  # noqa: PLC0415 - SciPy costs half a second to import
 
             found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
             return words.finding_sentence(found, _)

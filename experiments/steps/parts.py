@@ -1,20 +1,23 @@
 """What the steps show beside their forms: arms, segments with their counts, the size that a plan needs."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from events.reasons import words
 from experiments.models import Experiment
-from experiments.plan import power_curve
-from experiments.plan.audience import choices, count, rows_of
+from experiments.plan import audience as counting
+from experiments.plan import power_chart, power_curve
 from experiments.plan.derived import share_left
 from experiments.plan.power_curve import PowerCurve, Sizing
 from experiments.plan.record import WHOLE
 from experiments.plan.stored import plan_of
 from experiments.steps import forms
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
 from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
@@ -38,7 +41,7 @@ def segments(row: Experiment, data: Any) -> Any:
     if data is not None:
         return forms.Segments(data, prefix="segments")
     places = {one.segment_key: one for one in row.audience.all() if one.segment_key is not None}
-    known = [one.slug for one in choices()]
+    known = [one.slug for one in counting.choices()]
     slugs = [*places, *(slug for slug in known if slug not in places)]
     return forms.Segments(prefix="segments", initial=[
         {"slug": slug, "taken": slug in places, "order": at if slug in places else None,
@@ -49,7 +52,7 @@ def segments(row: Experiment, data: Any) -> Any:
 
 def with_segments(formset: Any) -> list[tuple[Any, Any]]:
     """Each row of the form beside the segment that it is about; None for one that is no longer published."""
-    known = {one.slug: one for one in choices()}
+    known = {one.slug: one for one in counting.choices()}
     return [(form, known.get(form["slug"].value())) for form in formset.forms]
 
 
@@ -76,7 +79,7 @@ def audience(row: Experiment, form: forms.AudienceForm, formset: Any) -> list[di
 
 def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
     """How many units the audience in the form, or the stored one, has now, and how many of them come a day."""
-    wanted = rows_of(row)
+    wanted = counting.rows_of(row)
     if data is not None:
         form, formset = forms.AudienceForm(data, experiment=row), forms.Segments(data, prefix="segments")
         if not (form.is_valid() and formset.is_valid()):
@@ -88,7 +91,7 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
         except Refused as refusal:
             return {"refusal": str(refusal)}
     try:
-        found = count(wanted, within=share_left(plan_of(row)))
+        found = counting.count(wanted, within=share_left(plan_of(row)))
     except Refused as refusal:
         return {"refusal": str(refusal)}
     context: dict[str, Any] = {"eligible": found, "percent": f"{100 * found.share:.1f}"}
@@ -112,23 +115,26 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
     share = inflow.sd is None
     context: dict[str, Any] = {
         "lines": [
-            (_("Units needed"), _say(suggestion.planned_units, ",d")),
-            (_("Days until the last outcome is known"), _say(suggestion.days, ",d")),
+            (_("Units needed"), _say(suggestion.planned_units, count)),
+            (_("Days until the last outcome is known"), _say(suggestion.days, count)),
             (_("End if it started today"), _day(suggestion.planned_end)),
-            (_("Effect it is sized for"), _say(suggestion.smallest_effect, "+.4f")),
-            (_("Outcome without the nudge"), _say(inflow.base, ".1%" if share else ",.3f")),
-            (_("Units a day, and share enrolled"), f"{inflow.per_day:,.0f} · {suggestion.coverage:.1%}"),
-            (_("Level of one comparison"), _say(suggestion.level, ".2%")),
-            (_("Units, as a multiple of one look's"), _say(suggestion.inflation, ".3f")),
+            (
+                _("Effect it is sized for"),
+                _say(suggestion.smallest_effect, partial(effect_text, share=share, gettext=_, plus=True)),
+            ),
+            (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
+            (_("Units a day, and share enrolled"), f"{decimal(inflow.per_day, 0)} · {percent(suggestion.coverage)}"),
+            (_("Level of one comparison"), _say(suggestion.level, partial(percent, digits=2))),
+            (_("Units, as a multiple of one look's"), _say(suggestion.inflation, partial(decimal, digits=3))),
             (
                 _("Chance to conclude no effect that matters, if there is none"),
-                _say(suggestion.power_no_material_effect, ".0%"),
+                _say(suggestion.power_no_material_effect, partial(percent, digits=0)),
             ),
         ],
         "can_take": computable(suggestion.planned_units),
     }
     if inflow.reach is not None:
-        context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, ".1%")))
+        context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
     return {**context, **_drawn(found.curve)}
 
 
@@ -172,20 +178,18 @@ def _taken(formset: Any) -> list[tuple[str, int]]:
 
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
-        return {"no_curve": words(curve, _)}
-    from experiments.plan import power_chart  # noqa: PLC0415 - Altair costs a second to import
-
+        return {"no_curve": reason_words(curve, _)}
     drawing = power_chart.power_curve(
         curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
         share=curve.share, gettext=_,
     )  # fmt: skip
     low = curve.reached < curve.wanted - 0.005
-    return {"drawing": drawing, "points": [(f"{one:,}", f"{power:.0%}") for one, power in curve.points], "low": low}
+    return {"drawing": drawing, "points": [(count(one), percent(power, 0)) for one, power in curve.points], "low": low}
 
 
-def _say(value: Any, shape: str = "") -> str:
-    return words(value, _) if isinstance(value, NotComputable) else format(value, shape)
+def _say(value: Any, write: Callable[[Any], str]) -> str:
+    return reason_words(value, _) if isinstance(value, NotComputable) else write(value)
 
 
 def _day(value: Any) -> str:
-    return words(value, _) if isinstance(value, NotComputable) else date_format(value)
+    return reason_words(value, _) if isinstance(value, NotComputable) else date_format(value)

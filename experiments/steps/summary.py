@@ -27,7 +27,7 @@ STEPS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class StepLines:
     """One step's part of the plan: what it is called, and its lines."""
 
     step: str
@@ -35,16 +35,16 @@ class Part:
     lines: list[tuple[str, str]]
 
 
-def parts(row: Experiment) -> list[Part]:
+def parts(row: Experiment) -> list[StepLines]:
     """All parts in the order of the steps."""
     made = {
         "hypothesis": _hypothesis(row), "variants": _variants(row), "audience": _audience(row),
         "outcomes": _outcomes(row), "plan": _plan(row),
     }  # fmt: skip
-    return [Part(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
+    return [StepLines(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
 
 
-def dates(row: Experiment) -> Part:
+def dates(row: Experiment) -> StepLines:
     """When it began and ended, for the page of one that has started."""
 
     def at(value: Any) -> str:
@@ -57,7 +57,7 @@ def dates(row: Experiment) -> Part:
         (_("Concluded"), at(row.concluded_at)),
         (_("Version of the plan"), str(row.version)),
     ]
-    return Part("review", _("Dates"), [line for line in lines if line[1]])
+    return StepLines("review", _("Dates"), [line for line in lines if line[1]])
 
 
 def metric_words(text: str) -> str:

@@ -10,13 +10,14 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from events.simulation import truth
-from experiments import tables, words
+from experiments import tables
 from experiments.document import document
 from experiments.readout import Readout
 from experiments.report import Report
 from experiments.services.analysis import read_analysis
 from insight_site.demo.house import SEGMENTS, events_folder
 from insight_site.demo.loop import Made
+from reporting.numbers import between, effect_text
 from runs.payloads import Unreadable
 from stats.results import computable
 
@@ -75,13 +76,13 @@ class Findings:
         found, difference = comparison.encouragement, comparison.difference
         rows = [self._moment_row()]
         if computable(difference):
-            limits = f"{_points(difference.low)} … {_points(difference.high)}"
+            limits = between(_points(difference.low), _points(difference.high))
             nudge = gettext("Effect of the nudge (intention to treat)")
             rows.append((nudge, _points(self.facts["itt"]), _points(difference.estimate), limits))
         if found is None or not computable(found.take_up) or not computable(found.effect):
             return rows
         moved = self.facts["take_up"]["nudge"] - self.facts["take_up"]["control"]
-        limits = f"{_points(found.take_up.low)} … {_points(found.take_up.high)}"
+        limits = between(_points(found.take_up.low), _points(found.take_up.high))
         stage = gettext("Moved by the nudge (first stage)")
         rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
         limits = tables.set_text(found.effect_set, share=True, gettext=gettext)
@@ -124,12 +125,12 @@ class Findings:
         if claim is None or claim.promised is None:
             return []
         low, high = claim.promised_low, claim.promised_high
-        limits = "" if low is None or high is None else f"{_points(low)} … {_points(high)}"
+        limits = "" if low is None or high is None else between(_points(low), _points(high))
         return [(gettext("What the correlation promised"), "", _points(claim.promised), limits)]
 
 
 def _points(value: float) -> str:
-    return words.effect_text(value, share=True, gettext=gettext)
+    return effect_text(value, share=True, gettext=gettext)
 
 
 def _report_page(key: str, pk: int) -> str:

@@ -11,8 +11,8 @@ from django.template import Context
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
-from events.charts import Drawing
 from insight_site.models import Picture
+from reporting.charts import Drawing
 from runs.models import Run
 
 register = template.Library()

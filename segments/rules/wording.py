@@ -1,7 +1,7 @@
 """A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
 
 from events import metrics
-from events.metrics import Gettext
+from reporting.words import Gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
 
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.records import load
 from events.services.asking import questions
+from reporting.document import load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused

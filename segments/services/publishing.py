@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from events.metrics import display_name
-from events.records import load
 from events.services.asking import questions
+from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.inputs import Inputs
@@ -170,7 +170,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     )
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [_safe(row.unit), _safe(str(segment)), risk, _safe(display_name("; ".join(row.reasons or [])))]
+        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
 
 
 def slugs_of(unit: str) -> frozenset[str]:
@@ -201,11 +201,6 @@ def models_with_current() -> Any:
     """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
     current = SegmentVersion.objects.light().current().prefetch_related("segments")
     return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
-
-
-def _safe(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; ids come from outside."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:

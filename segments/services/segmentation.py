@@ -6,9 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.reasons import words
-from events.records import dump
 from events.services.asking import questions
+from reporting.document import dump
+from reporting.words import reason_words
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
@@ -64,7 +64,7 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
 
 
 def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
-    from events.records import load
+    from reporting.document import load
     from segments.composition import compose
     from segments.report_io import FITTED, SEGMENTATION
     from segments.services.play import read_play
@@ -76,7 +76,7 @@ def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
         as_of = asked.basis.data_end
     composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
     if isinstance(composed, NotComputable):
-        raise Refused(words(composed, gettext))
+        raise Refused(reason_words(composed, gettext))
     model = FITTED.store(composed.segmentation.model)
     SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
     return SEGMENTATION.store(composed.report)

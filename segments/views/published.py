@@ -1,7 +1,5 @@
 """Pages about published models: segments, drift, churn, comparisons."""
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from reporting.csv import csv_lines
+from reporting.numbers import decimal
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -59,7 +59,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "segment": segment,
         "size": f"{segment.size:,}",
         "play": play,
-        "stability": "" if segment.stability is None else words.decimal(segment.stability),
+        "stability": "" if segment.stability is None else decimal(segment.stability),
         "colour": colour,
         "standing": text,
         "churn": next(iter(segment.churn_runs.all()), None),
@@ -99,27 +99,14 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("segments:model", key=segment.version.model.key)
 
 
-class _Echo:
-    """Where `csv` writes: it gives each line back."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
 @login_required
 @may("segments.view_membership")
 @require_safe
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""
     segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield "\ufeff"  # without it Excel reads Hangul in the machine's old code page
-        for row in publishing.member_rows(segment):
-            yield writer.writerow(row)
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    rows = csv_lines(publishing.member_rows(segment))
+    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     name = f"{segment.version.model.key}-v{segment.version.number}-{segment.key}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

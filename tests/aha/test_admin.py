@@ -5,7 +5,7 @@ from django.test import Client
 
 from aha.models import AhaMoment, Study
 from aha.services import moments
-from events.records import dump
+from reporting.document import dump
 from tests.aha.make_report import INPUTS, report
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 
 from aha.inputs import Inputs, check_inputs
 from aha.thresholds import Rule
-from events.records import dump, load
+from reporting.document import dump, load
 from runs.refusals import Refused
 
 GOOD = Inputs("signup", (1, 3, 7), "window:14-20")

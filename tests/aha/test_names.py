@@ -10,7 +10,7 @@ from django.test import Client
 
 from aha.models import AhaMoment
 from aha.services import moments, reach
-from events.records import dump
+from reporting.document import dump
 from tests.aha.make_report import report
 from tests.aha.test_views import page, study, weekly
 

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from aha.grid import Table, build_table, levels, thresholds
 from aha.smooth import fit, knots, spline
-from aha.steps import Step, StepVerdict, _Design, _design, _holm, _scores, _sums, _test, _Tested, step_evidence
+from aha.steps import Step, StepVerdict, _Design, _design, _scores, _sums, _test, _Tested, step_evidence
 from aha.thresholds import Choice, choose, split
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import NEGATIVE_CONTROLS
@@ -236,11 +236,6 @@ def test_steps__behaviour_done_by_everybody__has_no_ever_against_never() -> None
     table = replace(table, counts=table.counts + 1)
 
     assert evidence(table, replicates=19).ever == NotComputable(Reason.NO_DATA)
-
-
-def test_holm__known_values__are_those_of_the_text_book() -> None:
-    assert _holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert _holm([]) == []
 
 
 @pytest.mark.slow

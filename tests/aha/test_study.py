@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aha import tables, words
+from aha import candidate_tables, page_tables, words
 from aha.document import document
 from aha.evidence import RungName
 from aha.guard import Flag
 from aha.report import Report
 from aha.steps import StepVerdict
 from aha.study import study
-from events.records import dump, load
 from events.simulation import WORLDS, Simulation, simulate
+from reporting.document import dump, load
 from runs.progress import Cancelled
 from stats.results import NotComputable, Reason, computable
 from tests.aha.answers import INPUTS, SMALL, answers_of, keys_of, some
@@ -212,13 +212,17 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
 
 
 def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
-    for made in (tables.population, tables.ranking, tables.candidates, tables.cells, tables.ladder):
-        title, columns, rows = made(report, plain)
+    shown = [made(report, plain) for made in (page_tables.flow, page_tables.ranking, page_tables.candidates)]
+    shown += [
+        made(row, plain) for row in report.candidates for made in (candidate_tables.counts, candidate_tables.ladder)
+    ]
 
-        assert title
-        assert rows
-        assert {len(row) for row in rows} == {len(columns)}
-    numbers = [row[1] for row in tables.population(report, plain)[2]]
+    for table in shown:
+        assert table is not None
+        assert table.title
+        assert table.rows
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    numbers = [row[1] for row in page_tables.flow(report, plain).rows]
     assert numbers[:3] == ["3,007", "7", "3,000"]
 
 

@@ -14,7 +14,7 @@ from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
 from aha.reached import ReachWeek, WeeklyReach
 from aha.services import moments, reach, studies
-from events.records import dump
+from reporting.document import dump
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import INPUTS, report, result

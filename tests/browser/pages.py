@@ -8,12 +8,12 @@ import pytest
 from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
-from events.records import dump
 from experiments.analysis import read_out
 from experiments.live_context import Audit
 from experiments.models_analysis import Analysis
 from insight_site import pictures
 from insight_site.models import Picture
+from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS, result
 from tests.aha.make_report import report as study_report

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
-from events.records import dump
 from insight_site import pictures
+from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]

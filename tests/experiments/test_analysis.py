@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.answers import Answers
 from experiments.cells import CellData
+from experiments.codes import Code
 from experiments.live_context import Audit
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Readout, State
-from experiments.verdict import Code
+from reporting.document import dump, load
 from stats.results import NotComputable, Reason, computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 

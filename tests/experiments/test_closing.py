@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import closing as audit
-from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.closing import Rule, cost_of, fractions_of, rule_of
+from experiments.codes import Code
 from experiments.live_context import Audit
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Readout
 from experiments.standing import looks_of, standing_of
-from experiments.verdict import Code
+from reporting.document import dump, load
 from stats.looks import Look
 from stats.results import computable
 from stats.sequential import bounds

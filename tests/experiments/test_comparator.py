@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from events.records import dump, load
 from experiments.analysis import read_out
 from experiments.charts import outcome_forest
+from experiments.codes import Code
 from experiments.contrasts import contrasts
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
@@ -23,8 +23,8 @@ from experiments.report_page import promise, sections
 from experiments.report_words import estimand
 from experiments.rows import RowData
 from experiments.tables import behaviour, comparisons
-from experiments.verdict import Code
 from experiments.words import finding_sentence, verdict_sentence
+from reporting.document import dump, load
 from stats.compare import compare_unpooled
 from stats.results import computable
 from stats.sequential import bounds, spent

@@ -10,8 +10,8 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from aha import moment_page
-from events.records import dump, load
 from experiments import drawings, report_charts, report_direct, report_page, tables
+from experiments.codes import Code
 from experiments.design import Design, Kind, Outcome, Units
 from experiments.document import document
 from experiments.engine import analyze
@@ -21,8 +21,9 @@ from experiments.readout_document import document as readout_document
 from experiments.report import Encouragement, Report
 from experiments.report_words import opening
 from experiments.rows import RowData
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
 from experiments.words import verdict_sentence
+from reporting.document import dump, load
 from stats.results import NotComputable, Reason, computable
 from stats.weak_instrument import Shape
 from tests.experiments.make_readout import make_readout

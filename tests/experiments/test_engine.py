@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.codes import Code
 from experiments.design import Covariate, Design, Kind, Outcome, Units
 from experiments.engine import analyze
 from experiments.rows import RowData
-from experiments.verdict import Code
 from stats.encouragement import wald
 from stats.instruments import IvMoments
 from stats.results import NotComputable, Reason, computable

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from events.records import dump, load
 from experiments import report_acts
 from experiments.cells import CellData
 from experiments.readout import Readout
 from experiments.report_page import sections
+from reporting.document import dump, load
 from stats.compliers import complier_levels
 from stats.encouragement import wald
 from stats.logrank import stratified_log_rank

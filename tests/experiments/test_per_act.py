@@ -10,11 +10,12 @@ import pytest
 from experiments import report_charts
 from experiments.analysis import read_out
 from experiments.cells import CellData
+from experiments.codes import Code
 from experiments.live_context import Audit
 from experiments.per_act import per_act
 from experiments.readout import ByTimes, Readout
 from experiments.report import OutcomeReport
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
 from experiments.words import verdict_sentence
 from stats.dose import DoseWeights
 from stats.looks import fixed

@@ -16,13 +16,14 @@ from rich.console import Console
 
 from experiments import drawings, readout_document, report_page, report_tables, report_words
 from experiments.analysis import read_out
+from experiments.codes import LIGHTS, SIGNS, Code
 from experiments.contrasts import contrasts, promise_finding
 from experiments.management.commands import analyze
 from experiments.plan.planned import Amended
 from experiments.plan.record import Claim
 from experiments.readout import Readout
 from experiments.report_words import metric_words, opening
-from experiments.verdict import Code, Verdict
+from experiments.verdict import Verdict
 from stats.results import computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, stored
@@ -101,8 +102,8 @@ def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_verdict__has_light_and_sign(code: Code) -> None:
-    assert report_words.LIGHTS[code] in ("good", "bad", "warn")
-    assert report_words.SIGNS[code]
+    assert LIGHTS[code] in ("good", "bad", "warn")
+    assert SIGNS[code]
 
 
 # ── What is locked ────────────────────────────────────────────────────────────

@@ -149,9 +149,9 @@ def test_plan__looks__are_written_in_per_cent(admin_client: Client) -> None:
 def test_plan__of_a_moment__says_what_such_promises_were_worth(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aha.figures import GLUE
     from experiments.deflation import Deflation
     from experiments.services import calibration
+    from reporting.numbers import GLUE
 
     moment = moments.create_moment(
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"

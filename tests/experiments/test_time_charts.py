@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from events.charts import Drawing
 from experiments import time_words as words
 from experiments.time_charts import AtRisk, draw_curve, draw_curve_difference, draw_novelty, draw_survival
 from insight_site.rendering import png, svg
+from reporting.charts import Drawing
 from stats.curve import CurveDifference, curve_difference, day_shares
 from stats.novelty import Novelty, effect_by_week
 from stats.rmst import compare_restricted_means
@@ -148,8 +148,8 @@ def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
 @pytest.mark.parametrize(
     ("lifts", "beginning"),
     [
-        ([0.42, 0.36, 0.30], "a: the effect fades with later enrolment, from +12.0 points to 0.0 points (p"),
-        ([0.30, 0.36, 0.42], "a: the effect grows with later enrolment, from 0.0 points to +12.0 points (p"),
+        ([0.42, 0.36, 0.30], "a: the effect fades with later enrolment, from +12.0 points to 0.00 points (p"),
+        ([0.30, 0.36, 0.42], "a: the effect grows with later enrolment, from 0.00 points to +12.0 points (p"),
         ([0.42, 0.30, 0.18], "a: the effect turns with later enrolment, from +12.0 points to −12.0 points (p"),
         ([0.36, 0.36, 0.36], "a: no steady change"),
         ([0.36, 0.36], "a: Too few weeks"),
@@ -157,7 +157,7 @@ def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
 )
 def test_novelty_finding__trend__is_told(lifts: list[float], beginning: str) -> None:
     text = words.novelty_finding({"a": weekly(lifts)}, share=True, gettext=plain)
-    assert text.replace("+0.0", "0.0").startswith(beginning)
+    assert text.replace("+0.00", "0.00").startswith(beginning)
 
 
 def test_novelty_chart__small_week__is_hollow_and_outside_the_line() -> None:

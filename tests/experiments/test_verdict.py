@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.codes import Code, code_words
 from experiments.design import Kind
-from experiments.verdict import Code, Evidence, Verdict, decide
-from experiments.words import code_words, verdict_sentence
+from experiments.verdict import Evidence, Verdict, decide
+from experiments.words import verdict_sentence
 from stats.encouragement import TakeUp
 from stats.results import Estimate, NotComputable, Reason
 from stats.validity import Inequalities

@@ -7,9 +7,10 @@ import pytest
 from django.utils import translation
 from django.utils.translation import gettext
 
-from events.reasons import words as reason_words
 from experiments import health, words
-from experiments.verdict import Code, Evidence, decide
+from experiments.codes import Code, code_words
+from experiments.verdict import Evidence, decide
+from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 from tests.experiments.test_verdict import CASES
 
@@ -46,28 +47,6 @@ def test_finding_sentence__every_check_in_the_source__is_filled(language: str) -
 def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
     with translation.override(language):
         assert all(filled(reason_words(NotComputable(reason), gettext)) for reason in Reason)
-        assert all(words.code_words(code, gettext) for code in Code)
+        assert all(code_words(code, gettext) for code in Code)
         for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
             assert filled(words.warning_sentence(code, gettext))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"),
-        (0.00001234, "1.2e-05"),
-        (0.5, "0.5000"),
-        (5.25, "5.250"),
-        (49.5, "49.50"),
-        (-2345.6, words.MINUS + "2,346"),
-    ],
-)
-def test_number__any_size__four_digits(value: float, text: str) -> None:
-    assert words.number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "<\u00a00.0001"), (0.00156, "= 0.0016"), (0.0744, "= 0.074"), (1.0, "= 1.000")]
-)
-def test_p_text__never_zero(value: float, text: str) -> None:
-    assert words.p_text(value) == text

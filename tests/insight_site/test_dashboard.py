@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from aha.services import moments
+from experiments.codes import Code
 from experiments.services import overview
 from experiments.steps.health_words import health
-from experiments.verdict import Code
 from insight_site import dashboard
 from insight_site.sidebar import navigation
 from tests.experiments.make import draft, running

@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from events.records import dump
 from experiments.models import Assignment, Experiment, Variant
 from experiments.models_analysis import Analysis
 from insight_site.landing import landing, next_step
+from reporting.document import dump
 from segments.models import SegmentModel
 from tests.aha.make_report import INPUTS, result
 

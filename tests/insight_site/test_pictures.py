@@ -10,9 +10,9 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
-from events import charts
 from insight_site import pictures
 from insight_site.models import Picture
+from reporting import charts
 from runs.kinds import kind_of
 from segments.models import SegmentationRun
 

@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from aha.models import Study
-from events.records import dump
 from insight_site import sharing, takeaway
 from insight_site.models import ShareLink
+from reporting.document import dump
 from tests.aha.make_report import INPUTS, report
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,6 @@ import io
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 from django.apps import apps
@@ -14,8 +13,8 @@ from django.test import Client
 from django.utils import translation
 
 from aha.models import Study
-from events.records import dump
 from insight_site import takeaway
+from reporting.document import dump
 from runs.kinds import kind_of
 from segments.models import SegmentationRun
 from tests.aha.make_report import INPUTS
@@ -110,19 +109,6 @@ def test_tables__nested_in_a_context__come_in_order() -> None:
     found = takeaway.tables({"x": first, "sections": [("t", (Part(),))], "y": {"z": third}, "n": 1})
 
     assert [table.title for table in found] == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd", "'+cmd"), ("-cmd", "'-cmd"), ("\t=1", "'\t=1"),
-        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"), ("+1-WEBSERVICE(A1)", "'+1-WEBSERVICE(A1)"),
-        ("-2+A1", "'-2+A1"), ("-1", "-1"), ("+24.1 (+21.3\u00a0…\u00a0+26.9)", "+24.1 (+21.3\u00a0…\u00a0+26.9)"),
-        ("+8.1", "+8.1"), ("-3", "-3"), ("friend_add", "friend_add"), ("", ""), (3, 3), (None, None),
-    ],
-)  # fmt: skip
-def test_harmless__formulas__get_an_apostrophe_and_numbers_none(text: Any, safe: Any) -> None:
-    assert takeaway.harmless(text) == safe
 
 
 def test_json__of_a_korean_reader__is_what_the_command_prints(study: Study) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.words import p_text
+from reporting.numbers import GLUE, p_relation
 from stats.rmst import compare_restricted_means
 from stats.survival import kaplan_meier
 from tests.stats.make import computed, log_rank
@@ -18,7 +18,7 @@ from tests.stats.test_survival import lung, waltons
 def test_waltons__p_of_ten_to_the_minus_28__is_never_printed_as_zero(real_data: Path) -> None:
     found = computed(log_rank(*waltons(real_data)))
     assert 0 < found.p_value == pytest.approx(2.04e-28, rel=5e-3, abs=0)
-    assert p_text(found.p_value) == "<\xa00.0001"
+    assert p_relation(found.p_value) == f"<{GLUE}0.0001"
 
 
 def test_lung__medians__count_the_censored(real_data: Path) -> None:

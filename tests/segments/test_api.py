@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from events.models import Source
-from events.records import dump
 from insight_site import keys
+from reporting.document import dump
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import publishing, segmentation

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from events import records
+from reporting import document as records
 from segments.features import (
     Drop,
     Dropped,

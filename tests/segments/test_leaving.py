@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from segments.leaving import SMALLEST_SHOWN, Curve, Residual, Share, curve, leaving, share, wilson
+from segments.leaving import SMALLEST_SHOWN, Curve, Residual, Share, curve, leaving, rate, share
 from stats.results import NotComputable, Reason, computable
 
 # METHODS 8: R survival via statsmodels tests. Seven copies pass the floor of 50 and leave the curve as it is.
@@ -40,17 +40,24 @@ def test_small_groups__both_sides_of_fifty(n: int, shown: bool) -> None:
     assert isinstance(residuals[1], Residual) is shown
 
 
-def test_wilson__published() -> None:
+def test_rate__published() -> None:
     # Newcombe 1998, table I: 81 of 263.
-    found = wilson(81, 263)
+    found = rate(81, 263)
 
     assert (round(found.low, 4), round(found.high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 60).low == 0
+    assert rate(0, 60).low == 0
 
 
 def test_share__without_flags__has_a_reason() -> None:
     assert share(None, np.ones(60, dtype=bool)) == NotComputable(Reason.NO_DATA)
-    assert share(np.arange(100) < 30, np.arange(100) < 60) == Share(30, 60, 0.5, *_limits(30, 60))
+
+
+def test_share__thirty_of_sixty__counts_the_members_only() -> None:
+    found = share(np.arange(100) < 30, np.arange(100) < 60)
+
+    assert isinstance(found, Share)
+    assert (found.count, found.n, found.estimate) == (30, 60, 0.5)
+    assert (found.low, found.high) == pytest.approx(_limits(30, 60))
 
 
 def _limits(count: int, n: int) -> tuple[float, float]:

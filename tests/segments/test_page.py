@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from events.records import dump
+from reporting.document import dump
+from reporting.table import Part
 from runs.payloads import Unreadable
 from segments import charts, model_page, page, report_io, tables
 from segments.churn import Bin, Coefficient, Quality
@@ -25,7 +26,7 @@ def same(text: str) -> str:
     return text
 
 
-def parts(made: Report) -> list[page.Part]:
+def parts(made: Report) -> list[Part]:
     return [*page.evidence(made, same), *page.description(made, same), *page.activity(made, same)]
 
 
@@ -97,14 +98,6 @@ def test_draw__korean_title__survives_into_the_svg() -> None:
     )  # fmt: skip
 
     assert "그룹이 다시 나타남" in svg(drawn.spec, drawn.slug)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("one two", ["one two"]), ("aaaa bbbb", ["aaaa", "bbbb"]), ("가나 다", ["가나", "다"]), ("x" * 20, ["x" * 20])],
-)
-def test_lines__width_six_or_seven__hangul_counts_twice(text: str, found: list[str]) -> None:
-    assert page.lines(text, 7 if text.startswith("one") else 6) == found
 
 
 def test_flow__rows__add_up() -> None:
@@ -181,7 +174,7 @@ def test_drift__stored__lights_and_reasons() -> None:
     assert view is not None
     assert [light.colour for light in view.lights] == ["good", "bad", ""]
     assert view.lights[2].words == "Too few units to tell drift from chance."
-    assert "0.0 % of the placed users" in view.note
+    assert "0.0\u00a0% of the placed users" in view.note
 
 
 @pytest.mark.parametrize("document", [None, {}])
@@ -220,7 +213,7 @@ def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
     assert [row.label for row in view.rows] == ["Old fighters", "g2"]
     assert [cell.shade for cell in view.rows[0].cells] == [8, 0, 0]
     assert view.rows[1].cells[1] == model_page.Cell("50", 9)
-    assert view.finding.startswith("96.0 %")
+    assert view.finding.startswith("96.0\u00a0%")
 
 
 def quality(low: float = 0.9) -> Quality:

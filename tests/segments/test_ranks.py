@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from segments.ranks import adjusted, auc, placements, spearman, standardised_difference
+from segments.ranks import auc, placements, spearman, standardised_difference
 
 SAMPLE = st.lists(st.integers(-3, 6), min_size=2, max_size=25)
 
@@ -68,30 +68,3 @@ def test_spearman__as_scipy() -> None:
     x, y = np.array([3.0, 1, 1, 7, 5]), np.array([2.0, 2, 1, 9, 4])
 
     assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
-
-
-def test_adjusted__published_family__four_rejections() -> None:
-    # Benjamini and Hochberg 1995, table 1.
-    p = [
-        0.0001,
-        0.0004,
-        0.0019,
-        0.0095,
-        0.0201,
-        0.0278,
-        0.0298,
-        0.0344,
-        0.0459,
-        0.3240,
-        0.4262,
-        0.5719,
-        0.6528,
-        0.7590,
-        1,
-    ]
-
-    found = adjusted(p)
-
-    assert sum(q <= 0.05 for q in found) == 4
-    assert found[3] == pytest.approx(0.0356, abs=5e-5)
-    assert adjusted([]) == []

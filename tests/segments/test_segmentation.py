@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from events import records
+from reporting import document as records
 from segments import clustering, reduction
 from segments.features import learn_features
 from segments.placement import FittedModel, by_classifier, by_projection

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from events.records import dump
+from reporting.document import dump
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.services import churn, publishing, rules, segmentation
@@ -250,7 +250,7 @@ def test_preview_rule__htmx__a_fragment_with_counts(pm: Client, monkeypatch: pyt
     answer = pm.post("/segments/rules/preview", RULE, headers=HTMX)
 
     page = answer.content.decode()
-    assert "1,234 of 20,000 users (6.2 %)" in page
+    assert "1,234 of 20,000 users (6.2\u00a0%)" in page
     assert "Answered live" in page
     assert "<html" not in page
 

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.records import dump
+from reporting.document import dump
 from runs.refusals import Refused
 from segments.document import document
 from segments.gaps import Gap, Shape

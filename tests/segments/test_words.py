@@ -6,34 +6,11 @@ from segments import words
 from segments.clustering import KChoice, KReason, Null
 from segments.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY
 from segments.report import Report
-from stats.results import NotComputable, Reason
-from tests.segments.make_report import cluster, nothing_found, report, share
+from tests.segments.make_report import cluster, nothing_found, report
 
 
 def same(text: str) -> str:
     return text
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [(-0.5, 2, "\u22120.50"), (-0.0001, 2, "0.00"), (0.0, 1, "0.0"), (1234.5, 1, "1,234.5"), (-10.0, 0, "\u221210")],
-)
-def test_decimal__value__true_minus_and_no_negative_zero(value: float, digits: int, text: str) -> None:
-    assert words.decimal(value, digits) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "< 0.0001"), (0.0001, "0.0001"), (0.0099, "0.0099"), (0.02, "0.020")]
-)
-def test_p_value__small__never_zero(value: float, text: str) -> None:
-    assert words.p_value(value) == text
-
-
-def test_share__none__the_reason() -> None:
-    missing = NotComputable(Reason.SMALL_GROUP)
-
-    assert words.share(missing, same).startswith("Fewer than 50 units")
-    assert words.share(share(0, 10), same) == "0.0 % (0.0 % … 5.0 %)"
 
 
 def test_headline__all_stable__how_many() -> None:
@@ -93,7 +70,7 @@ def test_retention_finding__beyond_chance_only(p_value: float, differs: bool) ->
 
     found = words.retention_finding(report(association=Association(1.0, 1, p_value, 0.1)), same)
 
-    assert found.startswith("Retention runs from 30.0 % in g1 to 50.0 % in g2") is differs
+    assert found.startswith("Retention runs from 30.0\u00a0% in g1 to 50.0\u00a0% in g2") is differs
 
 
 def test_retention_finding__no_retention__says_so() -> None:
@@ -110,7 +87,7 @@ def test_heat_finding__most_unusual_cell__with_its_side() -> None:
 
 
 def test_preview_sentence__counts_and_share() -> None:
-    assert words.preview_sentence(1234, 20_000, same) == "1,234 of 20,000 users (6.2 %)"
+    assert words.preview_sentence(1234, 20_000, same) == "1,234 of 20,000 users (6.2\u00a0%)"
     assert words.preview_sentence(0, 0, same) == "There is no user yet to try this on."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.reasons import words
+from reporting.words import reason_words
 from stats import adjust, compare, multiplicity, srm, stratified
 from stats.encouragement import (
     IvMoments,
@@ -91,7 +91,7 @@ def test_method__data_not_enough__names_the_reason(name: str, call: Callable[[],
     answer = call()
     assert isinstance(answer, NotComputable)
     assert answer.reason is reason
-    assert words(answer, str).endswith(".")
+    assert reason_words(answer, str).endswith(".")
 
 
 MISTAKES: list[Callable[[], Any]] = [

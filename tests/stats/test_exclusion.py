@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from events.reasons import words
+from reporting.words import reason_words
 from stats.counts import joint_of_counts
 from stats.encouragement import IvMoments, TakeUp, anderson_rubin, opposite_signs, wald
 from stats.multiplicity import holm
@@ -136,7 +136,7 @@ def test_weak_nudge__no_effect__tf_and_set_keep_five_per_cent_where_the_plain_t_
 
 def test_new_reasons__have_their_own_words() -> None:
     reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE)
-    sentences = {words(NotComputable(reason), str) for reason in reasons}
+    sentences = {reason_words(NotComputable(reason), str) for reason in reasons}
     assert len(sentences) == 2
 
 

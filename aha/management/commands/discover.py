@@ -70,17 +70,24 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 
 def _print(study: Study, report: Any, out: Console) -> None:
-    """The study for people: who counts, what beats luck, the candidates with their ladder."""
-    from aha import words
-    from aha.tables import candidates, cells, ladder, population, ranking
+    """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
+    from aha import candidate_tables, findings, page_tables, words
 
     for line in words.asked_sentences(report.asked, gettext):
         out.print(escape(line))
     for null in (report.luck, report.active):
         out.print(escape(words.null_sentence(null, gettext)))
-    shown = (population, ranking, candidates, cells, ladder)
-    for title, columns, rows in (made(report, gettext) for made in shown):
-        if rows:
-            print_table(out, title, columns, rows)
+    shown = [page_tables.flow(report, gettext), page_tables.ranking(report, gettext)]
+    if report.candidates:
+        shown.append(page_tables.candidates(report, gettext))
+    for table in filter(None, shown):
+        print_table(out, table.title, table.columns, table.rows, note=table.note)
+    for line in filter(None, (findings.no_ranking(report, gettext), findings.headline(report, gettext))):
+        out.print(escape(line))
+    for row in report.candidates:
+        out.print()
+        out.print(escape(words.claim_words(row, gettext)), style="bold")
+        for table in (candidate_tables.counts(row, gettext), candidate_tables.ladder(row, gettext)):
+            print_table(out, table.title, table.columns, table.rows, note=table.note)
     out.print(escape(words.choice_caption(gettext)))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

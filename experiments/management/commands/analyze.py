@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.codes import code_words
 from experiments.models import Experiment
 from experiments.services import analysis
 from runs.payloads import Unreadable
@@ -16,8 +17,8 @@ from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
 if TYPE_CHECKING:
-    from aha.figures import Table
     from experiments.readout import Readout
+    from reporting.table import Table
 
 
 class Command(BaseCommand):
@@ -65,7 +66,7 @@ def _print(readout: "Readout", out: Console) -> None:
 
     verdict = report_words.named_verdict(readout, gettext)
     if verdict is not None:
-        out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+        out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
         out.print(escape(words.verdict_sentence(verdict, gettext)))
     out.print(escape(live_words.state_sentence(readout.standing.why, gettext)))
     if readout.standing.opens_on is not None:

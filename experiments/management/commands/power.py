@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from events.reasons import words
+from reporting.words import reason_words
 from runs.terminal import add_language, write_json
 from stats.power import (
     Size,
@@ -182,7 +182,7 @@ def _even(units: tuple[int, ...]) -> int | list[int]:
 
 
 def _json(value: object) -> object:
-    return {"not_computable": words(value, _)} if isinstance(value, NotComputable) else value
+    return {"not_computable": reason_words(value, _)} if isinstance(value, NotComputable) else value
 
 
 def _short(value: Number) -> str:
@@ -210,7 +210,7 @@ def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
 def _text(value: object) -> str:
     match value:
         case NotComputable():
-            return words(value, _)
+            return reason_words(value, _)
         case list():
             return " / ".join(f"{one:,}" for one in value)
         case float():

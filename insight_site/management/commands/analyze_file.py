@@ -11,13 +11,14 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from aha.figures import Table
 from experiments import tables, words
+from experiments.codes import code_words
 from experiments.design import Covariate, Design
 from experiments.document import document
 from experiments.report import Report
 from experiments.services.file_analysis import analyze_file
 from insight_site.commands import write_whole
+from reporting.table import Table
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
 
@@ -149,7 +150,7 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
 def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
-    out.print(f"[bold]{escape(words.code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
     out.print(escape(words.verdict_sentence(verdict, gettext)))
     for finding in report.health:

@@ -14,6 +14,7 @@ from django_q.models import Schedule
 from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
+from experiments.codes import Code
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
 from experiments.plan.stored import is_intact, planned_of
@@ -22,7 +23,6 @@ from experiments.services import analysis
 from experiments.services.analysis import create_analysis, read_analysis, run_analysis
 from experiments.services.audit import audit_of
 from experiments.services.file_analysis import analyze_file
-from experiments.verdict import Code
 from runs.refusals import Refused
 from stats.results import computable
 from tests.aha.store import store_of

@@ -1,14 +1,13 @@
-"""The words for numbers that can't be computed.
-
-Pure code returns codes with their details; the door turns them into words through its own gettext.
-"""
+"""The words for numbers that can't be computed. Pure code returns codes with details; the door gives its gettext."""
 
 from collections.abc import Callable
 
 from stats.results import NotComputable, Reason
 
+type Gettext = Callable[[str], str]
 
-def words(missing: NotComputable, gettext: Callable[[str], str]) -> str:
+
+def reason_words(missing: NotComputable, gettext: Gettext) -> str:
     """The reason as one plain sentence in the language of ``gettext``."""
     sentences = {
         Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),

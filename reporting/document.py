@@ -4,13 +4,12 @@ Stored, a missing number keeps its reason as a code, so that a page can say it i
 (command line, REST) it is ``{"not_computable": "reason in words"}``.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from events.reasons import words
+from reporting.words import Gettext, reason_words
 from stats.results import NotComputable, Reason
 
 NOT_COMPUTABLE_KEYS = {"reason", "details"}
@@ -42,16 +41,27 @@ def load[T](kind: type[T], document: Any) -> T:
     return found
 
 
-def outward(document: Any, gettext: Callable[[str], str]) -> Any:
-    """The same document as other programs read it: each missing number with its reason in words."""
+def outward(document: Any, gettext: Gettext) -> Any:
+    """The same document as other programs read it: each missing number with its reason in words.
+
+    Missing numbers may stand in it as `dump` wrote them or as records.
+    """
+    if isinstance(document, NotComputable):
+        return {"not_computable": reason_words(document, gettext)}
     if isinstance(document, dict):
         if document.keys() == NOT_COMPUTABLE_KEYS:
-            missing = NotComputable(Reason(document["reason"]), document["details"])
-            return {"not_computable": words(missing, gettext)}
+            return outward(NotComputable(Reason(document["reason"]), document["details"]), gettext)
         return {name: outward(value, gettext) for name, value in document.items()}
     if isinstance(document, list | tuple):
         return [outward(value, gettext) for value in document]
     return document
+
+
+def chosen(record: Any, *names: str) -> Any:
+    """Some fields of a record, by name; None, and a number that can't be computed, stay what they are."""
+    if record is None or isinstance(record, NotComputable):
+        return record
+    return {name: getattr(record, name) for name in names}
 
 
 def _refuse_nan(value: Any, path: str) -> None:

@@ -1,11 +1,14 @@
 """The shared look of charts: a dark twin, the rows behind them, and the style sheet that agrees."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import altair as alt
+import pytest
 
-from events import charts
+from reporting import charts
 
 CSS = Path(__file__).resolve().parent.parent.parent / "insight_site" / "static" / "insight_site" / "site.css"
 
@@ -69,3 +72,29 @@ def test_dark_paper__is_the_pages_own() -> None:
     dark = CSS.read_text(encoding="utf-8").split("prefers-color-scheme: dark")[1]
 
     assert f"--wash: {charts.DARK['#ffffff']};" in dark
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("one two", ["one two"]), ("aaaa bbbb", ["aaaa", "bbbb"]), ("가나 다", ["가나", "다"]), ("x" * 20, ["x" * 20])],
+)
+def test_lines__width_six_or_seven__hangul_counts_twice(text: str, found: list[str]) -> None:
+    assert charts.lines(text, 7 if text.startswith("one") else 6) == found
+
+
+def test_charts__imported__load_no_altair_before_they_draw() -> None:
+    root = CSS.parent.parent.parent.parent
+    names = [
+        path.relative_to(root).with_suffix("").as_posix().replace("/", ".")
+        for app in ("aha", "segments", "experiments", "reporting")
+        for path in (root / app).rglob("*.py")
+        if "alt." in path.read_text(encoding="utf-8")
+    ]
+    script = (
+        f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint('altair' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root)
+
+    assert len(names) > 6
+    assert done.stdout.strip() == "False"

@@ -7,7 +7,7 @@ from enum import StrEnum
 import pytest
 from pydantic import ValidationError
 
-from events.records import dump, load, outward
+from reporting.document import dump, load, outward
 from stats.results import NotComputable, Reason
 
 

@@ -1,7 +1,13 @@
-"""The shared look of every chart: colours that colour-blind readers can tell apart, one font stack with Hangul."""
+"""The kit of every chart: colours that colour-blind readers can tell apart, a font stack with Hangul, titles, axes.
 
+Altair takes a second to import, and a web process draws nothing: `alt` loads it at the first use. Nothing may use `alt`
+while a module is being imported, in a constant or an annotation (a test looks).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import east_asian_width
 
 # Okabe and Ito (2008): distinguishable with every common form of colour blindness.
 BLUE = "#0072B2"
@@ -21,6 +27,21 @@ SKY = "#56B4E9"
 # paper. The style sheet does the same to charts that stand inline (tests compare the two).
 DARK = {"#ffffff": "#0f151d", "white": "#0f151d", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, "#7F3C8D", "#4B4B4B", "#A5AA99", "#11A579")
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
+LINE = 84  # letters of a chart's title
+
+type Mark = dict[str, Any]
+type Drawn = tuple[Any, int]  # a chart of Altair, and how many marks it has
+
+
+class _Altair:
+    def __getattr__(self, name: str) -> Any:
+        import altair
+
+        return getattr(altair, name)
+
+
+alt: Any = _Altair()
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,77 @@ def drawing(slug: str, label: str, chart: Any, *, marks: int) -> Drawing:
     return Drawing(slug, label, chart.configure(**theme()).to_dict(), marks)
 
 
+def titled(slug: str, finding: str, made: Drawn) -> Drawing:
+    """A chart with its finding as title."""
+    chart, marks = made
+    return drawing(slug, finding, chart.properties(title=headline(finding)), marks=marks)
+
+
+# ── Pieces of charts ──────────────────────────────────────────────────────────
+def data(rows: Sequence[Mark]) -> Any:
+    """Rows as inline data."""
+    return alt.InlineData(values=list(rows))
+
+
+def headline(text: str) -> Any:
+    """The finding as the chart's title, in lines that fit."""
+    return alt.TitleParams(lines(text), offset=14)
+
+
+def lines(text: str, width: int = LINE) -> list[str]:
+    """Lines of at most so many Latin letters; a Hangul syllable is as wide as two. Vega cuts off what doesn't fit."""
+    found: list[str] = []
+    room = 0
+    for word in text.split(" "):
+        size = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in word)
+        if found and size + 1 <= room:
+            found[-1] += f" {word}"
+            room -= size + 1
+        else:
+            found.append(word)
+            room = width - size
+    return found
+
+
+def categories(labels: Sequence[str], *, shown: bool = True, **axis: Any) -> Any:
+    """A category axis in the rows' order, without ticks."""
+    looks = alt.Axis(ticks=False, domain=False, labelPadding=8, labels=shown, **axis)
+    return alt.Y("label:N", sort=list(labels), title=None, axis=looks)
+
+
+def share_axis() -> Any:
+    """An axis of shares in whole percent."""
+    return alt.Axis(format=".0%", tickCount=6)
+
+
+def rule(at: float = 0.0, *, channel: str = "x", colour: str = INK) -> Any:
+    """A dashed line across the chart, at 0 unless said."""
+    return alt.Chart(data([{"at": at}])).mark_rule(color=colour, strokeDash=[4, 3]).encode(**{channel: "at:Q"})
+
+
+def forest(base: Any, title: str | list[str], *, colour: Any = None, shape: Any = None) -> list[Any]:
+    """A line at 0, an interval for each row that has one, and a point for each.
+
+    Args:
+        base: a chart of rows with `estimate`, `low` and `high` (None without interval), with its category axis.
+        title: of the number's axis, with the unit.
+        colour: channel, by a column of the rows; blue without.
+        shape: channel; circles without.
+    """
+    paint: Mark = {"color": BLUE} if colour is None else {}
+    channels: Mark = {} if colour is None else {"color": colour}
+    x = alt.X("low:Q", title=title, scale=alt.Scale(zero=True))
+    bounded = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=2.5, **paint)
+    points = base.mark_point(filled=True, size=90, opacity=1, **paint)
+    shapes: Mark = {} if shape is None else {"shape": shape}
+    return [
+        rule(),
+        bounded.encode(x=x, x2="high:Q", **channels),
+        points.encode(x="estimate:Q", **channels, **shapes),
+    ]
+
+
+# ── Charts that are done ──────────────────────────────────────────────────────
 def darkened(spec: dict[str, Any]) -> dict[str, Any]:
     """The same chart for a dark page; its data stay as they are."""
 

@@ -1,0 +1,42 @@
+"""The seven verdicts: code, colour, sign and heading. Without SciPy, so that every page can import it."""
+
+from enum import StrEnum
+
+from reporting.words import Gettext
+
+
+class Code(StrEnum):
+    """The seven verdicts."""
+
+    CAUSES = "CAUSES"
+    HARMS = "HARMS"
+    NO_MATERIAL_EFFECT = "NO_MATERIAL_EFFECT"
+    NUDGE_FAILED = "NUDGE_FAILED"
+    NUDGE_NOT_BEHAVIOUR = "NUDGE_NOT_BEHAVIOUR"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+
+# Colours have their meaning from the style sheets; the sign says the same without colour.
+LIGHTS = {
+    Code.CAUSES: "good", Code.HARMS: "bad", Code.INVALID: "bad", Code.NO_MATERIAL_EFFECT: "warn",
+    Code.NUDGE_FAILED: "warn", Code.NUDGE_NOT_BEHAVIOUR: "warn", Code.INCONCLUSIVE: "warn",
+}  # fmt: skip
+SIGNS = {
+    Code.CAUSES: "▲", Code.HARMS: "▼", Code.INVALID: "✕", Code.NO_MATERIAL_EFFECT: "＝",
+    Code.NUDGE_FAILED: "○", Code.NUDGE_NOT_BEHAVIOUR: "○", Code.INCONCLUSIVE: "?",
+}  # fmt: skip
+
+
+def code_words(code: Code, gettext: Gettext) -> str:
+    """The verdict's code as a short heading."""
+    headings = {
+        Code.CAUSES: gettext("It causes a gain"),
+        Code.HARMS: gettext("It does harm"),
+        Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
+        Code.NUDGE_FAILED: gettext("The nudge failed"),
+        Code.NUDGE_NOT_BEHAVIOUR: gettext("Not only through the behaviour: nothing is known about it"),
+        Code.INCONCLUSIVE: gettext("Undecided"),
+        Code.INVALID: gettext("The data can't answer"),
+    }
+    return headings[code]

@@ -1,0 +1,1 @@
+"""How numbers, tables, charts and documents look, for all apps. Pure."""

@@ -1,0 +1,150 @@
+"""Numbers as people read them: the same in sentences, tables and charts, on every page. Pure."""
+
+from typing import Protocol
+
+from reporting.words import Gettext, reason_words
+from stats.results import NotComputable, computable
+
+MINUS = "\u2212"
+TEN_POINTS = 0.1  # below it an effect has two decimals
+GLUE = "\u00a0"  # a number never parts from its unit, nor an interval from itself, at the end of a line
+
+
+class Limited(Protocol):
+    """An estimate with its limits: an interval, a difference, a gain."""
+
+    @property
+    def estimate(self) -> float:
+        """The estimate itself."""
+
+    @property
+    def low(self) -> float:
+        """Lower limit."""
+
+    @property
+    def high(self) -> float:
+        """Upper limit."""
+
+
+# ── Plain numbers ─────────────────────────────────────────────────────────────
+def decimal(value: float, digits: int = 2) -> str:
+    """A number with so many decimals and a true minus sign; never a negative zero."""
+    text = f"{value:,.{digits}f}"
+    return text.replace("-", MINUS) if any(figure in text for figure in "123456789") else text.replace("-", "")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """The same with a plus sign; 0 has none."""
+    text = decimal(value, digits)
+    return f"+{text}" if value > 0 and any(figure in text for figure in "123456789") else text
+
+
+def significant(value: float) -> str:
+    """A number with about four significant digits and grouped thousands."""
+    size = abs(value)
+    if size < 0.0001:
+        return f"{MINUS if value < 0 else ''}{size:.2g}"
+    return decimal(value, 0 if size >= 1000 else 4 if size < 1 else 3 if size < 10 else 2)
+
+
+def count(value: int) -> str:
+    """A whole number with grouped thousands."""
+    return f"{value:,}"
+
+
+def short_count(value: int) -> str:
+    """A whole number where there is little room: 3,265 is 3.3k."""
+    return str(value) if value < 1_000 else f"{value / 1_000:.1f}k" if value < 100_000 else f"{value / 1_000:,.0f}k"
+
+
+def between(low: str, high: str) -> str:
+    """Two limits that stay together."""
+    return f"{low}{GLUE}…{GLUE}{high}"
+
+
+def number(value: Limited | float | NotComputable, gettext: Gettext, digits: int = 3) -> str:
+    """A number, with its interval when it has one, or the reason why there is none."""
+    if isinstance(value, NotComputable):
+        return reason_words(value, gettext)
+    if isinstance(value, float | int):
+        return decimal(value, digits)
+    return f"{decimal(value.estimate, digits)} ({between(decimal(value.low, digits), decimal(value.high, digits))})"
+
+
+# ── Shares ────────────────────────────────────────────────────────────────────
+def percent(value: float, digits: int = 1) -> str:
+    """A share, 0 to 1, as a percentage. Where so few decimals would leave nothing of it, two significant digits."""
+    size = abs(value * 100)
+    if 0 < size < 10**-digits:
+        return f"{MINUS if value < 0 else ''}{size:.2g}{GLUE}%"
+    return f"{decimal(value * 100, digits)}{GLUE}%"
+
+
+def level_text(level: float) -> str:
+    """A confidence level: ``95 %``, and ``97.5 %``."""
+    return f"{level * 100:g}{GLUE}%"
+
+
+def share(value: Limited | NotComputable, gettext: Gettext) -> str:
+    """A share with its 95 % interval, or the reason why there is none."""
+    if not computable(value):
+        return reason_words(value, gettext)
+    return limits(value.estimate, value.low, value.high)
+
+
+def limits(estimate: float, low: float, high: float) -> str:
+    """A share with its limits, all in percent."""
+    return f"{percent(estimate)} ({between(decimal(100 * low, 1), decimal(100 * high, 1))})"
+
+
+# ── Differences ───────────────────────────────────────────────────────────────
+def points(value: float, digits: int = 1) -> str:
+    """A difference of shares in points, with its sign and without the word."""
+    text = decimal(value * 100, digits)
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def difference(value: Limited | float | NotComputable, gettext: Gettext) -> str:
+    """A difference of shares in points, with its interval when it has one, or the reason why there is none."""
+    if isinstance(value, NotComputable):
+        return reason_words(value, gettext)
+    if isinstance(value, float | int):
+        return points(value)
+    return f"{points(value.estimate)} ({between(points(value.low), points(value.high))})"
+
+
+def effect_text(value: float, *, share: bool, gettext: Gettext, plus: bool = False) -> str:
+    """An effect in its own unit: points for shares, else the outcome's unit; with `plus` a gain shows its sign."""
+    text = decimal(value * 100, 2 if abs(value) < TEN_POINTS else 1) if share else significant(value)
+    if plus and value > 0 and any(figure in text for figure in "123456789"):
+        text = f"+{text}"
+    return gettext("%(value)s points") % {"value": text} if share else text
+
+
+def effect_limits(low: float, high: float, share: bool, gettext: Gettext) -> str:
+    """Two limits of an effect with one unit behind them."""
+    if not share:
+        return between(significant(low), significant(high))
+    digits = 2 if max(abs(low), abs(high)) < TEN_POINTS else 1
+    return gettext("%(value)s points") % {"value": between(decimal(100 * low, digits), decimal(100 * high, digits))}
+
+
+# ── p-values ──────────────────────────────────────────────────────────────────
+def p_value(value: float | None) -> str:
+    """A p-value for a cell of a table: never printed as 0, empty where it wasn't tested."""
+    if value is None:
+        return ""
+    if value < 0.0001:
+        return f"<{GLUE}0.0001"
+    return f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
+
+
+def p_relation(value: float) -> str:
+    """A p-value with its sign of relation, for sentences that name the p themselves: ``= 0.012``."""
+    text = p_value(value)
+    return text if text.startswith("<") else f"={GLUE}{text}"
+
+
+def p_text(value: float) -> str:
+    """A p-value inside a sentence: ``p = 0.012``."""
+    return f"p{GLUE}{p_relation(value)}"

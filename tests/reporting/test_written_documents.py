@@ -1,0 +1,64 @@
+"""Documents that other programs read stay as they were: `documents.json` was written by the code of version 0.3."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aha import document as study_document
+from experiments import document as report_document
+from experiments.report import Report
+from stats.results import NotComputable, Reason
+from tests.aha.make_report import report as make_study
+from tests.experiments.make_readout import make_readout
+
+STORED = json.loads((Path(__file__).parent / "documents.json").read_text(encoding="utf-8"))
+MISSING = NotComputable(Reason.NO_DATA)
+
+
+def flat(node: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Every value with its path, in the document's order."""
+    if isinstance(node, dict):
+        return [row for name, value in node.items() for row in flat(value, f"{path}.{name}")]
+    if isinstance(node, list):
+        return [row for place, value in enumerate(node) for row in flat(value, f"{path}[{place}]")]
+    return [(path, node)]
+
+
+def without_numbers(report: Report) -> Report:
+    """Every number of the first outcome's comparisons that may be missing is missing."""
+    first, *rest = report.outcomes
+    rows = [
+        replace(
+            row, difference=MISSING, adjusted_p=MISSING, lift=MISSING, covariate_adjusted=MISSING,
+            randomisation=MISSING,
+            encouragement=None if row.encouragement is None else replace(
+                row.encouragement, take_up=MISSING, effect=MISSING, effect_set=MISSING, as_treated=MISSING,
+                breakdown=MISSING, blind_spot=MISSING,
+            ),
+        )
+        for row in first.comparisons
+    ]  # fmt: skip
+    return replace(report, sample_ratio=MISSING, outcomes=(replace(first, comparisons=tuple(rows)), *rest))
+
+
+def written(name: str) -> dict[str, Any]:
+    if name == "study_missing":
+        study = make_study()
+        candidates = tuple(replace(row, e_value=MISSING) for row in study.candidates)
+        return study_document.document(replace(study, candidates=candidates), str)
+    report = make_readout().report
+    assert report is not None
+    return report_document.document(report if name == "report" else without_numbers(report), str)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_document__of_0_3__has_the_same_keys_in_the_same_order_and_the_same_values(name: str) -> None:
+    found, expected = (flat(json.loads(json.dumps(made, allow_nan=False))) for made in (written(name), STORED[name]))
+
+    assert [path for path, _ in found] == [path for path, _ in expected]
+    for (path, value), (_, stored) in zip(found, expected, strict=True):
+        exact = not isinstance(stored, float)
+        assert value == (stored if exact else pytest.approx(stored, rel=1e-6, abs=1e-12)), path
