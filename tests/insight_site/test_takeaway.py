@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from django.apps import apps
@@ -15,6 +15,7 @@ from django.utils import translation
 from aha.models import Study
 from insight_site import takeaway
 from reporting.document import dump
+from reporting.table import Table
 from runs.kinds import kind_of
 from segments.models import SegmentationRun
 from tests.aha.make_report import INPUTS
@@ -91,13 +92,6 @@ def test_csv__of_a_study__has_every_cell_of_its_tables(study: Study) -> None:
     assert found[0] == ["table", "row", "column", "value"]
     assert {len(row) for row in found} == {4}
     assert next(row[:2] for row in found if row[1] == "eligible") == ["Who counts", "eligible"]
-
-
-@dataclass
-class Table:
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def test_tables__nested_in_a_context__come_in_order() -> None:
