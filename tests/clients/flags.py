@@ -25,7 +25,8 @@ from datetime import timedelta
 from django.utils import timezone
 from experiments.plan.lifecycle import Action
 from experiments.models import Holdout, Layer
-from experiments.plan import drafts, moves, overrides
+from experiments.plan import drafts, moves
+from experiments.plan.overrides import set_override
 for given in json.loads(GIVEN):
     actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
     if "layer" in given:
@@ -39,7 +40,7 @@ for given in json.loads(GIVEN):
     for action in actions:
         moves.move(key=given["key"], action=Action(action))
     for override in overrides:
-        overrides.set_override(key=given["key"], **override)
+        set_override(key=given["key"], **override)
 """
 
 
