@@ -206,7 +206,8 @@ def stored(files: list[str]) -> list[tuple[str, str, str, dict[str, Any]]]:
         return []
     query = "SELECT message_id, user_id, event, properties FROM read_parquet($files)"
     rows = duckdb.sql(query, params={"files": files}).fetchall()
-    return [(row[0].split(":", 2)[2], row[1], row[2], json.loads(row[3])) for row in rows]
+    # An exposure that the site itself logged has no source and no kind of key before its id.
+    return [(row[0].split(":", 2)[-1], row[1], row[2], json.loads(row[3])) for row in rows]
 
 
 def _admin(url: str, statement: str, name: str) -> None:
