@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata, unequal_clusters
-from stats import adjust, compare, rmst, stratified
+from stats import adjust, compare, stratified
 from stats.counts import joint_of_counts
-from stats.encouragement import iv_moments, wald
+from stats.instrument.anderson_rubin import anderson_rubin
+from stats.instrument.encouragement import iv_moments, wald
 from stats.results import computable
 from stats.summaries import Joint, Mean
-from stats.weak_instrument import anderson_rubin
+from stats.survival import rmst
 
 LEVEL = 0.95
 EFFECT = 0.15  # of the behaviour on compliers

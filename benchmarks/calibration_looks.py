@@ -6,11 +6,12 @@ import numpy as np
 
 from benchmarks.audit import closing
 from benchmarks.calibration_worlds import Floats, Rng
-from stats import compare, sequential
-from stats.looks import Look
-from stats.power import power_at, sample_size
-from stats.power_plan import Method, Plan
+from stats import compare
+from stats.power.family_and_looks import Method, Plan
+from stats.power.sample_size import power_at, sample_size
 from stats.results import computable
+from stats.sequential import boundaries
+from stats.sequential.looks import Look
 from stats.summaries import Mean
 
 DAYS, DAILY = 28, 150  # of a test that is looked at every evening; units an arm a day
@@ -31,22 +32,22 @@ def peeking(rng: Rng, runs: int, levels: tuple[float, ...]) -> dict[str, Floats]
     fractions = [float(day / DAYS) for day in range(1, DAYS + 1)]
     found: dict[str, list[Floats]] = {}
     for level in levels:
-        rho = sequential.tightest_rho_squared(planned, alpha=level)
+        rho = boundaries.tightest_rho_squared(planned, alpha=level)
         critical = {
             "naive": np.full(DAYS, Look(level).critical),
             "confidence sequence": np.array(
                 [
-                    sequential.sequence_multiplier(float(2 * units), rho_squared=rho, alpha=level)
-                    if units >= sequential.FEWEST_MATURE
+                    boundaries.sequence_multiplier(float(2 * units), rho_squared=rho, alpha=level)
+                    if units >= boundaries.FEWEST_MATURE
                     else np.inf
                     for units in n
                 ]
             ),
             **{
                 f"group sequential, {spending.value.replace('_', '-')}": np.array(
-                    sequential.bounds(fractions, alpha=level, spending=spending)
+                    boundaries.bounds(fractions, alpha=level, spending=spending)
                 )
-                for spending in sequential.Spending
+                for spending in boundaries.Spending
             },
         }
         for name, bound in critical.items():
@@ -122,11 +123,11 @@ def _found_by_looks(rng: Rng, runs: int, plan: Plan, effect: float, n: tuple[int
     if plan.method is Method.GROUP_SEQUENTIAL:
         pooled = (shares * sizes).sum(axis=1) / sizes.sum(axis=0)
         errors = np.sqrt(pooled * (1 - pooled) * (1 / sizes).sum(axis=0))
-        critical = np.array(sequential.bounds(list(times), alpha=plan.alpha))
+        critical = np.array(boundaries.bounds(list(times), alpha=plan.alpha))
     else:
         errors = np.sqrt((shares * (1 - shares) / sizes).sum(axis=1))
-        rho = sequential.tightest_rho_squared(sum(n), alpha=plan.alpha)
+        rho = boundaries.tightest_rho_squared(sum(n), alpha=plan.alpha)
         critical = np.array(
-            [sequential.sequence_multiplier(float(u), rho_squared=rho, alpha=plan.alpha) for u in sizes.sum(axis=0)]
+            [boundaries.sequence_multiplier(float(u), rho_squared=rho, alpha=plan.alpha) for u in sizes.sum(axis=0)]
         )
     return float((gaps / errors >= critical).any(axis=1).mean())

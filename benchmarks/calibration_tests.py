@@ -24,15 +24,16 @@ from benchmarks.calibration_worlds import (
 )
 from benchmarks.ratio_of_sums import ratio_difference
 from experiments import health
-from stats import adjust, compare, curve, logrank, novelty, rmst, stratified
+from stats import adjust, compare, novelty, stratified
 from stats.counts import joint_of_counts
-from stats.encouragement import iv_moments, two_stage
+from stats.instrument.anderson_rubin import anderson_rubin
+from stats.instrument.encouragement import iv_moments, two_stage
+from stats.instrument.validity import inequalities_from_counts
 from stats.multiplicity import holm
 from stats.results import Estimate, computable
 from stats.srm import sample_ratio
 from stats.summaries import Joint, Mean
-from stats.validity import inequalities_from_counts
-from stats.weak_instrument import anderson_rubin
+from stats.survival import day_curve, logrank, rmst
 
 LEVELS = (0.01, 0.05, 0.10)
 
@@ -225,7 +226,7 @@ def curve_band(rng: Rng, runs: int, n: int = 1_000) -> list[list[bool]]:
         lively = rng.random((2, n, 1)) < 0.6
         active = (rng.random((2, n, 5)) < np.array([0.6, 0.5, 0.45, 0.4, 0.35]) * lively).sum(axis=1)
         days = [{day: (n, int(count)) for day, count in enumerate(row, 1)} for row in active]
-        bands = [curve.curve_difference(days[0], days[1], alpha=level) for level in LEVELS[1:2]]
+        bands = [day_curve.curve_difference(days[0], days[1], alpha=level) for level in LEVELS[1:2]]
         alarms.append([bool(one.higher or one.lower) for one in bands if computable(one)])
     return alarms
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.summaries import Joint, Mean
-from stats.survival import Durations
+from stats.survival.kaplan_meier import Durations
 
 SEGMENTS = ((0.35, 0.10), (0.30, 0.25), (0.20, 0.40), (0.15, 0.60))  # share of users, their retention
 

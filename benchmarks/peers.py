@@ -108,7 +108,7 @@ def make_inputs(units: int, path: Path) -> Path:
 # ── Tables ────────────────────────────────────────────────────────────────────
 def compared(said: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     """Each row with both numbers; `wrong` where they must agree and don't."""
-    from stats.sequential import crossing
+    from stats.sequential.boundaries import crossing
 
     # Their looks through our recursion: it must find the error rate that they spent.
     looks = [said["spotify"][f"look.{k}"] for k in range(1, 6)]

@@ -23,8 +23,8 @@ from experiments.readout import Flow, LookTaken, Readout, Standing, State
 from experiments.report import OutcomeReport, Report
 from experiments.standing import looks_of, planned_pair, standing_of, units_by_arm
 from experiments.verdict import Verdict
-from stats.looks import Look, at_look
 from stats.results import Estimate, NotComputable, computable
+from stats.sequential.looks import Look, at_look
 
 FOUND = (Code.CAUSES, Code.HARMS)
 

@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 
 from experiments.answers import Cells
-from stats.instruments import IvMoments
+from stats.instrument.moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, computable
 
 # Beyond this, no further levels are searched for a group that the nudge can't move.

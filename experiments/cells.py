@@ -18,13 +18,13 @@ from experiments.pair import Strata, level_of, plain_difference
 from experiments.report import ArmValue
 from stats import adjust, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
-from stats.encouragement import wald
-from stats.instruments import IvMoments, iv_moments
+from stats.instrument.encouragement import wald
+from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Joint, Mean
-from stats.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Standing
-from stats.looks import Look
-from stats.sequential import Spending
+from stats.sequential.boundaries import Spending
+from stats.sequential.looks import Look
 
 
 class Rule(StrEnum):

@@ -15,8 +15,8 @@ from experiments.health import Detail, Finding, Severity
 from experiments.pair import Data
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Standing
-from stats.encouragement import effect_on_behaviour
-from stats.placebo import Equivalence, leaves_alone
+from stats.instrument.encouragement import effect_on_behaviour
+from stats.instrument.placebo import Equivalence, leaves_alone
 from stats.results import Estimate, NotComputable, computable
 
 MOVES_BEHAVIOUR = "placebo_moves_behaviour"

@@ -3,7 +3,7 @@
 from experiments.report import Report
 from reporting.numbers import percent
 from reporting.words import Gettext
-from stats.encouragement import TakeUp
+from stats.instrument.encouragement import TakeUp
 
 
 def placebo_serves(report: Report) -> bool:

@@ -13,7 +13,7 @@ from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Readout, Standing
 from experiments.report import Comparison, Corrected, OutcomeReport
 from stats.results import Estimate, NotComputable, Reason, computable
-from stats.stagewise import stagewise
+from stats.sequential.stagewise import stagewise
 
 
 def correct(

@@ -12,26 +12,26 @@ from experiments.design import Kind
 from experiments.plan.planned import Planned
 from experiments.readout import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through
 from experiments.report import Comparison, OutcomeReport
-from stats.arms import DoseTest, dose_test
 from stats.bayes import Posterior, beta_binomial, normal_posterior
-from stats.bounds import Bounds, balke_pearl
 from stats.cells import pool_cells
-from stats.compliers import Trait, complier_levels, complier_shares, complier_trait
-from stats.curve import curve_difference, day_shares
-from stats.dose import DoseWeights, dose_weights, response_of
-from stats.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
-from stats.instruments import IvMoments, iv_moments
-from stats.logrank import curves_cross, stratified_log_rank
-from stats.looks import Look, told_at
+from stats.instrument.arms import DoseTest, dose_test
+from stats.instrument.bounds import Bounds, balke_pearl
+from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
+from stats.instrument.dose import DoseWeights, dose_weights, response_of
+from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
+from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.placebo import Placebo
+from stats.instrument.tf import tf_adjusted
+from stats.instrument.validity import inequalities_at
 from stats.novelty import Novelty, effect_by_week
-from stats.placebo import Placebo
 from stats.results import Estimate, NotComputable, Reason, computable
-from stats.rmst import compare_restricted_means
+from stats.sequential.looks import Look, told_at
 from stats.shrinkage import shrink
 from stats.summaries import Joint, Mean
-from stats.survival import Durations, at_risk_table, kaplan_meier
-from stats.tf import tf_adjusted
-from stats.validity import inequalities_at
+from stats.survival.day_curve import curve_difference, day_shares
+from stats.survival.kaplan_meier import Durations, at_risk_table, kaplan_meier
+from stats.survival.logrank import curves_cross, stratified_log_rank
+from stats.survival.rmst import compare_restricted_means
 
 # Beyond this, a profile is a list nobody reads.
 MOST_TRAITS = 40

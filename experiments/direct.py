@@ -8,8 +8,8 @@ from dataclasses import replace
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import Encouragement
-from stats.encouragement import first_stage
-from stats.exclusion import (
+from stats.instrument.encouragement import first_stage
+from stats.instrument.exclusion import (
     ZERO_BAND,
     DirectRange,
     ZeroFirstStage,
@@ -22,9 +22,9 @@ from stats.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from stats.instruments import IvMoments
-from stats.looks import Look
+from stats.instrument.moments import IvMoments
 from stats.results import NotComputable, Reason, computable
+from stats.sequential.looks import Look
 
 
 def with_direct_effect(

@@ -7,9 +7,9 @@ from experiments.verdict import Verdict
 from experiments.words import finding_sentence, verdict_sentence, warning_sentence
 from reporting.document import chosen, outward
 from reporting.words import Gettext
-from stats.exclusion import ZeroFirstStage
+from stats.instrument.anderson_rubin import AndersonRubin
+from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import NotComputable, computable
-from stats.weak_instrument import AndersonRubin
 
 type Json = dict[str, Any]
 

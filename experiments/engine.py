@@ -15,14 +15,15 @@ from experiments.pair import Data, Pair
 from experiments.report import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.rows import RowData
 from experiments.within import adjust_all, segment_effects, stratified_effects
-from stats import adjust, encouragement
+from stats import adjust
 from stats.clusters import count_by_arm
-from stats.looks import Look, at_look, fixed, told_at
+from stats.instrument import encouragement
+from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
+from stats.instrument.validity import inequalities_at, over_arms
 from stats.multiplicity import benjamini_hochberg, holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.sequential.looks import Look, at_look, fixed, told_at
 from stats.summaries import Mean
-from stats.validity import inequalities_at, over_arms
-from stats.weak_instrument import AndersonRubin, anderson_rubin
 
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7

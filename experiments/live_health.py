@@ -33,7 +33,7 @@ from experiments.live_split import (
     check_sample_ratio_mature,
     check_sample_ratio_over_time,
 )
-from stats.encouragement import opposite_signs
+from stats.instrument.encouragement import opposite_signs
 from stats.results import computable
 
 # METHODS 4.2: share of stored arms that differ from the recomputed hash.

@@ -10,10 +10,10 @@ from experiments.report import ArmValue
 from stats import compare
 from stats.adjust import Adjusted
 from stats.clusters import Randomisation
-from stats.instruments import IvMoments
+from stats.instrument.moments import IvMoments
+from stats.instrument.validity import Inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
-from stats.validity import Inequalities
 
 type Strata = list[tuple[str, Mean, Mean]]
 

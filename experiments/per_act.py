@@ -13,8 +13,8 @@ from experiments.engine import effect_set_at
 from experiments.readout import ByTimes
 from experiments.report import Comparison, OutcomeReport
 from experiments.verdict import Detail
-from stats.looks import Look
 from stats.results import computable
+from stats.sequential.looks import Look
 
 # METHODS 5, row 6: most of the weight isn't at Z.
 COARSE = 0.5

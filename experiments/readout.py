@@ -14,21 +14,21 @@ from experiments.health import Finding
 from experiments.plan.planned import Planned
 from experiments.report import Corrected, Report
 from experiments.verdict import Verdict
-from stats.arms import DoseTest
 from stats.bayes import Posterior
-from stats.bounds import Bounds
-from stats.compliers import Levels, Shares, Trait
-from stats.curve import CurveDifference, DayShare
-from stats.dose import ActResponse, DoseWeights
-from stats.encouragement import TakeUp
-from stats.logrank import Crossing, LogRank
+from stats.instrument.arms import DoseTest
+from stats.instrument.bounds import Bounds
+from stats.instrument.compliers import Levels, Shares, Trait
+from stats.instrument.dose import ActResponse, DoseWeights
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.placebo import Placebo
+from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
-from stats.placebo import Placebo
 from stats.results import Estimate, NotComputable
 from stats.shrinkage import Shrinkage
 from stats.srm import SampleRatio
-from stats.survival import SurvivalCurve
-from stats.validity import Inequalities
+from stats.survival.day_curve import CurveDifference, DayShare
+from stats.survival.kaplan_meier import SurvivalCurve
+from stats.survival.logrank import Crossing, LogRank
 
 
 class State(StrEnum):

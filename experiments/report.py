@@ -8,13 +8,13 @@ from experiments.health import Finding
 from experiments.verdict import Verdict
 from stats.adjust import Adjusted
 from stats.clusters import ClusterCount, Randomisation
-from stats.encouragement import TakeUp
-from stats.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.instrument.anderson_rubin import AndersonRubin
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
 from stats.results import Estimate, Interval, NotComputable, Reason
+from stats.sequential.stagewise import Stagewise
 from stats.srm import SampleRatio
-from stats.stagewise import Stagewise
 from stats.stratified import Heterogeneity
-from stats.weak_instrument import AndersonRubin
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from reporting.numbers import (
 )
 from reporting.table import Row, Table
 from reporting.words import Gettext, reason_words
-from stats.arms import ArmsFit, Dose, DoseTest
-from stats.bounds import Bounds
-from stats.compliers import Level
-from stats.dose import DoseWeights
+from stats.instrument.arms import ArmsFit, Dose, DoseTest
+from stats.instrument.bounds import Bounds
+from stats.instrument.compliers import Level
+from stats.instrument.dose import DoseWeights
 from stats.results import Estimate, Interval, NotComputable, computable
 
 

@@ -31,8 +31,8 @@ from reporting.charts import (
 )
 from reporting.numbers import count
 from reporting.words import Gettext
-from stats.dose import DoseWeights
-from stats.exclusion import ZeroFirstStage
+from stats.instrument.dose import DoseWeights
+from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import computable
 
 WIDTH = 560

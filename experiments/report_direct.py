@@ -11,9 +11,9 @@ from experiments.words import breakdown_text, undone
 from reporting.numbers import between, effect_text, level_text, percent
 from reporting.table import Row, Table
 from reporting.words import Gettext, reason_words
-from stats.exclusion import ZeroFirstStage
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import Reason, computable
-from stats.weak_instrument import AndersonRubin, Shape
 
 # With these verdicts no set is read as the behaviour's effect, whatever the direct effect.
 SILENT = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)

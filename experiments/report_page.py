@@ -16,8 +16,8 @@ from experiments.stopping_words import hidden_sentence, stopping_sentence
 from reporting.numbers import count, effect_limits, effect_text, p_value, percent
 from reporting.table import Part, Section
 from reporting.words import Gettext, reason_words
-from stats.curve import CurveDifference
 from stats.results import computable
+from stats.survival.day_curve import CurveDifference
 
 ALARM = 0.05
 

@@ -15,9 +15,9 @@ from reporting.numbers import between, count, decimal, effect_limits, effect_tex
 from reporting.table import Row, Table
 from reporting.words import Gettext, reason_words
 from runs.refusals import Refused
-from stats.curve import CurveDifference
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable, computable
+from stats.survival.day_curve import CurveDifference
 
 
 def promise(found: tuple[Contrast, ...], gettext: Gettext) -> Table:

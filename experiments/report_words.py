@@ -16,7 +16,7 @@ from experiments.words import finding_sentence, verdict_sentence
 from reporting.numbers import between, count, percent
 from reporting.words import Gettext, reason_words
 from runs.refusals import Refused
-from stats.encouragement import TakeUp
+from stats.instrument.encouragement import TakeUp
 from stats.results import NotComputable, computable
 
 PENDING = "PENDING"

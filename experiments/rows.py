@@ -14,7 +14,7 @@ from experiments.health import FEW_CLUSTERS
 from experiments.pair import Strata, plain_difference
 from experiments.report import ArmValue
 from experiments.verdict import MIN_CLUSTERS
-from stats import adjust, compare, encouragement, stratified
+from stats import adjust, compare, stratified
 from stats.clusters import (
     Randomisation,
     count_clusters,
@@ -22,10 +22,11 @@ from stats.clusters import (
     mean_scores,
     randomisation_test,
 )
-from stats.instruments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.instrument import encouragement
+from stats.instrument.moments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.instrument.validity import Inequalities, instrument_inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
-from stats.validity import Inequalities, instrument_inequalities
 
 RANDOMISATION_SEED = 20_260_101
 # Beyond this, no further levels are searched for a group that the nudge can't move.

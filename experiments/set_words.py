@@ -2,8 +2,8 @@
 
 from reporting.numbers import between, effect_text
 from reporting.words import Gettext, reason_words
+from stats.instrument.anderson_rubin import AndersonRubin
 from stats.results import NotComputable, computable
-from stats.weak_instrument import AndersonRubin
 
 
 def set_text(value: AndersonRubin | NotComputable, *, share: bool, gettext: Gettext) -> str:

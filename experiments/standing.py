@@ -15,8 +15,8 @@ from experiments.corrected import measured
 from experiments.live_context import mature_units
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Standing, State
-from stats.looks import Look
-from stats.sequential import FEWEST_MATURE, Spending
+from stats.sequential.boundaries import FEWEST_MATURE, Spending
+from stats.sequential.looks import Look
 
 # A plan with planned looks that names none takes five of the same size.
 USUAL_LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)

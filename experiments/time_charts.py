@@ -8,10 +8,10 @@ from experiments import time_words as words
 from reporting.charts import DASHES, GREY, INK, LIGHT, SERIES, Drawing, alt, data, drawing, lines, rule, share_axis
 from reporting.numbers import count, level_text
 from reporting.words import Gettext
-from stats.curve import CurveDifference, DayShare
 from stats.novelty import Novelty, Trend
 from stats.results import Estimate, Interval, NotComputable
-from stats.survival import SurvivalCurve
+from stats.survival.day_curve import CurveDifference, DayShare
+from stats.survival.kaplan_meier import SurvivalCurve
 
 type Mark = dict[str, Any]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from reporting.numbers import GLUE, between, count, decimal, effect_text, p_text, percent, signed
 from reporting.words import Gettext, reason_words
-from stats.curve import CurveDifference, DayShare
 from stats.novelty import Change, Novelty, Trend
 from stats.results import Estimate, NotComputable
+from stats.survival.day_curve import CurveDifference, DayShare
 
 
 def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float, gettext: Gettext) -> str:

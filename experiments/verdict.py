@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from experiments.codes import Code
 from experiments.design import Kind
-from stats.encouragement import TakeUp
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.validity import Inequalities
 from stats.results import Estimate, NotComputable, Reason, computable
-from stats.validity import Inequalities
-from stats.weak_instrument import AndersonRubin, Shape
 
 MIN_UNITS = 50
 MIN_EVENTS = 5

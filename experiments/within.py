@@ -6,10 +6,10 @@ from dataclasses import replace
 from experiments.design import Kind
 from experiments.pair import Pair
 from experiments.report import SegmentEffect, Stratified
-from stats import segments, stratified
-from stats.looks import Look, at_look, told_at
+from stats import heterogeneity, stratified
 from stats.multiplicity import benjamini_hochberg
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.sequential.looks import Look, at_look, told_at
 from stats.summaries import Mean
 
 # METHODS 4.6: sparser segments are pooled before any test.
@@ -73,7 +73,7 @@ def _population(pair: Pair, strata: list[tuple[Mean, Mean]], alpha: float) -> Es
     """The effect on everybody; a ratio's pooled difference is standardised already, its segments' own don't add up."""
     if pair.kind is Kind.RATIO:
         return pair.pooled(strata, alpha=alpha)
-    return segments.population_difference(strata, alpha=alpha)
+    return heterogeneity.population_difference(strata, alpha=alpha)
 
 
 def _odds_ratio(strata: list[tuple[Mean, Mean]], look: Look) -> Interval | NotComputable:
@@ -95,7 +95,7 @@ def _cmh_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable
 
 
 def _interaction_p(strata: list[tuple[Mean, Mean]], look: Look) -> float | NotComputable:
-    result = segments.interaction_test(strata)
+    result = heterogeneity.interaction_test(strata)
     return look.p_value(result.p_value) if computable(result) else result
 
 

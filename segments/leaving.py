@@ -9,7 +9,7 @@ from segments.ranks import Flags, Floats, Ints
 from stats.multiplicity import benjamini_hochberg
 from stats.results import NotComputable, Reason, computable
 from stats.shares import wilson_limits
-from stats.survival import Durations, kaplan_meier
+from stats.survival.kaplan_meier import Durations, kaplan_meier
 
 SMALLEST_SHOWN = 50
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from stats.clusters import ROUNDING, cluster_scores, difference_scores
-from stats.design import cluster_codes, fewest_clusters, independent_columns
+from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from stats.clusters import ROUNDING, cluster_scores
-from stats.design import Integers, cluster_codes, fewest_clusters
+from stats.design_matrix import Integers, cluster_codes, fewest_clusters
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Mean, Values, finite_array
 

@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.audit.figure import Figure, percent
-from stats.bounds import TYPES, Bounds, balke_pearl, bounds_of_shares
 from stats.counts import joint_of_counts
+from stats.instrument.bounds import TYPES, Bounds, balke_pearl, bounds_of_shares
+from stats.instrument.validity import inequalities_from_moments
 from stats.results import NotComputable, Reason, computable
-from stats.validity import inequalities_from_moments
 
 TITLE = "Bounds of the effect on everybody, with limits"
 TEXT = """A valid nudge: it works only through the behaviour and keeps nobody from it. "No mix of users could show

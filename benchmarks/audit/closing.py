@@ -10,8 +10,8 @@ from benchmarks.audit.figure import Figure, percent
 from experiments.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.plan.planned import Planned
 from experiments.readout import LookTaken
-from stats.looks import Look
-from stats.sequential import Spending
+from stats.sequential.boundaries import Spending
+from stats.sequential.looks import Look
 
 TITLE = "Closing a plan with planned looks early"
 TEXT = (

@@ -8,11 +8,11 @@ from benchmarks.audit.figure import Figure, percent
 from events.simulation import WORLDS, draw_arms, simulate, truth
 from stats.adjust import cluster_difference
 from stats.clusters import randomisation_test
-from stats.instruments import iv_moments_adjusted
+from stats.instrument.anderson_rubin import anderson_rubin
+from stats.instrument.moments import iv_moments_adjusted
+from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
 from stats.stratified import clustered_risk_difference
-from stats.validity import instrument_inequalities
-from stats.weak_instrument import anderson_rubin
 
 TITLE = "Clusters of unequal size (A4)"
 TEXT = """Whole clusters are assigned, with lognormal sizes around 20 units and an intra-cluster correlation of .1. The

@@ -12,8 +12,8 @@ from experiments.engine import Judgement, compare_all
 from experiments.report import Comparison
 from experiments.words import breakdown_text, verdict_sentence
 from stats.counts import joint_of_counts
-from stats.exclusion import breakdown_value
-from stats.instruments import iv_moments
+from stats.instrument.exclusion import breakdown_value
+from stats.instrument.moments import iv_moments
 from stats.results import computable
 
 TITLE = "Exclusion: how much would undo the verdict"

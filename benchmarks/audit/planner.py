@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
-from stats.looks import Look
 from stats.multiplicity import holm
-from stats.power import power_no_material_effect, sample_size
-from stats.power_plan import Method, Plan, inflation
+from stats.power.family_and_looks import Method, Plan, inflation
+from stats.power.sample_size import power_no_material_effect, sample_size
 from stats.results import NotComputable
-from stats.sequential import Spending
+from stats.sequential.boundaries import Spending
+from stats.sequential.looks import Look
 
 TITLE = "The planner"
 TEXT = """Version 0.3 sized every plan for one comparison and five O'Brien-Fleming looks: 80 % promised were 71 to 74 %

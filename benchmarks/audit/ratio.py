@@ -11,8 +11,8 @@ from experiments.cells import CellData
 from experiments.design import Design
 from experiments.engine import Judgement, compare_all
 from experiments.report import Comparison, OutcomeReport
+from stats.instrument.anderson_rubin import anderson_rubin
 from stats.results import computable
-from stats.weak_instrument import anderson_rubin
 
 TITLE = "A ratio with segments (A1)"
 TEXT = """Half of the users are casual (about 2 active days), half heavy (about 20); revenue is 1 an active day. The

@@ -7,8 +7,8 @@ from benchmarks.audit.figure import Figure
 from experiments.engine import simultaneous
 from experiments.pair import Pair
 from stats.compare import by_z
-from stats.looks import Look
 from stats.results import Estimate, NotComputable, computable
+from stats.sequential.looks import Look
 
 TITLE = "Simultaneous intervals at looks"
 TEXT = (

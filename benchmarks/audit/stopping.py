@@ -8,8 +8,8 @@ from scipy import optimize
 
 from benchmarks.audit.figure import Figure, percent
 from stats.results import computable
-from stats.sequential import bounds, crossing
-from stats.stagewise import Stagewise, stagewise
+from stats.sequential.boundaries import bounds, crossing
+from stats.sequential.stagewise import Stagewise, stagewise
 
 TITLE = "Estimates after an early stop"
 TEXT = (

@@ -6,8 +6,8 @@ import django
 
 from benchmarks.audit.figure import Figure
 from stats.results import computable
-from stats.rmst import restricted_mean
-from stats.survival import Durations, kaplan_meier
+from stats.survival.kaplan_meier import Durations, kaplan_meier
+from stats.survival.rmst import restricted_mean
 
 TITLE = "Survival in whole days"
 TEXT = """A world with a churn of 6 % a day: each unit is active every day up to its last one, and P(last day > d) =

@@ -12,7 +12,7 @@ from events.warehouse import Warehouse
 from events.windows import Clock
 from experiments.answers import Asked
 from experiments.services.gathering import gather
-from stats.survival import Durations
+from stats.survival.kaplan_meier import Durations
 
 GAP, SIGNUP_DAYS = 7, 28
 START = datetime(2026, 1, 5)  # noqa: DTZ001 - moments inside the warehouse are naive UTC

@@ -10,9 +10,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from stats import adjust, bayes, compare, power, sequential
-from stats.looks import Look, at_look
-from stats.power_plan import Plan
+from stats import adjust, bayes, compare
+from stats.power import sample_size
+from stats.power.family_and_looks import Plan
+from stats.sequential import boundaries
+from stats.sequential.looks import Look, at_look
 from stats.srm import sample_ratio
 from stats.summaries import Joint, Mean
 
@@ -77,14 +79,14 @@ def sequences(joint: list[Joint]) -> dict[str, float]:
     sequence = at_look(compare.compare_unpooled(*mean, alpha=look.nominal_alpha), look)
     # GrowthBook's rho^2: equation 161 of Waudby-Smith et al. instead of Lambert's function.
     theirs = (-2 * np.log(0.05) + np.log(1 - 2 * np.log(0.05))) / PLANNED
-    half = sequential.sequence_multiplier(units, rho_squared=theirs) * effect.standard_error
-    looks = sequential.bounds([k / 5 for k in range(1, 6)])
+    half = boundaries.sequence_multiplier(units, rho_squared=theirs) * effect.standard_error
+    looks = boundaries.bounds([k / 5 for k in range(1, 6)])
     return (
         numbers("sequence", sequence)
         | {
             "sequence_rho.low": effect.estimate - half,
             "sequence_rho.high": effect.estimate + half,
-            "sequence_rho.pvalue": sequential.always_valid_p(
+            "sequence_rho.pvalue": boundaries.always_valid_p(
                 effect.estimate / effect.standard_error, units, rho_squared=theirs
             ),
         }
@@ -96,9 +98,9 @@ def powers(revenue: np.ndarray) -> dict[str, float]:
     mean = Plan(baseline=float(revenue.mean()), sd=float(revenue.std(ddof=1)))
     share = Plan(baseline=0.3)
     return {
-        "power_mean.power": power.power_at(mean, 0.5, (10_000, 10_000)),
-        "power_mean.n": ceil(2 * power.sample_size(mean, 0.5).exact),
-        "power_share.n": ceil(2 * power.sample_size(share, 0.02).exact),
+        "power_mean.power": sample_size.power_at(mean, 0.5, (10_000, 10_000)),
+        "power_mean.n": ceil(2 * sample_size.sample_size(mean, 0.5).exact),
+        "power_share.n": ceil(2 * sample_size.sample_size(share, 0.02).exact),
     }
 
 

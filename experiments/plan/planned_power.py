@@ -9,7 +9,7 @@ from experiments.plan.record import WHOLE, Plan
 from stats.results import NotComputable, Reason, computable
 
 if TYPE_CHECKING:
-    from stats import power_plan as arithmetic
+    from stats.power import family_and_looks as arithmetic
 
 WEEKS = timedelta(days=28)
 
@@ -70,8 +70,8 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "ari
     Raises:
         ValueError: for a value that can't be.
     """
-    from stats import power_plan as arithmetic
-    from stats.sequential import Spending
+    from stats.power import family_and_looks as arithmetic
+    from stats.sequential.boundaries import Spending
 
     method = arithmetic.Method(what_if.method or plan.method)
     planned_looks = plan.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
@@ -97,17 +97,17 @@ def effect_and_units(
     Raises:
         ValueError: for an effect that can't be.
     """
-    from stats import power
+    from stats.power import sample_size
 
     effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
     if effect is not None:
-        size = power.sample_size(planned, effect)
+        size = sample_size.sample_size(planned, effect)
         return effect, size.units if computable(size) else size
     total = plan.planned_units or ceil(daily * WEEKS.days)
     units = tuple(round(total * share) for share in planned.shares)
     if min(units) < 2:
         return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
-    return power.smallest_effect(planned, units), units
+    return sample_size.smallest_effect(planned, units), units
 
 
 def planned_prices(
@@ -123,13 +123,13 @@ def planned_prices(
     Raises:
         ValueError: for a margin that can't be.
     """
-    from stats import power
-    from stats import power_plan as arithmetic
+    from stats.power import family_and_looks as arithmetic
+    from stats.power import sample_size
 
     margin = what_if.margin if what_if.margin is not None else plan.smallest_effect
     immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
     if margin is not None:
-        immaterial = power.power_no_material_effect(planned, margin, units) if computable(units) else units
+        immaterial = sample_size.power_no_material_effect(planned, margin, units) if computable(units) else units
     return planned.level, arithmetic.inflation(planned), immaterial
 
 

@@ -13,7 +13,7 @@ from runs.refusals import Refused
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
-    from stats.power_plan import Plan
+    from stats.power.family_and_looks import Plan
 
 INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
 STEPS = 24
@@ -76,7 +76,7 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 
 
 def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
-    from stats import power
+    from stats.power import sample_size
 
     if not computable(found.planned_units):
         return found.planned_units
@@ -88,8 +88,8 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )
-        points = tuple((one, power.power_at(plan, effect, _split(plan, one))) for one in sizes)
-        reached = power.power_at(plan, effect, _split(plan, units))
+        points = tuple((one, sample_size.power_at(plan, effect, _split(plan, one))) for one in sizes)
+        reached = sample_size.power_at(plan, effect, _split(plan, units))
     except ValueError as error:
         raise Refused(str(error)) from None
     return PowerCurve(points, units, reached, experiment.power, effect, found.inflow.sd is None)

@@ -187,9 +187,9 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
-        from stats import power
+        from stats.power import sample_size
 
-        days = power.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
+        days = sample_size.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end, *prices)
 

@@ -15,9 +15,9 @@ from experiments.plan.planned import Planned
 from experiments.readout import LookTaken, Readout
 from experiments.standing import looks_of, standing_of
 from reporting.document import dump, load
-from stats.looks import Look
 from stats.results import computable
-from stats.sequential import bounds
+from stats.sequential.boundaries import bounds
+from stats.sequential.looks import Look
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 
 CLEAN = Audit(0, 0, {})

@@ -26,9 +26,9 @@ from experiments.tables import behaviour, comparisons
 from experiments.words import finding_sentence, verdict_sentence
 from reporting.document import dump, load
 from stats.compare import compare_unpooled
+from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
-from stats.sequential import bounds, spent
-from stats.validity import instrument_inequalities
+from stats.sequential.boundaries import bounds, spent
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
 LABELS = ("control", "nudge", "placebo")

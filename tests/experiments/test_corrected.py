@@ -16,7 +16,7 @@ from experiments.services.analysis import finding_of
 from experiments.services.calibration import calibrate
 from experiments.stopping_words import stopping_sentence
 from stats.results import computable
-from stats.stagewise import stagewise
+from stats.sequential.stagewise import stagewise
 from tests.experiments.make_answers import draw_units, make_plan
 from tests.experiments.make_readout import make_readout, stored
 

@@ -24,8 +24,8 @@ from experiments.rows import RowData
 from experiments.verdict import Verdict
 from experiments.words import verdict_sentence
 from reporting.document import dump, load
+from stats.instrument.anderson_rubin import Shape
 from stats.results import NotComputable, Reason, computable
-from stats.weak_instrument import Shape
 from tests.experiments.make_readout import make_readout
 
 

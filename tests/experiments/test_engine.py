@@ -9,10 +9,10 @@ from experiments.codes import Code
 from experiments.design import Covariate, Design, Kind, Outcome, Units
 from experiments.engine import analyze
 from experiments.rows import RowData
-from stats.encouragement import wald
-from stats.instruments import IvMoments
+from stats.instrument.encouragement import wald
+from stats.instrument.moments import IvMoments
+from stats.instrument.validity import instrument_inequalities
 from stats.results import NotComputable, Reason, computable
-from stats.validity import instrument_inequalities
 
 
 def _units(n: int = 4000, seed: int = 5, *, direct: float = 0.0, moved: float = 0.3, effect: float = 0.2) -> Units:

@@ -10,8 +10,8 @@ from experiments.document import document
 from experiments.engine import analyze
 from experiments.rows import RowData
 from experiments.within import segment_effects, stratified_effects
-from stats.looks import Look
 from stats.results import computable
+from stats.sequential.looks import Look
 
 DESIGN = Design("arm", "control", ("score",), cluster="guild")
 

@@ -12,14 +12,14 @@ from experiments.cells import CellData
 from experiments.readout import Readout
 from experiments.report_page import sections
 from reporting.document import dump, load
-from stats.compliers import complier_levels
-from stats.encouragement import wald
-from stats.logrank import stratified_log_rank
-from stats.looks import Look, told_at
+from stats.instrument.compliers import complier_levels
+from stats.instrument.encouragement import wald
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
-from stats.rmst import compare_restricted_means
+from stats.sequential.looks import Look, told_at
 from stats.shrinkage import shrink
 from stats.stratified import breslow_day, heterogeneity
+from stats.survival.logrank import stratified_log_rank
+from stats.survival.rmst import compare_restricted_means
 from tests.experiments.make_answers import draw_units, make_answers, make_plan
 from tests.experiments.make_readout import make_readout
 

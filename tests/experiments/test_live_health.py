@@ -17,7 +17,7 @@ from experiments.live_context import Audit, Context, expected_shares, split_of, 
 from experiments.plan.planned import Planned
 from experiments.readout import FirstStage, LookTaken, Standing, State
 from experiments.words import finding_sentence
-from stats.encouragement import TakeUp
+from stats.instrument.encouragement import TakeUp
 from stats.results import Estimate, NotComputable, Reason, computable
 from tests.experiments.make_answers import END, WEEKS, draw_units, make_answers, make_cells, make_plan
 

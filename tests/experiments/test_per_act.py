@@ -17,9 +17,9 @@ from experiments.readout import ByTimes, Readout
 from experiments.report import OutcomeReport
 from experiments.verdict import Verdict
 from experiments.words import verdict_sentence
-from stats.dose import DoseWeights
-from stats.looks import fixed
+from stats.instrument.dose import DoseWeights
 from stats.results import computable
+from stats.sequential.looks import fixed
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 
 METRIC = "window:21-27"

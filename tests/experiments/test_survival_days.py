@@ -5,8 +5,8 @@ import pytest
 from benchmarks.audit.survival_days import CHURN, LOOKS, figures, true_mean, truth
 from benchmarks.audit.survival_log import measured
 from stats.results import computable
-from stats.rmst import restricted_mean
-from stats.survival import kaplan_meier
+from stats.survival.kaplan_meier import kaplan_meier
+from stats.survival.rmst import restricted_mean
 
 
 def test_truth__six_percent_a_day__is_that_of_the_audit() -> None:

@@ -10,11 +10,11 @@ from experiments import time_words as words
 from experiments.time_charts import AtRisk, draw_curve, draw_curve_difference, draw_novelty, draw_survival
 from insight_site.rendering import png, svg
 from reporting.charts import Drawing
-from stats.curve import CurveDifference, curve_difference, day_shares
 from stats.novelty import Novelty, effect_by_week
-from stats.rmst import compare_restricted_means
 from stats.summaries import Mean
-from stats.survival import Durations, kaplan_meier
+from stats.survival.day_curve import CurveDifference, curve_difference, day_shares
+from stats.survival.kaplan_meier import Durations, kaplan_meier
+from stats.survival.rmst import compare_restricted_means
 from tests.stats.make import computed
 
 HANGUL = "친구 추가 넛지"

@@ -8,10 +8,10 @@ from experiments.codes import Code, code_words
 from experiments.design import Kind
 from experiments.verdict import Evidence, Verdict, decide
 from experiments.words import verdict_sentence
-from stats.encouragement import TakeUp
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.validity import Inequalities
 from stats.results import Estimate, NotComputable, Reason
-from stats.validity import Inequalities
-from stats.weak_instrument import AndersonRubin, Shape
 
 
 def effect(estimate: float = 0.02, low: float = 0.01, high: float = 0.03, p: float = 0.001) -> Estimate:

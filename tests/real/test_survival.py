@@ -1,6 +1,6 @@
 """Waltons and lung: ways to be wrong about censoring that the report doesn't take, beside the known answers.
 
-The log-rank tests, medians and shares themselves: tests/stats/test_survival.py.
+The log-rank tests, medians and shares themselves: tests/stats/survival/test_kaplan_meier.py.
 """
 
 from pathlib import Path
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from reporting.numbers import GLUE, p_relation
-from stats.rmst import compare_restricted_means
-from stats.survival import kaplan_meier
+from stats.survival.kaplan_meier import kaplan_meier
+from stats.survival.rmst import compare_restricted_means
 from tests.stats.make import computed, log_rank
-from tests.stats.test_survival import lung, waltons
+from tests.stats.survival.test_kaplan_meier import lung, waltons
 
 
 def test_waltons__p_of_ten_to_the_minus_28__is_never_printed_as_zero(real_data: Path) -> None:

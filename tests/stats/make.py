@@ -1,8 +1,8 @@
 """Builders and one unwrapping helper of the statistics tests."""
 
-from stats.logrank import LogRank, stratified_log_rank
 from stats.results import NotComputable
-from stats.survival import Durations
+from stats.survival.kaplan_meier import Durations
+from stats.survival.logrank import LogRank, stratified_log_rank
 
 
 def computed[T](value: T | NotComputable) -> T:

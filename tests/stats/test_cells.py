@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stats.cells import iv_moments_cells, iv_moments_stratified, pool_cells
-from stats.encouragement import anderson_rubin, iv_moments, iv_moments_adjusted, wald
+from stats.instrument.encouragement import anderson_rubin, iv_moments, iv_moments_adjusted, wald
 from stats.results import NotComputable, Reason
 from stats.stratified import risk_difference
 from stats.summaries import Joint

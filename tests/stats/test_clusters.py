@@ -20,11 +20,11 @@ from stats.clusters import (
     mean_scores,
     randomisation_test,
 )
-from stats.encouragement import two_stage, wald
-from stats.instruments import iv_moments_adjusted
+from stats.instrument.encouragement import two_stage, wald
+from stats.instrument.moments import iv_moments_adjusted
+from stats.instrument.validity import instrument_inequalities
 from stats.results import NotComputable, Reason
 from stats.stratified import clustered_risk_difference
-from stats.validity import instrument_inequalities
 from tests.stats.make import computed
 
 type Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import pytest
 
 from stats.cells import iv_moments_cells, iv_moments_stratified
 from stats.counts import joint_of_counts
-from stats.encouragement import IvMoments, anderson_rubin, iv_moments, wald
+from stats.instrument.encouragement import IvMoments, anderson_rubin, iv_moments, wald
 from stats.results import NotComputable
 from tests.stats.make import computed
 

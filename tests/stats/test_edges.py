@@ -8,7 +8,7 @@ import pytest
 
 from reporting.words import reason_words
 from stats import adjust, compare, multiplicity, srm, stratified
-from stats.encouragement import (
+from stats.instrument.encouragement import (
     IvMoments,
     anderson_rubin,
     as_treated,

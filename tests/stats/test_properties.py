@@ -8,7 +8,7 @@ from scipy import stats
 
 from stats.adjust import lin, lin_clustered
 from stats.compare import compare_means, compare_proportions, compare_unpooled
-from stats.encouragement import IvMoments, anderson_rubin, iv_moments, iv_moments_adjusted, wald
+from stats.instrument.encouragement import IvMoments, anderson_rubin, iv_moments, iv_moments_adjusted, wald
 from stats.results import Estimate, NotComputable
 from stats.stratified import breslow_day, cmh_test, heterogeneity, risk_difference
 from stats.summaries import Joint, Mean

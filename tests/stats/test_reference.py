@@ -11,7 +11,7 @@ from scipy import stats
 
 from stats.adjust import cuped, lin
 from stats.compare import compare_means, compare_proportions, lift, newcombe_interval
-from stats.encouragement import (
+from stats.instrument.encouragement import (
     anderson_rubin,
     as_treated,
     first_stage,

@@ -9,14 +9,14 @@ import pytest
 
 from stats.compare import compare_proportions
 from stats.multiplicity import benjamini_hochberg, holm
-from stats.power import power_at, sample_size, smallest_effect
-from stats.power_plan import Plan
+from stats.power.family_and_looks import Plan
+from stats.power.sample_size import power_at, sample_size, smallest_effect
 from stats.results import NotComputable
-from stats.sequential import Spending, bounds
+from stats.sequential.boundaries import Spending, bounds
 from stats.srm import sample_ratio
 from stats.stratified import breslow_day, cmh_test, odds_ratio
 from stats.summaries import Mean
-from stats.survival import Durations, kaplan_meier
+from stats.survival.kaplan_meier import Durations, kaplan_meier
 from tests.stats.make import computed, log_rank
 from tests.stats.test_reference import interval_of, strata_of
 

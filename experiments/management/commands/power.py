@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
-from stats.power import (
+from stats.power.family_and_looks import Method, Plan, inflation, require
+from stats.power.sample_size import (
     Size,
     check_effect,
     days_needed,
@@ -19,9 +20,8 @@ from stats.power import (
     sample_size,
     smallest_effect,
 )
-from stats.power_plan import Method, Plan, inflation, require
 from stats.results import NotComputable, Reason
-from stats.sequential import Spending
+from stats.sequential.boundaries import Spending
 
 type Number = float | NotComputable
 

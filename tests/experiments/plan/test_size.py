@@ -19,10 +19,10 @@ from experiments.plan.planned_power import WhatIf
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
-from stats.power import days_needed, power_no_material_effect, sample_size, smallest_effect
-from stats.power_plan import Method, Plan, inflation
+from stats.power.family_and_looks import Method, Plan, inflation
+from stats.power.sample_size import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.results import NotComputable, Reason
-from stats.sequential import Spending
+from stats.sequential.boundaries import Spending
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 

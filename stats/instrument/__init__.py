@@ -1,0 +1,1 @@
+"""What the behaviour does, read from a randomised nudge: moments, tests, sets, bounds, and its validity."""

@@ -1,0 +1,190 @@
+"""The five moments of an encouragement design: effect on the outcome, on the behaviour, and their (co)variances."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stats.clusters import cluster_scores
+from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
+from stats.results import NotComputable, Reason
+from stats.summaries import Array, Joint, Values, finite_array
+
+# Share of the nudge's variance that the covariates must leave unexplained.
+LEAST_NUDGE_LEFT = 1e-9
+
+
+@dataclass(frozen=True)
+class IvMoments:
+    """What every estimate and set of the behaviour's effect is computed from.
+
+    Attributes:
+        itt: effect of the nudge on the outcome R, variant minus control.
+        first_stage: effect of the nudge on the behaviour D, variant minus control (a share, -1 to 1).
+        v_r: sampling variance of ``itt``.
+        v_d: sampling variance of ``first_stage``.
+        c_rd: their sampling covariance.
+        n_control: units in control.
+        n_variant: units in the variant.
+        degrees_of_freedom: of the t law when clusters were assigned; None means the normal law. One number for all that
+            is computed from these moments, so that the test of the outcome and the set of effects can't contradict.
+    """
+
+    itt: float
+    first_stage: float
+    v_r: float
+    v_d: float
+    c_rd: float
+    n_control: int
+    n_variant: int
+    degrees_of_freedom: float | None = None
+
+    def critical_value(self, alpha: float) -> float:
+        """Two-sided critical value of the normal law, or of the t law between clusters."""
+        if self.degrees_of_freedom is None:
+            return float(stats.norm.isf(alpha / 2))
+        return float(stats.t.isf(alpha / 2, self.degrees_of_freedom))
+
+    def tail(self, statistic: float) -> float:
+        """Two-sided p-value of a statistic under the same law."""
+        if self.degrees_of_freedom is None:
+            return 2 * float(stats.norm.sf(abs(statistic)))
+        return 2 * float(stats.t.sf(abs(statistic), self.degrees_of_freedom))
+
+    def __post_init__(self) -> None:
+        numbers = (self.itt, self.first_stage, self.v_r, self.v_d, self.c_rd)
+        if not all(map(isfinite, numbers)) or self.v_r < 0 or self.v_d < 0:
+            raise ValueError(f"moments must be finite and variances at least 0, not {numbers}")
+
+
+def iv_moments(control: Joint, variant: Joint) -> IvMoments | NotComputable:
+    """Moments from the arms' summaries of (R, D), with n-1 variances within arms.
+
+    Source: METHODS 4.12.
+    """
+    n = min(control.n, variant.n)
+    if n < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
+    effects = variant.means - control.means
+    errors = variant.covariance / variant.n + control.covariance / control.n
+    return moments_of(effects, errors, control.n, variant.n)
+
+
+def iv_moments_adjusted(
+    r: Values, d: Values, g: Values, x: Values, clusters: npt.ArrayLike | None = None
+) -> IvMoments | NotComputable:
+    """Moments from the OLS of R and of D on (1, G, X), with sandwich (co)variances from their influence terms.
+
+    The influence of a unit is G_res * residual / sum(G_res^2). The sandwich is HC0, without small-sample factor; with
+    ``clusters`` it is CR2 with Bell-McCaffrey degrees of freedom, those of ``cluster_difference``, so that without
+    covariates both give the same test. ``x`` may have no columns; redundant ones are dropped.
+
+    Args:
+        r: outcome per unit.
+        d: behaviour, 0 or 1.
+        g: nudge, 0 or 1.
+        x: covariates known before assignment, n rows.
+        clusters: label of each unit's cluster, when clusters were assigned.
+
+    Source: METHODS 4.12; White 1980; Bell and McCaffrey 2002.
+    """
+    outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
+    columns = finite_array(x, dimensions=2)
+    n = len(outcome)
+    if not len(behaviour) == len(nudge) == len(columns) == n:
+        raise ValueError("outcome, behaviour, nudge and covariates must have one row per unit each")
+    n_variant = int(nudge.sum())
+    if not np.isin(nudge, (0.0, 1.0)).all():
+        raise ValueError("the nudge must hold 0 and 1 only")
+    if min(n_variant, n - n_variant) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_variant, n - n_variant), "needed": 2})
+    fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, np.ones(n))
+    if isinstance(fit, NotComputable):
+        return fit
+    if clusters is None:
+        influence = fit.left[:, None] * fit.residuals / fit.strength
+        return moments_of(fit.coefficients, influence.T @ influence, n - n_variant, n_variant)
+    codes = cluster_codes(clusters, n)
+    if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
+        return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
+    design = np.column_stack([constant_and_covariates(columns), nudge])
+    contrast = np.eye(design.shape[1])[-1]
+    scores = cluster_scores(design, contrast, fit.residuals, codes)
+    return moments_of(fit.coefficients, scores.covariance, n - n_variant, n_variant, scores.degrees_of_freedom)
+
+
+def moments_of(
+    effects: Array, errors: Array, n_control: int, n_variant: int, degrees: float | None = None
+) -> IvMoments:
+    """The record of the first two effects (outcome, behaviour) and their 2 x 2 covariance matrix."""
+    (itt, first), (v_r, c_rd), v_d = effects[:2].tolist(), errors[0, :2].tolist(), float(errors[1, 1])
+    return IvMoments(itt, first, v_r, v_d, c_rd, n_control, n_variant, degrees)
+
+
+@dataclass(frozen=True, eq=False)
+class NudgeFit:
+    """Least squares of several outcomes on (1, G, X), of units or of cells of units that share G and X.
+
+    Attributes:
+        coefficients: effect of the nudge on each outcome.
+        left: what the covariates leave unexplained of the nudge, per row.
+        residuals: what the whole regression leaves unexplained, per row and outcome.
+        strength: sum over units of ``left`` squared.
+        columns: number of coefficients: constant, nudge and covariates kept.
+    """
+
+    coefficients: Array
+    left: Array
+    residuals: Array
+    strength: float
+    columns: int
+
+
+def nudge_fit(outcomes: Array, nudge: Array, covariates: Array, n: Array) -> NudgeFit | NotComputable:
+    """Coefficients of the nudge by Frisch, Waugh and Lovell: residuals on residuals.
+
+    Args:
+        outcomes: one row per cell, one column per outcome: the means of the cell's units.
+        nudge: 0 or 1 per row.
+        covariates: one row per cell, perhaps no columns; redundant ones are dropped.
+        n: units per row, at least 1. All 1: the rows are the units.
+    """
+    design = constant_and_covariates(covariates, n)
+    units, columns = int(n.sum()), design.shape[1] + 1
+    if units <= columns:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": units, "needed": columns + 1})
+    root = np.sqrt(n)[:, None]
+    q = np.linalg.qr(design * root)[0]
+    left = _residual(nudge[:, None], q, root)
+    strength = float((n * left[:, 0] ** 2).sum())
+    if strength <= LEAST_NUDGE_LEFT * units:
+        return NotComputable(Reason.COLLINEAR_COVARIATES)
+    unexplained = _residual(outcomes, q, root)
+    coefficients = (n * left[:, 0]) @ unexplained / strength
+    return NudgeFit(coefficients, left[:, 0], unexplained - left * coefficients, strength, columns)
+
+
+def constant_and_covariates(columns: Array, n: Array | None = None) -> Array:
+    """A constant and the covariates that don't repeat each other, centred and scaled to standard deviation 1.
+
+    Args:
+        columns: one row per unit, or per cell of units.
+        n: units per row; without it, one.
+    """
+    weights = np.ones(len(columns)) if n is None else n
+    units = weights.sum()
+    means = weights @ columns / units
+    centred = columns - means
+    covariance = centred.T @ (centred * weights[:, None]) / max(units - 1, 1)
+    kept = independent_columns(covariance)
+    return np.column_stack([np.ones(len(columns)), centred[:, kept] / np.sqrt(np.diag(covariance)[kept])])
+
+
+def _residual(values: Array, q: Array, root: Array) -> Array:
+    """Columns of ``values`` without what ``q``, an orthonormal basis of the weighted design, explains."""
+    # The mean first: with earnings of 1e8 the projection would otherwise eat digits.
+    weighted = (values - (root[:, 0] ** 2) @ values / (root**2).sum()) * root
+    once = weighted - q @ (q.T @ weighted)
+    return (once - q @ (q.T @ once)) / root

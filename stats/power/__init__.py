@@ -1,0 +1,1 @@
+"""How many units a plan needs, and what several comparisons and looks cost."""

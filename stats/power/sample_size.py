@@ -1,0 +1,292 @@
+"""How many units, how small an effect, how many days: for shares and means, fixed and sequential plans.
+
+Everything is a plan for one comparison of a variant with its comparator; the ITT test's power is also that of "the
+Anderson-Rubin set excludes 0". Power after the data are in ("post hoc") says nothing that the interval doesn't. Two
+numbers must not be mixed: the effect that is planned for, and the margin below which nobody would act.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil, inf, sqrt
+
+from scipy import optimize, stats
+
+from stats.power.family_and_looks import Critical, Method, Plan, critical_values, drift_needed, reached, require
+from stats.results import NotComputable, Reason
+
+TAKE_UPS = (0.05, 0.1, 0.2, 0.4)
+LARGEST_UNITS = 10**12  # beyond it the answer is "never"
+LARGEST_EFFECT = 10**6  # in standard deviations, likewise
+
+
+@dataclass(frozen=True)
+class Size:
+    """A planned size.
+
+    Attributes:
+        units: units of each variant, control first, rounded up.
+        exact: units of control before rounding.
+        power: what the rounded size reaches for the effect, 0 to 1.
+        formula: name of the formula.
+    """
+
+    units: tuple[int, ...]
+    exact: float
+    power: float
+    formula: str
+
+    @property
+    def total(self) -> int:
+        """Units of all variants."""
+        return sum(self.units)
+
+
+def sample_size(plan: Plan, effect: float) -> Size | NotComputable:
+    """Units that find the effect with the plan's power.
+
+    Args:
+        plan: what is fixed.
+        effect: absolute, variant minus control (0.02 = two points of a share); with a take-up below 1 the effect of
+            the behaviour on those whom the nudge moves.
+
+    Returns:
+        The size; with unequal shares it is set by the variant with the smallest one. ``NotComputable`` when more than
+        10^12 units would be needed.
+
+    Raises:
+        ValueError: for an effect of 0, or one that takes the share out of 0 to 1.
+
+    Source: R's power.prop.test; Cohen 1988 (noncentral t); METHODS 4.10.
+    """
+    check_effect(plan, effect)
+    critical = critical_values(plan)
+    if plan.sd is not None and plan.method is Method.FIXED:
+        total = _units_by_t(plan, effect)
+    else:
+        null, alternative = _spreads(plan, effect)
+        total = (drift_needed(critical, null / alternative, plan.power) * alternative / (plan.take_up * effect)) ** 2
+    total *= _design_effect(plan)
+    if not total <= LARGEST_UNITS:
+        return NotComputable(Reason.TOO_MANY_UNITS)
+    whole = sum(plan.shares)
+    # The 1e-9 keeps a size that is whole but for the rounding of floats from growing by one.
+    units = tuple(max(ceil(total * share / whole - 1e-9), 2) for share in plan.shares)
+    return Size(units, total * plan.shares[0] / whole, power_at(plan, effect, units), plan.formula)
+
+
+def power_at(plan: Plan, effect: float, units: tuple[int, ...]) -> float:
+    """Probability that the comparison with the smallest variant rejects in the direction of the effect.
+
+    For means with a fixed plan the wrong direction counts as well, as in R's power.t.test with ``strict = TRUE`` and in
+    pwr.t.test; it matters only where power is hopeless.
+
+    Args:
+        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        effect: as in `sample_size`.
+        units: units of each variant, control first, at least 2 each.
+
+    Raises:
+        ValueError: for an effect or units that can't be.
+
+    Source: as `sample_size`; the recursion of Armitage, McPherson and Rowe 1969 for sequential plans.
+    """
+    check_effect(plan, effect)
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+    return _power(plan, effect, n0, n1, critical_values(plan))
+
+
+def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = False) -> float | NotComputable:
+    """The smallest effect that these units find with the plan's power.
+
+    Args:
+        plan: what is fixed; its ``shares`` play no part.
+        units: units of each variant, control first, at least 2 each.
+        downwards: look for a loss instead of a gain (the two differ for shares).
+
+    Returns:
+        The effect, negative if ``downwards``; of the behaviour when take-up is below 1. ``NotComputable`` when even
+        the largest possible effect of a share, or one of a million standard deviations, isn't found.
+
+    Raises:
+        ValueError: for units that can't be.
+
+    Source: R's power.prop.test solved for p2; METHODS 4.10.
+    """
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    sign, critical = -1.0 if downwards else 1.0, critical_values(plan)
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+
+    def short(size: float) -> float:
+        return _power(plan, sign * size, n0, n1, critical) - plan.power
+
+    if plan.sd is None:
+        largest = min((plan.baseline if downwards else 1 - plan.baseline) / plan.take_up, 1.0)
+    else:
+        largest = plan.sd / plan.take_up
+        # The end of the search is for whole clusters with less than one unit's worth of information.
+        while short(largest) < 0 and largest < LARGEST_EFFECT * plan.sd:
+            largest *= 2
+    if short(largest) < 0:
+        return NotComputable(Reason.NO_DETECTABLE_EFFECT)
+    return sign * float(optimize.brentq(short, largest * 1e-9, largest, xtol=largest * 1e-12))
+
+
+def power_no_material_effect(plan: Plan, margin: float, units: tuple[int, ...]) -> float:
+    """Probability to conclude NO_MATERIAL_EFFECT at the planned end when there is no effect at all.
+
+    Two one-sided tests: the interval at level 1 - 2 alpha (1 - alpha by the last look's critical value in a plan with
+    several looks) lies between -margin and +margin. Holm has no part in it, as in the verdict. An earlier look may
+    conclude it too, so that a plan with several looks reaches a little more.
+
+    Args:
+        plan: what is fixed; its ``power`` and ``shares`` play no part.
+        margin: the smallest effect that anybody would act on, above 0, in the outcome's unit; with a take-up below 1
+            that of the behaviour: take_up * margin of it arrives in the outcome.
+        units: units of each variant, control first, at least 2 each.
+
+    Returns:
+        2 Phi(take_up * margin / SE - c) - 1, or 0 where that is negative; SE is the standard error without effect, c
+        the critical value. The take-up is taken as known, which holds while the effects are small beside the sd.
+
+    Raises:
+        ValueError: for a margin or units that can't be.
+
+    Source: Schuirmann 1987; Julious 2004, section 3 (power where the true difference is 0); METHODS 4.10.
+    """
+    require(0 < margin < inf, "margin must be a number above 0")
+    require(len(units) == len(plan.shares), "split and units must name the same variants")
+    require(min(units) >= 2, "per-variant must be at least 2 in each variant")
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+    sd = sqrt(plan.baseline * (1 - plan.baseline)) if plan.sd is None else plan.sd
+    distance = plan.take_up * margin / (sd * sqrt(1 / n0 + 1 / n1))
+    narrow = min(2 * plan.alpha, 0.999) if plan.method is Method.FIXED else plan.alpha
+    inside = float(stats.norm.cdf(distance - critical_values(plan, level=narrow).values[-1]))
+    return max(2 * inside - 1, 0.0)
+
+
+def dilution_curve(
+    plan: Plan, effect: float, *, take_ups: tuple[float, ...] = TAKE_UPS
+) -> tuple[tuple[float, Size | NotComputable], ...]:
+    """The size at several take-ups: it grows with 1 / take_up^2, so a weak nudge can't be bought back.
+
+    Args:
+        plan: what is fixed, but for its take-up.
+        effect: of the behaviour, as in `sample_size`.
+        take_ups: shares above 0 to 1; those that would take the outcome out of 0 to 1 are left out.
+
+    Source: METHODS 4.10.
+    """
+    plans = [replace(plan, take_up=take_up) for take_up in take_ups]
+    return tuple((one.take_up, sample_size(one, effect)) for one in plans if _possible(one, effect))
+
+
+def days_needed(
+    units: int, daily_units: float, *, coverage: float = 1.0, window_end: int | None = None, lateness: int = 0
+) -> int:
+    """Days from the start until the last planned unit is mature.
+
+    Args:
+        units: of all variants.
+        daily_units: eligible units a day, above 0.
+        coverage: share of them that is enrolled, above 0 to 1.
+        window_end: last day of the outcome window counted from exposure, such as 7 for retention on day 7; None counts
+            enrolment alone.
+        lateness: days until late events are in.
+
+    Raises:
+        ValueError: for a value out of its range.
+
+    Source: METHODS 4.10.
+    """
+    require(0 < daily_units < inf, "daily-units must be a positive number")
+    require(0 < coverage <= 1, "coverage must lie above 0 and be at most 1")
+    require(window_end is None or window_end >= 0, "window-end must be at least 0")
+    require(lateness >= 0, "lateness must be at least 0")
+    observed = 0 if window_end is None else window_end + 1 + lateness
+    return ceil(units / (daily_units * coverage)) + observed
+
+
+def check_effect(plan: Plan, effect: float) -> None:
+    """Refuse an effect that can't be.
+
+    Raises:
+        ValueError: for 0, no number, or a share that would leave 0 to 1.
+    """
+    require(effect != 0 and abs(effect) < inf, "effect must be a number other than 0")
+    require(plan.sd is not None or abs(effect) <= 1, "effect on a share must lie between -1 and 1")
+    p1 = plan.baseline + plan.take_up * effect
+    text = f"effect {effect:g} would take the share from {plan.baseline:g} to {p1:g}, which must stay within 0 and 1"
+    require(_possible(plan, effect), text)
+
+
+def _possible(plan: Plan, effect: float) -> bool:
+    # 1e-12: 0.9 + 0.1 may come out above 1.
+    return plan.sd is not None or (abs(effect) <= 1 and -1e-12 <= plan.baseline + plan.take_up * effect <= 1 + 1e-12)
+
+
+def _pair(plan: Plan) -> tuple[float, float]:
+    """Shares of all units that the comparator and the smallest arm that counts have."""
+    whole = sum(plan.shares)
+    n0, n1 = _compared(plan, plan.shares)
+    return n0 / whole, n1 / whole
+
+
+def _compared(plan: Plan, units: tuple[float, ...]) -> tuple[float, float]:
+    return units[plan.comparator], min(units[place] for place in plan.members)
+
+
+def _design_effect(plan: Plan) -> float:
+    """Units needed per independent unit without covariates. Source: Kish 1965 (design effect)."""
+    return (1 - plan.r_squared) * (1 + (plan.cluster_size - 1) * plan.cluster_correlation)
+
+
+def _spreads(plan: Plan, effect: float, weights: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Standard errors of the difference times the root of all units: under no effect, and under this one."""
+    w0, w1 = weights or _pair(plan)
+    if plan.sd is not None:
+        both = plan.sd * sqrt(1 / w0 + 1 / w1)
+        return both, both
+    p0, p1 = plan.baseline, min(max(plan.baseline + plan.take_up * effect, 0.0), 1.0)
+    alternative = sqrt(p0 * (1 - p0) / w0 + p1 * (1 - p1) / w1)
+    if plan.method is Method.ALWAYS_VALID:  # its interval uses the unpooled error; with a 4:1 split it matters a lot
+        return alternative, alternative
+    pooled = (w0 * p0 + w1 * p1) / (w0 + w1)
+    return sqrt(pooled * (1 - pooled) * (1 / w0 + 1 / w1)), alternative
+
+
+def _power(plan: Plan, effect: float, n0: float, n1: float, critical: Critical) -> float:
+    if plan.sd is not None and plan.method is Method.FIXED:
+        return _t_power(plan.take_up * effect / plan.sd, n0, n1, plan.level)
+    null, alternative = _spreads(plan, effect, (n0, n1))
+    return reached(critical, null / alternative, plan.take_up * abs(effect) / alternative)
+
+
+def _t_power(d: float, n0: float, n1: float, level: float) -> float:
+    """Two-sided power of Student's t with equal variances. Source: R's pwr.t.test."""
+    df, shift = n0 + n1 - 2, abs(d) / sqrt(1 / n0 + 1 / n1)
+    if df <= 0:
+        return 0.0
+    threshold = float(stats.t.isf(level / 2, df))
+    # The wrong tail is taken from the other side: SciPy's nct.cdf is NaN from a shift of about 5 on, its sf never is.
+    return float(stats.nct.sf(threshold, df, shift) + stats.nct.sf(threshold, df, -shift))
+
+
+def _units_by_t(plan: Plan, effect: float) -> float:
+    """All units, before inflation, at which Student's t reaches the plan's power."""
+    w0, w1 = _pair(plan)
+    size, level = plan.take_up * effect / (plan.sd or 1.0), plan.level
+    z = float(stats.norm.isf(level / 2) + stats.norm.ppf(plan.power))
+    normal = (z / size) ** 2 * (1 / w0 + 1 / w1)
+    if normal > LARGEST_UNITS:
+        return inf
+    low = 4 / (w0 + w1)  # two units in each group are the fewest that are ever planned
+    if _t_power(size, low * w0, low * w1, level) >= plan.power:
+        return low
+    high = normal + low
+    while _t_power(size, high * w0, high * w1, level) < plan.power:
+        high *= 1.5
+    return float(
+        optimize.brentq(lambda n: _t_power(size, n * w0, n * w1, level) - plan.power, low, high, xtol=1e-9 * high)
+    )
