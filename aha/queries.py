@@ -10,9 +10,9 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from events import queries
+from events.counting import queries
+from events.counting.queries import Basis
 from events.metrics import Behaviour, Retention
-from events.queries import Basis
 from events.windows import Window
 
 SESSION_GAP = timedelta(minutes=30)

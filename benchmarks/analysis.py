@@ -139,8 +139,8 @@ def gathered(folder: Path, options: argparse.Namespace) -> Any:
     """Our answers, through the warehouse as an analysis opens it."""
     import ibis
 
-    from events.queries import Basis
-    from events.services.asking import Questions
+    from events.asking import Questions
+    from events.counting.queries import Basis
     from events.warehouse import Warehouse
     from events.windows import Clock
     from experiments.answers import Asked

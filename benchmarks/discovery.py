@@ -109,7 +109,7 @@ def study(house: Any) -> float:
     from aha.null import grid_null
     from aha.steps import step_evidence
     from aha.thresholds import choose, sample, split
-    from events import queries
+    from events.counting import queries
     from events.metrics import parse_behaviour, parse_retention
     from events.windows import Clock, data_end
     from tests.aha.make import UNIT_COLUMNS

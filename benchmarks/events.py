@@ -43,8 +43,8 @@ def _prepare(folder: Path) -> None:
 def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     import duckdb
 
-    from events import importing
-    from events.import_options import ImportOptions
+    from events.importing import import_file
+    from events.importing.options import ImportOptions
 
     csv = folder / "events.csv"
     make_events(csv, events, days, seed)
@@ -55,9 +55,9 @@ def _bench(folder: Path, events: int, days: int, seed: int) -> None:
     copy = f"COPY (SELECT * FROM read_csv('{csv}')) TO '{folder / 'copy.parquet'}' (FORMAT parquet)"
     floor = timed("DuckDB's own copy", events, lambda: duckdb.connect().execute(copy))
     options = ImportOptions(user="user", time="time", event="event", properties=("level", "platform"))
-    first = timed("import", events, lambda: importing.import_files([csv], options))
+    first = timed("import", events, lambda: import_file.import_files([csv], options))
     print(f"{'import against the copy':28} {floor / first:8.2f} of its speed; peak memory so far {peak_mb():,.0f} MB")
-    timed("import again (no-op)", events, lambda: importing.import_files([csv], options))
+    timed("import again (no-op)", events, lambda: import_file.import_files([csv], options))
     bench_repeats(folder, csv, events, options)
     bench_flush(min(events, 50_000))
     ask(events, "before compaction")
@@ -71,7 +71,7 @@ def bench_repeats(folder: Path, csv: Path, events: int, options: object) -> None
     import duckdb
     from django.conf import settings
 
-    from events import importing
+    from events.importing import import_file
 
     twice, place = folder / "repeats.csv", settings.EVENTS_URL
     duckdb.connect().execute(
@@ -79,13 +79,14 @@ def bench_repeats(folder: Path, csv: Path, events: int, options: object) -> None
             SELECT * FROM read_csv('{csv}', all_varchar = true) WHERE level = '7') TO '{twice}' (FORMAT csv, HEADER)"""
     )
     settings.EVENTS_URL = str(folder / "repeats")
-    timed("import, 1 % of rows twice", events * 101 // 100, lambda: importing.import_files([twice], options))
+    timed("import, 1 % of rows twice", events * 101 // 100, lambda: import_file.import_files([twice], options))
     settings.EVENTS_URL = place
 
 
 def ask(events: int, when: str) -> None:
     """Questions to the store as it is now."""
-    from events import queries, warehouse
+    from events import warehouse
+    from events.counting import queries
     from events.metrics import parse_retention
     from events.windows import Clock, data_end
 
@@ -138,8 +139,8 @@ def bench_flush(rows: int) -> None:
     from django.core.management import call_command
     from django.db import transaction
 
+    from events.outbox import accept, flush
     from events.schema import read_batch
-    from events.services import accept, flush
 
     call_command("migrate", verbosity=0)
     now = datetime(2026, 11, 1, tzinfo=UTC)
@@ -174,7 +175,7 @@ def bench_compaction(commits: int, rows: int) -> None:
     import duckdb
 
     from events import store
-    from events.services.set_aside import to_table
+    from events.outbox.set_aside import to_table
     from tests.events.conftest import file_uris
 
     def fill() -> None:

@@ -90,9 +90,9 @@ def question(units: int) -> None:
     """Activity and pattern of a simulated log, and the 10x cost."""
     import ibis
 
-    from events import queries as events_queries
+    from events.counting import queries as events_queries
+    from events.counting.queries import Basis
     from events.metrics import parse_behaviour
-    from events.queries import Basis
     from events.simulation import WORLDS, events_table, simulate
     from events.windows import Clock, Window
     from segments import queries

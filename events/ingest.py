@@ -12,8 +12,8 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils import timezone
 
+from events.outbox import accept
 from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection, load_json
-from events.services import accept
 
 REPORTED = 100
 RETRY_SECONDS = 5

@@ -1,6 +1,6 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
-from events.services import flush
+from events.outbox import flush
 
 
 def flush_events() -> int:

@@ -17,7 +17,7 @@ import duckdb
 import ibis
 from django.conf import settings
 
-from events.services import ownership
+from events.outbox import ownership
 from runs.refusals import Refused
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def experiment_of(key: str) -> Experiment:
 
 def whole(run: Analysis) -> Response:
     """One analysis with its document, in English."""
-    from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs web processes a second
+    from experiments.readout_document import document
 
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):

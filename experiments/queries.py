@@ -12,9 +12,12 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from events import queries
-from events.day_bits import active_on, churn, day_bits, words_for
-from events.day_index import day_index, local_date, utc, wall_clock
+from events.counting import queries
+from events.counting.day_bits import active_on, churn, day_bits, words_for
+from events.counting.day_index import day_index, local_date, utc, wall_clock
+from events.counting.properties import property_text
+from events.counting.queries import EXPOSURE_EVENTS, Basis
+from events.counting.unit_values import active_events, aggregate
 from events.metrics import (
     Count,
     Metric,
@@ -27,9 +30,6 @@ from events.metrics import (
     parse_behaviour,
     parse_metric,
 )
-from events.parts import active_events, aggregate
-from events.properties import property_text
-from events.queries import EXPOSURE_EVENTS, Basis
 from events.windows import Window
 from experiments.answers import DENOMINATOR, REACHED, TIMES, VALUE, Asked
 
@@ -262,9 +262,10 @@ def exposures_by_day(values: ir.Table) -> ir.Table:
 
 
 def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
-    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.day_bits.churn`).
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.counting.day_bits.churn`).
 
-    A unit without churn is censored on its last day on which churn could be seen (`events.queries.survival_times`).
+    A unit without churn is censored on its last day on which churn could be seen
+    (`events.counting.queries.survival_times`).
     """
     table = churn(values, gap, words)
     table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))

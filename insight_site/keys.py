@@ -20,8 +20,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from events.models import Source
+from events.outbox import away
 from events.schema import Caller
-from events.services import away
 from insight_site.models import ApiKey
 
 PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}

@@ -15,7 +15,7 @@ from django.views import defaults
 from django_q.models import OrmQ
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
 
-from events.services import flush
+from events.outbox import flush
 from insight_site.access import error, machine_door
 from runs.refusals import Refused
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
+from events.counting.queries import Basis, activity_days, activity_since_anchor, counts, mature
 from events.metrics import Behaviour
-from events.queries import Basis, activity_days, activity_since_anchor, counts, mature
 from events.windows import Window
 
 SESSION_GAP_MINUTES = 30

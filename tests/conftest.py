@@ -19,7 +19,7 @@ def missing(what: str) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _database_that_may_not_be_asked() -> Iterator[None]:
     """A test without a database works on a store of its own, of which no database knows anything."""
-    from events.services import ownership
+    from events.outbox import ownership
 
     asked = ownership.known
 

@@ -18,9 +18,9 @@ from aha.ranking import Attributes, attributes_of
 from aha.services.population import Restriction
 from aha.study import Answers
 from aha.thresholds import sample
-from events import queries as events_queries
+from events.asking import Questions
+from events.counting import queries as events_queries
 from events.metrics import Behaviour, parse_behaviour
-from events.services.asking import Questions
 from events.windows import Window
 from runs.progress import Progress, silent
 from runs.refusals import Refused

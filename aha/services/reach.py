@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from aha.models import AhaMoment
 from aha.reached import ReachWeek, WeeklyReach
+from events.asking import questions
 from events.metrics import parse_behaviour
-from events.services.asking import questions
 from stats.results import NotComputable, Reason
 
 
@@ -20,7 +20,7 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
     """
     from aha import queries
     from aha.columns import wilson_interval
-    from events import queries as events_queries
+    from events.counting import queries as events_queries
 
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
     with questions(day_mode=mode) as asked:

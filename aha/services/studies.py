@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from aha.inputs import Inputs, check_inputs
 from aha.models import Study
 from aha.services.population import Restriction, restriction_of
+from events.asking import questions
 from events.metrics import MinEvents, display_name, parse_behaviour
-from events.services.asking import questions
-from events.services.ownership import StoreRefused
+from events.outbox.ownership import StoreRefused
 from reporting.document import dump, load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
@@ -18,7 +18,7 @@ from runs.refusals import Refused
 
 if TYPE_CHECKING:
     from aha.report import Report
-    from events.services.asking import Questions
+    from events.asking import Questions
     from runs.payloads import Unreadable
 
 TASK = "aha.tasks.run_study"
@@ -69,7 +69,7 @@ def read_report(study: Study) -> "Report | Unreadable | None":
 
 def event_names() -> list[str]:
     """Names of the log's events, the most frequent first, to be offered in forms; none while the log is empty."""
-    from events import queries
+    from events.counting import queries
 
     try:
         with questions() as asked:

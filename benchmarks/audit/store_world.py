@@ -35,7 +35,7 @@ def send(*ids: str, user: str = "u", name: str = "played") -> None:
     from django.utils import timezone
 
     from events.models import Source
-    from events.services.accept import accept_events
+    from events.outbox.accept import accept_events
 
     source, _ = Source.objects.get_or_create(name="app")
     for at in range(0, len(ids), 2_500):
@@ -60,8 +60,8 @@ def stored() -> Counter[str]:
 def fault(scenario: str, folder: Path) -> dict[str, Any]:
     """Break, knock at each door, repair, flush."""
     from events.models import Flush, OutboxEvent
-    from events.services.adopt import adopt_store
-    from events.services.flush import flush_events
+    from events.outbox.adopt import adopt_store
+    from events.outbox.flush import flush_events
 
     events, aside = folder / "events", folder / "aside"
     late = [f"late{n}" for n in range(40)]
@@ -117,8 +117,8 @@ def sealed_then_overtaken(folder: Path) -> Counter[str]:
     from django.utils import timezone
 
     from events import store
-    from events.services import flush
-    from events.services.set_aside import to_table
+    from events.outbox import flush
+    from events.outbox.set_aside import to_table
 
     batch, _ = flush._seal()
     if batch is None:
@@ -148,11 +148,11 @@ def knock(folder: Path) -> dict[str, int]:
     """At each door, and at /readyz."""
     from django.test import Client
 
-    from events.import_options import ImportOptions
-    from events.importing import import_files
-    from events.services.asking import questions
-    from events.services.flush import flush_events, maintain_store
-    from events.services.ownership import StoreRefused
+    from events.asking import questions
+    from events.importing.import_file import import_files
+    from events.importing.options import ImportOptions
+    from events.outbox.flush import flush_events, maintain_store
+    from events.outbox.ownership import StoreRefused
 
     table = folder / "more.csv"
     table.write_text("user,event,time\nu,e,2026-11-01T00:00:00Z\n")
@@ -177,7 +177,7 @@ def poison(good_a_minute: int) -> dict[str, Any]:
     from django.db import connection
 
     from events.models import OutboxEvent, Rejected
-    from events.services.flush import flush_events
+    from events.outbox.flush import flush_events
 
     slowest, separators = 0.0, ("\u2028", "\u2029", "\x85")
     for minute in range(MINUTES):
@@ -206,7 +206,7 @@ def purchase() -> dict[str, Any]:
     from django.test import Client
 
     from events.models import Source
-    from events.services.flush import flush_events
+    from events.outbox.flush import flush_events
     from insight_site.keys import issue_key
 
     source = Source.objects.create(name="shop")

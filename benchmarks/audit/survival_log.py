@@ -6,8 +6,8 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
-from events.queries import Basis, survival_times, with_clock
-from events.services.asking import Questions
+from events.asking import Questions
+from events.counting.queries import Basis, survival_times, with_clock
 from events.warehouse import Warehouse
 from events.windows import Clock
 from experiments.answers import Asked

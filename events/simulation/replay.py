@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from events.simulation.arrow_tables import events_table
 from events.simulation.draws import Ints
 from events.simulation.generate import Simulation
 from events.simulation.people import DAY, SECOND, SIGNUP_DAYS, START
-from events.simulation.tables import events_table
 from events.simulation.worlds import DAYS
 
 ROBOT_SHARE = 0.002

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
+from events.asking import Questions, questions
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
-from events.services.asking import Questions, questions
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
@@ -104,8 +104,8 @@ def base_rate_and_inflow(
 def _counted(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> dict[str, Any]:
-    from events import queries
-    from events.day_index import utc
+    from events.counting import queries
+    from events.counting.day_index import utc
 
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from events.services.asking import Questions
+from events.asking import Questions
 from experiments import queries
 from experiments.admission import OTHER_SOURCE, WRONG_ARM, Rule, SetAside
 

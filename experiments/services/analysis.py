@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from aha.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.services.moments import record_verdict
-from events.services.asking import questions
+from events.asking import questions
 from experiments.answers import Asked
 from experiments.models import Analysis, Experiment
 from experiments.plan import derived

@@ -18,9 +18,9 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from events.models import UnitTraits
+from events.outbox import away
+from events.outbox.accept import add_to_outbox
 from events.schema import EXPOSURE, EventRecord
-from events.services import away
-from events.services.accept import add_to_outbox
 from experiments import evaluation
 from experiments.evaluation import Draw, Evaluation, Failed, Flag
 from experiments.models import Assignment

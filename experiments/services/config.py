@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import F, Prefetch
 from django.utils import timezone
 
-from events.services import away
+from events.outbox import away
 from experiments.evaluation import Flag
 from experiments.models import ConfigVersion, Experiment, Override
 from experiments.plan import derived

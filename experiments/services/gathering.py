@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import ibis.expr.types as ir
 import numpy as np
 
-from events import day_bits
+from events.asking import Questions
+from events.counting import day_bits
 from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
-from events.services.asking import Questions
 from experiments import queries
 from experiments.admission import Rule, SetAside, Unverified
 from experiments.answers import Answers, Asked, Block, Cells

@@ -28,7 +28,7 @@ def concern_words(concern: Concern) -> str:
             )
             return text.format(p=p_relation(concern.details["p"]))
         case "finding":
-            from experiments import health, words  # noqa: PLC0415 - SciPy costs half a second to import
+            from experiments import health, words
 
             found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
             return words.finding_sentence(found, _)

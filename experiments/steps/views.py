@@ -124,7 +124,7 @@ def _worth(row: Experiment) -> str:
     """What promises like the moment's have been worth in earlier experiments; empty while nobody knows."""
     if row.moment is None:
         return ""
-    from experiments.calibration_page import share_left  # noqa: PLC0415 - it needs SciPy
+    from experiments.calibration_page import share_left
 
     return share_left(calibration.calibrate().pooled, _)
 

@@ -13,8 +13,8 @@ from django.db import transaction
 
 from aha.models import AhaMoment, Study
 from events import store
+from events.asking import questions
 from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
-from events.services.asking import questions
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.demo.people import OURS
 from insight_site.keys import forget_cached_keys, issue_key
@@ -106,7 +106,7 @@ def _strange() -> str:
 
 
 def _strange_events() -> int:
-    from events import queries  # noqa: PLC0415 - Ibis costs a second to import
+    from events.counting import queries  # noqa: PLC0415 - Ibis costs a second to import
 
     if not store.exists() and not OutboxEvent.objects.filter(flush=None).exists():
         return 0

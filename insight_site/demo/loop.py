@@ -14,7 +14,7 @@ import numpy as np
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from events.services.flush import flush_events
+from events.outbox.flush import flush_events
 from events.simulation import simulate
 from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment

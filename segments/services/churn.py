@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
+from events.asking import questions
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
-from events.services.asking import questions
 from reporting.document import load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
@@ -87,7 +87,7 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
 
 def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
     """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
-    from events import queries
+    from events.counting import queries
     from segments.services.play import read_units
 
     version = run.segment.version

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.services.asking import questions
+from events.asking import questions
 from reporting.document import load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent

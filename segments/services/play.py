@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from events.asking import Questions
 from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
-from events.services.asking import Questions
 from runs.refusals import Refused
 from segments.composition import Play
 from segments.features import UnitTable, unit_table
@@ -26,7 +26,7 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
     """
-    from events import queries
+    from events.counting import queries
     from segments import queries as own
 
     asked.need_event(inputs.signup_event, "--signup-event")
@@ -61,7 +61,7 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
         inputs: of the published version.
         behaviours: what its model counts; None chooses as for a new segmentation.
     """
-    from events import queries
+    from events.counting import queries
     from segments import queries as own
 
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
@@ -77,7 +77,7 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     Raises:
         Refused: a listed behaviour whose event the log doesn't have.
     """
-    from events import queries
+    from events.counting import queries
 
     names = asked.run(queries.event_names(asked.log)).sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in queries.EXPOSURE_EVENTS]
@@ -97,7 +97,7 @@ def _half(half: UnitTable, whole: UnitTable) -> UnitTable:
 
 
 def _outcome(asked: Questions, users: Any, inputs: Inputs, unit_ids: Any) -> tuple[Any, Any]:
-    from events import queries
+    from events.counting import queries
 
     definition = inputs.definition
     if definition is None:

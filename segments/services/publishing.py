@@ -12,8 +12,8 @@ from django.db.models import Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from events.asking import questions
 from events.metrics import display_name
-from events.services.asking import questions
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused

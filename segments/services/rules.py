@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
+from events.asking import questions
 from events.models import UnitTraits
-from events.services.asking import questions
-from events.services.ownership import StoreRefused
+from events.outbox.ownership import StoreRefused
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.rules import Feature, Rule, Trait, is_live, members, needs, parse_rule, sentence
@@ -107,7 +107,7 @@ def _evaluate(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
 
 
 def _ask(asked: Any, signup_event: str, wanted: Any) -> tuple[list[str], dict["Subject", Any]]:
-    from events import queries
+    from events.counting import queries
     from segments import queries as own
 
     asked.need_event(signup_event, "--signup-event")

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from events.services.asking import questions
+from events.asking import questions
 from reporting.document import dump
 from reporting.words import reason_words
 from runs.perform import enqueue, perform

@@ -14,10 +14,10 @@ from aha.cells import Interval, describe
 from aha.grid import build_table, count_cells, levels
 from aha.null import Null, grid_null
 from aha.thresholds import Choice, Choosing, Rule, choose
-from events import queries as log_queries
 from events import warehouse
+from events.counting import queries as log_queries
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour, parse_retention
-from events.queries import Basis
 from events.windows import Clock, data_end
 from tests.aha.make import UNIT_COLUMNS
 

@@ -11,8 +11,8 @@ from aha import queries
 from aha.cells import risk_difference
 from aha.grid import Table, build_table, count_cells, levels
 from aha.guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour, parse_retention
-from events.queries import Basis
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock
 from runs.refusals import Refused

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from aha import queries
 from aha.grid import Cells, Table, build_table, cells_of_histogram, count_cells, levels
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour, parse_retention
-from events.queries import Basis
 from events.windows import Clock
 from tests.aha.make import UNIT_COLUMNS
 

@@ -22,7 +22,7 @@ from aha.services.gathering import gather
 from aha.services.population import Restriction, restriction_of
 from aha.services.reach import weekly_reach
 from aha.study import study
-from events.services.asking import questions
+from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion

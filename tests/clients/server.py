@@ -33,7 +33,7 @@ print(json.dumps([issue_key(name="t", source=Source.objects.create(name=name), k
 """
 FLUSH = """
 import time
-from events.services.flush import flush_events
+from events.outbox.flush import flush_events
 while True:
     flush_events()
     time.sleep(0.05)

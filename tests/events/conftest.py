@@ -8,8 +8,9 @@ import ibis.expr.types as ir
 import pytest
 from pytest_django import Settings
 
-from events import queries, store
-from events.queries import Basis
+from events import store
+from events.counting import queries
+from events.counting.queries import Basis
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.services import accept, adopt, flush
-from events.services.ownership import StoreRefused
+from events.outbox import accept, adopt, flush
+from events.outbox.ownership import StoreRefused
 from tests.events.conftest import stored_ids
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -114,7 +114,7 @@ import os, signal, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
 import django; django.setup()
 from events import store
-from events.services import flush
+from events.outbox import flush
 def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
 def after(module, name):
     real = getattr(module, name)

@@ -15,8 +15,9 @@ import pytest
 from deltalake import DeltaTable
 from django.core.management import CommandError, call_command
 
-from events import import_files, importing, store, warehouse
-from events.import_sources import line_at_byte, open_source
+from events import store, warehouse
+from events.importing import import_file, parquet_files
+from events.importing.sources import line_at_byte, open_source
 from tests.events.conftest import file_uris
 
 BASE = ["--user", "user", "--event", "event", "--time", "time"]
@@ -251,11 +252,11 @@ def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file
     store.snapshot()  # the table is there before either import
 
     def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(importing, "settle", import_files.settle)
+        monkeypatch.setattr(import_file, "settle", parquet_files.settle)
         run(capsys, file, *BASE)  # the other import, between our look at the store and our commit
-        return import_files.settle(*arguments)
+        return parquet_files.settle(*arguments)
 
-    monkeypatch.setattr(importing, "settle", overtaken)
+    monkeypatch.setattr(import_file, "settle", overtaken)
     with pytest.raises(CommandError, match="Another import") as refused:
         call_command("import_events", file, *BASE)
 

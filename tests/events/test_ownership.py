@@ -13,13 +13,13 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from events import store, warehouse
-from events.import_options import ImportOptions
-from events.importing import import_files
+from events.asking import questions
+from events.importing.import_file import import_files
+from events.importing.options import ImportOptions
 from events.models import Flush, OutboxEvent
-from events.services import adopt, flush, ownership
-from events.services.asking import questions
-from events.services.ownership import Known, StoreRefused, Trouble
-from events.services.set_aside import to_table
+from events.outbox import adopt, flush, ownership
+from events.outbox.ownership import Known, StoreRefused, Trouble
+from events.outbox.set_aside import to_table
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import queries
+from events.counting import queries
+from events.counting.queries import Basis
 from events.metrics import (
     Active,
     ActiveDays,
@@ -27,7 +28,6 @@ from events.metrics import (
     parse_metric,
     parse_retention,
 )
-from events.queries import Basis
 from events.windows import Clock, DayMode, Window
 from tests.events.conftest import first_exposures
 

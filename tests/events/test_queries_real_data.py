@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from django.core.management import call_command
 
-from events import queries, warehouse
+from events import warehouse
+from events.counting import queries
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
-from events.queries import Basis
 from events.windows import Clock, DayMode, Window, data_end
 
 MESSAGES = "--separator , --user source --time weight --time-format unix_s --event-name message --properties target"

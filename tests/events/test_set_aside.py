@@ -8,7 +8,7 @@ from django.db import OperationalError, connection
 
 from events import store
 from events.models import Flush, OutboxEvent, Rejected
-from events.services import flush, set_aside
+from events.outbox import flush, set_aside
 from tests.events.test_flush import accept_some, plain_ids
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("event_store")]

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from django.core.management import call_command
 
-from events import queries, warehouse
+from events import warehouse
+from events.counting import queries
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
-from events.queries import Basis
 from events.simulation import WORLDS, Simulation, simulate, write_files
-from events.simulation.tables import events_table, users_table
+from events.simulation.arrow_tables import events_table, users_table
 from events.windows import Clock
 from tests.events.conftest import first_exposures
 from tests.postgres import hits_table

@@ -6,7 +6,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from events import queries, warehouse
+from events import warehouse
+from events.counting import queries
 from events.windows import Clock
 from runs.refusals import Refused
 

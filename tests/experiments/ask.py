@@ -8,8 +8,8 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from events.queries import Basis
-from events.services.asking import Questions
+from events.asking import Questions
+from events.counting.queries import Basis
 from events.warehouse import Warehouse
 from events.windows import Clock
 from experiments.answers import Answers, Asked

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from events.services import away
+from events.outbox import away
 from experiments.services import config
 from insight_site import keys
 

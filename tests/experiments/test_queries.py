@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import day_bits, warehouse
-from events import queries as events_queries
-from events.queries import Basis
-from events.services.asking import Questions
+from events import warehouse
+from events.asking import Questions
+from events.counting import day_bits
+from events.counting import queries as events_queries
+from events.counting.queries import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
-from events.simulation.tables import events_table
+from events.simulation.arrow_tables import events_table
 from events.windows import Clock, DayMode
 from experiments import queries
 from experiments.answers import Answers, Asked

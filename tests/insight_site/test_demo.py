@@ -17,7 +17,7 @@ UNITS = 3_000
 LOOK = """
 import json
 from aha.models import AhaMoment, Study
-from events.services.flush import outbox_state
+from events.outbox.flush import outbox_state
 from events.store import look
 from experiments.models import Assignment, Experiment
 from experiments.services.analysis import latest_analysis, read_analysis

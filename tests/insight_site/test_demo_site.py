@@ -14,9 +14,9 @@ from django.utils import timezone
 from aha.models import Study
 from events import store
 from events.models import OutboxEvent, Source
+from events.outbox.accept import add_to_outbox
+from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
-from events.services.accept import add_to_outbox
-from events.services.flush import flush_events
 from experiments.models import Experiment
 from insight_site.demo import house, people
 from insight_site.keys import find_caller

@@ -15,7 +15,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from events.models import OutboxEvent, Rejected, Source, UnitTraits
-from events.services import accept
+from events.outbox import accept
 from insight_site import access, keys
 from insight_site.models import ApiKey
 

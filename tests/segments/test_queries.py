@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from events import queries as events_queries
+from events.counting import queries as events_queries
+from events.counting.queries import Basis
 from events.metrics import parse_behaviour
-from events.queries import Basis
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock, Window
 from segments import queries

@@ -16,8 +16,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from events.asking import questions
 from events.models import UnitTraits
-from events.services.asking import questions
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from reporting.csv import csv_lines
 from reporting.document import dump

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from events.services import adopt, ownership
+from events.outbox import adopt, ownership
 from runs.terminal import refuse
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from events.services import flush
+from events.outbox import flush
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext, ngettext
 
-from events.import_options import ImportOptions
-from events.importing import BadRow, ImportReport, TooManyBadRows, import_files
+from events.importing.import_file import BadRow, ImportReport, TooManyBadRows, import_files
+from events.importing.options import ImportOptions
 from runs.refusals import Refused
 from runs.terminal import Bar, refuse, write_json
 

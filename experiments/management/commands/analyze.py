@@ -40,7 +40,7 @@ class Command(BaseCommand):
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                from experiments.readout_document import document  # noqa: PLC0415 - SciPy costs a second
+                from experiments.readout_document import document
 
                 write_json(self.stdout, document(readout, gettext))
             else:
@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments import live_words, report_words, tables, words  # noqa: PLC0415
+    from experiments import live_words, report_words, tables, words
 
     verdict = report_words.named_verdict(readout, gettext)
     if verdict is not None:

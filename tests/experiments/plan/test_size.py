@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from events.models import Source
+from events.outbox.accept import add_to_outbox
 from events.schema import EventRecord
-from events.services.accept import add_to_outbox
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves, overrides, size
 from experiments.plan.lifecycle import Action

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from events.models import OutboxEvent, UnitTraits
-from events.services import away as away_service
+from events.outbox import away as away_service
 from experiments.bucketing import unit_hash
 from experiments.evaluation import Evaluation, Failed
 from experiments.models import Assignment, Experiment, Holdout, Layer

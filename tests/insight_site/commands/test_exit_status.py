@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 
-from events.services import adopt, flush, ownership
+from events.outbox import adopt, flush, ownership
 from events.simulation import WORLDS, simulate, write_files
 from runs.refusals import Refused
 from tests.experiments.make import running

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from events.disk import NewFile
-from events.import_options import ImportOptions
+from events.importing.options import ImportOptions
 from events.store import PARTITION, files_of
 from events.warehouse import Scratch, literal
 

@@ -10,7 +10,7 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from events.parts import Basis, is_activity
+from events.counting.unit_values import Basis, is_activity
 
 WORD_DAYS = 31
 MOST_GAP = WORD_DAYS  # a longer silence would reach over two words
@@ -51,8 +51,8 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
     """The units' columns and ``churn_word, churn_bit``: the word and the bit of the day of churn, null when censored.
 
     The day of churn is the last active day before the first silence of `gap` whole days, day 0 being active by
-    definition: `events.queries.survival_times` says the same from the log itself. Units with `gap` complete days or
-    fewer are left out: no churn can be seen of them.
+    definition: `events.counting.queries.survival_times` says the same from the log itself. Units with `gap` complete
+    days or fewer are left out: no churn can be seen of them.
 
     Args:
         units: with ``complete_days`` and all words, none of them null.

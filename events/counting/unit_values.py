@@ -1,6 +1,6 @@
 """Parts of questions to the event log: which events count for a unit, and one number per unit and definition.
 
-`events.queries` builds its questions from them. Nothing runs here.
+`events.counting.queries` builds its questions from them. Nothing runs here.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from events.day_index import day_index, utc
+from events.counting.day_index import day_index, utc
+from events.counting.properties import property_text
 from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
-from events.properties import property_text
 from events.windows import Clock, Window
 
 # Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.

@@ -4,7 +4,7 @@ Every function takes the normalised event table of `events.warehouse` (``user_id
 naive UTC timestamps) and gives a table; the docstring names its columns. A table of *users* always has ``user_id,
 anchor, anchor_date, complete_days``, and any further column (variant, segment) travels along.
 
-How days are counted alike on every engine: `events.day_index`.
+How days are counted alike on every engine: `events.counting.day_index`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,11 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from events.day_index import day_index, local_date, utc, wall_clock
-from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
-from events.parts import EXPOSURE_EVENTS as EXPOSURE_EVENTS
-from events.parts import Basis as Basis
-from events.parts import (
+from events.counting.day_index import day_index, local_date, utc, wall_clock
+from events.counting.properties import property_text
+from events.counting.unit_values import (
+    EXPOSURE_EVENTS,
+    Basis,
     active_events,
     aggregate,
     either,
@@ -25,7 +25,7 @@ from events.parts import (
     in_window,
     since_anchor,
 )
-from events.properties import property_text
+from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
 from events.senders import BY_CLIENT
 from events.windows import Clock, Window
 

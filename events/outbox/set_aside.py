@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent, Rejected, Source
+from events.outbox import ownership
 from events.senders import sender_of
-from events.services import ownership
 
 TRIES = 3
 CODE = "not_storable"

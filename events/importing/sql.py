@@ -1,12 +1,13 @@
 """SQL text that turns one file's fields into events: user, name, moment, properties, message id, and what is wrong.
 
-Nothing runs here; `events.importing` runs it. Names and texts enter through `literal` and `identifier` only.
+Nothing runs here; `events.importing.import_file` runs it. Names and texts enter through `literal` and `identifier`
+only.
 """
 
 from collections.abc import Sequence
 
-from events.import_options import ImportOptions
-from events.import_sources import Source
+from events.importing.options import ImportOptions
+from events.importing.sources import Source
 from events.warehouse import literal
 
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
@@ -43,7 +44,8 @@ def fields(source: Source, options: ImportOptions) -> str:
 def stored_columns(source: Source, options: ImportOptions, *, received_us: int) -> str:
     """The columns of the store; a bad row has no `event_date`.
 
-    The message id is the content's digest, the same for identical rows: `events.importing` tells those apart later.
+    The message id is the content's digest, the same for identical rows: `events.importing.import_file` tells those
+    apart later.
     """
     message_id = f"md5({CONTENT})" if options.message_id is None else "given"
     return f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, {message_id} AS message_id,

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent
-from events.services import flush, ownership
+from events.outbox import flush, ownership
 
 
 def adopt_store() -> int:

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from events import store
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
-from events.services import ownership, set_aside
-from events.services.set_aside import table_of
+from events.outbox import ownership, set_aside
+from events.outbox.set_aside import table_of
 
 FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
 PRUNE_ROWS = 5_000

@@ -1,6 +1,6 @@
 """Files of events as DuckDB relations: how a CSV, TSV, whitespace, JSON Lines or Parquet file gives its fields.
 
-Everything here builds SQL text and reads at most a header; `events.importing` runs it.
+Everything here builds SQL text and reads at most a header; `events.importing.import_file` runs it.
 """
 
 import csv

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from events.services.flush import flush_events
+from events.outbox.flush import flush_events
 from events.windows import Clock, DayMode, data_end
 from runs.refusals import Refused
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-    from events.queries import Basis
+    from events.counting.queries import Basis
     from events.warehouse import Warehouse
 
 
@@ -48,7 +48,7 @@ class Questions:
         Raises:
             Refused: naming the option and up to five names of the log.
         """
-        from events import queries  # noqa: PLC0415 - Ibis costs a second to import
+        from events.counting import queries  # noqa: PLC0415 - Ibis costs a second to import
 
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
@@ -66,7 +66,7 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
     Raises:
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
-    from events import queries  # noqa: PLC0415
+    from events.counting import queries  # noqa: PLC0415
     from events.warehouse import connect  # noqa: PLC0415
 
     flush_events()

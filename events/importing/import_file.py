@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from events import store, warehouse
-from events.import_files import Job, Progress, Staged, settle
-from events.import_options import ImportOptions
-from events.import_sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
-from events.import_sql import fields, stored_columns
-from events.services import ownership
+from events.importing.options import ImportOptions
+from events.importing.parquet_files import Job, Progress, Staged, settle
+from events.importing.sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
+from events.importing.sql import fields, stored_columns
+from events.outbox import ownership
 from events.warehouse import Scratch, ScratchError, literal
 from runs.refusals import Refused
 
