@@ -10,7 +10,7 @@ from aha.exhibits import Swarm
 from aha.grid import Floats, Table
 from aha.report import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
 from runs.progress import Progress, silent
-from segments.importance import Ranking, rank_features
+from segments.search.importance import Ranking, rank_features
 from stats.results import NotComputable, computable
 
 ACTIVE_DAYS = "active_days"
@@ -66,7 +66,7 @@ def judge_model(
         table: behaviours without those that a flag keeps out (`goal_like`, `forced`, `not_available`).
         attributes: of the same units.
         seed: of samples, folds and trees.
-        repeats, max_units, max_explained: as in `segments.importance.rank_features`.
+        repeats, max_units, max_explained: as in `segments.search.importance.rank_features`.
         progress: told how far it is.
     """
     names = (*table.behaviours, ACTIVE_DAYS, *attributes.names)

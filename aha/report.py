@@ -17,7 +17,7 @@ from aha.promise import Promise
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import SmoothRange, Step, StepVerdict
 from aha.thresholds import Choice, Honesty, Pick
-from segments.learning import Skill
+from segments.search.learning import Skill
 from stats.results import NotComputable, Reason, computable
 
 VERSION = 1

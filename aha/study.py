@@ -51,7 +51,7 @@ from aha.steps import Step, step_evidence
 from aha.thresholds import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
 from events.metrics import Behaviour
 from runs.progress import Progress, part, silent
-from segments.importance import MAX_EXPLAINED, REPEATS
+from segments.search.importance import MAX_EXPLAINED, REPEATS
 from stats.results import NotComputable, Reason
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "shap", "statsmodels", "duckdb", "ibis-framework")

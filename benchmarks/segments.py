@@ -44,9 +44,9 @@ def scale(units: int, behaviours: int, method: str | None) -> None:
     """A made-up matrix of four groups; the first 20,000 units cost a compile of UMAP once per process."""
     import numpy as np
 
-    from segments.features import UnitTable
-    from segments.reduction import Method, embed_umap
-    from segments.segmentation import Options, segment
+    from segments.search.features import UnitTable
+    from segments.search.reduction import Method, embed_umap
+    from segments.search.segmentation import Options, segment
 
     embed_umap(np.random.default_rng(1).standard_normal((300, 5)), seed=1)  # compiles
     rng = np.random.default_rng(units)
@@ -71,7 +71,7 @@ def scale(units: int, behaviours: int, method: str | None) -> None:
 
 
 def _count_umap(spent: dict[str, float]) -> None:
-    from segments import clustering, reduction
+    from segments.search import clustering, reduction
 
     plain = getattr(reduction.embed_umap, "plain", reduction.embed_umap)
 
@@ -95,8 +95,8 @@ def question(units: int) -> None:
     from events.metrics import parse_behaviour
     from events.simulation import WORLDS, events_table, simulate
     from events.windows import Clock, Window
-    from segments import queries
-    from segments.features import unit_table
+    from segments.search import queries
+    from segments.search.features import unit_table
 
     for size in (units // 10, units):
         simulation = simulate(WORLDS["planted_groups"], seed=1, units=size)
@@ -122,8 +122,8 @@ def worlds(seeds: int) -> None:
     """ARI and K on planted groups; how often a cloud is called a cloud."""
     import numpy as np
 
-    from segments.clustering import agreement
-    from segments.segmentation import Options, segment
+    from segments.search.clustering import agreement
+    from segments.search.segmentation import Options, segment
     from tests.segments.make import world_table
 
     right = 0

@@ -16,7 +16,7 @@ from experiments.services import overview
 from runs.listing import open_runs
 from runs.models import Run
 from segments.models import SegmentModel
-from segments.services import publishing
+from segments.published import publish
 
 SHOWN = 5
 
@@ -37,7 +37,7 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "experiments": running(),
         "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
         "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
-        "models": [_model(row) for row in publishing.models_with_current()[:SHOWN]],
+        "models": [_model(row) for row in publish.models_with_current()[:SHOWN]],
         "verdicts": verdicts(),
     }
     return {**found, "next": next_step(user)}
@@ -116,7 +116,7 @@ def _moment(moment: AhaMoment) -> dict[str, Any]:
 
 
 def _model(model: Any) -> dict[str, Any]:
-    from segments import model_page  # noqa: PLC0415 - as above
+    from segments.report import model_page  # noqa: PLC0415 - as above
 
     version = next(iter(model.current_versions), None)
     if version is None:

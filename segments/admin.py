@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 from events.admin import ReadOnly
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.services import publishing
+from segments.published import publish
 
 
 @admin.register(SegmentModel)
@@ -85,7 +85,7 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         try:
-            publishing.rename(segment=obj, name=obj.name)
+            publish.rename(segment=obj, name=obj.name)
         except Refused as refusal:
             request.refused = str(refusal)  # type: ignore[attr-defined]
 

@@ -16,9 +16,10 @@ from reporting.document import load
 from runs.perform import request_cancel
 from runs.refusals import Refused
 from runs.web import person
-from segments.inputs import Inputs, check_inputs
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.services import publishing, segmentation
+from segments.published import publish
+from segments.search import segmentations
+from segments.search.question import Inputs, check_inputs
 
 
 # ── Searches ──────────────────────────────────────────────────────────────────
@@ -41,7 +42,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
         """The report; a number that is missing has its reason in words, a report that can't be read says so."""
-        from segments.report_io import SEGMENTATION
+        from segments.payload_versions import SEGMENTATION
 
         found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload, gettext)
         return found
@@ -90,7 +91,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
         """Start a search; it waits for the worker."""
         question = SegmentationInputsSerializer(data=request.data)
         question.is_valid(raise_exception=True)
-        run = segmentation.start_segmentation(**question.validated_data, by=person(request))
+        run = segmentations.start_segmentation(**question.validated_data, by=person(request))
         return Response(SegmentationSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: SegmentationSerializer})
@@ -131,7 +132,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What stands out; empty for a rule."""
-        from segments.report_io import PROFILE
+        from segments.payload_versions import PROFILE
 
         found: dict[str, Any] = PROFILE.outward(segment.profile, gettext) if segment.profile else {}
         return found
@@ -175,7 +176,7 @@ class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segm
     def perform_update(self, serializer: serializers.BaseSerializer[Segment]) -> None:
         """Rename through the service, which may refuse."""
         if "name" in serializer.validated_data:
-            serializer.instance = publishing.rename(
+            serializer.instance = publish.rename(
                 segment=self.get_object(), name=serializer.validated_data["name"]
             )  # fmt: skip
 
@@ -232,4 +233,4 @@ class UnitSegments(generics.ListAPIView[Segment]):
     def get_queryset(self) -> Any:
         """From the current version of every model."""
         may_see_members(self.request)
-        return publishing.segments_of(self.kwargs["unit"])
+        return publish.segments_of(self.kwargs["unit"])

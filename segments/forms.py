@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
 from runs.refusals import Refused
-from segments.inputs import MAX_WINDOW_DAYS, Inputs, check_inputs
 from segments.rules import parse_rule, to_document
+from segments.search.question import MAX_WINDOW_DAYS, Inputs, check_inputs
 
 EXAMPLE_RULE = """{"all": [
   {"trait": "platform", "is": "ios"},

@@ -12,7 +12,7 @@ from runs.models import Run
 
 
 class SegmentationRun(Run):
-    """One search for play patterns. Its payload is `segments.report.Report` as JSON."""
+    """One search for play patterns. Its payload is `segments.search.result.Report` as JSON."""
 
     HEAVY = ("payload", "model")
     title = models.CharField(_("title"), max_length=100, blank=True)
@@ -101,7 +101,8 @@ class SegmentVersion(models.Model):
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
-    # What lists say of the drift: `segments.results.DriftResult.code`; empty for rules, and before it was measured.
+    # What lists say of the drift: `segments.published.run_results.DriftResult.code`; empty for rules, and before it
+    # was measured.
     drift_code = models.CharField(max_length=40, default="", db_default="", editable=False)
     units = models.PositiveBigIntegerField(_("units"), default=0)
     pinned = models.BooleanField(_("kept fresh for experiments"), default=False)
@@ -195,7 +196,7 @@ class Membership(models.Model):
 
 
 class ChurnRun(Run):
-    """One model of leaving for one segment: its payload is `segments.results.ChurnResult` as JSON."""
+    """One model of leaving for one segment: its payload is `segments.published.run_results.ChurnResult` as JSON."""
 
     HEAVY = ("payload", "model")
     NAMED_BY = ("segment",)
@@ -211,7 +212,7 @@ class ChurnRun(Run):
 
 
 class ComparisonRun(Run):
-    """What separates two segments of one version. Its payload is `segments.results.ComparisonResult` as JSON."""
+    """What separates two segments of one version. Its payload: `published.run_results.ComparisonResult` as JSON."""
 
     NAMED_BY = ("first", "second")
 

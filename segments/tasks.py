@@ -1,20 +1,22 @@
 """Background work, called by name; each may run twice without harm."""
 
-from segments.services import churn, comparing, publishing, segmentation
+from segments.churn import predict
+from segments.published import compare_segments, publish
+from segments.search import segmentations
 
 
 def run_segmentation(pk: int) -> bool:
-    return segmentation.compute_segmentation(pk)
+    return segmentations.compute_segmentation(pk)
 
 
 def run_churn(pk: int) -> bool:
-    return churn.compute_churn(pk)
+    return predict.compute_churn(pk)
 
 
 def run_comparison(pk: int) -> bool:
-    return comparing.compute_comparison(pk)
+    return compare_segments.compute_comparison(pk)
 
 
 def refresh_segments() -> int:
     """Each hour: models whose membership is due."""
-    return publishing.refresh_due()
+    return publish.refresh_due()

@@ -6,11 +6,11 @@ from collections import Counter
 import numpy as np
 
 from benchmarks.audit.figure import Figure
-from segments import clustering
-from segments.clustering import NULL_LEVEL, STABLE_ARI
-from segments.features import UnitTable, learn_features, relearn
-from segments.gaps import Shape, find_gaps, shape_of
-from segments.reduction import Method, fit_pca
+from segments.search import clustering
+from segments.search.clustering import NULL_LEVEL, STABLE_ARI
+from segments.search.features import UnitTable, learn_features, relearn
+from segments.search.gaps import Shape, find_gaps, shape_of
+from segments.search.reduction import Method, fit_pca
 from stats.results import NotComputable
 from tests.segments.make import world_table
 

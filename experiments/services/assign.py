@@ -28,7 +28,7 @@ from experiments.services import config
 from experiments.services.config import AWAY
 from experiments.services.segments import matches, segment_of, traits_with
 from runs.refusals import Refused
-from segments.services.publishing import slugs_of
+from segments.published.publish import slugs_of
 
 OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
 UNITS_AT_A_TIME = 500

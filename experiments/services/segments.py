@@ -16,8 +16,8 @@ from experiments.evaluation import Row
 from experiments.models import Experiment
 from runs.refusals import Refused
 from segments import rules
+from segments.published.publish import find_segment
 from segments.rules import Facts, Rule, is_live, parse_rule
-from segments.services.publishing import find_segment
 
 PRIVATE = ("segments", "targetingKey")  # membership is ours to look up, whatever a caller says
 

@@ -30,8 +30,8 @@ from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment
 from runs.refusals import Refused
 from segments.models import SegmentVersion
-from segments.services.publishing import refresh
-from segments.services.rules import publish_rule
+from segments.published.publish import refresh
+from segments.published.publish_rule import publish_rule
 
 SIGNUP = "signup"
 STYLE, KOREA = SEGMENTS

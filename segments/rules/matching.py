@@ -14,7 +14,7 @@ import numpy as np
 
 from segments.rules.records import BehaviourCount, Condition, Operator, Quantifier, Rule, Subject, Trait
 
-# Not from `segments.ranks`: SciPy must not be loaded where rules decide an assignment.
+# Not from `segments.search.ranks`: SciPy must not be loaded where rules decide an assignment.
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 

@@ -17,10 +17,11 @@ from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
+from segments.churn import predict
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
+from segments.published import compare_segments, publish
 from segments.rules import parse_rule, sentence
-from segments.services import churn, comparing, publishing
 
 
 # ── Models ────────────────────────────────────────────────────────────────────
@@ -28,7 +29,7 @@ from segments.services import churn, comparing, publishing
 @require_safe
 def model_page(request: HttpRequest, key: str) -> HttpResponse:
     """One published model: its segments now, its versions, its drift and its churn models."""
-    from segments import model_page as page
+    from segments.report import model_page as page
 
     model = get_object_or_404(SegmentModel, key=key)
     version = model.current
@@ -49,8 +50,8 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    from segments import words
-    from segments.report_io import PROFILE
+    from segments.payload_versions import PROFILE
+    from segments.report import words
 
     colour, text = words.standing_of(segment.stability, gettext)
     profile = PROFILE.read(segment.profile) if segment.profile else None
@@ -74,7 +75,7 @@ def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
     version = get_object_or_404(SegmentModel, key=key).current
     try:
         if version is not None:
-            publishing.refresh(version=version)
+            publish.refresh(version=version)
             messages.success(request, gettext("Every user was placed anew."))
     except Refused as refusal:
         messages.error(request, str(refusal))
@@ -90,7 +91,7 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
     form = RenameForm(request.POST)
     try:
         if form.is_valid():
-            publishing.rename(segment=segment, name=form.cleaned_data["name"])
+            publish.rename(segment=segment, name=form.cleaned_data["name"])
             messages.success(request, gettext("The segment has a new name."))
         else:
             messages.error(request, gettext("A name needs 1 to 100 characters."))
@@ -105,7 +106,7 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
 def members_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The segment's users as CSV, written while they are read."""
     segment = get_object_or_404(Segment.objects.light("version__model"), pk=pk)
-    rows = csv_lines(publishing.member_rows(segment))
+    rows = csv_lines(publish.member_rows(segment))
     response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     name = f"{segment.version.model.key}-v{segment.version.number}-{segment.key}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -122,7 +123,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
     form = ChurnForm(request.POST)
     try:
         if form.is_valid():
-            run = churn.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
+            run = predict.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
             return redirect("segments:churn", pk=run.pk)
         messages.error(request, gettext("Name a retention, for example window:21-27."))
     except Refused as refusal:
@@ -139,8 +140,8 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     if run.status == Run.Status.DONE and run.payload is not None:
         from events.metrics import parse_retention
         from events.metrics import sentence as definition_sentence
-        from segments import model_page as page
-        from segments.report_io import CHURN
+        from segments.payload_versions import CHURN
+        from segments.report import model_page as page
 
         result = CHURN.read(run.payload)
         if isinstance(result, Unreadable):
@@ -164,7 +165,7 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
     try:
         if first is None or second is None:
             raise Refused(gettext("Choose two different segments."))
-        run = comparing.start_comparison(first=first, second=second, by=person(request))
+        run = compare_segments.start_comparison(first=first, second=second, by=person(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("segments:model", key=key)
@@ -178,8 +179,8 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
-        from segments import model_page as page
-        from segments.report_io import COMPARISON
+        from segments.payload_versions import COMPARISON
+        from segments.report import model_page as page
 
         result = COMPARISON.read(run.payload)
         if isinstance(result, Unreadable):

@@ -18,7 +18,8 @@ from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.services import publishing, rules, segmentation
+from segments.published import publish, publish_rule
+from segments.search import segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -27,7 +28,7 @@ from segments.services import publishing, rules, segmentation
 @vary_on_headers("HX-Request")
 def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and the searches for groups; htmx gets the searches alone."""
-    from segments import model_page
+    from segments.report import model_page
 
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
@@ -36,7 +37,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
-    for model in publishing.models_with_current():
+    for model in publish.models_with_current():
         for version in model.current_versions:
             colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
             rows.append(
@@ -58,7 +59,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            run = segmentation.start_segmentation(
+            run = segmentations.start_segmentation(
                 inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request)
             )
         except Refused as refusal:
@@ -92,9 +93,10 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 def report_body(run: SegmentationRun) -> dict[str, Any]:
     """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
     from events.metrics import sentence as definition_sentence
-    from segments import page, report_io, tables, words
+    from segments import payload_versions
+    from segments.report import page, tables, words
 
-    report = report_io.read(run.payload or {})
+    report = payload_versions.read(run.payload or {})
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence(gettext)}
     definition = report.inputs.definition
@@ -125,7 +127,7 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
     form = PublishForm(request.POST)
     if form.is_valid():
         try:
-            version = publishing.publish_run(run=run, **form.cleaned_data, by=person(request))
+            version = publish.publish_run(run=run, **form.cleaned_data, by=person(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -143,7 +145,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     form = RuleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            version = rules.publish_rule(**form.cleaned_data, by=person(request))
+            version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))
         except Refused as refusal:
             form.add_error(None, form_words(str(refusal)))
         else:
@@ -158,13 +160,13 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    from segments import words
+    from segments.report import words
 
     form = RuleQuestionForm(request.POST)
     context: dict[str, Any] = {}
     if form.is_valid():
         try:
-            found = rules.preview_rule(**form.cleaned_data)
+            found = publish_rule.preview_rule(**form.cleaned_data)
         except Refused as refusal:
             form.add_error(None, form_words(str(refusal)))
         else:

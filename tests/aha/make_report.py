@@ -30,8 +30,8 @@ from aha.report_io import STUDY
 from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.steps import Step, StepVerdict
 from aha.thresholds import Choice, Choosing, Honesty, Pick
-from segments.learning import Skill
-from segments.ranks import Auc
+from segments.search.learning import Skill
+from segments.search.ranks import Auc
 from stats.results import NotComputable, Reason
 
 INPUTS = Inputs("signup", (1, 3, 9), "window:7-13", max_times=3)

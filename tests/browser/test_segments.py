@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.services import rules
+from segments.published import publish_rule
 from tests.segments.make_report import report
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -65,7 +65,9 @@ def test_report__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any]
 def test_rule__preview__counts_without_leaving_the_page(
     open_page: Callable[..., Any], pm: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "preview_rule", lambda **_: rules.Preview(20_000, 1_234, False, "friend_add"))
+    monkeypatch.setattr(
+        publish_rule, "preview_rule", lambda **_: publish_rule.Preview(20_000, 1_234, False, "friend_add")
+    )
     page = open_page("en", pm)
 
     page.goto("/segments/rules/new")

@@ -7,7 +7,7 @@ import pytest
 
 from aha.drawings import draw as draw_study
 from insight_site.rendering import png, svg
-from segments.charts import draw as draw_segments
+from segments.report.charts import draw as draw_segments
 from tests.aha.make_report import report as study
 from tests.segments.make_report import report as segmentation
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from events.simulation import WORLDS, Simulation, simulate
-from segments.features import UnitTable
+from segments.search.features import UnitTable
 
 
 def world_table(name: str, *, seed: int, last_day: int = 13, units: int = 20_000) -> tuple[UnitTable, Simulation]:

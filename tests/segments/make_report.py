@@ -3,15 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from segments.clustering import KChoice, KReason, KScore, Null, standing
-from segments.features import Drop, Dropped
-from segments.importance import Group
-from segments.inputs import Inputs
-from segments.leaving import Association, Residual, Share
-from segments.profiles import Agreement, Direction, FeatureContrast, Profile
-from segments.reduction import Faithfulness, Method, ScorecardRow
-from segments.report import Cluster, Drivers, Points, Report, Tier, Tiers, Units
-from segments.tiers import Contrast, Cuts, Delta, Rate
+from segments.search.clustering import KChoice, KReason, KScore, Null, standing
+from segments.search.features import Drop, Dropped
+from segments.search.importance import Group
+from segments.search.leaving import Association, Residual, Share
+from segments.search.profiles import Agreement, Direction, FeatureContrast, Profile
+from segments.search.question import Inputs
+from segments.search.reduction import Faithfulness, Method, ScorecardRow
+from segments.search.result import Cluster, Drivers, Points, Report, Tier, Tiers, Units
+from segments.search.tiers import Contrast, Cuts, Delta, Rate
 from stats.results import NotComputable, Reason
 
 NO_DATA = NotComputable(Reason.NO_DATA)

@@ -12,7 +12,8 @@ from insight_site import keys
 from reporting.document import dump
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.services import publishing, segmentation
+from segments.published import publish
+from segments.search import segmentations
 from tests.segments.make_report import report
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,7 @@ def test_segmentations__started__202_and_the_inputs(client: Client, monkeypatch:
         asked.append(kwargs)
         return SegmentationRun.objects.create(inputs=dump(kwargs["inputs"]))
 
-    monkeypatch.setattr(segmentation, "start_segmentation", start)
+    monkeypatch.setattr(segmentations, "start_segmentation", start)
 
     answer = post(
         client, "/segmentations", {"signup_event": "signup", "first_date": "2026-01-01"}, key("admin", "admin:*")
@@ -79,7 +80,7 @@ def test_segmentations__refused__409(client: Client, monkeypatch: pytest.MonkeyP
     def refuse(**_: Any) -> Any:
         raise Refused("No, because.")
 
-    monkeypatch.setattr(segmentation, "start_segmentation", refuse)
+    monkeypatch.setattr(segmentations, "start_segmentation", refuse)
 
     answer = post(client, "/segmentations", {"signup_event": "signup"}, key("admin", "admin:*"))
 
@@ -188,7 +189,7 @@ def test_members__unknown_segment__404(client: Client) -> None:
 
 
 def test_rename__patch_without_name__changes_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "rename", None)
+    monkeypatch.setattr(publish, "rename", None)
 
     answer = client.patch(
         f"{API}/segments/{segment().pk}", {}, content_type="application/json", headers=key("admin", "admin:*")

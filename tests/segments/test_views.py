@@ -9,8 +9,11 @@ from django.urls import reverse
 
 from reporting.document import dump
 from runs.refusals import Refused
+from segments.churn import predict
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.services import churn, publishing, rules, segmentation
+from segments.published import publish as publishing
+from segments.published import publish_rule
+from segments.search import segmentations
 from tests.segments.make_report import nothing_found, report
 
 pytestmark = pytest.mark.django_db
@@ -82,8 +85,9 @@ def paths(segment: Segment) -> dict[str, tuple[str, str]]:
 )  # fmt: skip
 def test_post__by_permission__login_403_or_allowed(client: Client, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for module, verb in (
-        (segmentation, "start_segmentation"), (publishing, "publish_run"), (publishing, "refresh"),
-        (publishing, "rename"), (rules, "publish_rule"), (rules, "preview_rule"), (churn, "start_churn"),
+        (segmentations, "start_segmentation"), (publishing, "publish_run"), (publishing, "refresh"),
+        (publishing, "rename"), (publish_rule, "publish_rule"), (publish_rule, "preview_rule"),
+        (predict, "start_churn"),
     ):  # fmt: skip
         monkeypatch.setattr(module, verb, refuse)
     path, permission = paths(published())[name]
@@ -136,7 +140,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
         asked.append(kwargs)
         return SegmentationRun.objects.create()
 
-    monkeypatch.setattr(segmentation, "start_segmentation", start)
+    monkeypatch.setattr(segmentations, "start_segmentation", start)
 
     answer = pm.post("/segments/runs/new", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
 
@@ -147,7 +151,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 
 
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmentation, "start_segmentation", refuse)
+    monkeypatch.setattr(segmentations, "start_segmentation", refuse)
 
     assert "No, because." in pm.post("/segments/runs/new", QUESTION).content.decode()
 
@@ -245,7 +249,9 @@ RULE = {"signup_event": "signup", "rule": '{"all": [{"trait": "platform", "is": 
 
 
 def test_preview_rule__htmx__a_fragment_with_counts(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "preview_rule", lambda **_: rules.Preview(20_000, 1_234, True, "platform is ios"))
+    monkeypatch.setattr(
+        publish_rule, "preview_rule", lambda **_: publish_rule.Preview(20_000, 1_234, True, "platform is ios")
+    )
 
     answer = pm.post("/segments/rules/preview", RULE, headers=HTMX)
 
@@ -265,7 +271,7 @@ def test_preview_rule__unreadable__says_where(pm: Client, bad: str) -> None:
 def test_preview_rule__without_htmx__the_page_keeps_what_was_written(
     pm: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "preview_rule", refuse)
+    monkeypatch.setattr(publish_rule, "preview_rule", refuse)
 
     page = pm.post("/segments/rules/preview", RULE | {"name": "iOS"}).content.decode()
 
@@ -282,7 +288,7 @@ def test_new_rule__published__to_its_model(pm: Client, monkeypatch: pytest.Monke
         asked.append(kwargs)
         return segment.version
 
-    monkeypatch.setattr(rules, "publish_rule", publish)
+    monkeypatch.setattr(publish_rule, "publish_rule", publish)
 
     answer = pm.post("/segments/rules/new", RULE | {"key": "ios", "name": "iOS", "refresh_days": "7"})
 
@@ -363,7 +369,7 @@ def test_members_csv__segment__a_file_that_spreadsheets_read(pm: Client) -> None
 
 # ── Churn ─────────────────────────────────────────────────────────────────────
 def test_start_churn__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(churn, "start_churn", refuse)
+    monkeypatch.setattr(predict, "start_churn", refuse)
 
     page = pm.post(f"/segments/{published().pk}/churn", {"retention": "window:21-27"}, follow=True).content.decode()
 

@@ -10,12 +10,12 @@ from django.test import Client
 
 from reporting.document import dump
 from runs.refusals import Refused
-from segments.document import document
-from segments.gaps import Gap, Shape
 from segments.management.commands.segment_units import Command
 from segments.models import SegmentationRun
-from segments.profiles import Direction
-from segments.services import segmentation
+from segments.report.document import document
+from segments.search import segmentations
+from segments.search.gaps import Gap, Shape
+from segments.search.profiles import Direction
 from tests.segments.make_report import nothing_found, report
 from tests.segments.test_views import QUESTION, published
 
@@ -60,7 +60,7 @@ def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monke
     def start(**_: Any) -> SegmentationRun:
         raise Refused("--behaviours: there is no event 'nope' in the log.")
 
-    monkeypatch.setattr(segmentation, "start_segmentation", start)
+    monkeypatch.setattr(segmentations, "start_segmentation", start)
 
     page = pm.post("/segments/runs/new", QUESTION).content.decode()
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
-from segments.inputs import Inputs
 from segments.models import SegmentationRun
-from segments.services.publishing import publish_run
-from segments.services.segmentation import segment_now
+from segments.published.publish import publish_run
+from segments.search.question import Inputs
+from segments.search.segmentations import segment_now
 
 
 class Command(BaseCommand):
@@ -66,10 +66,10 @@ class Command(BaseCommand):
         )
 
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
-        from segments.document import document
-        from segments.gaps import Shape
-        from segments.report_io import read
-        from segments.words import feature_name
+        from segments.payload_versions import read
+        from segments.report.document import document
+        from segments.report.words import feature_name
+        from segments.search.gaps import Shape
 
         report = read(run.payload or {})
         if isinstance(report, Unreadable):

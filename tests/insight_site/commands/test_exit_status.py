@@ -35,7 +35,7 @@ COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
     "analyze": ("experiments.services.analysis._compute", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
     "discover": ("aha.services.studies._compute", (*STUDY, "7")),
-    "segment_units": ("segments.services.segmentation._compute", (*GROUPS, "0", "13")),
+    "segment_units": ("segments.search.segmentations._compute", (*GROUPS, "0", "13")),
 }
 
 

@@ -1,0 +1,1 @@
+"""Who of a segment is likely to leave."""

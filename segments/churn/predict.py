@@ -1,0 +1,131 @@
+"""Churn risk of a published segment: a calibrated model on its play pattern, scores and reasons for its units."""
+
+from functools import partial
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext
+
+from events.asking import questions
+from events.metrics import Survival, is_display_only, outcome_window, parse_retention
+from reporting.document import load
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
+from segments.models import ChurnRun, Membership, Segment
+from segments.published.fitted import fitted_of
+from segments.search.question import Inputs
+from stats.results import NotComputable
+
+if TYPE_CHECKING:
+    from segments.search.features import Floats, UnitTable
+
+TASK = "segments.tasks.run_churn"
+BATCH = 5_000
+
+
+def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | None = None) -> ChurnRun:
+    """Queue a churn model for a segment.
+
+    Args:
+        segment: of a current version; its units' play in the version's window predicts leaving.
+        retention: what "stayed" means, as a SPEC; it must begin after the window.
+        seed: of samples, folds and trees.
+        by: who asks.
+
+    Raises:
+        Refused: a retention that can't be read, has no end, or overlaps the window.
+    """
+    definition = parse_retention(retention)
+    last_day = int(segment.version.inputs["last_day"])
+    if isinstance(definition, Survival) or is_display_only(definition):
+        raise Refused(gettext("A churn model needs a retention with a fixed window, for example window:21-27."))
+    if outcome_window(definition).start_day <= last_day:
+        text = gettext("The retention {retention} begins inside the window of play, which ends on day {day}.")
+        raise Refused(text.format(retention=retention, day=last_day))
+    with transaction.atomic():
+        run = ChurnRun.objects.create(segment=segment, inputs={"retention": retention}, seed=seed, created_by=by)
+        enqueue(run, TASK)
+    return run
+
+
+def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a queued churn model and score the segment's units; False when it failed or isn't there any more."""
+    run = ChurnRun.objects.select_related("segment__version").filter(pk=pk).first()
+    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
+
+
+def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
+    from segments.churn import model as churn
+    from segments.payload_versions import CHURN
+    from segments.published.run_results import ChurnResult
+
+    progress("counts", 0.0)
+    table, retained = _read(run)
+    values, names = _features(table)
+    known = ~np.isnan(retained)
+    result = partial(ChurnResult, run.inputs["retention"], len(table), int(known.sum()))
+    found = churn.fit_churn(
+        values[known], retained[known] == 0.0, names=names, seed=run.seed, progress=part(progress, 0.2, 0.9)
+    )
+    if isinstance(found, NotComputable):
+        _store(run.segment, {})  # scores of an older model must not outlive its refusal
+        return CHURN.store(result(found))
+    scores = churn.score(found.model, values)
+    probability = scores.probability.copy()
+    probability[known] = found.scores.probability  # out of fold where the model has seen the unit
+    reasons = _reasons(found.model, scores)
+    _store(run.segment, {
+        str(unit): (float(risk), why) for unit, risk, why in zip(table.unit_ids, probability, reasons, strict=True)
+    })  # fmt: skip
+    ChurnRun.objects.filter(pk=run.pk).update(model=churn.to_document(found.model))
+    return CHURN.store(result(found.quality, float(probability.mean())))
+
+
+def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
+    """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
+    from events.counting import queries
+    from segments.search.gather import read_units
+
+    version = run.segment.version
+    inputs = load(Inputs, {"retention": None, **version.inputs})
+    fitted = fitted_of(version)
+    behaviours = None if fitted is None else fitted.preparation.behaviours
+    members = set(run.segment.members.values_list("unit", flat=True))
+    with questions(day_mode=inputs.day_mode) as asked:
+        table = read_units(asked, inputs, behaviours)
+        table = table.take(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
+        users = queries.cohort(asked.log, inputs.signup_event, asked.basis)
+        outcome = queries.retention(asked.log, users, asked.basis, parse_retention(run.inputs["retention"]))
+        frame = asked.run(outcome.select("user_id", "retained")).set_index("user_id")
+    return table, frame.retained.reindex(table.unit_ids).to_numpy(dtype=np.float64)
+
+
+def _features(table: "UnitTable") -> tuple["Floats", tuple[str, ...]]:
+    """Play per active day, and the activity block: here activity may predict, since nothing is explained by it."""
+    days = np.maximum(table.active_days, 1)
+    per_day = table.counts / days[:, None]
+    names = (*table.behaviours, "active days", "sessions per day", "days since last active")
+    return np.column_stack([per_day, table.active_days, table.sessions / days, table.recency]), names
+
+
+def _reasons(model: Any, scores: Any) -> list[list[str]]:
+    """Names of the groups that raise each unit's risk, the largest first."""
+    labels = [" / ".join(model.names[place] for place in group) for group in model.groups]
+    return [
+        [labels[group] for group, effect in zip(groups, effects, strict=True) if effect > 0]
+        for groups, effects in zip(scores.reason_group.tolist(), scores.reason_effect.tolist(), strict=True)
+    ]
+
+
+def _store(segment: Segment, scored: dict[str, tuple[float, list[str]]]) -> None:
+    with transaction.atomic():
+        segment.members.update(risk=None, reasons=None)
+        rows = [row for row in segment.members.only("pk", "unit") if row.unit in scored]
+        for row in rows:
+            row.risk, row.reasons = scored[row.unit]
+        for batch in batched(rows, BATCH):
+            Membership.objects.bulk_update(batch, ["risk", "reasons"])

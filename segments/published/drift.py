@@ -1,0 +1,218 @@
+"""Has the population moved since the segments were made: shares, features, migration, and which cluster is which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from segments.search.ranks import Floats, Ints
+from stats.results import NotComputable, Reason
+
+# Labels below 0 are units outside every cluster.
+UNLIKE_ANY, TOO_LITTLE_DATA, ABSENT = -1, -2, -3
+WATCH_AT, REFIT_AT = 0.1, 0.25
+# An empty bin would make the index infinite.
+EMPTY_SHARE = 1e-4
+TENTHS = np.arange(1, 10) / 10
+# A centroid that moved further than this share of the way to its nearest neighbour may be another cluster by now.
+NAMED_WITHIN = 0.5
+
+
+class Drift(StrEnum):
+    """What the index asks for."""
+
+    STABLE = "stable"
+    WATCH = "watch"
+    REFIT = "refit"
+
+
+@dataclass(frozen=True)
+class StabilityIndex:
+    """Population stability index of two distributions over the same bins.
+
+    Attributes:
+        value: sum of (p - q) ln(p / q), 0 or more.
+        by_chance: what it is on average without any drift, from the two sample sizes.
+        code: stable below .1, watch from .1, refit from .25.
+    """
+
+    value: float
+    by_chance: float
+    code: Drift
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Where units went between two labelings of the same units.
+
+    Attributes:
+        states: the labels that occur, clusters first, then -1 unlike any, -2 too little data, -3 absent: a unit absent
+            before is new, one absent after is gone.
+        counts: one row per state before, one column per state after.
+        stayed: share of the units in a cluster both times whose cluster is the same, 0 to 1.
+        adjusted_rand: agreement of the two labelings on those units whatever the clusters are called; 0 by chance, 1 at
+            best.
+    """
+
+    states: tuple[int, ...]
+    counts: tuple[tuple[int, ...], ...]
+    stayed: float | NotComputable
+    adjusted_rand: float | NotComputable
+
+
+@dataclass(frozen=True)
+class Match:
+    """A new cluster and the old one whose name it may keep.
+
+    Attributes:
+        new: the new cluster.
+        old: the old cluster matched to it, or None when there are more new ones.
+        distance: between the two centroids, or None.
+        neighbour: distance from either centroid to the nearest other one of its own version, or None when it has none.
+        keeps_name: the distance is at most half of `neighbour`.
+    """
+
+    new: int
+    old: int | None
+    distance: float | None
+    neighbour: float | None
+    keeps_name: bool
+
+
+def stability_index(before: Ints, after: Ints) -> StabilityIndex | NotComputable:
+    """Population stability index of two vectors of counts over the same bins.
+
+    Args:
+        before: units per bin when the model was made.
+        after: units per bin now, same bins in the same order.
+
+    Returns:
+        The index and its code. ``NotComputable``: no units, a single bin, or samples so small that chance alone
+        reaches .1.
+
+    Raises:
+        ValueError: two different numbers of bins.
+
+    Source: Siddiqi 2006 (.1 and .25); Yurdakul 2018 (without drift: 1/n + 1/m times a chi-square, bins - 1 degrees).
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"the bins differ: {before.shape} and {after.shape}")
+    n, m = int(before.sum()), int(after.sum())
+    if min(n, m) == 0 or len(before) < 2:
+        return NotComputable(Reason.NO_DATA)
+    used = int(((before + after) > 0).sum())
+    by_chance = (used - 1) * (1 / n + 1 / m)
+    if by_chance >= WATCH_AT:
+        return NotComputable(Reason.TOO_FEW_FOR_DRIFT, {"n": min(n, m), "bins": used})
+    p, q = np.maximum(before / n, EMPTY_SHARE), np.maximum(after / m, EMPTY_SHARE)
+    value = float(((p - q) * np.log(p / q)).sum())
+    return StabilityIndex(value, by_chance, drift_code(value))
+
+
+def drift_code(value: float) -> Drift:
+    """Stable below .1, watch from .1, refit from .25."""
+    if value >= REFIT_AT:
+        return Drift.REFIT
+    return Drift.WATCH if value >= WATCH_AT else Drift.STABLE
+
+
+def decile_edges(values: Floats) -> tuple[float, ...]:
+    """Inner borders of the deciles, values that occur, to be stored with the model. Ties give fewer than nine."""
+    return tuple(float(edge) for edge in np.unique(np.quantile(values, TENTHS, method="inverted_cdf")))
+
+
+def bin_counts(values: Floats, edges: Sequence[float]) -> Ints:
+    """Units in each bin: up to and including the first edge, up to the second, ..., above the last."""
+    position = np.searchsorted(np.asarray(edges), values, side="left")
+    return np.bincount(position, minlength=len(edges) + 1).astype(np.int64)
+
+
+def feature_drift(
+    before: Sequence[Ints], values: Floats, edges: Sequence[Sequence[float]]
+) -> tuple[StabilityIndex | NotComputable, ...]:
+    """Stability index of every feature by the stored deciles.
+
+    Args:
+        before: stored counts per bin, one array per feature (`bin_counts` of the training rows).
+        values: units x features now, prepared as in training.
+        edges: stored `decile_edges`, one per feature.
+    """
+    return tuple(
+        stability_index(old, bin_counts(values[:, j], cut))
+        for j, (old, cut) in enumerate(zip(before, edges, strict=True))
+    )
+
+
+def migration(before: Ints, after: Ints) -> Migration:
+    """Count the moves of units between two labelings.
+
+    Args:
+        before, after: one label per unit, in the same order of units; -3 where a unit was not there.
+
+    Raises:
+        ValueError: labels of different lengths.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    if before.shape != after.shape:
+        raise ValueError("both labelings need the same units in the same order")
+    found = np.unique(np.concatenate([before, after]))
+    states = [*found[found >= 0].tolist(), *found[found < 0][::-1].tolist()]
+    place = {state: index for index, state in enumerate(states)}
+    size = len(states)
+    position = np.array([place[state] for state in found.tolist()], dtype=np.int64)
+    from_row = position[np.searchsorted(found, before)]
+    to_column = position[np.searchsorted(found, after)]
+    counts = np.bincount(from_row * size + to_column, minlength=size * size).reshape(size, size)
+    both = (before >= 0) & (after >= 0)
+    stayed: float | NotComputable = NotComputable(Reason.NO_DATA)
+    rand: float | NotComputable = NotComputable(Reason.NO_DATA)
+    if both.any():
+        stayed = float((before[both] == after[both]).mean())
+        rand = float(adjusted_rand_score(before[both], after[both]))
+    return Migration(tuple(states), tuple(tuple(row) for row in counts.tolist()), stayed, rand)
+
+
+def match_centroids(old: Floats, new: Floats) -> tuple[Match, ...]:
+    """Match the clusters of a new version to those of the old one: the pairing with the least total distance.
+
+    Args:
+        old: old centroids, clusters x dimensions, in the space of the old model.
+        new: new centroids in the same space.
+
+    Returns:
+        One match per new cluster, in their order.
+
+    Raises:
+        ValueError: spaces of different dimension.
+
+    Source: Kuhn 1955; METHODS 3.6.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    if old.ndim != 2 or new.ndim != 2 or old.shape[1] != new.shape[1]:
+        raise ValueError(f"centroids of shapes {old.shape} and {new.shape} don't share a space")
+    distance = cdist(old, new)
+    pairs = {int(column): int(row) for row, column in zip(*linear_sum_assignment(distance), strict=True)}
+    old_nearest, new_nearest = _nearest(old), _nearest(new)
+    matches = []
+    for number in range(len(new)):
+        row = pairs.get(number)
+        if row is None:
+            matches.append(Match(number, None, None, None, keeps_name=False))
+            continue
+        gap, neighbour = float(distance[row, number]), float(min(old_nearest[row], new_nearest[number]))
+        known = None if np.isinf(neighbour) else neighbour
+        matches.append(Match(number, row, gap, known, keeps_name=gap <= NAMED_WITHIN * neighbour))
+    return tuple(matches)
+
+
+def _nearest(centroids: Floats) -> Floats:
+    """Distance from each centroid to the nearest other one; infinite for a single one."""
+    from scipy.spatial.distance import cdist
+
+    own = cdist(centroids, centroids)
+    np.fill_diagonal(own, np.inf)
+    return np.asarray(own.min(axis=1))

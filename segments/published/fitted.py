@@ -1,0 +1,26 @@
+"""The fitted model of a version, for services that place or compare units by it."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext
+
+from runs.payloads import Unreadable
+from runs.refusals import Refused
+from segments.models import SegmentVersion
+
+if TYPE_CHECKING:
+    from segments.search.placement import FittedModel
+
+
+def fitted_of(version: SegmentVersion) -> "FittedModel | None":
+    """The model that places units in a version's segments; None for a rule.
+
+    Raises:
+        Refused: what is stored of it can't be read.
+    """
+    from segments.payload_versions import FITTED
+
+    found = FITTED.read(version.fitted) if version.fitted else None
+    if isinstance(found, Unreadable):
+        raise Refused(found.sentence(gettext))
+    return found

@@ -1,0 +1,277 @@
+"""Publish groups as a versioned segment model, keep its membership fresh, and say how it drifts."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Prefetch, Q
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from events.asking import questions
+from events.metrics import display_name
+from reporting.document import load
+from runs.payloads import Unreadable
+from runs.refusals import Refused
+from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
+from segments.published.fitted import fitted_of
+from segments.search.question import Inputs
+
+if TYPE_CHECKING:
+    from segments.published.run_results import DriftResult
+    from segments.search.placement import FittedModel
+    from segments.search.result import Report
+
+Place = Membership.Place
+BATCH = 5_000
+MIN_JACCARD = 0.6
+
+
+def publish_run(
+    *, run: SegmentationRun, key: str, name: str, refresh_days: int | None = None, by: User | None = None
+) -> SegmentVersion:
+    """Publish the groups of a finished segmentation as a new model, or as the next version of one.
+
+    Names go over from the version before where the clusters match (METHODS 3.6); others start unnamed.
+
+    Raises:
+        Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
+    """
+    from segments.payload_versions import FITTED, SEGMENTATION
+
+    if run.status != SegmentationRun.Status.DONE or run.model is None:
+        raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
+    report, fitted = SEGMENTATION.read(run.payload), FITTED.read(run.model)
+    if isinstance(report, Unreadable):
+        raise Refused(report.sentence(gettext))
+    if isinstance(fitted, Unreadable):
+        raise Refused(fitted.sentence(gettext))
+    if not report.found:
+        raise Refused(gettext("There are no stable groups in this segmentation, so it can't be published."))
+    with transaction.atomic():
+        model = open_model(key, name, SegmentModel.Kind.CLUSTER, refresh_days, by)
+        before = model.current
+        version = SegmentVersion.objects.create(
+            model=model, number=model.next_number, run=run, inputs=run.inputs, fitted=run.model,
+            fidelity=fitted.fidelity, published_by=by, shape=report.shape or "",
+        )  # fmt: skip
+        _add_clusters(version, report, _names(before, fitted))
+    return first_membership(version)
+
+
+def first_membership(version: SegmentVersion) -> SegmentVersion:
+    """Place every unit in a new version, which makes it the current one; a version that can't be placed is taken back.
+
+    Raises:
+        Refused: the log can't be read, or lacks what the version asks for.
+    """
+    try:
+        return refresh(version=version)
+    except BaseException:
+        with transaction.atomic():
+            version.members.all().delete()
+            version.segments.all().delete()
+            version.delete()
+        raise
+
+
+def refresh(*, version: SegmentVersion) -> SegmentVersion:
+    """Place every unit anew by the stored model or rule; the model itself doesn't change.
+
+    Only what changes is written, in batches: one transaction over millions of rows would lock ingest out. Each unit's
+    row changes at once, so that whoever asks sees its old place or its new one, never none.
+    """
+    from segments.payload_versions import DRIFT
+
+    if version.rule is not None:
+        from segments.published.publish_rule import rule_places
+
+        places: Iterable[tuple[str, int | None, str]] = rule_places(version)
+        drift = None
+    else:
+        places, drift = _cluster_places(version)
+    segments = {segment.number: segment for segment in version.segments.all()}
+    pks: dict[int | None, int | None] = {number: segment.pk for number, segment in segments.items()}
+    rows = [(unit, pks[number] if number is not None else None, place) for unit, number, place in places]
+    _rewrite(version, rows)
+    sizes = Counter(pk for _unit, pk, _place in rows)
+    with transaction.atomic():
+        locked = SegmentVersion.objects.light().select_for_update().get(pk=version.pk)
+        for segment in segments.values():
+            segment.size = sizes[segment.pk]
+            segment.save(update_fields=["size"])
+        locked.units, locked.refreshed_at = len(rows), timezone.now()
+        locked.drift = None if drift is None else DRIFT.store(drift)
+        locked.drift_code = "" if drift is None else drift.code
+        locked.save(update_fields=["units", "refreshed_at", "drift", "drift_code"])
+    return locked
+
+
+def _rewrite(version: SegmentVersion, rows: Iterable[tuple[str, int | None, str]]) -> None:
+    """Make a version's members these: unit, segment and place. The risk of a unit that stays is kept."""
+    gone = {
+        unit: (segment, place) for unit, segment, place in version.members.values_list("unit", "segment_id", "place")
+    }
+    changed = [
+        Membership(version=version, unit=unit, segment_id=segment, place=place)
+        for unit, segment, place in rows
+        if gone.pop(unit, None) != (segment, place)
+    ]
+    for batch in batched(changed, BATCH):
+        Membership.objects.bulk_create(
+            batch, update_conflicts=True, unique_fields=["version", "unit"], update_fields=["segment", "place"]
+        )
+    for units in batched(gone, BATCH):
+        version.members.filter(unit__in=units).delete()
+
+
+def refresh_due() -> int:
+    """Refresh the versions whose time has come, those kept for experiments too; returns how many."""
+    count = 0
+    for model in SegmentModel.objects.exclude(refresh_days=None):
+        due = timezone.now() - timedelta(days=model.refresh_days or 0)
+        newest = model.current
+        for version in model.versions.filter(Q(pk=newest.pk if newest else None) | Q(pinned=True)):
+            if version.refreshed_at is None or version.refreshed_at <= due:
+                refresh(version=version)
+                count += 1
+    return count
+
+
+def rename(*, segment: Segment, name: str) -> Segment:
+    """Give a segment the name that people use. Its key stays.
+
+    Raises:
+        Refused: an empty name, or a cluster too unstable to be named (METHODS 3.4).
+    """
+    if not name.strip():
+        raise Refused(gettext("A name can't be empty."))
+    if segment.stability is not None and segment.stability < MIN_JACCARD:
+        raise Refused(gettext("This group is too unstable to be named: another sample of users would not show it."))
+    with transaction.atomic():
+        row = Segment.objects.select_for_update().get(pk=segment.pk)
+        row.name = name.strip()
+        row.full_clean(exclude=["profile"])  # a rule's is empty, which the form of a field would refuse
+        row.save(update_fields=["name"])
+    return row
+
+
+def member_rows(segment: Segment) -> Iterator[list[str]]:
+    """CSV rows of a segment's units, the highest risk first: user, segment, risk of leaving, its reasons."""
+    yield ["user", "segment", "risk_of_leaving", "reasons"]
+    rows = (
+        segment.members.order_by("-risk", "unit")
+        if segment.members.exclude(risk=None).exists()
+        else (segment.members.order_by("unit"))
+    )
+    for row in rows.iterator(chunk_size=BATCH):
+        risk = "" if row.risk is None else f"{row.risk:.4f}"
+        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
+
+
+def slugs_of(unit: str) -> frozenset[str]:
+    """Every published segment that the unit belongs to, old versions included: one indexed look-up of four columns."""
+    rows = Membership.objects.filter(unit=unit, segment__isnull=False).values_list(
+        "version__model__key", "version__model__kind", "version__number", "segment__key"
+    )
+    return frozenset(slug_of(*row) for row in rows)
+
+
+def find_segment(slug: str) -> Segment | None:
+    """The published segment of this slug."""
+    model, _, rest = slug.partition(".v")
+    number = rest.partition(".")[0]
+    if not number.isdecimal():
+        return None
+    rows = Segment.objects.published().filter(version__model__key=model, version__number=number)
+    return next((row for row in rows if row.slug == slug), None)
+
+
+def segments_of(unit: str) -> list[Segment]:
+    """The published segments that a unit belongs to now, one per model."""
+    rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current(), segment__isnull=False)
+    return [row.segment for row in rows.light("segment__version__model") if row.segment is not None]
+
+
+def models_with_current() -> Any:
+    """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
+    current = SegmentVersion.objects.light().current().prefetch_related("segments")
+    return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
+
+
+def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: User | None) -> SegmentModel:
+    """The model of this key, locked, made if it is new.
+
+    Raises:
+        Refused: the key belongs to a model of another kind.
+    """
+    model = SegmentModel.objects.select_for_update().filter(key=key).first()
+    if model is None:
+        model = SegmentModel(key=key, name=name, kind=kind, refresh_days=refresh_days, created_by=by)
+        model.full_clean()
+        model.save()
+    elif model.kind != kind:
+        raise Refused(gettext("The key {key} belongs to a model of another kind.").format(key=key))
+    else:
+        model.name, model.refresh_days = name, refresh_days
+        model.save(update_fields=["name", "refresh_days"])
+    return model
+
+
+def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
+    from segments.payload_versions import PROFILE
+
+    for number, cluster in enumerate(report.clusters):
+        segment = Segment(
+            version=version, key=cluster.key, number=number, name=names.get(number, ""), stability=cluster.stability,
+            targetable=cluster.stability >= MIN_JACCARD, profile=PROFILE.store(cluster.profile),
+        )  # fmt: skip
+        segment.save()
+
+
+def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, str]:
+    """Names of the last version's clusters for the new clusters that match them."""
+    import numpy as np
+
+    from segments.published.drift import match_centroids
+
+    old = None if before is None else fitted_of(before)
+    if before is None or old is None:
+        return {}
+    if old.preparation.names != fitted.preparation.names:
+        return {}  # centres of different features can't be compared
+    known = {segment.number: segment.name for segment in before.segments.all()}
+    matches = match_centroids(np.array(old.centres), np.array(fitted.centres))
+    return {row.new: known.get(row.old, "") for row in matches if row.old is not None and row.keeps_name}
+
+
+def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
+    from segments.payload_versions import BASELINE
+    from segments.published.measure_drift import baseline, measure_drift
+    from segments.search.gather import read_units
+
+    inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
+    if fitted is None:
+        raise Refused(gettext("This version has no fitted model, so nobody can be placed by it."))
+    with questions(day_mode=inputs.day_mode) as asked:
+        table = read_units(asked, inputs, fitted.preparation.behaviours)
+    placed = fitted.place(table)
+    labels = [int(label) for label in placed.labels]
+    unlike = [bool(flag) for flag in placed.unlike]
+    if version.baseline is None:
+        version.baseline = BASELINE.store(baseline(fitted, table, placed))
+        version.save(update_fields=["baseline"])
+    drift = measure_drift(version, fitted, table, placed)
+    return (
+        (str(unit), *_place(label, far)) for unit, label, far in zip(table.unit_ids, labels, unlike, strict=True)
+    ), drift
+
+
+def _place(label: int, far: bool) -> tuple[int | None, str]:
+    if label < 0:
+        return None, Place.TOO_LITTLE_DATA
+    return (None, Place.UNLIKE_ANY) if far else (label, Place.MEMBER)

@@ -1,0 +1,277 @@
+"""From what units did to the report: segmentation, profiles on the other half of the days, tiers and their drivers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runs.progress import Progress, part, silent
+from segments.search import clustering
+from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
+from segments.search.importance import Group
+from segments.search.leaving import Share, leaving, rate, share
+from segments.search.profiles import Profiles, describe, profile_clusters, suggest_name
+from segments.search.question import Inputs
+from segments.search.reduction import Method
+from segments.search.result import Cluster, Drivers, Points, Report, Tier, Tiers, Units
+from segments.search.segmentation import Options, Segmentation, segment
+from segments.search.tiers import HIGH, MID, Contrast, Delta, assign_tiers, find_cuts, separate
+from stats.results import NotComputable, Reason
+
+# Precision, not volume, limits a profile: tests and drivers look at so many units, sizes and retention at everybody.
+PROFILE_ROWS = 200_000
+DRIVER_ROWS = 50_000
+TIER_NAMES = ("low", "mid", "high")
+
+
+@dataclass(frozen=True)
+class Play:
+    """What the warehouse knows of the eligible units; all parts have one row per unit, in the same order.
+
+    Attributes:
+        whole: counts and activity of the whole window.
+        first_half, second_half: of two random halves of each unit's active days.
+        retained: 1.0, 0.0 or NaN where unknown; None without a retention definition.
+        follow_up: days to churn or to the end of observation, and whether churn was seen; None when not asked.
+        signed_up: units of the cohort, the too young included.
+    """
+
+    whole: UnitTable
+    first_half: UnitTable
+    second_half: UnitTable
+    retained: Floats | None
+    follow_up: tuple[Floats, Flags] | None
+    signed_up: int
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The report, and the segmentation whose fitted model places units."""
+
+    report: Report
+    segmentation: Segmentation
+
+
+def compose(play: Play, inputs: Inputs, *, seed: int, progress: Progress = silent) -> Composed | NotComputable:
+    """Find the groups and describe them.
+
+    Args:
+        play: the units.
+        inputs: the question.
+        seed: of every draw.
+        progress: listener; the stages of `segmentation.segment`, then ``profiles`` and ``drivers``.
+
+    Returns:
+        Report and segmentation, or the reason why nothing can be looked at.
+    """
+    options = Options(
+        clusters=inputs.clusters,
+        activity_weight=inputs.activity_weight,
+        outcome_event=inputs.outcome_event,
+        min_active_days=min(MIN_ACTIVE_DAYS, len(inputs.window)),
+        seed=seed,
+    )
+    left = None if play.retained is None else 1.0 - play.retained
+    found = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75))
+    if isinstance(found, NotComputable):
+        return found
+    progress("profiles", 0.75)
+    profiles = _profiles(play, found)
+    progress("drivers", 0.85)
+    tiers = _tiers(play, found.model.preparation.behaviours, seed, part(progress, 0.85, 1.0))
+    return Composed(_report(play, inputs, found, profiles, tiers), found)
+
+
+def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles, tiers: Tiers) -> Report:
+    heat = _heat(play.whole, found)
+    clusters = tuple(
+        Cluster(
+            f"g{place + 1}", found.stability.jaccard[place], found.standings[place], profile,
+            tuple(map(float, heat[place])),
+        )
+        for place, profile in enumerate(profiles.clusters)
+    )  # fmt: skip
+    eligible = len(play.whole)
+    units = Units(
+        signed_up=play.signed_up, too_young=play.signed_up - eligible, eligible=eligible,
+        too_little_data=found.too_little_data, clustered=eligible - found.too_little_data,
+        unlike=int(found.unlike.sum()),
+    )  # fmt: skip
+    return Report(
+        inputs=inputs, units=units, retention_rate=_rate(play.retained), features=found.features,
+        dropped=found.dropped, scorecard=found.scorecard, method=found.method, method_reason=found.method_reason,
+        k=found.k, choice=found.choice, k_scores=found.k_scores, null=found.null, stability=found.stability.mean_ari,
+        found=found.clusters_found, clusters=clusters, association=profiles.association,
+        agreement=profiles.agreement, tiers=tiers, points=_points(play, found), fidelity=found.model.fidelity,
+        seed=found.seed, rows=found.rows, gaps=found.gaps, shape=found.shape,
+    )  # fmt: skip
+
+
+def _rate(retained: Floats | None) -> Share | NotComputable:
+    if retained is None or not (known := ~np.isnan(retained)).any():
+        return NotComputable(Reason.NO_DATA)
+    return rate(int(retained[known].sum()), int(known.sum()))
+
+
+def _profiles(play: Play, found: Segmentation) -> Profiles:
+    """Features and tests on a sample; sizes, shares and residuals from everybody."""
+    rows = np.sort(np.random.default_rng(found.seed).permutation(len(play.whole))[:PROFILE_ROWS])
+    names = found.model.preparation.behaviours
+    second = play.second_half.take(rows)
+    counts = second.counts[:, _columns(second, names)]
+    rates = counts / np.maximum(second.active_days, 1)[:, None]
+    half_labels = _half_labels(play.first_half.take(rows), found)
+    half_labels[second.active_days == 0] = -1  # nothing to test on
+    profiles = profile_clusters(
+        found.labels[rows],
+        names=names,
+        half_labels=half_labels,
+        half_rates=rates,
+        retained=_flags(play.retained, rows),
+        follow_up=None if play.follow_up is None else (play.follow_up[0][rows], play.follow_up[1][rows]),
+        tenure=play.whole.tenure[rows],
+    )
+    if (half_labels < 0).all():
+        profiles = _untested(profiles, play.whole.take(rows), found.labels[rows], names)
+    return _from_everybody(profiles, play, found)
+
+
+def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[str, ...]) -> Profiles:
+    """Descriptions without p-values, where nobody has two active days: the same days formed the groups."""
+    rates = whole.counts[:, _columns(whole, names)] / np.maximum(whole.active_days, 1)[:, None]
+    described = describe(labels, rates, names=names)
+    no_test = NotComputable(Reason.NO_HALVES)
+    clusters = []
+    for profile in profiles.clusters:
+        found = described[profile.cluster]
+        if not isinstance(found, NotComputable):
+            found = tuple(replace(row, p_value=no_test, adjusted_p_value=no_test) for row in found)
+        name = () if isinstance(found, NotComputable) else suggest_name(found)
+        clusters.append(replace(profile, features=found, name=name))
+    return Profiles(tuple(clusters), profiles.association, profiles.agreement)
+
+
+def _from_everybody(profiles: Profiles, play: Play, found: Segmentation) -> Profiles:
+    retained = _flags(play.retained, slice(None))
+    residuals, association = ({}, profiles.association) if retained is None else leaving(found.labels, retained)
+    total = int((found.labels >= 0).sum())
+    clusters = []
+    for profile in profiles.clusters:
+        mine = found.labels == profile.cluster
+        size = int(mine.sum())
+        clusters.append(
+            replace(
+                profile, size=size, share=size / total, retained=share(retained, mine),
+                left=share(None if retained is None else ~retained, mine),
+                residual=residuals.get(profile.cluster, profile.residual),
+            )
+        )  # fmt: skip
+    return Profiles(tuple(clusters), association, profiles.agreement)
+
+
+def _flags(retained: Floats | None, rows: Ints | slice) -> Flags | None:
+    # Eligible units have a whole outcome window, so none is unknown here.
+    return None if retained is None else np.asarray(retained[rows] == 1.0)
+
+
+def _half_labels(half: UnitTable, found: Segmentation) -> Ints:
+    """Clusters made anew from half of the days alone, by the same preparation, reduction and number."""
+    labels = np.full(len(half), -1, dtype=np.int64)
+    rows = np.flatnonzero(half.active_days >= 1)
+    if found.method is Method.UMAP:
+        rows = rows[: Options().umap_rows]
+    values = found.model.preparation.apply(half.take(rows)).values
+    if len(values) <= found.k:
+        return labels
+    space = clustering.embed(values, found.method, seed=found.seed)
+    labels[rows] = clustering.kmeans(space, found.k, seed=found.seed).labels
+    return labels
+
+
+def _heat(table: UnitTable, found: Segmentation) -> Floats:
+    rows = np.flatnonzero(found.labels >= 0)[:PROFILE_ROWS]
+    values, labels = found.model.preparation.apply(table.take(rows)).values, found.labels[rows]
+    scaled = values / np.where(values.std(axis=0) == 0, 1.0, values.std(axis=0))
+    return np.vstack([scaled[labels == number].mean(axis=0) for number in range(found.k)])
+
+
+def _points(play: Play, found: Segmentation) -> tuple[Points, ...]:
+    return tuple(
+        Points(
+            name,
+            tuple(round(float(value), 4) for value in picture.points[:, 0]),
+            tuple(round(float(value), 4) for value in picture.points[:, 1]),
+            tuple(map(int, found.labels[picture.rows])),
+            tuple(None if play.retained is None else bool(play.retained[row] == 0.0) for row in picture.rows),
+        )
+        for name, picture in found.pictures.items()
+    )
+
+
+def _tiers(play: Play, names: tuple[str, ...], seed: int, progress: Progress) -> Tiers:
+    days = play.whole.active_days.astype(np.int64)
+    cuts = find_cuts(days)
+    if isinstance(cuts, NotComputable):
+        return Tiers(cuts, (), cuts)
+    tier = assign_tiers(days, cuts)
+    retained = _flags(play.retained, slice(None))
+    rows = tuple(
+        Tier(name, int((tier == number).sum()), share(retained, tier == number))
+        for number, name in enumerate(TIER_NAMES)
+    )
+    drivers = find_drivers(
+        play.whole, names, first=tier == MID, second=tier == HIGH, labels=("mid", "high"), seed=seed, progress=progress
+    )
+    return Tiers(cuts, rows, drivers)
+
+
+def find_drivers(
+    table: UnitTable,
+    names: tuple[str, ...],
+    *,
+    first: Flags,
+    second: Flags,
+    labels: tuple[str, str],
+    seed: int,
+    progress: Progress = silent,
+) -> Drivers | NotComputable:
+    """What separates two groups of units per active day, for tiers or any two clusters.
+
+    Args:
+        table: the units.
+        names: behaviours to compare.
+        first, second: membership, one flag per unit; nobody is in both.
+        labels: names of the groups.
+        seed: of samples and models.
+        progress: listener.
+    """
+    members = np.flatnonzero((first | second) & (table.active_days >= 1))
+    rows = np.random.default_rng(seed).permutation(members)[:DRIVER_ROWS]
+    sample = table.take(rows)
+    found = separate(
+        sample.counts[:, _columns(sample, names)].astype(np.int64), sample.active_days.astype(np.int64),
+        first=first[rows], second=second[rows], names=names, seed=seed, progress=progress,
+    )  # fmt: skip
+    if isinstance(found, NotComputable):
+        return found
+    importance = found.importance
+    if isinstance(importance, NotComputable):
+        auc: float | NotComputable = importance
+        ranking: tuple[Group, ...] | NotComputable = importance
+    else:
+        auc, kept = importance.trees.auc.estimate, importance.ranking
+        ranking = kept if isinstance(kept, NotComputable) else kept.groups
+    return Drivers(
+        first=labels[0], second=labels[1], first_units=int(first.sum()), second_units=int(second.sum()),
+        exposure_days=found.exposure_days,
+        contrasts=tuple(sorted(found.contrasts, key=_by_delta)),
+        auc=auc, ranking=ranking,
+    )  # fmt: skip
+
+
+def _by_delta(row: Contrast) -> float:
+    return -abs(row.delta.estimate) if isinstance(row.delta, Delta) else 0.0
+
+
+def _columns(table: UnitTable, names: tuple[str, ...]) -> list[int]:
+    place = {name: index for index, name in enumerate(table.behaviours)}
+    return [place[name] for name in names]

@@ -1,0 +1,320 @@
+"""From counts to a feature matrix: what an active day of a unit looks like, on one scale, with nothing of the outcome.
+
+The default pattern is the square root of each behaviour's share of the unit's shrunk daily rates. Differences of such
+roots are Hellinger distances between two mixes of play: how much somebody plays drops out, and the noise of every
+column is alike (about 1/4 per event), so all pattern columns are divided by one common scale. Scaling each column by
+itself would blow up the columns that hold nothing but noise (measured in docs/segments.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stats.results import NotComputable, Reason
+
+if TYPE_CHECKING:  # pandas takes a second to load
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MIN_ACTIVE_DAYS = 3
+PRIOR_DAYS = 1.0
+WINSOR_QUANTILE = 0.995
+NEAR_DUPLICATE = 0.95
+CORRELATION_ROWS = 20_000
+VERSION = 1
+ACTIVITY = ("active_days", "sessions_per_day", "tenure", "recency")
+
+
+class Drop(StrEnum):
+    """Why a behaviour is no feature."""
+
+    CONSTANT = "constant"
+    NEAR_DUPLICATE = "near_duplicate"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A behaviour left out, and why; `of` names the feature that a near-duplicate repeats."""
+
+    name: str
+    reason: Drop
+    of: str | None = None
+
+
+@dataclass(frozen=True)
+class UnitTable:
+    """What units did in the window; all arrays have one row per unit.
+
+    Attributes:
+        unit_ids: the units' ids.
+        behaviours: what was counted, one per column of `counts`.
+        counts: units x behaviours, how often in the window.
+        active_days: different active days in the window.
+        sessions: sessions in the window.
+        tenure: complete days since the anchor at the data's end.
+        recency: days between the last activity and the window's end, 0 when active on the last day.
+    """
+
+    unit_ids: NDArray[np.object_]
+    behaviours: tuple[str, ...]
+    counts: Floats
+    active_days: Floats
+    sessions: Floats
+    tenure: Floats
+    recency: Floats
+
+    def __len__(self) -> int:
+        return len(self.unit_ids)
+
+    def take(self, rows: Ints | Flags) -> "UnitTable":
+        """These rows only."""
+        columns = (self.counts, self.active_days, self.sessions, self.tenure, self.recency)
+        return UnitTable(self.unit_ids[rows], self.behaviours, *(column[rows] for column in columns))
+
+    def activity(self) -> Floats:
+        """Units x `ACTIVITY`."""
+        per_day = self.sessions / np.maximum(self.active_days, 1)
+        return np.column_stack([self.active_days, per_day, self.tenure, self.recency]).astype(np.float64)
+
+
+def unit_table(
+    activity: "pd.DataFrame", pattern: "pd.DataFrame", behaviours: Sequence[str], *, half: int | None = None
+) -> UnitTable:
+    """The answers of `segments.search.queries.activity` and `pattern` as one table, units in the order of their ids.
+
+    Args:
+        activity: one row per unit.
+        pattern: at most two rows per unit, with ``n_0, n_1, …`` in the order of `behaviours`.
+        behaviours: the behaviours' text forms.
+        half: only this half of each unit's active days, with its own number of active days; None takes both. Sessions,
+            tenure and recency are always those of the whole window.
+    """
+    import pandas as pd
+
+    activity = activity.sort_values("user_id")
+    ids = activity["user_id"].to_numpy(dtype=object)
+    chosen = pattern if half is None else pattern[pattern["half"] == half]
+    rows = activity.set_index("user_id").index.get_indexer(pd.Index(chosen["user_id"]))
+    counts, days = np.zeros((len(ids), len(behaviours))), np.zeros(len(ids))
+    np.add.at(days, rows, chosen["active_days"].to_numpy(dtype=np.float64))
+    for index in range(len(behaviours)):
+        np.add.at(counts[:, index], rows, chosen[f"n_{index}"].to_numpy(dtype=np.float64))
+    rest = (activity[name].to_numpy(dtype=np.float64) for name in ("sessions", "tenure", "recency"))
+    return UnitTable(ids, tuple(behaviours), counts, days, *rest)
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Scaled features, one row per unit with enough data.
+
+    Attributes:
+        unit_ids: the units.
+        names: the columns.
+        blocks: ``pattern`` or ``activity`` per column.
+        values: units x columns; the distance between two rows is what clustering sees.
+    """
+
+    unit_ids: NDArray[np.object_]
+    names: tuple[str, ...]
+    blocks: tuple[str, ...]
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """All constants that turn a unit's counts into its row, learnt once; plain floats, so that JSON
+    (`reporting.document`) keeps every bit.
+
+    Attributes:
+        behaviours: those that became features, in the order of the columns.
+        base_rates: population rate per active day of each; thin units are shrunk towards it.
+        prior_days: how many days of the population each unit is given.
+        caps: the winsorising point per column.
+        means: taken off each column.
+        scales: each column is divided by its own.
+        activity_weight: weight of the activity block in the distance; 0 leaves its columns out.
+        min_active_days: units with fewer have too little data.
+        version: of this record's form.
+    """
+
+    behaviours: tuple[str, ...]
+    base_rates: tuple[float, ...]
+    prior_days: float
+    caps: tuple[float, ...]
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    activity_weight: float
+    min_active_days: int
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise ValueError(f"a preparation of version {self.version} can't be used, only {VERSION}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return self.behaviours + (ACTIVITY if self.activity_weight > 0 else ())
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """``pattern`` or ``activity`` per column."""
+        return ("pattern",) * len(self.behaviours) + ("activity",) * (len(self.names) - len(self.behaviours))
+
+    def enough(self, table: UnitTable) -> Flags:
+        """Which units have enough active days to show a pattern."""
+        return np.asarray(table.active_days >= self.min_active_days)
+
+    def apply(self, table: UnitTable) -> FeatureMatrix:
+        """The rows of these units, one at a time or in bulk with the same bits; `enough` says whose rows mean much."""
+        values = _raw(
+            table,
+            self.behaviours,
+            np.array(self.base_rates),
+            prior_days=self.prior_days,
+            activity=self.activity_weight > 0,
+        )
+        np.minimum(values, np.array(self.caps), out=values)
+        values -= np.array(self.means)
+        values /= np.array(self.scales)
+        return FeatureMatrix(table.unit_ids, self.names, self.blocks, values)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A learnt preparation, and the behaviours that it leaves out."""
+
+    preparation: Preparation
+    dropped: tuple[Dropped, ...]
+
+
+def learn_features(
+    table: UnitTable,
+    *,
+    outcome_event: str | None = None,
+    activity_weight: float = 0.0,
+    prior_days: float = PRIOR_DAYS,
+    min_active_days: int = MIN_ACTIVE_DAYS,
+) -> Features | NotComputable:
+    """Choose the features and learn every constant from the training units.
+
+    Args:
+        table: the training units; those with too few active days teach nothing.
+        outcome_event: event of a `min_events` retention; it and its variants are part of the outcome, so no feature.
+        activity_weight: weight of the activity block in the distance, 0 or more.
+        prior_days: days of population behaviour each unit is given, more than 0.
+        min_active_days: units with fewer are "too little data".
+    """
+    table = table.take(table.active_days >= min_active_days)
+    if len(table) < 2:
+        return NotComputable(Reason.TOO_FEW_ACTIVE_UNITS, {"units": len(table), "active_days": min_active_days})
+    kept, dropped = _choose(table, outcome_event)
+    if len(kept) < 2:
+        return NotComputable(Reason.TOO_FEW_FEATURES, {"features": len(kept), "needed": 2})
+    learnt = relearn(
+        table,
+        kept,
+        activity_weight=activity_weight,
+        prior_days=prior_days,
+        min_active_days=min_active_days,
+    )
+    return Features(learnt, dropped)
+
+
+def relearn(
+    table: UnitTable,
+    behaviours: tuple[str, ...],
+    *,
+    activity_weight: float,
+    prior_days: float,
+    min_active_days: int,
+) -> Preparation:
+    """The constants for a fixed choice of behaviours, from these units: what a null draw needs as well."""
+    columns = _columns(table, behaviours)
+    rates = table.counts[:, columns].sum(axis=0) / table.active_days.sum()
+    raw = _raw(table, behaviours, rates, prior_days=prior_days, activity=activity_weight > 0)
+    caps = np.quantile(raw, WINSOR_QUANTILE, axis=0)
+    np.minimum(raw, caps, out=raw)
+    means, scales = raw.mean(axis=0), raw.std(axis=0)
+    scales[scales == 0] = 1.0  # winsorising may flatten a behaviour of a very few units: its column is then 0
+    width = len(behaviours)
+    scales[:width] = np.sqrt(np.mean(raw[:, :width].var(axis=0))) or 1.0
+    if activity_weight > 0:
+        scales[width:] /= activity_weight
+    numbers = (tuple(map(float, column)) for column in (rates, caps, means, scales))
+    base_rates, cap, mean, scale = numbers
+    return Preparation(behaviours, base_rates, prior_days, cap, mean, scale, float(activity_weight), min_active_days)
+
+
+def _choose(table: UnitTable, outcome_event: str | None) -> tuple[tuple[str, ...], tuple[Dropped, ...]]:
+    """The behaviours that become features, the frequent before the rare where two say the same."""
+    kept: list[str] = []
+    dropped: list[Dropped] = []
+    for index, name in enumerate(table.behaviours):
+        if outcome_event is not None and _is_outcome(name, outcome_event):
+            dropped.append(Dropped(name, Drop.OUTCOME))
+        elif np.ptp(table.counts[:, index]) == 0:
+            dropped.append(Dropped(name, Drop.CONSTANT))
+        else:
+            kept.append(name)
+    repeats = _near_duplicates(table, kept)
+    dropped += [Dropped(name, Drop.NEAR_DUPLICATE, of) for name, of in repeats.items()]
+    return tuple(name for name in kept if name not in repeats), tuple(dropped)
+
+
+def _is_outcome(name: str, event: str) -> bool:
+    return name == event or name.startswith((f"{event}[", f"{event}#"))
+
+
+def _near_duplicates(table: UnitTable, names: Sequence[str]) -> dict[str, str]:
+    """Behaviours that repeat a more frequent one (rates per active day) or the active days themselves (counts)."""
+    from scipy.stats import rankdata
+
+    if not names:
+        return {}
+    table = table.take(np.arange(len(table)) < CORRELATION_ROWS)
+    counts = table.counts[:, _columns(table, names)]
+    days = table.active_days
+    ranks = rankdata(np.column_stack([counts / days[:, None], counts, days]), axis=0)
+    ranks -= ranks.mean(axis=0)
+    spread = np.sqrt((ranks**2).sum(axis=0))
+    ranks /= np.where(spread == 0, 1.0, spread)
+    width = len(names)
+    between, with_days = ranks[:, :width].T @ ranks[:, :width], ranks[:, width:-1].T @ ranks[:, -1]
+    repeats = {name: "active_days" for name, rho in zip(names, with_days, strict=True) if rho >= NEAR_DUPLICATE}
+    order = sorted(range(width), key=lambda index: (-counts[:, index].sum(), index))
+    for place, index in enumerate(order):
+        for earlier in order[:place]:
+            if not {names[index], names[earlier]} & repeats.keys() and between[index, earlier] >= NEAR_DUPLICATE:
+                repeats[names[index]] = names[earlier]
+    return repeats
+
+
+def _columns(table: UnitTable, names: Sequence[str]) -> list[int]:
+    place = {name: index for index, name in enumerate(table.behaviours)}
+    return [place[name] for name in names]
+
+
+def _raw(table: UnitTable, names: Sequence[str], rates: Floats, *, prior_days: float, activity: bool) -> Floats:
+    """Features before winsorising and scaling. Column by column: a sum over a row by NumPy may round by its shape."""
+    days = table.active_days + prior_days
+    columns = [
+        (table.counts[:, index] + prior_days * rate) / days
+        for index, rate in zip(_columns(table, names), rates, strict=True)
+    ]
+    total = np.zeros(len(table))
+    for column in columns:
+        total += column
+    total[total == 0] = 1.0
+    values = [np.sqrt(column / total) for column in columns]
+    if activity:
+        values += [*np.sqrt(table.activity()).T]
+    return np.column_stack(values).astype(np.float64)

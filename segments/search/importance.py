@@ -1,0 +1,268 @@
+"""Which features a model leans on: grouped out-of-fold SHAP with rank intervals, behind the skill gate.
+
+The one home of SHAP. Predictive, not causal: a model leans as gladly on what follows engagement as on what makes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from runs.progress import Progress, part, silent
+from segments.search.learning import FOLDS, OutOfFold, Skill, boosted, check_matrix, logistic, skill, too_small
+from segments.search.ranks import Flags, Floats, Ints, spearman
+from stats.results import NotComputable, Reason
+
+REPEATS = 5
+MAX_UNITS = 50_000
+MAX_EXPLAINED = 10_000
+REPLICATES = 500
+# Features closer than this, in 1 - |Spearman| with average linkage, share their credit.
+GROUP_DISTANCE = 0.3
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature's part in the model.
+
+    Attributes:
+        name: as the caller gave it.
+        group: position of its group in `Importance.groups`.
+        importance: mean |SHAP|, in log-odds. Near-duplicates share it: compare groups, not features.
+        direction: Spearman of the feature with its SHAP, -1 to 1; positive when more of it raises the prediction.
+    """
+
+    name: str
+    group: int
+    importance: float
+    direction: float | NotComputable
+
+
+@dataclass(frozen=True)
+class Group:
+    """Features that can't be told apart by the model, ranked as one.
+
+    Attributes:
+        members: names of its features, the most important first.
+        importance: mean over units of |sum of the members' SHAP|, in log-odds.
+        rank: 1 for the largest importance.
+        rank_low, rank_high: 2.5 % and 97.5 % point of its rank; groups whose ranges overlap are tied.
+    """
+
+    members: tuple[str, ...]
+    importance: float
+    rank: int
+    rank_low: int
+    rank_high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """The out-of-fold explanation of a sample of units, for beeswarm and dependence plots.
+
+    Attributes:
+        rows: positions of the units in the caller's matrix, shape (m,).
+        values: their features, (m, p).
+        shap: their SHAP values in log-odds, mean over the repeats, (m, p).
+        base: the explanation's starting point, (m,).
+        margin: the models' log-odds, (m,); base + sum of shap, but for rounding.
+    """
+
+    rows: Ints
+    values: Floats
+    shap: Floats
+    base: Floats
+    margin: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What may be shown once the skill gate is passed: groups by importance, features in the caller's order."""
+
+    groups: tuple[Group, ...]
+    features: tuple[Feature, ...]
+    explained: Explained
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """A judged model and its ranking.
+
+    Attributes:
+        trees: skill of the boosted trees, which the ranking explains.
+        logistic: skill of a logistic model on log1p of the same features.
+        ranking: the ranking, or the reason why none may be shown.
+        seed: repeats everything.
+    """
+
+    trees: Skill
+    logistic: Skill
+    ranking: Ranking | NotComputable
+    seed: int
+
+
+def explain(booster: Any, values: Floats) -> tuple[float, Floats]:
+    """SHAP values of a booster, in log-odds: the base value and one row of values per unit.
+
+    Path-dependent TreeSHAP; base + row sum is the model's raw margin.
+
+    Source: Lundberg et al. 2020.
+    """
+    import shap
+
+    explainer = shap.TreeExplainer(booster)
+    found = explainer(values, check_additivity=False)
+    array = np.asarray(found.values, dtype=np.float64)
+    # Some versions answer once per class; the second is that of the outcome.
+    array = array[..., 1] if array.ndim == 3 else array
+    base = float(np.asarray(found.base_values, dtype=np.float64).reshape(len(values), -1)[0, -1])
+    return base, array
+
+
+def group_features(values: Floats) -> Ints:
+    """A group number per feature: average linkage on 1 - |Spearman|, cut at 0.3. A constant feature stands alone."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    p = values.shape[1]
+    if p == 1:
+        return np.zeros(1, dtype=np.int64)
+    ranks = stats.rankdata(values, axis=0)
+    ranks = ranks - ranks.mean(axis=0)
+    length = np.sqrt((ranks**2).sum(axis=0))
+    unit = np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
+    distance = np.clip(1 - np.abs(unit.T @ unit), 0.0, 1.0)
+    np.fill_diagonal(distance, 0.0)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    return np.asarray(fcluster(tree, t=GROUP_DISTANCE, criterion="distance"), dtype=np.int64) - 1
+
+
+def rank_features(
+    values: Floats,
+    outcome: Flags,
+    *,
+    names: Sequence[str],
+    seed: int,
+    repeats: int = REPEATS,
+    max_units: int = MAX_UNITS,
+    max_explained: int = MAX_EXPLAINED,
+    replicates: int = REPLICATES,
+    progress: Progress = silent,
+) -> Importance | NotComputable:
+    """Rank features by how far a model of the outcome leans on them, on units that the model never saw.
+
+    Args:
+        values: units x features, finite; counts, rates or attributes as numbers.
+        outcome: one boolean per unit.
+        names: one per feature.
+        seed: of samples, folds, trees and resamples.
+        repeats: cross-fits with different folds.
+        max_units: models see at most this many units, drawn at random.
+        max_explained: SHAP values are computed for at most this many of them.
+        replicates: resamples for the rank intervals.
+        progress: told how far the run is.
+
+    Returns:
+        Skill of both models; the ranking is ``NotComputable(NO_SKILL)`` unless the trees beat the base rate. With fewer
+        than 50 units on one side of the outcome there is no model at all.
+
+    Raises:
+        ValueError: shapes that don't agree, or values that aren't finite.
+
+    Source: METHODS 2.11; Lundberg et al. 2020.
+    """
+    check_matrix(values, outcome, names)
+    rng = np.random.default_rng(seed)
+    rows = _sample(np.arange(len(outcome)), max_units, rng)
+    x, y = values[rows], outcome[rows]
+    missing = too_small(y)
+    if missing is not None:
+        return missing
+    seeds = [int(number) for number in rng.integers(2**31 - FOLDS, size=repeats)]
+    fits = [
+        boosted(x, y, seed=s, progress=part(progress, 0.6 * i / repeats, 0.6 * (i + 1) / repeats))
+        for i, s in enumerate(seeds)
+    ]
+    trees, linear = skill(fits, y), skill([logistic(x, y, seed=seeds[0])], y)
+    if not trees.beats_base_rate:
+        return Importance(trees, linear, NotComputable(Reason.NO_SKILL, {"auc": trees.auc.estimate}), seed)
+    chosen = _sample(np.arange(len(rows)), max_explained, rng)
+    each = [_out_of_fold_shap(fit, x, chosen) for fit in fits]
+    progress("shap", 0.9)
+    explained = Explained(
+        rows=rows[chosen],
+        values=x[chosen],
+        shap=np.mean([shap for _, shap in each], axis=0),
+        base=np.mean([base for base, _ in each], axis=0),
+        margin=np.mean([fit.margin[chosen] for fit in fits], axis=0),
+    )
+    # Groups are learnt on all units of the model, not on the few that are drawn.
+    ranking = _ranking(group_features(x), [shap for _, shap in each], explained, names, replicates, rng)
+    progress("ranks", 1.0)
+    return Importance(trees, linear, ranking, seed)
+
+
+def _sample(rows: Ints, most: int, rng: np.random.Generator) -> Ints:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, size=most, replace=False))
+
+
+def _out_of_fold_shap(fit: OutOfFold, values: Floats, rows: Ints) -> tuple[Floats, Floats]:
+    """Base and SHAP values of the rows, each from the model that never saw it."""
+    base, shap = np.empty(len(rows)), np.empty((len(rows), values.shape[1]))
+    for number, model in enumerate(fit.models):
+        mine = fit.fold[rows] == number
+        if mine.any():
+            base[mine], shap[mine] = explain(model, values[rows[mine]])
+    return base, shap
+
+
+def _ranking(
+    group: Ints,
+    each: Sequence[Floats],
+    explained: Explained,
+    names: Sequence[str],
+    replicates: int,
+    rng: np.random.Generator,
+) -> Ranking:
+    membership = (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
+    sizes = [np.abs(shap @ membership) for shap in each]
+    importance = np.mean([size.mean(axis=0) for size in sizes], axis=0)
+    order = np.argsort(-importance, kind="stable")
+    low, high = np.quantile(_resampled_ranks(sizes, replicates, rng), [0.025, 0.975], axis=0, method="nearest")
+    single = np.mean([np.abs(shap).mean(axis=0) for shap in each], axis=0)
+    position = {int(number): place for place, number in enumerate(order)}
+    features = tuple(
+        Feature(name, position[int(group[j])], float(single[j]), _direction(explained, j))
+        for j, name in enumerate(names)
+    )
+    groups = tuple(
+        Group(
+            members=tuple(names[j] for j in np.argsort(-single, kind="stable") if group[j] == number),
+            importance=float(importance[number]),
+            rank=place + 1,
+            rank_low=int(low[number]),
+            rank_high=int(high[number]),
+        )
+        for place, number in enumerate(order)
+    )
+    return Ranking(groups, features, explained)
+
+
+def _resampled_ranks(sizes: Sequence[Floats], replicates: int, rng: np.random.Generator) -> Ints:
+    """Ranks of the groups in resamples: each draws one of the repeats, then units with replacement."""
+    n, groups = sizes[0].shape
+    ranks = np.empty((replicates, groups), dtype=np.int64)
+    for index in range(replicates):
+        size = sizes[int(rng.integers(len(sizes)))]
+        weights = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
+        ranks[index, np.argsort(-(weights @ size), kind="stable")] = np.arange(1, groups + 1)
+    return ranks
+
+
+def _direction(explained: Explained, feature: int) -> float | NotComputable:
+    values, shap = explained.values[:, feature], explained.shap[:, feature]
+    if np.ptp(values) == 0 or np.ptp(shap) == 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    return spearman(values, shap)

@@ -1,0 +1,224 @@
+"""PCA and UMAP side by side: fewer dimensions, and how faithful each stays to the scaled features."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from segments.search.features import Floats
+
+VARIANCE_SHARE = 0.90
+NEIGHBOURS = 15
+UMAP_NEIGHBOURS = 30
+UMAP_COMPONENTS = 10
+PARALLEL_DRAWS = 20
+DISTANCE_PAIRS = 20_000
+STABILITY_TIE = 0.05
+USEFULNESS_TIE = 0.01
+
+
+class Method(StrEnum):
+    """The reductions that clustering may use."""
+
+    PCA = "pca"
+    UMAP = "umap"
+
+
+@dataclass(frozen=True)
+class Pca:
+    """A fitted PCA.
+
+    Attributes:
+        centre: mean per feature.
+        components: components x features, unit length, the largest loading of each positive.
+        explained: share of the variance of each component kept.
+        parallel: components whose variance beats 95 % of column-shuffled data (Horn), for information.
+    """
+
+    centre: Floats
+    components: Floats
+    explained: tuple[float, ...]
+    parallel: int
+
+    def project(self, values: Floats) -> Floats:
+        """Coordinates of rows, with the same bits for one row and for many: BLAS would round by the shape."""
+        return exact_product(values - self.centre, self.components.T)
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """How well an embedding keeps the neighbourhoods and distances of the scaled features, each 0 to 1 or -1 to 1.
+
+    Attributes:
+        trustworthiness: near in the embedding means near before (Venna and Kaski), k = 15.
+        continuity: near before means near in the embedding, the same with the spaces swapped.
+        overlap: mean share of the 15 nearest neighbours that stay.
+        distances: Spearman correlation of the distances of sampled pairs.
+    """
+
+    trustworthiness: float
+    continuity: float
+    overlap: float
+    distances: float
+
+
+@dataclass(frozen=True)
+class ScorecardRow:
+    """One reduction on the scorecard (docs/segments.md says what each row measures).
+
+    Attributes:
+        method: the reduction.
+        components: dimensions that K-means sees.
+        faithfulness: of the embedding.
+        reproducibility: mean ARI between the clusters of 5 seeds.
+        stability: mean bootstrap ARI at the chosen K; None for the reduction that wasn't recommended.
+        silhouette: of its clusters in the scaled features, -1 to 1.
+        usefulness: eta squared of later churn by cluster on units outside the fit; None without an outcome.
+        seconds: wall time of one fit of the reference rows.
+    """
+
+    method: Method
+    components: int
+    faithfulness: Faithfulness
+    reproducibility: float
+    stability: float | None
+    silhouette: float
+    usefulness: float | None
+    seconds: float
+
+
+def fit_pca(values: Floats, *, share: float = VARIANCE_SHARE, rng: np.random.Generator | None = None) -> Pca:
+    """PCA with as many components as hold this share of the variance, at least two where there are two features.
+
+    Args:
+        values: rows x features.
+        share: of the variance, 0 to 1.
+        rng: draws the parallel analysis; None skips it (`parallel` is then 0).
+    """
+    centre = values.mean(axis=0)
+    variances, vectors = np.linalg.eigh(np.cov(values, rowvar=False))
+    variances, vectors = np.maximum(variances[::-1], 0.0), vectors[:, ::-1].T
+    signs = np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])
+    vectors = vectors * signs[:, None]
+    explained = variances / (variances.sum() or 1.0)
+    needed = int(np.searchsorted(np.cumsum(explained), share - 1e-12)) + 1
+    keep = min(max(2, needed), len(variances))
+    parallel = 0 if rng is None else _parallel(values, variances, rng)
+    return Pca(centre, np.ascontiguousarray(vectors[:keep]), tuple(map(float, explained[:keep])), parallel)
+
+
+def _parallel(values: Floats, variances: Floats, rng: np.random.Generator) -> int:
+    """Leading components above the 95 % point of data whose columns were shuffled apart (Horn 1965)."""
+    draws = [
+        np.linalg.eigvalsh(np.cov(rng.permuted(values, axis=0), rowvar=False))[::-1] for _ in range(PARALLEL_DRAWS)
+    ]
+    above = variances > np.quantile(draws, 0.95, axis=0)
+    return int(np.argmin(above)) if not above.all() else len(above)
+
+
+def exact_product(left: Floats, right: Floats) -> Floats:
+    """A matrix product summed in a fixed order: each row's result doesn't depend on how many rows come along."""
+    found = np.zeros((len(left), right.shape[1]))
+    for column, weights in enumerate(right):
+        found += left[:, column, None] * weights
+    return found
+
+
+def squared_distances(values: Floats, centres: Floats) -> Floats:
+    """Rows x centres, summed in a fixed order like `exact_product`."""
+    found = np.zeros((len(values), len(centres)))
+    for column in range(values.shape[1]):
+        found += (values[:, column, None] - centres[:, column]) ** 2
+    return found
+
+
+def embed_umap(
+    values: Floats,
+    *,
+    seed: int,
+    components: int | None = None,
+    neighbours: int = UMAP_NEIGHBOURS,
+    min_dist: float = 0.0,
+) -> Floats:
+    """A UMAP embedding: for clustering by default, for a picture with 2 components and some `min_dist`.
+
+    A seed forces one thread, else results can't be repeated. Initialised by PCA, since "keeps the global structure" is
+    largely an effect of initialisation (Kobak and Linderman 2021). Source: McInnes, Healy, Melville 2018.
+    """
+    import warnings
+
+    import umap
+
+    wanted = min(UMAP_COMPONENTS, values.shape[1]) if components is None else components
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP warns about what was asked for: one thread
+        model = umap.UMAP(
+            n_neighbors=min(neighbours, len(values) - 1),
+            min_dist=min_dist,
+            n_components=min(wanted, len(values) - 2),
+            init="pca",
+            random_state=seed,
+            n_jobs=1,
+        )
+        return np.asarray(model.fit_transform(values), dtype=np.float64)
+
+
+def embed_tsne(values: Floats, *, seed: int) -> Floats:
+    """A t-SNE picture, two columns: for the eye only, distances between groups mean nothing."""
+    from openTSNE import TSNE
+
+    perplexity = min(30.0, (len(values) - 1) / 3)
+    model = TSNE(perplexity=perplexity, initialization="pca", random_state=seed, n_jobs=1)
+    return np.asarray(model.fit(values), dtype=np.float64)
+
+
+def faithfulness(values: Floats, embedding: Floats, *, rng: np.random.Generator) -> Faithfulness:
+    """How faithful an embedding of these rows is; quadratic in rows, so give it at most about 5,000."""
+    from scipy.stats import spearmanr
+    from sklearn.manifold import trustworthiness
+    from sklearn.neighbors import NearestNeighbors
+
+    k = min(NEIGHBOURS, (len(values) - 1) // 2)
+    near = [
+        NearestNeighbors(n_neighbors=k).fit(space).kneighbors(return_distance=False) for space in (values, embedding)
+    ]
+    overlap = np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(*near, strict=True)])
+    first, second = rng.integers(0, len(values), size=(2, DISTANCE_PAIRS))
+    first, second = first[first != second], second[first != second]
+    gaps = [np.linalg.norm(space[first] - space[second], axis=1) for space in (values, embedding)]
+    return Faithfulness(
+        float(trustworthiness(values, embedding, n_neighbors=k)),
+        float(trustworthiness(embedding, values, n_neighbors=k)),
+        float(overlap),
+        float(spearmanr(*gaps).statistic),
+    )
+
+
+def eta_squared(outcome: Floats, labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float | None:
+    """Share of the outcome's variance that lies between the clusters, 0 to 1; None where the outcome never differs.
+
+    Units without an outcome (NaN) don't count.
+    """
+    known = ~np.isnan(outcome)
+    outcome, labels = outcome[known], labels[known]
+    if len(outcome) < 2 or np.ptp(outcome) == 0:
+        return None
+    sizes = np.bincount(labels)
+    means = np.bincount(labels, weights=outcome) / np.maximum(sizes, 1)
+    between = float((sizes * (means - outcome.mean()) ** 2).sum())
+    return between / float(((outcome - outcome.mean()) ** 2).sum())
+
+
+def recommend(pca: ScorecardRow, umap: ScorecardRow) -> tuple[Method, str]:
+    """The reduction to use and why: ``stability``, ``usefulness``, or ``tie`` (PCA: exact, and places new units).
+
+    More reproducible by over .05 wins; then more useful by over .01 of eta squared; else PCA.
+    """
+    gap = umap.reproducibility - pca.reproducibility
+    if abs(gap) > STABILITY_TIE:
+        return (Method.UMAP if gap > 0 else Method.PCA), "stability"
+    if pca.usefulness is not None and umap.usefulness is not None:
+        more = umap.usefulness - pca.usefulness
+        if abs(more) > USEFULNESS_TIE:
+            return (Method.UMAP if more > 0 else Method.PCA), "usefulness"
+    return Method.PCA, "tie"

@@ -1,0 +1,170 @@
+"""What one segmentation found: the record that page, command line, API and charts read. Stored as JSON with the run."""
+
+from dataclasses import dataclass
+
+from segments.search.clustering import KChoice, KScore, Null, Standing
+from segments.search.features import Dropped
+from segments.search.gaps import Gap, Shape
+from segments.search.importance import Group
+from segments.search.leaving import Association, Share
+from segments.search.profiles import Agreement, Profile
+from segments.search.question import Inputs
+from segments.search.reduction import Method, ScorecardRow
+from segments.search.tiers import Contrast, Cuts
+from stats.results import NotComputable
+
+
+@dataclass(frozen=True)
+class Units:
+    """Who was looked at; ``signed_up = too_young + eligible`` and ``eligible = clustered + too_little_data``.
+
+    Attributes:
+        signed_up: units of the cohort.
+        too_young: their window, or the retention's, isn't over.
+        eligible: the others.
+        too_little_data: fewer than three active days in the window: no pattern to see.
+        clustered: units with a cluster.
+        unlike: clustered units farther from every centre than 99 % of the training units.
+    """
+
+    signed_up: int
+    too_young: int
+    eligible: int
+    too_little_data: int
+    clustered: int
+    unlike: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One group of units.
+
+    Attributes:
+        key: ``g1`` for the largest, and so on.
+        stability: mean best Jaccard over resamples, 0 to 1.
+        standing: what it may be used for.
+        profile: size, retention, what stands out.
+        heat: mean scaled value of each feature, in the order of `Report.features`; 0 is the average unit.
+    """
+
+    key: str
+    stability: float
+    standing: Standing
+    profile: Profile
+    heat: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One activity tier: low, mid or high by stored cuts of active days."""
+
+    name: str
+    units: int
+    retained: Share | NotComputable
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What separates the second group from the first, per active day.
+
+    Attributes:
+        first, second: names of the groups.
+        first_units, second_units: their sizes.
+        exposure_days: active days to which unit-level measures were made equal.
+        contrasts: one per behaviour, the largest |Cliff's delta| first.
+        auc: how well a model of the rates tells the groups apart out of fold, or why there is none.
+        ranking: groups of behaviours by grouped out-of-fold SHAP, or why none may be shown.
+    """
+
+    first: str
+    second: str
+    first_units: int
+    second_units: int
+    exposure_days: int
+    contrasts: tuple[Contrast, ...]
+    auc: float | NotComputable
+    ranking: tuple[Group, ...] | NotComputable
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Activity tiers and what separates high from mid."""
+
+    cuts: Cuts | NotComputable
+    tiers: tuple[Tier, ...]
+    drivers: Drivers | NotComputable
+
+
+@dataclass(frozen=True)
+class Points:
+    """A sample of units in two dimensions, for the eye; distances in it prove nothing.
+
+    Attributes:
+        name: ``pca``, ``umap`` or ``tsne``.
+        x, y: coordinates.
+        cluster: per point, -1 for none.
+        left: per point, True when the unit left later, None when unknown.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    cluster: tuple[int, ...]
+    left: tuple[bool | None, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One finished segmentation.
+
+    Attributes:
+        inputs: the question.
+        units: who was looked at.
+        retention_rate: of all eligible units, or why there is none.
+        features: names of the columns that made the distance.
+        dropped: behaviours left out, with the reason.
+        scorecard: PCA, then UMAP.
+        method: the reduction that was clustered.
+        method_reason: why that one.
+        k: groups shown; where `choice.k` is None they are for looking only.
+        choice: the recommended number of groups and why.
+        k_scores: every number of groups that was tried.
+        null: the silhouette against data without groups.
+        stability: mean bootstrap adjusted Rand index at `k`.
+        found: False reads "no stable clusters": the groups aren't segments.
+        clusters: the largest first.
+        association: does leaving differ by cluster.
+        agreement: how well the clusters of half of the days are the shown ones.
+        tiers: activity tiers and their drivers.
+        points: pictures.
+        fidelity: out-of-fold agreement of the placing model with the clusters; None when placing is exact.
+        seed: of every draw.
+        rows: how many units each sample held.
+        gaps: the test of each pair of neighbours; empty where no clusters were found.
+        shape: groups, styles of a continuum, or none; None in runs of version 0.3, which didn't test for gaps.
+    """
+
+    inputs: Inputs
+    units: Units
+    retention_rate: Share | NotComputable
+    features: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
+    scorecard: tuple[ScorecardRow, ...]
+    method: Method
+    method_reason: str
+    k: int
+    choice: KChoice
+    k_scores: tuple[KScore, ...]
+    null: Null
+    stability: float
+    found: bool
+    clusters: tuple[Cluster, ...]
+    association: Association | NotComputable
+    agreement: Agreement | NotComputable
+    tiers: Tiers
+    points: tuple[Points, ...]
+    fidelity: float | None
+    seed: int
+    rows: dict[str, int]
+    gaps: tuple[Gap, ...] = ()
+    shape: Shape | None = None

@@ -1,0 +1,385 @@
+"""The whole segmentation as one pure function: counts of units in, one frozen record out.
+
+Who is looked at where (all draws by the stored seed): models are fitted on at most 200,000 units, a UMAP on at most
+20,000; the table of K, the scorecard, bootstrap and null use the same at most 5,000 *reference* units (UMAP refits the
+first 1,500 of them); pictures show 3,000. Every unit gets its label from the fitted model.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+
+import numpy as np
+
+from runs.progress import Progress, part, silent
+from segments.search import clustering, placement, reduction
+from segments.search.clustering import Clusters, KChoice, KScore, Null, Stability, Standing
+from segments.search.features import (
+    MIN_ACTIVE_DAYS,
+    Dropped,
+    Features,
+    Flags,
+    Floats,
+    Ints,
+    Preparation,
+    UnitTable,
+    learn_features,
+    relearn,
+)
+from segments.search.gaps import Gap, Shape, find_gaps, shape_of
+from segments.search.placement import FittedModel
+from segments.search.reduction import Method, ScorecardRow
+from stats.results import NotComputable, Reason
+
+MIN_UNITS = 100
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba", "openTSNE", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be chosen; the defaults are those of docs/segments.md.
+
+    Attributes:
+        clusters: K, or None to choose it.
+        method: the reduction to cluster on, or None for the recommended one.
+        activity_weight: weight of the activity block in the distance.
+        outcome_event: event of a `min_events` retention, which is then no feature.
+        min_active_days: units with fewer have too little data; a window shorter than three days can't ask for three.
+        seed: of every draw.
+        model_rows, umap_rows, reference_rows, refit_rows, measure_rows, picture_rows: sizes of the samples.
+        resamples: bootstrap resamples for PCA and for UMAP.
+        null_draws: draws of the null for PCA and for UMAP.
+        seeds: fits whose agreement is "reproducibility".
+    """
+
+    clusters: int | None = None
+    method: Method | None = None
+    activity_weight: float = 0.0
+    outcome_event: str | None = None
+    min_active_days: int = MIN_ACTIVE_DAYS
+    seed: int = 1
+    model_rows: int = 200_000
+    umap_rows: int = 20_000
+    reference_rows: int = 5_000
+    refit_rows: int = 1_500
+    measure_rows: int = 3_000
+    picture_rows: int = 3_000
+    resamples: tuple[int, int] = (50, 20)
+    null_draws: tuple[int, int] = (50, 19)
+    seeds: int = 5
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Coordinates for the eye. `rows` are indices into the units of the run, `points` is rows x 2."""
+
+    rows: Ints
+    points: Floats
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Everything a page, a document or a later placement needs.
+
+    Attributes:
+        unit_ids: all units of the run.
+        labels: one per unit; 0 is the largest cluster of the training units, -1 too little data.
+        unlike: units farther from every centre than 99 % of the training units.
+        too_little_data: units with too few active days.
+        features: the columns of the distance.
+        dropped: behaviours left out, with the reason.
+        scorecard: PCA, then UMAP.
+        method: the reduction used.
+        method_reason: ``stability``, ``usefulness``, ``tie``, ``given``, or ``fidelity`` (UMAP was better, but
+            can't place units).
+        explained: share of variance of each PCA component kept.
+        parallel: PCA components that beat shuffled data.
+        k_scores: the table of K.
+        choice: the recommended K and why.
+        k: clusters in `labels`; where `choice.k` is None the most stable K, for looking only.
+        stability: bootstrap at `k`; `stability.jaccard` is in the order of the labels.
+        standings: what each cluster may be used for.
+        null: the silhouette against data without clusters.
+        clusters_found: p <= .05 and bootstrap ARI >= .8. False reads "no stable clusters"; the labels aren't segments.
+        pictures: ``pca``, ``umap`` and ``tsne``.
+        model: places units.
+        seed: of the run.
+        rows: how many units each sample held.
+        versions: of the libraries.
+        gaps: the test of each pair of neighbours; empty where no clusters were found.
+        shape: groups, styles of a continuum, or none.
+    """
+
+    unit_ids: "np.ndarray[tuple[int], np.dtype[np.object_]]"
+    labels: Ints
+    unlike: Flags
+    too_little_data: int
+    features: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
+    scorecard: tuple[ScorecardRow, ...]
+    method: Method
+    method_reason: str
+    explained: tuple[float, ...]
+    parallel: int
+    k_scores: tuple[KScore, ...]
+    choice: KChoice
+    k: int
+    stability: Stability
+    standings: tuple[Standing, ...]
+    null: Null
+    clusters_found: bool
+    pictures: dict[str, Picture]
+    model: FittedModel
+    seed: int
+    rows: dict[str, int]
+    versions: dict[str, str] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    shape: Shape = Shape.NONE
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per cluster."""
+        return tuple(map(int, np.bincount(self.labels[self.labels >= 0], minlength=self.k)))
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The units that the table of K, the scorecard, bootstrap and null look at."""
+
+    table: UnitTable
+    preparation: Preparation
+    values: Floats
+
+    def head(self, rows: int) -> "_Sample":
+        return _Sample(self.table.take(np.arange(len(self.table)) < rows), self.preparation, self.values[:rows])
+
+    def redraw(self, rng: np.random.Generator) -> Floats:
+        """Counts and activity from a copula, then the same preparation learnt anew: the same pipeline."""
+        names, table, learnt = self.preparation.behaviours, self.table, self.preparation
+        place = {name: index for index, name in enumerate(table.behaviours)}
+        counts = table.counts[:, [place[name] for name in names]]
+        activity = [table.active_days, table.sessions, table.tenure, table.recency]
+        drawn = clustering.copula_draw(np.column_stack([counts, *activity]), rng)
+        null = UnitTable(table.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
+        again = relearn(
+            null,
+            names,
+            activity_weight=learnt.activity_weight,
+            prior_days=learnt.prior_days,
+            min_active_days=learnt.min_active_days,
+        )
+        return again.apply(null).values
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The choice of K on one reduction."""
+
+    scores: tuple[KScore, ...]
+    choice: KChoice
+    k: int
+    labels: Ints
+    stability: Stability
+
+
+def segment(
+    table: UnitTable, *, outcome: Floats | None = None, options: Options | None = None, progress: Progress = silent
+) -> Segmentation | NotComputable:
+    """Find the play patterns of units, and say whether they are more than a cloud.
+
+    Args:
+        table: what the units did in the window.
+        outcome: per unit 1.0 churned later, 0.0 not, NaN unknown; only the scorecard's usefulness looks at it, on units
+            outside the fit.
+        options: see `Options`.
+        progress: listener; stages ``features``, ``k``, ``scorecard``, ``model``, ``null``, ``pictures``.
+
+    Returns:
+        The record, whose `clusters_found` may be False, or the reason why nothing can be looked at.
+    """
+    chosen = options or Options()
+    progress("features", 0.0)
+    eligible = np.flatnonzero(table.active_days >= chosen.min_active_days)
+    if len(eligible) < MIN_UNITS:
+        details: dict[str, str | int | float] = {"units": len(eligible), "active_days": chosen.min_active_days}
+        return NotComputable(Reason.TOO_FEW_ACTIVE_UNITS, details | {"needed": MIN_UNITS})
+    train = np.random.default_rng(chosen.seed).permutation(eligible)[: chosen.model_rows]
+    learnt = learn_features(
+        table.take(train),
+        outcome_event=chosen.outcome_event,
+        activity_weight=chosen.activity_weight,
+        min_active_days=chosen.min_active_days,
+    )
+    if isinstance(learnt, NotComputable):
+        return learnt
+    return _segment(table, outcome, chosen, train, learnt, progress)
+
+
+def _segment(
+    table: UnitTable, outcome: Floats | None, options: Options, train: Ints, learnt: Features, progress: Progress
+) -> Segmentation:
+    preparation = learnt.preparation
+    values = preparation.apply(table.take(train)).values
+    reference = min(options.reference_rows, int(0.7 * len(train)))
+    held = slice(reference, min(len(train), 2 * reference))
+    sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
+    found = _table(sample, Method.PCA, options, part(progress, 0.02, 0.2))
+    held_outcome = None if outcome is None else outcome[train[held]]
+    rows = tuple(
+        _scorecard_row(sample, method, found.k, values[held], held_outcome, options)
+        for method in (Method.PCA, Method.UMAP)
+    )
+    progress("scorecard", 0.4)
+    method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
+    if method is Method.UMAP:
+        sample = sample.head(options.refit_rows)
+        found_umap = _table(sample, method, options, part(progress, 0.4, 0.6))
+        model = _model(preparation, values, method, found_umap.k, options)
+        if model.fidelity is not None and model.fidelity < placement.MIN_FIDELITY:
+            # A segment nobody can be placed into can't be published; PCA's clusters can.
+            method, why = Method.PCA, "fidelity"
+            sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
+        else:
+            found = found_umap
+    if method is Method.PCA:
+        model = _model(preparation, values, method, found.k, options)
+    progress("model", 0.65)
+    null = clustering.compare_with_null(
+        clustering.silhouette(sample.values, found.labels),
+        sample.redraw,
+        method,
+        found.k,
+        draws=options.null_draws[method is Method.UMAP],
+        seed=options.seed,
+        progress=part(progress, 0.65, 0.9),
+    )
+    stability = _in_order_of(model, sample.values, found)
+    clusters_found = (
+        found.choice.k is not None
+        and null.p_value <= clustering.NULL_LEVEL
+        and stability.mean_ari >= clustering.STABLE_ARI
+    )
+    gaps = _gaps(table.take(train), values, model) if clusters_found else ()
+    pca = reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed))
+    progress("pictures", 0.9)
+    placed = model.place(table)
+    return Segmentation(
+        unit_ids=table.unit_ids,
+        labels=placed.labels,
+        unlike=placed.unlike,
+        too_little_data=int((placed.labels == placement.TOO_LITTLE_DATA).sum()),
+        features=preparation.names,
+        dropped=learnt.dropped,
+        scorecard=tuple(_with_stability(row, method, stability) for row in rows),
+        method=method,
+        method_reason=why,
+        explained=pca.explained,
+        parallel=pca.parallel,
+        k_scores=found.scores,
+        choice=found.choice,
+        k=found.k,
+        stability=stability,
+        standings=tuple(map(clustering.standing, stability.jaccard)),
+        null=null,
+        clusters_found=clusters_found,
+        pictures=_pictures(values, train, options),
+        model=model,
+        seed=options.seed,
+        rows={"units": len(table), "train": len(train), "reference": len(sample.table)},
+        versions={name: version(name) for name in LIBRARIES},
+        gaps=gaps,
+        shape=shape_of(gaps, clusters_found=clusters_found),
+    )
+
+
+def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ...]:
+    """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
+    place = {name: index for index, name in enumerate(table.behaviours)}
+    events = table.counts[:, [place[name] for name in model.preparation.behaviours]].sum(axis=1)
+    return find_gaps(values, model.labels_of(values), events)
+
+
+def _table(sample: _Sample, method: Method, options: Options, progress: Progress) -> _Table:
+    """The table of K on the sample, and the K it recommends."""
+    progress("k", 0.0)
+    values, seed = sample.values, options.seed
+    space = clustering.embed(values, method, seed=seed)
+    wanted = clustering.K_RANGE if options.clusters is None else (*clustering.K_RANGE, options.clusters)
+    ks = sorted({k for k in wanted if k * 10 <= len(values)})
+    base = {k: clustering.kmeans(space, k, seed=seed).labels for k in ks}
+    gaps = clustering.gap_statistic(space, [1, *ks], seed=seed)
+    resamples = options.resamples[method is Method.UMAP]
+    stability = clustering.bootstrap(
+        values, method, ks, base, resamples=resamples, seed=seed, progress=part(progress, 0.2, 1.0)
+    )
+    scores = clustering.score_ks(values, base, stability, gaps)
+    choice = clustering.choose_k(scores, clustering.gap_choice(gaps), given=options.clusters)
+    k = choice.votes["stability"] if choice.k is None else choice.k
+    return _Table(scores, choice, k, base[k], stability[k])
+
+
+def _scorecard_row(
+    sample: _Sample, method: Method, k: int, held: Floats, outcome: Floats | None, options: Options
+) -> ScorecardRow:
+    """Fit the sample once per seed, and measure the first."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    spaces = []
+    for seed in range(options.seed, options.seed + options.seeds):
+        started = time.perf_counter()  # of the last fit: the first UMAP of a process compiles for half a minute
+        spaces.append(clustering.embed(sample.values, method, seed=seed))
+        seconds = time.perf_counter() - started
+    labels = [clustering.kmeans(space, k, seed=options.seed + place).labels for place, space in enumerate(spaces)]
+    pairs = [(a, b) for b in range(len(labels)) for a in range(b)]
+    rows = slice(0, options.measure_rows)
+    useful = None
+    if outcome is not None and len(held):
+        nearest = KNeighborsClassifier(reduction.NEIGHBOURS).fit(sample.values, labels[0])
+        useful = reduction.eta_squared(outcome, nearest.predict(held).astype(np.int64))
+    return ScorecardRow(
+        method,
+        spaces[0].shape[1],
+        reduction.faithfulness(sample.values[rows], spaces[0][rows], rng=np.random.default_rng(options.seed)),
+        float(np.mean([clustering.agreement(labels[a], labels[b]) for a, b in pairs])),
+        None,
+        clustering.silhouette(sample.values, labels[0]),
+        useful,
+        seconds,
+    )
+
+
+def _with_stability(row: ScorecardRow, method: Method, stability: Stability) -> ScorecardRow:
+    return replace(row, stability=stability.mean_ari) if row.method is method else row
+
+
+def _model(preparation: Preparation, values: Floats, method: Method, k: int, options: Options) -> FittedModel:
+    """The model of all training rows (UMAP: of as many as one fit may hold)."""
+    if method is Method.PCA:
+        pca = reduction.fit_pca(values)
+        return placement.by_projection(
+            preparation, values, pca, clustering.kmeans(pca.project(values), k, seed=options.seed)
+        )
+    values = values[: options.umap_rows]
+    clusters: Clusters = clustering.kmeans(clustering.embed(values, method, seed=options.seed), k, seed=options.seed)
+    return placement.by_classifier(preparation, values, clusters.labels, seed=options.seed)
+
+
+def _in_order_of(model: FittedModel, values: Floats, found: _Table) -> Stability:
+    """The per-cluster stability of the sample's clusters, in the order of the model's labels (Hungarian matching)."""
+    from scipy.optimize import linear_sum_assignment
+
+    table = np.zeros((len(model.centres), found.k))
+    np.add.at(table, (model.labels_of(values), found.labels), 1)
+    ours, theirs = linear_sum_assignment(-table)
+    place = dict(zip(ours.tolist(), theirs.tolist(), strict=True))
+    return Stability(found.stability.ari, tuple(found.stability.jaccard[place[label]] for label in sorted(place)))
+
+
+def _pictures(values: Floats, train: Ints, options: Options) -> dict[str, Picture]:
+    rows, values = train[: options.picture_rows], values[: options.picture_rows]
+    points = {
+        "pca": reduction.fit_pca(values).project(values)[:, :2],
+        "umap": reduction.embed_umap(values, seed=options.seed, components=2, min_dist=0.1),
+        "tsne": reduction.embed_tsne(values, seed=options.seed),
+    }
+    return {name: Picture(rows, found) for name, found in points.items()}

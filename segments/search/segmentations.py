@@ -1,0 +1,82 @@
+"""Start a segmentation, and compute one: the verbs behind the page, the command and the API."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext
+
+from events.asking import questions
+from reporting.document import dump
+from reporting.words import reason_words
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
+from segments.models import SegmentationRun
+from segments.search.question import Inputs, check_inputs
+from stats.results import NotComputable
+
+TASK = "segments.tasks.run_segmentation"
+
+
+def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> SegmentationRun:
+    """Queue a segmentation.
+
+    Raises:
+        Refused: inputs that make no sense; nothing is stored then.
+    """
+    with transaction.atomic():
+        run = _create(inputs, title, seed, by)
+        enqueue(run, TASK)
+    return run
+
+
+def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progress = silent) -> SegmentationRun:
+    """Compute a segmentation in this process, for the command line. The row says what came of it.
+
+    Raises:
+        Refused: inputs that make no sense, or that the log can't answer; nothing is stored then.
+    """
+    from segments.search.gather import choose_behaviours
+
+    check_inputs(inputs)
+    with questions(day_mode=inputs.day_mode) as asked:  # before the row: bad input must leave nothing behind
+        asked.need_event(inputs.signup_event, "--signup-event")
+        choose_behaviours(asked, inputs)
+    run = _create(inputs, title, seed, None)
+    compute_segmentation(run.pk, listen=listen)
+    run.refresh_from_db()
+    return run
+
+
+def compute_segmentation(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a queued segmentation; False when it failed, was cancelled, or isn't there any more."""
+    run = SegmentationRun.objects.filter(pk=pk).first()
+    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
+
+
+def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> SegmentationRun:
+    check_inputs(inputs)
+    run = SegmentationRun(title=title, inputs=dump(inputs), seed=seed, created_by=by)
+    run.full_clean()
+    run.save()
+    return run
+
+
+def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
+    from reporting.document import load
+    from segments.payload_versions import FITTED, SEGMENTATION
+    from segments.search.composition import compose
+    from segments.search.gather import read_play
+
+    inputs = load(Inputs, run.inputs)
+    progress("counts", 0.0)
+    with questions(day_mode=inputs.day_mode) as asked:
+        play = read_play(asked, inputs, seed=run.seed)
+        as_of = asked.basis.data_end
+    composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
+    if isinstance(composed, NotComputable):
+        raise Refused(reason_words(composed, gettext))
+    model = FITTED.store(composed.segmentation.model)
+    SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
+    return SEGMENTATION.store(composed.report)

@@ -1,0 +1,276 @@
+"""Activity tiers, and what separates two groups of units: behaviour per active day, never behaviour in total.
+
+Tiers are cut on active days, so every total differs by construction. Even a rate per active day misleads unit by unit:
+three active days can only give rates in steps of a third, thirty give fine ones, so that a model, or a rank measure of
+a skewed count, tells the tiers apart by the graininess alone. Unit-level measures here therefore compare everybody
+over the *same* number of active days: drawn days where the caller has them, else counts thinned at random.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import stats
+
+from runs.progress import Progress, part, silent
+from segments.search.importance import Importance, rank_features
+from segments.search.ranks import Flags, Floats, Ints, standardised_difference
+from stats.multiplicity import benjamini_hochberg
+from stats.results import NotComputable, Reason
+
+LOW, MID, HIGH = 0, 1, 2
+INACTIVE = -1
+REPLICATES = 500
+# Cells of one block of resampled histograms: 40 MB of counts.
+BLOCK = 5_000_000
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The stored border of the tiers: low is at most `low` active days, mid at most `mid`, high more."""
+
+    low: int
+    mid: int
+
+
+@dataclass(frozen=True, eq=False)
+class EqualExposure:
+    """What every unit did on the same number of its active days, drawn at random.
+
+    Attributes:
+        counts: units x behaviours, events on the drawn days; rows outside both groups aren't read.
+        days: how many days were drawn for each unit.
+    """
+
+    counts: Ints
+    days: int
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Events per active day of a group: ratio of the group's sums, with its 95 % delta interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Cliff's delta, P(second > first) - P(second < first), -1 to 1, with a bootstrap interval and its p-values.
+
+    Attributes:
+        estimate: positive when units of the second group tend to do it more often.
+        low, high: 2.5-97.5 % range of the resamples.
+        p_value: Brunner-Munzel, two-sided (Mann-Whitney where the groups don't overlap at all).
+        adjusted_p_value: Benjamini-Hochberg over the features.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    adjusted_p_value: float
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One behaviour in two groups; differences are second minus first.
+
+    Attributes:
+        name: the behaviour.
+        first, second: events per active day in each group, from everything they did.
+        difference: of the two rates, with its interval.
+        smd: standardised mean difference of the units' rates at equal exposure.
+        delta: Cliff's delta of the same rates.
+    """
+
+    name: str
+    first: Rate
+    second: Rate
+    difference: Rate
+    smd: float | NotComputable
+    delta: Delta | NotComputable
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """What separates the second group from the first.
+
+    Attributes:
+        first_units, second_units: group sizes.
+        exposure_days: active days of every unit that the unit-level measures speak of.
+        thinned: they were thinned from all days, which is exact only where events don't come in bursts.
+        contrasts: one per behaviour, in the caller's order.
+        importance: a model of belonging to the second group on rates at equal exposure.
+        seed: of thinning, resamples and models.
+    """
+
+    first_units: int
+    second_units: int
+    exposure_days: int
+    thinned: bool
+    contrasts: tuple[Contrast, ...]
+    importance: Importance | NotComputable
+    seed: int
+
+
+def find_cuts(active_days: Ints) -> Cuts | NotComputable:
+    """Borders nearest to the terciles of the active units' active days that leave no tier empty.
+
+    Args:
+        active_days: whole days, 0 or more; units with 0 are left out.
+
+    Returns:
+        Both borders, or ``NotComputable(TOO_FEW_VALUES)`` with fewer than three different numbers of days.
+    """
+    days, counts = np.unique(active_days[active_days > 0], return_counts=True)
+    if len(days) < 3:
+        return NotComputable(Reason.TOO_FEW_VALUES, {"n": len(days), "needed": 3})
+    below = np.cumsum(counts) / counts.sum()
+    low = int(np.argmin(np.abs(below[:-2] - 1 / 3)))
+    mid = low + 1 + int(np.argmin(np.abs(below[low + 1 : -1] - 2 / 3)))
+    return Cuts(int(days[low]), int(days[mid]))
+
+
+def assign_tiers(active_days: Ints, cuts: Cuts) -> Ints:
+    """Tier of each unit by stored cuts: 0 low, 1 mid, 2 high, -1 without any active day."""
+    tier = np.searchsorted(np.array([cuts.low, cuts.mid]), active_days, side="left").astype(np.int64)
+    return np.where(active_days > 0, tier, INACTIVE)
+
+
+def separate(
+    counts: Ints,
+    active_days: Ints,
+    *,
+    first: Flags,
+    second: Flags,
+    names: Sequence[str],
+    seed: int,
+    equal: EqualExposure | None = None,
+    replicates: int = REPLICATES,
+    progress: Progress = silent,
+) -> Separation | NotComputable:
+    """Compare two groups of units behaviour by behaviour, and by one model of all behaviours.
+
+    Args:
+        counts: units x behaviours, events in the window.
+        active_days: active days in the window, one per unit; at least 1 in both groups.
+        first, second: the groups, for example mid and high; no unit may be in both.
+        names: one per behaviour.
+        seed: of everything random.
+        equal: counts on equally many drawn days. Without it each count is thinned to the fewest active days of any
+            member; that is exact for Poisson counts, but events that come in bursts keep some of the bias.
+        replicates: resamples for Cliff's delta.
+        progress: told how far the run is.
+
+    Returns:
+        The separation; a group of fewer than two units is ``NotComputable``.
+
+    Raises:
+        ValueError: a unit in both groups, or a member without active day.
+
+    Source: Cliff 1993; Brunner and Munzel 2000; METHODS 3.8 and 4.3.
+    """
+    if (first & second).any() or (active_days[first | second] < 1).any():
+        raise ValueError("groups must not overlap, and every member needs an active day")
+    smaller = int(min(first.sum(), second.sum()))
+    if smaller < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": smaller, "needed": 2})
+    rng = np.random.default_rng(seed)
+    rows = np.flatnonzero(first | second)
+    sample = EqualExposure(equal.counts[rows], equal.days) if equal else _thin(counts[rows], active_days[rows], rng)
+    rates = sample.counts / sample.days
+    is_second = second[rows]
+    deltas = []
+    for j in range(len(names)):
+        deltas.append(cliffs_delta(rates[~is_second, j], rates[is_second, j], rng=rng, replicates=replicates))
+        progress("contrasts", 0.3 * (j + 1) / len(names))
+    adjusted_p = iter(benjamini_hochberg([delta.p_value for delta in deltas if isinstance(delta, Delta)]))
+    contrasts = []
+    for j, (name, delta) in enumerate(zip(names, deltas, strict=True)):
+        sides = [(counts[group, j], active_days[group]) for group in (first, second)]
+        smd = standardised_difference(rates[~is_second, j], rates[is_second, j])
+        contrasts.append(
+            Contrast(
+                name,
+                *_rates(sides),
+                NotComputable(Reason.NO_VARIANCE) if smd is None else smd,
+                delta if isinstance(delta, NotComputable) else _with_adjusted(delta, next(adjusted_p)),
+            )
+        )
+    importance = rank_features(
+        rates, is_second, names=names, seed=int(rng.integers(2**31)), progress=part(progress, 0.3, 1.0)
+    )
+    return Separation(
+        int(first.sum()), int(second.sum()), sample.days, equal is None, tuple(contrasts), importance, seed
+    )
+
+
+def cliffs_delta(
+    first: Floats, second: Floats, *, rng: np.random.Generator, replicates: int = REPLICATES
+) -> Delta | NotComputable:
+    """Cliff's delta of two samples, 2 AUC - 1 with ties counted half; n log n, never pair by pair.
+
+    Resampling units inside a group is a multinomial draw from its histogram of distinct values. The adjusted p-value
+    is the p-value until a family is known.
+
+    Source: Cliff 1993; Brunner and Munzel 2000.
+    """
+    values, inverse = np.unique(np.concatenate([first, second]), return_inverse=True)
+    if min(len(first), len(second)) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(len(first), len(second)), "needed": 2})
+    if len(values) == 1:
+        return NotComputable(Reason.NO_VARIANCE)
+    share_one = np.bincount(inverse[: len(first)], minlength=len(values)) / len(first)
+    share_two = np.bincount(inverse[len(first) :], minlength=len(values)) / len(second)
+    draws: list[Floats] = []
+    block = max(1, BLOCK // len(values))
+    for start in range(0, replicates, block):
+        size = min(block, replicates - start)
+        one = rng.multinomial(len(first), share_one, size=size) / len(first)
+        two = rng.multinomial(len(second), share_two, size=size) / len(second)
+        draws.append(_delta(one, two))
+    low, high = np.quantile(np.concatenate(draws), [0.025, 0.975])
+    p_value = _stochastic_p(first, second)
+    return Delta(float(_delta(share_one, share_two)), float(low), float(high), p_value, p_value)
+
+
+def _delta(one: Floats, two: Floats) -> Floats:
+    """Delta of histograms over the same ascending values, along the last axis."""
+    up_to = np.cumsum(one, axis=-1)
+    # Rounding may pass 1 by an ulp.
+    return np.clip((two * (2 * up_to - one - 1)).sum(axis=-1), -1.0, 1.0)
+
+
+def _stochastic_p(first: Floats, second: Floats) -> float:
+    if first.max() < second.min() or second.max() < first.min():
+        # Brunner-Munzel divides by a variance that is 0 here.
+        return float(stats.mannwhitneyu(first, second, method="asymptotic").pvalue)
+    return float(stats.brunnermunzel(first, second).pvalue)
+
+
+def _with_adjusted(delta: Delta, adjusted_p: float) -> Delta:
+    return Delta(delta.estimate, delta.low, delta.high, delta.p_value, adjusted_p)
+
+
+def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:
+    """Counts as if only the shortest exposure of all had been seen of each unit."""
+    shortest = int(days.min())
+    thinned = rng.binomial(counts.astype(np.int64), (shortest / days)[:, None])
+    return EqualExposure(np.asarray(thinned, dtype=np.int64), shortest)
+
+
+def _rates(sides: Sequence[tuple[Ints, Ints]]) -> tuple[Rate, Rate, Rate]:
+    """Ratio of sums in the first and the second group, and their difference, with delta intervals (METHODS 4.3)."""
+    z = float(stats.norm.isf(0.025))
+    found = []
+    for count, days in sides:
+        rate = float(count.sum()) / float(days.sum())
+        residual = (count - rate * days) / float(days.mean())
+        found.append((rate, float(residual.var(ddof=1)) / len(days)))
+    (one, variance_one), (two, variance_two) = found
+    half = z * sqrt(variance_one + variance_two)
+    single = [Rate(r, max(r - z * sqrt(v), 0.0), r + z * sqrt(v)) for r, v in found]
+    return single[0], single[1], Rate(two - one, two - one - half, two - one + half)

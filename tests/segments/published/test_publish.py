@@ -1,0 +1,374 @@
+"""Rules, membership, refresh, drift and churn on a small imported world. The clusters here are placed by a model made
+by hand: finding them is tested elsewhere and takes minutes."""
+
+import csv
+import io
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from events.asking import questions
+from events.models import UnitTraits
+from events.simulation import WORLDS, Simulation, simulate, write_files
+from reporting.csv import csv_lines
+from reporting.document import dump
+from runs.refusals import Refused
+from segments.churn import predict
+from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
+from segments.published import compare_segments, publish, publish_rule
+from segments.search import gather, placement, reduction
+from segments.search.clustering import kmeans
+from segments.search.features import learn_features
+from segments.search.question import Inputs
+
+UNITS = 1_500
+INPUTS = Inputs("signup", 0, 13, "window:21-27")
+MANY_FRIENDS = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 3}]}
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def world() -> Simulation:
+    return simulate(WORLDS["planted_groups"], UNITS, 5)
+
+
+@pytest.fixture(scope="module")
+def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("world")
+    write_files(world, path / "files")
+    return path
+
+
+@pytest.fixture
+def store(folder: Path, settings: Any) -> None:
+    settings.EVENTS_URL = str(folder / "store")
+    if not (folder / "store").exists():
+        columns = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
+        call_command("import_events", str(folder / "files/events.parquet"), *columns, "--json", stdout=StringIO())
+
+
+def truth(world: Simulation) -> set[str]:
+    return {f"u{place + 1:07d}" for place in np.flatnonzero(world.target_count >= 3)}
+
+
+def publish_clusters(number: int = 1) -> SegmentVersion:
+    with questions() as asked:
+        table = gather.read_units(asked, INPUTS, None)
+    learnt = learn_features(table)
+    assert learnt is not None
+    preparation = learnt.preparation  # type: ignore[union-attr]
+    values = preparation.apply(table.take(preparation.enough(table))).values
+    pca = reduction.fit_pca(values)
+    fitted = placement.by_projection(preparation, values, pca, kmeans(pca.project(values), 4, seed=1))
+    model, _ = SegmentModel.objects.get_or_create(key="style", defaults={"name": "Style", "kind": "cluster"})
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=number, inputs=dump(INPUTS), fitted=dump(fitted)
+    )
+    for place in range(4):
+        Segment.objects.create(version=version, key=f"g{place + 1}", number=place, stability=0.9)
+    return publish.refresh(version=version)
+
+
+def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(store: None, world: Simulation) -> None:
+    with questions() as asked:
+        found = gather.read_play(asked, INPUTS, seed=1)
+
+    assert found.signed_up == UNITS == len(found.whole)
+    assert (found.first_half.counts + found.second_half.counts == found.whole.counts).all()
+    assert (np.abs(found.first_half.active_days - found.second_half.active_days) <= 1).all()
+    assert found.retained is not None
+    assert found.retained.tolist() == world.retained.astype(float).tolist()
+    assert "signup" not in found.whole.behaviours
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        (Inputs("nothing", 0, 13), "--signup-event: there is no event 'nothing'"),
+        (Inputs("signup", 0, 13, behaviours=("chat", "nope")), "--behaviours: there is no event 'nope'"),
+        (Inputs("signup", 0, 300), "--window: none of 1,500 users"),
+    ],
+)
+def test_read_play__what_the_log_does_not_have__is_refused(store: None, inputs: Inputs, sentence: str) -> None:
+    with questions() as asked, pytest.raises(Refused, match=sentence):
+        gather.read_play(asked, inputs, seed=1)
+
+
+def test_preview__of_a_count__is_the_truth_of_the_world(store: None, world: Simulation) -> None:
+    found = publish_rule.preview_rule(signup_event="signup", rule=MANY_FRIENDS)
+
+    assert (found.units, found.members, found.live) == (UNITS, len(truth(world)), False)
+    assert not Membership.objects.exists()
+
+
+def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store: None, world: Simulation) -> None:
+    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    segment = version.segments.get()
+    rows = list(csv.reader(io.StringIO("\n".join(",".join(row) for row in publish.member_rows(segment)))))
+    assert {row[0] for row in rows[1:]} == truth(world)
+    assert segment.size == len(truth(world))
+    assert version.members.count() == version.units == UNITS
+    assert publish.segments_of(next(iter(truth(world)))) == [segment]
+
+
+def test_publish_rule__again__is_the_next_version_and_the_old_one_stays(store: None) -> None:
+    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    none = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1_000}]}
+    second = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=none)
+
+    assert (first.number, second.number) == (1, 2)
+    assert first.members.filter(place="member").exists()
+    assert not second.members.filter(place="member").exists()
+
+
+def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_stays_current(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    def refuse(*_args: object) -> None:
+        assert model.current == first  # while the new one is being filled
+        raise Refused("The store is away.")
+
+    model = SegmentModel.objects.get()
+    monkeypatch.setattr(publish_rule, "rule_places", refuse)
+    with pytest.raises(Refused, match="away"):
+        publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert model.current == first
+    assert list(model.versions.all()) == [first]
+
+
+def test_version_without_members__is_neither_current_nor_found_and_keeps_its_number(store: None) -> None:
+    first = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    half = SegmentVersion.objects.create(model=first.model, number=2, rule=MANY_FRIENDS)  # its process died
+    Segment.objects.create(version=half, key="members")
+    assert first.model.current == first
+
+    third = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    assert third.number == 3
+    assert first.model.current == third
+    assert (publish.find_segment("social.v2"), publish.find_segment("social.v1")) == (None, first.segments.get())
+
+
+def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
+    store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "BATCH", 100)
+    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+    segment, before = version.segments.get(), dict(version.members.values_list("unit", "pk"))
+    moved, kept, lost = list(version.members.filter(segment=segment).values_list("unit", flat=True)[:3])
+    version.members.filter(unit=moved).update(segment=None, place="outside")
+    version.members.filter(unit=kept).update(risk=0.4, reasons=["why"])
+    version.members.filter(unit=lost).delete()
+    version.members.create(unit="gone", segment=segment)
+
+    with CaptureQueriesContext(connection) as asked:
+        found = publish.refresh(version=version)
+
+    written = [row for row in asked if row["sql"].startswith("INSERT INTO") and "segments_membership" in row["sql"]]
+    assert len(written) == 1  # two rows; all of them would be fifteen batches
+    after = dict(version.members.values_list("unit", "pk"))
+    assert {unit: pk for unit, pk in after.items() if unit != lost} == {u: pk for u, pk in before.items() if u != lost}
+    assert lost in after
+    assert version.members.get(unit=moved).segment == segment
+    assert version.members.filter(unit=kept).values_list("risk", "reasons").get() == (0.4, ["why"])
+    assert (found.units, found.segments.get().size) == (len(before), segment.size)
+
+
+def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None:
+    UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
+    UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
+
+    found = publish_rule.preview_rule(signup_event="signup", rule={"all": [{"trait": "platform", "is": "ios"}]})
+
+    assert (found.units, found.members, found.live) == (UNITS + 1, 1, True)
+
+
+def test_rule_on_features__counts_the_whole_life(store: None) -> None:
+    everybody = publish_rule.preview_rule(
+        signup_event="signup", rule={"all": [{"feature": "active_days", "at_least": 1}]}
+    )
+    nobody = publish_rule.preview_rule(signup_event="signup", rule={"all": [{"feature": "tenure", "at_most": 5}]})
+
+    assert everybody.members == UNITS
+    assert nobody.members == 0
+
+
+@pytest.mark.parametrize(
+    "rule", [{"all": [{"behaviour": "nope", "days": 7, "at_least": 1}]}, {"some": []}, {"all": [{"trait": 5}]}]
+)
+def test_publish_rule__that_can_not_be_asked__leaves_nothing(store: None, rule: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
+
+    assert not SegmentModel.objects.exists()
+
+
+def test_refresh__of_clusters__places_everyone_and_keeps_risk(store: None) -> None:
+    version = publish_clusters()
+
+    places = dict(Membership.objects.values_list("unit", "place"))
+    assert len(places) == UNITS
+    assert sum(segment.size for segment in version.segments.all()) == sum(p == "member" for p in places.values())
+    unit = next(name for name, place in places.items() if place == "member")
+    Membership.objects.filter(unit=unit).update(risk=0.25, reasons=["chat"])
+    again = publish.refresh(version=version)
+    row = Membership.objects.get(unit=unit)
+    assert (row.risk, row.reasons) == (0.25, ["chat"])
+    assert again.drift is not None
+    assert again.drift["migration"]["stayed"] == 1.0
+    assert again.drift["shares"]["code"] == "stable"
+
+
+def test_refresh__unit_alone_and_in_bulk__gets_the_same_segment(store: None) -> None:
+    from reporting.document import load
+    from segments.search.placement import FittedModel
+
+    version = publish_clusters()
+    fitted = load(FittedModel, version.fitted)
+    with questions() as asked:
+        table = gather.read_units(asked, INPUTS, fitted.preparation.behaviours)
+
+    bulk = fitted.place(table)
+
+    for row in range(0, len(table), 97):
+        alone = fitted.place(table.take(np.array([row])))
+        assert (alone.labels[0], alone.distances[0]) == (bulk.labels[row], bulk.distances[row])
+
+
+def test_refresh_due__pinned_and_current__but_not_other_old_versions(store: None) -> None:
+    none = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1_000}]}
+    versions = [
+        publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=none, refresh_days=1) for _ in range(3)
+    ]
+    old = timezone.now() - timedelta(days=2)
+    SegmentVersion.objects.update(refreshed_at=old)
+    SegmentVersion.objects.filter(pk=versions[0].pk).update(pinned=True)
+
+    assert publish.refresh_due() == 2
+    assert publish.refresh_due() == 0
+    versions[1].refresh_from_db()
+    assert versions[1].refreshed_at == old
+
+
+def test_rename__too_unstable__is_refused_and_a_good_name_is_kept_with_history(store: None) -> None:
+    model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
+    good = Segment.objects.create(version=version, key="g1", stability=0.6)
+    bad = Segment.objects.create(version=version, key="g2", stability=0.599)
+
+    publish.rename(segment=good, name=" Crafters ")
+    with pytest.raises(Refused, match="too unstable"):
+        publish.rename(segment=bad, name="X")
+    with pytest.raises(Refused, match="empty"):
+        publish.rename(segment=good, name="  ")
+
+    good.refresh_from_db()
+    assert good.name == "Crafters"
+    assert [row.name for row in good.history.order_by("history_date")] == ["", "Crafters"]
+
+
+def test_member_rows__ids_that_look_like_formulas__are_made_harmless() -> None:
+    model = SegmentModel.objects.create(key="m", name="m", kind="rule")
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
+    segment = Segment.objects.create(version=version, key="members", name="=cmd()")
+    Membership.objects.create(version=version, unit="=1+1", segment=segment)
+
+    lines = list(csv_lines(publish.member_rows(segment)))
+
+    assert lines[2].startswith("'=1+1,'=cmd()")
+
+
+def test_churn__of_a_cluster__scores_its_units_or_says_why_not(store: None) -> None:
+    version = publish_clusters()
+    segment = version.segments.order_by("-size")[0]
+    run = predict.start_churn(segment=segment, retention="window:21-27")
+
+    assert predict.compute_churn(run.pk)
+
+    run.refresh_from_db()
+    assert run.payload is not None
+    scored = segment.members.exclude(risk=None)
+    if "reason" in run.payload["quality"]:
+        assert not scored.exists()
+    else:
+        assert scored.count() == segment.size
+        assert all(0 <= row.risk <= 1 for row in scored if row.risk is not None)
+        assert run.payload["quality"]["skill"]["gain_low"] > 0
+
+
+@pytest.mark.parametrize("retention", ["window:10-20", "survival:7", "unbounded:20", "weekly"])
+def test_start_churn__retention_that_can_not_judge__is_refused(store: None, retention: str) -> None:
+    model = SegmentModel.objects.create(key="m", name="m", kind="cluster")
+    version = SegmentVersion.objects.create(
+        refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, inputs=dump(INPUTS)
+    )
+    segment = Segment.objects.create(version=version, key="g1")
+
+    with pytest.raises(Refused):
+        predict.start_churn(segment=segment, retention=retention)
+    assert not ChurnRun.objects.exists()
+
+
+@pytest.mark.slow
+def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) -> None:
+    version = publish_clusters()
+    first, second = version.segments.order_by("-size")[:2]
+    run = compare_segments.start_comparison(first=first, second=second)
+
+    assert compare_segments.compute_comparison(run.pk)
+
+    run.refresh_from_db()
+    assert run.payload is not None
+    leading = run.payload["drivers"]["contrasts"][0]
+    assert leading["name"] in {"craft", "battle", "shop", "friend_add", "chat"}
+    assert leading["delta"]["adjusted_p_value"] < 0.001
+    assert run.payload["drivers"]["first_units"] == first.members.count()
+
+
+def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
+    model = SegmentModel.objects.create(key="m", name="m", kind="rule")
+    segments = [
+        Segment.objects.create(
+            version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number),
+            key="members",
+        )
+        for number in (1, 2)
+    ]
+
+    with pytest.raises(Refused, match="two different"):
+        compare_segments.start_comparison(first=segments[0], second=segments[0])
+    with pytest.raises(Refused, match="one version"):
+        compare_segments.start_comparison(first=segments[0], second=segments[1])
+    assert not ComparisonRun.objects.exists()
+
+
+@pytest.mark.slow
+def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, admin_client: Client) -> None:
+    version = publish_clusters()
+    first, second = version.segments.order_by("-size")[:2]
+
+    answer = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": second.pk})
+    run = ComparisonRun.objects.get()
+    assert answer["Location"] == f"/segments/comparisons/{run.pk}"
+    assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
+    compare_segments.compute_comparison(run.pk)
+    text = admin_client.get(answer["Location"]).content.decode()
+
+    assert "On an active day" in text
+    assert "Cliff" in text
+    again = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": first.pk}, follow=True)
+    assert "Choose two different segments." in again.content.decode()
