@@ -8,9 +8,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aha.inputs import RULES, Inputs
 from aha.models import AhaMoment, Study
-from aha.services import moments, studies
+from aha.moments import promote as moments
+from aha.study import studies
+from aha.study.question import RULES, Inputs
 from runs.perform import request_cancel
 from runs.web import person
 
@@ -67,7 +68,7 @@ class StudyDetailSerializer(StudySerializer):
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
         """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
-        from aha.report_io import STUDY
+        from aha.payload_versions import STUDY
 
         return None if study.payload is None else STUDY.outward(study.payload, gettext)
 
@@ -97,7 +98,7 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
         """Missing numbers of the evidence in words."""
-        from aha.report_io import EVIDENCE, FINDING
+        from aha.payload_versions import EVIDENCE, FINDING
 
         found = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):

@@ -30,10 +30,10 @@ class AhaConfig(AppConfig):
             page=("aha:study", "pk"),
             permission="aha.add_study",
             stages=STAGES,
-            read="aha.report_io.read",
-            draw="aha.drawings.draw",
+            read="aha.payload_versions.read",
+            draw="aha.report.pictures.draw",
             body="aha.views.report_body",
             template="aha/study_body.html",
-            document="aha.document.document",
+            document="aha.report.document.document",
         ),
     )

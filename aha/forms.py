@@ -4,7 +4,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from aha.inputs import MAX_TIMES, RULES, Inputs, check_inputs
+from aha.study.question import MAX_TIMES, RULES, Inputs, check_inputs
 from runs.refusals import Refused
 
 EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})

@@ -6,8 +6,8 @@ Lists show hundreds of rows; the results themselves are half a megabyte each.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aha.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
-from aha.report import Candidate, Report
+from aha.study.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
+from aha.study.result import Candidate, Report
 from reporting.numbers import percent, points
 from reporting.words import Gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable

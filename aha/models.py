@@ -11,7 +11,7 @@ from runs.models import Run
 
 
 class Study(Run):
-    """One discovery with its inputs frozen. Its payload is `aha.report.Report` as JSON."""
+    """One discovery with its inputs frozen. Its payload is `aha.study.result.Report` as JSON."""
 
     title = models.CharField(_("title"), max_length=100, blank=True)
     headline = models.JSONField(null=True, editable=False)  # what lists say of the result: `aha.headline.Headline`

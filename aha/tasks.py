@@ -1,4 +1,4 @@
-from aha.services import studies
+from aha.study import studies
 
 
 def run_study(pk: int) -> None:

@@ -13,10 +13,12 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from aha.claims import read_finding
 from aha.forms import MomentForm, PromoteForm, StudyForm
 from aha.models import AhaMoment, Study
-from aha.services import moments, reach, studies
+from aha.moments import promote as moments
+from aha.moments import reach
+from aha.moments.claims import read_finding
+from aha.study import studies
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -24,7 +26,7 @@ from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 
 if TYPE_CHECKING:
-    from aha.report import Candidate, Report
+    from aha.study.result import Candidate, Report
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
@@ -94,7 +96,7 @@ def report_body(study: Study) -> dict[str, Any]:
 
 
 def _study_context(study: Study, report: "Report") -> dict[str, Any]:
-    from aha import findings, page, page_tables, words
+    from aha.report import findings, page, tables, words
 
     return {
         "report": report,
@@ -106,23 +108,23 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
             for place, row in enumerate(report.candidates)
         ],
         "cautioned": sum(bool(row.flags) for row in report.candidates),
-        "flow": page_tables.flow(report, gettext),
-        "candidates": page_tables.candidates(report, gettext) if report.candidates else None,
+        "flow": tables.flow(report, gettext),
+        "candidates": tables.candidates(report, gettext) if report.candidates else None,
         "sections": [
             ("cohort", gettext("The cohort"), page.cohort(report, gettext)),
             ("model", gettext("What a model of retention leans on"), page.model(report, gettext)),
             ("chance", gettext("Better than chance?"), page.chance(report, gettext)),
         ],
-        "judged": page_tables.judged(report, gettext),
-        "marks": page_tables.marks(report, gettext),
-        "invalid": page_tables.invalid(report, gettext),
-        "samples": page_tables.samples(report, gettext),
+        "judged": tables.judged(report, gettext),
+        "marks": tables.marks(report, gettext),
+        "invalid": tables.invalid(report, gettext),
+        "samples": tables.samples(report, gettext),
         "moments": study.moments.all(),
     }
 
 
 def _tags(candidate: "Candidate") -> dict[str, Any]:
-    from aha import words
+    from aha.report import words
 
     step = words.step_words(candidate.step, candidate.smooth_range, gettext)
     return {"step": step, "marks": [words.flag_words(code, gettext) for code in candidate.flags]}
@@ -148,7 +150,7 @@ def candidate_page(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 def _candidate_page(
     request: HttpRequest, study: Study, report: "Report", candidate: "Candidate", place: int, form: PromoteForm
 ) -> HttpResponse:
-    from aha import candidate_tables, findings, page, words
+    from aha.report import candidate_tables, findings, page, words
 
     claim = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
     context = {
@@ -217,7 +219,7 @@ def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
-    from aha import venn_page as pictures
+    from aha.report import venn_page as pictures
 
     behaviour, days, times = asked
     name = hashlib.sha256(behaviour.encode()).hexdigest()  # a cache key may hold no blanks
@@ -236,8 +238,8 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
 @require_safe
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
-    from aha import moment_page
     from aha.headline import stored_evidence
+    from aha.report import moment_page
 
     rows = []
     for moment in AhaMoment.objects.light("study"):
@@ -271,11 +273,12 @@ def new_moment(request: HttpRequest) -> HttpResponse:
 @require_safe
 def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     """One moment: evidence as frozen, finding, and its weekly reach."""
-    from aha import findings, report_io, words
-    from aha import moment_page as parts
+    from aha import payload_versions
+    from aha.report import findings, words
+    from aha.report import moment_page as parts
 
     moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
-    evidence = report_io.read_candidate(moment.evidence) if moment.evidence else None
+    evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
     unreadable = evidence.sentence(gettext) if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
@@ -297,7 +300,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
 
 def _reach(moment: AhaMoment) -> dict[str, Any]:
     """The weekly share as chart and table, or the sentence why there is none."""
-    from aha import charts, moment_page
+    from aha.report import charts, moment_page
 
     key = f"aha.reach:{moment.pk}"
     found = cache.get(key)

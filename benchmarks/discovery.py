@@ -103,12 +103,12 @@ def study(house: Any) -> float:
     import numpy as np
     import pyarrow as pa
 
-    from aha import queries as questions
-    from aha.cells import describe
-    from aha.grid import build_table, cells_of_histogram, count_cells, levels
-    from aha.null import grid_null
-    from aha.steps import step_evidence
-    from aha.thresholds import choose, sample, split
+    from aha.study import queries as questions
+    from aha.study.cell_metrics import describe
+    from aha.study.choice import choose, sample, split
+    from aha.study.grid import build_table, cells_of_histogram, count_cells, levels
+    from aha.study.null import grid_null
+    from aha.study.step import step_evidence
     from events.counting import queries
     from events.metrics import parse_behaviour, parse_retention
     from events.windows import Clock, data_end
@@ -203,9 +203,9 @@ def worlds(seeds: int | None) -> None:
     """Where the step is found, and how often a jump is claimed where there is none."""
     import numpy as np
 
-    from aha.grid import levels, thresholds
-    from aha.steps import StepVerdict, step_evidence
-    from aha.thresholds import choose, split
+    from aha.study.choice import choose, split
+    from aha.study.grid import levels, thresholds
+    from aha.study.step import StepVerdict, step_evidence
     from events.simulation import WORLDS, simulate
     from events.simulation.worlds import NEGATIVE_CONTROLS
     from tests.aha.make import table_of_world
@@ -235,8 +235,8 @@ def noise(seeds: int) -> None:
 
     import numpy as np
 
-    from aha.grid import levels, thresholds
-    from aha.null import grid_null
+    from aha.study.grid import levels, thresholds
+    from aha.study.null import grid_null
     from events.simulation import WORLDS, simulate
     from tests.aha.make import table_of_world
 

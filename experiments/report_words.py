@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aha.words import cell_words
+from aha.report.words import cell_words
 from events.metrics import Active, MinDays, display_name, parse_metric
 from experiments.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.health import Finding

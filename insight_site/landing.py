@@ -109,7 +109,7 @@ def _study(study: Study) -> dict[str, Any]:
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
-    from aha import moment_page  # noqa: PLC0415 - as above
+    from aha.report import moment_page  # noqa: PLC0415 - as above
 
     finding = moment_page.finding(moment.finding, gettext)
     return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}

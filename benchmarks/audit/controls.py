@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from aha.aipw import normal_difference
-from aha.sensitivity import calibrate, empirical_null
+from aha.evidence.aipw import normal_difference
+from aha.evidence.sensitivity import calibrate, empirical_null
 from benchmarks.audit.figure import Figure, percent
 from stats.results import computable
 

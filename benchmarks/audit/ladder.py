@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aha.candidates import ALPHA, Evidence, ladder_of
-from aha.columns import grid_columns
-from aha.evidence import Ladder
-from aha.grid import count_cells, levels, thresholds
-from aha.null import grid_null
-from aha.ranking import attributes_of
-from aha.thresholds import Pick, split
+from aha.evidence.ladder import Ladder
+from aha.study.candidates import ALPHA, Evidence, ladder_of
+from aha.study.choice import Pick, split
+from aha.study.grid import count_cells, levels, thresholds
+from aha.study.null import grid_null
+from aha.study.ranking import attributes_of
+from aha.study.report_columns import grid_columns
 from benchmarks.audit.figure import Figure, percent
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import TARGET

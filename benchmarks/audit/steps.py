@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import expit
 
-from aha.grid import Floats, Ints, Table, build_table
-from aha.steps import Step, StepVerdict, step_evidence
+from aha.study.grid import Floats, Ints, Table, build_table
+from aha.study.step import Step, StepVerdict, step_evidence
 from benchmarks.audit.figure import Figure
 
 TITLE = "Step words"

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from aha.claims import promised
 from aha.models import AhaMoment
+from aha.moments.claims import promised
 from events.metrics import display_name
 from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status

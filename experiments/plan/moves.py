@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from aha.services.moments import begin_test
+from aha.moments.promote import begin_test
 from experiments.models import Experiment, Layer
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from aha.claims import promised
 from aha.models import AhaMoment
+from aha.moments.claims import promised
 from experiments.models import Amendment, Experiment
 from experiments.plan import derived
 from experiments.plan.derived import History

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from aha.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
-from aha.services.moments import record_verdict
+from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
+from aha.moments.promote import record_verdict
 from events.asking import questions
 from experiments.answers import Asked
 from experiments.models import Analysis, Experiment

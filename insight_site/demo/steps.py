@@ -14,10 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
-from aha.services.moments import promote_candidate
-from aha.services.studies import create_study, run_study
+from aha.moments.promote import promote_candidate
+from aha.study.question import Inputs
+from aha.study.studies import create_study, run_study
 from events.simulation.worlds import RETENTION
 from experiments.models import Analysis, Experiment
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft

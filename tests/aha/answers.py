@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from aha.curve import DayCount
-from aha.guard import valid_windows
-from aha.inputs import Inputs
-from aha.ranking import attributes_of
-from aha.study import Answers, Effort
+from aha.evidence.retention_curve import DayCount
+from aha.study.discover import Answers, Effort
+from aha.study.question import Inputs
+from aha.study.ranking import attributes_of
+from aha.study.window_guard import valid_windows
 from events.metrics import Behaviour
 from events.simulation import Simulation
 

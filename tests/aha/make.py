@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aha.grid import Table, build_table
+from aha.study.grid import Table, build_table
 from events.simulation import Simulation
 
-# What a question about units needs of the answer of `aha.queries.units`.
+# What a question about units needs of the answer of `aha.study.queries.units`.
 UNIT_COLUMNS = ("user_id", "anchor", "anchor_date", "unit", "retained")
 WEEK_US = 7 * 86_400 * 1_000_000
 

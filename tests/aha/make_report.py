@@ -3,17 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
-from aha.aipw import Adjusted, Difference, Overlap, RiskRatio
-from aha.cells import Cell, Interval
-from aha.columns import wilson_interval
-from aha.curve import Curve, Plateau, Point
-from aha.evidence import Ladder, Rung, RungName
-from aha.exhibits import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
-from aha.guard import Flag, Flagged
+from aha.evidence.aipw import Adjusted, Difference, Overlap, RiskRatio
+from aha.evidence.ladder import Ladder, Rung, RungName
+from aha.evidence.promise import Gain, Promise
+from aha.evidence.retention_curve import Curve, Plateau, Point
+from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.headline import HEADLINE, headline_of
-from aha.inputs import Inputs
-from aha.promise import Gain, Promise
-from aha.report import (
+from aha.payload_versions import STUDY
+from aha.study.cell_metrics import Cell, Interval
+from aha.study.choice import Choice, Choosing, Honesty, Pick
+from aha.study.exhibits import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.question import Inputs
+from aha.study.report_columns import wilson_interval
+from aha.study.result import (
     Asked,
     Candidate,
     Control,
@@ -26,10 +28,8 @@ from aha.report import (
     Ranked,
     Report,
 )
-from aha.report_io import STUDY
-from aha.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
-from aha.steps import Step, StepVerdict
-from aha.thresholds import Choice, Choosing, Honesty, Pick
+from aha.study.step import Step, StepVerdict
+from aha.study.window_guard import Flag, Flagged
 from segments.search.learning import Skill
 from segments.search.ranks import Auc
 from stats.results import NotComputable, Reason

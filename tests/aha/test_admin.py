@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from aha.models import AhaMoment, Study
-from aha.services import moments
+from aha.moments import promote
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, report
 
@@ -16,7 +16,7 @@ def study() -> Study:
 
 
 def moment() -> AhaMoment:
-    return moments.promote_candidate(study=study(), behaviour="friend_add", times=2, days=3)
+    return promote.promote_candidate(study=study(), behaviour="friend_add", times=2, days=3)
 
 
 def test_admin__claim_and_evidence__cannot_be_edited(admin_client: Client) -> None:

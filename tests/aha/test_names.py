@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from aha.models import AhaMoment
-from aha.services import moments, reach
+from aha.moments import promote, reach
 from reporting.document import dump
 from tests.aha.make_report import report
 from tests.aha.test_views import page, study, weekly
@@ -39,7 +39,7 @@ def test_pages__escaped_name__is_read_without_backslashes(
     cache.clear()
     monkeypatch.setattr(reach, "weekly_reach", weekly)
     done = study(payload=of_spec(dump(report())))
-    made = moments.promote_candidate(study=done, behaviour=SPEC, times=2, days=3)
+    made = promote.promote_candidate(study=done, behaviour=SPEC, times=2, days=3)
     cell = f"?days=3&times=2&behaviour={quote(SPEC)}"
     own = f"studies/{done.pk}/"
     paths = (own, f"{own}candidates/1/", f"{own}venn/{cell}", f"moments/{made.key}/", "moments/")

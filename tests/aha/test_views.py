@@ -8,12 +8,13 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
-from aha.cells import Interval
-from aha.claims import ExperimentFinding
-from aha.inputs import Inputs
 from aha.models import AhaMoment, Study
-from aha.reached import ReachWeek, WeeklyReach
-from aha.services import moments, reach, studies
+from aha.moments import promote, reach
+from aha.moments.claims import ExperimentFinding
+from aha.moments.reached import ReachWeek, WeeklyReach
+from aha.study import studies
+from aha.study.cell_metrics import Interval
+from aha.study.question import Inputs
 from reporting.document import dump
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
@@ -55,7 +56,7 @@ def study(**more: Any) -> Study:
 
 
 def moment(**more: Any) -> AhaMoment:
-    return moments.promote_candidate(study=study(), behaviour="friend_add", times=2, days=3, **more)
+    return promote.promote_candidate(study=study(), behaviour="friend_add", times=2, days=3, **more)
 
 
 def weekly(*_args: object, **_more: object) -> WeeklyReach:
@@ -302,7 +303,7 @@ def test_promote__once_and_again__freezes_then_refuses(editor: Client) -> None:
     made = AhaMoment.objects.get()
     assert first.headers["Location"] == f"/aha/moments/{made.key}/"
     assert (made.name, made.created_by and made.created_by.username) == ("Two friends", "pm")
-    assert moments.is_intact(made)
+    assert promote.is_intact(made)
     assert "This candidate is an AHA moment already." in str(again.context["form"].errors)
 
 
@@ -336,10 +337,10 @@ def test_venn__nonsense__is_not_found(viewer: Client, query: str) -> None:
 # ── AHA moments ───────────────────────────────────────────────────────────────
 def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> None:
     moment()
-    by_hand = moments.create_moment(
+    by_hand = promote.create_moment(
         name="Guild", behaviour="chat", times=1, days=7, signup_event="signup", retention="window:14-20"
     )
-    moments.record_verdict(moment=by_hand, code="HARMS", finding=ExperimentFinding())
+    promote.record_verdict(moment=by_hand, code="HARMS", finding=ExperimentFinding())
 
     text = page(viewer, "/aha/moments/")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aha.evidence import Units, dummies
+from aha.evidence.ladder import Units, dummies
 from events.simulation import Simulation
 from events.simulation.people import DAY, START
 

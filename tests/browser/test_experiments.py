@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from aha.models import AhaMoment
-from aha.services import moments
+from aha.moments import promote
 from experiments.models import Experiment
 from tests.experiments.make import draft
 
@@ -33,7 +33,7 @@ SAID = {
 @pytest.fixture
 def moment(transactional_db: None) -> AhaMoment:
     cache.clear()
-    return moments.create_moment(
+    return promote.create_moment(
         name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
 

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 
-from aha.inputs import Inputs
 from aha.models import Study
-from aha.services.studies import start_study
+from aha.study.question import Inputs
+from aha.study.studies import start_study
 from events.simulation import EXPERIMENT_KEY, Simulation
 from experiments.models import Analysis
 from runs.models import Run

@@ -25,7 +25,7 @@ source, _ = Source.objects.get_or_create(name="schemathesis")
 print(json.dumps(issue_key(name="t", source=source, kind="admin", scopes=SCOPES["admin"], rate=10**9)[1]))
 """
 ROWS = """
-from aha.services.moments import create_moment
+from aha.moments.promote import create_moment
 from segments.models import SegmentModel
 create_moment(name="Two", behaviour="add", times=2, days=2, signup_event="signup", retention="window:3-4")
 SegmentModel.objects.create(key="style", name="Style", kind="cluster")

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from aha.services import moments
+from aha.moments import promote
 from experiments.models import Amendment, Experiment, Holdout, Layer, Override
 from experiments.plan import drafts
 from tests.experiments.make import draft, running
@@ -242,7 +242,7 @@ def test_layer_and_holdout__through_the_admin__obey_the_services(admin_client: C
 
 
 def test_history__two_versions__differ_in_words(admin_client: Client) -> None:
-    moment = moments.create_moment(
+    moment = promote.create_moment(
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
     row = draft("guild", method="fixed")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from aha.claims import write_finding
+from aha.moments.claims import write_finding
 from experiments.contrasts import contrasts, promise_finding
 from experiments.corrected import best_difference, best_effect, of_variant
 from experiments.readout import LookTaken, Readout

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 from django.utils.translation import gettext
 
-from aha import moment_page
+from aha.report import moment_page
 from experiments import drawings, report_charts, report_direct, report_page, tables
 from experiments.codes import Code
 from experiments.design import Design, Kind, Outcome, Units

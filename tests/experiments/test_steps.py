@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from aha.services import moments
+from aha.moments import promote
 from experiments.models import Experiment, Holdout, Layer
 from experiments.plan import audience, size
 from experiments.plan.derived import share_left
@@ -67,7 +67,7 @@ def inflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_client: Client) -> None:
-    moment = moments.create_moment(
+    moment = promote.create_moment(
         name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
 
@@ -153,7 +153,7 @@ def test_plan__of_a_moment__says_what_such_promises_were_worth(
     from experiments.services import calibration
     from reporting.numbers import GLUE
 
-    moment = moments.create_moment(
+    moment = promote.create_moment(
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
     known = calibration.Calibration((), (), Deflation(0.25, 0.1, 0.4, 0.95, 0.0, 4))

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from aha.services import moments
+from aha.moments import promote
 from experiments.codes import Code
 from experiments.services import overview
 from experiments.steps.health_words import health
@@ -23,7 +23,7 @@ def test_dashboard__new_site__says_what_to_do_next(admin_client: Client) -> None
 
 
 def test_dashboard__busy__shows_progress_claims_and_what_waits(admin_client: Client) -> None:
-    moment = moments.create_moment(
+    moment = promote.create_moment(
         name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
     running("live", name="Guild banner", planned_units=2_000)

@@ -108,7 +108,7 @@ def test_tables__nested_in_a_context__come_in_order() -> None:
 def test_json__of_a_korean_reader__is_what_the_command_prints(study: Study) -> None:
     from django.utils.translation import gettext
 
-    from aha.document import document
+    from aha.report.document import document
 
     with translation.override("ko"):
         found = json.loads(takeaway.as_json(study))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aha import document as study_document
+from aha.report import document as study_document
 from experiments import document as report_document
 from experiments.report import Report
 from stats.results import NotComputable, Reason

@@ -9,9 +9,9 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from aha.inputs import RULES, Inputs
 from aha.models import Study
-from aha.services import studies
+from aha.study import studies
+from aha.study.question import RULES, Inputs
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             fail(study.reason)
         with translation.override(options["language"]):
             if options["json"]:
-                from aha.document import document
+                from aha.report.document import document
 
                 write_json(self.stdout, document(report, gettext))
             else:
@@ -71,15 +71,15 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 def _print(study: Study, report: Any, out: Console) -> None:
     """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
-    from aha import candidate_tables, findings, page_tables, words
+    from aha.report import candidate_tables, findings, tables, words
 
     for line in words.asked_sentences(report.asked, gettext):
         out.print(escape(line))
     for null in (report.luck, report.active):
         out.print(escape(words.null_sentence(null, gettext)))
-    shown = [page_tables.flow(report, gettext), page_tables.ranking(report, gettext)]
+    shown = [tables.flow(report, gettext), tables.ranking(report, gettext)]
     if report.candidates:
-        shown.append(page_tables.candidates(report, gettext))
+        shown.append(tables.candidates(report, gettext))
     for table in filter(None, shown):
         print_table(out, table.title, table.columns, table.rows, note=table.note)
     for line in filter(None, (findings.no_ranking(report, gettext), findings.headline(report, gettext))):

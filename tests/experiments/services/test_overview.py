@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from aha.services import moments
+from aha.moments import promote
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.services import overview
 from experiments.services.overview import Light
@@ -153,7 +153,7 @@ def test_lists__each_experiment_stands_where_it_belongs() -> None:
 
 def test_moments__tested_first_then_open_then_decided() -> None:
     for name, status in (("a", "confirmed"), ("b", "candidate"), ("c", "testing")):
-        row = moments.create_moment(
+        row = promote.create_moment(
             name=name, behaviour="x", times=1, days=1, signup_event="signup", retention="window:14-20"
         )
         AhaMoment.objects.filter(pk=row.pk).update(status=status)

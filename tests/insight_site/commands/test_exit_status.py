@@ -34,7 +34,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
 COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
     "analyze": ("experiments.services.analysis._compute", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
-    "discover": ("aha.services.studies._compute", (*STUDY, "7")),
+    "discover": ("aha.study.studies._compute", (*STUDY, "7")),
     "segment_units": ("segments.search.segmentations._compute", (*GROUPS, "0", "13")),
 }
 

@@ -1,0 +1,206 @@
+"""Augmented inverse probability weighting, cross-fitted: a difference adjusted for measured covariates.
+
+It removes what the covariates explain and nothing else. A cause that nobody measured stays in the estimate, and with
+many units that leftover is "significant": adjusted estimates rank candidates and never convict.
+"""
+
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+from scipy import stats
+
+from aha.evidence.nuisance import Flags, Floats, Nuisance, fit_nuisance
+from runs.progress import Progress, silent
+from stats.results import NotComputable, Reason
+
+CLIP = 0.02
+OUTSIDE = 0.05
+MOST_CLIPPED = 0.10
+LEAST_EFFECTIVE = 0.10
+FEWEST_PER_GROUP = 50
+MAX_UNITS = 50_000
+# Beyond it a limit of the ratio leaves the numbers: a mean can't be told from 0 then.
+LARGEST_LOG = 700.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of outcome means with its interval: those who did the behaviour minus those who didn't.
+
+    Attributes:
+        estimate: in the outcome's unit (0.01 = one point of retention); positive when doers stay more.
+        standard_error: same unit, above 0.
+        low, high: limits of the interval.
+        level: its confidence level, for example 0.95.
+    """
+
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    level: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True when the interval lies wholly on one side of 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class RiskRatio:
+    """Ratio of two means, doers over others, with the log interval of the delta method."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Whether comparable units exist on both sides. All are shares, 0 to 1.
+
+    Attributes:
+        clipped: share of units whose propensity was outside [.02, .98].
+        outside: share of units whose propensity is outside [.05, .95].
+        effective_with, effective_without: effective sample size over group size, (sum w)^2 / sum w^2 / n.
+    """
+
+    clipped: float
+    outside: float
+    effective_with: float
+    effective_without: float
+
+    @property
+    def is_enough(self) -> bool:
+        """At most 10 % clipped, and weights that leave at least 10 % of each group."""
+        return self.clipped <= MOST_CLIPPED and min(self.effective_with, self.effective_without) >= LEAST_EFFECTIVE
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """An adjusted difference and what it rests on.
+
+    Attributes:
+        difference: the average effect on everyone, if every common cause were among the covariates.
+        ratio: the ratio of the two potential means.
+        mean_with, mean_without: the potential means; noise may carry them slightly out of the outcome's range.
+        n_with, n_without: units of the two groups that were used.
+        overlap: how comparable the groups are.
+        models: names of the chosen models: propensity, outcome with, outcome without.
+    """
+
+    difference: Difference
+    ratio: RiskRatio | NotComputable
+    mean_with: float
+    mean_without: float
+    n_with: int
+    n_without: int
+    overlap: Overlap
+    models: tuple[str, str, str]
+
+
+def normal_difference(estimate: float, standard_error: float, *, alpha: float) -> Difference:
+    """A difference with the symmetric interval of the normal law."""
+    half = float(stats.norm.isf(alpha / 2)) * standard_error
+    return Difference(estimate, standard_error, estimate - half, estimate + half, 1 - alpha)
+
+
+def weigh(outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+    """AIPW from given predictions.
+
+    Args:
+        outcome: outcome per unit, 0/1 or numeric.
+        did: whether the unit did the behaviour.
+        nuisance: predictions per unit. For an honest error they come from models that didn't see the unit.
+        alpha: two-sided error rate.
+
+    Returns:
+        mean(m1 - m0 + D(R-m1)/e - (1-D)(R-m0)/(1-e)), error sd/sqrt(n), e clipped to [.02, .98].
+        ``NO_OVERLAP`` when more than 10 % is clipped or a group's weights leave less than 10 % of it.
+
+    Raises:
+        ValueError: if alpha isn't between 0 and 1.
+
+    Source: Robins, Rotnitzky and Zhao 1994; Chernozhukov et al. 2018.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
+    n, n_with = len(outcome), int(did.sum())
+    if min(n_with, n - n_with) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_with, n - n_with), "needed": 2})
+    overlap = measure_overlap(did, nuisance.propensity)
+    if not overlap.is_enough:
+        smallest = min(overlap.effective_with, overlap.effective_without)
+        return NotComputable(Reason.NO_OVERLAP, {"clipped": overlap.clipped, "effective": smallest})
+    propensity = np.clip(nuisance.propensity, CLIP, 1 - CLIP)
+    with_it = nuisance.mean_with + did * (outcome - nuisance.mean_with) / propensity
+    without = nuisance.mean_without + ~did * (outcome - nuisance.mean_without) / (1 - propensity)
+    error = float((with_it - without).std(ddof=1)) / n**0.5
+    if error == 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    means = float(with_it.mean()), float(without.mean())
+    difference = normal_difference(means[0] - means[1], error, alpha=alpha)
+    ratio = _ratio(with_it, without, alpha)
+    return Adjusted(difference, ratio, *means, n_with, n - n_with, overlap, nuisance.models)
+
+
+def measure_overlap(did: Flags, propensity: Floats) -> Overlap:
+    """Clipped and outside shares, and the effective share of each group under its weights D/e and (1-D)/(1-e)."""
+    clipped = np.clip(propensity, CLIP, 1 - CLIP)
+
+    def effective(weights: Floats) -> float:
+        return float(weights.sum() ** 2 / (weights**2).sum() / len(weights))
+
+    return Overlap(
+        clipped=float((propensity != clipped).mean()),
+        outside=float(((propensity < OUTSIDE) | (propensity > 1 - OUTSIDE)).mean()),
+        effective_with=effective(1 / clipped[did]),
+        effective_without=effective(1 / (1 - clipped[~did])),
+    )
+
+
+def adjust(
+    outcome: Floats,
+    did: Flags,
+    covariates: Floats,
+    *,
+    seed: int,
+    alpha: float = 0.05,
+    max_units: int = MAX_UNITS,
+    progress: Progress = silent,
+) -> Adjusted | NotComputable:
+    """AIPW with our own cross-fitted models, on at most `max_units` units drawn with the stored seed.
+
+    Args:
+        outcome: outcome per unit, 0/1 or numeric.
+        did: whether the unit did the behaviour.
+        covariates: units x columns, numbers without gaps. No column at all gives the raw difference.
+        seed: of the sample, the folds and the models. The same seed gives the same result.
+        alpha: two-sided error rate.
+        max_units: units beyond this number are left out by a draw.
+        progress: told how far it is.
+
+    Returns:
+        As `weigh`; ``TOO_FEW_FOR_MODEL`` with fewer than 50 units in a group.
+    """
+    if len(outcome) > max_units:
+        rows = np.sort(np.random.default_rng(seed).choice(len(outcome), max_units, replace=False))
+        outcome, did, covariates = outcome[rows], did[rows], covariates[rows]
+    smallest = min(int(did.sum()), int((~did).sum()))
+    if smallest < FEWEST_PER_GROUP:
+        return NotComputable(Reason.TOO_FEW_FOR_MODEL, {"n": smallest, "needed": FEWEST_PER_GROUP})
+    return weigh(outcome, did, fit_nuisance(outcome, did, covariates, seed=seed, progress=progress), alpha=alpha)
+
+
+def _ratio(with_it: Floats, without: Floats, alpha: float) -> RiskRatio | NotComputable:
+    """Ratio of the potential means; the error of its logarithm is that of psi1/mean1 - psi0/mean0."""
+    top, bottom = float(with_it.mean()), float(without.mean())
+    if min(top, bottom) <= 0:
+        return NotComputable(Reason.MEANS_NOT_POSITIVE)
+    error = float((with_it / top - without / bottom).std(ddof=1)) / len(with_it) ** 0.5
+    half, centre = float(stats.norm.isf(alpha / 2)) * error, log(top / bottom)
+    if abs(centre) + half > LARGEST_LOG:
+        return NotComputable(Reason.MEANS_NOT_POSITIVE)
+    return RiskRatio(top / bottom, exp(centre - half), exp(centre + half), 1 - alpha)

@@ -1,0 +1,1 @@
+"""AHA moments: numbers that people decided to test, their weekly reach, and what experiments found."""

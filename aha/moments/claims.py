@@ -1,0 +1,152 @@
+"""What a moment claims and what came of it: its evidence's promise, and the finding of its experiment. Pure.
+
+Experiments read and write these records; nobody else needs to know how a moment stores them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from reporting.document import dump
+
+
+@dataclass(frozen=True)
+class PromisedDifference:
+    """A difference in retention between those who did it and those who didn't, with its interval."""
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What the evidence of a moment promises, rung by rung of its ladder.
+
+    Attributes:
+        raw: as observed; None without evidence.
+        adjusted: of the last rung that could be computed, with the most held equal; None without evidence.
+    """
+
+    raw: PromisedDifference | None = None
+    adjusted: PromisedDifference | None = None
+
+
+@dataclass(frozen=True)
+class Itt:
+    """Effect of the nudge on everyone, with its interval and the name of its method."""
+
+    estimate: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effect of the behaviour on those whom the nudge moved.
+
+    Attributes:
+        caution: what the looks of the plan did to it: `corrected` for them, or `optimistic`; None for one look.
+        naive: the estimate before the correction.
+    """
+
+    estimate: float
+    standard_error: float | None = None
+    caution: str | None = None
+    naive: float | None = None
+
+
+@dataclass(frozen=True)
+class EffectSet:
+    """The Anderson-Rubin set of that effect: its shape, and its limits where the shape has them."""
+
+    shape: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class TakeUp:
+    """Share of units that reach the moment, 0 to 1: in control, with the nudge, and the difference."""
+
+    control: float
+    variant: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class ExperimentFinding:
+    """What the final analysis of an experiment writes back to the moment that it tested.
+
+    Attributes:
+        code: of the verdict; empty until `aha.moments.promote` has set it.
+        experiment: key; `analysis` is its row.
+        on: local date; `retest_on` when it should be tested again.
+        outcome: metric text of the outcome that was judged.
+        promised: what the correlation promised, as observed.
+        reason: code beside the verdict's.
+        kind: `proportion`, `mean` or `ratio`; None without an effect, and in version 0.3, where it was a share.
+        breakdown: direct effect of being nudged that would undo the verdict; None against a placebo.
+        as_treated: those who did minus those who didn't, whatever their arm: not causal.
+    """
+
+    code: str = ""
+    experiment: str = ""
+    analysis: int | None = None
+    on: date | None = None
+    retest_on: date | None = None
+    outcome: str = ""
+    promised: float | None = None
+    reason: str | None = None
+    itt: Itt | None = None
+    effect: Effect | None = None
+    effect_set: EffectSet | None = None
+    kind: str | None = None
+    breakdown: float | None = None
+    take_up: TakeUp | None = None
+    as_treated: float | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """True when the outcome is a share of units."""
+        return self.kind in (None, "proportion")
+
+
+def promised(evidence: Any) -> Promised:
+    """The promise in the evidence of a moment, as it was frozen; nothing where there is none."""
+    rungs = evidence.get("ladder", {}).get("rungs", []) if isinstance(evidence, Mapping) else []
+    found = [_read(PromisedDifference, rung.get("difference")) for rung in rungs]
+    known = [one for one in found if one is not None]
+    return Promised(found[0], known[-1]) if known else Promised()
+
+
+def write_finding(found: ExperimentFinding) -> dict[str, Any]:
+    """The record as a moment stores it and the API shows it: what could not be computed is left out."""
+    document = {name: value for name, value in dump(found).items() if value is not None or name == "promised"}
+    if "effect" in document:
+        document["effect"] = {name: value for name, value in document["effect"].items() if value is not None}
+    return document
+
+
+def read_finding(document: Mapping[str, Any]) -> ExperimentFinding:
+    """What a moment stores; of an older version whatever can be read."""
+    hints = get_type_hints(ExperimentFinding)
+    read = {one.name: _read(hints[one.name], document.get(one.name)) for one in fields(ExperimentFinding)}
+    return ExperimentFinding(**{name: value for name, value in read.items() if value is not None})
+
+
+def _read(kind: Any, value: Any) -> Any:
+    try:
+        return None if value is None else _adapter(kind).validate_python(value)
+    except ValidationError:
+        return None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -1,0 +1,146 @@
+"""Candidates become AHA moments: promote with the evidence frozen; the verdict of an experiment sets the status."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext
+
+from aha.models import AhaMoment, Study
+from aha.moments.claims import ExperimentFinding, write_finding
+from aha.study.studies import read_report
+from events.metrics import display_name, parse_behaviour, parse_retention
+from runs.payloads import Unreadable
+from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from aha.study.result import Candidate
+
+Status = AhaMoment.Status
+# What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).
+STATUS_OF_VERDICT = {
+    "CAUSES": Status.CONFIRMED,
+    "HARMS": Status.REFUTED,
+    "NO_MATERIAL_EFFECT": Status.REFUTED,
+}
+
+
+def promote_candidate(
+    *, study: Study, behaviour: str, times: int, days: int, name: str = "", by: User | None = None
+) -> AhaMoment:
+    """Make an AHA moment of a study's candidate, with the evidence as it stands now.
+
+    Args:
+        study: a finished study.
+        behaviour: as the candidate writes it.
+        times: Z, at least so often.
+        days: Y, within so many days.
+        name: what people call it; empty for a sentence made of the three.
+        by: who promotes.
+
+    Raises:
+        Refused: the study isn't finished, can't be read, has no such candidate, or it was promoted already.
+    """
+    from aha.headline import EVIDENCE_LINE, evidence_line
+    from aha.payload_versions import EVIDENCE
+
+    if study.status != Study.Status.DONE or study.payload is None:
+        raise Refused(gettext("This study isn't finished, so nothing can be promoted from it."))
+    candidate = _candidate(study, behaviour, times, days)
+    if candidate is None:
+        text = gettext("The study has no candidate {behaviour} at least {times} times within {days} days.")
+        raise Refused(text.format(behaviour=display_name(behaviour), times=times, days=days))
+    inputs, evidence = study.inputs, EVIDENCE.store(candidate)
+    with transaction.atomic():
+        Study.objects.select_for_update().get(pk=study.pk)
+        if AhaMoment.objects.filter(study=study, behaviour=behaviour, times=times, days=days).exists():
+            raise Refused(gettext("This candidate is an AHA moment already."))
+        moment = AhaMoment(
+            key=_free_key(f"{behaviour}-{times}-in-{days}"),
+            name=name or gettext("{behaviour} ≥ {times} within {days} days").format(
+                behaviour=display_name(behaviour), times=times, days=days
+            ),
+            behaviour=behaviour, times=times, days=days, signup_event=inputs["signup_event"],
+            retention=inputs["retention"], study=study, evidence=evidence, evidence_hash=_hash(evidence),
+            headline=EVIDENCE_LINE.store(evidence_line(candidate)), created_by=by,
+        )  # fmt: skip
+        moment.full_clean()
+        moment.save()
+    return moment
+
+
+def create_moment(
+    *, name: str, behaviour: str, times: int, days: int, signup_event: str, retention: str, by: User | None = None
+) -> AhaMoment:
+    """An AHA moment that people believe in without a study: it has no evidence, and says so.
+
+    Raises:
+        Refused: a definition that can't be read.
+    """
+    parse_behaviour(behaviour)
+    parse_retention(retention)
+    if times < 1 or days < 1:
+        raise Refused(gettext("Times and days are whole numbers of 1 or more."))
+    moment = AhaMoment(
+        key=_free_key(f"{behaviour}-{times}-in-{days}"), name=name, behaviour=behaviour, times=times, days=days,
+        signup_event=signup_event, retention=retention, created_by=by,
+    )  # fmt: skip
+    moment.full_clean()
+    moment.save()
+    return moment
+
+
+def begin_test(*, moment: AhaMoment) -> AhaMoment:
+    """An experiment on this moment has started."""
+    return _set(moment, Status.TESTING, moment.finding)
+
+
+def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) -> AhaMoment:
+    """Write an experiment's final verdict back.
+
+    Args:
+        moment: the claim that was tested.
+        code: one of the seven verdict codes.
+        finding: of the final analysis.
+    """
+    from aha.payload_versions import FINDING
+
+    document = write_finding(replace(finding, code=code))
+    return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store(document))
+
+
+def is_intact(moment: AhaMoment) -> bool:
+    """True when the evidence is what was frozen at promotion."""
+    return moment.evidence_hash in ("", _hash(moment.evidence))
+
+
+def _set(moment: AhaMoment, status: str, finding: dict[str, Any] | None) -> AhaMoment:
+    with transaction.atomic():
+        row = AhaMoment.objects.select_for_update().get(pk=moment.pk)
+        row.status, row.finding = status, finding
+        row.save(update_fields=["status", "finding"])
+    return row
+
+
+def _candidate(study: Study, behaviour: str, times: int, days: int) -> "Candidate | None":
+    """Raise Refused for a study whose result can't be read."""
+    report = read_report(study)
+    if isinstance(report, Unreadable):
+        raise Refused(report.sentence(gettext))
+    rows = () if report is None else report.candidates
+    wanted = (behaviour, times, days)
+    return next((row for row in rows if (row.behaviour, row.times, row.days) == wanted), None)
+
+
+def _free_key(text: str) -> str:
+    base = slugify(text)[:50] or "moment"
+    taken = set(AhaMoment.objects.filter(key__startswith=base).values_list("key", flat=True))
+    return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
+
+
+def _hash(evidence: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(evidence, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""The weekly share of new users who reach an AHA moment: the team's shared goal. Pure records."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aha.study.cell_metrics import Number
+
+
+@dataclass(frozen=True)
+class ReachWeek:
+    """One signup week.
+
+    Attributes:
+        week: its Monday.
+        signups: units whose clock starts in it.
+        eligible: those whose days are complete; only they can have reached the moment.
+        reached: of the eligible.
+        share: reached over eligible, 0 to 1, with Wilson's interval.
+        complete: True when every unit that can still sign up in it had its days; other weeks may change.
+    """
+
+    week: date
+    signups: int
+    eligible: int
+    reached: int
+    share: "Number"
+    complete: bool
+
+
+@dataclass(frozen=True)
+class WeeklyReach:
+    """The weekly share of new users who reach a moment, oldest week first, and the data's end (ISO, UTC)."""
+
+    weeks: tuple[ReachWeek, ...]
+    data_end: str

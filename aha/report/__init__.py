@@ -1,0 +1,1 @@
+"""What people read about studies and moments: sentences, tables, charts, documents."""

@@ -1,0 +1,150 @@
+"""The page of an AHA moment: its evidence as frozen, what an experiment found, and its weekly reach. Pure."""
+
+from dataclasses import replace
+from math import floor
+from typing import Any
+
+from aha.moments.claims import ExperimentFinding, read_finding
+from aha.moments.reached import WeeklyReach
+from aha.payload_versions import FINDING
+from aha.report import candidate_tables
+from aha.study.result import Candidate
+from reporting.numbers import between, count, decimal, percent, points, share
+from reporting.table import Row, Table
+from reporting.words import Gettext
+from runs.payloads import Unreadable
+from stats.results import computable
+
+# Colour of a moment by what experiments said of it; none while nobody has tested it.
+LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
+
+
+def tables(candidate: Candidate, gettext: Gettext, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
+    """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
+    promised = candidate_tables.promise(candidate, gettext)
+    if found is not None and found.is_share and (effect := _effect(found)) is not None:
+        estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
+        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
+        promised = replace(promised, rows=rows)
+    parts = (
+        candidate_tables.counts(candidate, gettext),
+        candidate_tables.ladder(candidate, gettext),
+        candidate_tables.honesty(candidate, gettext),
+        promised,
+    )
+    return (*parts, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else parts
+
+
+def finding(stored: dict[str, Any] | None, gettext: Gettext) -> str:
+    """The verdict of the experiment in a sentence, with its effect where it has one; "" before there is any."""
+    if not stored:
+        return ""
+    document = FINDING.upgraded(stored)
+    if isinstance(document, Unreadable):
+        return document.sentence(gettext)
+    found = read_finding(document)
+    sentences = {
+        "CAUSES": gettext("An experiment found that it causes retention."),
+        "HARMS": gettext("An experiment found that it harms retention."),
+        "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
+    }
+    sentence = _unless(found, gettext) or sentences.get(found.code, gettext("An experiment could not decide."))
+    if (effect := _effect(found)) is not None:
+        if not found.is_share:
+            estimate, low, high = (decimal(value) for value in effect)
+            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
+            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
+        estimate, low, high = (points(value) for value in effect)
+        text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
+        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
+    return sentence
+
+
+def _caution(found: ExperimentFinding, gettext: Gettext) -> str:
+    """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
+    sentences = {
+        "corrected": gettext("The estimate is corrected for the looks of the plan."),
+        "optimistic": gettext("The estimate is optimistic: the plan could end at any look. Read the interval."),
+    }
+    caution = None if found.effect is None else found.effect.caution
+    return f" {sentences[caution]}" if caution in sentences else ""
+
+
+def _unless(found: ExperimentFinding, gettext: Gettext) -> str:
+    """The verdict with its condition: how large a direct effect of being nudged would undo it (METHODS 4.16).
+
+    "" for another verdict, for one found against a placebo, and for one of an earlier version.
+    """
+    value, share = found.breakdown, found.is_share
+    if value is None:
+        return ""
+    sentences = {
+        ("CAUSES", True): gettext(
+            "An experiment found that it causes retention, unless being nudged by itself keeps more than {size} points "
+            "of users."
+        ),
+        ("HARMS", True): gettext(
+            "An experiment found that it harms retention, unless being nudged by itself loses more than {size} points "
+            "of users."
+        ),
+        ("CAUSES", False): gettext(
+            "An experiment found that it causes a gain, unless being nudged by itself raises the outcome by more than "
+            "{size}."
+        ),
+        ("HARMS", False): gettext(
+            "An experiment found that it does harm, unless being nudged by itself lowers the outcome by more than "
+            "{size}."
+        ),
+    }
+    # Cut, not rounded: a size that is too large would claim too much.
+    size = floor(round(abs(value) * (10_000 if share else 100), 6)) / 100
+    return sentences.get((found.code, share), "").format(size=decimal(size))
+
+
+def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
+    """Estimate and limits on those whom the nudge moved; the limits are those of the Anderson-Rubin set (METHODS 4.12).
+
+    A set that is no interval has no two limits to print: then the report alone says what it is.
+    """
+    around = found.effect_set
+    if (
+        found.effect is None
+        or around is None
+        or around.shape != "interval"
+        or around.low is None
+        or around.high is None
+    ):
+        return None
+    return found.effect.estimate, around.low, around.high
+
+
+def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:
+    """The last complete week against the one before."""
+    done = [row for row in found.weeks if row.complete and computable(row.share)]
+    shares = [row.share.estimate for row in done if computable(row.share)]
+    if not shares:
+        return gettext("No week is complete yet.")
+    if len(shares) == 1:
+        text = gettext("In the last complete week {now} of the new users reached it.")
+        return text.format(now=percent(shares[-1]))
+    text = gettext("In the last complete week {now} of the new users reached it, in the week before {before}.")
+    return text.format(now=percent(shares[-1]), before=percent(shares[-2]))
+
+
+def reach_table(found: WeeklyReach, gettext: Gettext) -> Table:
+    """The weeks, newest first."""
+    rows: tuple[Row, ...] = tuple(
+        (
+            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share, gettext),
+            gettext("yes") if row.complete else gettext("not yet"),
+        )
+        for row in reversed(found.weeks)
+    )  # fmt: skip
+    columns = (
+        gettext("week of signup (Monday)"), gettext("signed up"), gettext("days complete"), gettext("reached it"),
+        gettext("share (95 % CI)"), gettext("week complete"),
+    )  # fmt: skip
+    note = gettext(
+        "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
+    )
+    return Table(gettext("Reach by signup week"), columns, rows, note)

@@ -1,0 +1,1 @@
+"""Look for numbers that may matter: from the events of new users to candidates with their evidence."""

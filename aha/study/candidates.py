@@ -1,0 +1,253 @@
+"""From judged behaviours to candidates: which cell is taken, which are worth following, and all their evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aha.evidence.ladder import Ladder, Units, climb
+from aha.evidence.promise import promise
+from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
+from aha.study.cell_metrics import RECOMMENDED_REACH, describe
+from aha.study.choice import Choice, Parts, Pick, judge
+from aha.study.exhibits import SegmentCell
+from aha.study.grid import Cells, Flags, Table, count_cells, levels
+from aha.study.ranking import Attributes
+from aha.study.report_columns import week_cells
+from aha.study.result import Candidate, Control, Controls, Grid, Judged
+from aha.study.step import Step, StepVerdict
+from aha.study.window_guard import Flag, Flagged
+from runs.progress import Progress, part, silent
+from stats.results import NotComputable, Reason, computable
+
+ALPHA = 0.05
+MOVED = 0.10
+ACTIVITY_ONLY = "activity_only"
+NO_BETTER_THAN_EVERYBODY = "no_better_than_everybody"
+AS_STRONG_AS_INERT = "as_strong_as_inert"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the evidence of every candidate rests on.
+
+    Attributes:
+        table: the feature table, of a sample when there are many units.
+        attributes: of the same units.
+        parts: who chose, judged, came later: places in the table.
+        exact: the cells of every eligible unit.
+        grid: the same as columns, with both nulls.
+        flags: marks of the behaviours.
+        seed: of the intervals and models.
+        max_units: units that the models of the ladder see.
+    """
+
+    table: Table
+    attributes: Attributes
+    parts: Parts
+    exact: Cells
+    grid: Grid
+    flags: tuple[Flagged, ...]
+    seed: int
+    max_units: int
+
+    def place(self, behaviour: str, pick: Pick) -> int:
+        """Place of a cell in the grid."""
+        return self.exact.find(behaviour, pick.days, pick.times)
+
+    def did(self, behaviour: str, pick: Pick) -> Flags:
+        """Per unit of the table, whether it reached a cell."""
+        table = self.table
+        counts = table.counts[:, table.behaviours.index(behaviour), table.days.index(pick.days)]
+        return np.asarray(counts >= pick.times)
+
+
+def take_cell(choice: Choice | NotComputable, step: Step | None, exact: Cells) -> tuple[Pick | NotComputable, bool]:
+    """The cell that is taken for a behaviour, and whether the step decided.
+
+    Where retention jumps the step is the moment: the rule is drawn to few times by their reach and misses a true step
+    regularly. A step at a reach outside 5-80 % is no recommendation, so the rule's pick stays.
+    """
+    if not computable(choice):
+        return choice, False
+    if step is not None and step.verdict is StepVerdict.JUMP:
+        reach = float(exact.reach[exact.find(step.behaviour, step.days, step.times)])
+        if RECOMMENDED_REACH[0] <= reach <= RECOMMENDED_REACH[1]:
+            return Pick(step.days, step.times, _picked(choice, step.days, step.times)), True
+    return choice.recommended, False
+
+
+def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
+    """The behaviours whose cell is better than luck, the best first.
+
+    In this order: a jump; beating equally active users (second null, p <= .05); then the second null's statistic, which
+    holds activity, signup week and segment equal; then J. The family of both nulls is the whole grid.
+    """
+    found: list[tuple[tuple[float, ...], Judged]] = []
+    for row in judged:
+        if row.step is None or not computable(row.chosen):
+            continue
+        place = evidence.place(row.behaviour, row.chosen)
+        p, z = evidence.grid.p_luck[place], evidence.grid.z_luck[place]
+        if p is None or z is None or p > ALPHA or z <= 0:
+            continue
+        p_active, z_active = evidence.grid.p_active[place], evidence.grid.z_active[place]
+        beats = p_active is not None and z_active is not None and p_active <= ALPHA and z_active > 0
+        key = (0 if row.by_step else 1, 0 if beats else 1, -(z_active or 0.0), -(evidence.grid.j[place] or 0.0))
+        found.append((key, row))
+    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+
+
+def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progress = silent) -> Ladder:
+    """The adjustment ladder of one cell: nothing of what comes after its own window is held equal.
+
+    Behaviours that repeat it aren't either: nothing would be left of it.
+    """
+    table = evidence.table
+    same = {row.other for row in evidence.flags if row.flag is Flag.DUPLICATE and row.behaviour == behaviour}
+    same |= {row.behaviour for row in evidence.flags if row.flag is Flag.DUPLICATE and row.other == behaviour}
+    others = [place for place, name in enumerate(table.behaviours) if name != behaviour and name not in same]
+    units = Units(
+        retained=table.retained,
+        did=evidence.did(behaviour, pick),
+        active_days=table.active_within(pick.days),
+        week=table.week,
+        segment=table.segment,
+        before=evidence.attributes.values,
+        others=table.counts[:, others, table.days.index(pick.days)].astype(np.float64),
+    )
+    return climb(units, seed=evidence.seed, days=pick.days, max_units=evidence.max_units, progress=progress)
+
+
+def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Progress = silent) -> Controls:
+    """The last rung of every negative control, and their empirical null."""
+    rows = []
+    inert = [row for row in judged if Flag.INERT in row.flags]
+    for number, row in enumerate(inert):
+        if computable(row.chosen):
+            inner = part(progress, number / len(inert), (number + 1) / len(inert))
+            ladder = ladder_of(evidence, row.behaviour, row.chosen, progress=inner)
+            rows.append(Control(row.behaviour, row.chosen.days, row.chosen.times, ladder.rungs[3].difference))
+    return Controls(tuple(rows), empirical_null([row.adjusted for row in rows if computable(row.adjusted)]))
+
+
+def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Progress = silent) -> Candidate:
+    """All evidence of one candidate.
+
+    Raises:
+        ValueError: for a behaviour without a cell; `qualifying` gives none.
+    """
+    pick, choice, step = row.chosen, row.choice, row.step
+    if not computable(pick) or not computable(choice) or step is None:
+        raise ValueError(f"{row.behaviour} has no cell to follow")
+    table, place = evidence.table, evidence.place(row.behaviour, pick)
+    rng = np.random.default_rng(evidence.seed)
+    cell = describe(_one(evidence.exact, place), rng=rng)[0]
+    honesty = judge(
+        table,
+        evidence.parts,
+        row.behaviour,
+        days=pick.days,
+        times=pick.times,
+        rng=rng,
+        choice=choice,
+        by_step=row.by_step,
+    )
+    did = evidence.did(row.behaviour, pick)
+    ladder = ladder_of(evidence, row.behaviour, pick, progress=progress)
+    full = ladder.rungs[3]
+    adjusted = full.adjusted
+    ratio = NotComputable(Reason.NO_OVERLAP) if adjusted is None else adjusted.ratio
+    if not computable(full.difference):
+        ratio = full.difference
+    calibrated = _calibrated(ladder, controls.null)
+    hold_out = honesty.hold_out
+    return Candidate(
+        behaviour=row.behaviour,
+        days=pick.days,
+        times=pick.times,
+        rule_pick=choice.recommended,
+        by_step=row.by_step,
+        cell=cell,
+        pick_share=pick.share,
+        indifference=choice.indifference,
+        step=step.verdict,
+        smooth_range=step.smooth_range,
+        honesty=honesty,
+        hold_out_j=hold_out.j if computable(hold_out) else honesty.corrected.get("j", hold_out),
+        later_cohort_j=honesty.later.j if computable(honesty.later) else honesty.later,
+        p_luck=evidence.grid.p_luck[place] or 0.0,
+        p_active=_known(evidence.grid.p_active[place]),
+        z_active=_known(evidence.grid.z_active[place]),
+        ladder=ladder,
+        e_value=e_values(ratio) if computable(ratio) else ratio,
+        benchmark=(
+            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=table.active_within(pick.days))
+            if computable(ratio)
+            else ratio
+        ),
+        calibrated=calibrated,
+        promise=promise(
+            min(MOVED, 1 - float(evidence.exact.reach[place])),
+            reach=float(evidence.exact.reach[place]),
+            raw=ladder.rungs[0].difference,
+            adjusted=full.difference,
+        ),
+        flags=(*row.flags, *_marks(evidence, place, calibrated)),
+        by_segment=_by_segment(evidence, row.behaviour, pick, rng),
+        by_week=week_cells(table.week, table.retained, did),
+    )
+
+
+def _marks(evidence: Evidence, place: int, calibrated: Calibrated | NotComputable) -> tuple[str, ...]:
+    p, z = evidence.grid.p_active[place], evidence.grid.z_active[place]
+    beats_activity = p is not None and z is not None and p <= ALPHA and z > 0
+    strong = computable(calibrated) and calibrated.as_strong_as_inert
+    marks = {
+        ACTIVITY_ONLY: not beats_activity,
+        NO_BETTER_THAN_EVERYBODY: not evidence.grid.beats_everybody[place],
+        AS_STRONG_AS_INERT: strong,
+    }
+    return tuple(mark for mark, holds in marks.items() if holds)
+
+
+def _calibrated(ladder: Ladder, null: EmpiricalNull | NotComputable) -> Calibrated | NotComputable:
+    full = ladder.rungs[3].difference
+    if not computable(full):
+        return full
+    return calibrate(full, null) if computable(null) else null
+
+
+def _by_segment(evidence: Evidence, behaviour: str, pick: Pick, rng: np.random.Generator) -> tuple[SegmentCell, ...]:
+    table = evidence.table
+    if len(table.segments) < 2:
+        return ()
+    one = table.only([behaviour])
+    rows = []
+    for number, name in enumerate(table.segments):
+        members = one.take(table.segment == number)
+        cells = count_cells(levels(members, [(pick.times,)]), members.retained)
+        rows.append(SegmentCell(name, describe(_one(cells, cells.find(behaviour, pick.days, pick.times)), rng=rng)[0]))
+    return tuple(rows)
+
+
+def _one(cells: Cells, place: int) -> Cells:
+    only = slice(place, place + 1)
+    columns = {name: getattr(cells, name)[only] for name in ("behaviour", "days", "times", "a", "b", "c", "o")}
+    return Cells(cells.behaviours, **columns)
+
+
+def _picked(choice: Choice, days: int, times: int) -> float:
+    return next((pick.share for pick in choice.picks if (pick.days, pick.times) == (days, times)), 0.0)
+
+
+def _known(value: float | None) -> float | NotComputable:
+    return NotComputable(Reason.NO_CELL_TO_TEST) if value is None else value
+
+
+def flags_of(flags: Sequence[Flagged]) -> Mapping[str, tuple[str, ...]]:
+    """Codes of the marks per behaviour."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in flags:
+        found[row.behaviour] = (*found.get(row.behaviour, ()), row.flag.value)
+    return found

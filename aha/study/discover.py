@@ -1,0 +1,359 @@
+"""The whole study as one pure function: what the warehouse answered in, one frozen report out.
+
+Who is looked at where: the cells count every eligible unit. Everything that resamples (nulls, choice, steps, hold-out,
+ladder) uses at most 200,000 units, models at most 50,000 of them, SHAP at most 10,000. All draws come from the seed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from aha.evidence.aipw import MAX_UNITS
+from aha.evidence.retention_curve import DayCount, retention_curve
+from aha.evidence.sensitivity import empirical_null
+from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
+from aha.study.choice import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
+from aha.study.exhibits import SegmentCurve
+from aha.study.grid import (
+    Cells,
+    Flags,
+    Ints,
+    Levels,
+    Names,
+    Table,
+    build_table,
+    cells_of_histogram,
+    count_cells,
+    levels,
+    thresholds,
+)
+from aha.study.null import PERMUTATIONS, Null, enough, grid_null
+from aha.study.question import Inputs
+from aha.study.ranking import Attributes, judge_model
+from aha.study.report_columns import Dates, grid_columns, mondays, null_picture, weeks, wilson_interval
+from aha.study.result import Asked, Candidate, Controls, InvalidDays, Judged, Model, Population, Report
+from aha.study.retention_by_count import dose_curve
+from aha.study.step import REPLICATES as STEP_REPLICATES
+from aha.study.step import Step, step_evidence
+from aha.study.window_guard import Flag, Flagged, Windows, flag_behaviours, may_be_candidates, not_yet_available
+from events.metrics import Behaviour
+from runs.progress import Progress, part, silent
+from segments.search.importance import MAX_EXPLAINED, REPEATS
+from stats.results import NotComputable, Reason
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "shap", "statsmodels", "duckdb", "ibis-framework")
+SEEDS = ("phi", "model", "luck", "active", "choice", "steps", "evidence", "curve")
+# Out of the model and of every choice: they would be the outcome, everybody, or not there for all.
+SET_ASIDE = frozenset({Flag.GOAL_LIKE, Flag.FORCED, Flag.NOT_AVAILABLE})
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed; the defaults are those of METHODS section 2, smaller ones are for tests.
+
+    Attributes:
+        permutations: of each null.
+        replicates: of the choice.
+        step_replicates: of the step test.
+        repeats: cross-fits of the model.
+        max_units: units that the models see.
+        max_explained: units with SHAP values.
+        ladder_units: units that the models of the ladder see.
+        followed: candidates that get all their evidence.
+    """
+
+    permutations: int = PERMUTATIONS
+    replicates: int = REPLICATES
+    step_replicates: int = STEP_REPLICATES
+    repeats: int = REPEATS
+    max_units: int = MAX_UNITS
+    max_explained: int = MAX_EXPLAINED
+    ladder_units: int = MAX_UNITS
+    followed: int = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the warehouse answered, units in the order of their ids so that the same data give the same report.
+
+    Attributes:
+        behaviours: what was counted.
+        left_out: event names that weren't.
+        windows: valid and invalid Y values.
+        data_end: end of complete data, UTC.
+        time_zone: the project's zone.
+        signups: units of the cohort.
+        excluded: how many aren't eligible, by reason.
+        unit_ids, retained, dates: of every eligible unit; dates are local signup dates.
+        segment: name per eligible unit, or None.
+        sample: places of the sampled units; everything below is about these alone.
+        anchors: moments of signup.
+        rows: unit numbers, behaviour names, counts (rows × days).
+        active_days: units × valid days, as in `Table.active`.
+        attributes: known before any behaviour.
+        first_times: when each behaviour first appears in the log.
+        first_sessions: doers, and doers who did it first in the first session.
+        histogram: columns of `aha.study.queries.histogram` over every eligible unit; None when the sample is everybody.
+        curve: per segment (one empty name without) active units by day, of every eligible unit.
+    """
+
+    behaviours: tuple[Behaviour, ...]
+    left_out: int
+    windows: Windows
+    data_end: datetime
+    time_zone: str
+    signups: int
+    excluded: dict[str, int]
+    unit_ids: Names
+    retained: Flags
+    dates: Dates
+    segment: Names | None
+    sample: Ints
+    anchors: npt.NDArray[np.datetime64]
+    rows: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+    active_days: Ints
+    attributes: Attributes
+    first_times: Mapping[str, datetime | None]
+    first_sessions: Mapping[str, tuple[int, int]]
+    histogram: Mapping[str, npt.ArrayLike] | None
+    curve: Mapping[str, tuple[DayCount, ...]]
+
+
+def study(
+    answers: Answers, inputs: Inputs, *, seed: int, effort: Effort = Effort(), progress: Progress = silent
+) -> Report:
+    """Compute a study.
+
+    Args:
+        answers: of the warehouse.
+        inputs: what was asked.
+        seed: of every draw. The same answers, inputs and seed give the same report.
+        effort: how much is computed.
+        progress: told the stage and the share done.
+    """
+    seeds = dict(zip(SEEDS, map(int, np.random.SeedSequence(seed).generate_state(len(SEEDS))), strict=True))
+    table = _table(answers)
+    times = thresholds(table, inputs.max_times)
+    grid = levels(table, times)
+    exact = _exact(answers, grid, table, times)
+    floor = enough(table.retained)
+    flags = flag_behaviours(
+        table,
+        answers.behaviours,
+        inputs.definition,
+        first_sessions=answers.first_sessions,
+        inert=inputs.inert,
+        unavailable=tuple(not_yet_available(table, answers.anchors, answers.first_times)),
+    )
+    luck, active = _nulls(table, grid, seeds, effort, part(progress, 0.05, 0.25))
+    columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
+    kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
+    model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
+    parts = split(table)
+    asked = kept.only(()) if floor else kept
+    judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
+    evidence = Evidence(table, answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
+    found = () if floor else tuple(qualifying(judged, evidence))
+    controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
+    curves = {name: retention_curve(rows, seed=seeds["curve"]) for name, rows in answers.curve.items() if name}
+    report = Report(
+        asked=_asked(answers, inputs, times, table),
+        population=_population(answers),
+        floor=floor,
+        model=model,
+        grid=columns,
+        luck=null_picture(luck),
+        active=null_picture(active),
+        flags=flags,
+        judged=judged,
+        candidates=candidates,
+        more_candidates=len(found) - len(candidates),
+        controls=controls,
+        weeks=weeks(mondays(answers.dates), answers.retained),
+        curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
+        segment_curves=tuple(SegmentCurve(name, curve) for name, curve in curves.items()),
+        parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
+        samples={"eligible": answers.retained.size, "sample": table.n, **used},
+        seeds={"study": seed, **seeds},
+        versions={name: version(name) for name in LIBRARIES},
+    )
+    progress("report", 1.0)
+    return report
+
+
+def _table(answers: Answers) -> Table:
+    rows = answers.sample
+    return build_table(
+        behaviours=[str(behaviour) for behaviour in answers.behaviours],
+        days=answers.windows.valid,
+        unit_ids=answers.unit_ids[rows],
+        retained=answers.retained[rows],
+        week=mondays(answers.dates[rows]),
+        active_days=answers.active_days,
+        rows=answers.rows,
+        segment=None if answers.segment is None else [str(name) for name in answers.segment[rows]],
+    )
+
+
+def _exact(answers: Answers, grid: Levels, table: Table, times: tuple[tuple[int, ...], ...]) -> Cells:
+    if answers.histogram is None:
+        return count_cells(grid, table.retained)
+    return cells_of_histogram(
+        answers.histogram,
+        behaviours=table.behaviours,
+        days=table.days,
+        times=times,
+        units=answers.retained.size,
+        retained=int(answers.retained.sum()),
+    )
+
+
+def _nulls(
+    table: Table, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
+) -> tuple[Null | NotComputable, Null | NotComputable]:
+    found = [
+        grid_null(
+            table,
+            grid,
+            rng=np.random.default_rng(seeds[name]),
+            by_activity=name == "active",
+            permutations=effort.permutations,
+            progress=part(progress, place / 2, (place + 1) / 2),
+        )
+        for place, name in enumerate(("luck", "active"))
+    ]
+    return found[0], found[1]
+
+
+def _model(
+    kept: Table,
+    attributes: Attributes,
+    floor: NotComputable | None,
+    seeds: Mapping[str, int],
+    effort: Effort,
+    progress: Progress,
+) -> tuple[Model | NotComputable, dict[str, int]]:
+    if floor or not kept.behaviours:
+        return floor or NotComputable(Reason.NO_DATA), {}
+    return judge_model(
+        kept,
+        attributes,
+        seed=seeds["model"],
+        repeats=effort.repeats,
+        max_units=effort.max_units,
+        max_explained=effort.max_explained,
+        progress=progress,
+    )
+
+
+def _judge(
+    kept: Table,
+    parts: Parts,
+    all_times: tuple[tuple[int, ...], ...],
+    table: Table,
+    exact: Cells,
+    flags: tuple[Flagged, ...],
+    inputs: Inputs,
+    seeds: Mapping[str, int],
+    effort: Effort,
+    progress: Progress,
+) -> tuple[Judged, ...]:
+    """Choice of every behaviour that isn't set aside, and the step test of those that may be candidates."""
+    if not kept.behaviours:
+        return ()
+    times = dict(zip(table.behaviours, all_times, strict=True))
+    train = kept.take(parts.train)
+    choices = choose(
+        train,
+        levels(train, [times[name] for name in kept.behaviours]),
+        rng=np.random.default_rng(seeds["choice"]),
+        choosing=Choosing(Rule(inputs.choose)),
+        replicates=effort.replicates,
+        progress=part(progress, 0, 0.3),
+    )
+    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.for_steps)
+    steps = step_evidence(
+        unseen,
+        [times[name] for name in unseen.behaviours],
+        rng=np.random.default_rng(seeds["steps"]),
+        replicates=effort.step_replicates,
+        progress=part(progress, 0.3, 1),
+    )
+    by_name = {step.behaviour: step for step in steps}
+    codes = flags_of(flags)
+    return tuple(
+        _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen) for name in kept.behaviours
+    )
+
+
+def _judged(
+    name: str,
+    choice: Choice | NotComputable,
+    step: Step | None,
+    codes: tuple[str, ...],
+    exact: Cells,
+    unseen: Table,
+) -> Judged:
+    chosen, by_step = take_cell(choice, step, exact)
+    dose = None if step is None else dose_curve(unseen, name, step.days or unseen.days[-1])
+    return Judged(name, codes, choice, step, dose, chosen, by_step)
+
+
+def _follow(
+    judged: tuple[Judged, ...],
+    found: tuple[Judged, ...],
+    evidence: Evidence,
+    floor: NotComputable | None,
+    effort: Effort,
+    progress: Progress,
+) -> tuple[Controls, tuple[Candidate, ...]]:
+    if floor:
+        return Controls((), empirical_null([])), ()
+    controls = control_group(judged, evidence, progress=part(progress, 0, 0.3))
+    followed = found[: effort.followed]
+    share = 0.7 / max(len(followed), 1)
+    return controls, tuple(
+        follow(row, evidence, controls, progress=part(progress, 0.3 + number * share, 0.3 + (number + 1) * share))
+        for number, row in enumerate(followed)
+    )
+
+
+def _asked(answers: Answers, inputs: Inputs, times: tuple[tuple[int, ...], ...], table: Table) -> Asked:
+    return Asked(
+        inputs=inputs,
+        behaviours=table.behaviours,
+        left_out=answers.left_out,
+        times=times,
+        valid_days=answers.windows.valid,
+        invalid_days=tuple(InvalidDays(y, reason) for y, reason in answers.windows.invalid),
+        data_end=answers.data_end.isoformat(),
+        time_zone=answers.time_zone,
+        segments=() if answers.segment is None else table.segments,
+    )
+
+
+def _population(answers: Answers) -> Population:
+    eligible, retained = answers.retained.size, int(answers.retained.sum())
+    return Population(
+        signups=answers.signups,
+        eligible=eligible,
+        excluded=answers.excluded,
+        retained=retained,
+        rate=wilson_interval(retained, eligible) if eligible else NotComputable(Reason.NO_DATA),
+        first_signup=str(answers.dates.min()) if eligible else None,
+        last_signup=str(answers.dates.max()) if eligible else None,
+    )
+
+
+def _total(curve: Mapping[str, tuple[DayCount, ...]]) -> tuple[DayCount, ...]:
+    """All segments together: their units are different ones."""
+    days: dict[int, tuple[int, int]] = {}
+    for rows in curve.values():
+        for row in rows:
+            active, units = days.get(row.day, (0, 0))
+            days[row.day] = (active + row.active, units + row.units)
+    return tuple(DayCount(day, *days[day]) for day in sorted(days))

@@ -1,0 +1,221 @@
+"""Is the best cell of the whole grid better than luck? Max-T permutation within strata (Westfall and Young 1993).
+
+The first null shuffles who stayed within signup week × segment. The second also within the number of active days, and
+is the useful line: activity alone passes the first. Active days are those of each cell's own window: later days come
+after the behaviour, and holding them equal would remove what it does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from aha.study.cell_metrics import NULL_REACH
+from aha.study.grid import Flags, Floats, Ints, Levels, Table
+from runs.progress import Progress, silent
+from stats.results import NotComputable, Reason
+
+PERMUTATIONS = 1_000
+BLOCK = 200
+LEAST_UNITS, LEAST_PER_OUTCOME = 200, 50
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """One whole-grid null. Arrays have one entry per cell unless said; NaN marks a cell outside the null.
+
+    Attributes:
+        by_activity: whether the strata include the active days of the cell's window.
+        permutations: how many shuffles.
+        tested: different cells in the null.
+        z: the stratified statistic, positive when doers stay more; z² is Cochran-Mantel-Haenszel's.
+        adjusted_p: (1 + shuffles whose largest |z| reaches this |z|) / (permutations + 1).
+        maxima: per shuffle, the largest |z| of the grid.
+    """
+
+    by_activity: bool
+    permutations: int
+    tested: int
+    z: Floats
+    adjusted_p: Floats
+    maxima: Floats
+
+    @property
+    def smallest_p(self) -> float:
+        """The adjusted p-value of the grid's best cell: is anything here better than luck?"""
+        return float(np.nanmin(self.adjusted_p))
+
+    def histogram(self, bins: int = 40) -> tuple[list[float], list[int]]:
+        """Edges and counts of the largest |z| under the null, for the chart beside the observed value."""
+        counts, edges = np.histogram(self.maxima, bins=bins)
+        return edges.tolist(), counts.tolist()
+
+
+def enough(retained: Flags) -> NotComputable | None:
+    """The floors of a study: 200 eligible units, 50 retained, 50 not. They look at the margins only."""
+    n, stayed = int(retained.size), int(retained.sum())
+    if n >= LEAST_UNITS and min(stayed, n - stayed) >= LEAST_PER_OUTCOME:
+        return None
+    return NotComputable(
+        Reason.STUDY_TOO_SMALL,
+        {"n": n, "retained": stayed, "needed": LEAST_UNITS, "needed_each": LEAST_PER_OUTCOME},
+    )
+
+
+def grid_null(
+    table: Table,
+    grid: Levels,
+    *,
+    rng: np.random.Generator,
+    by_activity: bool = False,
+    permutations: int = PERMUTATIONS,
+    progress: Progress = silent,
+) -> Null | NotComputable:
+    """Compare every cell with the best cell of the grid when who stayed is shuffled within strata.
+
+    Args:
+        table: at most 200,000 units.
+        grid: the levels of this table.
+        rng: the randomness of the shuffles.
+        by_activity: strata are also cut by active days within each cell's own days.
+        permutations: at least 1,000 for a result that is shown.
+        progress: told the share done.
+
+    Returns:
+        The null, or why there is none: too few units, or no cell with a reach between 2 % and 98 %.
+    """
+    missing = enough(table.retained)
+    if missing:
+        return missing
+    tests = _tests(table, grid, by_activity=by_activity)
+    tested = sum(int(test.places.size) for test in tests)
+    if not tested:
+        return NotComputable(Reason.NO_CELL_TO_TEST)
+    maxima = np.concatenate(
+        [
+            np.max([_largest(test, one) for test, one in zip(tests, shuffled, strict=True)], axis=0)
+            for shuffled in _shuffles(
+                table.retained, [test.moments.strata for test in tests], permutations, rng, progress
+            )
+        ]
+    )
+    z = np.full(grid.times.size, np.nan)
+    for test in tests:
+        z[test.among] = np.where(test.moments.enters, test.moments.z, np.nan)
+    # A shuffle that ties with the data must count as reaching it, and rounding must not decide that.
+    reached = permutations - np.searchsorted(np.sort(maxima), np.abs(z) * (1 - 1e-9), side="left")
+    p = np.where(np.isnan(z), np.nan, (1 + reached) / (permutations + 1))
+    return Null(by_activity, permutations, tested, z, p, maxima)
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """Cells with the same strata: their levels, their places in the whole grid, and which of them are tested."""
+
+    grid: Levels
+    among: Ints
+    moments: "Moments"
+    places: Ints
+
+
+def _tests(table: Table, grid: Levels, *, by_activity: bool) -> list[_Together]:
+    """All cells at once, or those of each Y with its own strata. Cells with the same doers are tested once in each."""
+    groups = (
+        [(table.strata(active_within=days), *grid.within(days)) for days in table.days]
+        if by_activity
+        else [(table.strata(), grid, np.arange(grid.times.size))]
+    )
+    found = []
+    for strata, cells, among in groups:
+        moments = stratified_moments(cells, table.retained, strata)
+        places = np.flatnonzero(moments.enters & (cells.representative == np.arange(cells.times.size)))
+        found.append(_Together(cells, among, moments, places))
+    return found
+
+
+def _largest(test: _Together, shuffled: npt.NDArray[np.float32]) -> Floats:
+    """Per shuffle the largest |z| of these cells; 0 when none is tested."""
+    if not test.places.size:
+        return np.zeros(shuffled.shape[1])
+    expected, sd = test.moments.expected[test.places, None], test.moments.sd[test.places, None]
+    return np.asarray(np.abs((test.grid.sums(shuffled)[test.places] - expected) / sd).max(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and deviation of B under shuffling within strata, per cell; `enters` says which cells can be tested."""
+
+    strata: Ints
+    z: Floats
+    expected: Floats
+    sd: Floats
+    enters: Flags
+
+
+def stratified_moments(grid: Levels, retained: Flags, strata: Ints) -> Moments:
+    """The Mantel-Haenszel statistic of every cell. With one stratum z² = (n - 1) phi².
+
+    Raw phi must not be used with shuffles inside strata: it isn't centred at 0 there.
+    """
+    n = retained.size
+    member = sparse.csr_array((np.ones(n), (np.arange(n), strata)))
+    size, stayed = member.T @ np.ones(n), member.T @ retained.astype(np.float64)
+    did = grid.sums(member.toarray()) if member.shape[1] < 64 else _sums_by_block(grid, member)
+    counted = size > 1
+    rate = stayed / size
+    weight = np.where(counted, rate * (size - stayed) / (size * np.maximum(size - 1, 1)), 0.0)
+    expected = did @ rate
+    variance = (did * (size - did)) @ weight
+    observed = grid.sums(retained.astype(np.float64)[:, None])[:, 0]
+    reach = did.sum(axis=1) / n
+    enters = (variance > 1e-9) & (reach >= NULL_REACH[0]) & (reach <= NULL_REACH[1])
+    sd = np.sqrt(np.maximum(variance, 1e-300))
+    return Moments(strata, (observed - expected) / sd, expected, sd, enters)
+
+
+def _sums_by_block(grid: Levels, member: sparse.csr_array) -> Floats:
+    columns = member.tocsc()
+    parts = [grid.sums(columns[:, start : start + BLOCK].toarray()) for start in range(0, member.shape[1], BLOCK)]
+    return np.concatenate(parts, axis=1)
+
+
+def _shuffles(
+    retained: Flags, strata: list[Ints], permutations: int, rng: np.random.Generator, progress: Progress
+) -> Iterator[list[npt.NDArray[np.float32]]]:
+    """Units × shuffles in blocks, one for each kind of strata: who stayed, shuffled inside each stratum.
+
+    One random order of the units serves all kinds: in each stratum its first units stay, as many as did. So every kind
+    is shuffled uniformly, and a unit that is lucky in one is lucky in the others, as its one retention is.
+    """
+    n, kinds = retained.size, [_Kind.of(retained, one) for one in strata]
+    for start in range(0, permutations, BLOCK):
+        progress("null", start / permutations)
+        width = min(BLOCK, permutations - start)
+        values = [np.empty((n, width), dtype=np.float32) for _ in kinds]
+        for column in range(width):
+            order = rng.permutation(n)
+            for kind, into in zip(kinds, values, strict=True):
+                # A stable sort of small whole numbers takes linear time.
+                into[order[np.argsort(kind.code[order], kind="stable")], column] = kind.stays
+        yield values
+    progress("null", 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """Strata of one kind: each unit's stratum as a small number, and who stays when units stand sorted by stratum."""
+
+    code: npt.NDArray[np.uint16] | Ints
+    stays: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, retained: Flags, strata: Ints) -> "_Kind":
+        size = np.bincount(strata)
+        kept = np.bincount(strata, weights=retained).astype(np.int64)
+        first = np.cumsum(size) - size
+        rank = np.arange(strata.size) - np.repeat(first, size)
+        small = size.size <= np.iinfo(np.uint16).max
+        code = strata.astype(np.uint16) if small else strata
+        return cls(code, (rank < np.repeat(kept, size)).astype(np.float32))

@@ -1,0 +1,89 @@
+"""Which units a study may look at: a published segment, or all segments of a model side by side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+from aha.study.question import Inputs
+from runs.refusals import Refused
+from segments.models import Membership, Segment, SegmentModel, SegmentVersion
+from segments.rules import needs, parse_rule
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """The units of a study.
+
+    Attributes:
+        members: segment name by unit; None for everybody.
+        compare: True when the segments stand side by side, False when one of them is the whole population.
+        label: what the person named, with its version.
+    """
+
+    members: Mapping[str, str] | None = None
+    compare: bool = False
+    label: str = ""
+
+
+def restriction_of(inputs: Inputs) -> Restriction:
+    """Look the segment up that the inputs name.
+
+    Raises:
+        Refused: it isn't published, its key isn't unique, or it was formed by what happened on the days on which
+            retention is measured: keeping such units would let the outcome choose its own population.
+    """
+    if inputs.segment is None:
+        return Restriction()
+    model = SegmentModel.objects.filter(key=inputs.segment).first()
+    if model is not None:
+        version = model.current
+        if version is None:
+            raise Refused(gettext("--segment: {key} has no published version.").format(key=inputs.segment))
+        segments = list(version.segments.all())
+    else:
+        segment = _segment(inputs.segment)
+        version, segments = segment.version, [segment]
+    _check_days(version, inputs)
+    names = {segment.pk: str(segment) for segment in segments}
+    rows = Membership.objects.filter(version=version, segment__in=names).values_list("unit", "segment_id")
+    members = {str(unit): names[int(pk or 0)] for unit, pk in rows.iterator()}
+    return Restriction(members, compare=model is not None, label=str(version))
+
+
+def _segment(key: str) -> Segment:
+    current = SegmentVersion.objects.current()
+    found = list(Segment.objects.light("version__model").filter(key=key, version__in=current))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        models = ", ".join(sorted(row.version.model.key for row in found))
+        text = gettext("--segment: {key} is a segment of several models ({models}); name a model instead.")
+        raise Refused(text.format(key=key, models=models))
+    raise Refused(gettext("--segment: no published segment or segment model has the key {key}.").format(key=key))
+
+
+def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
+    """Raise Refused unless the segments were formed before retention is measured."""
+    first = inputs.window.start_day
+    last = _last_day(version)
+    if last is None:
+        text = gettext("--segment: {version} also uses what users do after day {first}, when retention is measured.")
+        raise Refused(text.format(version=version, first=first))
+    if last >= first:
+        text = gettext(
+            "--segment: {version} was formed by what users did up to day {last}, and retention is measured from day "
+            "{first} on; the outcome would choose its own population."
+        )
+        raise Refused(text.format(version=version, last=last, first=first))
+
+
+def _last_day(version: SegmentVersion) -> int | None:
+    """The last day of a unit's life that decides its segment; -1 for traits alone, None when it has no end."""
+    if version.rule is None:
+        last = version.inputs.get("last_day")
+        return last if isinstance(last, int) else None
+    asked = needs(parse_rule(version.rule))
+    if asked.features:  # they are counted up to the data's end
+        return None
+    return max((count.days - 1 for count in asked.behaviours), default=-1)

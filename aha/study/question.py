@@ -1,0 +1,130 @@
+"""What a study is asked: checked once, stored with the run, printed with the result."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
+from events.windows import DayMode, Window
+from runs.refusals import Refused
+
+MAX_DAYS = 90
+MAX_TIMES = 1_000
+MAX_BEHAVIOURS = 60
+RULES = ("j", "phi", "youden", "pareto")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The question of a study.
+
+    Attributes:
+        signup_event: the event whose first occurrence starts a unit's clock; ``*`` takes the first of any kind.
+        days: the Y values of "within Y days", ascending.
+        retention: the outcome, as a SPEC.
+        behaviours: what to count, as they are written; empty takes every event name.
+        max_times: the largest Z; None for 1 to 10, or the deciles of frequent behaviours.
+        segment: key of a published segment (only its units count) or of a segment model (its segments are compared).
+        first_date: first signup date (ISO) that belongs to the cohort; None for no bound.
+        last_date: last such date, inclusive.
+        choose: the rule by which a cell is chosen: j, phi, youden or pareto.
+        gap: whole days between the behaviour's window and the retention window.
+        day_mode: ``rolling`` or ``calendar``.
+        inert: behaviours that can't cause retention: negative controls.
+    """
+
+    signup_event: str
+    days: tuple[int, ...]
+    retention: str
+    behaviours: tuple[str, ...] = ()
+    max_times: int | None = None
+    segment: str | None = None
+    first_date: str | None = None
+    last_date: str | None = None
+    choose: str = "j"
+    gap: int = 0
+    day_mode: str = "rolling"
+    inert: tuple[str, ...] = ()
+
+    @property
+    def definition(self) -> Retention:
+        """The parsed retention."""
+        return parse_retention(self.retention)
+
+    @property
+    def listed(self) -> tuple[Behaviour, ...]:
+        """The parsed behaviours, each once; the inert ones are counted too."""
+        if not self.behaviours:
+            return ()
+        return tuple(dict.fromkeys(parse_behaviour(text) for text in (*self.behaviours, *self.inert)))
+
+    @property
+    def largest_times(self) -> int:
+        """The largest Z that any behaviour can be asked for."""
+        return MAX_TIMES if self.max_times is None else self.max_times
+
+    @property
+    def window(self) -> Window:
+        """The days on which retention is measured.
+
+        Raises:
+            ValueError: for `survival`, which no study takes.
+        """
+        return outcome_window(self.definition)
+
+    @property
+    def dates(self) -> tuple[date | None, date | None]:
+        """Bounds of the cohort."""
+        first, last = (None if text is None else date.fromisoformat(text) for text in (self.first_date, self.last_date))
+        return first, last
+
+
+def check_inputs(inputs: Inputs) -> Inputs:
+    """The same inputs when they make sense, whatever the data hold.
+
+    Raises:
+        Refused: with one sentence that names the option.
+    """
+    from aha.study.window_guard import valid_windows
+
+    if not inputs.signup_event:
+        raise Refused("--signup-event: name the event that starts a user's clock, or * for the first of any kind.")
+    if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):
+        raise Refused(f"--days: whole numbers from 1 to {MAX_DAYS}, for example 1 3 7.")
+    if list(inputs.days) != sorted(set(inputs.days)):
+        raise Refused("--days: each number once, in ascending order.")
+    if inputs.max_times is not None and not 1 <= inputs.max_times <= MAX_TIMES:
+        raise Refused(f"--max-times: from 1 to {MAX_TIMES}, not {inputs.max_times}.")
+    if inputs.choose not in RULES:
+        raise Refused(f"--choose: {', '.join(RULES[:-1])} or {RULES[-1]}, not {inputs.choose}.")
+    if inputs.gap < 0:
+        raise Refused(f"--gap: 0 days or more, not {inputs.gap}.")
+    if inputs.day_mode not in list(DayMode):
+        raise Refused(f"--day-mode: rolling or calendar, not {inputs.day_mode}.")
+    _named("--behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
+    _named("--inert", lambda: [parse_behaviour(text) for text in inputs.inert])
+    if len(inputs.listed) > MAX_BEHAVIOURS:
+        raise Refused(f"--behaviours: at most {MAX_BEHAVIOURS}, not {len(inputs.listed)}.")
+    _check_dates(inputs)
+    definition = _named("--retention", lambda: parse_retention(inputs.retention))
+    _named("--retention and --days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
+    return inputs
+
+
+def _check_dates(inputs: Inputs) -> None:
+    for option, text in (("--from", inputs.first_date), ("--to", inputs.last_date)):
+        try:
+            if text is not None:
+                date.fromisoformat(text)
+        except ValueError:
+            raise Refused(f"{option}: write a date as 2026-01-31, not {text}.") from None
+    first, last = inputs.dates
+    if first is not None and last is not None and last < first:
+        raise Refused("--to: the last date lies before the first.")
+
+
+def _named[T](option: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Refused as refusal:
+        raise Refused(f"{option}: {refusal}") from None

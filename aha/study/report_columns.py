@@ -1,0 +1,107 @@
+"""The counts of a study as the columns, weeks and histograms that its report keeps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aha.study.cell_metrics import Interval, jaccard, phi, phi_limits, risk_difference, youden
+from aha.study.exhibits import NullPicture, Week, WeekCell
+from aha.study.grid import Cells, Flags, Floats, Ints
+from aha.study.null import Null
+from aha.study.result import Column, Grid
+from stats.results import NotComputable, computable
+from stats.shares import newcombe_limits, share, wilson_limits
+
+type Dates = npt.NDArray[np.datetime64]
+
+MONDAY = np.datetime64("1970-01-05", "D")
+
+
+def grid_columns(
+    cells: Cells, luck: Null | NotComputable, active: Null | NotComputable, *, rng: np.random.Generator
+) -> Grid:
+    """Every cell with its metrics, per-cell intervals and adjusted p-values of both nulls."""
+    a, b, c, o = cells.a, cells.b, cells.c, cells.o
+    n = a + b + c + o
+    j = jaccard(a, b, c)
+    j_low, j_high = wilson_limits(b, a + b + c)
+    phi_low, phi_high = phi_limits(a, b, c, o, rng=rng)
+    low, high = newcombe_limits((b, b + c), (a, a + o))
+    nothing = np.full(cells.size, np.nan)
+    return Grid(
+        **{name: tuple(map(int, getattr(cells, name))) for name in ("behaviour", "days", "times", "a", "b", "c", "o")},
+        reach=_column(share(b + c, n)),
+        ppv=_column(share(b, b + c)),
+        retained_without=_column(share(a, a + o)),
+        recall=_column(share(b, a + b)),
+        youden=_column(youden(a, b, c, o)),
+        j=_column(j),
+        j_low=_column(np.where(np.isnan(j), np.nan, j_low)),
+        j_high=_column(np.where(np.isnan(j), np.nan, j_high)),
+        phi=_column(phi(a, b, c, o)),
+        phi_low=_column(phi_low),
+        phi_high=_column(phi_high),
+        difference=_column(risk_difference(a, b, c, o)),
+        difference_low=_column(low),
+        difference_high=_column(high),
+        p_luck=_column(luck.adjusted_p if computable(luck) else nothing),
+        p_active=_column(active.adjusted_p if computable(active) else nothing),
+        z_luck=_column(luck.z if computable(luck) else nothing),
+        z_active=_column(active.z if computable(active) else nothing),
+        beats_everybody=tuple(bool(better) for better in j > share(a + b, n)),
+    )
+
+
+def null_picture(null: Null | NotComputable) -> NullPicture | NotComputable:
+    """The histogram of the largest |z| under the null beside that of the data."""
+    if not computable(null):
+        return null
+    edges, counts = null.histogram()
+    observed = float(np.nanmax(np.abs(null.z)))
+    return NullPicture(
+        null.by_activity, null.permutations, null.tested, tuple(edges), tuple(counts), observed, null.smallest_p
+    )
+
+
+def mondays(dates: Dates) -> Ints:
+    """Number of the week of each local date, counted in weeks that begin on Mondays: the same in every study."""
+    return np.asarray((dates.astype("datetime64[D]") - MONDAY).astype(np.int64) // 7)
+
+
+def week_name(number: int) -> str:
+    """The Monday of a week as an ISO date."""
+    return str(MONDAY + np.timedelta64(7 * number, "D"))
+
+
+def weeks(week: Ints, retained: Flags) -> tuple[Week, ...]:
+    """Retention by signup week."""
+    rows = []
+    for number in np.unique(week):
+        mine = retained[week == number]
+        rows.append(
+            Week(week_name(int(number)), int(mine.size), int(mine.sum()), wilson_interval(mine.sum(), mine.size))
+        )
+    return tuple(rows)
+
+
+def week_cells(week: Ints, retained: Flags, did: Flags) -> tuple[WeekCell, ...]:
+    """One cell by signup week."""
+    numbers, place = np.unique(week, return_inverse=True)
+    sums = [
+        np.bincount(place.reshape(-1), weights=part, minlength=numbers.size)
+        for part in (np.ones(week.size), retained, did, did & retained)
+    ]
+    return tuple(
+        WeekCell(week_name(int(number)), *(int(part[row]) for part in sums)) for row, number in enumerate(numbers)
+    )
+
+
+def wilson_interval(part: int, whole: int) -> Interval:
+    """A share of a whole above 0 with its interval."""
+    low, high = wilson_limits(part, whole)
+    return Interval(float(part) / float(whole), float(low), float(high))
+
+
+def _column(values: Floats | Sequence[float]) -> Column:
+    return tuple(None if value != value else float(value) for value in np.asarray(values, dtype=np.float64).tolist())

@@ -1,0 +1,354 @@
+"""The one record of a study that page, chart, JSON document and test all read. Numbers, codes and texts; no arrays.
+
+`reporting.document.dump` stores it as the payload of its `Study`, `load(Report, study.payload)` reads it back.
+Sentences are made from the codes by `aha.report.words`.
+"""
+
+from dataclasses import dataclass
+
+from aha.evidence.aipw import Difference
+from aha.evidence.ladder import Ladder
+from aha.evidence.promise import Promise
+from aha.evidence.retention_curve import Curve
+from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
+from aha.study.cell_metrics import Cell, Number
+from aha.study.choice import Choice, Honesty, Pick
+from aha.study.exhibits import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.question import Inputs
+from aha.study.step import SmoothRange, Step, StepVerdict
+from aha.study.window_guard import Flagged
+from segments.search.learning import Skill
+from stats.results import NotComputable, Reason, computable
+
+VERSION = 1
+BEESWARM_BEHAVIOURS, BEESWARM_UNITS = 10, 300
+
+type Column = tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class InvalidDays:
+    """A Y that was asked for and isn't computed, with its reason."""
+
+    days: int
+    reason: NotComputable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked and on which data, for the sentence beside every result.
+
+    Attributes:
+        inputs: as frozen at the start.
+        behaviours: text forms of all behaviours counted, in the order of the tables.
+        left_out: event names that weren't counted because there are too many; the rarest ones.
+        times: the Z values of each behaviour.
+        valid_days: the Y values computed; the last is the landmark.
+        invalid_days: the other Y values.
+        data_end: the moment up to which the data are complete, ISO, UTC.
+        time_zone: the project's zone.
+        segments: names of the segments that are compared; empty for none.
+    """
+
+    inputs: Inputs
+    behaviours: tuple[str, ...]
+    left_out: int
+    times: tuple[tuple[int, ...], ...]
+    valid_days: tuple[int, ...]
+    invalid_days: tuple[InvalidDays, ...]
+    data_end: str
+    time_zone: str
+    segments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Population:
+    """Who counts. `eligible` and all of `excluded` add up to `signups`.
+
+    Attributes:
+        signups: units whose clock starts inside the cohort.
+        eligible: those whose whole retention window is complete, in the segment asked for.
+        excluded: number by reason: ``too_young``, ``outside_segment``.
+        retained: of the eligible.
+        rate: share retained with Wilson's interval.
+        first_signup, last_signup: local dates of the eligible units, ISO; None without units.
+    """
+
+    signups: int
+    eligible: int
+    excluded: dict[str, int]
+    retained: int
+    rate: Number
+    first_signup: str | None
+    last_signup: str | None
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One feature of the model.
+
+    Attributes:
+        name: a behaviour's text form, ``active_days``, or an attribute as ``platform=ios``.
+        kind: ``behaviour``, ``activity`` or ``attribute``.
+        group: place of its group, from 0; members of a group share their credit.
+        importance: mean |SHAP| of the feature, log-odds.
+        group_importance: mean |sum of SHAP| of its group, log-odds.
+        rank, rank_low, rank_high: of the group, with the 2.5-97.5 % range; ranges that overlap are ties.
+        direction: Spearman of value and SHAP, -1 to 1.
+    """
+
+    name: str
+    kind: str
+    group: int
+    importance: float
+    group_importance: float
+    rank: int
+    rank_low: int
+    rank_high: int
+    direction: float | NotComputable
+
+
+@dataclass(frozen=True)
+class Model:
+    """The judged models and, only past the skill gate, the ranking. Predictive, not causal.
+
+    Attributes:
+        trees: skill of the boosted trees; `trees.beats_base_rate` is the gate.
+        logistic: skill of the logistic model beside it.
+        ranking: features, the most important group first, or why there is none.
+        swarm: at most 10 behaviours × 300 units for the picture; empty without a ranking.
+    """
+
+    trees: Skill
+    logistic: Skill
+    ranking: tuple[Ranked, ...] | NotComputable
+    swarm: tuple[Swarm, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All computed cells as columns, ordered by behaviour, days, times. Exact: they count every eligible unit.
+
+    None in a column of numbers means that the cell has no such number: no denominator, or, for the p-values, a reach
+    outside 2-98 % or a study below the floors (`Nulls` has the reason).
+
+    Attributes:
+        behaviour: index into `Asked.behaviours`. days, times: Y and Z.
+        a, b, c, o: stayed without, did and stayed, did and left, neither.
+        reach, ppv, retained_without, recall: shares, 0 to 1.
+        j, phi, youden, difference: with `_low` and `_high` where they have an interval (95 %, per cell).
+        p_luck: adjusted p of the first null, shuffled within signup week × segment.
+        p_active: adjusted p of the second null, also within active days: "beats equally active users".
+        z_luck, z_active: their statistics, positive when doers stay more.
+        beats_everybody: J above the base rate, which is the J of "everybody".
+    """
+
+    behaviour: tuple[int, ...]
+    days: tuple[int, ...]
+    times: tuple[int, ...]
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    c: tuple[int, ...]
+    o: tuple[int, ...]
+    reach: Column
+    ppv: Column
+    retained_without: Column
+    recall: Column
+    youden: Column
+    j: Column
+    j_low: Column
+    j_high: Column
+    phi: Column
+    phi_low: Column
+    phi_high: Column
+    difference: Column
+    difference_low: Column
+    difference_high: Column
+    p_luck: Column
+    p_active: Column
+    z_luck: Column
+    z_active: Column
+    beats_everybody: tuple[bool, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return len(self.a)
+
+    def find(self, behaviour: int, days: int, times: int) -> int | None:
+        """Place of one cell, or None when it wasn't computed."""
+        wanted = (behaviour, days, times)
+        keys = zip(self.behaviour, self.days, self.times, strict=True)
+        return next((place for place, key in enumerate(keys) if key == wanted), None)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One behaviour that may be chosen for, or a negative control.
+
+    Attributes:
+        behaviour: its text form.
+        flags: codes of its marks.
+        choice: what the rule picked on the training part, with pick shares and indifference set; or why nothing.
+        step: step evidence on the units that did not choose; None for negative controls, which aren't tested.
+        dose: retention by count for the picture; None without step evidence.
+        chosen: the cell taken: the step where retention jumps at a recommended reach, else the rule's recommendation.
+        by_step: True when the step decided.
+    """
+
+    behaviour: str
+    flags: tuple[str, ...]
+    choice: Choice | NotComputable
+    step: Step | None
+    dose: Dose | None
+    chosen: Pick | NotComputable
+    by_step: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A claim worth an experiment, with all its evidence. It ranks; it never convicts.
+
+    Attributes:
+        behaviour, days, times: the claim.
+        rule_pick: the rule's own recommendation, shown beside a step.
+        by_step: the step decided.
+        cell: exact counts and metrics over all eligible units.
+        pick_share: share of the bootstrap replicates that chose this very cell.
+        indifference: cells as good within one standard error.
+        step: what can be said about a jump.
+        honesty: the cell on training, hold-out and later cohorts, with optimism and drift.
+        hold_out_j: J on the hold-out, or corrected for optimism in a small study. `honest_j` is the headline.
+        later_cohort_j: J on later cohorts.
+        p_luck, p_active, z_active: of both nulls for this cell.
+        ladder: the four rungs.
+        e_value, benchmark: how strong a hidden cause would have to be, and what one like activity could do.
+        calibrated: against the negative controls.
+        promise: worth of moving `promise.moved` of all users across: naive and adjusted.
+        flags: marks of the behaviour, and ``activity_only`` (doesn't beat equally active users),
+            ``no_better_than_everybody``, ``as_strong_as_inert``.
+        by_segment: the same cell inside each segment; empty without segments.
+        by_week: by signup week.
+        smooth_range: of which times "smooth" speaks.
+    """
+
+    behaviour: str
+    days: int
+    times: int
+    rule_pick: Pick
+    by_step: bool
+    cell: Cell
+    pick_share: float
+    indifference: tuple[Pick, ...]
+    step: StepVerdict
+    honesty: Honesty
+    hold_out_j: Number | float
+    later_cohort_j: Number
+    p_luck: float
+    p_active: float | NotComputable
+    z_active: float | NotComputable
+    ladder: Ladder
+    e_value: EValue | NotComputable
+    benchmark: Benchmark | NotComputable
+    calibrated: Calibrated | NotComputable
+    promise: Promise
+    flags: tuple[str, ...]
+    by_segment: tuple[SegmentCell, ...]
+    by_week: tuple[WeekCell, ...]
+    smooth_range: SmoothRange | None = None
+
+    @property
+    def judged_by(self) -> JudgedBy:
+        """Who judges the cell: units that had no part in choosing it, if there are any."""
+        if not computable(self.honesty.hold_out):
+            return JudgedBy.BOOTSTRAP if self.honesty.corrected and not self.by_step else JudgedBy.NOBODY
+        return JudgedBy.TRAIN if self.by_step else JudgedBy.HOLD_OUT
+
+    @property
+    def honest(self) -> Cell | NotComputable:
+        """The cell on those units."""
+        if self.judged_by is JudgedBy.NOBODY:
+            return NotComputable(Reason.NOBODY_JUDGES)
+        return self.honesty.train if self.judged_by is JudgedBy.TRAIN else self.honesty.hold_out
+
+    @property
+    def honest_j(self) -> Number | float:
+        """The headline: J where it was not chosen, or corrected for optimism in a small study."""
+        if computable(self.honest):
+            return self.honest.j
+        return self.honesty.corrected["j"] if self.judged_by is JudgedBy.BOOTSTRAP else self.honest
+
+
+@dataclass(frozen=True)
+class Control:
+    """A negative control: its cell and its last rung."""
+
+    behaviour: str
+    days: int
+    times: int
+    adjusted: Difference | NotComputable
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The negative controls and the empirical null that they make, or why there is none."""
+
+    rows: tuple[Control, ...]
+    null: EmpiricalNull | NotComputable
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole study.
+
+    Attributes:
+        asked: inputs, definitions, data's end.
+        population: who counts.
+        floor: None, or why there is no ranking, null or candidate: the study is too small.
+        model: skill and ranking, or why there is none.
+        grid: every computed cell.
+        luck, active: the two nulls, or why there are none.
+        flags: marks per behaviour.
+        judged: choice and step evidence per behaviour.
+        candidates: the best first (docs/discovery.md says by what); empty when there is none.
+        more_candidates: further behaviours that would qualify but are not followed up.
+        controls: the negative controls.
+        weeks: retention by signup week.
+        curve: retention by day of all eligible units, with its plateau.
+        segment_curves: the same by segment.
+        parts: units that chose (``train``), judged (``hold_out``), came later (``later``).
+        samples: how many units each computation used.
+        seeds: of each computation, all drawn from the study's seed.
+        versions: of the libraries that computed.
+    """
+
+    asked: Asked
+    population: Population
+    floor: NotComputable | None
+    model: Model | NotComputable
+    grid: Grid
+    luck: NullPicture | NotComputable
+    active: NullPicture | NotComputable
+    flags: tuple[Flagged, ...]
+    judged: tuple[Judged, ...]
+    candidates: tuple[Candidate, ...]
+    more_candidates: int
+    controls: Controls
+    weeks: tuple[Week, ...]
+    curve: Curve
+    segment_curves: tuple[SegmentCurve, ...]
+    parts: dict[str, int]
+    samples: dict[str, int]
+    seeds: dict[str, int]
+    versions: dict[str, str]
+    version: int = VERSION
+
+    @property
+    def untested(self) -> NotComputable | None:
+        """Why no behaviour was held against luck, so that an empty list of candidates says nothing; None if one was."""
+        if self.floor is not None:
+            return self.floor
+        if isinstance(self.luck, NotComputable):
+            return self.luck
+        could = any(row.step is not None and computable(row.chosen) for row in self.judged)
+        return None if could else NotComputable(Reason.NO_BEHAVIOUR_TO_TEST)

@@ -1,0 +1,116 @@
+"""The smooth curve against which a jump is tested: a natural cubic spline of log(1 + count), activity and segment.
+
+A spline of few knots can't follow a jump between two neighbouring counts, yet follows a curve that bends slowly. A
+fixed cubic could not: with enough units every law that isn't a cubic was taken for a jump.
+"""
+
+import numpy as np
+from scipy.special import expit, logit
+
+from aha.study.grid import Floats, Ints, Table
+
+# Fewest units and number of knots, the largest first (METHODS 2.10).
+KNOTS = ((100_000, 7), (20_000, 5), (0, 3))
+APART, FEWEST_KNOTS = 2, 3
+NEWTON_STEPS = 12
+RIDGE = 1e-6
+# The quantiles at which the knots lie. Source: Harrell 2015, Regression Modeling Strategies, table 2.3.
+PLACES = {
+    3: (0.10, 0.50, 0.90),
+    5: (0.05, 0.275, 0.50, 0.725, 0.95),
+    7: (0.025, 0.1833, 0.3417, 0.50, 0.6583, 0.8167, 0.975),
+}
+
+
+def knots(counts: Ints) -> Floats:
+    """The knots on the scale of log(1 + count), ascending: quantiles, their number growing with the units.
+
+    A knot that lies on the same count as the one before it, or on the next count, is left out: a spline with a knot at
+    each count follows any jump, and no jump could be found (measured: none of six of 5 points at 110,000 units).
+    """
+    wanted = next(number for fewest, number in KNOTS if counts.size >= fewest)
+    found: list[int] = []
+    for count in np.quantile(counts, PLACES[wanted], method="inverted_cdf").astype(int).tolist():
+        if not found or count >= found[-1] + APART:
+            found.append(count)
+    # A straight line can't bend, so that every bend would look like a jump: where most never did it, three at least.
+    while len(found) < FEWEST_KNOTS:
+        found.append(found[-1] + APART)
+    return np.log1p(np.asarray(found, dtype=np.float64))
+
+
+def spline(x: Floats, at: Floats) -> Floats:
+    """Natural cubic spline without its constant: linear beyond the outer knots, knots - 1 columns.
+
+    Source: Harrell 2015, section 2.4.5 (restricted cubic spline).
+    """
+    columns, (before, last) = [x], at[-2:]
+    for knot in at[:-2]:
+        bent = (
+            _cube(x - knot)
+            - _cube(x - before) * (last - knot) / (last - before)
+            + _cube(x - last) * (before - knot) / (last - before)
+        )
+        columns.append(bent / (last - at[0]) ** 2)
+    return np.column_stack(columns)
+
+
+def smooth_terms(counts: Ints) -> int | None:
+    """How many terms the spline has, or None when the counts have less than twice as many different values."""
+    terms = knots(counts).size - 1
+    return terms if np.unique(counts).size >= 2 * terms else None
+
+
+def patterns_of(table: Table, counts: Ints, days: int) -> tuple[Ints, Ints]:
+    """The different (count, active days within the window, segment), and which of them each unit has."""
+    keys = np.stack([counts, table.active_within(days), table.segment], axis=1)
+    patterns, pattern = np.unique(keys, axis=0, return_inverse=True)
+    return patterns, pattern.reshape(-1)
+
+
+def design(patterns: Ints, at: Floats) -> Floats:
+    """Constant, spline, and active days and segment as categories: patterns × terms."""
+    columns = [np.ones(len(patterns)), *spline(np.log1p(patterns[:, 0]), at).T]
+    for category in (patterns[:, 1], patterns[:, 2]):
+        columns += [(category == value).astype(np.float64) for value in np.unique(category)[1:]]
+    return np.column_stack(columns)
+
+
+def fit(x: Floats, n: Floats, stayed: Floats, start: Floats | None = None) -> Floats:
+    """Logistic regressions for all replicates at once, terms × replicates, by Newton's method.
+
+    A ridge far below the data's information keeps a category in which everybody stayed from running away.
+    """
+    terms, replicates = x.shape[1], stayed.shape[1]
+    if start is None:
+        total = np.clip(stayed.sum(axis=0) / (n * np.ones_like(stayed)).sum(axis=0), 1e-6, 1 - 1e-6)
+        # The first column of orthonormal terms isn't the constant: its best fit to the overall logit is.
+        beta = np.linalg.lstsq(x, np.ones(len(x)), rcond=None)[0][:, None] * logit(total)[None, :]
+    else:
+        beta = np.repeat(start, replicates, axis=1) if start.shape[1] == 1 else start
+    for _ in range(NEWTON_STEPS):
+        rate = expit(np.clip(x @ beta, -30, 30))
+        slope = x.T @ (stayed - n * rate)
+        step = np.linalg.solve(information(x, n * rate * (1 - rate)), slope.T[:, :, None])[:, :, 0].T
+        # A long step would overshoot where categories are nearly separated.
+        step /= np.maximum(1.0, np.abs(step).max(axis=0) / 5.0)
+        beta = beta + step
+        if np.abs(step).max() < 1e-7:
+            break
+    return np.asarray(beta.reshape(terms, replicates))
+
+
+def information(x: Floats, weight: Floats) -> Floats:
+    """X'WX for every column of weights: replicates × terms × terms."""
+    terms = x.shape[1]
+    upper = np.triu_indices(terms)
+    flat = weight.T @ (x[:, upper[0]] * x[:, upper[1]])
+    full = np.empty((weight.shape[1], terms, terms))
+    full[:, upper[0], upper[1]] = flat
+    full[:, upper[1], upper[0]] = flat
+    full[:, np.arange(terms), np.arange(terms)] += RIDGE * max(float(weight.sum(axis=0).max()), 1.0)
+    return full
+
+
+def _cube(x: Floats) -> Floats:
+    return np.asarray(np.maximum(x, 0.0) ** 3)

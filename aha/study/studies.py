@@ -1,0 +1,119 @@
+"""Studies: check what is asked, keep it, compute it."""
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+
+from aha.models import Study
+from aha.study.population import Restriction, restriction_of
+from aha.study.question import Inputs, check_inputs
+from events.asking import questions
+from events.metrics import MinEvents, display_name, parse_behaviour
+from events.outbox.ownership import StoreRefused
+from reporting.document import dump, load
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from aha.study.result import Report
+    from events.asking import Questions
+    from runs.payloads import Unreadable
+
+TASK = "aha.tasks.run_study"
+GATHERED = 0.15  # share of a study that the questions take
+
+
+def create_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
+    """Check what is asked, against the data too, and keep it as a study that waits.
+
+    Raises:
+        Refused: with one sentence that names the option; nothing is kept then.
+    """
+    check_inputs(inputs)
+    if not 0 <= seed < 2**63:
+        raise Refused(f"--seed: 0 or more and below 2^63, not {seed}.")
+    restriction = restriction_of(inputs)
+    with questions(day_mode=inputs.day_mode) as asked:
+        _check_data(asked, inputs, restriction)
+    study = Study(inputs=dump(inputs), title=title or _title(inputs), seed=seed, created_by=by)
+    study.full_clean()
+    study.save()
+    return study
+
+
+def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
+    """Keep a study and hand it to the workers.
+
+    Raises:
+        Refused: as `create_study`.
+    """
+    study = create_study(inputs=inputs, title=title, seed=seed, by=by)
+    enqueue(study, TASK)
+    return study
+
+
+def run_study(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a waiting study; True when it is done. A study that is gone or taken is left alone."""
+    study = Study.objects.filter(pk=pk).first()
+    return study is not None and perform(study, lambda progress: _compute(study, progress), listen=listen)
+
+
+def read_report(study: Study) -> "Report | Unreadable | None":
+    """The report of a finished study, None when it has none."""
+    from aha import payload_versions
+
+    return None if study.payload is None else payload_versions.read(study.payload)
+
+
+def event_names() -> list[str]:
+    """Names of the log's events, the most frequent first, to be offered in forms; none while the log is empty."""
+    from events.counting import queries
+
+    try:
+        with questions() as asked:
+            found = asked.run(queries.event_names(asked.log)).sort_values(["events", "event"], ascending=[False, True])
+            return [str(name) for name in found.event]
+    except StoreRefused:
+        raise  # not an empty log
+    except Refused:
+        return []
+
+
+def _compute(study: Study, progress: Progress) -> dict[str, Any]:
+    from aha import payload_versions
+    from aha.headline import HEADLINE, headline_of
+    from aha.study.discover import study as compute
+    from aha.study.gather import gather
+
+    inputs = load(Inputs, study.inputs)
+    restriction = restriction_of(inputs)
+    with questions(day_mode=inputs.day_mode) as asked:
+        Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
+        answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
+    report = compute(answers, inputs, seed=study.seed, progress=part(progress, GATHERED, 1))
+    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
+    return payload_versions.STUDY.store(report)
+
+
+def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) -> None:
+    from aha.study.gather import check_population
+
+    asked.need_event(inputs.signup_event, "--signup-event")
+    definition = inputs.definition
+    if isinstance(definition, MinEvents):
+        asked.need_event(definition.event, "--retention")
+    for option, texts in (("--behaviours", inputs.behaviours), ("--inert", inputs.inert)):
+        for text in texts:
+            asked.need_event(parse_behaviour(text).event, option)
+    check_population(asked, inputs, restriction)
+
+
+def _aware(asked: "Questions") -> Any:
+    end = asked.basis.data_end
+    return end.replace(tzinfo=UTC) if end.tzinfo is None else end
+
+
+def _title(inputs: Inputs) -> str:
+    return f"{inputs.signup_event} → {display_name(inputs.retention)}"[:100]

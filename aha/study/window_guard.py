@@ -1,0 +1,194 @@
+"""Which windows and behaviours may be looked at: the window guard, the flags, and what wasn't available yet."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from aha.study.grid import Floats, Table
+from events.metrics import Behaviour, MinEvents, Retention, Survival, is_display_only
+from events.windows import guard
+from runs.refusals import Refused
+from stats.results import NotComputable, Reason
+
+FORCED_REACH = 0.95
+FORCED_IN_FIRST_SESSION = 0.95
+ACTIVITY_CORRELATION = 0.9
+DUPLICATE_CORRELATION = 0.95
+# A rare behaviour first appears some hours or days into any log: only an absence this improbable means that it wasn't
+# there yet.
+CHANCE_OF_ABSENCE = 0.001
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Which Y values are valid.
+
+    Attributes:
+        valid: the days that end before retention is measured, ascending; the last one is the landmark.
+        invalid: every other Y asked for, with its reason.
+    """
+
+    valid: tuple[int, ...]
+    invalid: tuple[tuple[int, NotComputable], ...]
+
+    @property
+    def landmark(self) -> int:
+        """L: all behaviour is measured on days 0 to L - 1, for every cell alike."""
+        return self.valid[-1]
+
+
+def valid_windows(days: Sequence[int], definition: Retention, *, gap: int = 0) -> Windows:
+    """Sort the Y values asked for into valid and invalid: Y + gap may not exceed the first day of retention.
+
+    An override isn't offered: overlap makes any frequent behaviour "predict" retention, since being around is the
+    outcome.
+
+    Raises:
+        Refused: no Y is valid, or the definition has no days to keep apart (`survival`, `unbounded`).
+    """
+    if isinstance(definition, Survival):
+        raise Refused("survival counts from the first day on, so no behaviour can come before it: choose a window.")
+    if is_display_only(definition):
+        raise Refused(f"{definition} grows as the data age, so no threshold may be chosen by it: choose a window.")
+    if not days or min(days) < 1:
+        raise Refused("The days of a study are whole numbers of 1 or more, for example 1 3 7.")
+    first = definition.window.start_day
+    valid = tuple(sorted({y for y in days if guard(y, definition.window, gap=gap)}))
+    if not valid:
+        raise Refused(
+            f"Retention is measured from day {first} on, so a behaviour may be counted within at most "
+            f"{max(first - gap, 0)} days; the days asked for are {', '.join(map(str, sorted(set(days))))}."
+        )
+    invalid = tuple(
+        (y, NotComputable(Reason.WINDOWS_OVERLAP, {"days": y, "gap": gap, "first": first}))
+        for y in sorted(set(days) - set(valid))
+    )
+    return Windows(valid, invalid)
+
+
+class Flag(StrEnum):
+    """Why a behaviour is set aside or marked."""
+
+    GOAL_LIKE = "goal_like"
+    ACTIVITY_LIKE = "activity_like"
+    FORCED = "forced"
+    NOT_AVAILABLE = "not_available"
+    INERT = "inert"
+    DUPLICATE = "duplicate"
+
+
+# The others are marked and stay: activity is what the second null and the ladder are for.
+NO_CANDIDATE = frozenset({Flag.GOAL_LIKE, Flag.FORCED, Flag.NOT_AVAILABLE, Flag.INERT})
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """One mark on one behaviour.
+
+    Attributes:
+        behaviour: its text form.
+        flag: why.
+        value: the share or correlation that met the rule, or None where the rule has no number.
+        other: for a duplicate the behaviour that it repeats, which is listed before it.
+    """
+
+    behaviour: str
+    flag: Flag
+    value: float | None = None
+    other: str | None = None
+
+
+def flag_behaviours(
+    table: Table,
+    behaviours: Sequence[Behaviour],
+    definition: Retention,
+    *,
+    first_sessions: Mapping[str, tuple[int, int]],
+    inert: Collection[str] = (),
+    unavailable: Collection[str] = (),
+) -> tuple[Flagged, ...]:
+    """Apply the rules of METHODS 2.5.
+
+    Args:
+        table: the feature table, of a sample when there are many units.
+        behaviours: the definitions of the table's behaviours, in its order.
+        definition: what retention means.
+        first_sessions: per behaviour doers, and doers who did it first inside their first session.
+        inert: behaviours that an analyst tagged as unable to cause retention.
+        unavailable: behaviours that were not there yet when the cohort began (`not_yet_available`).
+    """
+    found: list[Flagged] = []
+    ranks = correlations(table)
+    reach = (table.counts[:, :, -1] > 0).mean(axis=0) if table.n else np.zeros(len(behaviours))
+    for place, behaviour in enumerate(behaviours):
+        name = str(behaviour)
+        doers, in_first = first_sessions.get(name, (0, 0))
+        if isinstance(definition, MinEvents) and behaviour.event == definition.event:
+            found.append(Flagged(name, Flag.GOAL_LIKE))
+        if ranks[place, -1] > ACTIVITY_CORRELATION:
+            found.append(Flagged(name, Flag.ACTIVITY_LIKE, float(ranks[place, -1])))
+        if reach[place] >= FORCED_REACH:
+            found.append(Flagged(name, Flag.FORCED, float(reach[place])))
+        elif doers > 0 and in_first / doers >= FORCED_IN_FIRST_SESSION:
+            found.append(Flagged(name, Flag.FORCED, in_first / doers))
+        if name in unavailable:
+            found.append(Flagged(name, Flag.NOT_AVAILABLE))
+        if name in inert:
+            found.append(Flagged(name, Flag.INERT))
+        same = np.flatnonzero(ranks[place, :place] >= DUPLICATE_CORRELATION)
+        if same.size:
+            found.append(Flagged(name, Flag.DUPLICATE, float(ranks[place, same[0]]), table.behaviours[same[0]]))
+    return tuple(found)
+
+
+def may_be_candidates(table: Table, flags: Sequence[Flagged]) -> tuple[str, ...]:
+    """The behaviours that no flag keeps out of the candidates, in the table's order."""
+    out = {mark.behaviour for mark in flags if mark.flag in NO_CANDIDATE}
+    return tuple(name for name in table.behaviours if name not in out)
+
+
+def correlations(table: Table) -> Floats:
+    """Spearman correlations of the counts up to the landmark; the last row and column are the active days.
+
+    A behaviour that all units did equally often has correlation 0 with everything.
+    """
+    columns = np.column_stack([table.counts[:, :, -1], table.active_days]).astype(np.float64)
+    if table.n < 2:
+        return np.zeros((columns.shape[1],) * 2)
+    ranks = stats.rankdata(columns, axis=0)
+    centred = ranks - ranks.mean(axis=0)
+    length = np.sqrt((centred**2).sum(axis=0))
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    return np.asarray(unit.T @ unit)
+
+
+def not_yet_available(
+    table: Table, anchors: npt.NDArray[np.datetime64], first_times: Mapping[str, datetime | None]
+) -> dict[str, datetime | None]:
+    """Behaviours that came later than the cohort's start, and since when (None: never): only later units count.
+
+    A rare behaviour first appears late by chance. So it counts as missing only when, with its doers spread over the
+    units at random, all of them would come after its first appearance with a probability below 0.1 % (hypergeometric).
+
+    Args:
+        table: the feature table.
+        anchors: the moment each unit's clock begins, UTC.
+        first_times: when each behaviour first appears in the whole log, UTC.
+    """
+    late: dict[str, datetime | None] = {}
+    for place, name in enumerate(table.behaviours):
+        first = first_times.get(name)
+        if first is None:
+            late[name] = None
+            continue
+        moment = np.datetime64(first.replace(tzinfo=None), "us")
+        before = int((anchors + np.timedelta64(timedelta(days=table.days[-1])) <= moment).sum())
+        doers = int((table.counts[:, place, -1] > 0).sum())
+        if before and stats.hypergeom.pmf(0, table.n, doers, before) < CHANCE_OF_ABSENCE:
+            late[name] = first
+    return late

@@ -1,0 +1,250 @@
+"""The choice of a cell: its rules, its ties, its bootstrap, and its honest size."""
+
+import numpy as np
+import pytest
+
+from aha.study.cell_metrics import Cell, Interval
+from aha.study.choice import (
+    SPLIT_SALT,
+    Choice,
+    Choosing,
+    Rule,
+    choose,
+    hashes,
+    judge,
+    pareto_front,
+    resample,
+    sample,
+    split,
+)
+from aha.study.grid import Table, build_table, count_cells, levels
+from stats.results import NotComputable, Reason
+from tests.aha.make import table_of
+
+BY_J = Choosing()
+
+
+def planted(n: int, seed: int = 1, *, weeks: int = 8) -> Table:
+    """Retention .2 below three times within 7 days, .7 from there on."""
+    rng = np.random.default_rng(seed)
+    counts = np.sort(rng.poisson(2.0, (n, 2)), axis=1)
+    retained = rng.random(n) < np.where(counts[:, 1] >= 3, 0.7, 0.2)
+    return build_table(
+        behaviours=["x"],
+        days=[3, 7],
+        unit_ids=[f"user-{number}" for number in range(n)],
+        retained=retained,
+        week=rng.integers(0, weeks, n),
+        active_days=np.sort(rng.integers(1, 8, (n, 2)), axis=1),
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts),
+    )
+
+
+def chosen(table: Table, choosing: Choosing = BY_J, times: tuple[int, ...] = tuple(range(1, 9))) -> Choice:
+    grid = levels(table, [times])
+    choice = choose(table, grid, rng=np.random.default_rng(1), choosing=choosing, replicates=200)["x"]
+    assert isinstance(choice, Choice)
+    return choice
+
+
+def test_choice__planted_threshold__is_found_and_settled() -> None:
+    choice = chosen(planted(3000))
+
+    assert (choice.best.days, choice.best.times) == (7, 3)
+    assert (choice.recommended.days, choice.recommended.times) == (7, 3)
+    assert [(pick.days, pick.times) for pick in choice.settled] == [(7, 3)]
+    assert sum(pick.share for pick in choice.picks) == pytest.approx(1)
+    assert choice.best.share == choice.picks[0].share
+    assert 0 < choice.standard_error < 0.03
+
+
+def test_choice__equal_scores__takes_fewest_times() -> None:
+    # Nobody has exactly 2 or 3: "2 times" and "4 times" have the same doers.
+    table = table_of([[0], [1], [4], [4]] * 60, [0, 0, 1, 1] * 60)
+
+    choice = chosen(table, times=(4, 3, 2, 1)[::-1])
+
+    assert (choice.best.times, choice.recommended.times) == (2, 2)
+    assert {pick.times for pick in choice.indifference} == {2, 3, 4}
+
+
+def test_choice__within_one_standard_error__recommends_the_cheapest() -> None:
+    choice = chosen(planted(150, seed=7))
+
+    assert (choice.best.days, choice.best.times) == (7, 3)
+    assert (choice.recommended.days, choice.recommended.times) == (7, 2)
+    assert {(pick.days, pick.times) for pick in choice.indifference} == {(7, 2), (7, 3)}
+
+
+@pytest.mark.parametrize(("doers", "fine"), [(10, True), (9, False), (160, True), (161, False)])
+def test_choice__reach_outside_5_to_80_percent__is_not_recommended(doers: int, fine: bool) -> None:
+    table = table_of([[1]] * doers + [[0]] * (200 - doers), [1, 0] * 100)
+
+    choice = choose(table, levels(table, [(1,)]), rng=np.random.default_rng(1), replicates=20)["x"]
+
+    assert isinstance(choice, Choice) is fine
+    assert fine or choice == NotComputable(Reason.NO_CELL_TO_RECOMMEND)
+
+
+def test_rules__same_table__differ_as_they_say() -> None:
+    table = planted(4000)
+    cells = count_cells(levels(table, [tuple(range(1, 9))]), table.retained)
+
+    def recall(choice: Choice) -> float:
+        place = cells.find("x", choice.best.days, choice.best.times)
+        return float(cells.b[place] / (cells.a[place] + cells.b[place]))
+
+    wide = chosen(table, Choosing(Rule.PPV_AT_RECALL, 0.8))
+    narrow = chosen(table, Choosing(Rule.PPV_AT_RECALL, 0.2))
+    assert recall(wide) >= 0.8
+    assert recall(narrow) < recall(wide)
+    for rule in (Rule.PHI, Rule.YOUDEN, Rule.PARETO):
+        assert (chosen(table, Choosing(rule)).best.days, chosen(table, Choosing(rule)).best.times) == (7, 3)
+    pareto = chosen(table, Choosing(Rule.PARETO))
+    assert (7, 3) in {(pick.days, pick.times) for pick in pareto.front}
+
+
+def test_rule__recall_that_no_cell_has__still_names_a_cell_without_indifference() -> None:
+    choice = chosen(planted(500), Choosing(Rule.PPV_AT_RECALL, 1.5))
+
+    assert len(choice.indifference) == 1
+    assert choice.standard_error == 0.0
+
+
+def test_pareto_front__dominated_cells__are_left_out() -> None:
+    recall, ppv = np.array([0.9, 0.8, 0.8, 0.3, 0.2]), np.array([0.2, 0.5, 0.4, 0.5, 0.9])
+
+    assert pareto_front(recall, ppv) == [0, 1, 4]
+
+
+def test_resample__strata__keep_their_sizes() -> None:
+    strata = np.array([0, 1, 0, 2, 1, 1, 0])
+
+    weights = np.concatenate(list(resample(strata, 130, np.random.default_rng(1))), axis=1)
+
+    assert weights.shape == (7, 130)
+    for stratum in range(3):
+        assert (weights[strata == stratum].sum(axis=0) == (strata == stratum).sum()).all()
+    assert weights[3].tolist() == [1.0] * 130
+
+
+def test_split__any_order_and_company__keeps_a_unit_on_its_side() -> None:
+    table = planted(2400)
+    parts = split(table)
+    again = split(table.take(np.arange(2400)[::-1]))
+
+    side = {table.unit_ids[place] for place in parts.train}
+    assert {table.unit_ids[::-1][place] for place in again.train} == side
+    places = np.concatenate([parts.train, parts.hold_out, parts.later])
+    assert np.sort(places).tolist() == list(range(2400))
+    assert set(table.week[parts.later]) == {6, 7}
+    assert abs(parts.train.size / (parts.train.size + parts.hold_out.size) - 0.6) < 0.03
+    # Later cohorts judge a cell that the step chose, so they have no part in looking for it.
+    assert parts.for_steps.tolist() == parts.hold_out.tolist()
+
+
+def test_hashes__known_ids__never_change() -> None:
+    # These values stand for every study ever run: were they to change, hold-outs would mix with training parts.
+    values = hashes(np.array(["user-1", "user-2", "한국"], dtype=object), SPLIT_SALT)
+
+    assert values.tolist() == pytest.approx([0.6209609590825954, 0.8724608394864721, 0.9679175042484093], abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "small"), [(1999, True), (2000, False)])
+def test_split__below_two_thousand__sets_nobody_aside(n: int, small: bool) -> None:
+    parts = split(planted(n))
+
+    assert parts.small is small
+    assert (parts.for_steps.size == n) is small
+    assert (parts.train.size == n) is small
+
+
+def test_split__three_weeks__have_no_later_cohort() -> None:
+    assert split(planted(2100, weeks=3)).later.size == 0
+
+
+def test_sample__too_many_units__are_those_with_the_smallest_hashes() -> None:
+    ids = np.array([f"u{number}" for number in range(1000)], dtype=object)
+
+    places = sample(ids, b"salt", most=100)
+
+    assert places.size == 100
+    values = hashes(ids, b"salt")
+    assert values[places].max() < np.delete(values, places).min()
+    assert sample(ids, b"salt").size == 1000
+
+
+def test_judge__large_study__shows_three_parts_with_gaps() -> None:
+    table = planted(6000)
+
+    honesty = judge(table, split(table), "x", days=7, times=3, rng=np.random.default_rng(1))
+
+    cells = [honesty.train, honesty.hold_out, honesty.later]
+    assert all(isinstance(cell, Cell) for cell in cells)
+    assert sum(cell.a + cell.b + cell.c + cell.o for cell in cells if isinstance(cell, Cell)) == 6000
+    assert set(honesty.optimism) == set(honesty.drift) == {"ppv", "recall", "difference", "phi", "j"}
+    for gap in [*honesty.optimism.values(), *honesty.drift.values()]:
+        assert isinstance(gap, Interval)
+        assert gap.low < gap.estimate < gap.high
+    assert honesty.corrected == {}
+
+
+def test_judge__small_study__subtracts_the_bootstrap_optimism() -> None:
+    rng = np.random.default_rng(8)
+    table = planted(300)
+    noise = Table(**{**vars(table), "retained": rng.random(300) < 0.4})
+    choice = chosen(noise)
+
+    honesty = judge(noise, split(noise), "x", days=choice.best.days, times=choice.best.times, rng=rng, choice=choice)
+
+    assert honesty.hold_out == honesty.later == NotComputable(Reason.NO_HOLD_OUT)
+    assert choice.optimism["j"] > 0
+    assert isinstance(honesty.train.j, Interval)
+    assert honesty.corrected["j"] == pytest.approx(honesty.train.j.estimate - choice.optimism["j"])
+
+
+def test_optimism__pure_noise__makes_up_for_choosing() -> None:
+    # Averaged over studies of pure noise, the corrected difference is 0; the apparent one is not.
+    apparent, corrected = [], []
+    for seed in range(60):
+        table = planted(300, seed)
+        noise = Table(**{**vars(table), "retained": np.random.default_rng(seed).random(300) < 0.4})
+        choice = chosen(noise, Choosing(Rule.PHI))
+        honesty = judge(
+            noise,
+            split(noise),
+            "x",
+            days=choice.best.days,
+            times=choice.best.times,
+            rng=np.random.default_rng(seed),
+            choice=choice,
+        )
+        assert isinstance(honesty.train.phi, Interval)
+        apparent.append(honesty.train.phi.estimate)
+        corrected.append(honesty.corrected["phi"])
+
+    assert np.mean(apparent) > 0.04
+    assert abs(np.mean(corrected)) < np.mean(apparent) / 2
+
+
+def test_judge__cell_of_a_step__the_hold_out_chose_and_the_training_part_judges() -> None:
+    table = planted(6000)
+    rng = np.random.default_rng(1)
+
+    rule, step = (judge(table, split(table), "x", days=7, times=3, rng=rng, by_step=flag) for flag in (False, True))
+
+    there, back = rule.optimism["j"], step.optimism["j"]
+    assert isinstance(there, Interval)
+    assert isinstance(back, Interval)
+    assert there.estimate == pytest.approx(-back.estimate)
+    assert (rule.chosen_on, step.chosen_on) == ("train", "hold_out")
+
+
+def test_judge__step_of_a_small_study__has_no_optimism_of_another_choice() -> None:
+    table = planted(300)
+
+    found = judge(
+        table, split(table), "x", days=7, times=3, rng=np.random.default_rng(1), choice=chosen(table), by_step=True
+    )
+
+    assert found.corrected == found.optimism == {}
