@@ -143,8 +143,8 @@ def gathered(folder: Path, options: argparse.Namespace) -> Any:
     from events.counting.queries import Basis
     from events.warehouse import Warehouse
     from events.windows import Clock
-    from experiments.answers import Asked
-    from experiments.services.gathering import gather
+    from experiments.analyse.gather.answers import Asked
+    from experiments.analyse.gather.gather import gather
 
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")

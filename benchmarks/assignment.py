@@ -204,9 +204,9 @@ print(json.dumps([fresh, len(ids) / (time.process_time() - started)]))
 
 
 def bench_process() -> None:
-    from experiments.bucketing import choose_all, read_units, unit_hashes
-    from experiments.evaluation import Arm, Flag, Row, draw
-    from experiments.payload import features
+    from experiments.draw.bucketing import choose_all, read_units, unit_hashes
+    from experiments.draw.evaluation import Arm, Flag, Row, draw
+    from experiments.serve.payload import features
 
     row = Row(None, None, 0.8, (0.34, 0.33, 0.33))
     arms = tuple(Arm(n, f"arm{n}", f"arm{n}", f"arm{n}") for n in range(3))

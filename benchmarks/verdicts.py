@@ -92,7 +92,7 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from events.simulation import WORLDS, draw_arms, simulate, truth
-    from experiments.services.file_analysis import analyze_file
+    from experiments.from_file.analyze import analyze_file
     from tests.simulated import experiment_table
 
     name, seed, units = job
@@ -112,7 +112,7 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
 
 def design_of(name: str, arms: tuple[str, ...]) -> Any:
     """The plan of a careful team: behaviour, segment, covariates and margin are fixed before the outcome is read."""
-    from experiments.design import Covariate, Design
+    from experiments.plan.design import Covariate, Design
 
     design = Design(
         variant="variant",

@@ -23,10 +23,10 @@ class ExperimentsConfig(AppConfig):
             permission="experiments.add_analysis",
             stages=STAGES,
             home=("experiment_pages:report", "experiment.key"),
-            read="experiments.report_io.read",
-            draw="experiments.drawings.draw",
+            read="experiments.analyse.payload_versions.read",
+            draw="experiments.report.pictures.draw",
             body="experiments.views.report_body",
             template="experiments/report_body.html",
-            document="experiments.readout_document.document",
+            document="experiments.report.stored_document.document",
         ),
     )

@@ -1,18 +1,19 @@
 """Background work, called by name; each may run twice without harm."""
 
-from experiments.services import analysis, webhooks
+from experiments.analyse import analyses
+from experiments.webhooks import deliver
 
 
 def deliver_webhooks() -> dict[str, int]:
     """Each minute: messages whose time has come."""
-    return webhooks.deliver_due()
+    return deliver.deliver_due()
 
 
 def run_analysis(pk: int) -> None:
     """Compute a waiting analysis."""
-    analysis.run_analysis(pk)
+    analyses.run_analysis(pk)
 
 
 def request_analyses() -> int:
     """Each night: every started experiment without a final analysis."""
-    return analysis.request_due()
+    return analyses.request_due()

@@ -11,11 +11,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.metrics import display_name
-from experiments.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse import calibration as calibrating
+from experiments.analyse.analyses import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
+from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.latest_findings import history_of, with_findings
 from experiments.models import Analysis, Experiment
-from experiments.services import calibration as calibrating
-from experiments.services.analysis import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
-from experiments.services.listing import history_of, with_findings
 from runs.listing import listing
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -108,29 +108,29 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
 
 def report_body(run: Analysis) -> dict[str, Any]:
     """What `experiments/report_body.html` shows of a done analysis: on its page, and where it is taken away."""
-    from experiments import contrasts, report_page, report_tables, report_words
-    from experiments.calibration_page import share_left
-    from experiments.definitions import definitions
+    from experiments.report import first_lines, page, promise_and_finding, tables
+    from experiments.report.calibration_page import share_left
+    from experiments.report.definitions import definitions
 
     readout = read_analysis(run)
     if readout is None:
         return {}
     if isinstance(readout, Unreadable):
         return {"unreadable": readout.sentence(gettext)}
-    promise = report_page.promise(readout, gettext)
+    promise = page.promise(readout, gettext)
     return {
         "readout": readout,
         "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
-        "opening": report_words.opening(readout, gettext),
+        "opening": first_lines.opening(readout, gettext),
         "percent": round(100 * min(readout.standing.fraction, 1.0)),
         "promise": promise,
-        "contrasts": contrasts.contrasts(readout, gettext),
+        "contrasts": promise_and_finding.contrasts(readout, gettext),
         "worth": share_left(calibrating.calibrate().pooled, gettext) if promise is not None else "",
-        "health": report_tables.health(readout, gettext),
-        "split": report_tables.split(readout, gettext),
-        "sections": report_page.sections(readout, gettext),
+        "health": tables.health(readout, gettext),
+        "split": tables.split(readout, gettext),
+        "sections": page.sections(readout, gettext),
         "definitions": () if readout.report is None else definitions(readout.report, gettext),
-        "metrics": [report_tables.metric_sentence(name, gettext) for name in readout.plan.outcomes],
+        "metrics": [tables.metric_sentence(name, gettext) for name in readout.plan.outcomes],
     }
 
 
@@ -174,7 +174,7 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
 @require_safe
 def calibration(request: HttpRequest) -> HttpResponse:
     """Naive promise against causal finding, over all experiments."""
-    from experiments import calibration_page as words
+    from experiments.report import calibration_page as words
 
     found = calibrating.calibrate()
     sentence = words.finding(found.pooled, gettext)

@@ -7,12 +7,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from experiments import charts, report_charts, report_direct, tables, words
-from experiments.codes import code_words
-from experiments.comparison_words import versus
-from experiments.definitions import definitions
-from experiments.design import Kind
-from experiments.report import Encouragement, OutcomeReport, Report
+from experiments.analyse.codes import code_words
+from experiments.analyse.effects import Encouragement, OutcomeReport, Report
+from experiments.plan.design import Kind
+from experiments.report import charts as report_charts
+from experiments.report import direct_effect, effect_charts, effect_tables, words
+from experiments.report.comparison_words import versus
+from experiments.report.definitions import definitions
 from insight_site import __version__
 from insight_site.rendering import svg
 from reporting.charts import theme
@@ -49,10 +50,12 @@ def _context(report: Report) -> Context:
             }
             for finding in report.health
         ],
-        "flow": tables.flow(report, gettext),
-        "levels": tables.levels(report, gettext),
-        "comparisons": tables.comparisons(report, gettext),
-        "outcome_chart": _picture(charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")),
+        "flow": effect_tables.flow(report, gettext),
+        "levels": effect_tables.levels(report, gettext),
+        "comparisons": effect_tables.comparisons(report, gettext),
+        "outcome_chart": _picture(
+            effect_charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")
+        ),
         "verdicts": [
             {
                 "heading": gettext("What being nudged does by itself")
@@ -63,12 +66,14 @@ def _context(report: Report) -> Context:
             }
             for outcome, row in pairs
         ],
-        "adjusted": tables.adjusted(report, gettext),
+        "adjusted": effect_tables.adjusted(report, gettext),
         "segments": [
             {
-                "table": tables.segments(outcome, row, level, gettext),
+                "table": effect_tables.segments(outcome, row, level, gettext),
                 "chart": _picture(
-                    charts.segment_forest(outcome, row, gettext), f"segment{place}", gettext("Effects by segment")
+                    effect_charts.segment_forest(outcome, row, gettext),
+                    f"segment{place}",
+                    gettext("Effects by segment"),
                 ),
             }
             for place, (outcome, row) in enumerate(pairs)
@@ -78,25 +83,26 @@ def _context(report: Report) -> Context:
             {
                 "table": table,
                 "chart": _picture(
-                    None if row.variant == report.design.placebo else charts.causal_bars(outcome, row, gettext),
+                    None if row.variant == report.design.placebo else effect_charts.causal_bars(outcome, row, gettext),
                     f"causal{place}",
                     gettext("As treated against causal"),
                 ),
             }
             for place, (outcome, row) in enumerate(pairs)
-            if row.encouragement is not None and (table := tables.behaviour(report, outcome, row, gettext)) is not None
+            if row.encouragement is not None
+            and (table := effect_tables.behaviour(report, outcome, row, gettext)) is not None
         ],
         "directs": [
             {
                 "heading": gettext("Nudged by {variant}").format(variant=row.variant),
-                "finding": report_direct.finding(outcome, found, gettext),
-                "note": report_direct.note(outcome, found, gettext),
-                "table": report_direct.table(outcome, row.variant, found, gettext),
+                "finding": direct_effect.finding(outcome, found, gettext),
+                "note": direct_effect.note(outcome, found, gettext),
+                "table": direct_effect.table(outcome, row.variant, found, gettext),
                 "chart": _direct_picture(outcome, found, place),
             }
-            for place, row, found in report_direct.shown(report)
+            for place, row, found in direct_effect.shown(report)
         ],
-        "direct_lead": report_direct.lead(gettext),
+        "direct_lead": direct_effect.lead(gettext),
         "behaviour_warnings": [words.warning_sentence(code, gettext) for code in _warnings(report)],
         "definitions": definitions(report, gettext),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
@@ -105,10 +111,10 @@ def _context(report: Report) -> Context:
 
 
 def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) -> dict[str, str | SafeString] | None:
-    if not report_direct.drawable(found):
+    if not direct_effect.drawable(found):
         return None
     chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION, gettext)
-    return _picture(chart.configure(**theme()), f"direct{place}", report_direct.finding(outcome, found, gettext))
+    return _picture(chart.configure(**theme()), f"direct{place}", direct_effect.finding(outcome, found, gettext))
 
 
 def _warnings(report: Report) -> list[str]:

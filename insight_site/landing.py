@@ -9,10 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from aha.models import AhaMoment, Study
-from experiments.codes import LIGHTS, Code, code_words
-from experiments.models import Experiment
-from experiments.models_analysis import Analysis
-from experiments.services import overview
+from experiments.admin import overview
+from experiments.analyse.codes import LIGHTS, Code, code_words
+from experiments.models import Analysis, Experiment
 from runs.listing import open_runs
 from runs.models import Run
 from segments.models import SegmentModel

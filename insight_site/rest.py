@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from simple_history.models import HistoricalRecords
 
 from events.schema import Caller
-from experiments.bodies import BadBodyError, parse
+from experiments.serve.http_body import BadBodyError, parse
 
 
 class KeyUser(AnonymousUser):

@@ -62,7 +62,7 @@ def world(always: float, compliers: float, without: float, kept: float) -> npt.N
 
 
 def _bounds(control: npt.NDArray[np.int64], variant: npt.NDArray[np.int64]) -> Bounds | NotComputable:
-    """As the analysis of a stored experiment asks for them (`experiments.details`)."""
+    """As the analysis of a stored experiment asks for them (`experiments.analyse.behaviour`)."""
     arms = joint_of_counts(control), joint_of_counts(variant)
     test = inequalities_from_moments(*arms)
     return balke_pearl(*arms, rejected=computable(test) and test.p_value < ALPHA, alpha=ALPHA)

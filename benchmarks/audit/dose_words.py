@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
 from benchmarks.audit.stored_world import plan_of, read
-from experiments.codes import Code
-from experiments.words import verdict_sentence
+from experiments.analyse.codes import Code
+from experiments.report.words import verdict_sentence
 from stats.results import computable
 
 TITLE = "Effect of crossing the number, and of one act more"

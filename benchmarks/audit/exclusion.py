@@ -5,12 +5,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.audit.figure import Figure, percent
-from experiments.answers import Block, Cells
-from experiments.cells import CellData
-from experiments.design import Design
-from experiments.engine import Judgement, compare_all
-from experiments.report import Comparison
-from experiments.words import breakdown_text, verdict_sentence
+from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.effects import Comparison
+from experiments.analyse.engine import Judgement, compare_all
+from experiments.analyse.gather.answers import Block, Cells
+from experiments.plan.design import Design
+from experiments.report.words import breakdown_text, verdict_sentence
 from stats.counts import joint_of_counts
 from stats.instrument.exclusion import breakdown_value
 from stats.instrument.moments import iv_moments

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.audit.figure import Figure
 from benchmarks.audit.stored_world import plan_of, read
-from experiments.codes import Code
+from experiments.analyse.codes import Code
 from stats.results import computable
 
 TITLE = "Strong nudges with less take-up than planned"

@@ -33,8 +33,8 @@ def make_experiment(units: int) -> Any:
     from experiments.models import Experiment
     from experiments.plan import drafts, moves
     from experiments.plan.lifecycle import Action
-    from experiments.services import config
-    from experiments.services.assign import assign_units
+    from experiments.serve import config
+    from experiments.serve.assign import assign_units
 
     drafts.create_draft(
         key=KEY, variants=[{"key": arm, "value": arm, "weight": 5_000} for arm in ("control", "banner")],
@@ -106,8 +106,8 @@ def other_arms(units: int) -> dict[str, str]:
 
 def drawn(units: list[str]) -> dict[str, str]:
     """What a local SDK computes from the payload that every client may read."""
-    from experiments.bucketing import choose, unit_hash
-    from experiments.services import config
+    from experiments.draw.bucketing import choose, unit_hash
+    from experiments.serve import config
 
     flag = config.flag_of(config.with_parts([KEY]).get())
     found = {unit: choose(unit_hash(flag.seed, unit), flag.rows[0].ranges) for unit in units}
@@ -125,8 +125,8 @@ def _other(arm: str) -> str:
 
 def analysed(experiment: Any) -> Any:
     """The readout of an analysis of now, which isn't kept."""
+    from experiments.analyse.analyses import create_analysis, read_analysis, run_analysis
     from experiments.models import Analysis
-    from experiments.services.analysis import create_analysis, read_analysis, run_analysis
 
     analysis = create_analysis(experiment=experiment)
     run_analysis(analysis.pk)

@@ -7,17 +7,17 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.audit.figure import Figure, percent
-from experiments.health import SAMPLE_RATIO_ALARM
-from experiments.live_split import MATURE, OVERALL, SEGMENTS
+from experiments.analyse.health.file_checks import SAMPLE_RATIO_ALARM
+from experiments.analyse.health.split import MATURE, OVERALL, SEGMENTS
 from stats.srm import split_evidence
 
 TITLE = "Sample ratio every night"
 TEXT = """90 nights, ten segments of equal size, 500 units a night, a plan of 50:50; a unit is mature 14 nights after it
 came. Each night the product's tests look at all units, at the mature ones and at each segment: a Bayes factor of
 Dirichlet priors around the plan, alarm at 1/.001 divided by the test's share of the error rate
-(`experiments.live_split`). Beside it the chi-square at .001 (.001/10 inside segments) that 0.3 used each night. A true
-49:51 is what a fixed chi-square at .001 finds with power .8 in 42,686 units. Sources: Lindon, Malek 2022; METHODS
-4.2."""
+(`experiments.analyse.health.split`). Beside it the chi-square at .001 (.001/10 inside segments) that 0.3 used each
+night. A true 49:51 is what a fixed chi-square at .001 finds with power .8 in 42,686 units. Sources: Lindon, Malek
+2022; METHODS 4.2."""
 
 NIGHTS, GROUPS, LAG = 90, 10, 14
 SOUND = (28, 60, 90)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.audit.figure import Figure, percent
-from experiments.codes import Code
-from experiments.design import Design, Kind, Outcome, Units
-from experiments.engine import analyze
+from experiments.analyse.codes import Code
+from experiments.analyse.engine import analyze
+from experiments.plan.design import Design, Kind, Outcome, Units
 
 TITLE = "A placebo of equal salience"
 TEXT = """

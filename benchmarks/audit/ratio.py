@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audit.figure import Figure, percent
-from experiments.answers import REACHED, Block, Cells
-from experiments.cells import CellData
-from experiments.design import Design
-from experiments.engine import Judgement, compare_all
-from experiments.report import Comparison, OutcomeReport
+from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.effects import Comparison, OutcomeReport
+from experiments.analyse.engine import Judgement, compare_all
+from experiments.analyse.gather.answers import REACHED, Block, Cells
+from experiments.plan.design import Design
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.results import computable
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import cast
 
 from benchmarks.audit.figure import Figure
-from experiments.engine import simultaneous
-from experiments.pair import Pair
+from experiments.analyse.comparison.protocol import Pair
+from experiments.analyse.engine import simultaneous
 from stats.compare import by_z
 from stats.results import Estimate, NotComputable, computable
 from stats.sequential.looks import Look

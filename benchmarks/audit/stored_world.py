@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analysis import read_out
-from experiments.answers import Answers, Block, Cells
-from experiments.live_context import Audit
+from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.analyse.health.context import Audit
+from experiments.analyse.read_out import read_out
+from experiments.analyse.result import Readout
 from experiments.plan.planned import Planned
 from experiments.plan.record import Claim
-from experiments.readout import Readout
 
 METRIC = "window:21-27"
 MONDAY, ENDED, TODAY = date(2026, 1, 5), date(2026, 2, 1), date(2026, 4, 1)

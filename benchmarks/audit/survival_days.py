@@ -11,7 +11,7 @@ from stats.survival.rmst import restricted_mean
 
 TITLE = "Survival in whole days"
 TEXT = """A world with a churn of 6 % a day: each unit is active every day up to its last one, and P(last day > d) =
-.94^(d+1). Signups over 28 days, a gap of 7 days. The log goes through `experiments.services.gathering.gather` on
+.94^(d+1). Signups over 28 days, a gap of 7 days. The log goes through `experiments.analyse.gather.gather.gather` on
 DuckDB (days as bits) and through `events.counting.queries.survival_times`; then Kaplan-Meier and the restricted mean
 up to day 26. Final: the youngest unit has 35 complete days. Interim: units have 14 to 41, so day 26 rests on the
 oldest alone.

@@ -10,8 +10,8 @@ from events.asking import Questions
 from events.counting.queries import Basis, survival_times, with_clock
 from events.warehouse import Warehouse
 from events.windows import Clock
-from experiments.answers import Asked
-from experiments.services.gathering import gather
+from experiments.analyse.gather.answers import Asked
+from experiments.analyse.gather.gather import gather
 from stats.survival.kaplan_meier import Durations
 
 GAP, SIGNUP_DAYS = 7, 28

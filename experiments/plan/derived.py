@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from experiments.answers import Asked
-from experiments.design import Covariate, Design
-from experiments.evaluation import Arm, Flag, Row, Slot
+from experiments.analyse.gather.answers import Asked
+from experiments.draw.evaluation import Arm, Flag, Row, Slot
+from experiments.plan.design import Covariate, Design
 from experiments.plan.planned import Amended, Planned
 from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
 from reporting.document import dump

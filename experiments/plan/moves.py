@@ -6,14 +6,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.moments.promote import begin_test
+from experiments.analyse.gather.sender_rule import only_source
 from experiments.models import Experiment, Layer
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
-from experiments.services import config
-from experiments.services.admission import only_source
-from experiments.services.segments import freeze_audience
-from experiments.services.webhooks import announce
+from experiments.serve import config
+from experiments.serve.unit_facts import freeze_audience
+from experiments.webhooks.deliver import announce
 from runs.refusals import Refused
 
 STAMPS = {

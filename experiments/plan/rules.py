@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from events.metrics import Survival, first_day, is_display_only, parse_metric
-from experiments.evaluation import DEFAULT
+from experiments.draw.evaluation import DEFAULT
 from experiments.plan.record import WHOLE, Plan
 from reporting.words import Gettext
 from runs.refusals import Refused

@@ -4,9 +4,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from experiments.analyse.gather.sender_rule import check_sources
 from experiments.models import Experiment
-from experiments.services import config
-from experiments.services.admission import check_sources
+from experiments.serve import config
 from runs.refusals import Refused
 
 

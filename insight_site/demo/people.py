@@ -23,8 +23,9 @@ WORLD = WORLDS["step"]
 LENGTH = timedelta(days=SIGNUP_DAYS + DAYS)
 SIGNUPS = timedelta(days=SIGNUP_DAYS)
 # Between the last outcome of the experiment and today: late events are sent up to 3 days after they happened, wrong
-# clocks are up to 30 days off, and what is younger than 14 days is looked at for late events (`experiments.queries`).
-# The demo sends everything today, so that none of its experiment may lie in those days.
+# clocks are up to 30 days off, and what is younger than 14 days is looked at for late events
+# (`experiments.analyse.gather.queries`). The demo sends everything today, so that none of its experiment may lie in
+# those days.
 QUIET = timedelta(days=WRONG_CLOCK_DAYS + 15)
 # Robots send 500 events on each of their days; more than one day would only cost time.
 ROBOT_DAYS = 1

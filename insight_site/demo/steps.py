@@ -19,12 +19,12 @@ from aha.moments.promote import promote_candidate
 from aha.study.question import Inputs
 from aha.study.studies import create_study, run_study
 from events.simulation.worlds import RETENTION
+from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.models import Analysis, Experiment
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
-from experiments.services import config
-from experiments.services.analysis import create_analysis, run_analysis
+from experiments.serve import config
 from insight_site.demo.house import SECOND, SEGMENTS, STUDY
 from insight_site.demo.people import SIGNUPS, WORLD
 from insight_site.demo.served import environment

@@ -10,11 +10,11 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from events.simulation import truth
-from experiments import tables
-from experiments.document import document
-from experiments.readout import Readout
-from experiments.report import Report
-from experiments.services.analysis import read_analysis
+from experiments.analyse.analyses import read_analysis
+from experiments.analyse.effects import Report
+from experiments.analyse.result import Readout
+from experiments.report import effect_tables
+from experiments.report.document import document
 from insight_site.demo.house import SEGMENTS, events_folder
 from insight_site.demo.loop import Made
 from reporting.numbers import between, effect_text
@@ -85,7 +85,7 @@ class Findings:
         limits = between(_points(found.take_up.low), _points(found.take_up.high))
         stage = gettext("Moved by the nudge (first stage)")
         rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
-        limits = tables.set_text(found.effect_set, share=True, gettext=gettext)
+        limits = effect_tables.set_text(found.effect_set, share=True, gettext=gettext)
         effect = _points(found.effect.estimate)
         rows.append((gettext("Effect among the moved (Wald)"), _points(self.facts["effect"]), effect, limits))
         return [*rows, *self._promise_row()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.http import HttpResponse
 
 from events.ingest import ingest
-from experiments import ofrep, sdk
+from experiments.serve import ofrep, sdk
 from insight_site.access import Rule
 from insight_site.views import metrics
 

@@ -131,8 +131,8 @@ def bounds(
         alpha: two-sided error rate over all looks.
         spending: how the error rate is spent.
         final: the last look spends all that is left, also if its fraction isn't 1. That holds its level only if
-            nothing that was seen made it the last (`experiments.closing`). A fraction of 1 or more spends all that is
-            left in any case.
+            nothing that was seen made it the last (`experiments.analyse.closing`). A fraction of 1 or more spends all
+            that is left in any case.
         alone: the last look tests another difference than those before it, as when control takes a placebo's place. How
             both hang together is unknown, so it gets what it may spend for itself alone (Bonferroni).
 

@@ -8,9 +8,9 @@ import pytest
 from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
-from experiments.analysis import read_out
-from experiments.live_context import Audit
-from experiments.models_analysis import Analysis
+from experiments.analyse.health.context import Audit
+from experiments.analyse.read_out import read_out
+from experiments.models import Analysis
 from insight_site import pictures
 from insight_site.models import Picture
 from reporting.document import dump

@@ -26,7 +26,7 @@ from django.utils import timezone
 from experiments.plan.lifecycle import Action
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves
-from experiments.plan.overrides import set_override
+from experiments.serve.overrides import set_override
 for given in json.loads(GIVEN):
     actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
     if "layer" in given:

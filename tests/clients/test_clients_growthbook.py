@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from experiments.bucketing import unit_hash
-from experiments.evaluation import Arm, Flag, Row, Slot, draw
+from experiments.draw.bucketing import unit_hash
+from experiments.draw.evaluation import Arm, Flag, Row, Slot, draw
 from tests.clients.flags import arms, ask, create, evaluate, issue
 from tests.clients.server import ROOT, Site
 

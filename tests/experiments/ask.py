@@ -12,8 +12,8 @@ from events.asking import Questions
 from events.counting.queries import Basis
 from events.warehouse import Warehouse
 from events.windows import Clock
-from experiments.answers import Answers, Asked
-from experiments.services.gathering import gather
+from experiments.analyse.gather.answers import Answers, Asked
+from experiments.analyse.gather.gather import gather
 
 KINDS = pa.schema(
     {

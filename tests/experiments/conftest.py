@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from events.outbox import away
-from experiments.services import config
+from experiments.serve import config
 from insight_site import keys
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from experiments.evaluation import Arm, Flag, Row
+from experiments.draw.evaluation import Arm, Flag, Row
 from experiments.models import Experiment
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.plan.record import Plan, PlannedVariant
 from experiments.plan.rules import Situation
-from experiments.services import config
+from experiments.serve import config
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.answers import Answers, Block, Cells
+from experiments.analyse.gather.answers import Answers, Block, Cells
 from experiments.plan.planned import Planned
 from experiments.plan.record import Claim
 

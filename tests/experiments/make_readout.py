@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aha.models import AhaMoment
-from experiments.analysis import read_out
-from experiments.live_context import Audit
+from experiments.analyse.analyses import for_lists
+from experiments.analyse.health.context import Audit
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.read_out import read_out
+from experiments.analyse.result import LookTaken, Readout
 from experiments.models import Analysis, Experiment
-from experiments.readout import LookTaken, Readout
-from experiments.report_io import READOUT
-from experiments.services.analysis import for_lists
 from tests.experiments.make import do, draft
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 

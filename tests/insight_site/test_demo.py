@@ -20,7 +20,7 @@ from aha.models import AhaMoment, Study
 from events.outbox.flush import outbox_state
 from events.store import look
 from experiments.models import Assignment, Experiment
-from experiments.services.analysis import latest_analysis, read_analysis
+from experiments.analyse.analyses import latest_analysis, read_analysis
 from insight_site.models import ApiKey
 from segments.models import SegmentVersion
 first = Experiment.objects.exclude(moment=None).get(status="stopped")

@@ -9,8 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from experiments.models import Assignment, Experiment, Variant
-from experiments.models_analysis import Analysis
+from experiments.models import Analysis, Assignment, Experiment, Variant
 from insight_site.landing import landing, next_step
 from reporting.document import dump
 from segments.models import SegmentModel

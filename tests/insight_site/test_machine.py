@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.test import Client
 
 from events.models import Source
-from experiments.services import config
+from experiments.serve import config
 from insight_site import keys
 from insight_site.machine import dispatch
 from insight_site.machine.doors import DOORS, Door

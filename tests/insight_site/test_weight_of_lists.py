@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from aha.models import AhaMoment, Study
+from experiments.analyse.analyses import for_lists
+from experiments.analyse.payload_versions import READOUT
 from experiments.models import Analysis, Experiment
-from experiments.report_io import READOUT
-from experiments.services.analysis import for_lists
 from segments.models import (
     ChurnRun,
     ComparisonRun,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from aha.report import document as study_document
-from experiments import document as report_document
-from experiments.report import Report
+from experiments.analyse.effects import Report
+from experiments.report import document as report_document
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import report as make_study
 from tests.experiments.make_readout import make_readout

@@ -9,15 +9,15 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from experiments.codes import code_words
+from experiments.analyse import analyses
+from experiments.analyse.codes import code_words
 from experiments.models import Experiment
-from experiments.services import analysis
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
 
 if TYPE_CHECKING:
-    from experiments.readout import Readout
+    from experiments.analyse.result import Readout
     from reporting.table import Table
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                from experiments.readout_document import document
+                from experiments.report.stored_document import document
 
                 write_json(self.stdout, document(readout, gettext))
             else:
@@ -50,11 +50,11 @@ class Command(BaseCommand):
         experiment = Experiment.objects.filter(key=options["key"]).first()
         if experiment is None:
             raise Refused(gettext("There is no experiment '%(key)s'.") % {"key": options["key"]})
-        row = analysis.create_analysis(experiment=experiment, peek=options["peek"], seed=options["seed"])
+        row = analyses.create_analysis(experiment=experiment, peek=options["peek"], seed=options["seed"])
         with Bar() as bar:
-            done = analysis.run_analysis(row.pk, listen=bar.show)
+            done = analyses.run_analysis(row.pk, listen=bar.show)
         row.refresh_from_db()
-        readout = analysis.read_analysis(row)
+        readout = analyses.read_analysis(row)
         if not done or readout is None or isinstance(readout, Unreadable):
             fail(row.reason)
         return readout
@@ -62,30 +62,30 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments import live_words, report_words, tables, words
+    from experiments.report import effect_tables, first_lines, stored_health, words
 
-    verdict = report_words.named_verdict(readout, gettext)
+    verdict = first_lines.named_verdict(readout, gettext)
     if verdict is not None:
         out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
         out.print(escape(words.verdict_sentence(verdict, gettext)))
-    out.print(escape(live_words.state_sentence(readout.standing.why, gettext)))
+    out.print(escape(stored_health.state_sentence(readout.standing.why, gettext)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:
         label = words.severity_words(finding.severity, gettext)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(report_words.health_sentence(finding, gettext))}")
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding, gettext))}")
     if readout.report is None:
         return
-    report = report_words.worded(readout.report, gettext)
+    report = first_lines.worded(readout.report, gettext)
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     level = report.design.level
     shown: list[Table | None] = [
-        tables.flow(report, gettext),
-        tables.levels(report, gettext),
-        tables.comparisons(report, gettext),
-        *(tables.behaviour(report, outcome, row, gettext) for outcome, row in pairs),
-        tables.adjusted(report, gettext),
-        *(tables.segments(outcome, row, level, gettext) for outcome, row in pairs if row.by_segment),
+        effect_tables.flow(report, gettext),
+        effect_tables.levels(report, gettext),
+        effect_tables.comparisons(report, gettext),
+        *(effect_tables.behaviour(report, outcome, row, gettext) for outcome, row in pairs),
+        effect_tables.adjusted(report, gettext),
+        *(effect_tables.segments(outcome, row, level, gettext) for outcome, row in pairs if row.by_segment),
     ]
     for table in shown:
         if table is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from experiments.services import assign
+from experiments.serve import assign
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 

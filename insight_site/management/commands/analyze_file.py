@@ -11,12 +11,12 @@ from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
-from experiments import tables, words
-from experiments.codes import code_words
-from experiments.design import Covariate, Design
-from experiments.document import document
-from experiments.report import Report
-from experiments.services.file_analysis import analyze_file
+from experiments.analyse.codes import code_words
+from experiments.analyse.effects import Report
+from experiments.from_file.analyze import analyze_file
+from experiments.plan.design import Covariate, Design
+from experiments.report import effect_tables, words
+from experiments.report.document import document
 from insight_site.commands import write_whole
 from reporting.table import Table
 from runs.refusals import Refused
@@ -156,17 +156,17 @@ def _print(report: Report, out: Console) -> None:
     for finding in report.health:
         label = words.severity_words(finding.severity, gettext)
         out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
-    _print_table(tables.flow(report, gettext), out)
-    _print_table(tables.levels(report, gettext), out)
-    _print_table(tables.comparisons(report, gettext), out)
+    _print_table(effect_tables.flow(report, gettext), out)
+    _print_table(effect_tables.levels(report, gettext), out)
+    _print_table(effect_tables.comparisons(report, gettext), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
-            _print_table(tables.behaviour(report, outcome, row, gettext), out)
-    _print_table(tables.adjusted(report, gettext), out)
+            _print_table(effect_tables.behaviour(report, outcome, row, gettext), out)
+    _print_table(effect_tables.adjusted(report, gettext), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
             if row.by_segment:
-                _print_table(tables.segments(outcome, row, report.design.level, gettext), out)
+                _print_table(effect_tables.segments(outcome, row, report.design.level, gettext), out)
 
 
 def _print_table(table: Table | None, out: Console) -> None:

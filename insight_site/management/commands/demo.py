@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from events.simulation.generate import check_request
-from experiments import words
+from experiments.report import words
 from insight_site.demo import house, loop
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from experiments.models import Assignment, Experiment, Override
-from experiments.services import assign, config
+from experiments.serve import assign, config
 from tests.experiments.api.make import PLAN, ROOT, Api
 from tests.experiments.make import IOS, draft, running
 

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from experiments.models import Amendment, AudienceRow, ConfigVersion, Experiment, Holdout, Layer, Override, Variant
-from experiments.plan import amend, drafts, moves, overrides
+from experiments.plan import amend, drafts, moves
 from experiments.plan.lifecycle import Action
-from experiments.services import config
+from experiments.serve import config, overrides
 from runs.refusals import Refused
 from tests.experiments.make import ARMS, IOS, do, draft, running
 

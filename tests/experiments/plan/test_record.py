@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from experiments.analyse.outcome_lock import looks_of
+from experiments.analyse.result import Standing, State
 from experiments.plan import derived
 from experiments.plan.derived import History, Serving
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
 from experiments.plan.record import COPIED, LOCKS, Claim, Plan, PlannedRow, PlannedVariant, Slice
-from experiments.readout import Standing, State
-from experiments.standing import looks_of
 
 BASE = Plan(
     key="invite", flag="guild", name="Invite", hypothesis="It helps.", nudge="a banner",

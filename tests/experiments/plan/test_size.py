@@ -13,10 +13,11 @@ from events.models import Source
 from events.outbox.accept import add_to_outbox
 from events.schema import EventRecord
 from experiments.models import Holdout, Layer
-from experiments.plan import drafts, moves, overrides, size
+from experiments.plan import drafts, moves, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import WhatIf
 from experiments.plan.stored import plan_of
+from experiments.serve import overrides
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
 from stats.power.family_and_looks import Method, Plan, inflation

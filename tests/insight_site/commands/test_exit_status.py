@@ -32,7 +32,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
 }
 # Commands that compute for long, with what stands for their computation.
 COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
-    "analyze": ("experiments.services.analysis._compute", ("exp",)),
+    "analyze": ("experiments.analyse.analyses._compute", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
     "discover": ("aha.study.studies._compute", (*STUDY, "7")),
     "segment_units": ("segments.search.segmentations._compute", (*GROUPS, "0", "13")),

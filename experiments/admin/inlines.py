@@ -1,0 +1,123 @@
+# ruff: noqa: D102 - an admin's methods have Django's names
+"""Rows that stand on an experiment's page, and what the services get of them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+
+from events.metrics import display_name
+from experiments.admin import forms as shapes
+from experiments.models import Amendment, AudienceRow, Experiment, Override, Variant
+from experiments.serve import overrides
+
+ROWS = {Variant: "variants", AudienceRow: "audience"}
+
+
+class PlanInline(TabularInline):  # type: ignore[misc]
+    """Rows that belong to the plan: frozen with it."""
+
+    extra = 0
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_delete_permission(request, obj)
+
+    def _is_open(self, obj: Experiment | None) -> bool:
+        return obj is None or obj.status == Experiment.Status.DRAFT
+
+
+class VariantInline(PlanInline):
+    model, form = Variant, shapes.ArmForm
+    fields = ["key", "name", "value", "weight", "role", "dose"]
+    verbose_name_plural = _("variants, the control first")
+
+
+class AudienceInline(PlanInline):
+    model, form = AudienceRow, shapes.AudienceForm
+    fields = ["segment_key", "coverage", "weights"]
+    verbose_name_plural = _("audience: the first row that matches decides; no rows take everyone")
+
+
+class OverrideInline(TabularInline):  # type: ignore[misc]
+    model, form = Override, shapes.OverrideForm
+    fields = ["unit", "rule", "variant"]
+    extra = 0
+    show_title = False
+    verbose_name_plural = _("overrides: an arm without a draw, for testers; nobody is exposed by it")
+
+    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return obj is not None and super().has_add_permission(request, obj)  # the arms must be there first
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        match = request.resolver_match
+        if db_field.name == "variant" and match is not None:
+            kwargs["queryset"] = Variant.objects.filter(experiment=match.kwargs.get("object_id"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class AmendmentInline(TabularInline):  # type: ignore[misc]
+    model = Amendment
+    fields = readonly_fields = ["at", "person", "why", "in_words"]
+    extra = 0
+    can_delete = False
+    show_title = False
+
+    @admin.display(description=_("changed by"))
+    def person(self, row: Amendment) -> str:
+        return str(row.by or _("the program"))
+
+    @admin.display(description=_("what"))
+    def in_words(self, row: Amendment) -> str:
+        """One line for each field, before and after."""
+        names = {field.name: capfirst(str(field.verbose_name)) for field in Experiment._meta.fields}
+        rows = [(names.get(name, name), _plain(old), _plain(new)) for name, (old, new) in row.changes.items()]
+        return format_html_join("", "<div>{}: {} → {}</div>", rows)
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+def kept(formset: Any) -> list[dict[str, Any]]:
+    """The rows of a form in their order, without those that are taken away or were left empty."""
+    rows = []
+    for form in formset.forms:
+        given = getattr(form, "cleaned_data", None)
+        if given and not given.get("DELETE") and (form.instance.pk or form.has_changed()):
+            rows.append({name: given[name] for name in form.Meta.fields})
+            if isinstance(form.instance, AudienceRow) and form.instance.segment_key == given["segment_key"]:
+                rows[-1]["rule"] = form.instance.rule
+    return rows
+
+
+def save_overrides(key: str, formset: Any) -> None:
+    """A changed override is another one: the service logs both halves."""
+    for form in formset.forms:
+        given = getattr(form, "cleaned_data", None)
+        if not given or not form.has_changed():
+            continue
+        if form.instance.pk:
+            overrides.remove_override(override=Override.objects.get(pk=form.instance.pk))
+        if not given.get("DELETE"):
+            overrides.set_override(
+                key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"]
+            )
+
+
+def _plain(value: Any) -> str:
+    if value is None or value in ("", []):
+        return "–"
+    return display_name(", ".join(str(one) for one in value) if isinstance(value, list) else str(value))

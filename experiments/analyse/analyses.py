@@ -1,0 +1,279 @@
+"""Analyses: ask for one, compute it, keep it, say what came of it. Rows are only ever added."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
+from aha.moments.promote import record_verdict
+from events.asking import questions
+from experiments.analyse.gather.answers import Asked
+from experiments.analyse.gather.draw_audit import audit_of
+from experiments.analyse.gather.sender_rule import rule_of
+from experiments.models import Analysis, Experiment
+from experiments.plan import derived
+from experiments.plan.planned import Planned
+from experiments.plan.stored import plan_of, planned_of
+from experiments.webhooks.deliver import announce
+from reporting.document import dump
+from runs.payloads import Unreadable
+from runs.perform import enqueue, perform
+from runs.progress import Progress, part, silent
+from runs.refusals import Refused
+from stats.results import computable
+
+if TYPE_CHECKING:
+    from experiments.analyse.effects import Comparison
+    from experiments.analyse.result import LookTaken, Readout
+
+TASK = "experiments.tasks.run_analysis"
+GATHERED = 0.9  # share of an analysis that the questions take
+RETEST_MONTHS = 12  # METHODS 5: a behaviour that has become a target drifts
+log = structlog.get_logger()
+Status = Experiment.Status
+ANALYSED = (Status.RUNNING, Status.PAUSED, Status.STOPPED, Status.CONCLUDED)
+
+
+def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
+    """Keep an analysis that waits for a worker, and hand it over.
+
+    Args:
+        experiment: that has started.
+        by: who asks; None for the nightly schedule.
+        peek: see the outcome of a fixed plan before its time; the report then says so in its first line, for good.
+        seed: stored with the result.
+
+    Raises:
+        Refused: it hasn't started, its final analysis is there, or another one is waiting or running.
+    """
+    analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
+    enqueue(analysis, TASK)
+    return analysis
+
+
+def create_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
+    """Keep an analysis that waits.
+
+    Raises:
+        Refused: as `request_analysis`.
+    """
+    with transaction.atomic():
+        row = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        if row.status not in ANALYSED:
+            raise Refused(gettext("The experiment hasn't started, so there is nothing to analyse."))
+        if has_final(row):
+            raise Refused(
+                gettext("The final analysis is there and stays as it is. A new question needs a new experiment.")
+            )
+        if Analysis.objects.filter(
+            experiment=row, status__in=(Analysis.Status.QUEUED, Analysis.Status.RUNNING)
+        ).exists():
+            raise Refused(gettext("An analysis is waiting or running already."))
+        if peek and row.method != Experiment.Method.FIXED:
+            raise Refused(
+                gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
+            )
+        inputs = _inputs(row, derived.asked(plan_of(row)), planned_of(row))
+        analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=inputs)
+        analysis.full_clean(exclude=["inputs"])
+        analysis.save()
+    return analysis
+
+
+def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
+    """Compute a waiting analysis and write its consequences; True when it is done."""
+    analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
+    if analysis is None:
+        return False
+    made: list[Readout] = []  # what follows from it needs the record, and the run keeps its JSON alone
+
+    def compute(progress: Progress) -> dict[str, Any]:
+        from experiments.analyse.payload_versions import READOUT
+
+        made.append(_compute(analysis, progress))
+        return READOUT.store(made[0])
+
+    return perform(analysis, compute, listen=listen, then=lambda _payload: _conclude(analysis, made[0]))
+
+
+def request_due() -> int:
+    """Each night: an analysis of every started experiment that has no final one yet; returns how many."""
+    count = 0
+    for experiment in Experiment.objects.filter(status__in=ANALYSED):
+        try:
+            request_analysis(experiment=experiment)
+            count += 1
+        except Refused:
+            continue
+        except Exception:  # one broken experiment must not cost the others their night
+            log.exception("analysis.not_requested", experiment=experiment.key)
+    return count
+
+
+def latest_analysis(experiment: Experiment) -> Analysis | None:
+    """The last good analysis: a failed one never takes the place of what is known."""
+    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE).order_by("-pk").first()
+
+
+def has_final(experiment: Experiment) -> bool:
+    """True when the final analysis is there: nothing can be asked any more."""
+    return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()
+
+
+def read_analysis(analysis: Analysis | None) -> "Readout | Unreadable | None":
+    """The readout of a done analysis; None when there is none."""
+    from experiments.analyse import payload_versions
+
+    return None if analysis is None or analysis.payload is None else payload_versions.read(analysis.payload)
+
+
+def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
+    """All looks that were taken, oldest first; before one analysis, or all.
+
+    Raises:
+        Refused: the last one can't be read: without its looks nobody knows how much of alpha is spent.
+    """
+    rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE)
+    last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
+    readout = read_analysis(last)
+    if isinstance(readout, Unreadable):
+        raise Refused(readout.sentence(gettext))
+    return () if readout is None else readout.path
+
+
+def _inputs(experiment: Experiment, asked: Asked, plan: Planned) -> dict[str, Any]:
+    return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
+
+
+def _compute(analysis: Analysis, progress: Progress) -> "Readout":
+    from experiments.analyse.gather.gather import gather
+    from experiments.analyse.health.senders import beside, is_doubtful
+    from experiments.analyse.read_out import read_out
+
+    experiment = analysis.experiment
+    plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
+    with questions(day_mode=plan.day_mode) as store:
+        # The plan may have been amended while this waited: what is kept is what was asked.
+        analysis.inputs = _inputs(experiment, asked, plan)
+        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
+        rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
+
+        def read(told: Progress, *, verified: bool) -> "Readout":
+            answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+            return read_out(
+                plan, answers, audit, earlier=earlier, peek=analysis.peek, today=timezone.localdate(),
+                seed=analysis.seed,
+            )  # fmt: skip
+
+        readout = read(part(progress, 0, GATHERED), verified=False)
+        if is_doubtful(readout.health):
+            readout = beside(readout, read(silent, verified=True))
+    progress("statistics", 0.98)
+    return readout
+
+
+def _conclude(analysis: Analysis, readout: "Readout") -> None:
+    """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
+
+    Raises:
+        Refused: the plan was amended while this ran, or another analysis became the final one.
+    """
+    experiment = (
+        Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
+    )
+    if has_final(experiment):
+        raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
+    asked = dump(derived.asked(plan_of(experiment)))
+    if analysis.inputs["asked"] != asked or not derived.same_numbers(readout.plan, planned_of(experiment)):
+        raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
+    code = "" if readout.verdict is None else str(readout.verdict.code)
+    before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
+    known = before.order_by("-pk").values_list("verdict", flat=True).first() or ""
+    alarmed = any(finding.invalid == "srm" for finding in readout.health)
+    # What makes data broken may still be mended, so such an analysis freezes only what a person has concluded.
+    lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
+    final = readout.standing.final and readout.report is not None and lasting
+    Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, **for_lists(readout))
+    facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
+    if alarmed and known != "INVALID":
+        announce("experiment.sample_ratio", facts)
+    if final or (code and code not in ("INCONCLUSIVE", known)):
+        announce("experiment.verdict", {**facts, "final": final})
+    if final and experiment.moment is not None:
+        record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
+
+
+def for_lists(readout: "Readout") -> dict[str, Any]:
+    """Of a readout what lists and overviews show, as columns of its analysis."""
+    standing = readout.standing
+    checks = [dump(row) for row in readout.health]
+    return {"fraction": standing.fraction, "exposed": dict(standing.exposed), "checks": checks}
+
+
+def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
+    """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
+
+    Of a plan with planned looks the corrected effects (`experiments.analyse.corrected`): the plain ones are too large.
+    """
+    from experiments.analyse.corrected import best_difference
+
+    report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
+    found = ExperimentFinding(
+        experiment=readout.plan.key,
+        analysis=analysis.pk,
+        on=today,
+        retest_on=_months_later(today, RETEST_MONTHS),
+        outcome=readout.plan.primary[0],
+        promised=None if claim is None else claim.promised,
+    )
+    if report is None:
+        return found
+    row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
+    itt = best_difference(readout, row)
+    found = replace(
+        found,
+        reason=report.verdict.reason,
+        itt=Itt(itt.estimate, itt.low, itt.high, itt.method) if computable(itt) else None,
+    )
+    if row.encouragement is None:
+        return found
+    one, around = row.encouragement, row.encouragement.effect_set
+    moved = one.take_up
+    return replace(
+        found,
+        effect=_behaviour_effect(readout, row),
+        effect_set=EffectSet(str(around.shape), around.low, around.high) if computable(around) else None,
+        kind=str(report.outcomes[0].kind),
+        breakdown=one.breakdown if computable(one.breakdown) and "comparator" not in row.verdict.details else None,
+        take_up=TakeUp(moved.control, moved.variant, moved.difference) if computable(moved) else None,
+        as_treated=one.as_treated if computable(one.as_treated) else None,
+    )
+
+
+def _behaviour_effect(readout: "Readout", row: "Comparison") -> Effect | None:
+    from experiments.analyse.corrected import best_effect, of_variant
+
+    effect, one = best_effect(readout, row), row.encouragement
+    if one is None or not computable(effect):
+        return None
+    found = Effect(*effect)
+    if readout.plan.method == "always_valid":
+        return replace(found, caution="optimistic")
+    if of_variant(readout, row.variant) is not None and computable(one.effect):
+        return replace(found, caution="corrected", naive=one.effect.estimate)
+    return found
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + year, month + 1, min(day.day, 28))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,337 @@
+"""The deep part of an analysis: who was moved, through what, for how long. From cells and counts alone. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
+from experiments.analyse.effects import Comparison, OutcomeReport
+from experiments.analyse.gather.answers import REACHED, Answers
+from experiments.analyse.result import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through
+from experiments.plan.design import Kind
+from experiments.plan.planned import Planned
+from stats.bayes import Posterior, beta_binomial, normal_posterior
+from stats.cells import pool_cells
+from stats.instrument.arms import DoseTest, dose_test
+from stats.instrument.bounds import Bounds, balke_pearl
+from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
+from stats.instrument.dose import DoseWeights, dose_weights, response_of
+from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
+from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.placebo import Placebo
+from stats.instrument.tf import tf_adjusted
+from stats.instrument.validity import inequalities_at
+from stats.novelty import Novelty, effect_by_week
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.sequential.looks import Look, told_at
+from stats.shrinkage import shrink
+from stats.summaries import Joint, Mean
+from stats.survival.day_curve import curve_difference, day_shares
+from stats.survival.kaplan_meier import Durations, at_risk_table, kaplan_meier
+from stats.survival.logrank import curves_cross, stratified_log_rank
+from stats.survival.rmst import compare_restricted_means
+
+# Beyond this, a profile is a list nobody reads.
+MOST_TRAITS = 40
+AT_RISK_POINTS = 5
+
+
+type Looks = Mapping[str, Look]
+
+
+def is_interim(look: Look) -> bool:
+    """A look before the last of a plan that has several."""
+    return look.is_repeated and not look.final
+
+
+def strictest(looks: Looks) -> Look:
+    """The look with the largest critical value: what concerns all arms together is read at it."""
+    return min(looks.values(), key=lambda look: look.nominal_alpha)
+
+
+def hidden_parts(plan: Planned, looks: Looks) -> tuple[str, ...]:
+    """Codes of the parts that wait for the final analysis: no level is known for them at a look on the way."""
+    if not is_interim(strictest(looks)):
+        return ()
+    of_behaviour = () if plan.claim is None else ("bounds",)
+    return (*of_behaviour, *(("dose",) if plan.doses else ()), "novelty", "beliefs")
+
+
+def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[FirstStage, ...]:
+    """Take-up of each variant among units whose behaviour window is over, whether or not their outcome is known."""
+    if plan.claim is None:
+        return ()
+    counts = {label: [0, 0] for label in plan.variants}
+    for label, times, units in answers.times:
+        counts[label][0] += units if times >= plan.claim.times else 0
+        counts[label][1] += units
+    control = Mean.from_counts(*counts[plan.variants[0]])
+    found = []
+    for label in plan.variants[1:]:
+        whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
+        if not plan.same_split:  # counts of times aren't asked by segment; mature units are
+            whole = _pooled_take_up(data.pair(plan.primary[0], plan.variants.index(label)), plan.alpha)
+        found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
+    return tuple(found)
+
+
+def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
+    """Of units with a known first outcome, at a level that holds for all segments: their signs must agree."""
+    cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
+    if REACHED not in block.names or len(cells.segments) < 2:
+        return
+    place, code = block.names.index(REACHED), cells.variants.index(label)
+    for segment, name in enumerate(cells.segments):
+        arms = []
+        for variant in (0, code):
+            kept = (cells.segment == segment) & (cells.variant == variant)
+            arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
+        yield name, _take_up(arms[0], arms[1], plan.alpha / len(cells.segments))
+
+
+def _pooled_take_up(pair: CellPair, alpha: float) -> TakeUp | NotComputable:
+    moments = pair.moments()
+    return first_stage(moments, *pair.take_up(), alpha=alpha) if computable(moments) else moments
+
+
+def _take_up(control: Mean, variant: Mean, alpha: float) -> TakeUp | NotComputable:
+    least = min(control.n, variant.n)
+    if least < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": least, "needed": 2})
+    error = control.variance / control.n + variant.variance / variant.n
+    moved = variant.mean - control.mean
+    moments = IvMoments(moved, moved, error, error, error, control.n, variant.n)
+    return first_stage(moments, control.mean, variant.mean, alpha=alpha)
+
+
+def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) -> tuple[Belief, ...]:
+    """Bayesian numbers of every variant against control: beta-binomial for a share, else a flat normal prior.
+
+    Beside a placebo too: "the chance to beat control" is about giving the nudge to everybody.
+    """
+    found = []
+    for outcome in outcomes:
+        for code, row in enumerate(outcome.comparisons, start=1):
+            found.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
+    return tuple(found)
+
+
+def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
+    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
+        return beta_binomial(pair.control, pair.variant, alpha=alpha)
+    found = row.difference if row.against_control is None else row.against_control
+    if not computable(found):
+        return found
+    return normal_posterior(found.estimate, found.standard_error, alpha=alpha)
+
+
+def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:
+    """Effects by segment after empirical-Bayes shrinkage; nothing where there are fewer than two segments."""
+    found = []
+    for row in outcome.comparisons:
+        known = [(one.segment, one.difference) for one in row.by_segment if computable(one.difference)]
+        look = looks[row.variant]
+        pulled = told_at(shrink([effect for _name, effect in known], alpha=look.nominal_alpha), look)
+        if computable(pulled):
+            found.append(Shrunk(row.variant, tuple(name for name, _effect in known), pulled))
+    return tuple(found)
+
+
+# ── The behaviour ─────────────────────────────────────────────────────────────
+def throughs(
+    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
+) -> tuple[Through, ...]:
+    """The validity panel of each variant that nudges to the behaviour, every part of it at the look's level."""
+    if plan.claim is None:
+        return ()
+    placebo = None
+    if plan.placebo is not None:
+        arm = data.pair(outcome.name, plan.variants.index(plan.placebo))
+        at = looks[plan.placebo]
+        placebo = told_at(
+            Placebo(arm.difference(alpha=at.nominal_alpha), effect_on_behaviour(arm.moments(), alpha=at.nominal_alpha)),
+            at,
+        )
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        if label == plan.placebo:
+            continue
+        pair = data.pair(outcome.name, code, against=_against(plan, outcome, label))
+        whole, look = _whole(pair), looks[label]
+        alpha = look.nominal_alpha
+        traits = tuple(_traits(answers, outcome.name, code, alpha)) if computable(whole) else ()
+        found.append(
+            Through(
+                variant=label,
+                shares=told_at(complier_shares(*whole, alpha=alpha), look) if computable(whole) else whole,
+                levels=told_at(complier_levels(*whole, alpha=alpha), look) if computable(whole) else whole,
+                traits=tuple((name, told_at(trait, look)) for name, trait in traits),
+                bounds=NotComputable(Reason.NOT_AT_A_LOOK)
+                if is_interim(look)
+                else told_at(_bounds(pair, whole, alpha), look),
+                inequalities=inequalities_at(pair.inequalities(), look),
+                tf=NotComputable(Reason.ONE_LOOK_ONLY) if look.is_repeated else _tf(pair, plan.alpha),
+                placebo=placebo,
+                per_protocol=per_protocol(*whole) if computable(whole) else whole,
+            )
+        )
+    return tuple(found)
+
+
+def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
+    """Place of what a variant is compared with: control, or the placebo that stands in for it."""
+    row = next((row for row in outcome.comparisons if row.variant == variant), None)
+    return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
+
+
+def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
+    """Both arms as a whole, where they have the same mix of segments by plan."""
+    return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
+
+
+def _bounds(pair: CellPair, whole: tuple[Joint, Joint] | NotComputable, alpha: float) -> Bounds | NotComputable:
+    if not computable(whole):
+        return whole
+    if pair.kind is not Kind.PROPORTION:
+        return NotComputable(Reason.NOT_A_PROPORTION)
+    test = pair.inequalities()
+    return balke_pearl(*whole, rejected=computable(test) and test.p_value < alpha, alpha=alpha)
+
+
+def _tf(pair: CellPair, alpha: float) -> Estimate | NotComputable:
+    moments = pair.moments()
+    if not computable(moments):
+        return moments
+    ratio = wald(moments, alpha=alpha)
+    return tf_adjusted(ratio, moments) if computable(ratio) else ratio
+
+
+def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator[tuple[str, Trait | NotComputable]]:
+    """Levels of the covariates and segments among compliers, beside everybody."""
+    cells, block = answers.cells, answers.cells.blocks[outcome]
+    reached = block.names.index(REACHED)
+    columns = [(f"{name} = {level or '–'}", cells.covariate[:, place] == number)
+               for place, name in enumerate(cells.covariates)
+               for number, level in enumerate(cells.levels[place])]  # fmt: skip
+    if len(cells.segments) > 1:
+        columns += [(label or "–", cells.segment == number) for number, label in enumerate(cells.segments)]
+    for name, inside in columns[:MOST_TRAITS]:
+        arms = []
+        for variant in (0, code):
+            kept = cells.variant == variant
+            pooled = pool_cells(
+                block.n[kept], block.means[kept], block.covariance[kept], inside[kept].astype(np.float64)[:, None]
+            )
+            arms.append(pooled.take(len(block.names), reached))
+        if computable(iv_moments(*arms)):
+            yield name, complier_trait(arms[0], arms[1], alpha=alpha)
+
+
+def by_times(
+    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
+) -> tuple[ByTimes, ...]:
+    """Effect of one act more, and which acts each nudge added; acts are no outcome, so their level is a plain one."""
+    if plan.claim is None:
+        return ()
+    histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.variants}
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        if label == plan.placebo:
+            continue
+        other = _against(plan, outcome, label)
+        moments = data.pair(outcome.name, code, against=other).moments(by_times=True)
+        weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
+        if plan.same_split:
+            base = histograms[plan.variants[other]]
+            weights = dose_weights(base, histograms[label], plan.claim.times, alpha=plan.alpha)
+        look = looks[label]
+        response = told_at(response_of(moments, alpha=look.nominal_alpha), look) if computable(moments) else moments
+        found.append(ByTimes(label, response, weights))
+    return tuple(found)
+
+
+def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
+    """Step against dose, where the plan has arms that nudge to other numbers of times."""
+    codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
+    if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split:
+        return None
+    others = [_against(plan, outcome, plan.variants[code]) for code in codes]
+    # All arms share one base: the placebo only where it stands in for control everywhere.
+    other = others[0] if len(set(others)) == 1 else 0
+    arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
+    look = strictest(looks)
+    return told_at(dose_test(arms[0][0], [variant for _control, variant in arms], alpha=look.nominal_alpha), look)
+
+
+# ── Over time ─────────────────────────────────────────────────────────────────
+def durations_of(answers: Answers, variant: str, segment: str | None = None) -> Durations:
+    """Times to churn of one arm, in one segment or in all."""
+    rows = [row for row in answers.durations if row[0] == variant and segment in (None, row[1])]
+    days = sorted({row[2] for row in rows})
+    counts = {True: dict.fromkeys(days, 0), False: dict.fromkeys(days, 0)}
+    for _variant, _segment, day, churned, units in rows:
+        counts[churned][day] += units
+    return Durations(np.array(days, dtype=np.float64), np.array([counts[True][day] for day in days], dtype=np.int64),
+                     np.array([counts[False][day] for day in days], dtype=np.int64))  # fmt: skip
+
+
+def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:
+    """D-n shares, time to churn and at-risk numbers of each arm, at the level of the look."""
+    look = strictest(looks)
+    days = sorted({round(tau * step / (AT_RISK_POINTS - 1)) for step in range(AT_RISK_POINTS)})
+    groups = [durations_of(answers, label) for label in plan.variants]
+    at_risk = at_risk_table(groups, [float(day) for day in days])
+    return tuple(
+        ArmOverTime(
+            label,
+            told_at(day_shares(_days(answers, label), alpha=look.nominal_alpha), look),
+            told_at(kaplan_meier(group, alpha=look.nominal_alpha), look),
+            tuple(zip(days, row, strict=True)),
+        )
+        for label, group, row in zip(plan.variants, groups, at_risk, strict=True)
+    )
+
+
+def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks: Looks) -> tuple[OverTime, ...]:
+    """Each variant against control: D-n difference, log-rank by segment, mean days, novelty; at the look's level.
+
+    Whether the effect fades is told at the end: its tests of weeks have no look of their own.
+    """
+    control = plan.variants[0]
+    segments = sorted({row[1] for row in answers.durations})
+    waits = NotComputable(Reason.NOT_AT_A_LOOK)
+    found = []
+    for code, label in enumerate(plan.variants[1:], start=1):
+        pairs = [(durations_of(answers, control, one), durations_of(answers, label, one)) for one in segments]
+        whole, look = (durations_of(answers, control), durations_of(answers, label)), looks[label]
+        alpha = look.nominal_alpha
+        weeks = _weeks(answers, data, plan.primary[0], code) if plan.same_split else []
+        row = OverTime(
+            variant=label,
+            days=curve_difference(_days(answers, control), _days(answers, label), alpha=alpha),
+            log_rank=stratified_log_rank([pair for pair in pairs if len(pair[0].times) and len(pair[1].times)]),
+            crossing=curves_cross(*whole, alpha=alpha),
+            restricted=compare_restricted_means(*whole, tau=tau, alpha=alpha),
+            tau=tau,
+            novelty=Novelty((), waits, waits) if is_interim(look) else effect_by_week(weeks, alpha=alpha),
+        )
+        if not plan.same_split:
+            unlike = NotComputable(Reason.SPLIT_DIFFERS)
+            row = replace(row, days=unlike, crossing=unlike, restricted=unlike)
+        found.append(told_at(row, look))
+    return tuple(found)
+
+
+def _days(answers: Answers, label: str) -> dict[int, tuple[int, int]]:
+    return {day: (eligible, active) for variant, day, eligible, active in answers.curve if variant == label}
+
+
+def _weeks(answers: Answers, data: CellData, outcome: str, code: int) -> list[tuple[date, Mean, Mean]]:
+    found = []
+    for number, week in enumerate(answers.cells.weeks):
+        pair = data.pair(outcome, code, week=number)
+        if pair.control.n + pair.variant.n:
+            found.append((week, pair.control, pair.variant))
+    return found

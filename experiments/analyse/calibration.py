@@ -1,0 +1,119 @@
+"""What correlations promised and experiments found, over all experiments: how far to trust the next promise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+from django.db.models import Count, Max, OuterRef, Subquery
+
+from experiments.analyse.analyses import read_analysis
+from experiments.models import Analysis
+from runs.payloads import Unreadable
+from stats.results import NotComputable, computable
+
+if TYPE_CHECKING:
+    from experiments.analyse.deflation import Deflation, Trial
+    from experiments.analyse.result import Readout
+
+READ_AT_ONCE = 20  # a payload has a hundred kilobytes
+SECONDS = 24 * 3600  # the key names the newest analysis, so that an old answer is never taken for a new one
+Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An experiment with an AHA moment that says nothing about its promise yet, and why (a code)."""
+
+    key: str
+    name: str
+    verdict: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Promises beside findings.
+
+    Attributes:
+        trials: experiments that tested a measured promise, by name.
+        left_out: the other experiments of AHA moments.
+        pooled: the deflation ratio over `trials`.
+    """
+
+    trials: "tuple[Trial, ...]"
+    left_out: tuple[LeftOut, ...]
+    pooled: "Deflation | NotComputable"
+
+
+def calibrate() -> Calibration:
+    """Every experiment of an AHA moment, from its final analysis; computed once per new analysis."""
+    # Both: an analysis that began earlier may end later, and then the newest stays the newest.
+    newest, done = (
+        Analysis.objects.filter(status=Analysis.Status.DONE).aggregate(newest=Max("pk"), done=Count("pk")).values()
+    )
+    found: Calibration = cache.get_or_set(f"experiments.calibration:{newest}:{done}", _calibrate, SECONDS)  # type: ignore[assignment]
+    return found
+
+
+def _calibrate() -> Calibration:
+    from experiments.analyse.deflation import Trial, pool
+
+    trials, left_out = [], []
+    for analysis in _decisive():
+        experiment, readout = analysis.experiment, read_analysis(analysis)
+        if readout is None:
+            continue
+        found = "unreadable" if isinstance(readout, Unreadable) else _trial(readout)
+        if isinstance(found, Trial):
+            trials.append(found)
+        else:
+            left_out.append(LeftOut(experiment.key, experiment.name, analysis.verdict, found))
+    return Calibration(tuple(trials), tuple(left_out), pool(trials))
+
+
+def _decisive() -> Iterator[Analysis]:
+    """Of each experiment of an AHA moment the final analysis, or else the last good one; by the experiment's name."""
+    done = Analysis.objects.filter(status=Analysis.Status.DONE)
+    best = done.filter(experiment=OuterRef("experiment")).order_by("-final", "-pk").values("pk")[:1]
+    rows = done.filter(experiment__moment__isnull=False, pk=Subquery(best)).select_related("experiment")
+    return rows.order_by("experiment__name", "experiment__pk").iterator(chunk_size=READ_AT_ONCE)
+
+
+def _trial(readout: "Readout") -> "Trial | str":
+    """The trial, or the code of why there is none."""
+    from experiments.analyse.corrected import best_effect
+    from experiments.analyse.deflation import Trial
+    from experiments.plan.design import Kind
+    from experiments.report.promise_and_finding import NOT_THE_BEHAVIOUR, leading
+
+    report, claim = readout.report, readout.plan.claim
+    if report is None or claim is None:
+        return "locked"
+    if readout.standing.peeked:
+        return "peeked"
+    if not readout.standing.final:
+        return "not_final"
+    if claim.promised is None:
+        return "no_promise"
+    one, verdict, effect = leading(report).encouragement, report.verdict, best_effect(readout, leading(report))
+    if verdict.code in NOT_THE_BEHAVIOUR or one is None or not computable(effect):
+        return "not_the_behaviour"
+    if report.outcomes[0].kind is not Kind.PROPORTION or claim.promised <= 0:
+        return "other_outcome"
+    bounded = computable(one.effect_set) and one.effect_set.bounded
+    low, high = (one.effect_set.low, one.effect_set.high) if bounded and computable(one.effect_set) else (None, None)
+    known = claim.promised_low is not None and claim.promised_high is not None
+    width = (claim.promised_high or 0.0) - (claim.promised_low or 0.0)
+    return Trial(
+        key=readout.plan.key,
+        name=readout.plan.name,
+        promised=claim.promised,
+        promised_error=width / (2 * Z) if known else 0.0,
+        found=effect[0],
+        found_error=effect[1],
+        low=low,
+        high=high,
+        verdict=str(verdict.code),
+        on=readout.data_end[:10],
+    )

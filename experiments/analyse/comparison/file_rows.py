@@ -1,0 +1,333 @@
+"""A file's units as comparisons: one entry per unit, with clusters and numeric covariates. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from experiments.analyse.comparison.protocol import Strata, plain_difference
+from experiments.analyse.effects import ArmValue
+from experiments.analyse.health.file_checks import FEW_CLUSTERS
+from experiments.analyse.verdict import MIN_CLUSTERS
+from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
+from stats import adjust, compare, stratified
+from stats.clusters import (
+    Randomisation,
+    count_clusters,
+    difference_scores,
+    mean_scores,
+    randomisation_test,
+)
+from stats.instrument import encouragement
+from stats.instrument.moments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.instrument.validity import Inequalities, instrument_inequalities
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Joint, Mean
+
+RANDOMISATION_SEED = 20_260_101
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
+
+
+@dataclass(frozen=True)
+class RowPair:
+    """The units of control and one variant that have a value, in one outcome."""
+
+    kind: Kind
+    values: Floats
+    treated: NDArray[np.bool_]
+    segment: Codes | None
+    segment_labels: tuple[str, ...]
+    behaviour: Floats | None
+    covariates: Floats | None
+    cluster: Codes | None
+    covariate_names: tuple[str, ...] = ()
+
+    @property
+    def with_behaviour(self) -> Self:
+        """The units whose behaviour is known: only they can tell what the behaviour does."""
+        if self.behaviour is None:
+            raise ValueError("an encouragement analysis needs a behaviour")
+        known = ~np.isnan(self.behaviour)
+        return self if known.all() else self._of(known)
+
+    def _of(self, kept: NDArray[np.bool_]) -> Self:
+        """Some of the units."""
+        return replace(
+            self,
+            values=self.values[kept],
+            treated=self.treated[kept],
+            segment=None if self.segment is None else self.segment[kept],
+            behaviour=None if self.behaviour is None else self.behaviour[kept],
+            covariates=None if self.covariates is None else self.covariates[kept],
+            cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
+        )
+
+    @property
+    def control(self) -> Mean:
+        """Summary of the control arm."""
+        return Mean.from_values(self.values[~self.treated])
+
+    @property
+    def variant(self) -> Mean:
+        """Summary of the variant's arm."""
+        return Mean.from_values(self.values[self.treated])
+
+    @property
+    def clustered(self) -> bool:
+        """True when groups were assigned."""
+        return self.cluster is not None
+
+    @property
+    def few_clusters(self) -> bool:
+        """Below five effective clusters in an arm no verdict: one guild would decide it."""
+        if self.cluster is None:
+            return False
+        return self._effective_clusters < MIN_CLUSTERS
+
+    @property
+    def segments_apart(self) -> bool:
+        """False when a cluster reaches into several segments."""
+        if self.cluster is None or self.segment is None:
+            return True
+        pairs = np.unique(np.column_stack([self.cluster, self.segment]), axis=0)
+        return len(pairs) <= len(np.unique(self.cluster))
+
+    @property
+    def has_behaviour(self) -> bool:
+        """True for an encouragement design."""
+        return self.behaviour is not None
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        """With a behaviour it is the unpooled z, so that p and Anderson-Rubin set can't disagree."""
+        if self.cluster is not None:
+            return adjust.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
+        if self.has_behaviour:
+            return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
+        return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
+
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Between clusters each arm's error is that between them, and the law is as wide as the difference's t law."""
+        if self.cluster is None:
+            return compare.lift(self.control, self.variant, alpha=alpha)
+        scores = difference_scores(self.values, self.treated, self.cluster)[1]
+        errors = [mean_scores(self.values[kept], self.cluster[kept]).error for kept in (~self.treated, self.treated)]
+        control, variant = (
+            replace(arm, variance=error**2 * arm.n)
+            for arm, error in zip((self.control, self.variant), errors, strict=True)
+        )
+        critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
+        return compare.lift(control, variant, alpha=alpha, critical=critical)
+
+    def randomisation(self) -> Randomisation | NotComputable | None:
+        """Beside the t test, where an arm has fewer than twenty effective clusters."""
+        if self.cluster is None or self._effective_clusters >= FEW_CLUSTERS:
+            return None
+        rng = np.random.default_rng(RANDOMISATION_SEED)
+        found = randomisation_test(self.values, self.treated, self.cluster, rng=rng)
+        return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
+
+    @property
+    def _effective_clusters(self) -> float:
+        """Of the arm that has fewest."""
+        if self.cluster is None:
+            return float("inf")
+        return min(count_clusters(self.cluster[arm]).effective for arm in (self.treated, ~self.treated))
+
+    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+        """Lin's adjustment."""
+        if self.covariates is None:
+            return None
+        if self.cluster is not None:
+            return adjust.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
+        return adjust.lin(*self.columns(self.values, self.covariates), alpha=alpha)
+
+    def by_segment(self) -> Strata | None:
+        """Label, control, variant of each segment."""
+        if self.segment is None:
+            return None
+        return [
+            (
+                label,
+                Mean.from_values(self.values[kept & ~self.treated]),
+                Mean.from_values(self.values[kept & self.treated]),
+            )
+            for code, label in enumerate(self.segment_labels)
+            for kept in [self.segment == code]
+        ]
+
+    def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
+        """The same test as for everybody, inside some segments."""
+        if self.cluster is not None and self.segment is not None:
+            inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
+            values, treated, cluster = self.values[inside], self.treated[inside], self.cluster[inside]
+            return adjust.cluster_difference(values, treated, cluster, alpha=alpha)
+        if self.has_behaviour:
+            return compare.compare_unpooled(control, variant, alpha=alpha)
+        return plain_difference(self.kind, control, variant, alpha=alpha)
+
+    def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
+        """Mantel-Haenszel difference."""
+        if self.cluster is None or self.segment is None:
+            return stratified.risk_difference(strata, alpha=alpha)
+        return stratified.clustered_risk_difference(
+            self.values, self.treated.astype(float), self.segment, self.cluster, alpha=alpha
+        )
+
+    def joints(self) -> tuple[Joint, Joint]:
+        """Over (outcome, behaviour)."""
+        known = self.with_behaviour
+        return known.columns(known.values, known._did)
+
+    def take_up(self) -> tuple[float, float]:
+        """Means of the behaviour."""
+        control, variant = self.joints()
+        return control.column(1).mean, variant.column(1).mean
+
+    def moments(self) -> IvMoments | NotComputable:
+        """From the arms' moments; between clusters from their influence."""
+        known = self.with_behaviour
+        if known.cluster is None:
+            return iv_moments(*known.columns(known.values, known._did))
+        empty = np.empty((len(known.values), 0))
+        return iv_moments_adjusted(known.values, known._did, known.treated.astype(float), empty, clusters=known.cluster)
+
+    def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Two-stage least squares with the covariates."""
+        known = self.with_behaviour
+        if known.covariates is None:
+            return None
+        return encouragement.two_stage(
+            known.values, known._did, known.treated.astype(float), known.covariates,
+            clusters=known.cluster, alpha=alpha,
+        )  # fmt: skip
+
+    def inequalities(self) -> Inequalities | NotComputable:
+        """Of units whose behaviour is known."""
+        known = self.with_behaviour
+        return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
+
+    @property
+    def same_split(self) -> bool:
+        """A file's segments have one planned split."""
+        return True
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and 0/1 covariates; of a 0/1 column of its own, both values."""
+        named = list(self.segment_labels) if self.segment is not None and len(self.segment_labels) > 1 else []
+        for place, name in enumerate(self.covariate_names):
+            column = None if self.covariates is None else self.covariates[:, place]
+            if column is not None and np.isin(column, (0.0, 1.0)).all():
+                named += [name] if "=" in name else [f"{name}=1", f"{name}=0"]
+        named = list(dict.fromkeys(named))[:MOST_LEVELS]
+        return tuple(name for name in named if self._apart(self._mask(name)))
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self._mask(level))
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self._mask(level))
+
+    def _mask(self, level: str) -> NDArray[np.bool_]:
+        if self.segment is not None and level in self.segment_labels:
+            return np.equal(self.segment, self.segment_labels.index(level))
+        if self.covariates is None:
+            raise KeyError(level)
+        if level in self.covariate_names:
+            return np.equal(self.covariates[:, self.covariate_names.index(level)], 1)
+        name, _mark, value = level.rpartition("=")
+        return np.equal(self.covariates[:, self.covariate_names.index(name)], float(value))
+
+    def _apart(self, inside: NDArray[np.bool_]) -> bool:
+        """Both parts have units, and no cluster has units in both."""
+        if not inside.any() or inside.all():
+            return False
+        return self.cluster is None or not np.isin(self.cluster[inside], self.cluster[~inside]).any()
+
+    def columns(self, *columns: Floats) -> tuple[Joint, Joint]:
+        """Joint summaries of control and variant over the given columns."""
+        matrix = np.column_stack(columns)
+        return Joint.from_columns(matrix[~self.treated]), Joint.from_columns(matrix[self.treated])
+
+    @property
+    def _did(self) -> Floats:
+        if self.behaviour is None:
+            raise ValueError("an encouragement analysis needs a behaviour")
+        return self.behaviour
+
+
+@dataclass(frozen=True)
+class RowData:
+    """All outcomes of a file."""
+
+    units: Units
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Variants, control first."""
+        return self.units.labels
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Kind]:
+        """Outcomes as the file's design lists them."""
+        return {outcome.name: outcome.kind for outcome in self.units.outcomes}
+
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """n, mean, error and interval of one arm."""
+        found = self._outcome(outcome)
+        kept = (self.units.arm == code) & ~np.isnan(found.values)
+        return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
+
+    def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
+        """Units with the outcome of the variant with this code and of what it is compared with."""
+        units, found = self.units, self._outcome(outcome)
+        # Everybody with an outcome: leaving out those without a behaviour would condition on what the nudge can move.
+        kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
+        return RowPair(
+            kind=found.kind,
+            values=found.values[kept],
+            treated=units.arm[kept] == code,
+            segment=None if units.segment is None else units.segment[kept],
+            segment_labels=units.segment_labels,
+            behaviour=None if units.behaviour is None else units.behaviour[kept],
+            covariates=None if units.covariates is None else units.covariates[kept],
+            cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
+            covariate_names=units.covariate_names,
+        )
+
+    def _outcome(self, name: str) -> Outcome:
+        return next(outcome for outcome in self.units.outcomes if outcome.name == name)
+
+    def _clusters(self, kept: NDArray[np.bool_]) -> Codes | None:
+        return None if self.units.cluster is None else self.units.cluster[kept]
+
+
+def arm_level(kind: Kind, values: Floats, clusters: Codes | None, *, alpha: float) -> ArmValue:
+    """Level of an outcome in one arm; between clusters with their error."""
+    n = len(values)
+    missing = NotComputable(Reason.NO_DATA if n == 0 else Reason.TOO_FEW_UNITS)
+    if n == 0:
+        return ArmValue(0, missing, missing, missing)
+    mean = float(values.mean())
+    if n == 1:
+        return ArmValue(n, mean, missing, missing)
+    if clusters is not None and len(np.unique(clusters)) < 2:
+        few = NotComputable(Reason.TOO_FEW_CLUSTERS)
+        return ArmValue(n, mean, few, few)
+    scores = None if clusters is None else mean_scores(values, clusters)
+    error = float(values.std(ddof=1) / np.sqrt(n)) if scores is None else scores.error
+    interval: Interval | NotComputable
+    if kind is Kind.PROPORTION and clusters is None:
+        interval = compare.wilson(int(values.sum()), n, alpha=alpha)
+    else:
+        df = n - 1 if scores is None else scores.degrees_of_freedom
+        half = float(stats.t.isf(alpha / 2, df)) * error
+        interval = Interval(mean, mean - half, mean + half, 1 - alpha, "mean-interval")
+    return ArmValue(n, mean, error, interval)

@@ -1,0 +1,38 @@
+"""Which cells belong to each segment and level of a covariate, and the test that their moments give. Pure."""
+
+from collections.abc import Mapping
+from math import sqrt
+
+import numpy as np
+
+from experiments.analyse.gather.answers import Cells
+from stats.instrument.moments import IvMoments
+from stats.results import Estimate, NotComputable, Reason, computable
+
+# Beyond this, no further levels are searched for a group that the nudge can't move.
+MOST_LEVELS = 20
+MISSING = "–"
+
+
+def traits_of(cells: Cells) -> Mapping[str, np.ndarray]:
+    """Cells of each segment and of each level of each covariate, by its label: all known before the assignment."""
+    found = {
+        f"{name}={level or MISSING}": cells.covariate[:, place] == number
+        for place, name in enumerate(cells.covariates)
+        for number, level in enumerate(cells.levels[place])
+    }
+    if len(cells.segments) > 1:
+        found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
+    return dict(list(found.items())[:MOST_LEVELS])
+
+
+def normal_estimate(found: IvMoments | NotComputable, alpha: float) -> Estimate | NotComputable:
+    """The nudge's effect on the outcome from the moments: the unpooled z, which the Anderson-Rubin set is dual to."""
+    if not computable(found):
+        return found
+    if found.v_r <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    error = sqrt(found.v_r)
+    half = error * found.critical_value(alpha)
+    p_value = found.tail(found.itt / error)
+    return Estimate(found.itt, error, found.itt - half, found.itt + half, p_value, 1 - alpha, "unpooled-z")

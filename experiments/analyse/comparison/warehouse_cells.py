@@ -1,0 +1,378 @@
+"""A stored experiment's moments as comparisons: the same questions as a file's rows, asked of the warehouse's cells.
+
+Segments are strata: a plan may give each its own coverage and weights, so arms are compared inside them and pooled.
+Every covariate is constant within a cell, so that nothing but moments is needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from experiments.analyse.comparison.levels import normal_estimate, traits_of
+from experiments.analyse.comparison.protocol import Strata, level_of, plain_difference
+from experiments.analyse.effects import ArmValue
+from experiments.analyse.gather.answers import REACHED, Cells
+from experiments.plan.design import Kind, kind_of
+from stats import adjust, compare, stratified
+from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
+from stats.instrument.encouragement import wald
+from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
+from stats.multiplicity import holm
+from stats.ratios import linearised, ratio_point, standardised
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Array, Joint, Mean
+
+type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
+
+# A stratum with fewer units in an arm has hardly a variance of its own; such strata are pooled (METHODS 4.6).
+STRATUM_UNITS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class CellPair:
+    """Control and one variant on one outcome, as cells.
+
+    Attributes:
+        kind: of the outcome.
+        names: columns of `means` and `covariance`: value, perhaps denominator, perhaps reached and times.
+        n: units per cell that are mature for the outcome.
+        means: cells x columns.
+        covariance: cells x columns x columns.
+        treated: 1.0 variant, 0.0 control, per cell.
+        segment: code of each cell's segment.
+        segment_labels: their labels; one label means that the plan has no segments.
+        x: dummies of the covariates, cells x p.
+        bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
+        same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
+        segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
+        traits: label of each segment and covariate level, with the cells that belong to it.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    n: Array
+    means: Array
+    covariance: Array
+    treated: Array
+    segment: np.ndarray
+    segment_labels: tuple[str, ...]
+    x: Array
+    bins: Counts | None = None
+    same_split: bool = True
+    segment_units: Array | None = None
+    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def control(self) -> Mean:
+        """Summary of the control arm; of a ratio the standardised one."""
+        return self._level(0)
+
+    @cached_property
+    def variant(self) -> Mean:
+        """Summary of the variant's arm; of a ratio the standardised one."""
+        return self._level(1)
+
+    @property
+    def clustered(self) -> bool:
+        """A stored experiment assigns units."""
+        return False
+
+    @property
+    def few_clusters(self) -> bool:
+        """There are no clusters."""
+        return False
+
+    @property
+    def segments_apart(self) -> bool:
+        """Each unit has one segment."""
+        return True
+
+    @property
+    def has_behaviour(self) -> bool:
+        """True for an encouragement design."""
+        return REACHED in self.names
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        """Pooled over segments; with a behaviour the z of the moments, so that p and set agree.
+
+        A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
+        """
+        if self.has_behaviour:
+            return normal_estimate(self.moments(), alpha)
+        if len(self.strata) > 1 and self.kind is not Kind.RATIO:
+            return self.pooled([(c.column(0), v.column(0)) for _label, c, v in self.strata], alpha=alpha)
+        return plain_difference(self.kind, self.control, self.variant, alpha=alpha)
+
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Of the variant as far above control as the difference says: strata must not show in the lift."""
+        found = self.difference(alpha=0.05)
+        if self.kind is Kind.RATIO or len(self.strata) < 2 or not computable(found):
+            return compare.lift(self.control, self.variant, alpha=alpha)
+        control, n = self.control, self.variant.n
+        left = max(found.standard_error**2 - control.variance / max(control.n, 1), 0.0)
+        return compare.lift(control, Mean(n, control.mean + found.estimate, left * n), alpha=alpha)
+
+    def randomisation(self) -> None:
+        """There are no clusters."""
+
+    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+        """Lin's adjustment for covariates and segments."""
+        if not self.x.shape[1]:
+            return None
+        return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
+
+    def by_segment(self) -> Strata | None:
+        """Label, control, variant of each segment; a ratio is each segment's own."""
+        if len(self.segment_labels) < 2:
+            return None
+        return [
+            (self.segment_labels[code], self._alone(0, code), self._alone(1, code))
+            for code in np.flatnonzero(self._sizes.sum(axis=0)).tolist()
+        ]
+
+    def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
+        """The same test inside some segments."""
+        if self.has_behaviour:
+            return compare.compare_unpooled(control, variant, alpha=alpha)
+        return plain_difference(self.kind, control, variant, alpha=alpha)
+
+    def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
+        """Mantel-Haenszel difference; of a ratio the standardised one, since its segments' own ratios don't add up."""
+        if self.kind is Kind.RATIO:
+            return compare.compare_unpooled(self.control, self.variant, alpha=alpha)
+        return stratified.risk_difference(strata, alpha=alpha)
+
+    def joints(self) -> tuple[Joint, Joint]:
+        """Over (outcome, behaviour, number of times)."""
+        return self._joint(self.treated == 0), self._joint(self.treated == 1)
+
+    def take_up(self) -> tuple[float, float]:
+        """Shares that reached the behaviour, over segments with the weights of the first stage."""
+        if len(self.strata) < 2:
+            control, variant = self.joints()
+            return float(control.means[1]), float(variant.means[1])
+        weights = self._shares
+        if self.kind is not Kind.RATIO:
+            weights = np.array([c.n * v.n / (c.n + v.n) for _label, c, v in self.strata])
+        shares = np.array([[c.means[1], v.means[1]] for _label, c, v in self.strata])
+        control_share, variant_share = (weights @ shares / weights.sum()).tolist()
+        return control_share, variant_share
+
+    def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
+        """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
+        columns = (0, 2) if by_times else (0, 1)
+        if len(self.strata) > 1:
+            shares = self._shares.tolist() if self.kind is Kind.RATIO else None
+            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], shares)
+        control, variant = self.joints()
+        return iv_moments(control.take(*columns), variant.take(*columns))
+
+    def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Two-stage least squares with covariates and segments."""
+        if not self.x.shape[1]:
+            return None
+        found = iv_moments_cells(self.n, *self._linear, self.treated, self._x())
+        if not computable(found):
+            return found
+        effect = wald(found, alpha=alpha)
+        if not computable(effect):
+            return effect
+        return Estimate(**{**vars(effect), "method": "two-stage-least-squares"})
+
+    def inequalities(self) -> Inequalities | NotComputable:
+        """From counts: of a share by its two values, of a number by the quintiles that were asked for."""
+        if self.bins is not None:
+            # Bins aren't asked by segment, so with unequal splits they would compare segments, not arms.
+            if not self.same_split:
+                return NotComputable(Reason.SPLIT_DIFFERS)
+            return inequalities_from_counts(self.bins[0], self.bins[1])
+        if self.kind is not Kind.PROPORTION:
+            return NotComputable(Reason.NO_DATA)
+        if self.same_split:
+            return inequalities_from_moments(*self.joints())
+        tested = [found for _, c, v in self.strata if computable(found := inequalities_from_moments(c, v))]
+        raw = tuple(p for found in tested for p in found.p_values)
+        if not raw:
+            return NotComputable(Reason.NO_VARIANCE)
+        worst = min(tested, key=lambda found: found.p_value).worst
+        return Inequalities(min(holm(raw)), worst, raw)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates that have units, and leave some."""
+        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+
+    def inside(self, level: str) -> Self:
+        """Units of one level."""
+        return self._of(self.traits[level])
+
+    def outside(self, level: str) -> Self:
+        """All other units."""
+        return self._of(~self.traits[level])
+
+    def _of(self, kept: np.ndarray) -> Self:
+        return replace(
+            self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
+            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
+        )  # fmt: skip
+
+    @cached_property
+    def strata(self) -> list[tuple[str, Joint, Joint]]:
+        """Segments with enough units in both arms; the others pooled as one."""
+        return [
+            (label, self._joint(inside & (self.treated == 0)), self._joint(inside & (self.treated == 1)))
+            for label, codes in self._groups
+            for inside in [np.isin(self.segment, codes)]
+        ]
+
+    @cached_property
+    def _groups(self) -> list[tuple[str, list[int]]]:
+        """Label and segments of each stratum."""
+        return group_segments(self.segment_labels, self._sizes, STRATUM_UNITS)
+
+    @cached_property
+    def _sizes(self) -> Array:
+        """Units by arm and segment."""
+        return np.array([
+            np.bincount(self.segment[kept], weights=self.n[kept], minlength=len(self.segment_labels))
+            for kept in (self.treated == 0, self.treated == 1)
+        ])  # fmt: skip
+
+    @cached_property
+    def _shares(self) -> Array:
+        """Each stratum's share of all units."""
+        units = self._sizes.sum(axis=0) if self.segment_units is None else self.segment_units
+        found = np.array([float(units[codes].sum()) for _label, codes in self._groups])
+        return np.asarray(found / max(float(found.sum()), 1.0))
+
+    def _level(self, arm: int) -> Mean:
+        """Summary of the outcome; a ratio's error is that of the strata with their shares."""
+        whole = self._joint(self.treated == arm).column(0)
+        if self.kind is not Kind.RATIO or len(self.strata) < 2:
+            return whole
+        rows = [(variant if arm else control).column(0) for _label, control, variant in self.strata]
+        return standardised(rows, self._shares.tolist())
+
+    def _alone(self, arm: int, code: int) -> Mean:
+        """Summary of one segment; a ratio is divided inside it."""
+        kept = (self.segment == code) & (self.treated == arm)
+        if self.kind is not Kind.RATIO:
+            return self._joint(kept).column(0)
+        n, means = self.n[kept], self.means[kept]
+        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
+
+    def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
+        """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) of some cells; a ratio is linearised."""
+        means, covariance = self._linear
+        pooled = pool_cells(self.n[kept], means[kept], covariance[kept], None if x is None else x[kept])
+        return pooled if x is None else pooled.take(0, *range(means.shape[1], len(pooled.means)))
+
+    @cached_property
+    def _linear(self) -> tuple[Array, Array]:
+        """Means and covariances of the cells in (outcome, behaviour, times), a ratio linearised where its arm stands.
+
+        That point is standardised: mean numerator and denominator over the strata with their shares of all units.
+        Everything then reads one column, so that levels, difference, set and weeks can't disagree (METHODS 4.3).
+        """
+        if self.kind is not Kind.RATIO:
+            return self.means, self.covariance
+        means = np.zeros((len(self.n), len(self.names) - 1))
+        covariance = np.zeros((*means.shape, means.shape[1]))
+        for arm in (0, 1):
+            kept = self.treated == arm
+            point = np.zeros(2)
+            for share, (_label, codes) in zip(self._shares, self._groups, strict=True):
+                rows = kept & np.isin(self.segment, codes)
+                point += share * ratio_point(self.n[rows], self.means[rows])
+            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
+        return means, covariance
+
+    def _x(self) -> Array:
+        """Dummies of covariates and of segments."""
+        segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
+        return np.column_stack([self.x, segments])
+
+
+@dataclass(frozen=True, eq=False)
+class CellData:
+    """All outcomes of a stored experiment.
+
+    Attributes:
+        cells: what the warehouse answered.
+        order: outcome texts in the order of the plan.
+        bins: of a numeric outcome, rows of (variant, bin, reached, units).
+        same_split: False when the plan gives segments different shares.
+    """
+
+    cells: Cells
+    order: tuple[str, ...]
+    bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
+    same_split: bool = True
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Variants, control first."""
+        return self.cells.variants
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Kind]:
+        """Outcomes in the order of the plan."""
+        return {name: kind_of(name) for name in self.order}
+
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """n, mean, error and interval of one arm over all segments."""
+        kind = self.outcomes[outcome]
+        return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
+
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
+        cells, block = self.cells, self.cells.blocks[outcome]
+        mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
+        kept = mature & ((cells.variant == against) | (cells.variant == code))
+        # Of all arms, so that control has one level beside every variant.
+        units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
+        return CellPair(
+            kind=self.outcomes[outcome],
+            names=block.names,
+            n=block.n[kept].astype(np.float64),
+            means=block.means[kept],
+            covariance=block.covariance[kept],
+            treated=(cells.variant[kept] == code).astype(np.float64),
+            segment=cells.segment[kept],
+            segment_labels=cells.segments,
+            x=self._dummies[kept],
+            bins=self._counts(outcome, code, against),
+            same_split=self.same_split,
+            segment_units=units,
+            traits={label: inside[kept] for label, inside in self.traits.items()},
+        )
+
+    @cached_property
+    def traits(self) -> Mapping[str, np.ndarray]:
+        """Cells of each segment and of each level of each covariate, by its label."""
+        return traits_of(self.cells)
+
+    @cached_property
+    def _dummies(self) -> Array:
+        """One column for each level of each covariate but the first."""
+        columns = [
+            (self.cells.covariate[:, place] == level).astype(np.float64)
+            for place, levels in enumerate(self.cells.levels)
+            for level in range(1, len(levels))
+        ]
+        return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
+
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
+        rows = self.bins.get(outcome)
+        if not rows:
+            return None
+        counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
+        for variant, place, reached, units in rows:
+            if variant in arms:
+                counts[arms[variant], place, reached] += units
+        return counts

@@ -1,0 +1,112 @@
+"""The effect after the looks of a plan: what goes to the moment, the calibration page and any pool. Pure.
+
+A plan that may stop early stops when the difference is large by luck. For plans with planned looks the stage-wise
+estimate takes the place of the plain one (METHODS 4.8). For plans that may be read at any time none is known that may
+take it; the interval holds there, and its centre is called optimistic.
+"""
+
+from collections.abc import Sequence
+
+from scipy import stats
+
+from experiments.analyse.effects import Comparison, Corrected, OutcomeReport
+from experiments.analyse.result import LookTaken, Readout, Standing
+from experiments.plan.planned import Planned
+from stats.results import Estimate, NotComputable, Reason, computable
+from stats.sequential.stagewise import stagewise
+
+
+def correct(
+    plan: Planned, standing: Standing, outcome: OutcomeReport, earlier: Sequence[LookTaken]
+) -> tuple[Corrected, ...]:
+    """Corrected effects on the first outcome, of a plan with planned looks that is over or may end here.
+
+    Args:
+        plan: as it stands.
+        standing: of this look.
+        outcome: the first.
+        earlier: looks taken before, oldest first.
+
+    Returns:
+        One row a variant: all of them at the last look; before it, those whose bound is crossed at this look.
+    """
+    if plan.method != "group_sequential":
+        return ()
+    found = []
+    for row in outcome.comparisons:
+        what = measured(plan, row.compared_with or plan.variants[0])
+        mine = [one for one in earlier if one.variant == row.variant and not one.peeked and one.measured == what]
+        if standing.final or _significant(row, plan.alpha):
+            found.append(_corrected(plan, standing, row, mine))
+    return tuple(found)
+
+
+def measured(plan: Planned, comparator: str) -> str:
+    """What a look measures: against a placebo it is another thing than against control."""
+    return plan.measured if comparator == plan.variants[0] else f"{plan.measured} | {comparator}"
+
+
+def _significant(row: Comparison, alpha: float) -> bool:
+    return computable(row.difference) and row.difference.p_value < alpha
+
+
+def _corrected(plan: Planned, standing: Standing, row: Comparison, mine: Sequence[LookTaken]) -> Corrected:
+    effect = row.difference
+    if not computable(effect):
+        return Corrected(row.variant, effect, None)
+    # Whitehead 1992: the units under way when a bound was crossed take the place of the look that crossed it.
+    before = []
+    for look in mine:
+        if abs(look.z) >= look.critical:
+            break
+        before.append((max(look.fraction, 1e-6), look.critical))
+    found = stagewise(
+        effect.estimate, effect.standard_error, fraction=max(standing.fraction, 1e-6), before=before, alpha=plan.alpha
+    )
+    if row.encouragement is None or not computable(found):
+        return Corrected(row.variant, found, None)
+    take_up = row.encouragement.take_up
+    if not computable(take_up) or take_up.difference == 0:
+        return Corrected(row.variant, found, NotComputable(Reason.NO_FIRST_STAGE))
+    return Corrected(row.variant, found, found.estimate / take_up.difference)
+
+
+def of_variant(readout: Readout, variant: str) -> Corrected | None:
+    """The correction of one variant, where the plan had looks before its last."""
+    row = next((row for row in readout.corrected if row.variant == variant), None)
+    return row if row is not None and computable(row.difference) and row.difference.looks > 1 else None
+
+
+def best_difference(readout: Readout, row: Comparison) -> Estimate | NotComputable:
+    """The nudge's effect as it may be told elsewhere: the stage-wise one where the plan had looks."""
+    corrected, effect = of_variant(readout, row.variant), row.difference
+    if corrected is None or not computable(effect) or not computable(corrected.difference):
+        return effect
+    found = corrected.difference
+    return Estimate(
+        found.estimate, _error(found.high - found.low, found.level), found.low, found.high, found.p_value, found.level,
+        found.method,
+    )  # fmt: skip
+
+
+def best_effect(readout: Readout, row: Comparison) -> tuple[float, float] | NotComputable:
+    """The behaviour's effect among those moved and its standard error, as they may be told elsewhere.
+
+    Corrected: the stage-wise effect of the nudge over the first stage; the Wald error is scaled as the nudge's own is.
+    The Anderson-Rubin set at the look's critical value stays the set that decides.
+    """
+    if row.encouragement is None:
+        return NotComputable(Reason.NO_DATA)
+    effect, corrected = row.encouragement.effect, of_variant(readout, row.variant)
+    if not computable(effect):
+        return effect
+    plain, best = row.difference, best_difference(readout, row)
+    if corrected is None or corrected.effect is None or not computable(plain) or not computable(best):
+        return effect.estimate, effect.standard_error
+    if not computable(corrected.effect):
+        return corrected.effect
+    return corrected.effect, effect.standard_error * best.standard_error / plain.standard_error
+
+
+def _error(width: float, level: float) -> float:
+    return width / (2 * float(stats.norm.isf((1 - level) / 2)))

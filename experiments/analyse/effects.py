@@ -1,0 +1,201 @@
+"""The one record that page, JSON document, chart and test all read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from experiments.analyse.health.file_checks import Finding
+from experiments.analyse.verdict import Verdict
+from experiments.plan.design import Design, Kind
+from stats.adjust import Adjusted
+from stats.clusters import ClusterCount, Randomisation
+from stats.instrument.anderson_rubin import AndersonRubin
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.results import Estimate, Interval, NotComputable, Reason
+from stats.sequential.stagewise import Stagewise
+from stats.srm import SampleRatio
+from stats.stratified import Heterogeneity
+
+
+@dataclass(frozen=True)
+class ArmValue:
+    """Level of an outcome in one arm: n units with a value, their mean, its standard error and interval."""
+
+    n: int
+    mean: float | NotComputable
+    standard_error: float | NotComputable
+    interval: Interval | NotComputable
+
+
+@dataclass(frozen=True)
+class SegmentEffect:
+    """Effect inside one segment.
+
+    Attributes:
+        segment: label; sparse segments are pooled as "other".
+        n: units of both arms with a value.
+        difference: variant minus control inside the segment.
+        adjusted_p: Benjamini-Hochberg over the segments (exploratory).
+    """
+
+    segment: str
+    n: int
+    difference: Estimate | NotComputable
+    adjusted_p: float | NotComputable
+
+
+@dataclass(frozen=True)
+class Stratified:
+    """The comparison inside segments, pooled, and whether segments differ.
+
+    Attributes:
+        risk_difference: Mantel-Haenszel difference (for a mean: the same weights).
+        odds_ratio: Mantel-Haenszel odds ratio, with its interval.
+        cmh_p_value: Cochran-Mantel-Haenszel test without continuity correction.
+        heterogeneity: Cochran's Q on the difference scale.
+        odds_ratio_heterogeneity_p: Breslow-Day with Tarone's correction.
+        interaction_p: likelihood-ratio test of arm x segment in a logistic model.
+        population: the effect weighted by the segments' shares of all units: the one to read when segments differ.
+        pooled: labels of sparse segments that were pooled as "other".
+    """
+
+    risk_difference: Estimate | NotComputable
+    odds_ratio: Interval | NotComputable
+    cmh_p_value: float | NotComputable
+    heterogeneity: Heterogeneity | NotComputable
+    odds_ratio_heterogeneity_p: float | NotComputable
+    interaction_p: float | NotComputable
+    population: Estimate | NotComputable
+    pooled: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Encouragement:
+    """The effect of the behaviour among those whom the nudge moved.
+
+    In the words of the moments, "control" is what the nudge is compared with: control, or the placebo in its place.
+
+    Attributes:
+        take_up: share that reached the AHA moment per arm, and the first stage.
+        effect: Wald estimate (complier average causal effect); its interval isn't reliable for a weak first stage.
+        adjusted_effect: two-stage least squares with the covariates; None without covariates.
+        effect_set: Anderson-Rubin set, valid however weak the nudge is; decides the verdict.
+        as_treated: mean of those who did minus mean of those who didn't, whatever their arm: not causal.
+        warnings: codes of what the reader must know.
+        comparator: label of what the nudge is compared with; "" in payloads of 0.3, which knew control only.
+        comparator_reason: `placebo_moves_behaviour` where there is a placebo that may not serve; None otherwise.
+        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour, with the sign of
+            the nudge's whole effect, in the outcome's unit (0.01 = one point of a share).
+        sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
+        blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
+        direct_range: registered range of direct effects with the union of the sets under it; None without one.
+        zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
+    """
+
+    take_up: TakeUp | NotComputable
+    effect: Estimate | NotComputable
+    adjusted_effect: Estimate | NotComputable | None
+    effect_set: AndersonRubin | NotComputable
+    as_treated: float | NotComputable
+    warnings: tuple[str, ...]
+    comparator: str = ""
+    comparator_reason: str | None = None
+    breakdown: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    sensitivity: tuple[DirectRow, ...] = ()
+    blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
+    zero_first_stage: ZeroFirstStage | None = None
+    direct_range: DirectRange | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One variant against control, or against the placebo, on one outcome.
+
+    Attributes:
+        variant: compared with `compared_with`.
+        difference: the primary test, with the plain interval.
+        adjusted_p: over the family; of a placebo, which is in no family, its own p.
+        against_control: where the placebo is what it is compared with, the difference to control, which holds what
+            being nudged does by itself; None otherwise.
+        simultaneous: interval at 1 - alpha/m, which holds for all m comparisons of the confirmatory family together;
+            None where there is only one, or outside that family.
+        randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
+            assigned.
+    """
+
+    variant: str
+    difference: Estimate | NotComputable
+    adjusted_p: float | NotComputable
+    simultaneous: Interval | NotComputable | None
+    lift: Interval | NotComputable
+    covariate_adjusted: Adjusted | NotComputable | None
+    stratified: Stratified | None
+    by_segment: tuple[SegmentEffect, ...]
+    encouragement: Encouragement | None
+    verdict: Verdict
+    randomisation: Randomisation | NotComputable | None = None
+    against_control: Estimate | NotComputable | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """Label of what the variant is compared with; "" for control."""
+        return "" if self.against_control is None or self.encouragement is None else self.encouragement.comparator
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The effect of one variant on the first outcome, corrected for the looks of its plan.
+
+    Attributes:
+        variant: compared with control.
+        difference: effect of the nudge on everyone, median-unbiased, with its stage-wise interval.
+        effect: the same over the first stage: the behaviour's effect among those moved; None in a plain A/B test.
+    """
+
+    variant: str
+    difference: Stagewise | NotComputable
+    effect: float | NotComputable | None
+
+
+@dataclass(frozen=True)
+class OutcomeReport:
+    """One outcome: its levels per arm and its comparisons."""
+
+    name: str
+    kind: Kind
+    values: Mapping[str, ArmValue]
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole analysis.
+
+    Attributes:
+        source: name of the analysed file or experiment.
+        design: what was fixed before.
+        rows: rows read.
+        units: kept units per variant label, control first.
+        excluded: rows left out per reason code.
+        sample_ratio: test of the arm sizes against the planned split.
+        sample_ratio_passed: False when the split makes the verdict INVALID (p < .001), overall or in a segment.
+        outcomes: one entry per outcome, the primary one first.
+        health: findings, gravest first.
+        verdict: that of the first outcome's comparison with the smallest adjusted p-value.
+        leading: the variant of that comparison.
+        clusters: of each arm, how many were assigned and how many of equal size would tell as much; None where units
+            were assigned.
+    """
+
+    source: str
+    design: Design
+    rows: int
+    units: Mapping[str, int]
+    excluded: Mapping[str, int]
+    sample_ratio: SampleRatio | NotComputable
+    sample_ratio_passed: bool
+    outcomes: tuple[OutcomeReport, ...]
+    health: tuple[Finding, ...]
+    verdict: Verdict
+    leading: str
+    clusters: Mapping[str, ClusterCount] | None = None

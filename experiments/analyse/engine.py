@@ -1,0 +1,397 @@
+"""From units to report: summaries, comparisons, health, verdict. Pure; file and stored experiments share it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from scipy import stats
+
+from experiments.analyse import verdict
+from experiments.analyse.by_segment import adjust_all, segment_effects, stratified_effects
+from experiments.analyse.codes import Code
+from experiments.analyse.comparator import Comparator, comparators, placebo_findings, stages_of
+from experiments.analyse.comparison.file_rows import RowData
+from experiments.analyse.comparison.protocol import Data, Pair
+from experiments.analyse.direct_effect import with_direct_effect
+from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.health import file_checks
+from experiments.plan.design import Design, Kind, Units
+from stats import adjust
+from stats.clusters import count_by_arm
+from stats.instrument import encouragement
+from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
+from stats.instrument.validity import inequalities_at, over_arms
+from stats.multiplicity import benjamini_hochberg, holm
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.sequential.looks import Look, at_look, fixed, told_at
+from stats.summaries import Mean
+
+# Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
+RELIABLE_F = 104.7
+SEGMENTS_DIFFER = 0.05
+USUAL_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was registered beside the design, and what the checks found.
+
+    Attributes:
+        invalid: reason codes that make the data useless.
+        looks: how each variant's comparison is judged; a variant without one by a fixed end at the design's alpha.
+        comparators: what each variant is compared with; a variant without one with control.
+        family: outcomes whose comparisons are confirmatory and share Holm's family; None for all of them.
+    """
+
+    invalid: tuple[str, ...] = ()
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    comparators: Mapping[str, Comparator] = field(default_factory=dict)
+    family: tuple[str, ...] | None = None
+
+
+def analyze(source: str, design: Design, units: Units) -> Report:
+    """Analyse a finished experiment.
+
+    Args:
+        source: name shown on the report.
+        design: the choices fixed before the outcome was read.
+        units: the cleaned units.
+
+    Returns:
+        The whole report; numbers that can't be computed are in it as reasons.
+    """
+    split = file_checks.split_of(design, units)
+    findings = file_checks.examine(file_checks.Context(design, units, split))
+    invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
+    data = RowData(units)
+    against = comparators(design, data.labels, stages_of(design, data), None)
+    outcomes = compare_all(design, data, Judgement(invalid, comparators=against))
+    leading = leading_comparison(design, outcomes[0])
+    told = [] if design.placebo is None else placebo_findings(design.placebo, against)
+    findings = file_checks.sorted_findings((*findings, *told, *segment_findings(outcomes[0], leading.variant)))
+    return Report(
+        source=source,
+        design=design,
+        rows=units.rows,
+        units=units.counts,
+        excluded=units.excluded,
+        sample_ratio=split,
+        sample_ratio_passed="srm" not in invalid,
+        outcomes=outcomes,
+        health=findings,
+        verdict=leading.verdict,
+        leading=leading.variant,
+        clusters=None if units.cluster is None else count_by_arm(units.cluster, units.arm, units.labels),
+    )
+
+
+def leading_comparison(design: Design, outcome: OutcomeReport) -> Comparison:
+    """The comparison with the smallest adjusted p; Holm makes ties, so the raw p decides among them.
+
+    A placebo arm only tests the others and never leads; a dose arm leads only where no arm nudges to the moment itself.
+    """
+
+    def key(row: Comparison) -> tuple[float, float]:
+        adjusted = row.adjusted_p if computable(row.adjusted_p) else 2.0
+        return adjusted, row.difference.p_value if computable(row.difference) else 2.0
+
+    rows = [row for row in outcome.comparisons if row.variant != design.placebo]
+    return min([row for row in rows if row.variant not in design.doses] or rows, key=key)
+
+
+def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[OutcomeReport, ...]:
+    """Every outcome: levels, comparisons with control or placebo, Holm over the family, verdicts."""
+    codes = range(1, len(data.labels))
+    nudges = [label for label in data.labels[1:] if label != design.placebo]
+    against = {code: judgement.comparators.get(label) or Comparator(0, data.labels[0])
+               for code, label in enumerate(data.labels) if code}  # fmt: skip
+    confirmatory = [name for name in data.outcomes if judgement.family is None or name in judgement.family]
+    pairs = {
+        (name, code): data.pair(name, code, against=against[code].code) for name in data.outcomes for code in codes
+    }
+    found = [
+        OutcomeReport(
+            name,
+            kind,
+            _levels(data, name, design, judgement),
+            tuple(
+                _against(
+                    _comparison(
+                        pairs[name, code],
+                        data.labels[code],
+                        _look(design, judgement, data.labels[code]),
+                        len(confirmatory) * len(nudges) if name in confirmatory and data.labels[code] in nudges else 0,
+                        design.direct_effect if name == design.outcomes[0] else None,
+                    ),
+                    against[code],
+                    data.pair(name, code) if against[code].code else None,
+                    _look(design, judgement, data.labels[code]),
+                )
+                for code in codes
+            ),
+        )
+        for name, kind in data.outcomes.items()
+    ]
+    return tuple(
+        _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
+        for outcome in _with_adjusted_p(found, judgement.family, design.placebo)
+    )
+
+
+def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> dict[str, ArmValue]:
+    """Levels of all arms at one level: that of the strictest look."""
+    look = min(judgement.looks.values(), key=lambda one: one.nominal_alpha, default=fixed(design.alpha))
+    return {
+        label: told_at(data.level(outcome, code, alpha=look.nominal_alpha), look)
+        for code, label in enumerate(data.labels)
+    }
+
+
+def segment_findings(outcome: OutcomeReport, leading: str) -> list[file_checks.Finding]:
+    """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
+
+    METHODS 4.6: the test of differences comes before any forest; signs count only where a segment's own effect is
+    found after Benjamini-Hochberg.
+    """
+    row = next(row for row in outcome.comparisons if row.variant == leading)
+    test = None if row.stratified is None else row.stratified.heterogeneity
+    if test is None or not computable(test) or test.p_value >= SEGMENTS_DIFFER:
+        return []
+    found = [
+        (one.segment, one.difference.estimate)
+        for one in row.by_segment
+        if computable(one.difference) and computable(one.adjusted_p) and one.adjusted_p < SEGMENTS_DIFFER
+    ]
+    gains, losses = ([name for name, effect in found if sign * effect > 0] for sign in (1, -1))
+    if not gains or not losses:
+        return []
+    details: dict[str, file_checks.Detail] = {
+        "outcome": outcome.name, "p_value": test.p_value, "gains": ", ".join(gains), "losses": ", ".join(losses)
+    }  # fmt: skip
+    return [file_checks.Finding("segments_differ", file_checks.Severity.WARNING, details)]
+
+
+def _look(design: Design, judgement: Judgement, label: str) -> Look:
+    return judgement.looks.get(label) or fixed(design.alpha)
+
+
+# ── One comparison ────────────────────────────────────────────────────────────
+def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[float, float] | None) -> Comparison:
+    """One comparison; `family` is the number of confirmatory comparisons, 0 for an exploratory one."""
+    alpha = look.nominal_alpha
+    difference = at_look(pair.difference(alpha=alpha), look)
+    by_segment = segment_effects(pair, look)
+    return Comparison(
+        variant=label,
+        difference=difference,
+        adjusted_p=NotComputable(Reason.NO_DATA),
+        simultaneous=None if family < 2 else simultaneous(pair, look, family),
+        lift=_lift(pair, difference, look),
+        covariate_adjusted=_adjusted(pair, look),
+        stratified=stratified_effects(pair, by_segment, look),
+        by_segment=by_segment,
+        encouragement=_encouragement(pair, look, direct),
+        verdict=verdict.Verdict(Code.INCONCLUSIVE, "too_small"),
+        randomisation=pair.randomisation(),
+    )
+
+
+def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look) -> Comparison:
+    """Say what it is compared with; beside a placebo also the difference to control, which holds what both do."""
+    told = row.encouragement
+    if told is not None:
+        told = replace(told, comparator=found.label, comparator_reason=found.reason)
+    beside = None if plain is None else at_look(plain.difference(alpha=look.nominal_alpha), look)
+    return replace(row, encouragement=told, against_control=beside)
+
+
+def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
+    """Bonferroni over the confirmatory family: the same plan at alpha/m (METHODS 4.7).
+
+    The look's own level over m isn't that plan's: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
+    """
+    found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
+    if not computable(found):
+        return found
+    return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
+
+
+def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
+    if not computable(difference):
+        return difference
+    found = pair.lift(alpha=look.nominal_alpha)
+    return replace(found, level=1 - look.alpha) if computable(found) else found
+
+
+def _adjusted(pair: Pair, look: Look) -> adjust.Adjusted | NotComputable | None:
+    found = pair.adjusted(alpha=look.nominal_alpha)
+    return None if found is None else at_look(found, look)
+
+
+# ── The behaviour ─────────────────────────────────────────────────────────────
+def _encouragement(pair: Pair, look: Look, direct: tuple[float, float] | None) -> Encouragement | None:
+    if not pair.has_behaviour:
+        return None
+    alpha = look.nominal_alpha
+    moments = pair.moments()
+    if not computable(moments):
+        return Encouragement(moments, moments, None, moments, moments, (), breakdown=moments, blind_spot=moments)
+    control, variant = pair.joints()
+    reached = pair.take_up()
+    # The first stage is no outcome: looking at it early costs nothing, so its interval is a plain one.
+    take_up = encouragement.first_stage(moments, *reached, alpha=look.alpha)
+    effect = at_look(encouragement.wald(moments, alpha=alpha), look)
+    adjusted = pair.two_stage(alpha=alpha)
+    effect_set = effect_set_at(moments, look)
+    as_treated = encouragement.as_treated(control, variant)
+    found = Encouragement(
+        take_up,
+        effect,
+        None if adjusted is None else at_look(adjusted, look),
+        effect_set,
+        as_treated,
+        _warnings(take_up, effect, effect_set, as_treated),
+    )
+    return with_direct_effect(found, pair, moments, look, direct)
+
+
+def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
+    """The Anderson-Rubin set of a look: its critical value takes the place of the chi-square quantile (METHODS 4.8)."""
+    if not look.is_repeated:
+        return anderson_rubin(moments, alpha=look.alpha)
+    # The look's critical value, under the t law where clusters were assigned.
+    return anderson_rubin(moments, q=moments.critical_value(look.nominal_alpha) ** 2, alpha=look.alpha)
+
+
+def _warnings(
+    take_up: encouragement.TakeUp | NotComputable,
+    effect: Estimate | NotComputable,
+    effect_set: AndersonRubin | NotComputable,
+    as_treated: float | NotComputable,
+) -> tuple[str, ...]:
+    found: list[str] = []
+    if computable(as_treated):
+        found.append("as_treated")
+    if computable(take_up) and computable(take_up.f_statistic) and take_up.f_statistic < RELIABLE_F:
+        found.append("weak_nudge")
+    if computable(effect_set) and not effect_set.bounded:
+        found.append("unbounded_set")
+    if computable(effect):
+        found.append("compliers_only")
+    return tuple(found)
+
+
+# ── Verdicts ──────────────────────────────────────────────────────────────────
+def _with_adjusted_p(
+    outcomes: list[OutcomeReport], family: tuple[str, ...] | None, placebo: str | None
+) -> list[OutcomeReport]:
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7).
+
+    A placebo arm is a comparator and no member: what it does to the outcome is a diagnostic with its own p.
+    """
+    inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
+    others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
+    done: dict[str, OutcomeReport] = {}
+    for group, method in ((inside, holm), (others, benjamini_hochberg)):
+        tests = [row.difference for outcome in group for row in outcome.comparisons if row.variant != placebo]
+        adjusted = iter(adjust_all([_p_of(effect) for effect in tests], method))
+        for outcome in group:
+            rows = tuple(
+                replace(row, adjusted_p=_p_of(row.difference) if row.variant == placebo else next(adjusted))
+                for row in outcome.comparisons
+            )
+            done[outcome.name] = replace(outcome, comparisons=rows)
+    return [done[outcome.name] for outcome in outcomes]
+
+
+def _p_of(effect: Estimate | NotComputable) -> float | NotComputable:
+    return effect.p_value if computable(effect) else effect
+
+
+def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
+    """Verdicts of one outcome's comparisons; the inequalities of all nudge arms share Holm's correction."""
+    placebo = next((row.difference for row in outcome.comparisons if row.variant == design.placebo), None)
+    found = []
+    for row, pair in zip(outcome.comparisons, pairs, strict=True):
+        evidence = _evidence(design, judgement, outcome.name, row, pair)
+        if row.variant == design.placebo:
+            # What being nudged does by itself: a plain comparison, without a behaviour and its margin.
+            evidence = replace(evidence, take_up=None, margin=None, behaviour_missing=None)
+        elif row.compared_with:
+            evidence = replace(evidence, comparator=row.compared_with)
+        else:
+            evidence = replace(evidence, placebo=placebo)
+        found.append(evidence)
+    nudges = [one for one in found if one.names["variant"] != design.placebo]
+    adjusted = iter(over_arms([one.inequalities for one in nudges]))
+    found = [one if one.names["variant"] == design.placebo else replace(one, inequalities=next(adjusted))
+             for one in found]  # fmt: skip
+    rows = tuple(replace(row, verdict=verdict.decide(one)) for row, one in zip(outcome.comparisons, found, strict=True))
+    return replace(outcome, comparisons=rows)
+
+
+def _evidence(design: Design, judgement: Judgement, outcome: str, row: Comparison, pair: Pair) -> verdict.Evidence:
+    look = _look(design, judgement, row.variant)
+    # METHODS 5: two one-sided tests use level 1 - 2 alpha; a sequential plan has no such second set and uses its own.
+    narrow = look if look.is_repeated else fixed(min(2 * design.alpha, 0.999))
+    names: dict[str, verdict.Detail] = {"outcome": outcome, "variant": row.variant}
+    if design.behaviour is not None:
+        names["behaviour"] = design.behaviour
+    plain = verdict.Evidence(
+        kind=pair.kind,
+        names=names,
+        invalid=judgement.invalid,
+        enough=all(_enough(pair.kind, arm) for arm in (pair.control, pair.variant)),
+        few_clusters=pair.few_clusters,
+        alpha=design.alpha,
+        difference=row.difference,
+        narrow=pair.difference(alpha=narrow.nominal_alpha),
+        adjusted_p=row.adjusted_p,
+        # The margin is in the unit of the primary outcome and says nothing about the others.
+        margin=design.margin if outcome == design.outcomes[0] else None,
+    )
+    found = row.encouragement
+    if found is None:
+        return plain
+    if not computable(found.take_up):
+        return replace(plain, behaviour_missing=found.take_up.reason)
+    if not computable(found.effect_set):
+        return replace(plain, behaviour_missing=found.effect_set.reason)
+    moments = pair.moments()
+    units = pair.control.n + pair.variant.n
+    return replace(
+        plain,
+        needed=_units_needed(found.effect, units, plain.margin, look),
+        take_up=_take_up_at(found.take_up, look),
+        effect_set=found.effect_set,
+        narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
+        inequalities=inequalities_at(pair.inequalities(), look),
+        interim=look.is_repeated and not look.final,
+        breakdown=found.breakdown,
+    )
+
+
+def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp:
+    """The first stage as the verdict may read it: limits that hold at all looks together."""
+    half = found.standard_error * look.multiplier
+    if not look.is_repeated:
+        return found
+    return replace(found, low=found.difference - half, high=found.difference + half)
+
+
+def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:
+    """Units of both arms with which an effect of the margin would be found in 80 % of experiments of the same plan.
+
+    The error falls with the root of the units; a plan with several looks needs its inflation more. METHODS 4.10 and 5,
+    row 8.
+    """
+    if margin is None or not computable(effect):
+        return None
+    wanted = margin / float(stats.norm.isf(look.alpha / 2) + stats.norm.isf(1 - USUAL_POWER))
+    return ceil(units * (effect.standard_error / wanted) ** 2 * look.inflation(USUAL_POWER))
+
+
+def _enough(kind: Kind, arm: Mean) -> bool:
+    if arm.n < verdict.MIN_UNITS:
+        return False
+    return kind is not Kind.PROPORTION or min(arm.successes, arm.n - arm.successes) >= verdict.MIN_EVENTS

@@ -1,0 +1,1 @@
+"""What the analysis of a stored experiment asks the warehouse, and which exposures count."""

@@ -1,0 +1,98 @@
+"""Which exposures count: the rule and what came of it. Pure (METHODS 4.2; docs/security.md).
+
+An exposure counts when our door wrote it, when a server key sent it or a file brought it, or when a client key sent it
+whose source shows the experiment *and* the arm is the unit's own: that of its stored assignment, else the one it draws.
+Everything else enters no count and no test.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from experiments.draw.bucketing import choose_all, read_units, unit_hashes
+from experiments.draw.evaluation import Flag
+
+type Bools = npt.NDArray[np.bool_]
+
+OTHER_SOURCE, WRONG_ARM = "source", "arm"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which exposures of an experiment count.
+
+    Attributes:
+        sources: sources whose client keys are heard.
+        owed: given units and arms, whether each arm is the unit's own.
+        names: of the sources, for people.
+    """
+
+    sources: frozenset[int]
+    owed: Callable[[Sequence[str], Sequence[str]], Bools]
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Exposures that were not admitted, of one sender and for one reason.
+
+    Attributes:
+        sender: name of the source whose client key sent them.
+        reason: `source`: the experiment isn't shown there; `arm`: another arm than the unit's own.
+        exposures: events.
+        units: different units in them.
+    """
+
+    sender: str
+    reason: str
+    exposures: int
+    units: int
+
+
+@dataclass(frozen=True)
+class Unverified:
+    """Admitted units that only a client key has reported, beside all others.
+
+    Nobody can tell an invented user with the right arm from a new one by its id; but invented users do nothing else.
+
+    Attributes:
+        units: known only by a client key; `others` all others.
+        followed: of `units`, those with a complete day 0; `silent` of these without any event of their own.
+        others_followed: the same of the others; `others_silent`.
+    """
+
+    units: int = 0
+    others: int = 0
+    followed: int = 0
+    silent: int = 0
+    others_followed: int = 0
+    others_silent: int = 0
+
+
+def drawn(flag: Flag, units: Sequence[str], arms: Sequence[str]) -> Bools:
+    """Whether each unit draws the arm, in any row of the audience.
+
+    A local SDK decides by attributes that we don't see, so every row's ranges count. Slots of holdout and layer don't
+    depend on attributes. Who is new, and when enrolment closed, is another question than the arm.
+
+    Args:
+        flag: of the experiment.
+        units: ids.
+        arms: an arm's key for each unit.
+    """
+    if not units:
+        return np.zeros(0, dtype=np.bool_)
+    ids = read_units(units)
+    draws = unit_hashes(flag.seed, ids, version=flag.hash_version)
+    places = {arm.key: place for place, arm in enumerate(flag.arms)}
+    claimed = np.array([places.get(arm, -2) for arm in arms])
+    found = np.zeros(len(units), dtype=np.bool_)
+    for row in flag.rows:
+        found |= choose_all(draws, row.ranges) == claimed
+    for slot in (flag.holdout, flag.layer):
+        if slot is not None:
+            inside = unit_hashes(slot.seed, ids)
+            found &= (inside >= slot.low) & (inside < slot.high)
+    return found

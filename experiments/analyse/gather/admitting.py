@@ -1,0 +1,57 @@
+"""Set aside the exposures that don't count, inside the warehouse as far as it can be done there.
+
+What a client key may say is decided by assignment rows and draws, which the warehouse doesn't have. So the units and
+arms that client keys of the experiment's sources named come out, once each, and only the wrong pairs go back in: none,
+unless somebody forges. Sending the assignments in instead would move all of them on every analysis, and registering
+tables isn't possible on every engine.
+"""
+
+from typing import Any
+
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from events.asking import Questions
+from experiments.analyse.gather import queries
+from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, Rule, SetAside
+
+
+def admitted(questions: Questions, exposures: ir.Table, rule: Rule | None) -> tuple[ir.Table, tuple[SetAside, ...]]:
+    """The exposures that count, and the others by sender and reason.
+
+    Args:
+        questions: the open warehouse.
+        exposures: the answer of `queries.exposures`, kept.
+        rule: None admits everything.
+    """
+    heard = [] if rule is None else questions.warehouse.arrow(queries.heard(exposures)).to_pylist()
+    if rule is None or not heard:
+        return exposures, ()
+    heard.sort(key=lambda row: int(row["source"]))
+    strange = [row for row in heard if int(row["source"]) not in rule.sources]
+    aside = [
+        SetAside(_name(rule, row["source"]), OTHER_SOURCE, int(row["exposures"]), int(row["units"])) for row in strange
+    ]
+    own = [int(row["source"]) for row in heard if int(row["source"]) in rule.sources]
+    wrong = _wrong(questions, exposures, rule, own)
+    aside += [
+        SetAside(_name(rule, source), WRONG_ARM, int(pc.sum(rows["exposures"]).as_py()), len(rows["user_id"].unique()))
+        for source in map(str, own)
+        if wrong is not None and (rows := wrong.filter(pc.equal(wrong["source"], source))).num_rows
+    ]
+    pairs = None if wrong is None or not wrong.num_rows else wrong.select(["user_id", "variant"])
+    return queries.admitted(exposures, own, pairs), tuple(aside)
+
+
+def _wrong(questions: Questions, exposures: ir.Table, rule: Rule, sources: list[int]) -> Any:
+    """Of what client keys of these sources say, the pairs of unit and arm that aren't true; None when nobody spoke."""
+    if not sources:
+        return None
+    said: pa.Table = questions.warehouse.arrow(queries.claims(exposures, sources))
+    true = rule.owed(said["user_id"].to_pylist(), said["variant"].to_pylist())
+    return said.filter(pa.array(~true))
+
+
+def _name(rule: Rule, source: str) -> str:
+    return rule.names.get(int(source), source)

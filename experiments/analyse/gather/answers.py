@@ -1,0 +1,145 @@
+"""What the warehouse answers about an experiment: per-cell moments and counts, never rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.analyse.gather.admission import SetAside, Unverified
+
+type Ints = NDArray[np.int64]
+type Floats = NDArray[np.float64]
+
+VALUE, DENOMINATOR, REACHED, TIMES = "value", "denominator", "reached", "times"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the analysis of a stored experiment asks the warehouse.
+
+    Attributes:
+        experiment: Key that the exposure events carry as `experiment_id`.
+        variants: Keys of the arms in the plan's order, control first. Exposures may carry the index as text instead.
+        outcomes: Metric texts (`events.metrics.parse_metric`), each once; `survival:G` is not among them.
+        behaviour: Behaviour text of the AHA moment, or None.
+        times: Z: the moment is reached with this many times of the behaviour, 1 or more.
+        days: Y: the behaviour is counted on days 0..Y-1, 1 or more.
+        covariates: Names of properties of the unit's signup event, known before the assignment.
+        active_days_before: L: above 0, `active_days_before` is a covariate too: active days in the L days before.
+        signup_event: Event that says when a unit signed up.
+        clock: Which moment is day 0: "exposure" or "signup".
+        day_mode: "rolling" (24 h from the clock's moment) or "calendar" (local dates).
+        churn_gap: Days without an event after which a unit has churned.
+        most_times: Counts of the behaviour above this are pooled in its histogram.
+    """
+
+    experiment: str
+    variants: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    behaviour: str | None
+    times: int = 1
+    days: int = 1
+    covariates: tuple[str, ...] = ()
+    active_days_before: int = 0
+    signup_event: str = "signup"
+    clock: str = "exposure"
+    day_mode: str = "rolling"
+    churn_gap: int = 7
+    most_times: int = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Joint moments of one outcome over the units that are mature for it, one entry per cell.
+
+    Attributes:
+        names: "value", then "denominator" for a ratio, then "reached" and "times" when a behaviour is named.
+        n: Mature units per cell, (cells,).
+        means: Means per cell, (cells, k); 0 where n is 0.
+        covariance: Sample covariance (n-1) per cell, (cells, k, k); zeros where n is 1 or less.
+    """
+
+    names: tuple[str, ...]
+    n: Ints
+    means: Floats
+    covariance: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The exposed units of the planned arms, one entry per non-empty variant, segment, week and covariate cell.
+
+    Attributes:
+        variants: Arms in the plan's order.
+        segments: Segments of the first exposures, sorted; "" is an exposure without one.
+        weeks: Local Mondays of the weeks of the first exposures, sorted.
+        covariates: Names of the covariates.
+        levels: Labels of each covariate's levels; "" is missing.
+        variant: Code into `variants`, (cells,).
+        segment: Code into `segments`, (cells,).
+        week: Code into `weeks`, (cells,).
+        covariate: Codes into `levels`, (cells, covariates).
+        exposed: Exposed units, (cells,).
+        blocks: Moments by outcome text.
+    """
+
+    variants: tuple[str, ...]
+    segments: tuple[str, ...]
+    weeks: tuple[date, ...]
+    covariates: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    variant: Ints
+    segment: Ints
+    week: Ints
+    covariate: Ints
+    exposed: Ints
+    blocks: Mapping[str, Block]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Everything the analysis of an experiment learns from the log.
+
+    Attributes:
+        data_end: Last moment of the log.
+        time_zone: The plan's time zone, which bounds local days.
+        day_mode: "rolling" or "calendar".
+        events: Events of the log.
+        cells: Units and moments by cell.
+        several_variants: Units seen with more than one variant; left out.
+        unknown_variants: Units by `variation_id` that the plan does not have; left out.
+        no_signup: Exposed units without a signup at or before the exposure when the clock is "signup"; left out.
+        exposures_by_day: Local date of the first exposure, variant, units.
+        durations: Variant, segment, day, churned, units: time to churn with the gap `churn_gap`.
+        curve: Variant, day, eligible units, active units.
+        times: Variant, count of the behaviour up to `most_times`, units, among units whose behaviour window is over.
+        silent: Variant, units with a complete day 0, of these without any event but exposures at or after theirs.
+        late: Events since the first exposure with a known arrival, and of these received over 48 h after they happened.
+        bins: For a numeric primary outcome with a behaviour: variant, pooled quintile 0..4, reached 0 or 1, units.
+        latest_exposure: Moment of the last first exposure; None without units.
+        last_mature_on: Local date on which the last exposed unit is mature for every primary outcome.
+        not_admitted: Exposures that count nowhere, by sender and reason.
+        unverified: Units that only a client key has reported, beside the others; some of the first meet `cells` too.
+    """
+
+    data_end: datetime
+    time_zone: str
+    day_mode: str
+    events: int
+    cells: Cells
+    several_variants: int
+    unknown_variants: Mapping[str, int]
+    no_signup: int
+    exposures_by_day: tuple[tuple[date, str, int], ...]
+    durations: tuple[tuple[str, str, int, bool, int], ...]
+    curve: tuple[tuple[str, int, int, int], ...]
+    times: tuple[tuple[str, int, int], ...]
+    silent: tuple[tuple[str, int, int], ...]
+    late: tuple[int, int]
+    bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
+    latest_exposure: datetime | None
+    last_mature_on: date | None
+    not_admitted: tuple[SetAside, ...] = ()
+    unverified: Unverified = field(default_factory=Unverified)

@@ -1,0 +1,350 @@
+"""Everything the analysis of an experiment asks the warehouse, in a fixed order. It is heavy: load it when it runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ibis.expr.types as ir
+import numpy as np
+
+from events.asking import Questions
+from events.counting import day_bits
+from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
+from experiments.analyse.gather import queries
+from experiments.analyse.gather.admission import Rule, SetAside, Unverified
+from experiments.analyse.gather.admitting import admitted
+from experiments.analyse.gather.answers import Answers, Asked, Block, Cells
+from runs.progress import Progress, silent
+from runs.refusals import Refused
+
+CALENDAR, SIGNUP = "calendar", "signup"
+CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
+MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
+
+
+@dataclass(frozen=True)
+class _Met:
+    """Who met the experiment, before anybody is left out."""
+
+    several: int
+    unknown: Mapping[str, int]
+    planned: int
+    aside: tuple[SetAside, ...]
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The units that stay: how many, and their first and last moments."""
+
+    units: int
+    first_exposure: datetime
+    latest_exposure: datetime
+    first_anchor: datetime
+    latest_anchor: datetime
+    most_days: int
+
+
+def gather(
+    questions: Questions,
+    asked: Asked,
+    *,
+    primary: Sequence[str],
+    rule: Rule | None = None,
+    verified: bool = False,
+    progress: Progress = silent,
+) -> Answers:
+    """Ask everything.
+
+    Args:
+        questions: the open warehouse, whose basis counts days as the plan does.
+        asked: what is asked.
+        primary: texts of the primary outcomes: numeric ones get bins, and all of them decide when the last unit is
+            mature; `survival:G` needs its gap.
+        rule: which exposures count; None believes every sender, for a log that has come through no door.
+        verified: leave out the units that only a client key has reported.
+        progress: told how far it is.
+
+    Returns:
+        The answers; units stay in the warehouse.
+
+    Raises:
+        Refused: when nobody met the experiment, when no unit is left to analyse, or when the log doesn't have the event
+            of an outcome, of the behaviour, or of the signup where it is needed.
+    """
+    _need_events(questions, asked)
+    progress("events", 0.05)
+    house, basis = questions.warehouse, questions.basis
+    with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
+        counted, aside = admitted(questions, exposures, rule)
+        with house.kept(_verified(queries.met(counted), verified)) as met:
+            counts = _met_counts(questions, met, asked, aside)
+            progress("exposures", 0.3)
+            return _of_units(questions, asked, primary, counts, met, progress)
+
+
+def _of_units(
+    questions: Questions, asked: Asked, primary: Sequence[str], counts: _Met, met: ir.Table, progress: Progress
+) -> Answers:
+    with _units(questions, met, asked) as units:
+        span = _span(questions, units, asked)
+        wide = queries.unit_values(
+            questions.log, units, asked, questions.basis, first_anchor=span.first_anchor, most_days=span.most_days
+        )
+        with questions.warehouse.kept(wide) as values:
+            progress("outcomes", 0.8)
+            return _answers(questions, asked, primary, counts, span, units, values, progress)
+
+
+def _verified(met: ir.Table, only: bool) -> ir.Table:
+    return met.filter(met.verified == 1) if only else met
+
+
+def _need_events(questions: Questions, asked: Asked) -> None:
+    named = {name: text for text in asked.outcomes for name in queries.events_needed(parse_metric(text))}
+    if asked.behaviour is not None:
+        named |= {parse_behaviour(asked.behaviour).event: asked.behaviour}
+    if asked.covariates or asked.clock == SIGNUP:
+        named |= {asked.signup_event: asked.signup_event}
+    for name, text in named.items():
+        if not len(questions.run(queries.known_events(questions.log, name))):
+            questions.need_event(name, text)  # refuses, with the names that the log has
+
+
+def _met_counts(questions: Questions, met: ir.Table, asked: Asked, aside: tuple[SetAside, ...]) -> _Met:
+    rows = _rows(questions, queries.met_counts(met))
+    if not rows and aside:
+        senders = ", ".join(sorted({row.sender for row in aside}))
+        raise Refused(
+            f"Nobody has met the experiment '{asked.experiment}' yet: {sum(row.exposures for row in aside)} exposures "
+            f"sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan."
+        )
+    if not rows:
+        raise Refused(f"Nobody has met the experiment '{asked.experiment}' yet: the log has no exposure to it.")
+    single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
+    unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
+    several = sum(int(row["units"]) for row in rows if row["several"])
+    return _Met(several, unknown, sum(single.values()) - sum(unknown.values()), aside)
+
+
+@contextmanager
+def _units(questions: Questions, met: ir.Table, asked: Asked) -> Iterator[ir.Table]:
+    """The units; kept too when another join is behind them."""
+    units = queries.units(questions.log, met, asked, questions.basis)
+    if not queries.covariates_of(asked) and asked.clock != SIGNUP:
+        yield units
+        return
+    with questions.warehouse.kept(units) as kept:
+        yield kept
+
+
+def _span(questions: Questions, units: ir.Table, asked: Asked) -> _Span:
+    row = _rows(questions, queries.span(units))[0]
+    if not row["units"]:
+        raise Refused(
+            f"Nobody can be analysed in the experiment '{asked.experiment}': all units met several variants, or "
+            "variants that the plan doesn't have, or have no signup."
+        )
+    return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})
+
+
+def _answers(
+    questions: Questions,
+    asked: Asked,
+    primary: Sequence[str],
+    counts: _Met,
+    span: _Span,
+    units: ir.Table,
+    values: ir.Table,
+    progress: Progress,
+) -> Answers:
+    basis = questions.basis
+    cells = _cells(questions, asked, values)
+    progress("cells", 0.9)
+    followed = _rows(questions, queries.complete_days(values))
+    return Answers(
+        data_end=_aware(basis.data_end),
+        time_zone=basis.clock.time_zone,
+        day_mode=str(basis.clock.mode),
+        events=questions.events,
+        cells=cells,
+        several_variants=counts.several,
+        unknown_variants=counts.unknown,
+        no_signup=counts.planned - span.units,
+        exposures_by_day=_exposures(questions, asked, values),
+        durations=_durations(questions, asked, span, units, values),
+        curve=_curve(questions, asked, followed, values),
+        times=_times(questions, asked, values),
+        silent=_silent(asked, followed),
+        late=_late(questions, span),
+        bins=_bins(questions, asked, primary, values),
+        latest_exposure=_aware(span.latest_exposure),
+        last_mature_on=_last_mature_on(questions, primary, span),
+        not_admitted=counts.aside,
+        unverified=_unverified(followed),
+    )
+
+
+def _cells(questions: Questions, asked: Asked, values: ir.Table) -> Cells:
+    names = queries.covariates_of(asked)
+    kept = [_levels(questions, values, place) for place, _ in enumerate(names)]
+    rows = _rows(questions, queries.cells(values, asked, kept))
+    keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(names))]
+    rows.sort(key=lambda row: tuple(row[key] for key in keys))
+    segments, weeks = (sorted({row[key] for row in rows}) for key in ("segment", "week"))
+    levels = [sorted({row[f"l_{place}"] for row in rows}) for place, _ in enumerate(names)]
+    covariate = np.zeros((len(rows), len(names)), dtype=np.int64)
+    for place, labels in enumerate(levels):
+        covariate[:, place] = [labels.index(row[f"l_{place}"]) for row in rows]
+    return Cells(
+        variants=asked.variants,
+        segments=tuple(segments),
+        weeks=tuple(weeks),
+        covariates=names,
+        levels=tuple(map(tuple, levels)),
+        variant=_ints([row["arm"] for row in rows]),
+        segment=_ints([segments.index(row["segment"]) for row in rows]),
+        week=_ints([weeks.index(row["week"]) for row in rows]),
+        covariate=covariate,
+        exposed=_ints([row["exposed"] for row in rows]),
+        blocks={text: _block(asked, place, rows) for place, text in enumerate(asked.outcomes)},
+    )
+
+
+def _levels(questions: Questions, values: ir.Table, place: int) -> list[str]:
+    found = _rows(questions, queries.level_counts(values, place, MOST_LEVELS))
+    return [str(row["level"]) for row in found]
+
+
+def _block(asked: Asked, place: int, rows: Sequence[Mapping[str, Any]]) -> Block:
+    names = tuple(queries.block_columns(asked, place))
+    size = len(names)
+    means, covariance = np.zeros((len(rows), size)), np.zeros((len(rows), size, size))
+    for cell, row in enumerate(rows):
+        for a in range(size):
+            means[cell, a] = row[f"m_{place}_{a}"] if row[f"n_{place}"] else 0.0
+            for b in range(a + 1):
+                moment = row[f"s_{place}_{a}_{b}"] if row[f"n_{place}"] > 1 else 0.0
+                covariance[cell, a, b] = covariance[cell, b, a] = moment
+    return Block(names, _ints([row[f"n_{place}"] for row in rows]), means, covariance)
+
+
+def _exposures(questions: Questions, asked: Asked, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
+    rows = _rows(questions, queries.exposures_by_day(values))
+    rows.sort(key=lambda row: (row["exposed_on"], row["arm"]))
+    return tuple((row["exposed_on"], asked.variants[row["arm"]], int(row["units"])) for row in rows)
+
+
+def _durations(
+    questions: Questions, asked: Asked, span: _Span, units: ir.Table, values: ir.Table
+) -> tuple[tuple[str, str, int, bool, int], ...]:
+    found: dict[tuple[int, str, int, bool], int] = {}
+    if asked.churn_gap > day_bits.MOST_GAP:
+        question = queries.long_durations(questions.log, units, questions.basis, asked.churn_gap)
+        for row in _rows(questions, question):
+            found[row["arm"], row["segment"], int(row["duration"]), bool(row["churned"])] = int(row["units"])
+    else:
+        question = queries.durations(values, asked.churn_gap, day_bits.words_for(span.most_days))
+        for row in _rows(questions, question):
+            word = row["churn_word"]
+            day = int(row["censored_on"]) if word is None else day_bits.day_of(int(word), int(row["churn_bit"]))
+            found[row["arm"], row["segment"], day, word is not None] = int(row["units"])
+    return tuple((asked.variants[arm], *rest, number) for (arm, *rest), number in sorted(found.items()))  # type: ignore[misc]
+
+
+def _curve(
+    questions: Questions, asked: Asked, followed: Sequence[Mapping[str, Any]], values: ir.Table
+) -> tuple[tuple[str, int, int, int], ...]:
+    found = []
+    for row in sorted(_rows(questions, queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
+        ages = [(each["complete_days"], int(each["units"])) for each in followed if each["arm"] == row["arm"]]
+        for day in range(CURVE_DAYS + 1):
+            eligible = sum(number for age, number in ages if age > day)
+            found.append((asked.variants[row["arm"]], day, eligible, int(row[f"a_{day}"])))
+    return tuple(found)
+
+
+def _times(questions: Questions, asked: Asked, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
+    if asked.behaviour is None:
+        return ()
+    rows = _rows(questions, queries.times(values, asked.most_times))
+    found = sorted((row["arm"], int(row["times"]), int(row["units"])) for row in rows)
+    return tuple((asked.variants[arm], number, count) for arm, number, count in found)
+
+
+def _silent(asked: Asked, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
+    found = []
+    for arm, name in enumerate(asked.variants):
+        rows = [row for row in followed if row["arm"] == arm and row["complete_days"] >= 1]
+        number = sum(int(row["units"]) for row in rows)
+        found.append((name, number, number - sum(int(row["seen"]) for row in rows)))
+    return tuple(found)
+
+
+def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
+    def total(verified: int, name: str, days: int) -> int:
+        return sum(int(row[name]) for row in followed if row["verified"] == verified and row["complete_days"] >= days)
+
+    few, others = total(0, "units", 1), total(1, "units", 1)
+    return Unverified(
+        units=total(0, "units", 0),
+        others=total(1, "units", 0),
+        followed=few,
+        silent=few - total(0, "seen", 1),
+        others_followed=others,
+        others_silent=others - total(1, "seen", 1),
+    )
+
+
+def _late(questions: Questions, span: _Span) -> tuple[int, int]:
+    row = _rows(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
+    return int(row["known"]), int(row["late"] or 0)
+
+
+def _bins(
+    questions: Questions, asked: Asked, primary: Sequence[str], values: ir.Table
+) -> dict[str, tuple[tuple[str, int, int, int], ...]]:
+    found: dict[str, tuple[tuple[str, int, int, int], ...]] = {}
+    for place, text in enumerate(asked.outcomes):
+        numeric = isinstance(parse_metric(text), Count | Total | ActiveDays)
+        if asked.behaviour is None or text not in primary or not numeric:
+            continue
+        rows = _rows(questions, queries.bins(values, asked, place))
+        counted = sorted((row["arm"], int(row["bin"]), int(row["reached"]), int(row["units"])) for row in rows)
+        found[text] = tuple((asked.variants[arm], *rest) for arm, *rest in counted)
+    return found
+
+
+def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -> date | None:
+    """The local date on which the whole window of the last unit is over for every primary outcome."""
+    clock = questions.basis.clock
+    needed = max((_days_needed(text) for text in primary), default=None)
+    if needed is None:
+        return None
+    over = clock.start_of(needed, span.latest_anchor)
+    return over.astimezone(ZoneInfo(clock.time_zone)).date()
+
+
+def _days_needed(text: str) -> int:
+    metric = parse_metric(text)
+    if isinstance(metric, Survival):
+        return metric.gap + 1
+    parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
+    return max(part.window.days_needed for part in parts)
+
+
+def _aware(moment: datetime) -> datetime:
+    """Moments inside the warehouse are naive UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:
+    """A small answer as plain values."""
+    found: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
+    return found

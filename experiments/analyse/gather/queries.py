@@ -1,0 +1,392 @@
+"""Questions of an experiment, as Ibis expressions: who met which variant, and what they then did. Nothing runs here.
+
+`exposures` reads who met what, `met` makes units of the exposures that count, `unit_values` joins them with the log
+once and gives one row per unit, which the warehouse keeps while the other questions are asked of it: no event leaves
+the warehouse, and of units only what client keys say of them (`claims`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from events.counting import queries
+from events.counting.day_bits import active_on, churn, day_bits, words_for
+from events.counting.day_index import day_index, local_date, utc, wall_clock
+from events.counting.properties import property_text
+from events.counting.queries import EXPOSURE_EVENTS, Basis
+from events.counting.unit_values import active_events, aggregate
+from events.metrics import (
+    Count,
+    Metric,
+    MinEvents,
+    Ratio,
+    Retention,
+    Total,
+    Value,
+    outcome_window,
+    parse_behaviour,
+    parse_metric,
+)
+from events.windows import Window
+from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE, Asked
+
+LATE = timedelta(hours=48)
+# What arrives later than this was read from a file of history and says nothing about the senders.
+HISTORY = timedelta(days=14)
+OTHER = "other"
+UNKNOWN = -1
+BEFORE = "active_days_before"
+BINS = 5
+SO_FAR = "times_so_far"
+
+
+def exposures(events: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+    """One row per exposure: ``user_id, time, variant, segment, source``.
+
+    An exposure may carry the arm's index instead of its key. `segment` is "" where it names none; `source` the number
+    of the source whose client key sent it, "" for our door, server keys and files.
+    """
+    log = queries.exposure_log(events, asked.experiment, basis)
+    places = {str(place): key for place, key in enumerate(asked.variants) if str(place) not in asked.variants}
+    keys = [(log.variant == place, key) for place, key in places.items()]
+    variant = ibis.cases(*keys, else_=log.variant) if keys else log.variant
+    segment = property_text(log.properties, "segment", basis.dialect).fill_null("")
+    return log.select("user_id", "time", "source", variant=variant, segment=segment)
+
+
+def heard(exposures: ir.Table) -> ir.Table:
+    """What client keys sent: ``source, exposures, units``."""
+    log = exposures.filter(exposures.source != "")
+    return log.group_by("source").aggregate(exposures=log.count(), units=log.user_id.nunique())
+
+
+def claims(exposures: ir.Table, sources: Sequence[int]) -> ir.Table:
+    """What client keys of these sources say: ``user_id, variant, source, exposures``, one row per unit and arm."""
+    log = exposures.filter(exposures.source.isin([str(source) for source in sources]))
+    return log.group_by("user_id", "variant", "source").aggregate(exposures=log.count())
+
+
+def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Table:
+    """The exposures that count: those of client keys only of these sources, and without the wrong arms.
+
+    Args:
+        exposures: the answer of `exposures`, kept.
+        sources: whose client keys are heard.
+        wrong: ``user_id, variant`` as an Arrow table, or None. It is what goes back into the warehouse, since it is
+            empty unless somebody forges.
+    """
+    known = exposures.filter((exposures.source == "") | exposures.source.isin([str(source) for source in sources]))
+    if wrong is None:
+        return known
+    others, clients = known.filter(known.source == ""), known.filter(known.source != "")
+    return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant"]))
+
+
+def met(exposures: ir.Table) -> ir.Table:
+    """One row per unit: ``user_id, exposed_at, segment, variant, last_variant, verified``.
+
+    `exposed_at` and `segment` are those of the first exposure. Where `variant` and `last_variant` differ, the unit met
+    several. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+    """
+    log = exposures
+    return log.group_by("user_id").aggregate(
+        exposed_at=log.time.min(),
+        segment=log.segment.argmin(log.time),
+        variant=log.variant.min(),
+        last_variant=log.variant.max(),
+        verified=(log.source == "").ifelse(1, 0).max(),
+    )
+
+
+def met_counts(met: ir.Table) -> ir.Table:
+    """One row per variant of `met`, as the exposures name it: ``variant, several, units``."""
+    table = met.mutate(several=met.variant != met.last_variant)
+    table = table.mutate(variant=table.several.ifelse("", table.variant))
+    return table.group_by("variant", "several").aggregate(units=table.count())
+
+
+def units(events: ir.Table, met: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+    """The units of the planned arms with their clocks, one row each.
+
+    Columns: ``user_id, arm, segment, exposed_at, exposed_on, week, verified, anchor, anchor_date, complete_days`` and a
+    text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a unit without a signup
+    at or before its exposure is missing.
+    """
+    one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
+    arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
+    on = wall_clock(one.exposed_at, basis.clock.time_zone).date()
+    table = one.select(
+        "user_id",
+        "segment",
+        "exposed_at",
+        "verified",
+        arm=ibis.cases(*arms, else_=UNKNOWN).cast("int32"),
+        exposed_on=on,
+        week=on.truncate("W"),
+    )
+    if asked.covariates or asked.clock == "signup":
+        table = _with_signup(events, table, asked, basis)
+    if asked.active_days_before:
+        table = _with_days_before(events, table, asked, basis)
+    if asked.clock == "signup":
+        return queries.with_clock(table.filter(table.anchor.notnull()), basis)
+    return queries.with_clock(table.mutate(anchor=table.exposed_at), basis)
+
+
+def covariates_of(asked: Asked) -> tuple[str, ...]:
+    """The names of the covariates in the order of the columns ``c_0, c_1, …``."""
+    return (*asked.covariates, *([BEFORE] if asked.active_days_before else []))
+
+
+def span(units: ir.Table) -> ir.Table:
+    """One row: ``units, first_exposure, latest_exposure, first_anchor, latest_anchor, most_days``."""
+    return units.aggregate(
+        units=units.count(),
+        first_exposure=units.exposed_at.min(),
+        latest_exposure=units.exposed_at.max(),
+        first_anchor=units.anchor.min(),
+        latest_anchor=units.anchor.max(),
+        most_days=units.complete_days.max(),
+    )
+
+
+def unit_values(
+    events: ir.Table, units: ir.Table, asked: Asked, basis: Basis, *, first_anchor: datetime, most_days: int
+) -> ir.Table:
+    """One row per unit with everything it did, from one pass over the log.
+
+    Columns: ``arm, segment, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and ``w_0``, the
+    denominator of a ratio), null where the unit is too young; with a behaviour ``times`` (null where its window is not
+    over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures; ``days_0, …``, the
+    active days as bits.
+
+    Args:
+        events: the event log.
+        units: the answer of `units`, kept.
+        asked: what is asked.
+        basis: clock, data's end, activity, engine.
+        first_anchor: the earliest clock zero of the units; no earlier event is read.
+        most_days: the most complete days that a unit has.
+    """
+    metrics = definitions(asked)
+    behaviour = None if asked.behaviour is None else Count(parse_behaviour(asked.behaviour), Window(0, asked.days - 1))
+    if behaviour is not None:
+        metrics |= {TIMES: behaviour}
+
+    def also(log: ir.Table) -> Mapping[str, ir.Value]:
+        other = ~log.event.isin(EXPOSURE_EVENTS)
+        other = other if asked.clock == "exposure" else other & (log.time >= log.exposed_at)
+        so_far = {} if behaviour is None or not _some_shorter(asked) else {SO_FAR: aggregate(log, behaviour, basis)}
+        return {"seen": other.ifelse(1, 0).max(), **so_far, **day_bits(log, basis, words_for(most_days))}
+
+    log = events.filter(events.time >= utc(first_anchor))
+    if not _counts_exposures(asked, basis):
+        log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
+    table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also)
+    words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
+    kept = ["arm", "segment", "exposed_on", "week", "complete_days", "verified", *metrics]
+    kept += [f"c_{place}" for place, _ in enumerate(covariates_of(asked))]
+    more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
+    return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
+
+
+def definitions(asked: Asked) -> dict[str, Retention | Value]:
+    """The definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
+    found: dict[str, Retention | Value] = {}
+    for place, metric in enumerate(map(parse_metric, asked.outcomes)):
+        if isinstance(metric, Ratio):
+            found |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
+        else:
+            found[f"v_{place}"] = metric
+    return found
+
+
+def events_needed(metric: Metric) -> tuple[str, ...]:
+    """Names of the events that a metric counts; none for activity."""
+    match metric:
+        case Ratio(numerator, denominator):
+            return events_needed(numerator) + events_needed(denominator)
+        case Count(behaviour):
+            return (behaviour.event,)
+        case MinEvents(event) | Total(event):
+            return (event,)
+    return ()
+
+
+def known_events(events: ir.Table, name: str) -> ir.Table:
+    """One row ``event`` when the log has an event of this name, none otherwise; engines stop at the first one."""
+    return events.filter(events.event == name).select("event").limit(1)
+
+
+def level_counts(values: ir.Table, place: int, most: int) -> ir.Table:
+    """The most frequent levels of a covariate: ``level, units``, without the missing level ""."""
+    table = values.mutate(level=values[f"c_{place}"])
+    table = table.filter(table.level != "").group_by("level").aggregate(units=ibis._.count())
+    return table.order_by([ibis.desc("units"), "level"]).limit(most)
+
+
+def block_columns(asked: Asked, place: int) -> dict[str, str]:
+    """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
+    ratio = {DENOMINATOR: f"w_{place}"} if isinstance(parse_metric(asked.outcomes[place]), Ratio) else {}
+    reached = {} if asked.behaviour is None else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+    return {VALUE: f"v_{place}", **ratio, **reached}
+
+
+def cells(values: ir.Table, asked: Asked, levels: Sequence[Sequence[str]]) -> ir.Table:
+    """Moments by ``arm, segment, week, l_0, …``: ``exposed``, and for the outcome i ``n_i`` and its block's moments.
+
+    The columns of the block are ``m_i_a`` (mean) and ``s_i_a_b`` (covariance, n-1), a and b being places in
+    `block_columns`; all over the units that are mature for the outcome. `levels` are the levels that are kept of each
+    covariate; the others become "other".
+    """
+    table = values.mutate(**{f"l_{place}": _pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
+    numbers: dict[str, ir.Value] = {}
+    for place, _ in enumerate(asked.outcomes):
+        columns = _block(table, asked, place)
+        numbers[f"n_{place}"] = columns[0].count()
+        for a, left in enumerate(columns):
+            numbers[f"m_{place}_{a}"] = left.mean()
+            numbers[f"s_{place}_{a}_{a}"] = left.var(how="sample")
+            for b in range(a):
+                numbers[f"s_{place}_{a}_{b}"] = left.cov(columns[b], how="sample")
+    keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(levels))]
+    return table.group_by(keys).aggregate(exposed=table.count(), **numbers)
+
+
+def exposures_by_day(values: ir.Table) -> ir.Table:
+    """First exposures: ``exposed_on, arm, units``."""
+    return values.group_by("exposed_on", "arm").aggregate(units=values.count())
+
+
+def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.counting.day_bits.churn`).
+
+    A unit without churn is censored on its last day on which churn could be seen
+    (`events.counting.queries.survival_times`).
+    """
+    table = churn(values, gap, words)
+    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))
+    return table.group_by("arm", "segment", "churn_word", "churn_bit", "censored_on").aggregate(units=table.count())
+
+
+def long_durations(events: ir.Table, units: ir.Table, basis: Basis, gap: int) -> ir.Table:
+    """The same for a gap that doesn't fit into the words: ``arm, segment, duration, churned, units``."""
+    table = queries.survival_times(events, units, basis, gap)
+    return table.group_by("arm", "segment", "duration", "churned").aggregate(units=table.count())
+
+
+def complete_days(values: ir.Table) -> ir.Table:
+    """Follow-up: ``arm, complete_days, verified, units``, and ``seen``: these did something but be exposed."""
+    return values.group_by("arm", "complete_days", "verified").aggregate(
+        units=values.count(), seen=(values.seen > 0).ifelse(1, 0).sum()
+    )
+
+
+def curve(values: ir.Table, days: int) -> ir.Table:
+    """Active units: ``arm, a_0, …, a_days``, of the units with that whole day observed."""
+    active = {
+        f"a_{day}": (active_on(values, day) & (values.complete_days > day)).ifelse(1, 0).sum()
+        for day in range(days + 1)
+    }
+    return values.group_by("arm").aggregate(**active)
+
+
+def times(values: ir.Table, most: int) -> ir.Table:
+    """Histogram of the behaviour: ``arm, times, units``, of the units whose behaviour window is over."""
+    table = values.filter(values.times.notnull())
+    table = table.mutate(times=ibis.least(table.times, most).cast("int64"))
+    return table.group_by("arm", "times").aggregate(units=table.count())
+
+
+def bins(values: ir.Table, asked: Asked, place: int) -> ir.Table:
+    """Quintiles of a numeric outcome over all arms together: ``arm, bin, reached, units``.
+
+    A value's bin is five times the share of units with a smaller value, cut to a whole number: equal values share the
+    bin of the lowest. Values are counted before they are ordered, so that no engine sorts units.
+    """
+    value, reached = _block(values, asked, place)[:2]
+    table = values.mutate(value=value, reached=reached)
+    table = table.filter(table.value.notnull())
+    counted = table.group_by("value", "arm", "reached").aggregate(units=table.count())
+    totals = counted.group_by("value").aggregate(of_value=counted.units.sum())
+    everything = ibis.window(order_by="value", preceding=None, following=0)
+    totals = totals.mutate(until=totals.of_value.sum().over(everything), all=totals.of_value.sum().over(ibis.window()))
+    below = (totals.until - totals.of_value) * BINS
+    totals = totals.select("value", bin=(below.cast("int64") // totals["all"].cast("int64")).cast("int64"))
+    table = counted.join(totals, "value")
+    return table.group_by("arm", "bin", "reached").aggregate(units=table.units.sum())
+
+
+def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
+    """One row: ``known``, events since the first exposure with a known arrival, and ``late``, 48 h after they were."""
+    log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
+    log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
+    behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
+    return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
+
+
+def _with_signup(events: ir.Table, table: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+    """Add ``anchor``, the first signup if it is no later than the exposure, and what it said as ``c_0, …``."""
+    log = events.filter(events.event == asked.signup_event)
+    first = log.group_by("user_id").aggregate(
+        anchor=log.time.min(), said=log.properties.fill_null("{}").argmin(log.time)
+    )
+    joined = table.left_join(first, "user_id").drop("user_id_right")
+    before = joined.anchor <= joined.exposed_at  # a later signup says nothing that was known at the assignment
+    said = {
+        f"c_{place}": before.ifelse(property_text(joined.said, name, basis.dialect), ibis.null("string")).fill_null("")
+        for place, name in enumerate(asked.covariates)
+    }
+    return joined.mutate(anchor=before.ifelse(joined.anchor, ibis.null("timestamp")), **said).drop("said")
+
+
+def _with_days_before(events: ir.Table, table: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+    """Add the number of different active days among the days before the exposure, as text."""
+    slim = table.select("user_id", "exposed_at", exposed_date=local_date(table.exposed_at, basis.clock))
+    log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
+    # A day and an hour more than the longest such stretch: cheap to compare, and the day index decides.
+    log = log.filter(
+        log.time < log.exposed_at, log.time >= log.exposed_at - ibis.interval(days=asked.active_days_before + 2)
+    )
+    day = day_index(log.time, log.exposed_at, log.exposed_date, basis.clock)
+    log = log.mutate(day=day).filter(ibis._.day.between(-asked.active_days_before, -1))
+    found = log.group_by("user_id").aggregate(before=log.day.nunique())
+    joined = table.left_join(found, "user_id").drop("user_id_right")
+    text = joined.before.fill_null(0).cast("string")
+    return joined.mutate(**{f"c_{len(asked.covariates)}": text}).drop("before")
+
+
+def _block(values: ir.Table, asked: Asked, place: int) -> list[ir.Value]:
+    """The columns of one outcome's block, all null where the unit is not mature for the outcome."""
+    columns = block_columns(asked, place)
+    value = values[columns[VALUE]]
+    mature = value.notnull()
+    found = [value]
+    if DENOMINATOR in columns:
+        denominator = values[columns[DENOMINATOR]]
+        mature = mature & denominator.notnull()
+        found = [mature.ifelse(each, ibis.null("float64")) for each in (value, denominator)]
+    if REACHED not in columns:
+        return found
+    # An outcome that ends before the behaviour's window has mature units that are still being followed.
+    number = ibis.coalesce(values.times, values[SO_FAR]) if SO_FAR in values.columns else values.times
+    reached = (number >= asked.times).ifelse(1.0, 0.0)
+    return [*found, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
+
+
+def _pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
+    return level.isin(["", *kept]).ifelse(level, OTHER)
+
+
+def _some_shorter(asked: Asked) -> bool:
+    return any(outcome_window(each).days_needed < asked.days for each in definitions(asked).values())
+
+
+def _counts_exposures(asked: Asked, basis: Basis) -> bool:
+    """Whether exposures are themselves counted by an outcome, the behaviour or the project's activity."""
+    named = [name for text in asked.outcomes for name in events_needed(parse_metric(text))]
+    named += [] if asked.behaviour is None else [parse_behaviour(asked.behaviour).event]
+    return any(name in EXPOSURE_EVENTS for name in (*named, *(basis.activity or ())))

@@ -1,0 +1,151 @@
+"""May the outcome be read yet? By the plan's method, from mature units alone (METHODS 1.2, 4.8, 5). Pure.
+
+Information is counted in mature units: an exposed one whose outcome isn't known yet says nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+
+from events.metrics import days_needed, parse_metric
+from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
+from experiments.analyse.corrected import measured
+from experiments.analyse.gather.answers import Answers, Cells
+from experiments.analyse.health.context import mature_units
+from experiments.analyse.result import LookTaken, Standing, State
+from experiments.plan.planned import Planned
+from stats.sequential.boundaries import FEWEST_MATURE, Spending
+from stats.sequential.looks import Look
+
+# A plan with planned looks that names none takes five of the same size.
+USUAL_LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def standing_of(plan: Planned, answers: Answers, *, looks: Sequence[LookTaken], peek: bool, today: date) -> Standing:
+    """Whether this analysis may read the outcome, and why.
+
+    Args:
+        plan: as it stands.
+        answers: of the warehouse.
+        looks: taken so far, of any variant.
+        peek: a person asked to see the outcome of a fixed plan before its time.
+        today: local date.
+    """
+    exposed = units_by_arm(answers.cells, answers.cells.exposed)
+    mature = mature_by_arm(plan, answers.cells)
+    fraction = sum(mature.values()) / max(plan.planned_units, 1)
+    final = plan.enrolment_ended is not None and sum(mature.values()) == sum(exposed.values()) > 0
+    opens_on = _opens_on(plan, answers, today)
+    found = {"fixed": _fixed, "group_sequential": _planned_looks, "always_valid": _any_time}[plan.method]
+    is_open, why = found(plan, mature, fraction, looks, final=final)
+    peeked = not is_open and peek and plan.method == "fixed" and sum(mature.values()) > 0
+    return Standing(
+        state=State.OPEN if is_open or peeked else State.PENDING,
+        why="peek" if peeked else why,
+        opens_on=None if is_open else opens_on,
+        final=final,
+        peeked=peeked,
+        fraction=fraction,
+        exposed=exposed,
+        mature=mature,
+        rule=rule_of(plan, fraction, looks, final=final) if plan.method == "group_sequential" else "",
+    )
+
+
+def looks_of(
+    plan: Planned, standing: Standing, earlier: Sequence[LookTaken], against: Mapping[str, str] | None = None
+) -> dict[str, Look]:
+    """How each variant's comparison is judged at this look; a peek at a fixed plan is judged as if it were the end.
+
+    A final look spends what is left only if nothing that was seen made it the last (`closing.rule_of`). `against`
+    names what each variant is compared with where that isn't control. A last look at another difference than the looks
+    before it takes what is left for itself alone.
+    """
+    spending = Spending(plan.spending)
+    fractions = fractions_of(earlier, standing.fraction)
+    rest = standing.rule in SPENDS_THE_REST
+    planned_looks = tuple(share for share in plan.looks or USUAL_LOOKS if share < 1)
+    other = {label: (against or {}).get(label, plan.variants[0]) for label in plan.variants[1:]}
+    return {
+        label: Look(
+            alpha=plan.alpha,
+            method=plan.method,
+            units=max(standing.mature[other[label]] + standing.mature[label], 1),
+            planned_units=planned_pair(plan, label, other[label]),
+            fractions=fractions,
+            spending=spending,
+            final=standing.final,
+            rest=rest,
+            alone=_is_another(plan, label, other[label], earlier),
+            planned_looks=(*planned_looks, 1.0),
+        )
+        for label in plan.variants[1:]
+    }
+
+
+def _is_another(plan: Planned, label: str, other: str, earlier: Sequence[LookTaken]) -> bool:
+    """Whether a look before this one tested another difference of this variant: with the placebo, not with control."""
+    what = measured(plan, other)
+    return any(look.measured != what for look in earlier if look.variant == label and not look.peeked)
+
+
+def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:
+    """Planned mature units of one variant and of control, or what else it is compared with, together."""
+    shares = next(iter(plan.shares.values()))
+    share = shares[0 if other is None else plan.variants.index(other)] + shares[plan.variants.index(label)]
+    return max(round(plan.planned_units * share), 1)
+
+
+def mature_by_arm(plan: Planned, cells: Cells) -> dict[str, int]:
+    """Units by arm with every primary outcome known."""
+    return units_by_arm(cells, mature_units(plan, cells))
+
+
+def units_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
+    """Sum of one number per cell, by arm."""
+    sums = np.bincount(cells.variant, weights=units, minlength=len(cells.variants))
+    return {label: int(n) for label, n in zip(cells.variants, sums, strict=True)}
+
+
+def _fixed(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    if final:
+        return True, "ended"
+    return False, "maturing" if plan.enrolment_ended else "enrolling"
+
+
+def _planned_looks(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    """A look is due when the information passes a planned share that no look has reached yet.
+
+    The last planned look is the end itself: taken at 100 % while units still mature, it would spend all that is left of
+    alpha, and the final analysis would have nothing to decide with.
+    """
+    if final:
+        return True, "ended"
+    seen = max((look.fraction for look in looks if not look.peeked), default=0.0)
+    if fraction < 1 and any(seen < planned <= fraction for planned in plan.looks or USUAL_LOOKS):
+        return True, "look"
+    return False, "next_look"
+
+
+def _any_time(
+    plan: Planned, mature: dict[str, int], fraction: float, looks: Sequence[LookTaken], *, final: bool
+) -> tuple[bool, str]:
+    if min(mature.values()) < FEWEST_MATURE:
+        return False, "too_few"
+    return True, "ended" if final else "any_time"
+
+
+def _opens_on(plan: Planned, answers: Answers, today: date) -> date | None:
+    """For a fixed plan: the day on which the last unit is mature, if enrolment ends as planned."""
+    if plan.method != "fixed":
+        return None
+    if plan.enrolment_ended is not None:
+        return answers.last_mature_on
+    if plan.planned_end is None:
+        return None
+    return max(plan.planned_end, today) + timedelta(days=max(days_needed(parse_metric(name)) for name in plan.primary))

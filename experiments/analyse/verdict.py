@@ -1,0 +1,213 @@
+"""The verdict machine: exactly one of seven codes, by the first row of the table that holds. Source: METHODS 5."""
+
+from dataclasses import dataclass, field
+
+from experiments.analyse.codes import Code
+from experiments.plan.design import Kind
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
+from stats.instrument.encouragement import TakeUp
+from stats.instrument.validity import Inequalities
+from stats.results import Estimate, NotComputable, Reason, computable
+
+MIN_UNITS = 50
+MIN_EVENTS = 5
+# Ours, of effective clusters (N^2 / sum n_g^2): with fewer, one guild decides the outcome.
+MIN_CLUSTERS = 5
+
+
+type Detail = str | int | float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict with the code of its reason and the figures that the sentence mentions."""
+
+    code: Code
+    reason: str
+    details: dict[str, Detail] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the table looks at, for one variant against its comparator on one outcome.
+
+    Attributes:
+        kind: of the outcome; decides how the sentence writes its figures.
+        names: outcome, variant and behaviour as the sentence calls them.
+        invalid: reason codes that make the data useless; empty when the checks passed.
+        enough: both arms have at least 50 units and, for a share, 5 units with and 5 without the outcome.
+        alpha: registered two-sided level.
+        difference: effect of the nudge on the outcome (intention to treat).
+        narrow: the same at level 1 - 2 alpha, for the two one-sided tests.
+        adjusted_p: Holm-adjusted p-value of ``difference``.
+        margin: smallest effect of interest, absolute: on the nudge for a plain test, on the behaviour otherwise.
+        few_clusters: an arm has fewer than five effective clusters.
+        behaviour_missing: why nothing can be said of the behaviour, when one was named.
+        take_up: the nudge's effect on the behaviour; None in a plain A/B test.
+        effect_set: Anderson-Rubin set of the behaviour's effect at level 1 - alpha.
+        narrow_set: the same at level 1 - 2 alpha.
+        inequalities: test of the instrument inequalities, adjusted over all nudge arms.
+        comparator: label of the placebo arm that the variant is compared with; "" when that is control.
+        placebo: effect on the outcome of a placebo that may not serve as comparator, against control; None otherwise.
+        needed: units of both arms that would find an effect of the margin in 80 % of cases; None without a margin.
+        interim: a look before the last one: what its wide bounds leave open isn't a failure yet.
+        breakdown: direct effect of being nudged from which on nothing is shown about the behaviour.
+    """
+
+    kind: Kind
+    names: dict[str, Detail]
+    invalid: tuple[str, ...]
+    enough: bool
+    alpha: float
+    difference: Estimate | NotComputable
+    narrow: Estimate | NotComputable
+    adjusted_p: float | NotComputable
+    margin: float | None = None
+    few_clusters: bool = False
+    behaviour_missing: Reason | None = None
+    take_up: TakeUp | None = None
+    effect_set: AndersonRubin | None = None
+    narrow_set: AndersonRubin | None = None
+    inequalities: Inequalities | NotComputable | None = None
+    comparator: str = ""
+    placebo: Estimate | NotComputable | None = None
+    needed: int | None = None
+    interim: bool = False
+    breakdown: float | NotComputable | None = None
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The first row of the table that holds decides; the order is part of the method."""
+    if evidence.invalid:
+        return Verdict(Code.INVALID, evidence.invalid[0], evidence.names)
+    if not computable(evidence.difference) and evidence.difference.reason is not Reason.TOO_FEW_UNITS:
+        return Verdict(
+            Code.INCONCLUSIVE, "not_computable", {**evidence.names, "missing": str(evidence.difference.reason)}
+        )
+    if evidence.few_clusters:
+        return Verdict(Code.INCONCLUSIVE, "few_clusters", {**evidence.names, "clusters": MIN_CLUSTERS})
+    if not evidence.enough or not computable(evidence.difference) or not computable(evidence.adjusted_p):
+        return Verdict(Code.INCONCLUSIVE, "too_small", {**evidence.names, "units": MIN_UNITS, "events": MIN_EVENTS})
+    if evidence.behaviour_missing is not None:
+        # Falling back to the nudge alone would be read as a verdict on the behaviour that was asked for.
+        return Verdict(
+            Code.INCONCLUSIVE, "not_computable", {**evidence.names, "missing": str(evidence.behaviour_missing)}
+        )
+    significant = evidence.adjusted_p < evidence.alpha
+    facts = _facts(evidence, evidence.difference, evidence.adjusted_p)
+    if evidence.take_up is None or evidence.effect_set is None or evidence.narrow_set is None:
+        return _plain(evidence, evidence.difference, facts, significant)
+    return _encouraged(
+        evidence, evidence.take_up, evidence.effect_set, evidence.narrow_set, facts, significant=significant
+    )
+
+
+def _plain(evidence: Evidence, difference: Estimate, facts: dict[str, Detail], significant: bool) -> Verdict:
+    """A plain A/B test: the verdict is about the nudge alone."""
+    narrow, margin = evidence.narrow, evidence.margin
+    if margin is not None and computable(narrow) and -margin < narrow.low and narrow.high < margin:
+        reason = "immaterial" if significant else "equivalent"
+        return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": margin})
+    if significant:
+        return Verdict(Code.CAUSES if difference.estimate > 0 else Code.HARMS, "nudge", facts)
+    if difference.p_value < evidence.alpha:
+        return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)
+    return Verdict(Code.INCONCLUSIVE, "no_difference", facts)
+
+
+def _encouraged(
+    evidence: Evidence,
+    take_up: TakeUp,
+    effect_set: AndersonRubin,
+    narrow_set: AndersonRubin,
+    facts: dict[str, Detail],
+    *,
+    significant: bool,
+) -> Verdict:
+    facts = {**facts, "take_up": take_up.difference, "take_up_low": take_up.low, "take_up_high": take_up.high}
+    facts |= _compared(evidence)
+    if take_up.high < 0:
+        return Verdict(Code.NUDGE_FAILED, "wrong_direction", facts)
+    tests = evidence.inequalities
+    if tests is not None and computable(tests) and tests.p_value < evidence.alpha:
+        works: dict[str, Detail] = {"nudge_works": 1} if significant else {}
+        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", {**facts, **works, "inequality_p": tests.p_value})
+    if significant and evidence.kind is Kind.PROPORTION and _beyond_any_share(effect_set):
+        return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage", facts)
+    if not significant and not effect_set.bounded:
+        if evidence.interim:
+            return Verdict(Code.INCONCLUSIVE, "early", facts)
+        return Verdict(Code.NUDGE_FAILED, "weak_first_stage", facts)
+    if not effect_set.bounded:
+        return Verdict(Code.INCONCLUSIVE, "weak_first_stage", facts)
+    return _bounded(evidence, effect_set, narrow_set, facts, significant=significant)
+
+
+def _compared(evidence: Evidence) -> dict[str, Detail]:
+    """What the sentence says of the comparison: the placebo it was made with, or what an unfit placebo did by itself.
+
+    Source: METHODS 4.14.
+    """
+    if evidence.comparator:
+        return {"comparator": evidence.comparator}
+    unfit = evidence.placebo
+    if unfit is None or not computable(unfit) or unfit.p_value >= evidence.alpha:
+        return {}
+    return {"placebo_estimate": unfit.estimate, "placebo_p": unfit.p_value}
+
+
+def _beyond_any_share(effect_set: AndersonRubin) -> bool:
+    """No effect between -1 and 1 fits: a share of units can't be changed by more than all of them.
+
+    Source: METHODS 5, row 3 (b); Huber and Mellace 2015.
+    """
+    low, high = effect_set.low, effect_set.high
+    if effect_set.shape is Shape.RAYS and low is not None and high is not None:
+        return low < -1 and high > 1
+    return effect_set.shape is Shape.EMPTY or (low is not None and low > 1) or (high is not None and high < -1)
+
+
+def _bounded(
+    evidence: Evidence,
+    effect_set: AndersonRubin,
+    narrow_set: AndersonRubin,
+    facts: dict[str, Detail],
+    *,
+    significant: bool,
+) -> Verdict:
+    """Rows 5 to 8: the set of effects is a bounded interval."""
+    low, high = _ends(effect_set)
+    facts = {**facts, "effect_low": low, "effect_high": high}
+    excludes_zero = low > 0 or high < 0
+    if evidence.margin is not None and narrow_set.bounded:
+        narrow_low, narrow_high = _ends(narrow_set)
+        if -evidence.margin < narrow_low and narrow_high < evidence.margin:
+            reason = "immaterial" if excludes_zero else "equivalent"
+            return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": evidence.margin})
+    if significant and excludes_zero:
+        if evidence.breakdown is not None and computable(evidence.breakdown):
+            facts = {**facts, "breakdown": evidence.breakdown}
+        return Verdict(Code.CAUSES if low > 0 else Code.HARMS, "behaviour", facts)
+    if excludes_zero:
+        return Verdict(Code.INCONCLUSIVE, "multiplicity", facts)
+    if evidence.margin is not None and evidence.needed is not None:
+        facts = {**facts, "margin": evidence.margin, "needed": evidence.needed}
+    return Verdict(Code.INCONCLUSIVE, "underpowered", facts)
+
+
+def _ends(effect_set: AndersonRubin) -> tuple[float, float]:
+    if effect_set.low is None or effect_set.high is None:
+        raise ValueError("a bounded set has two ends")
+    return effect_set.low, effect_set.high
+
+
+def _facts(evidence: Evidence, difference: Estimate, adjusted_p: float) -> dict[str, Detail]:
+    return {
+        **evidence.names,
+        "kind": str(evidence.kind),
+        "level": 1 - evidence.alpha,
+        "estimate": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+        "adjusted_p": adjusted_p,
+    }

@@ -1,0 +1,255 @@
+"""Experiments in the management API: each verb calls one service. OpenAPI: docs/openapi.yaml."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from aha.models import AhaMoment
+from experiments.api import serializers as shapes
+from experiments.api.base import Newest, asked
+from experiments.models import Amendment, Assignment, Experiment, Override
+from experiments.plan import amend, drafts, moves, size
+from experiments.plan.lifecycle import Action
+from experiments.plan.planned_power import WhatIf
+from experiments.plan.rules import KEY
+from experiments.serve import overrides
+from reporting.document import dump, outward
+from runs.web import person
+
+Answer = Callable[..., Response]
+
+
+class NewestHistory(Newest):
+    """States of an experiment."""
+
+    ordering = "-history_id"
+
+
+class ExperimentFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no types
+    """By state, flag, moment or layer."""
+
+    status = filters.ChoiceFilter(choices=Experiment.Status.choices)
+    flag = filters.CharFilter(field_name="flag_key")
+    moment = filters.CharFilter(field_name="moment__key")
+    layer = filters.CharFilter(field_name="layer__key")
+
+    class Meta:
+        model = Experiment
+        fields: list[str] = []
+
+
+def verb(method: Answer) -> Answer:
+    """POST /experiments/{key}/verb with an optional reason."""
+    path = method.__name__.replace("_", "-")
+    described = extend_schema(request=shapes.WhySerializer, responses=shapes.ExperimentSerializer)
+    return described(action(detail=True, methods=["post"], url_path=path, filterset_class=None)(method))
+
+
+class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Experiment]):
+    """Experiments: the plan, its life, and who is in."""
+
+    queryset = (
+        Experiment.objects.select_related("moment", "layer", "holdout", "created_by")
+        .defer("moment__evidence")
+        .order_by("-id")
+    )
+    serializer_class = shapes.ExperimentSerializer
+    filterset_class = ExperimentFilter
+    lookup_field = "key"
+    lookup_value_regex = "[^/]+"
+
+    def get_queryset(self) -> QuerySet[Experiment]:
+        """With the parts that a whole experiment shows."""
+        rows = super().get_queryset()
+        return rows if self.action == "list" else rows.prefetch_related("variants", "audience")
+
+    def get_serializer_class(self) -> Any:
+        """Lists show a line, details everything."""
+        return shapes.ListedExperimentSerializer if self.action == "list" else shapes.ExperimentSerializer
+
+    def get_object(self) -> Experiment:
+        """The experiment of the path; a key that can't be one is unknown, whatever bytes it has."""
+        if not KEY.fullmatch(self.kwargs["key"]):
+            raise Http404
+        return super().get_object()
+
+    @extend_schema(request=shapes.ExperimentSerializer, responses={201: shapes.ExperimentSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a draft."""
+        made = drafts.create_draft(by=person(request), **asked(shapes.ExperimentSerializer, request))
+        return self._whole(made.key, status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.DraftSerializer, responses=shapes.ExperimentSerializer)
+    def partial_update(self, request: Request, key: str) -> Response:
+        """Change a draft; what has started is amended instead."""
+        change = shapes.DraftSerializer(self.get_object(), data=request.data, partial=True)
+        change.is_valid(raise_exception=True)
+        drafts.update_draft(key=key, by=person(request), **change.validated_data)
+        return self._whole(key)
+
+    @verb
+    def start(self, request: Request, key: str) -> Response:
+        """Start; the plan is frozen from here on."""
+        return self._move(request, Action.START)
+
+    @verb
+    def pause(self, request: Request, key: str) -> Response:
+        """Pause: every unit gets the default until it goes on."""
+        return self._move(request, Action.PAUSE)
+
+    @verb
+    def resume(self, request: Request, key: str) -> Response:
+        """Go on after a pause; every unit has its old arm."""
+        return self._move(request, Action.RESUME)
+
+    @verb
+    def close_enrolment(self, request: Request, key: str) -> Response:
+        """Take no new units; those that are in are observed to the end."""
+        return self._move(request, Action.CLOSE_ENROLMENT)
+
+    @verb
+    def stop(self, request: Request, key: str) -> Response:
+        """Stop for good: every unit gets the default."""
+        return self._move(request, Action.STOP)
+
+    @verb
+    def conclude(self, request: Request, key: str) -> Response:
+        """Close the books of a stopped experiment."""
+        return self._move(request, Action.CONCLUDE)
+
+    @verb
+    def archive(self, request: Request, key: str) -> Response:
+        """Put away a draft or a concluded experiment."""
+        return self._move(request, Action.ARCHIVE)
+
+    @extend_schema(request=shapes.AmendSerializer, responses={201: shapes.AmendmentSerializer})
+    @action(detail=True, methods=["post"])
+    def amend(self, request: Request, key: str) -> Response:
+        """Change a started plan, with a reason; it is logged and stands on the report."""
+        self.get_object()
+        values = asked(shapes.AmendSerializer, request)
+        made = amend.amend(key=key, why=values["why"], by=person(request), **values["changes"])
+        return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.RaiseCoverageSerializer, responses={201: shapes.AmendmentSerializer})
+    @action(detail=True, methods=["post"], url_path="raise-coverage")
+    def raise_coverage(self, request: Request, key: str) -> Response:
+        """Let more units of one row of the audience in; nobody is moved."""
+        self.get_object()
+        made = amend.raise_coverage(key=key, by=person(request), **asked(shapes.RaiseCoverageSerializer, request))
+        return Response(shapes.AmendmentSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.CloneSerializer, responses={201: shapes.ExperimentSerializer})
+    @action(detail=True, methods=["post"])
+    def clone(self, request: Request, key: str) -> Response:
+        """A new draft with the same plan and a new draw."""
+        values = asked(shapes.CloneSerializer, request)
+        made = drafts.clone(experiment=self.get_object(), by=person(request), key=values["key"])
+        return self._whole(made.key, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        responses=shapes.SuggestionSerializer,
+        parameters=[
+            OpenApiParameter("signup_event", str, description="what starts a unit's clock; * for any event"),
+            shapes.WhatIfSerializer,
+        ],
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def power(self, request: Request, key: str) -> Response:
+        """Planned size and end, by the units of four weeks and the outcome they had; other values may be tried."""
+        signup = request.query_params.get("signup_event") or None
+        what_if = shapes.WhatIfSerializer(data=request.query_params)
+        what_if.is_valid(raise_exception=True)
+        found = size.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
+        return Response(outward(dump(found), gettext))
+
+    @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], filterset_class=None)
+    def amendments(self, request: Request, key: str) -> Response:
+        """Changes of the plan after the start."""
+        rows = Amendment.objects.filter(experiment=self.get_object()).select_related("by").order_by("id")
+        return self._paged(rows, shapes.AmendmentSerializer)
+
+    @extend_schema(responses=shapes.HistorySerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=NewestHistory, filterset_class=None)
+    def history(self, request: Request, key: str) -> Response:
+        """Every state, the newest first: who, when, why, and the plan as it was."""
+        return self._paged(self.get_object().history.select_related("history_user"), shapes.HistorySerializer)
+
+    @extend_schema(responses=shapes.AssignmentSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=Newest, filterset_class=None)
+    def assignments(self, request: Request, key: str) -> Response:
+        """Who is in, the newest first."""
+        # Assignments name units: not for every account. Of keys the door asked the scope.
+        if isinstance(request.user, User) and not request.user.has_perm("experiments.view_assignment"):
+            raise PermissionDenied
+        rows = Assignment.objects.filter(experiment=self.get_object()).select_related("variant")
+        return self._paged(rows, shapes.AssignmentSerializer)
+
+    @extend_schema(responses=shapes.OverrideSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], filterset_class=None)
+    def overrides(self, request: Request, key: str) -> Response:
+        """Arms without a draw, for testing."""
+        rows = Override.objects.filter(experiment=self.get_object()).select_related("variant").order_by("id")
+        return self._paged(rows, shapes.OverrideSerializer)
+
+    @extend_schema(request=shapes.OverrideSerializer, responses={201: shapes.OverrideSerializer})
+    @overrides.mapping.post
+    def add_override(self, request: Request, key: str) -> Response:
+        """Give an arm to one unit, or to callers whose context meets a rule."""
+        self.get_object()
+        values = asked(shapes.OverrideSerializer, request)
+        arm = values.pop("variant")["key"]
+        made = overrides.set_override(key=key, variant=arm, **values)
+        return Response(shapes.OverrideSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    @action(detail=True, methods=["delete"], url_path=r"overrides/(?P<override_id>\d{1,18})")
+    def delete_override(self, request: Request, key: str, override_id: str) -> Response:
+        """Let the draw decide again."""
+        overrides.remove_override(override=get_object_or_404(Override, experiment=self.get_object(), pk=override_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _move(self, request: Request, what: Action) -> Response:
+        key = self.get_object().key
+        moves.move(key=key, action=what, by=person(request), why=asked(shapes.WhySerializer, request)["why"])
+        return self._whole(key)
+
+    def _whole(self, key: str, code: int = status.HTTP_200_OK) -> Response:
+        return Response(shapes.ExperimentSerializer(self.get_queryset().get(key=key)).data, status=code)
+
+    def _paged(self, rows: QuerySet[Any], shape: Any) -> Response:
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(shape(page, many=True).data)
+
+
+class MomentExperimentsView(APIView):
+    """Experiments of an AHA moment."""
+
+    queryset = Experiment.objects.none()  # whose permissions a person needs
+
+    @extend_schema(
+        operation_id="moments_experiments_create",
+        request=shapes.FromMomentSerializer,
+        responses={201: shapes.ExperimentSerializer},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Draft the experiment that tests this moment, sized by head-room and expected take-up."""
+        moment = get_object_or_404(AhaMoment, key=key)
+        values = asked(shapes.FromMomentSerializer, request)
+        made = drafts.draft_from_moment(moment=moment, by=person(request), take_up=values["take_up"])
+        return Response(shapes.ExperimentSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -1,0 +1,95 @@
+"""Layers, holdouts and webhooks in the management API."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from experiments.api import serializers as shapes
+from experiments.api.base import Newest, asked
+from experiments.models import Holdout, Layer, WebhookDelivery, WebhookEndpoint
+from experiments.plan import layers
+from experiments.webhooks import deliver
+
+
+class LayerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Layer]):
+    """Layers: experiments of one layer own disjoint slices of its draws."""
+
+    queryset = Layer.objects.order_by("key")
+    serializer_class = shapes.LayerSerializer
+    lookup_field = "key"
+    lookup_value_regex = "[A-Za-z0-9._-]+"
+
+    @extend_schema(responses={201: shapes.LayerSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a layer."""
+        made = layers.create_layer(**asked(shapes.LayerSerializer, request))
+        return Response(shapes.LayerSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class HoldoutViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Holdout]):
+    """Holdouts: units that no experiment takes."""
+
+    queryset = Holdout.objects.order_by("key")
+    serializer_class = shapes.HoldoutSerializer
+    lookup_field = "key"
+    lookup_value_regex = "[A-Za-z0-9._-]+"
+
+    @extend_schema(responses={201: shapes.HoldoutSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a holdout; new drafts keep it while it is active."""
+        made = layers.create_holdout(**asked(shapes.HoldoutSerializer, request))
+        return Response(shapes.HoldoutSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.ActiveSerializer, responses=shapes.HoldoutSerializer)
+    @action(detail=True, methods=["post"], url_path="set-active")
+    def set_active(self, request: Request, key: str) -> Response:
+        """Let new drafts keep it or not. Its share never changes: that would move units."""
+        row = layers.set_active(holdout=self.get_object(), **asked(shapes.ActiveSerializer, request))
+        return Response(shapes.HoldoutSerializer(row).data)
+
+
+class WebhookEndpointViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookEndpoint]
+):
+    """Addresses that hear of experiments. A secret is shown once: when it is made."""
+
+    queryset = WebhookEndpoint.objects.order_by("id")
+    serializer_class = shapes.WebhookEndpointSerializer
+    lookup_value_regex = r"\d{1,18}"
+    private = True  # addresses of other systems: a person needs the permission to view them
+
+    @extend_schema(request=shapes.NewWebhookEndpointSerializer, responses={201: shapes.WebhookSecretSerializer})
+    def create(self, request: Request) -> Response:
+        """Register an address; the answer holds its secret."""
+        made = deliver.create_endpoint(**asked(shapes.NewWebhookEndpointSerializer, request))
+        return _secret(made, status.HTTP_201_CREATED)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change name or address, switch on or off."""
+        endpoint = self.get_object()
+        change = self.get_serializer(endpoint, data=request.data, partial=True)
+        change.is_valid(raise_exception=True)
+        row = deliver.update_endpoint(endpoint=endpoint, **change.validated_data)
+        return Response(shapes.WebhookEndpointSerializer(row).data)
+
+    @extend_schema(request=None, responses=shapes.WebhookSecretSerializer)
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, pk: str) -> Response:
+        """Give it a new secret; the old one signs along for a week."""
+        return _secret(deliver.rotate_secret(endpoint=self.get_object()))
+
+    @extend_schema(responses=shapes.WebhookDeliverySerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=Newest)
+    def deliveries(self, request: Request, pk: str) -> Response:
+        """What was sent and what waits, the newest first."""
+        rows: Any = WebhookDelivery.objects.filter(endpoint=self.get_object())
+        page: Any = self.paginate_queryset(rows)
+        return self.get_paginated_response(shapes.WebhookDeliverySerializer(page, many=True).data)
+
+
+def _secret(row: WebhookEndpoint, code: int = status.HTTP_200_OK) -> Response:
+    return Response(shapes.WebhookSecretSerializer(row).data, status=code, headers={"Cache-Control": "no-store"})

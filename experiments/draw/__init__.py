@@ -1,0 +1,1 @@
+"""Which arm a unit draws. Pure: the same bits as the GrowthBook SDKs."""

@@ -1,0 +1,238 @@
+"""What a unit gets: the flag as it is served, the draw for a unit, and the answer. Pure (docs/assignment.md).
+
+The order of the checks is a contract: state, override, stored assignment, enrolment, anchor, holdout, layer, segment,
+coverage. A stored assignment is the service's business; everything else is decided here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from experiments.draw.bucketing import Range, bucket_ranges, choose, unit_hash
+
+DEFAULT = "default"  # the variant of everybody who is not in; no arm may be called so
+Json = Any
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One variant: its row, public name, words and value (of the flag's declared type)."""
+
+    pk: int
+    key: str
+    name: str
+    value: Json
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the audience: a segment, or everyone.
+
+    Attributes:
+        segment: key of the segment; None for everyone.
+        rule: the segment's rule document when it is evaluated live; None for published membership.
+        coverage: share of the segment that takes part, 0 to 1.
+        weights: share of each arm, adding up to 1.
+    """
+
+    segment: str | None
+    rule: Json
+    coverage: float
+    weights: tuple[float, ...]
+
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        """The draws that each arm owns."""
+        return bucket_ranges(len(self.weights), self.coverage, self.weights)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Draws under a seed of their own that may take part: a layer's slice, or what a holdout leaves over."""
+
+    seed: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An experiment as it is served under its flag key.
+
+    Attributes:
+        pk: row of the experiment; `key` and `name` are its own, `flag` is what callers ask for.
+        version: grows with each change of the experiment.
+        state: `running`, `paused`, `stopped` or `concluded`.
+        arms: in order; the first is the control.
+        default: value of everybody who is not in.
+        rows: the audience, in order; the first that matches decides.
+        new_since: only units who signed up from then on are enrolled; None for all.
+        overrides: arm by unit id; `forced` are rules on the caller's context, each with an arm.
+        remote_only: the configuration never leaves the server.
+    """
+
+    pk: int
+    flag: str
+    key: str
+    name: str
+    version: int
+    state: str
+    default: Json
+    arms: tuple[Arm, ...]
+    rows: tuple[Row, ...]
+    seed: str
+    hash_version: int = 2
+    holdout: Slot | None = None
+    layer: Slot | None = None
+    enrolment_open: bool = True
+    new_since: datetime | None = None
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    forced: tuple[tuple[Json, int], ...] = ()
+    remote_only: bool = False
+
+    @property
+    def needs_traits(self) -> bool:
+        """True when a new unit can't be decided without what is stored about it."""
+        return self.enrolment_open and (self.new_since is not None or any(row.rule is not None for row in self.rows))
+
+    @property
+    def needs_look_up(self) -> bool:
+        """True when the hash alone can't say what a unit gets: traits, membership, or who came before the closing."""
+        return not self.enrolment_open or self.needs_traits or any(row.segment is not None for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a unit without an assignment draws: an arm, or the reason why it is out.
+
+    Attributes:
+        arm: index of the arm; None when out.
+        excluded_by: `enrolment`, `anchor`, `holdout`, `layer`, `segment` or `coverage`; None when in.
+        bucket: the number drawn, 0 to 1.
+        segment: of the row that matched.
+    """
+
+    arm: int | None
+    excluded_by: str | None
+    bucket: float
+    segment: str | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The answer for one unit and one flag: what OFREP calls value, variant, reason and metadata.
+
+    `arm` is None for the default. `document` is the answer as the doors send it.
+    """
+
+    flag: Flag
+    arm: int | None
+    reason: str
+    metadata: Mapping[str, str | int | float | bool]
+
+    @property
+    def value(self) -> Json:
+        """The arm's value, or the flag's default."""
+        return self.flag.default if self.arm is None else self.flag.arms[self.arm].value
+
+    @property
+    def variant(self) -> str:
+        """The arm's name, or `default`."""
+        return DEFAULT if self.arm is None else self.flag.arms[self.arm].key
+
+    def document(self) -> dict[str, Json]:
+        """All five fields, always: a client without one of them falls back to its own default."""
+        own = {"experiment": self.flag.key, "experimentVersion": self.flag.version, **self.metadata}
+        return {
+            "key": self.flag.flag, "value": self.value, "variant": self.variant, "reason": self.reason,
+            "metadata": own,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A flag that can't be evaluated now, and why."""
+
+    flag: Flag
+    message: str
+
+
+def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None) -> Draw:
+    """What a unit without an assignment draws.
+
+    Args:
+        flag: of a running experiment.
+        unit: the id.
+        is_new: as `is_new_unit` says; only read when the experiment enrols new units alone.
+        row: the first row of the audience that matches the unit; None when none does.
+    """
+    bucket = unit_hash(flag.seed, unit, version=flag.hash_version)
+    excluded: str | None = None
+    if not flag.enrolment_open:
+        excluded = "enrolment"
+    elif flag.new_since is not None and not is_new:
+        excluded = "anchor"
+    elif not _inside(flag.holdout, unit):
+        excluded = "holdout"
+    elif not _inside(flag.layer, unit):
+        excluded = "layer"
+    elif row is None:
+        excluded = "segment"
+    if excluded is not None or row is None:
+        return Draw(None, excluded, bucket)
+    arm = choose(bucket, row.ranges)
+    return Draw(arm, "coverage" if arm is None else None, bucket, row.segment)
+
+
+def is_new_unit(since: datetime, traits: Mapping[str, Json], times: Mapping[str, str]) -> bool:
+    """True when a unit signed up from `since` on, as far as is known.
+
+    Args:
+        since: when the experiment started.
+        traits: stored and sent; Segment's trait `createdAt` (ISO 8601, or Unix seconds) is the signup.
+        times: when each stored trait was said, ISO 8601 in UTC. Without `createdAt` the earliest one counts: who spoke
+            before the start had signed up before it. A unit that no one has heard of is new.
+    """
+    created = _moment(traits.get("createdAt"))
+    if created is None and times:
+        created = _moment(min(times.values()))
+    return created is None or created >= since
+
+
+def disabled(flag: Flag) -> Evaluation:
+    """The answer while paused, and after the end."""
+    return Evaluation(flag, None, "DISABLED", {"state": flag.state})
+
+
+def forced(flag: Flag, arm: int, detail: str) -> Evaluation:
+    """The answer for a unit with an override."""
+    return Evaluation(flag, arm, "TARGETING_MATCH", {"reasonDetail": detail})
+
+
+def excluded(flag: Flag, by: str) -> Evaluation:
+    """The answer for a unit that is out."""
+    return Evaluation(flag, None, "STATIC", {"excludedBy": by})
+
+
+def split(
+    flag: Flag, arm: int, bucket: float, *, sticky: bool, private: Mapping[str, str | int] | None = None
+) -> Evaluation:
+    """The answer for a unit that is in; `private` is added to the metadata of server keys."""
+    return Evaluation(flag, arm, "SPLIT", {"bucket": bucket, "sticky": sticky, **(private or {})})
+
+
+def _inside(slot: Slot | None, unit: str) -> bool:
+    return slot is None or slot.low <= unit_hash(slot.seed, unit) < slot.high
+
+
+def _moment(value: Json) -> datetime | None:
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None

@@ -1,0 +1,1 @@
+"""The file of an experiment that was run elsewhere: read, cleaned, analysed."""

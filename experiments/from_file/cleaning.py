@@ -1,0 +1,298 @@
+"""From a file's table to clean units. Every refusal names the file, the column and, where there is one, the row."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from experiments.from_file.file_columns import (
+    Labels,
+    behaviour_column,
+    covariate_matrix,
+    label_column,
+    outcome_column,
+    segment_column,
+)
+from experiments.from_file.reading import Source
+from experiments.plan.design import Codes, Covariate, Design, Floats, GroupHint, Units
+from runs.refusals import Refused
+
+MAX_VARIANTS = 20
+# Twenty repeated rows that always agree on the variant happen by chance less than once in a million files.
+HINT_REPEATS = 20
+HINT_GROUPS_PER_ARM = 5
+
+
+def resolve(source: Source, design: Design) -> Design:
+    """Match the design's columns to the file's, exactly or else by a unique name in another case.
+
+    Raises:
+        Refused: a column is missing, or one column has two parts to play.
+    """
+    names: list[str] = source.table.column_names
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise Refused(f"{source.name}: column {doubled[0]!r} stands twice in the header")
+
+    def find(name: str, role: str) -> str:
+        if name in names:
+            return name
+        close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
+        if len(close) == 1:
+            return close[0]
+        raise Refused(f"{source.name}: there is no column {name!r} ({role}); the file has {_listed(names)}")
+
+    found = Design(
+        variant=find(design.variant, "--variant"),
+        control=design.control,
+        outcomes=tuple(find(name, "--outcome") for name in design.outcomes),
+        unit=None if design.unit is None else find(design.unit, "--unit"),
+        segment=None if design.segment is None else find(design.segment, "--segment"),
+        behaviour=None if design.behaviour is None else find(design.behaviour, "--behaviour"),
+        covariates=tuple(Covariate(find(row.name, "--covariate"), row.category) for row in design.covariates),
+        cluster=None if design.cluster is None else find(design.cluster, "--cluster"),
+        shares=design.shares,
+        alpha=design.alpha,
+        margin=design.margin,
+        direct_effect=design.direct_effect,
+        placebo=design.placebo,
+    )
+    _refuse_double_roles(source, found)
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    """The first columns by name, the rest as a number."""
+    shown = ", ".join(names[:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20:,} more"
+
+
+def _refuse_double_roles(source: Source, design: Design) -> None:
+    roles = [
+        (design.variant, "--variant"),
+        *((name, "--outcome") for name in design.outcomes),
+        *((row.name, "--covariate") for row in design.covariates),
+        (design.unit, "--unit"),
+        (design.behaviour, "--behaviour"),
+    ]
+    seen: dict[str, str] = {}
+    for column, role in roles:
+        if column is None:
+            continue
+        if column in seen:
+            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+        seen[column] = role
+    for column, role in ((design.segment, "--segment"), (design.cluster, "--cluster")):
+        # A segment may also be a covariate and a cluster may be the unit; neither may be what the nudge moves.
+        if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour"}:
+            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+
+
+def clean(source: Source, design: Design) -> Units:
+    """Build the units of a resolved design.
+
+    Args:
+        source: the file's table.
+        design: with the file's own column names (see ``resolve``).
+
+    Returns:
+        One entry per kept unit, control's label first.
+
+    Raises:
+        Refused: the table can't be analysed as designed.
+    """
+    if source.table.num_rows == 0:
+        raise Refused(f"{source.name}: the file has a header but no rows")
+    variant = label_column(source, design.variant)
+    labels = _variant_labels(source, design, variant)
+    arm = _recode(variant, labels)
+    kept = arm >= 0
+    excluded: dict[str, int] = {}
+    _exclude(excluded, "missing_variant", arm < 0)
+    cluster = None
+    if design.cluster is not None:
+        groups = label_column(source, design.cluster).codes
+        _exclude(excluded, "missing_cluster", kept & (groups < 0))
+        kept &= groups >= 0
+        cluster = groups
+    several = 0
+    if design.unit is not None:
+        kept, several = _keep_units(source, design, arm, labels, kept, excluded)
+    return _build(source, design, arm, labels, kept, cluster, excluded, several)
+
+
+def _exclude(excluded: dict[str, int], reason: str, rows: NDArray[np.bool_]) -> None:
+    if rows.any():
+        excluded[reason] = int(rows.sum())
+
+
+def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[str, ...]:
+    name, control = design.variant, design.control
+    if len(variant.names) > MAX_VARIANTS:
+        raise Refused(
+            f"{source.name}: column {name!r} (--variant) has {len(variant.names):,} different values; "
+            f"at most {MAX_VARIANTS} variants can be compared"
+        )
+    close = [label for label in variant.names if label.casefold() == control.casefold()]
+    if control not in variant.names and len(close) == 1:
+        # Parquet writes booleans as true and false, CSV as people do.
+        control = close[0]
+    if control not in variant.names:
+        raise Refused(
+            f"{source.name}: control {control!r} (--control) isn't a value of column {name!r}, "
+            f"which holds {', '.join(variant.names) or 'nothing'}"
+        )
+    planned = tuple(design.shares or ())
+    others = sorted({*variant.names, *planned} - {control})
+    if not others:
+        raise Refused(f"{source.name}: column {name!r} holds only {control!r}; a comparison needs another variant")
+    _check_placebo(source, design, others)
+    unplanned = [label for label in (control, *others) if design.shares is not None and label not in design.shares]
+    if unplanned:
+        raise Refused(f"{source.name}: --ratio gives no share for variant {unplanned[0]!r} of column {name!r}")
+    return (control, *others)
+
+
+def _check_placebo(source: Source, design: Design, others: list[str]) -> None:
+    if design.placebo is None:
+        return
+    if design.placebo not in others:
+        raise Refused(
+            f"{source.name}: --placebo {design.placebo!r} isn't a variant of column {design.variant!r} beside control, "
+            f"which holds {', '.join(others)}"
+        )
+    if len(others) < 2:
+        raise Refused(f"{source.name}: --placebo {design.placebo!r} is the only variant; the nudge itself is missing")
+
+
+def _recode(column: Labels, labels: tuple[str, ...]) -> Codes:
+    place = np.array([labels.index(name) for name in column.names] + [-1], dtype=np.int64)
+    return place[column.codes]
+
+
+def _keep_units(
+    source: Source,
+    design: Design,
+    arm: Codes,
+    labels: tuple[str, ...],
+    kept: NDArray[np.bool_],
+    excluded: dict[str, int],
+) -> tuple[NDArray[np.bool_], int]:
+    """Leave out rows without an id and units in several variants; refuse a unit that stands twice in one variant."""
+    unit = label_column(source, design.unit or "")
+    _exclude(excluded, "missing_unit", kept & (unit.codes < 0))
+    kept = kept & (unit.codes >= 0)
+    size = len(unit.names)
+    low = np.full(size, len(labels), dtype=np.int64)
+    high = np.full(size, -1, dtype=np.int64)
+    np.minimum.at(low, unit.codes[kept], arm[kept])
+    np.maximum.at(high, unit.codes[kept], arm[kept])
+    mixed = low < high
+    several = int(mixed.sum())
+    if several:
+        excluded["several_variants"] = several
+        kept &= ~mixed[unit.codes]
+    counts = np.bincount(unit.codes[kept], minlength=size)
+    doubled = np.flatnonzero(counts > 1)
+    if len(doubled):
+        rows = np.flatnonzero(kept & (unit.codes == doubled[0]))
+        numbers = " and ".join(str(row + source.first_row) for row in rows[:3]) + (" and more" if len(rows) > 3 else "")
+        raise Refused(
+            f"{source.name}: unit {unit.names[doubled[0]]!r} stands {counts[doubled[0]]} times in variant "
+            f"{labels[arm[rows[0]]]!r} (rows {numbers}; {len(doubled):,} units in all do so); give one row per unit, "
+            f"or leave out --unit and give --cluster {design.unit}"
+        )
+    return kept, several
+
+
+def _build(
+    source: Source,
+    design: Design,
+    arm: Codes,
+    labels: tuple[str, ...],
+    kept: NDArray[np.bool_],
+    cluster: Codes | None,
+    excluded: dict[str, int],
+    several: int,
+) -> Units:
+    codes = arm[kept]
+    missing: dict[str, tuple[int, ...]] = {}
+
+    def note(column: str, absent: NDArray[np.bool_]) -> None:
+        if absent.any():
+            missing[column] = tuple(int(n) for n in np.bincount(codes[absent], minlength=len(labels)))
+
+    outcomes = tuple(outcome_column(source, name, kept) for name in design.outcomes)
+    for outcome in outcomes:
+        note(outcome.name, np.isnan(outcome.values))
+    behaviour = None
+    if design.behaviour is not None:
+        behaviour = behaviour_column(source, design.behaviour)[kept]
+        note(design.behaviour, np.isnan(behaviour))
+    segment: Codes | None = None
+    segment_labels: tuple[str, ...] = ()
+    if design.segment is not None:
+        segment, segment_labels, absent = segment_column(source, design.segment, kept)
+        note(design.segment, absent)
+    matrix: Floats | None = None
+    names: tuple[str, ...] = ()
+    if design.covariates:
+        matrix, names, holes = covariate_matrix(source, design.covariates, kept)
+        # A category with one level says nothing, and leaves no column.
+        matrix = matrix if matrix.shape[1] else None
+        for column, absent in holes.items():
+            note(column, absent)
+    return Units(
+        labels=labels,
+        arm=codes,
+        outcomes=outcomes,
+        rows=source.table.num_rows,
+        excluded=excluded,
+        several_variants=several,
+        segment=segment,
+        segment_labels=segment_labels,
+        behaviour=behaviour,
+        covariates=matrix,
+        covariate_names=names,
+        cluster=None if cluster is None else np.unique(cluster[kept], return_inverse=True)[1].astype(np.int64),
+        missing=missing,
+        group_hint=_group_hint(source, design, arm, kept),
+    )
+
+
+# ── Hint ──────────────────────────────────────────────────────────────────────
+def _group_hint(source: Source, design: Design, arm: Codes, kept: NDArray[np.bool_]) -> GroupHint | None:
+    """Find a column whose repeated values always share their variant: groups may have been assigned, not rows."""
+    if design.cluster is not None:
+        return None
+    used = {design.variant, design.unit, design.behaviour, *design.outcomes}
+    best: GroupHint | None = None
+    for name in source.table.column_names:
+        kind = source.table.schema.field(name).type
+        if name in used or not (
+            pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_large_string(kind)
+        ):
+            continue
+        hint = _nested(name, label_column(source, name).codes[kept], arm[kept])
+        if hint is not None and (best is None or hint.groups > best.groups):
+            best = hint
+    return best
+
+
+def _nested(name: str, codes: Codes, arm: Codes) -> GroupHint | None:
+    present = codes >= 0
+    codes, arm = codes[present], arm[present]
+    if len(codes) == 0:
+        return None
+    size = int(codes.max()) + 1
+    first = np.full(size, -1, dtype=np.int64)
+    first[codes[::-1]] = arm[::-1]
+    if (first[codes] != arm).any():
+        return None
+    groups = int((first >= 0).sum())
+    repeats = len(codes) - groups
+    per_arm = Counter(int(code) for code in first if code >= 0)
+    if repeats < HINT_REPEATS or min(per_arm.values()) < HINT_GROUPS_PER_ARM or len(per_arm) < len(np.unique(arm)):
+        return None
+    return GroupHint(name, groups, len(codes))

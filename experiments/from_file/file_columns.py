@@ -1,0 +1,195 @@
+"""The columns of a file as numbers, codes and dummies. A refusal names the file, the column and the row."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from experiments.from_file.reading import Source
+from experiments.plan.design import Codes, Covariate, Floats, Kind, Outcome
+from runs.refusals import Refused
+
+MISSING_LABEL = "(missing)"
+MAX_LEVELS = 1000
+# Written by programs for "no value". "NA", "None" and "null" stay labels: they are countries and variants somewhere.
+NO_LABEL = ["", "NaN", "nan", "<NA>", "\\N", "#N/A"]
+LARGEST_WHOLE = 2.0**53
+# Beyond these, squares leave the range of floating point numbers.
+LARGEST_VALUE = 1e100
+SMALLEST_VALUE = 1e-100
+MAX_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A text column: a code per row (-1 is a missing value) and the label of each code."""
+
+    codes: Codes
+    names: tuple[str, ...]
+
+
+def _raw(source: Source, name: str) -> pa.Array:
+    column = source.table.column(name).combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type):
+        column = pc.cast(column, pa.string())
+    return column
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """Labels as text; whole numbers without ".0", blanks around a label dropped."""
+    if pa.types.is_floating(column.type):
+        # pandas writes a hole in a column of numbers as NaN, which is no label.
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+        whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), LARGEST_WHOLE))
+        if pc.all(whole).as_py():
+            column = pc.cast(column, pa.int64())
+    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    return pc.if_else(pc.is_in(text, pa.array(NO_LABEL)), pa.scalar(None, pa.string()), text)
+
+
+def label_column(source: Source, name: str) -> Labels:
+    """A column of labels as codes; code -1 is a missing value."""
+    column = _raw(source, name)
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        raise Refused(f"{source.name}: column {name!r} holds {column.type}, which can't be a label")
+    encoded = _text(column).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Labels(codes, tuple(encoded.dictionary.to_pylist()))
+
+
+def numbers(source: Source, name: str, role: str) -> Floats:
+    """The column as floats with NaN for missing; text, dates and infinity are refused with the row."""
+    column = _raw(source, name)
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        values: Floats = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        large = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
+        if len(large):
+            raise Refused(
+                f"{source.name}: row {large[0] + source.first_row}, column {name!r} ({role}) holds "
+                f"{values[large[0]]:g}, which is too large to compute with"
+            )
+        values[np.abs(values) < SMALLEST_VALUE] = 0.0
+        return values
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        row, value = _first_text(column)
+        raise Refused(
+            f"{source.name}: column {name!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), "
+            f"but row {row + source.first_row} holds {value!r}"
+        )
+    raise Refused(f"{source.name}: column {name!r} ({role}) must hold numbers, but it holds {kind}")
+
+
+def _first_text(column: pa.Array) -> tuple[int, str]:
+    for row, value in enumerate(column.to_pylist()):
+        if value is None or not value.strip():
+            continue
+        try:
+            float(value)
+        except ValueError:
+            return row, value
+    return 0, str(column[0])
+
+
+def outcome_column(source: Source, name: str, kept: NDArray[np.bool_]) -> Outcome:
+    """An outcome of the kept rows: a share when every value is 0 or 1, else a mean."""
+    values = numbers(source, name, "--outcome")[kept]
+    present = values[~np.isnan(values)]
+    share = len(present) > 0 and bool(np.isin(present, (0.0, 1.0)).all())
+    return Outcome(name, Kind.PROPORTION if share else Kind.MEAN, values)
+
+
+def behaviour_column(source: Source, name: str) -> Floats:
+    """0, 1 or NaN per row; any other value is refused with its row."""
+    values = numbers(source, name, "--behaviour")
+    wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0.0, 1.0)))
+    if len(wrong):
+        raise Refused(
+            f"{source.name}: column {name!r} (--behaviour) must be 0 or 1, but row {wrong[0] + source.first_row} "
+            f"holds {values[wrong[0]]:g}"
+        )
+    return values
+
+
+def segment_column(
+    source: Source, name: str, kept: NDArray[np.bool_]
+) -> tuple[Codes, tuple[str, ...], NDArray[np.bool_]]:
+    """Segments in natural order; units without one form a segment of their own, since leaving them out would bias."""
+    column = label_column(source, name)
+    codes = column.codes[kept]
+    used = sorted({int(code) for code in np.unique(codes)} - {-1}, key=lambda code: _natural(column.names[code]))
+    if len(used) > MAX_LEVELS:
+        raise Refused(
+            f"{source.name}: column {name!r} (--segment) has {len(used):,} different values; at most {MAX_LEVELS:,} "
+            "segments make sense"
+        )
+    absent = codes < 0
+    place = np.full(len(column.names) + 1, len(used), dtype=np.int64)
+    for position, code in enumerate(used):
+        place[code] = position
+    names = [column.names[code] for code in used]
+    return place[codes], tuple([*names, MISSING_LABEL] if absent.any() else names), absent
+
+
+def _natural(label: str) -> tuple[int, float, str]:
+    """Numbers by size, then text by alphabet."""
+    try:
+        value = float(label)
+    except ValueError:
+        return 1, 0.0, label
+    return (1, 0.0, label) if math.isnan(value) else (0, value, label)
+
+
+def covariate_matrix(
+    source: Source, covariates: tuple[Covariate, ...], kept: NDArray[np.bool_]
+) -> tuple[Floats, tuple[str, ...], dict[str, NDArray[np.bool_]]]:
+    """Matrix of covariates. A hole gets the mean and a column of its own that marks it, which a random assignment
+    allows (Zhao and Ding 2024); leaving the units out would change the population."""
+    columns: list[Floats] = []
+    names: list[str] = []
+    holes: dict[str, NDArray[np.bool_]] = {}
+    for covariate in covariates:
+        kind = _raw(source, covariate.name).type
+        if covariate.category or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            absent = _add_dummies(source, covariate.name, kept, columns, names)
+        else:
+            values = numbers(source, covariate.name, "--covariate")[kept]
+            absent = np.isnan(values)
+            if absent.all():
+                raise Refused(f"{source.name}: column {covariate.name!r} (--covariate) has no values")
+            columns.append(np.where(absent, values[~absent].mean(), values))
+            names.append(covariate.name)
+            if absent.any():
+                columns.append(absent.astype(float))
+                names.append(f"{covariate.name}={MISSING_LABEL}")
+        if absent.any():
+            holes[covariate.name] = absent
+    matrix = np.column_stack(columns) if columns else np.empty((int(kept.sum()), 0))
+    return matrix, tuple(names), holes
+
+
+def _add_dummies(
+    source: Source, name: str, kept: NDArray[np.bool_], columns: list[Floats], names: list[str]
+) -> NDArray[np.bool_]:
+    segment, labels, absent = segment_column(source, name, kept)
+    if len(labels) > MAX_CATEGORIES:
+        raise Refused(
+            f"{source.name}: column {name!r} (--covariate) has {len(labels):,} different values; at most "
+            f"{MAX_CATEGORIES} can become dummies"
+        )
+    for code, label in list(enumerate(labels))[1:]:
+        columns.append((segment == code).astype(float))
+        names.append(f"{name}={label}")
+    return absent

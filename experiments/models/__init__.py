@@ -1,0 +1,34 @@
+"""Rows of experiments: plans, assignments, analyses, webhooks. Django finds models by this module."""
+
+from experiments.models.analysis import Analysis
+from experiments.models.experiment import (
+    Amendment,
+    Assignment,
+    AudienceRow,
+    ConfigVersion,
+    Experiment,
+    Holdout,
+    Layer,
+    Override,
+    Variant,
+    new_seed,
+    refuse_frozen,
+)
+from experiments.models.webhooks import WebhookDelivery, WebhookEndpoint
+
+__all__ = [
+    "Amendment",
+    "Analysis",
+    "Assignment",
+    "AudienceRow",
+    "ConfigVersion",
+    "Experiment",
+    "Holdout",
+    "Layer",
+    "Override",
+    "Variant",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "new_seed",
+    "refuse_frozen",
+]

@@ -1,0 +1,34 @@
+"""Rows of analyses: append-only, with their inputs, and what came of them or why nothing did."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from experiments.models.experiment import Experiment
+from runs.models import Run
+
+
+class Analysis(Run):
+    """One analysis of an experiment. Its payload is `experiments.analyse.result.Readout` as JSON."""
+
+    NAMED_BY = ("experiment",)
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.PROTECT, related_name="analyses", verbose_name=_("experiment")
+    )
+    peek = models.BooleanField(_("asked to see the outcome before its time"), default=False)
+    verdict = models.CharField(_("verdict"), max_length=24, blank=True)  # empty while the outcome is locked
+    final = models.BooleanField(_("final"), default=False)
+    # What lists and overviews say of the result; None before it is done.
+    fraction = models.FloatField(null=True, editable=False)  # mature units of the planned ones, 0 or more
+    exposed = models.JSONField(null=True, editable=False)  # units that met each arm, by its key
+    checks = models.JSONField(
+        null=True, editable=False
+    )  # `experiments.analyse.health.file_checks.Finding` of each check that found something
+
+    class Meta(Run.Meta):
+        verbose_name = _("analysis")
+        verbose_name_plural = _("analyses")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["experiment", "status"], name="analysis_of_experiment")]
+
+    def __str__(self) -> str:
+        return f"{self.experiment.name} · {self.pk}"

@@ -1,0 +1,78 @@
+"""The "unless" of a verdict on a behaviour: how large a direct effect of being nudged would undo it. Pure.
+
+Source: METHODS 4.16 and 5, rows 6 and 7.
+"""
+
+from math import floor
+
+from experiments.analyse.codes import Code
+from experiments.analyse.verdict import Verdict
+from reporting.words import Gettext
+
+
+def toward_zero(value: float, *, share: bool) -> float:
+    """The size of a breakdown value, cut to the digits that are printed: rounded up it would claim too much."""
+    size = abs(value)
+    digits = (4 if size < 0.1 else 3) if share else 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
+    cut = floor(round(size * 10**digits, 6)) / 10**digits
+    # Too small to be printed with these digits: a zero would read as if nothing were needed.
+    return cut if cut > 0 else size
+
+
+def unless_template(verdict: Verdict, gettext: Gettext) -> str:
+    """CAUSES or HARMS of a behaviour found against control, with its condition; "" for anything else."""
+    if verdict.reason != "behaviour" or "breakdown" not in verdict.details or "comparator" in verdict.details:
+        return ""
+    share = verdict.details.get("kind") == "proportion"
+    sentences = {
+        (Code.CAUSES, True): gettext(
+            "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s), unless being "
+            "nudged by itself keeps more than %(breakdown)s of users."
+        ),
+        (Code.HARMS, True): gettext(
+            "%(behaviour)s does harm: among the %(take_up)s of units that the nudge moved to it, it changes "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s), unless being "
+            "nudged by itself loses more than %(breakdown)s of users."
+        ),
+        (Code.CAUSES, False): gettext(
+            "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s), unless being "
+            "nudged by itself raises %(outcome)s by more than %(breakdown)s."
+        ),
+        (Code.HARMS, False): gettext(
+            "%(behaviour)s does harm: among the %(take_up)s of units that the nudge moved to it, it changes "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s), unless being "
+            "nudged by itself lowers %(outcome)s by more than %(breakdown)s."
+        ),
+    }
+    return sentences[verdict.code, share]
+
+
+def unless_added(verdict: Verdict, gettext: Gettext) -> str:
+    """What is added where an earlier look decided about a plan with a behaviour; "" for anything else."""
+    value = verdict.details.get("breakdown")
+    if verdict.reason != "crossed" or not isinstance(value, float):
+        return ""
+    return " " + undone_template(value, share=verdict.details.get("kind") == "proportion", gettext=gettext)
+
+
+def undone_template(breakdown: float, *, share: bool, gettext: Gettext) -> str:
+    """From which direct effect on nothing is shown about the behaviour."""
+    sentences = {
+        (True, True): gettext(
+            "Nothing is shown about the behaviour if being nudged by itself keeps more than %(breakdown)s of users."
+        ),
+        (False, True): gettext(
+            "Nothing is shown about the behaviour if being nudged by itself loses more than %(breakdown)s of users."
+        ),
+        (True, False): gettext(
+            "Nothing is shown about the behaviour if being nudged by itself raises %(outcome)s by more than "
+            "%(breakdown)s."
+        ),
+        (False, False): gettext(
+            "Nothing is shown about the behaviour if being nudged by itself lowers %(outcome)s by more than "
+            "%(breakdown)s."
+        ),
+    }
+    return sentences[breakdown > 0, share]

@@ -1,0 +1,160 @@
+"""The report as the JSON document of DESIGN.md §8. Pure; `gettext` gives the sentences their language."""
+
+from typing import Any
+
+from experiments.analyse.effects import (
+    ArmValue,
+    Comparison,
+    Encouragement,
+    OutcomeReport,
+    Report,
+    SegmentEffect,
+    Stratified,
+)
+from experiments.analyse.verdict import Verdict
+from experiments.report.words import finding_sentence, verdict_sentence, warning_sentence
+from reporting.document import chosen, outward
+from reporting.words import Gettext
+from stats.instrument.anderson_rubin import AndersonRubin
+from stats.instrument.exclusion import ZeroFirstStage
+from stats.results import NotComputable, computable
+
+type Json = dict[str, Any]
+
+ESTIMATE = ("estimate", "standard_error", "low", "high", "p_value", "method")
+INTERVAL = ("estimate", "low", "high", "method")
+TAKE_UP = ("control", "variant", "difference", "standard_error", "low", "high", "f_statistic")
+
+
+def document(report: Report, gettext: Gettext) -> Json:
+    """The whole report as plain JSON types.
+
+    Args:
+        report: a finished analysis.
+        gettext: translates the sentences; keys and codes stay as they are.
+
+    Returns:
+        A document without NaN or infinity: what can't be computed is ``{"not_computable": reason}``.
+    """
+    split = report.sample_ratio
+    design = report.design
+    written: Json = outward(
+        {
+            "file": report.source,
+            **chosen(design, "control", "alpha", "margin"),
+            "rows": report.rows,
+            "units": dict(report.units),
+            "excluded": dict(report.excluded),
+            "sample_ratio": {**chosen(split, "expected", "statistic", "p_value"), "passed": report.sample_ratio_passed}
+            if computable(split)
+            else split,
+            "clusters": None
+            if report.clusters is None
+            else {label: {"n": row.clusters, "effective": row.effective} for label, row in report.clusters.items()},
+            "outcomes": [_outcome(outcome, gettext) for outcome in report.outcomes],
+            "health": [
+                {
+                    "check": finding.check,
+                    "severity": str(finding.severity),
+                    "message": finding_sentence(finding, gettext),
+                }
+                for finding in report.health
+            ],
+            "verdict": _verdict(report.verdict, gettext),
+        },
+        gettext,
+    )
+    return written
+
+
+def _verdict(verdict: Verdict, gettext: Gettext) -> Json:
+    return {"code": str(verdict.code), "reason": verdict_sentence(verdict, gettext), "reason_code": verdict.reason}
+
+
+def _outcome(outcome: OutcomeReport, gettext: Gettext) -> Json:
+    return {
+        "name": outcome.name,
+        "kind": str(outcome.kind),
+        "values": {label: _arm(value) for label, value in outcome.values.items()},
+        "comparisons": [_comparison(comparison, gettext) for comparison in outcome.comparisons],
+    }
+
+
+def _arm(value: ArmValue) -> Any:
+    return chosen(value, "n", "mean", "standard_error")
+
+
+def _comparison(row: Comparison, gettext: Gettext) -> Json:
+    return {
+        "variant": row.variant,
+        "difference": _with_adjusted_p(row.difference, row.adjusted_p),
+        "simultaneous": chosen(row.simultaneous, *INTERVAL),
+        "lift": chosen(row.lift, *INTERVAL),
+        "covariate_adjusted": chosen(row.covariate_adjusted, *ESTIMATE, "variance_reduction"),
+        "stratified": None if row.stratified is None else _stratified(row.stratified),
+        "by_segment": [_segment(segment) for segment in row.by_segment],
+        "encouragement": None if row.encouragement is None else _encouragement(row.encouragement, gettext),
+        # Beside the difference of few clusters; null where units or many clusters were assigned.
+        "randomisation": chosen(row.randomisation, "p_value", "draws", "seed"),
+        "verdict": _verdict(row.verdict, gettext),
+    }
+
+
+def _with_adjusted_p(value: Any, adjusted_p: float | NotComputable) -> Any:
+    return {**chosen(value, *ESTIMATE), "adjusted_p_value": adjusted_p} if computable(value) else value
+
+
+def _segment(segment: SegmentEffect) -> Json:
+    return {
+        **chosen(segment, "segment", "n"),
+        "difference": _with_adjusted_p(segment.difference, segment.adjusted_p),
+    }
+
+
+def _stratified(value: Stratified) -> Json:
+    heterogeneity = value.heterogeneity
+    return {
+        "risk_difference": chosen(value.risk_difference, *ESTIMATE),
+        "odds_ratio": chosen(value.odds_ratio, *INTERVAL),
+        "cmh_p_value": value.cmh_p_value,
+        "heterogeneity_p_value": heterogeneity.p_value if computable(heterogeneity) else heterogeneity,
+        "odds_ratio_heterogeneity_p_value": value.odds_ratio_heterogeneity_p,
+        "interaction_p_value": value.interaction_p,
+        "population_difference": chosen(value.population, *ESTIMATE),
+        "pooled_segments": list(value.pooled),
+    }
+
+
+def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
+    limits = value.direct_range
+    return {
+        "take_up": chosen(value.take_up, *TAKE_UP),
+        "effect": chosen(value.effect, *ESTIMATE),
+        "adjusted_effect": chosen(value.adjusted_effect, *ESTIMATE),
+        "anderson_rubin": _set(value.effect_set),
+        "as_treated": value.as_treated,
+        "comparator": value.comparator or None,
+        "comparator_reason": value.comparator_reason,
+        "warnings": [warning_sentence(code, gettext) for code in value.warnings],
+        "breakdown": value.breakdown,
+        "sensitivity": [chosen(row, "direct", "shape", "low", "high") for row in value.sensitivity],
+        "blind_spot": value.blind_spot,
+        "direct_range": None
+        if limits is None
+        else {**chosen(limits, "low", "high"), "anderson_rubin": _set(limits.effect_set)},
+        "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage),
+    }
+
+
+def _unmoved(value: ZeroFirstStage) -> Json:
+    return {
+        **chosen(value, "group", "units"),
+        "take_up": {**chosen(value.take_up, "difference", "low", "high"), "band": value.band},
+        "direct": chosen(value.direct, *ESTIMATE),
+        "anderson_rubin": _set(value.effect_set),
+    }
+
+
+def _set(value: AndersonRubin | NotComputable) -> Any:
+    """An unbounded side is null; for rays the set is everything up to low and everything from high on."""
+    return chosen(value, "shape", "low", "high")

@@ -1,0 +1,165 @@
+"""What the correlation promised beside what the experiment found. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from experiments.analyse.codes import Code
+from experiments.analyse.corrected import of_variant
+from experiments.analyse.effects import Comparison, Encouragement, Report
+from experiments.analyse.result import Readout
+from experiments.plan.design import Kind
+from experiments.report.first_lines import metric_words
+from experiments.report.set_words import set_text
+from reporting.numbers import effect_limits, effect_text
+from reporting.words import Gettext, reason_words
+from stats.results import Estimate, NotComputable, computable
+
+# With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.
+NOT_THE_BEHAVIOUR = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One number of the comparison between promise and finding.
+
+    Attributes:
+        label: what it is.
+        how: how it comes about, in a sentence.
+        trust: whether it may be read as an effect, in words.
+        struck: it is no effect, and is shown to be distrusted.
+        text: the number as people read it, or why there is none.
+        limits: its interval or set as people read it, or "".
+        estimate: in the outcome's unit; None when there is none.
+        low, high: its limits, where it has both.
+    """
+
+    label: str
+    how: str
+    trust: str
+    struck: bool
+    text: str
+    limits: str = ""
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def leading(report: Report) -> Comparison:
+    """The comparison that the verdict rests on."""
+    return next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
+
+
+def contrasts(readout: Readout, gettext: Gettext) -> tuple[Contrast, ...]:
+    """Promise, naive comparisons inside the experiment, and the two effects. Empty while the outcome is locked."""
+    return () if readout.report is None else tuple(_rows(readout, readout.report, gettext))
+
+
+def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contrast]:
+    row, claim, code = leading(report), readout.plan.claim, report.verdict.code
+    share = report.outcomes[0].kind is Kind.PROPORTION
+    chose = gettext("no: people chose")
+    if claim is not None and claim.promised is not None and share:
+        how = gettext("The study's users who did it, minus those who didn't.")
+        blank = Contrast(gettext("Promised by the correlation"), how, chose, True, "")
+        yield _filled(blank, claim.promised, claim.promised_low, claim.promised_high, share, gettext)
+    if row.encouragement is not None:
+        through = next((one for one in readout.through if one.variant == row.variant), None)
+        how = gettext("In the experiment, who did it minus who didn't, whatever the group.")
+        blank = Contrast(gettext("As treated"), how, chose, True, "")
+        yield _with(blank, row.encouragement.as_treated, share, gettext)
+        if through is not None:
+            how = gettext("The nudged who did it, minus the others who didn't: people who chose.")
+            yield _with(Contrast(gettext("Per protocol"), how, chose, True, ""), through.per_protocol, share, gettext)
+    struck = code is Code.INVALID
+    trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
+    how = gettext("Everybody as assigned, whatever they did (intention to treat).")
+    if of_variant(readout, row.variant) is not None:
+        how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
+    label = gettext("Effect of the nudge on everyone")
+    if row.compared_with:
+        label = gettext("Effect of the nudge on everyone, against the placebo")
+    nudge, effect = Contrast(label, how, trust, struck, ""), row.difference
+    if computable(effect):
+        yield _filled(nudge, effect.estimate, effect.low, effect.high, share, gettext)
+    else:
+        yield replace(nudge, text=reason_words(effect, gettext))
+    corrected = of_variant(readout, row.variant)
+    if corrected is not None and computable(corrected.difference):
+        found = corrected.difference
+        how = gettext("The same, corrected for the looks (median-unbiased, by the stage-wise order).")
+        blank = replace(nudge, label=gettext("Effect of the nudge, corrected for the looks"), how=how)
+        yield _filled(blank, found.estimate, found.low, found.high, share, gettext)
+    if row.encouragement is not None:
+        struck = code in NOT_THE_BEHAVIOUR
+        sound = (
+            gettext("yes: chance chose") if row.compared_with else gettext("yes, if the nudge works only through it")
+        )
+        trust = gettext("no: see the verdict") if struck else sound
+        how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
+        if row.compared_with:
+            how = gettext(
+                "The nudge's effect divided by its take-up, both against the placebo; its Anderson-Rubin set decides."
+            )
+        if corrected is not None:
+            how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
+        blank = Contrast(gettext("Effect of the behaviour on those moved"), how, trust, struck, "")
+        yield _of_behaviour(blank, row.encouragement, row.encouragement.effect, share, gettext)
+        if corrected is not None and corrected.effect is not None:
+            how = gettext("The corrected effect of the nudge divided by its take-up; the same set decides.")
+            label = gettext("Effect of the behaviour, corrected for the looks")
+            yield _of_behaviour(
+                replace(blank, label=label, how=how), row.encouragement, corrected.effect, share, gettext
+            )
+
+
+def _with(blank: Contrast, value: float | NotComputable, share: bool, gettext: Gettext) -> Contrast:
+    if not computable(value):
+        return replace(blank, text=reason_words(value, gettext))
+    return _filled(blank, value, None, None, share, gettext)
+
+
+def _of_behaviour(
+    blank: Contrast, one: Encouragement, value: Estimate | float | NotComputable, share: bool, gettext: Gettext
+) -> Contrast:
+    if isinstance(value, NotComputable):
+        return replace(blank, text=reason_words(value, gettext))
+    estimate = value.estimate if isinstance(value, Estimate) else value
+    if not computable(one.effect_set) or not one.effect_set.bounded:
+        found = _filled(blank, estimate, None, None, share, gettext)
+        return replace(found, limits=set_text(one.effect_set, share=share, gettext=gettext))
+    return _filled(blank, estimate, one.effect_set.low, one.effect_set.high, share, gettext)
+
+
+def _filled(
+    blank: Contrast, estimate: float, low: float | None, high: float | None, share: bool, gettext: Gettext
+) -> Contrast:
+    def text(value: float) -> str:
+        return effect_text(value, share=share, gettext=gettext)
+
+    limits = effect_limits(low, high, share, gettext) if low is not None and high is not None else ""
+    return replace(blank, text=text(estimate), limits=limits, estimate=estimate, low=low, high=high)
+
+
+def promise_finding(readout: Readout, gettext: Gettext) -> str:
+    """The one sentence that the product exists for; empty while the outcome is locked."""
+    if readout.report is None:
+        return ""
+    rows, code = contrasts(readout, gettext), readout.report.verdict.code
+    found, claim = rows[-1], readout.plan.claim
+    with_limits = f"{found.text} ({found.limits})" if found.limits else found.text
+    if leading(readout.report).encouragement is None:
+        text = gettext("Effect of {variant} on {outcome}: {found}.")
+        outcome = metric_words(readout.report.outcomes[0].name, gettext)
+        return text.format(variant=readout.report.leading, outcome=outcome, found=with_limits)
+    if found.estimate is None:
+        return gettext("What the behaviour does can't be said: {why}").format(why=found.text)
+    promised = rows[0].text if claim is not None and claim.promised is not None and rows[0].estimate else ""
+    if code in NOT_THE_BEHAVIOUR:
+        text = gettext("The figure of {found} may not be read as what the behaviour does; the verdict says why.")
+    elif promised and rows[0].estimate == (None if claim is None else claim.promised):
+        text = gettext(
+            "The correlation promised {promised}; the experiment found {found} among those whom the nudge moved."
+        )
+    else:
+        text = gettext("Among those whom the nudge moved, the experiment found {found}.")
+    return text.format(promised=promised, found=with_limits)

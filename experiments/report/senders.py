@@ -1,0 +1,86 @@
+"""Who reported the exposures, for the report: what was not admitted, and the analysis without doubtful units. Pure."""
+
+from collections.abc import Iterator
+
+from experiments.analyse.codes import code_words
+from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM
+from experiments.analyse.result import Readout, Without
+from experiments.plan.design import Kind
+from experiments.report.comparison_words import versus
+from reporting.numbers import count, effect_text, level_text, p_value
+from reporting.table import Part, Row, Table
+from reporting.words import Gettext, reason_words
+from stats.results import Estimate, NotComputable, computable
+
+
+def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:
+    """Up to two parts of the flow of units."""
+    if readout.flow.not_admitted:
+        yield Part(
+            "not-admitted", gettext("Exposures that were not admitted"),
+            gettext("They entered no count and no test above or below."), not_admitted(readout, gettext),
+            picture=False,
+        )  # fmt: skip
+    found = readout.without_unverified
+    if found is not None:
+        text = gettext("Without the {n} units that only a client key has reported.").format(n=count(found.left_out))
+        yield Part(
+            "without-unverified", gettext("The same analysis without unverified units"), text,
+            without(readout, found, gettext), picture=False,
+        )  # fmt: skip
+
+
+def not_admitted(readout: Readout, gettext: Gettext) -> Table:
+    """By sender and reason."""
+    reasons = {
+        OTHER_SOURCE: gettext("the experiment isn't shown there"),
+        WRONG_ARM: gettext("another variant than the unit's own"),
+    }
+    rows = tuple(
+        (row.sender, reasons[row.reason], count(row.exposures), count(row.units)) for row in readout.flow.not_admitted
+    )
+    columns = (gettext("client key of"), gettext("reason"), gettext("exposures"), gettext("units"))
+    return Table(gettext("Exposures that were not admitted"), columns, rows)
+
+
+def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
+    """Units, split, verdict and first outcome of all admitted units, and of the rest beside them."""
+    whole = readout.standing.exposed
+    rows: list[Row] = [
+        (gettext("exposed to {variant}").format(variant=name), count(whole.get(name, 0)), count(n))
+        for name, n in found.exposed.items()
+    ]
+    if computable(readout.sample_ratio) and computable(found.sample_ratio):
+        tests = (readout.sample_ratio.p_value, found.sample_ratio.p_value)
+        rows.append((gettext("split against the plan (p)"), *(p_value(one) for one in tests)))
+    if readout.verdict is not None and found.verdict is not None:
+        codes = (readout.verdict.code, found.verdict.code)
+        rows.append((gettext("verdict"), *(code_words(one, gettext) for one in codes)))
+    outcome = None if readout.report is None else readout.report.outcomes[0]
+    share = outcome is not None and outcome.kind is Kind.PROPORTION
+    every = {} if outcome is None else {row.variant: row for row in outcome.comparisons}
+    for variant, one in found.differences:
+        against = found.compared_with.get(variant, "")
+        row = every.get(variant)
+        same = row is not None and row.compared_with == against
+        rows.append(
+            (
+                gettext("first outcome, {comparison}").format(
+                    comparison=versus(variant, against or readout.plan.variants[0], gettext)
+                ),
+                _difference(row.difference, share, gettext) if row is not None and same else "",
+                _difference(one, share, gettext),
+            )
+        )  # fmt: skip
+    columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
+    return Table(gettext("The same analysis without unverified units"), columns, tuple(rows))
+
+
+def _difference(found: Estimate | NotComputable, share: bool, gettext: Gettext) -> str:
+    if not computable(found):
+        return reason_words(found, gettext)
+    return gettext("{estimate} ({level} interval {low} to {high})").format(
+        estimate=effect_text(found.estimate, share=share, gettext=gettext), level=level_text(found.level),
+        low=effect_text(found.low, share=share, gettext=gettext),
+        high=effect_text(found.high, share=share, gettext=gettext),
+    )  # fmt: skip

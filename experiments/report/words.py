@@ -1,0 +1,289 @@
+"""Verdicts, findings and warnings as plain sentences. Pure: `gettext` decides the language.
+
+Whole sentences are translated, with named placeholders, because word order differs between languages.
+"""
+
+from collections.abc import Mapping
+
+from events.metrics import display_name
+from experiments.analyse.codes import Code
+from experiments.analyse.health.file_checks import Finding, Severity
+from experiments.analyse.verdict import Verdict
+from experiments.report.breakdown import toward_zero, undone_template, unless_added, unless_template
+from experiments.report.comparison_words import added, causal_template
+from experiments.report.stored_health import live_template
+from reporting.numbers import count, decimal, effect_text, level_text, p_relation, percent, significant
+from reporting.words import Gettext, reason_words
+from stats.results import NotComputable, Reason
+
+EFFECTS = {
+    "estimate", "low", "high", "effect_low", "effect_high", "margin", "act_low", "act_high", "placebo_estimate"
+}  # fmt: skip
+
+
+def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
+    """The size of a breakdown value with its unit, never rounded up."""
+    return effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
+
+
+def undone(breakdown: float, outcome: str, *, share: bool, gettext: Gettext) -> str:
+    """From which direct effect of being nudged on nothing is shown about the behaviour."""
+    text = breakdown_text(breakdown, share=share, gettext=gettext)
+    return undone_template(breakdown, share=share, gettext=gettext) % {"breakdown": text, "outcome": outcome}
+
+
+def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
+    """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
+    text: dict[str, str] = {}
+    share = details.get("kind") == "proportion"
+    for name, value in details.items():
+        if isinstance(value, str):
+            text[name] = display_name(value) if name in ("outcome", "behaviour") else value
+        elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
+            text[name] = p_relation(value)
+        elif name == "breakdown":
+            text[name] = breakdown_text(value, share=share, gettext=gettext)
+        elif name in EFFECTS:
+            text[name] = effect_text(value, share=share, gettext=gettext)
+        elif name == "level":
+            text[name] = level_text(value)
+        elif name == "effective":
+            text[name] = decimal(value, 1)
+        elif name == "per_day":
+            text[name] = decimal(value, 0)
+        elif name in ("share", "at_threshold") or name.startswith("take_up"):
+            text[name] = percent(value)
+        elif isinstance(value, int):
+            text[name] = count(value)
+        else:
+            text[name] = significant(value)
+    return text
+
+
+def severity_words(severity: Severity, gettext: Gettext) -> str:
+    """How much a finding matters, in a word."""
+    names = {
+        Severity.ERROR: gettext("Problem"),
+        Severity.WARNING: gettext("Caution"),
+        Severity.INFO: gettext("Note"),
+    }
+    return names[severity]
+
+
+def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
+    """The verdict's reason as one plain sentence."""
+    if verdict.reason == "not_computable":
+        missing = NotComputable(Reason(str(verdict.details["missing"])))
+        return gettext("There is no verdict on %(outcome)s. %(reason)s") % {
+            "outcome": display_name(str(verdict.details.get("outcome", ""))),
+            "reason": reason_words(missing, gettext),
+        }
+    causal = causal_template(verdict, gettext) or unless_template(verdict, gettext)
+    template = (causal or _verdict_template(verdict, gettext)) + unless_added(verdict, gettext)
+    if verdict.reason == "underpowered" and "needed" in verdict.details:
+        template += " " + gettext(
+            "About %(needed)s units would find an effect of %(margin)s in four of five experiments."
+        )
+    before, after = added(verdict, gettext)
+    return " ".join((*before, template, *after)) % _formatted(verdict.details, gettext)
+
+
+def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
+    sentences: dict[tuple[Code, str], str] = {
+        (Code.INVALID, "srm"): gettext(
+            "The groups don't have their planned sizes, so units were lost or logged unevenly; no effect can be read "
+            "from these data."
+        ),
+        (Code.INVALID, "multi_exposure"): gettext(
+            "Too many units were seen in several variants, so the groups aren't separate; no effect can be read from "
+            "these data."
+        ),
+        (Code.INCONCLUSIVE, "too_small"): gettext(
+            "There are too few data for a verdict: each group needs at least %(units)s units and, for a share, "
+            "%(events)s units with and %(events)s without the outcome."
+        ),
+        (Code.INCONCLUSIVE, "few_clusters"): gettext(
+            "There are too few clusters for a verdict: each group needs as much as %(clusters)s of equal size tell."
+        ),
+        (Code.CAUSES, "nudge"): gettext(
+            "%(variant)s raises %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
+            "%(adjusted_p)s)."
+        ),
+        (Code.HARMS, "nudge"): gettext(
+            "%(variant)s changes %(outcome)s by %(estimate)s (%(level)s interval %(low)s to %(high)s, adjusted p "
+            "%(adjusted_p)s), so it does harm."
+        ),
+        (Code.NO_MATERIAL_EFFECT, "equivalent"): gettext(
+            "Any effect on %(outcome)s is smaller than the smallest effect of interest, %(margin)s."
+        ),
+        (Code.NO_MATERIAL_EFFECT, "immaterial"): gettext(
+            "The direction of the effect on %(outcome)s is known, but it is smaller than the smallest effect of "
+            "interest, %(margin)s."
+        ),
+        (Code.INCONCLUSIVE, "no_difference"): gettext(
+            "The data neither show nor rule out an effect of %(variant)s on %(outcome)s: it lies between %(low)s and "
+            "%(high)s (adjusted p %(adjusted_p)s)."
+        ),
+        (Code.NUDGE_FAILED, "wrong_direction"): gettext(
+            "The nudge made fewer units reach %(behaviour)s (%(take_up)s of the units), so this says nothing about "
+            "the behaviour itself."
+        ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "inequality"): gettext(
+            "The shares of units with and without %(behaviour)s and %(outcome)s don't fit a nudge that works only "
+            "through the behaviour and keeps nobody from it (instrument test p %(inequality_p)s): it has another path "
+            "too, or it keeps some units from the behaviour. Nothing is known about the behaviour itself."
+        ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "placebo"): gettext(
+            "The placebo nudge changed %(outcome)s too (p %(inequality_p)s), so being nudged does something by itself. "
+            "The nudge was compared with control, so nothing is known about the behaviour itself."
+        ),
+        (Code.NUDGE_NOT_BEHAVIOUR, "effect_without_first_stage"): gettext(
+            "The nudge changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s), more than the few units that "
+            "it moved to %(behaviour)s could carry (%(take_up)s): it has another path too, or it keeps some units from "
+            "the behaviour. Nothing is known about the behaviour itself."
+        ),
+        (Code.NUDGE_FAILED, "weak_first_stage"): gettext(
+            "The nudge can't be shown to have moved enough units to %(behaviour)s (%(take_up)s, at most "
+            "%(take_up_high)s), so this says nothing about the behaviour itself."
+        ),
+        (Code.INCONCLUSIVE, "weak_first_stage"): gettext(
+            "The nudge changed %(outcome)s by %(estimate)s, but moved %(behaviour)s too unsurely (%(take_up)s of the "
+            "units) to say what the behaviour does."
+        ),
+        (Code.INVALID, "bucket_mismatch"): gettext(
+            "Stored assignments differ from what the draw gives, so somebody or something chose who is in which "
+            "group; no effect can be read from these data."
+        ),
+        (Code.INVALID, "window_overlap"): gettext(
+            "The days on which the behaviour counts reach into the days of the outcome, so each would partly measure "
+            "the other; no effect can be read from this plan."
+        ),
+        (Code.INVALID, "plan_changed"): gettext(
+            "The plan was changed after the start without a logged amendment, so the result can't be held against it."
+        ),
+        (Code.CAUSES, "crossed"): gettext(
+            "%(variant)s raised %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
+        ),
+        (Code.HARMS, "crossed"): gettext(
+            "%(variant)s lowered %(outcome)s beyond its bound at the look of %(day)s (%(estimate)s, %(low)s to "
+            "%(high)s); what was found at a planned look stands."
+        ),
+        (Code.INCONCLUSIVE, "early"): gettext(
+            "It is too early to say what %(behaviour)s does to %(outcome)s: at this look, whose bounds allow for all "
+            "looks, the effect can't be limited yet."
+        ),
+        (Code.CAUSES, "behaviour"): gettext(
+            "%(behaviour)s causes a gain: among the %(take_up)s of units that the nudge moved to it, it raises "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
+        ),
+        (Code.HARMS, "behaviour"): gettext(
+            "%(behaviour)s does harm: among the %(take_up)s of units that the nudge moved to it, it changes "
+            "%(outcome)s by %(effect_low)s to %(effect_high)s (%(level)s set, adjusted p %(adjusted_p)s)."
+        ),
+        (Code.INCONCLUSIVE, "underpowered"): gettext(
+            "The effect of %(behaviour)s on %(outcome)s lies between %(effect_low)s and %(effect_high)s, which "
+            "includes none at all: more units or a stronger nudge are needed (adjusted p %(adjusted_p)s)."
+        ),
+        (Code.INCONCLUSIVE, "multiplicity"): gettext(
+            "Taken alone the effect on %(outcome)s would count, but not among all comparisons that were made (adjusted "
+            "p %(adjusted_p)s)."
+        ),
+    }
+    return sentences[verdict.code, verdict.reason]
+
+
+def finding_sentence(finding: Finding, gettext: Gettext) -> str:
+    """What a health check found, as one plain sentence."""
+    template = (
+        _sizes_template(finding.check, gettext)
+        or live_template(finding.check, gettext)
+        or _column_template(finding.check, gettext)
+    )
+    return template % _formatted(finding.details, gettext)
+
+
+def _sizes_template(check: str, gettext: Gettext) -> str:
+    sentences = {
+        "sample_ratio": gettext(
+            "The group sizes don't fit the planned split (p %(p_value)s, alarm below .001): %(counts)s, planned "
+            "%(expected)s. Find out why before anything else."
+        ),
+        "sample_ratio_watch": gettext(
+            "The group sizes fit the planned split only barely (p %(p_value)s; the alarm is below .001): %(counts)s, "
+            "planned %(expected)s."
+        ),
+        "sample_ratio_small": gettext("With %(n)s assigned units the split can't be checked (it needs 100)."),
+        "sample_ratio_by_segment": gettext(
+            "Inside segments the group sizes don't fit the planned split: %(bad)s of %(segments)s segments alarm. "
+            "Worst: %(segment)s with %(counts)s, planned %(expected)s (p %(p_value)s)."
+        ),
+        "several_variants": gettext("%(n)s units (%(share)s) were seen in more than one variant. They were left out."),
+        "missing_variant": gettext("%(n)s rows (%(share)s) have no variant. They were left out."),
+        "missing_unit": gettext("%(n)s rows (%(share)s) have no unit id. They were left out."),
+        "missing_cluster": gettext("%(n)s rows (%(share)s) have no cluster. They were left out."),
+        "unplanned_units": gettext("%(n)s units are in variant %(variant)s, whose planned share is 0."),
+        "behaviour_is_variant": gettext(
+            "%(column)s is the same as the variant for every unit: this compares the variants and says nothing more "
+            "about a behaviour."
+        ),
+        "empty_variant": gettext("Variant %(variant)s has no units."),
+        "tiny_variant": gettext("Variant %(variant)s has only %(n)s units; a verdict needs %(needed)s."),
+        "few_clusters": gettext(
+            "Variant %(variant)s has %(n)s clusters, which tell as much as %(effective)s of equal size. Below about "
+            "%(needed)s a few large ones decide the result: read the randomisation test beside it."
+        ),
+        "unequal_clusters": gettext(
+            "Variant %(variant)s has %(n)s clusters of unequal size, which tell as much as %(effective)s of equal size."
+        ),
+        "mixed_clusters": gettext(
+            "%(n)s of %(clusters)s clusters hold units of several variants. If units of a cluster influence each "
+            "other, the groups' difference is blurred; assigning whole clusters avoids it."
+        ),
+        "unit_of_assignment": gettext(
+            "Rows that share %(column)s always share their variant (%(rows)s rows, %(groups)s groups). If groups were "
+            "assigned, name them with --cluster %(column)s: without it the intervals are too narrow."
+        ),
+    }
+    return sentences.get(check, "")
+
+
+def _column_template(check: str, gettext: Gettext) -> str:
+    sentences = {
+        "missing_values": gettext("%(column)s has no value for %(n)s units (%(share)s)."),
+        "missing_differs": gettext(
+            "%(column)s has no value for %(n)s units (%(share)s), and the variants differ in it (p %(p_value)s): the "
+            "comparison of those who have one may mislead."
+        ),
+        "no_variation": gettext("%(column)s is %(value)s for every unit of variant %(variant)s."),
+        "outlier": gettext(
+            "One unit of variant %(variant)s has %(column)s = %(value)s, which is %(share)s of the group's whole "
+            "variation. The group's mean is %(mean)s with it and %(mean_without)s without."
+        ),
+        "balance_unknown": gettext("Whether the covariates are balanced between the variants couldn't be computed."),
+        "imbalance": gettext(
+            "The covariates differ between the variants more than chance would give (p %(p_value)s): were they known "
+            "before assignment, and was assignment random?"
+        ),
+        "check_failed": gettext("The check %(check)s failed to run (%(error)s)."),
+    }
+    return sentences[check]
+
+
+def warning_sentence(code: str, gettext: Gettext) -> str:
+    """A caveat of the encouragement analysis as one plain sentence."""
+    sentences = {
+        "as_treated": gettext(
+            "As-treated compares those who did it with those who didn't, whatever their group. They differ in more "
+            "than the behaviour, so this is no effect; it is shown as a warning only."
+        ),
+        "weak_nudge": gettext(
+            "The nudge moves the behaviour too little for the plain interval of the effect (F below 104.7): read the "
+            "Anderson-Rubin set instead."
+        ),
+        "unbounded_set": gettext("The data can't bound the behaviour's effect on every side."),
+        "compliers_only": gettext(
+            "The effect holds for units that the nudge moved to the behaviour, not for everybody."
+        ),
+    }
+    return sentences[code]

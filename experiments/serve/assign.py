@@ -1,0 +1,316 @@
+"""Assign: the sticky answer for a unit, its row and its exposure (docs/assignment.md).
+
+A known unit costs one SELECT. A new one costs one transaction: insert-or-ignore, read again, expose. Two racing calls
+therefore agree, and the event exists exactly when the stamp does.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from prometheus_client import Counter
+
+from events.models import UnitTraits
+from events.outbox import away
+from events.outbox.accept import add_to_outbox
+from events.schema import EXPOSURE, EventRecord
+from experiments.draw import evaluation
+from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag
+from experiments.models import Assignment
+from experiments.serve import config
+from experiments.serve.config import AWAY
+from experiments.serve.unit_facts import matches, segment_of, traits_with
+from runs.refusals import Refused
+from segments.published.publish import slugs_of
+
+OUTBOX_PREFIX = "assignment"  # not the caller's source: a unit is exposed once, whoever asks
+UNITS_AT_A_TIME = 500
+ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])
+UNSTICKY = Counter("insight_assignments_unsticky", "Answers by hash alone, because the database was away.")
+log = structlog.get_logger()
+Pair = tuple[str, int]  # unit, experiment
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is read of an assignment's row."""
+
+    pk: int
+    variant_id: int
+    segment: str | None
+    bucket: int
+    exposed_at: datetime | None
+
+
+def evaluate(
+    flag_key: str, unit: str, context: Mapping[str, Any], *, expose: bool = True, detailed: bool = False
+) -> Evaluation | Failed | None:
+    """The answer for one unit and one flag.
+
+    Args:
+        flag_key: what the caller asks for.
+        unit: 1 to 256 characters.
+        context: the caller's attributes of the unit; `segments` in it is ignored.
+        expose: also log the exposure, once for each unit, in the transaction that keeps the assignment.
+        detailed: segment and assignment id in the metadata; for server keys only.
+
+    Returns:
+        None for a flag that isn't served; `Failed` when the database is away and the answer needs it.
+    """
+    flag = config.current().flags.get(flag_key)
+    if flag is None:
+        return None
+    return _evaluate([flag], [unit], context, expose=expose, detailed=detailed)[unit, flag.pk]
+
+
+def evaluate_all(unit: str, context: Mapping[str, Any], *, detailed: bool = False) -> list[Evaluation | Failed]:
+    """The answers for all served flags, by flag key. It assigns and never exposes: the unit may never meet them."""
+    flags = [flag for _, flag in sorted(config.current().flags.items())]
+    found = _evaluate(flags, [unit], context, expose=False, detailed=detailed)
+    return [found[unit, flag.pk] for flag in flags]
+
+
+def assign_units(*, experiment_key: str, units: Iterable[str]) -> Iterator[tuple[str, Evaluation]]:
+    """Assign many units to one experiment, in their order. It never exposes: send the event when the unit meets it.
+
+    Raises:
+        Refused: for an experiment that isn't served, or an id that isn't 1 to 256 characters.
+        django.db.Error: when the database is away: a batch must not be half kept.
+    """
+    flag = next((flag for flag in config.current().flags.values() if flag.key == experiment_key), None)
+    if flag is None:
+        raise Refused(f"There is no started experiment '{experiment_key}'.")
+    chunk: list[str] = []
+    for unit in units:
+        check_units([unit])
+        chunk.append(unit)
+        if len(chunk) == UNITS_AT_A_TIME:
+            yield from _assign_chunk(flag, chunk)
+            chunk = []
+    yield from _assign_chunk(flag, chunk)
+
+
+def check_units(units: Iterable[str]) -> None:
+    """Refuse the first id that is none, before anything is kept.
+
+    Raises:
+        Refused: with the id's number and what is wrong with it.
+    """
+    for number, unit in enumerate(units, start=1):
+        if problem := unit_problem(unit):
+            raise Refused(f"Unit {number}: {problem}.")
+
+
+def unit_problem(unit: Any) -> str | None:
+    """What is wrong with an id, as a short clause; None when it is good."""
+    if not isinstance(unit, str) or not unit:
+        return "an id is a string that is not empty"
+    return "an id may have at most 256 characters" if len(unit) > 256 else None
+
+
+def _assign_chunk(flag: Flag, units: Sequence[str]) -> Iterator[tuple[str, Evaluation]]:
+    found = _evaluate([flag], list(dict.fromkeys(units)), {}, expose=False, detailed=True, patient=False)
+    for unit in units:
+        answer = found[unit, flag.pk]
+        if isinstance(answer, Evaluation):
+            yield unit, answer
+
+
+def _evaluate(
+    flags: Sequence[Flag],
+    units: Sequence[str],
+    context: Mapping[str, Any],
+    *,
+    expose: bool,
+    detailed: bool,
+    patient: bool = True,
+) -> dict[Pair, Evaluation | Failed]:
+    """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
+    answers: dict[Pair, Evaluation | Failed] = {}
+    open_pairs: list[tuple[str, Flag]] = []
+    for unit in units:
+        for flag in flags:
+            early = _without_asking(flag, unit, context)
+            if early is None:
+                open_pairs.append((unit, flag))
+            else:
+                answers[unit, flag.pk] = early
+    if open_pairs:
+        try:
+            answers |= _ask(open_pairs, context, expose=expose, detailed=detailed, patient=patient)
+        except AWAY as trouble:
+            if not patient:
+                raise
+            log.warning("assign.database_away", error=type(trouble).__name__)
+            answers |= {(unit, flag.pk): _by_hash(flag, unit) for unit, flag in open_pairs}
+            UNSTICKY.inc(len(open_pairs))
+    for answer in answers.values():
+        ASSIGNMENTS.labels(_outcome(answer)).inc()
+    return answers
+
+
+def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evaluation | None:
+    if flag.state != "running":
+        return evaluation.disabled(flag)
+    if (arm := flag.overrides.get(unit)) is not None:
+        return evaluation.forced(flag, arm, "override")
+    for rule, arm in flag.forced:  # on the context alone: a known unit must cost one SELECT
+        if matches(rule, traits_with({}, context)):
+            return evaluation.forced(flag, arm, "rule")
+    return None
+
+
+def _ask(
+    pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any], *, expose: bool, detailed: bool, patient: bool
+) -> dict[Pair, Evaluation | Failed]:
+    away.refuse_if_silent()  # key or configuration have waited already
+    stored = _stored(pairs)
+    unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
+    answers: dict[Pair, Evaluation | Failed] = {}
+    drawn: dict[Pair, Draw] = {}
+    for unit, flag, draw in _draws(unknown, context):
+        if draw.arm is None:
+            answers[unit, flag.pk] = evaluation.excluded(flag, draw.excluded_by or "coverage")
+        else:
+            drawn[unit, flag.pk] = draw
+    fresh = [(unit, flag) for unit, flag in unknown if (unit, flag.pk) in drawn]
+    unseen = [pair for pair in pairs if expose and (row := stored.get((pair[0], pair[1].pk))) and not row.exposed_at]
+    if fresh or unseen:
+        try:
+            stored |= _keep(fresh, drawn, unseen, expose=expose)
+        except AWAY as trouble:  # what was read is right; what was drawn will be drawn again
+            if not patient:
+                raise
+            UNSTICKY.inc(len(fresh))
+            log.warning("assign.not_kept", error=type(trouble).__name__)
+    for unit, flag in pairs:
+        pair = (unit, flag.pk)
+        if row := stored.get(pair):
+            answers[pair] = _known(flag, row, sticky=pair not in drawn, detailed=detailed)
+        elif pair in drawn:
+            answers[pair] = evaluation.split(flag, drawn[pair].arm or 0, drawn[pair].bucket, sticky=False)
+    return answers
+
+
+def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
+    units, experiments = {unit for unit, _ in pairs}, {flag.pk for _, flag in pairs}
+    # One value is asked for as one: Django builds that statement in much less time than a list of one.
+    whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
+    where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
+    rows = Assignment.objects.filter(**whom, **where).values_list(
+        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at"
+    )
+    return {
+        (unit, experiment): _Stored(pk, arm, segment, bucket, at)
+        for unit, experiment, pk, arm, segment, bucket, at in rows
+    }
+
+
+def _draws(pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any]) -> Iterator[tuple[str, Flag, Draw]]:
+    wanted = {unit for unit, flag in pairs if flag.needs_traits}
+    about: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
+    if wanted:
+        rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits", "times")
+        about = {unit: (traits, times) for unit, traits, times in rows}
+    published = cache(slugs_of)  # once for each unit of this call, whatever its flags and their audiences
+    for unit, flag in pairs:
+        stored, times = about.get(unit, ({}, {}))
+        traits = traits_with(stored, context)
+        is_new = flag.new_since is None or evaluation.is_new_unit(flag.new_since, traits, times)
+        row = segment_of(traits, flag.rows, partial(published, unit)) if flag.enrolment_open else None
+        yield unit, flag, evaluation.draw(flag, unit, is_new=is_new, row=row)
+
+
+def _keep(
+    fresh: Sequence[tuple[str, Flag]],
+    drawn: Mapping[Pair, Draw],
+    unseen: Sequence[tuple[str, Flag]],
+    *,
+    expose: bool,
+) -> dict[Pair, _Stored]:
+    """Insert or ignore, read again, stamp and expose: one transaction."""
+    now = timezone.now()
+    rows = [_row(unit, flag, drawn[unit, flag.pk], now if expose else None, now) for unit, flag in fresh]
+    # In one order everywhere, so that two calls that overlap can't lock each other out.
+    rows.sort(key=lambda row: (row.unit, row.experiment_id))
+    with transaction.atomic():
+        Assignment.objects.bulk_create(rows, ignore_conflicts=True)
+        stored = _stored([*fresh, *unseen])
+        if expose:
+            exposed = [
+                _exposure(unit, flag, row, now)
+                for unit, flag in (*fresh, *unseen)
+                if _is_first(row := stored[unit, flag.pk], now)
+            ]
+            add_to_outbox(exposed, prefix=OUTBOX_PREFIX, received_at=now)
+    return stored
+
+
+def _is_first(row: _Stored, now: datetime) -> bool:
+    """True when this call is the one that exposes: it made the row, or stamps it now."""
+    if row.exposed_at is None:
+        return bool(Assignment.objects.filter(pk=row.pk, exposed_at=None).update(exposed_at=now))
+    return row.exposed_at == now  # a twin of the same microsecond has the same message id, and is ignored
+
+
+def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: datetime) -> Assignment:
+    return Assignment(
+        unit=unit,
+        experiment_id=flag.pk,
+        variant_id=flag.arms[draw.arm or 0].pk,
+        segment_key=draw.segment,
+        bucket=round(draw.bucket * 10_000),
+        assigned_at=now,
+        exposed_at=exposed_at,
+    )
+
+
+def _exposure(unit: str, flag: Flag, row: _Stored, now: datetime) -> EventRecord:
+    """The event that analysis reads. Its id comes from experiment and unit, so a replay inserts nothing."""
+    arm = next(arm for arm in flag.arms if arm.pk == row.variant_id)
+    properties = {
+        "experiment_id": flag.key,
+        "variation_id": arm.key,
+        "experiment_name": flag.name,
+        "variation_name": arm.name,
+        **({"segment": row.segment} if row.segment is not None else {}),
+        "bucket": row.bucket / 10_000,
+        "source": "ofrep",
+    }
+    text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(f"{flag.key}\n{unit}".encode()).hexdigest()
+    return EventRecord(user_id=unit, event=EXPOSURE, time=now, properties=text, message_id=digest)
+
+
+def _known(flag: Flag, row: _Stored, *, sticky: bool, detailed: bool) -> Evaluation:
+    arm = next(index for index, arm in enumerate(flag.arms) if arm.pk == row.variant_id)
+    private: dict[str, str | int] = {}
+    if detailed:
+        private = {"assignmentId": row.pk, **({"segment": row.segment} if row.segment is not None else {})}
+    return evaluation.split(flag, arm, row.bucket / 10_000, sticky=sticky, private=private)
+
+
+def _by_hash(flag: Flag, unit: str) -> Evaluation | Failed:
+    """Without the database: the hash gives what a new unit would get, which is what nearly every known one has."""
+    if flag.needs_look_up:
+        return Failed(flag, "the database is away, and this flag needs what is stored about the unit")
+    row = flag.rows[0] if flag.enrolment_open else None
+    draw = evaluation.draw(flag, unit, is_new=True, row=row)
+    if draw.arm is None:
+        return evaluation.excluded(flag, draw.excluded_by or "coverage")
+    return evaluation.split(flag, draw.arm, draw.bucket, sticky=False)
+
+
+def _outcome(answer: Evaluation | Failed) -> str:
+    if isinstance(answer, Failed):
+        return "failed"
+    if answer.reason == "SPLIT":
+        return "known" if answer.metadata["sticky"] else "new"
+    return {"STATIC": "excluded", "DISABLED": "disabled"}.get(answer.reason, "forced")

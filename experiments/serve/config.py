@@ -1,0 +1,113 @@
+"""The served configuration, kept in each process and renewed within two seconds of a change in any of them."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.db.models import F, Prefetch
+from django.utils import timezone
+
+from events.outbox import away
+from experiments.draw.evaluation import Flag
+from experiments.models import ConfigVersion, Experiment, Override
+from experiments.plan import derived
+from experiments.plan.derived import Serving
+from experiments.plan.lifecycle import LIVE, SERVED
+from experiments.plan.stored import plan_of
+
+CHECK_SECONDS = 1.0
+AWAY = (OperationalError, InterfaceError)
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the doors serve: flags by flag key, the number of the configuration, and when it last changed."""
+
+    version: int
+    changed_at: datetime
+    flags: dict[str, Flag]
+
+
+@dataclass
+class _Kept:
+    config: Config
+    checked: float  # monotonic seconds
+
+
+_kept: _Kept | None = None
+
+
+def current() -> Config:
+    """The configuration, at most `CHECK_SECONDS` old, or older while the database is away.
+
+    Raises:
+        django.db.Error: when the database is away and this process has none yet.
+    """
+    global _kept  # noqa: PLW0603 - the cache of this process
+    now = time.monotonic()
+    kept = _kept
+    if kept is not None and now - kept.checked < CHECK_SECONDS:
+        return kept.config
+    try:
+        away.refuse_if_silent()
+        # The number first: what changes while the rest is being read will be noticed at the next check.
+        row = ConfigVersion.objects.filter(pk=1).values_list("version", "changed_at").first() or (0, timezone.now())
+        config = kept.config if kept is not None and kept.config.version == row[0] else _load(*row)
+    except AWAY as trouble:
+        away.note(now)
+        if kept is None:
+            raise
+        log.warning("config.database_away", error=type(trouble).__name__)
+        config = kept.config
+    _kept = _Kept(config, now)
+    return config
+
+
+def touch() -> None:
+    """Tell every process to read the configuration again. Call it in the transaction of the change."""
+    moment = timezone.now()
+    if not ConfigVersion.objects.filter(pk=1).update(version=F("version") + 1, changed_at=moment):
+        ConfigVersion.objects.create(pk=1, changed_at=moment)
+
+
+def forget() -> None:
+    """Forget what this process has read."""
+    global _kept  # noqa: PLW0603 - the cache of this process
+    _kept = None
+
+
+def flag_of(experiment: Experiment) -> Flag:
+    """A stored experiment as it is served."""
+    arms = tuple(variant.pk for variant in experiment.variants.all())
+    overrides = list(experiment.overrides.all())
+    serving = Serving(
+        pk=experiment.pk,
+        arms=arms,
+        version=experiment.version,
+        state=experiment.status,
+        started=experiment.started_at,
+        enrolment_open=experiment.enrolment_closed_at is None,
+        overrides={one.unit: arms.index(one.variant_id) for one in overrides if one.unit is not None},
+        forced=tuple((one.rule, arms.index(one.variant_id)) for one in overrides if one.rule is not None),
+    )
+    return derived.flag(plan_of(experiment), serving)
+
+
+def with_parts(keys: Iterable[str] | None = None) -> Any:
+    """Experiments with all that `flag_of` reads, in few statements."""
+    rows = Experiment.objects.select_related("layer", "holdout", "moment").prefetch_related(
+        "variants", "audience", Prefetch("overrides", Override.objects.order_by("id"))
+    )
+    return rows if keys is None else rows.filter(key__in=keys)
+
+
+def _load(version: int, changed_at: datetime) -> Config:
+    served = with_parts().filter(status__in=[status.value for status in SERVED])
+    # Of several experiments under one flag the live one is served, else the last that was started.
+    ordered = sorted(served, key=lambda one: (one.status in LIVE, one.started_at or one.created_at))
+    return Config(version, changed_at, {one.flag_key: flag_of(one) for one in ordered})

@@ -1,0 +1,122 @@
+"""The OpenFeature door: OFREP 0.3.0, one flag or all. Contract: docs/openapi-ofrep.yaml, docs/assignment.md.
+
+An answer always has its five fields and an error always has its two: published clients raise inside themselves when one
+is missing, and their callers silently get the default.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from events.schema import Caller
+from experiments.draw.evaluation import Evaluation, Failed
+from experiments.plan.rules import KEY
+from experiments.serve import assign
+from experiments.serve.http_body import BadBodyError, read_json
+
+log = structlog.get_logger()
+
+
+class RefusedContextError(Exception):
+    """A context that names no unit: an error code of OFREP and one sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+def evaluate(request: HttpRequest, key: str | None = None) -> HttpResponse:
+    """Evaluate one flag, or all when there is no key. No exception leaves as HTML."""
+    try:
+        unit, context = _unit(read_json(request))
+        detailed = _detailed(request)
+        if key is None:
+            return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed))
+        return _single(key, unit, context, expose=_exposes(request), detailed=detailed)
+    except BadBodyError as bad:
+        return _error(bad.status, key, "PARSE_ERROR" if bad.parse else "GENERAL", bad.message)
+    except RefusedContextError as refused:
+        return _error(400, key, refused.code, refused.message)
+    except (DatabaseError, InterfaceError) as trouble:
+        log.error("ofrep.database_away", error=type(trouble).__name__)
+        return _error(500, key, "GENERAL", "the database is away; try again")
+    except Exception:
+        log.exception("ofrep.failed")
+        return _error(500, key, "GENERAL", "our fault; try again")
+
+
+def _single(key: str, unit: str, context: dict[str, Any], *, expose: bool, detailed: bool) -> HttpResponse:
+    answer = None
+    if KEY.fullmatch(key):
+        answer = assign.evaluate(key, unit, context, expose=expose, detailed=detailed)
+    if answer is None:
+        return _error(404, key, "FLAG_NOT_FOUND", "there is no started experiment under this flag key")
+    if isinstance(answer, Failed):
+        return _error(500, key, "GENERAL", answer.message)
+    return JsonResponse(answer.document())
+
+
+def _bulk(request: HttpRequest, answers: list[Evaluation | Failed]) -> HttpResponse:
+    flags = [_entry(answer) for answer in answers]
+    tag = _tag(flags)
+    if _matches(request.headers.get("If-None-Match", ""), tag):
+        response = HttpResponse(status=304)
+    else:
+        response = JsonResponse({"flags": flags, "metadata": {}})
+    response["ETag"] = tag
+    return response
+
+
+def _entry(answer: Evaluation | Failed) -> dict[str, Any]:
+    if isinstance(answer, Failed):
+        return {"key": answer.flag.flag, "errorCode": "GENERAL", "errorDetails": answer.message}
+    return answer.document()
+
+
+def _tag(flags: list[dict[str, Any]]) -> str:
+    """A tag of what the unit gets. Whether a row was there already (`sticky`) is no change that a client must see."""
+    settled = [
+        {**flag, "metadata": {name: value for name, value in flag.get("metadata", {}).items() if name != "sticky"}}
+        for flag in flags
+    ]
+    return f'"{hashlib.sha256(json.dumps(settled, sort_keys=True).encode()).hexdigest()}"'
+
+
+def _matches(sent: str, tag: str) -> bool:
+    """Weak comparison, by hand: Django's own would answer a match on a POST with 412."""
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(","))
+
+
+def _unit(body: Any) -> tuple[str, dict[str, Any]]:
+    context = body.get("context") if isinstance(body, dict) else None
+    if isinstance(body, dict) and context is None:
+        raise RefusedContextError("TARGETING_KEY_MISSING", "context.targetingKey is missing")
+    if not isinstance(context, dict):
+        raise RefusedContextError("INVALID_CONTEXT", "the body must be an object with an object `context`")
+    unit = context.get("targetingKey")
+    if unit is None or unit == "":
+        raise RefusedContextError("TARGETING_KEY_MISSING", "context.targetingKey is missing")
+    if problem := assign.unit_problem(unit):
+        raise RefusedContextError("INVALID_CONTEXT", f"context.targetingKey: {problem}")
+    return str(unit), context
+
+
+def _detailed(request: HttpRequest) -> bool:
+    """Segment names can be sensitive: they are not for keys that lie in browsers."""
+    caller: Caller | None = getattr(request, "caller", None)
+    return caller is not None and caller.kind != "client"
+
+
+def _exposes(request: HttpRequest) -> bool:
+    """Neither the call nor its key says that the service logs exposures itself."""
+    caller: Caller | None = getattr(request, "caller", None)
+    return request.GET.get("exposure") != "0" and (caller is None or caller.log_exposures)
+
+
+def _error(status: int, key: str | None, code: str, details: str) -> HttpResponse:
+    named = {} if key is None else {"key": key}
+    return JsonResponse({**named, "errorCode": code, "errorDetails": details}, status=status)

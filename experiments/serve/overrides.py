@@ -1,0 +1,46 @@
+"""Overrides: an arm without a draw, for testing."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from experiments.models import Experiment, Override, Variant
+from experiments.plan.writing import locked, save_fields
+from experiments.serve.assign import unit_problem
+from runs.refusals import Refused
+
+MAX_OVERRIDES = 1_000  # they are kept in every process
+
+
+def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any = None) -> Override:
+    """Give an arm to one unit, or to callers whose context meets a rule. Nobody is exposed by it.
+
+    Raises:
+        Refused: for an unknown variant, neither or both of unit and rule, or too many overrides.
+    """
+    with transaction.atomic():
+        experiment = locked(key)
+        arm = Variant.objects.filter(experiment=experiment, key=variant).first()
+        if arm is None:
+            raise Refused(_("There is no variant '%(key)s'.") % {"key": variant})
+        if (unit is None) == (rule is None):
+            raise Refused(_("An override needs a unit or a rule."))
+        if unit is not None and (problem := unit_problem(unit)):
+            raise Refused(f"{problem[0].upper()}{problem[1:]}.")
+        if Override.objects.filter(experiment=experiment).count() >= MAX_OVERRIDES:
+            raise Refused(_("An experiment may have at most %(count)s overrides.") % {"count": MAX_OVERRIDES})
+        if unit is None:
+            row = Override.objects.create(experiment=experiment, rule=rule, variant=arm)
+        else:
+            row, _new = Override.objects.update_or_create(experiment=experiment, unit=unit, defaults={"variant": arm})
+        save_fields(experiment, None, "override", [])
+    return row
+
+
+def remove_override(*, override: Override) -> None:
+    """Let the draw decide again."""
+    with transaction.atomic():
+        experiment = Experiment.objects.select_for_update().get(pk=override.experiment_id)
+        override.delete()
+        save_fields(experiment, None, "override", [])

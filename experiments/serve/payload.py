@@ -1,0 +1,120 @@
+"""What GrowthBook's SDKs read: the configuration for local evaluation, and answers for remote evaluation. Pure.
+
+A local SDK goes on to the next rule when a unit falls outside a rule's coverage; on our server the first matching row
+decides. So each row's condition also excludes the rows before it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from experiments.draw.evaluation import Evaluation, Flag, Row, Slot
+
+Json = dict[str, Any]
+
+
+def features(flags: Iterable[Flag]) -> Json:
+    """The features of a payload by flag key. Only running experiments have rules; drafts are not among the flags.
+
+    An experiment that is remote-only, or enrols new units alone, leaves only its default: a local SDK can't know who is
+    new, and must not guess.
+    """
+    return {flag.flag: _feature(flag) for flag in sorted(flags, key=lambda flag: flag.flag)}
+
+
+def remote_features(evaluations: Iterable[Evaluation]) -> Json:
+    """Features that hold only the answers for one unit: no condition, list or weight leaves the server."""
+    return {answer.flag.flag: _answered(answer) for answer in sorted(evaluations, key=lambda one: one.flag.flag)}
+
+
+def preview(found: Json, flags: Iterable[Flag], *, variations: Any, values: Any) -> Json:
+    """The features with forced values in place of the answers. They carry no tracks: nobody is exposed by a preview.
+
+    Args:
+        found: features by flag key.
+        flags: what is served.
+        variations: arm's index by experiment key, as SDKs send it; other shapes force nothing.
+        values: value by flag key, as an object or as pairs.
+    """
+    if isinstance(values, list):
+        values = dict(pair for pair in values if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str))
+    forced = dict(values) if isinstance(values, dict) else {}
+    for flag in flags:
+        arm = variations.get(flag.key) if isinstance(variations, dict) else None
+        if isinstance(arm, int) and not isinstance(arm, bool) and 0 <= arm < len(flag.arms):
+            forced.setdefault(flag.flag, flag.arms[arm].value)
+    return {
+        key: {**feature, "rules": [{"force": forced[key]}]} if key in forced else feature
+        for key, feature in found.items()
+    }
+
+
+def _feature(flag: Flag) -> Json:
+    if flag.state != "running" or flag.remote_only or flag.new_since is not None:
+        return {"defaultValue": flag.default}
+    return {"defaultValue": flag.default, "rules": [_rule(flag, index) for index in range(len(flag.rows))]}
+
+
+def _rule(flag: Flag, index: int) -> Json:
+    row = flag.rows[index]
+    condition = _condition(row, flag.rows[:index])
+    slots = [_filter(slot) for slot in (flag.holdout, flag.layer) if slot is not None]
+    return {
+        "id": f"exp-{flag.pk}-{index}",
+        "key": flag.key,
+        "name": flag.name,
+        **({"condition": condition} if condition else {}),
+        "hashAttribute": "id",
+        "hashVersion": flag.hash_version,  # without it the SDKs take 1
+        "seed": flag.seed,
+        "variations": [arm.value for arm in flag.arms],
+        "weights": list(row.weights),
+        "coverage": row.coverage,
+        "meta": [{"key": arm.key, "name": arm.name} for arm in flag.arms],
+        **({"filters": slots} if slots else {}),
+        "bucketVersion": 1,
+        "minBucketVersion": 0,
+    }
+
+
+def _condition(row: Row, earlier: tuple[Row, ...]) -> Json:
+    own = _in_segment(row)
+    others = [_in_segment(other) for other in earlier]
+    if not others:
+        return own
+    return {"$and": [own, {"$nor": others}]} if own else {"$nor": others}
+
+
+def _in_segment(row: Row) -> Json:
+    return {} if row.segment is None else {"segments": {"$elemMatch": {"$eq": row.segment}}}
+
+
+def _filter(slot: Slot) -> Json:
+    return {"attribute": "id", "hashVersion": 2, "seed": slot.seed, "ranges": [[slot.low, slot.high]]}
+
+
+def _answered(answer: Evaluation) -> Json:
+    if answer.arm is None:
+        return {"defaultValue": answer.flag.default}
+    rule: Json = {"force": answer.value}
+    if answer.reason == "SPLIT":
+        rule["tracks"] = [_track(answer, answer.arm)]
+    return {"defaultValue": answer.flag.default, "rules": [rule]}
+
+
+def _track(answer: Evaluation, arm: int) -> Json:
+    """What both SDKs hand to the tracking callback."""
+    flag, chosen = answer.flag, answer.flag.arms[arm]
+    variations = [one.value for one in flag.arms]
+    result = {
+        "inExperiment": True,
+        "variationId": arm,
+        "value": chosen.value,
+        "key": chosen.key,
+        "name": chosen.name,
+        "hashUsed": True,
+        "hashAttribute": "id",
+        "bucket": answer.metadata["bucket"],
+        "featureId": flag.flag,
+        "stickyBucketUsed": answer.metadata["sticky"],
+    }
+    return {"experiment": {"key": flag.key, "name": flag.name, "variations": variations}, "result": result}

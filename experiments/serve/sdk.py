@@ -1,0 +1,83 @@
+"""The GrowthBook door: the payload of local SDKs, and remote evaluation. Contract: docs/assignment.md.
+
+The key stands in the path, so only client keys are taken (`insight_site.access`).
+"""
+
+import hashlib
+import json
+from datetime import UTC
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from events.schema import Caller
+from experiments.draw.evaluation import Evaluation
+from experiments.serve import assign, config, payload
+from experiments.serve.http_body import BadBodyError, read_json
+
+CACHE = "public, max-age=30, stale-while-revalidate=3600"
+log = structlog.get_logger()
+
+
+def features(request: HttpRequest, client_key: str) -> HttpResponse:
+    """The configuration for local evaluation."""
+    try:
+        served = config.current()
+    except (DatabaseError, InterfaceError):
+        return _error(503, "the database is away; try again")
+    body = json.dumps({"status": 200, "features": payload.features(served.flags.values()), **_updated(served)})
+    tag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
+    sent = request.headers.get("If-None-Match", "")
+    if any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(",")):
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(body, content_type="application/json")
+    response["ETag"] = tag
+    response["Cache-Control"] = CACHE
+    return response
+
+
+def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
+    """The answers for one unit: sticky, by our own membership, and never an exposure."""
+    try:
+        body = read_json(request)
+        attributes = body.get("attributes") if isinstance(body, dict) else None
+        if not isinstance(attributes, dict):
+            return _error(400, "the body must be an object with an object `attributes`")
+        caller: Caller | None = getattr(request, "caller", None)
+        return _answered(attributes, body if caller is not None and caller.preview else {})
+    except BadBodyError as bad:
+        return _error(bad.status, bad.message)
+    except (DatabaseError, InterfaceError):
+        return _error(503, "the database is away; try again")
+    except Exception:
+        log.exception("sdk.failed")
+        return _error(500, "our fault; try again")
+
+
+def _answered(attributes: dict[str, Any], forced: dict[str, Any]) -> HttpResponse:
+    served, unit = config.current(), attributes.get("id")
+    if unit is None or unit == "":  # nobody: every flag has its default
+        found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
+    elif problem := assign.unit_problem(unit):
+        return _error(400, f"attributes.id: {problem}")
+    else:
+        answers = assign.evaluate_all(unit, attributes)
+        found = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
+    if forced:
+        chosen = {"variations": forced.get("forcedVariations"), "values": forced.get("forcedFeatures")}
+        found = payload.preview(found, served.flags.values(), **chosen)
+    response = JsonResponse({"status": 200, "features": found, **_updated(served)})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _updated(served: config.Config) -> dict[str, str]:
+    moment = served.changed_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return {"dateUpdated": moment.replace("+00:00", "Z")}
+
+
+def _error(status: int, message: str) -> HttpResponse:
+    return JsonResponse({"status": status, "error": message}, status=status)

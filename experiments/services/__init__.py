@@ -1,1 +1,0 @@
-"""Verbs: read, query, compute, store."""

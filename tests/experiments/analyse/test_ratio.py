@@ -1,0 +1,143 @@
+"""A ratio of sums with segments: standardised first, divided then, so that levels and difference agree."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.audit import ratio
+from stats.compare import compare_unpooled
+from stats.results import computable
+from stats.summaries import Mean
+
+SEGMENTS = ("casual", "heavy")
+
+
+def _pair(seed: int, shares: tuple[float, float], *, behaviour: bool = False, n: int = 8_000) -> Any:
+    arm, segment, values = ratio.draw(np.random.default_rng(seed), n, shares)
+    data = ratio.data_of(arm, segment, values[:, : 3 if behaviour else 2], names=SEGMENTS)
+    return data.pair(ratio.METRIC, 1), (arm, segment, values)
+
+
+def _by_hand(units: Any) -> tuple[list[float], list[float]]:
+    """The formula of METHODS 4.3, from the units."""
+    arm, segment, values = units
+    shares = [float((segment == code).mean()) for code in (0, 1)]
+    levels, variances = [], []
+    for g in (0, 1):
+        rows = [values[(arm == g) & (segment == code), :2] for code in (0, 1)]
+        above, below = (sum(s * row[:, i].mean() for s, row in zip(shares, rows, strict=True)) for i in (0, 1))
+        r = above / below
+        parts = [s**2 * (row[:, 0] - r * row[:, 1]).var(ddof=1) / len(row) for s, row in zip(shares, rows, strict=True)]
+        levels.append(float(r))
+        variances.append(float(sum(parts) / below**2))
+    return levels, variances
+
+
+@pytest.mark.parametrize("shares", [ratio.EQUAL, ratio.UNEQUAL])
+@pytest.mark.parametrize("behaviour", [False, True])
+def test_ratio__segments__is_the_formula_by_hand(shares: tuple[float, float], behaviour: bool) -> None:
+    pair, units = _pair(3, shares, behaviour=behaviour)
+    levels, variances = _by_hand(units)
+
+    found = pair.difference(alpha=0.05)
+
+    assert computable(found)
+    assert [pair.control.mean, pair.variant.mean] == pytest.approx(levels, abs=1e-12)
+    assert found.estimate == pytest.approx(levels[1] - levels[0], abs=1e-12)
+    assert found.standard_error == pytest.approx(sum(variances) ** 0.5, rel=1e-9)
+
+
+def test_ratio__one_mix_of_segments__agrees_with_no_segments() -> None:
+    arm, segment, values = ratio.draw(np.random.default_rng(5), 40_000, ratio.EQUAL)
+
+    outcomes = [ratio.read(ratio.data_of(arm, segment, values[:, :2], names=names)) for names in (SEGMENTS, ("",))]
+
+    (with_levels, with_segments), (_, without) = outcomes
+    assert computable(with_segments.difference)
+    assert computable(without.difference)
+    # The segments' own ratios, averaged by units, said +.2 and CAUSES.
+    assert with_segments.difference.estimate == pytest.approx(ratio.TRUTH, abs=0.01)
+    assert with_segments.difference.estimate == pytest.approx(without.difference.estimate, abs=0.005)
+    assert str(with_segments.verdict.code) == "HARMS"
+    lift = with_segments.lift
+    assert computable(lift)
+    assert lift.estimate < 0
+    assert set(with_levels.values) == {"control", "nudge"}
+
+
+def test_ratio__pooled_rows__are_the_difference__and_single_segments_their_own() -> None:
+    arm, segment, values = ratio.draw(np.random.default_rng(6), 40_000, ratio.EQUAL)
+
+    row = ratio.read(ratio.data_of(arm, segment, values[:, :2], names=SEGMENTS))[1]
+
+    assert row.stratified is not None
+    assert computable(row.difference)
+    for found in (row.stratified.risk_difference, row.stratified.population):
+        assert computable(found)
+        assert found.estimate == pytest.approx(row.difference.estimate, abs=1e-12)
+    own = [one.difference.estimate for one in row.by_segment if computable(one.difference)]
+    assert own == pytest.approx(list(ratio.CHANGE), abs=0.03)
+
+
+@pytest.mark.parametrize("shares", [ratio.EQUAL, ratio.UNEQUAL])
+def test_ratio__behaviour__set_and_take_up_use_the_same_mix(shares: tuple[float, float]) -> None:
+    pair, (arm, segment, values) = _pair(7, shares, behaviour=True)
+    mix = [float((segment == code).mean()) for code in (0, 1)]
+
+    moments = pair.moments()
+
+    assert computable(moments)
+    reached = [sum(s * values[(arm == g) & (segment == code), 2].mean() for code, s in enumerate(mix)) for g in (0, 1)]
+    assert moments.itt == pytest.approx(pair.variant.mean - pair.control.mean, abs=1e-12)
+    assert moments.first_stage == pytest.approx(reached[1] - reached[0], abs=1e-12)
+    assert pair.take_up() == pytest.approx(tuple(reached), abs=1e-12)
+
+
+def test_ratio__three_arms__control_has_one_level() -> None:
+    """Segments are weighted by the units of all arms, so control's level stands beside every difference."""
+    from dataclasses import replace
+
+    from experiments.analyse.comparison.warehouse_cells import CellData
+    from experiments.analyse.gather.answers import Block
+
+    arm, segment, values = ratio.draw(np.random.default_rng(8), 9_000, ratio.UNEQUAL)
+    arm = np.where((arm == 1) & (np.arange(9_000) % 3 == 0), 2, arm)
+    keys = [(g, s) for g in (0, 1, 2) for s in (0, 1)]
+    rows = [values[(arm == g) & (segment == s), :2] for g, s in keys]
+    block = Block(
+        ("value", "denominator"), np.array([len(row) for row in rows]), np.array([row.mean(axis=0) for row in rows]),
+        np.array([np.cov(row.T) for row in rows]),
+    )  # fmt: skip
+    two = ratio.data_of(arm.clip(0, 1), segment, values[:, :2], names=SEGMENTS).cells
+    g, s = (np.array(part) for part in zip(*keys, strict=True))
+    cells = replace(
+        two, variants=("control", "a", "b"), variant=g, segment=s, week=np.zeros(6, dtype=np.int64),
+        covariate=np.empty((6, 0), dtype=np.int64), exposed=block.n, blocks={ratio.METRIC: block},
+    )  # fmt: skip
+    data = CellData(cells, (ratio.METRIC,), {})
+
+    pairs = [data.pair(ratio.METRIC, code) for code in (1, 2)]
+
+    assert pairs[0].control.mean == pairs[1].control.mean == data.level(ratio.METRIC, 0, alpha=0.05).mean
+    for code, pair in enumerate(pairs, start=1):
+        found = pair.difference(alpha=0.05)
+        assert computable(found)
+        level = data.level(ratio.METRIC, code, alpha=0.05).mean
+        assert isinstance(level, float)
+        assert found.estimate == pytest.approx(level - pairs[0].control.mean, abs=1e-12)
+
+
+def test_ratio__no_denominator_in_an_arm__keeps_the_numerator() -> None:
+    arm, segment, values = ratio.draw(np.random.default_rng(9), 400, ratio.EQUAL)
+    values[arm == 1, :2] = 0.0
+
+    pair = ratio.data_of(arm, segment, values[:, :2], names=("",)).pair(ratio.METRIC, 1)
+
+    assert pair.variant == Mean(int((arm == 1).sum()), 0.0, 0.0)
+    assert pair.difference(alpha=0.05) == compare_unpooled(pair.control, pair.variant)
+
+
+@pytest.mark.slow
+def test_audit__small__meets_its_bounds() -> None:
+    assert [figure.what for figure in ratio.figures(0.05) if figure.met is False and "covers" not in figure.what] == []

@@ -1,0 +1,44 @@
+"""What the report says of exposures that weren't admitted, and of units that only a client key knows."""
+
+from dataclasses import replace
+
+from experiments.analyse.gather.admission import SetAside
+from experiments.analyse.health.senders import beside
+from experiments.analyse.read_out import read_out
+from experiments.report.page import sections
+from experiments.report.senders import parts
+from experiments.report.stored_document import document
+from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_readout import CLEAN, TODAY
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def test_parts__nothing_set_aside__say_nothing() -> None:
+    readout = read_out(make_plan(), make_answers(draw_units(2_000)), CLEAN, today=TODAY)
+
+    assert list(parts(readout, plain)) == []
+
+
+def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_document() -> None:
+    answers = replace(make_answers(draw_units(2_000)), not_admitted=(SetAside("web", "arm", 60, 50),))
+    whole = read_out(make_plan(), answers, CLEAN, today=TODAY)
+    rest = read_out(make_plan(), make_answers(draw_units(1_800)), CLEAN, today=TODAY)
+
+    readout = beside(whole, rest)
+
+    aside, without = parts(readout, plain)
+    assert aside.table is not None
+    assert without.table is not None
+    assert aside.table.rows == (("web", "another variant than the unit's own", "60", "50"),)
+    assert "200" in without.finding
+    assert [row[0] for row in without.table.rows][-1] == "first outcome, nudge against control"
+    assert without.table.columns == ("quantity", "all admitted units", "without the unverified")
+    assert not any(cell.startswith("=") for row in without.table.rows for cell in row)
+    flow = next(section for section in sections(readout, plain) if section.slug == "units")
+    assert [part.slug for part in flow.parts][:3] == ["units", "not-admitted", "without-unverified"]
+    written = document(readout, plain)
+    assert written["flow"]["not_admitted"] == [{"sender": "web", "reason": "arm", "exposures": 60, "units": 50}]
+    assert written["without_unverified"]["left_out"] == 200

@@ -1,0 +1,397 @@
+"""Pages of experiments: who may see and do what, what stands above what, and refusals as sentences."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.test import Client
+
+from experiments.models import Analysis, Experiment
+from experiments.report import calibration_page
+from insight_site import sharing
+from tests.experiments.make import draft
+from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    cache.clear()
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run, _task: None)
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    client.force_login(User.objects.create_user("ann"))
+    return client
+
+
+@pytest.fixture
+def analyst(client: Client) -> Client:
+    person = User.objects.create_user("pm")
+    person.user_permissions.set(Permission.objects.filter(codename="add_analysis"))
+    client.force_login(person)
+    return client
+
+
+def page(client: Client, path: str = "", language: str = "en", **more: Any) -> str:
+    answer = client.get(f"/experiments/{path}", headers={"accept-language": language, **more})
+    assert answer.status_code == 200, path
+    return answer.content.decode().replace("\u00a0", " ")
+
+
+# ── Who may ───────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "path", ["", "-/calibration/", "calibration/", "exp/", "exp/peek/", "exp/1/", "exp/1/progress/"]
+)
+def test_pages__nobody_logged_in__ask_for_a_login(client: Client, path: str) -> None:
+    answer = client.get(f"/experiments/{path}")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/login/")
+
+
+@pytest.mark.parametrize("action", ["analyse/", "peek/", "{pk}/cancel/"])
+def test_actions__without_permission__are_refused_and_change_nothing(viewer: Client, action: str) -> None:
+    row = stored(readout=make_readout(**RUNNING))
+
+    answer = viewer.post(f"/experiments/exp/{action}".format(pk=row.pk))
+
+    assert answer.status_code == 403
+    assert Analysis.objects.count() == 1
+
+
+@pytest.mark.parametrize("action", ["analyse/", "1/cancel/"])
+def test_actions__by_get__are_not_allowed(analyst: Client, action: str) -> None:
+    started()
+
+    assert analyst.get(f"/experiments/exp/{action}").status_code == 405
+
+
+def test_buttons__without_permission__are_not_shown(viewer: Client) -> None:
+    stored(readout=make_readout(**RUNNING))
+
+    assert "Analyse now" not in page(viewer, "exp/")
+
+
+@pytest.mark.parametrize("path", ["nope/", "nope/peek/", "nope/1/", "exp/999/", "exp/999/progress/"])
+def test_pages__of_what_is_not_there__are_unknown(analyst: Client, path: str) -> None:
+    started()
+
+    assert analyst.get(f"/experiments/{path}").status_code == 404
+
+
+def test_analysis__of_another_experiment__is_unknown(viewer: Client) -> None:
+    row = stored("one")
+    started("two")
+
+    assert viewer.get(f"/experiments/two/{row.pk}/").status_code == 404
+
+
+# ── Report ────────────────────────────────────────────────────────────────────
+def test_report__of_a_final_gain__has_the_verdict_before_everything(viewer: Client) -> None:
+    stored()
+
+    text = page(viewer, "exp/")
+
+    assert text.index("It causes a gain") < text.index("What the correlation promised")
+    assert "<code>CAUSES</code>" in text
+    assert "<s>As treated</s>" in text
+    assert "<s>Per protocol</s>" in text
+    assert "<strong>Effect of the behaviour on those moved</strong>" in text
+    assert "All analyses" in text
+    assert 'role="alert"' not in text
+
+
+def test_report__of_a_peek__says_so_before_the_verdict(viewer: Client) -> None:
+    stored(readout=make_readout(peek=True, **RUNNING))
+
+    text = page(viewer, "exp/")
+
+    assert text.index("Peeked: a person asked") < text.index("<code>CAUSES</code>")
+
+
+def test_report__of_broken_data__says_so_before_the_verdict(viewer: Client) -> None:
+    stored(readout=broken())
+
+    text = page(viewer, "exp/")
+
+    assert text.index("These data are broken.") < text.index("<code>INVALID</code>")
+
+
+def test_report__while_locked__shows_no_number_of_the_outcome(analyst: Client) -> None:
+    stored(readout=make_readout(**RUNNING))
+
+    text = page(analyst, "exp/")
+
+    assert "<code>PENDING</code>" in text
+    assert "The outcome is locked" in text
+    assert "Take-up: the first stage" in text
+    assert "As treated" not in text
+    assert "Analyse now" in text
+    assert "Look before the planned end" in text
+
+
+def test_report__without_an_analysis__says_when_one_comes(viewer: Client) -> None:
+    started()
+    draft("later")
+
+    assert "Nothing has been analysed yet." in page(viewer, "exp/")
+    assert "hasn't started" in page(viewer, "later/")
+
+
+def test_report__after_a_failure__keeps_the_last_good_one_below_the_reason(viewer: Client) -> None:
+    good = stored()
+    Analysis.objects.create(experiment=good.experiment, status="failed", reason="The store is away.")
+
+    text = page(viewer, "exp/")
+
+    assert text.index("The store is away.") < text.index("a failed analysis never takes its place")
+    assert text.index("a failed analysis never takes its place") < text.index("<code>CAUSES</code>")
+
+
+def test_report__while_a_new_one_runs__keeps_the_last_good_one_with_its_date(analyst: Client) -> None:
+    good = stored(readout=make_readout(**RUNNING))
+    run = Analysis.objects.create(experiment=good.experiment, status="running", stage="outcomes", share=0.4)
+
+    text = page(analyst, "exp/")
+
+    assert "Below stands the last good report (April 1, 2026" in text
+    assert f'hx-get="/experiments/exp/{run.pk}/progress/"' in text
+    assert "measuring outcomes" in text
+    assert "Analyse now" not in text
+
+
+def test_older_analysis__says_that_it_is_one(viewer: Client) -> None:
+    old, new = stored(readout=make_readout(**RUNNING)), stored()
+
+    assert "This is an older analysis." in page(viewer, f"exp/{old.pk}/")
+    assert "This is an older analysis." not in page(viewer, f"exp/{new.pk}/")
+    assert "<code>PENDING</code>" in page(viewer, f"exp/{old.pk}/")
+
+
+def test_failed_analysis__by_its_own_address__shows_its_reason(viewer: Client) -> None:
+    row = Analysis.objects.create(experiment=started(), status="failed", reason="The store is away.")
+
+    assert "The store is away." in page(viewer, f"exp/{row.pk}/")
+
+
+# ── Asking ────────────────────────────────────────────────────────────────────
+def test_analyse__of_a_running_experiment__keeps_a_waiting_row(analyst: Client) -> None:
+    started()
+
+    answer = analyst.post("/experiments/exp/analyse/")
+
+    row = Analysis.objects.get()
+    assert answer.headers["Location"] == "/experiments/exp/"
+    assert (row.status, row.peek, str(row.created_by)) == ("queued", False, "pm")
+
+
+def test_analyse__when_one_waits_already__is_refused_in_words(analyst: Client) -> None:
+    started()
+    analyst.post("/experiments/exp/analyse/")
+
+    answer = analyst.post("/experiments/exp/analyse/", follow=True)
+
+    assert "An analysis is waiting or running already." in answer.content.decode()
+    assert Analysis.objects.count() == 1
+
+
+def test_peek__by_get__says_its_cost_and_asks_nothing_yet(analyst: Client) -> None:
+    started()
+
+    text = page(analyst, "exp/peek/")
+
+    assert "This plan pays for one look, at its end." in text
+    assert "Look all the same" in text
+    assert not Analysis.objects.exists()
+
+
+def test_peek__after_a_yes__is_kept_with_the_analysis(analyst: Client) -> None:
+    started()
+
+    analyst.post("/experiments/exp/peek/")
+
+    assert Analysis.objects.get().peek
+
+
+def test_peek__at_a_plan_with_looks__is_not_offered(analyst: Client) -> None:
+    started(method="always_valid")
+
+    assert "Look all the same" not in page(analyst, "exp/peek/")
+    assert "Look before the planned end" not in page(analyst, "exp/")
+    analyst.post("/experiments/exp/peek/")
+    assert not Analysis.objects.exists()
+
+
+def test_final__leaves_nothing_to_ask(analyst: Client) -> None:
+    stored()
+
+    assert "Analyse now" not in page(analyst, "exp/")
+    assert "Look all the same" not in page(analyst, "exp/peek/")
+
+
+def test_progress__of_an_ended_analysis__asks_the_page_to_come_anew(viewer: Client) -> None:
+    row = stored()
+    htmx = {"HX-Request": "true"}
+
+    answer = viewer.get(f"/experiments/exp/{row.pk}/progress/", headers=htmx)
+
+    assert answer.headers["HX-Refresh"] == "true"
+    assert "HX-Request" in answer.headers["Vary"]
+    assert viewer.get(f"/experiments/exp/{row.pk}/progress/").status_code == 302
+
+
+def test_cancel__of_a_waiting_analysis__ends_it(analyst: Client) -> None:
+    row = Analysis.objects.create(experiment=started(), status="queued")
+
+    analyst.post(f"/experiments/exp/{row.pk}/cancel/")
+
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+
+
+# ── List ──────────────────────────────────────────────────────────────────────
+def test_list__empty__says_what_to_do(viewer: Client) -> None:
+    assert "No experiment yet." in page(viewer)
+
+
+def test_list__shows_verdict_and_progress_of_the_latest_good_analysis(viewer: Client) -> None:
+    good = stored("won")
+    Analysis.objects.create(experiment=good.experiment, status="failed", reason="x")
+    stored("open", make_readout(**RUNNING))
+    started("new")
+
+    text = page(viewer)
+
+    assert "▲ It causes a gain" in text
+    assert "… No verdict yet" in text
+    assert "not analysed yet" in text
+    assert 'value="20"' in text
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("verdict=CAUSES", {"won"}),
+        ("verdict=PENDING", {"open"}),
+        ("verdict=NONE", {"new", "later"}),
+        ("state=draft", {"later"}),
+        ("q=OPE", {"open"}),
+        ("verdict=nonsense&state=nonsense", {"won", "open", "new", "later"}),
+        ("q=nothing-like-it", set()),
+    ],
+)
+def test_list__by_state_verdict_and_text__shows_what_fits(viewer: Client, query: str, names: set[str]) -> None:
+    stored("won")
+    stored("open", make_readout(**RUNNING))
+    started("new")
+    draft("later")
+
+    text = page(viewer, f"?{query}")
+
+    assert {key for key in ("won", "open", "new", "later") if f'href="/experiments/{key}/"' in text} == names
+    assert ("Nothing matches." in text) == (not names)
+
+
+def test_list__archived__is_left_out(viewer: Client) -> None:
+    draft("gone")
+    Experiment.objects.update(status="archived")
+
+    assert "/experiments/gone/" not in page(viewer)
+
+
+def test_list__for_htmx__is_the_rows_alone(viewer: Client) -> None:
+    started()
+
+    answer = viewer.get("/experiments/", headers={"HX-Request": "true"})
+
+    assert b"<html" not in answer.content
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+# ── Calibration ───────────────────────────────────────────────────────────────
+def test_calibration__without_experiments__says_so(viewer: Client) -> None:
+    assert "No experiment has tested an AHA moment yet." in page(viewer, "-/calibration/")
+
+
+def test_calibration__of_one_experiment__has_a_row_and_no_ratio(viewer: Client) -> None:
+    stored(moment=True)
+
+    text = page(viewer, "-/calibration/")
+
+    assert "Too few experiments have tested a promise to pool them." in text
+    assert "+40.0" in text
+
+
+def test_calibration__of_several__pools_those_that_count(viewer: Client) -> None:
+    for key in ("one", "two"):
+        stored(key, make_readout(key=key), moment=True)
+    stored("three", make_readout(key="three", peek=True, **RUNNING), moment=True)
+    stored("four", make_readout(key="four", **RUNNING), moment=True)
+    stored("five", broken(), moment=True)
+
+    text = page(viewer, "-/calibration/")
+
+    assert "2 experiments)." in text
+    assert "it was peeked at before its end" in text
+    assert "its outcome is still locked" in text
+    assert "its verdict says nothing about the behaviour" in text
+    assert "Over 2 experiments" in page(viewer, "one/")
+
+
+# ── Both languages, take-away ─────────────────────────────────────────────────
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_pages__in_both_languages__leave_no_placeholder_open(analyst: Client, language: str) -> None:
+    stored("one", moment=True)
+    stored("two", make_readout(**RUNNING), moment=True)
+
+    for path in ("", "one/", "two/", "two/peek/", "-/calibration/"):
+        text = page(analyst, path, language)
+        assert f'lang="{language}"' in text
+        assert "%(" not in text
+        assert "{variant}" not in text
+
+
+@pytest.mark.parametrize(("kind", "start"), [("html", "<!doctype html>"), ("csv", "\ufeff"), ("json", "{")])
+def test_takeaway__of_an_analysis__is_a_file(viewer: Client, kind: str, start: str) -> None:
+    row = stored()
+
+    answer = viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.{kind}")
+
+    assert answer.status_code == 200
+    assert answer.content.decode().startswith(start)
+
+
+def test_takeaway__as_csv__has_the_tables_of_every_section(viewer: Client) -> None:
+    row = stored()
+
+    text = viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.csv").content.decode()
+
+    for title in ("The plan", "Flow of units", "Time to churn", "Bayesian companion", "Level of each outcome"):
+        assert f"\n{title}," in text, title
+
+
+def test_report__reads_its_date_from_the_analysis(viewer: Client) -> None:
+    stored(as_of=datetime(2026, 3, 30, tzinfo=UTC))
+
+    assert "Data up to March 30, 2026." in page(viewer, "exp/")
+
+
+# ── Shared ────────────────────────────────────────────────────────────────────
+def test_shared__report_of_one_experiment__says_nothing_of_the_others(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stored()
+    monkeypatch.setattr(calibration_page, "share_left", lambda *_said: "Over 7 experiments 12 % was left.")
+    _, token = sharing.create_link(run=row, days=7, by=None)
+
+    assert "Over 7 experiments" in page(viewer, "exp/")
+    assert "Over 7 experiments" in viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.html").content.decode()
+    assert "Over 7 experiments" not in Client().get(f"/shared/{token}/").content.decode()
