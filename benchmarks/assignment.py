@@ -34,7 +34,7 @@ from django.http import JsonResponse
 from django.utils import timezone
 application = get_wsgi_application()
 from experiments.models import Assignment
-from insight_site.access import Rule
+from insight_site.access.permissions import Rule
 from insight_site.machine import dispatch
 from insight_site.machine.doors import Door
 

@@ -2,7 +2,8 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from insight_site import roles, schedules
+from insight_site import schedules
+from insight_site.access import roles
 
 
 class InsightSiteConfig(AppConfig):
@@ -13,4 +14,4 @@ class InsightSiteConfig(AppConfig):
         from insight_site import checks  # noqa: F401, PLC0415 - registers the system checks, which need loaded apps
 
         post_migrate.connect(schedules.synchronise, sender=self)
-        post_migrate.connect(roles.grant, dispatch_uid="insight_site.roles")
+        post_migrate.connect(roles.grant, dispatch_uid="insight_site.access.roles")

@@ -9,8 +9,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter, Histogram
 
-from insight_site import views
-from insight_site.access import machine_door
+from insight_site.access.permissions import machine_door
+from insight_site.pages import probes
 
 # Unfold's menus are written in Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
 # page. Only /admin/ gets it; every other page keeps the strict policy of settings.SECURE_CSP.
@@ -20,7 +20,7 @@ ADMIN_CSP = (
 )
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-PROBES = {"/healthz": views.healthz, "/readyz": views.readyz}
+PROBES = {"/healthz": probes.healthz, "/readyz": probes.readyz}
 REQUESTS = Counter("insight_requests", "Requests by door and status.", ["door", "status"])
 LATENCY = Histogram("insight_request_seconds", "Time to answer, by door.", ["door"])
 log = structlog.get_logger()

@@ -70,8 +70,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "insight_site.access.Doors",
-    "insight_site.idempotency.Idempotency",
+    "insight_site.access.permissions.Doors",
+    "insight_site.rest.idempotency.Idempotency",
 ]
 ROOT_URLCONF = "insight_site.urls"
 WSGI_APPLICATION = "insight_site.wsgi.application"
@@ -85,7 +85,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "insight_site.navigation.navigation",
+                "insight_site.pages.navigation.navigation",
             ],
         },
     },
@@ -155,7 +155,8 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 SECURE_SSL_REDIRECT = HTTPS
-# Machines must never be redirected: a redirected POST loses its body. insight_site.access answers them with 403.
+# Machines must never be redirected: a redirected POST loses its body. insight_site.access.permissions answers them
+# with 403.
 SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^ofrep/", r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
 # The first pepper makes new keys; further ones keep older keys alive while it is being changed.
 API_KEY_PEPPERS = env.list("API_KEY_PEPPERS", default=[]) or [
@@ -197,24 +198,24 @@ UNFOLD = {
             "500": "#4aa4de", "600": "#0b63b0", "700": "#0a5192", "800": "#0c4577", "900": "#0f3a63", "950": "#0a2542",
         }
     },
-    "DASHBOARD_CALLBACK": "insight_site.dashboard.dashboard",
-    "SIDEBAR": {"show_search": True, "navigation": "insight_site.sidebar.navigation"},
+    "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},
     "COMMAND": {"search_models": ["experiments.experiment", "aha.ahamoment", "segments.segment"]},
 }  # fmt: skip
 
 # ── The management API ────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "insight_site.rest.KeyAuthentication",
+        "insight_site.rest.endpoints.KeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["insight_site.rest.MayUse"],
+    "DEFAULT_PERMISSION_CLASSES": ["insight_site.rest.endpoints.MayUse"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["insight_site.rest.StrictJSON"],
+    "DEFAULT_PARSER_CLASSES": ["insight_site.rest.endpoints.StrictJSON"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "insight_site.rest.Pages",
+    "DEFAULT_PAGINATION_CLASS": "insight_site.rest.endpoints.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "insight_site.problems.problem",
+    "EXCEPTION_HANDLER": "insight_site.rest.problems.problem",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Insight",
@@ -226,7 +227,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "insight_site.openapi.add_common",
+        "insight_site.rest.openapi.add_common",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,15 +1,15 @@
 """Background work of the site, called by name."""
 
-from insight_site import idempotency
+from insight_site.rest import idempotency
 from runs.kinds import all_kinds
 from runs.perform import close_lost
 
 
 def draw_pictures(label: str, pk: int) -> int:
     """After a run: its charts in every language. The renderer is imported here: web processes must start without it."""
-    from insight_site import pictures  # noqa: PLC0415
+    from insight_site.takeaways import stored_pictures  # noqa: PLC0415
 
-    return pictures.draw_run(label, pk)
+    return stored_pictures.draw_run(label, pk)
 
 
 def close_lost_runs() -> int:

@@ -1,4 +1,5 @@
-"""Routes of people and of the management API. Each name has its rule in `insight_site.access`; without one it is 403.
+"""Routes of people and of the management API. Each name has its rule in `insight_site.access.permissions`; without
+one it is 403.
 
 The doors of machines aren't here: `insight_site.machine.doors`.
 """
@@ -8,8 +9,10 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from insight_site import pages, reports, views
-from insight_site.language import Login, choose_language
+from insight_site.pages import probes
+from insight_site.pages import views as pages
+from insight_site.pages.language import Login, choose_language
+from insight_site.takeaways import downloads
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -22,10 +25,10 @@ urlpatterns = [
         pages.picture,
         name="picture",
     ),
-    path("takeaway/<str:label>/<int:pk>.<str:kind>", reports.takeaway, name="takeaway"),
-    path("share/<str:label>/<int:pk>", reports.share, name="share"),
-    path("share/<int:pk>/revoke", reports.revoke, name="revoke_share"),
-    path("shared/<str:token>/", reports.shared, name="shared"),
+    path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
+    path("share/<str:label>/<int:pk>", downloads.share, name="share"),
+    path("share/<int:pk>/revoke", downloads.revoke, name="revoke_share"),
+    path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
     path("admin/", admin.site.urls),
     path("segments/", include("segments.urls")),
@@ -37,10 +40,10 @@ urlpatterns = [
     path("api/v1/", include("experiments.api.urls")),
     path("api/v1/", include("segments.api_urls")),
     path("api/v1/", include("segments.api_member_urls")),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
 ]
-handler400 = "insight_site.views.bad_request"
-handler403 = "insight_site.views.permission_denied"
-handler404 = "insight_site.views.not_found"
-handler500 = "insight_site.views.server_error"
+handler400 = "insight_site.pages.probes.bad_request"
+handler403 = "insight_site.pages.probes.permission_denied"
+handler404 = "insight_site.pages.probes.not_found"
+handler500 = "insight_site.pages.probes.server_error"

@@ -17,7 +17,7 @@ SHOWN, ELSEWHERE, KEY = "web", "marketing", "x"
 def make_keys() -> dict[str, str]:
     """Client keys: of the app that shows the experiment, and of another site."""
     from events.models import Source
-    from insight_site.keys import issue_key
+    from insight_site.access.keys import issue_key
 
     return {
         name: issue_key(name=name, source=Source.objects.create(name=name), kind="client", scopes=["events:write"])[1]

@@ -207,7 +207,7 @@ def purchase() -> dict[str, Any]:
 
     from events.models import Source
     from events.outbox.flush import flush_events
-    from insight_site.keys import issue_key
+    from insight_site.access.keys import issue_key
 
     source = Source.objects.create(name="shop")
     keys = {

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - an admin's methods have Django's names
 """Rows that stand on an experiment's page, and what the services get of them."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - an admin's methods have Django's names
 """Layers and holdouts: their keys are the seeds of their draws, so they are made once."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - an admin's methods have Django's names
 from typing import Any
 
 from django import forms

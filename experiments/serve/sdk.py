@@ -1,6 +1,6 @@
 """The GrowthBook door: the payload of local SDKs, and remote evaluation. Contract: docs/assignment.md.
 
-The key stands in the path, so only client keys are taken (`insight_site.access`).
+The key stands in the path, so only client keys are taken (`insight_site.access.permissions`).
 """
 
 import hashlib

@@ -18,10 +18,10 @@ from events.outbox.flush import flush_events
 from events.simulation import simulate
 from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
-from insight_site.demo import doors, house, people, steps
-from insight_site.demo.house import Keys
-from insight_site.demo.people import WORLD, Population, TimeLine
+from insight_site.demo import client, made_up_users, team, whose_site
+from insight_site.demo.made_up_users import WORLD, Population, TimeLine
 from insight_site.demo.served import served, wait_for_others
+from insight_site.demo.whose_site import Keys
 from runs.refusals import Refused
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
@@ -57,14 +57,14 @@ class Site:
 
     def send(self, calls: Iterator[dict[str, Any]], path: str = "/v1/batch") -> None:
         """Events through the ingest door, and on to the store."""
-        found = doors.send(self.port, self.keys.events, calls, path)
+        found = client.send(self.port, self.keys.events, calls, path)
         if not found["accepted"] or found["rejected"]:
             raise Refused(f"The ingest door took {found['accepted']} events and refused {found['rejected']}.")
         flush_events()
 
     def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The arms of users, by the OpenFeature door."""
-        return doors.evaluate(self.port, self.keys.evaluation, flag, contexts)
+        return client.evaluate(self.port, self.keys.evaluation, flag, contexts)
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,20 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
     Raises:
         Refused: where a step can't go on, with the reason.
     """
-    told, line = Told(write), people.line_of(timezone.now())
+    told, line = Told(write), made_up_users.line_of(timezone.now())
     # Study and segmentation share the cores: spinning threads of OpenMP would only stand in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     wait_for_others()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))
         with told.step("A source, its keys, and the site under gunicorn on a loopback port"):
-            site = Site(stack.enter_context(served(folder)), house.open_doors())
-        stack.callback(house.close_doors)
+            site = Site(stack.enter_context(served(folder)), whose_site.open_doors())
+        stack.callback(whose_site.close_doors)
         earlier = _bring_earlier(told, site, line, units, seed)
-        segmentation = steps.Segmentation(folder, seed)
+        segmentation = team.Segmentation(folder, seed)
         stack.callback(segmentation.close)
         with told.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):
-            study, moment, other = steps.find_moment(seed)
+            study, moment, other = team.find_moment(seed)
         experiment, draft = _plan(told, moment, other, line, units, seed)
         new = _experiment(told, site, experiment, line, units, seed)
         analysis = _judge(told, experiment, line)
@@ -126,13 +126,13 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
 def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
     """Users from before the experiment, and what they said of themselves, as history through the import door."""
     number = max(round(units * EARLIER_SHARE), FEWEST_EARLIER)
-    earlier = people.population("earlier", number, seed + 1, line.earlier)
+    earlier = made_up_users.population("earlier", number, seed + 1, line.earlier)
     text = f"{earlier.world.log.user.size:,} events of {number:,} earlier users to /v1/import"
     with told.step(text):
-        site.send(people.identities(earlier), "/v1/import")
+        site.send(made_up_users.identities(earlier), "/v1/import")
         # An export of history ends with its day: a phone whose clock runs ahead doesn't move the data's end.
         everyone = np.ones(number, dtype=np.bool_)
-        site.send(people.calls_until(earlier, seed + 1, {}, line.experiment, everyone), "/v1/import")
+        site.send(made_up_users.calls_until(earlier, seed + 1, {}, line.experiment, everyone), "/v1/import")
     return earlier
 
 
@@ -142,42 +142,42 @@ def _plan(
     with told.step(
         f"'{moment}' promoted; its experiment planned, started, and moved back to {line.experiment:%Y-%m-%d}"
     ):
-        steps.name_players_in_korea()
-        experiment = steps.start(steps.plan_experiment(moment, units, seed), line.experiment)
-        return experiment, None if other is None else steps.draft_next(other)
+        team.name_players_in_korea()
+        experiment = team.start(team.plan_experiment(moment, units, seed), line.experiment)
+        return experiment, None if other is None else team.draft_next(other)
 
 
 def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int) -> Population:
     """Each new user asks for an arm at the signup, lives in it, and sends what happened."""
-    new = people.population("new", units, seed, line.experiment)
+    new = made_up_users.population("new", units, seed, line.experiment)
     with told.step(f"{units:,} arms, one OFREP call for each new user"):
         new, exposures = _assigned(site, experiment, new, np.arange(units))
     with told.step(f"{new.world.log.user.size:,} events of the new users to /v1/batch, mishaps included"):
-        site.send(people.calls(new, seed, exposures))
+        site.send(made_up_users.calls(new, seed, exposures))
     return new
 
 
 def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
     """Users of the weeks between the two experiments, so that the pages by week have no gap."""
-    between = people.population("between", units, seed + 3, line.enrolled)
-    seen = between.signups < people.microseconds(line.recent)
+    between = made_up_users.population("between", units, seed + 3, line.enrolled)
+    seen = between.signups < made_up_users.microseconds(line.recent)
     with told.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
-        site.send(people.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import")
+        site.send(made_up_users.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import")
 
 
 def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
     """Users of the last weeks, and an experiment on the latest of them that still runs."""
-    recent = people.population("recent", units, seed + 2, line.recent)
+    recent = made_up_users.population("recent", units, seed + 2, line.recent)
     signups, began = recent.signups, line.today - SECOND_DAYS
     seen = np.ones(units, dtype=np.bool_)
-    inside = np.flatnonzero(signups >= people.microseconds(began))
+    inside = np.flatnonzero(signups >= made_up_users.microseconds(began))
     with told.step(
         f"A second experiment on the {inside.size:,} users of the last {SECOND_DAYS.days} days, still running"
     ):
-        second = steps.start(steps.plan_second(inside.size, seed), began)
+        second = team.start(team.plan_second(inside.size, seed), began)
         recent, exposures = _assigned(site, second, recent, inside)
-        site.send(people.calls_until(recent, seed + 2, exposures, line.today, seen), "/v1/import")
-        steps.analyse(second)
+        site.send(made_up_users.calls_until(recent, seed + 2, exposures, line.today, seen), "/v1/import")
+        team.analyse(second)
     return second
 
 
@@ -194,7 +194,7 @@ def _assigned(
         if answer["reason"] != "SPLIT":
             continue
         arms[place] = WORLD.arms.index(answer["variant"])
-        exposures[contexts[place]["targetingKey"]] = people.exposure(answer)
+        exposures[contexts[place]["targetingKey"]] = made_up_users.exposure(answer)
     if not exposures:
         raise Refused(f"The door enrolled nobody into {experiment.key}.")
     return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
@@ -202,18 +202,18 @@ def _assigned(
 
 def _judge(told: Told, experiment: Experiment, line: TimeLine) -> Analysis:
     with told.step("The experiment stopped and analysed, its verdict written back to the moment"):
-        steps.stop(experiment, line.enrolled)
-        return steps.analyse(experiment)
+        team.stop(experiment, line.enrolled)
+        return team.analyse(experiment)
 
 
-def _segments(told: Told, segmentation: steps.Segmentation) -> tuple[str, ...]:
+def _segments(told: Told, segmentation: team.Segmentation) -> tuple[str, ...]:
     with told.step("segment_units finished; every user placed in the published segments"):
         try:
             segmentation.finish()
         except Refused as refusal:
             return (f"No segments were published: {refusal}",)
         finally:
-            steps.refresh_segments()
+            team.refresh_segments()
     return ()
 
 

@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 
 from events.schema import Caller
-from insight_site import views
-from insight_site.access import as_machine, machine_door, refusal
+from insight_site.access.permissions import as_machine, machine_door, refusal
 from insight_site.machine.doors import DOORS
+from insight_site.pages import probes
 
 log = structlog.get_logger()
 
@@ -47,12 +47,12 @@ def _dispatch(request: HttpRequest) -> HttpResponse:
                 arguments = found.groupdict()
                 return refusal(request, door.rule, arguments) or door.handler(request, **arguments)
     except SuspiciousOperation as refused:
-        return views.bad_request(request, refused)
+        return probes.bad_request(request, refused)
     except Exception:
         log.exception("machine.failed")
         got_request_exception.send(sender=None, request=request)
-        return views.server_error(request)
-    return views.not_found(request, Http404())
+        return probes.server_error(request)
+    return probes.not_found(request, Http404())
 
 
 def _with_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:

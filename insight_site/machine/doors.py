@@ -1,6 +1,6 @@
 """Every machine door but the management API: path, what it asks of a caller, and who answers.
 
-A door is one row here. Its answer has the shape that `insight_site.access.error` gives to the path.
+A door is one row here. Its answer has the shape that `insight_site.access.permissions.error` gives to the path.
 """
 
 import re
@@ -11,8 +11,8 @@ from django.http import HttpResponse
 
 from events.ingest import ingest
 from experiments.serve import ofrep, sdk
-from insight_site.access import Rule
-from insight_site.views import metrics
+from insight_site.access.permissions import Rule
+from insight_site.pages.probes import metrics
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Door:
 
     Attributes:
         path: the whole path, with or without a slash at its end: a redirected POST would lose its body.
-        rule: methods, scope and limits; `insight_site.access.refusal` holds callers to it.
+        rule: methods, scope and limits; `insight_site.access.permissions.refusal` holds callers to it.
         handler: called with the request and the named groups of `path`.
     """
 

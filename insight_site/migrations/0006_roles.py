@@ -1,4 +1,4 @@
-"""Empty: the groups of the four roles are written after each migrate from today's table (insight_site/roles.py)."""
+"""Empty: the groups of the four roles are written after each migrate from today's table (insight_site/access/roles.py)."""
 
 from django.db import migrations
 

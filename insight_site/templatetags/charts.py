@@ -29,9 +29,9 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
     row = Picture.objects.filter(run_label=run._meta.label, run_pk=run.pk, language=language, slug=slug).first()
     standalone = bool(context.get("standalone"))
     if row is None and standalone:
-        from insight_site import pictures  # noqa: PLC0415 - the renderer costs a second to import
+        from insight_site.takeaways import stored_pictures  # noqa: PLC0415 - the renderer costs a second to import
 
-        row = pictures.picture(run, language, slug)
+        row = stored_pictures.picture(run, language, slug)
     inline = row is not None and bytes(row.content[:4]) == b"<svg"
     return {
         "standalone": standalone,
@@ -54,7 +54,7 @@ def drawn(drawing: Drawing | None) -> dict[str, Any]:
     key = f"drawn:{drawing.slug}:{hashlib.sha256(json.dumps(drawing.spec, sort_keys=True).encode()).hexdigest()}"
     svg = cache.get(key)
     if svg is None:
-        from insight_site import rendering  # noqa: PLC0415 - the renderer costs a second to import
+        from insight_site.takeaways import rendering  # noqa: PLC0415 - the renderer costs a second to import
 
         svg = rendering.svg(drawing.spec, drawing.slug)
         cache.set(key, svg, DRAWN_SECONDS)

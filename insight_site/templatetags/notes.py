@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext
 
-from insight_site import glossary
+from insight_site.glossary import entries
 
 register = template.Library()
 
@@ -15,7 +15,7 @@ register = template.Library()
 def note(slug: str, *, named: bool = False) -> dict[str, Any]:
     """A button that opens the meaning; with `named` the word itself is the button, else a question mark."""
     # A word may stand on a page twice, and htmx may bring a third one, so a counter would not keep the ids apart.
-    return {"term": glossary.find(slug, gettext), "named": named, "id": f"note-{slug}-{secrets.token_hex(3)}"}
+    return {"term": entries.find(slug, gettext), "named": named, "id": f"note-{slug}-{secrets.token_hex(3)}"}
 
 
 @register.inclusion_tag("components/terms.html")
@@ -27,4 +27,4 @@ def terms(*slugs: str) -> dict[str, Any]:
 @register.inclusion_tag("components/terms.html")
 def part_terms(part: str) -> dict[str, Any]:
     """The words that a part of a page needs, by the part's slug; nothing for a part that needs none."""
-    return {"slugs": glossary.shown_with(part)}
+    return {"slugs": entries.shown_with(part)}

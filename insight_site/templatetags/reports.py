@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from insight_site import sharing
+from insight_site.takeaways import sharing
 from runs.models import Run
 
 register = template.Library()

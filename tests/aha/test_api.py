@@ -11,7 +11,7 @@ from django.test import Client
 
 from aha.models import AhaMoment, Study
 from events.models import Source
-from insight_site import keys
+from insight_site.access import keys
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, report, result
 

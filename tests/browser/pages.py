@@ -11,8 +11,8 @@ from aha.models import AhaMoment, Study
 from experiments.analyse.health.context import Audit
 from experiments.analyse.read_out import read_out
 from experiments.models import Analysis
-from insight_site import pictures
 from insight_site.models import Picture
+from insight_site.takeaways import stored_pictures
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS, result
@@ -76,7 +76,7 @@ _drawn: dict[str, list[dict[str, Any]]] = {}
 def _draw(label: str, pk: int) -> None:
     """The pictures of a report are the same in every test, and rendering them takes many seconds: once is enough."""
     if label not in _drawn:
-        pictures.draw_run(label, pk)
+        stored_pictures.draw_run(label, pk)
         _drawn[label] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
         return
     Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label])

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from insight_site import sharing
 from insight_site.models import ShareLink
+from insight_site.takeaways import sharing
 from tests.browser.pages import World, path, world
 
 __all__ = ["world"]

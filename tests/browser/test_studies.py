@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
-from insight_site import pictures
+from insight_site.takeaways import stored_pictures
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transact
 def study(transactional_db: None) -> Study:
     cache.clear()
     row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), **result())
-    pictures.draw_run("aha.Study", row.pk)
+    stored_pictures.draw_run("aha.Study", row.pk)
     return row
 
 

@@ -14,7 +14,7 @@ from tests.conftest import missing
 KEYS = """
 import json
 from events.models import Source
-from insight_site.keys import issue_key
+from insight_site.access.keys import issue_key
 source, _ = Source.objects.get_or_create(name="flags")
 print(json.dumps([issue_key(name="t", source=source, kind=kind, scopes=["assign:read", "config:read"], rate=rate,
                             allowed_origins=origins)[1] for kind, rate, origins in GIVEN]))

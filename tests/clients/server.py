@@ -27,7 +27,7 @@ FIRST_LINES = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'insigh
 ISSUE = """
 import json
 from events.models import Source
-from insight_site.keys import issue_key
+from insight_site.access.keys import issue_key
 print(json.dumps([issue_key(name="t", source=Source.objects.create(name=name), kind="client", scopes=["events:write"],
                             rate=RATE)[1] for name in NAMES]))
 """

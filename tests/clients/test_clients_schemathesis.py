@@ -20,7 +20,7 @@ CHECKS = (
 KEY = """
 import json
 from events.models import Source
-from insight_site.keys import SCOPES, issue_key
+from insight_site.access.keys import SCOPES, issue_key
 source, _ = Source.objects.get_or_create(name="schemathesis")
 print(json.dumps(issue_key(name="t", source=source, kind="admin", scopes=SCOPES["admin"], rate=10**9)[1]))
 """

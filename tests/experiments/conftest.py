@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from events.outbox import away
 from experiments.serve import config
-from insight_site import keys
+from insight_site.access import keys
 
 
 @pytest.fixture(autouse=True)

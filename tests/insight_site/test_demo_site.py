@@ -18,8 +18,8 @@ from events.outbox.accept import add_to_outbox
 from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
 from experiments.models import Experiment
-from insight_site.demo import house, people
-from insight_site.keys import find_caller
+from insight_site.access.keys import find_caller
+from insight_site.demo import made_up_users, whose_site
 from runs.refusals import Refused
 from segments.models import SegmentModel
 
@@ -39,8 +39,8 @@ def add_event(user: str) -> None:
 
 @pytest.mark.django_db
 def test_prepare__empty_site__is_taken(site: Path) -> None:
-    house.prepare(fresh=False)
-    house.prepare(fresh=True)
+    whose_site.prepare(fresh=False)
+    whose_site.prepare(fresh=True)
 
     assert Source.objects.count() == 0
 
@@ -61,12 +61,12 @@ def test_prepare__something_of_a_team__refuses_and_keeps_it(
     site: Path, make: Any, words: str, fresh: bool, after_demo: bool
 ) -> None:
     if after_demo:
-        Source.objects.create(name=house.SOURCE)
+        Source.objects.create(name=whose_site.SOURCE)
         add_event("demo-new-u0000001")
     make()
 
     with pytest.raises(Refused, match=words):
-        house.prepare(fresh=fresh)
+        whose_site.prepare(fresh=fresh)
 
     kept = Experiment.objects.count() + Study.objects.count() + SegmentModel.objects.count()
     assert kept + OutboxEvent.objects.filter(message_id="1:m-anna").count() == 1
@@ -74,15 +74,15 @@ def test_prepare__something_of_a_team__refuses_and_keeps_it(
 
 @pytest.mark.django_db
 def test_prepare__an_earlier_demo__is_removed_only_when_asked(site: Path) -> None:
-    keys = house.open_doors()
+    keys = whose_site.open_doors()
     add_event("demo-new-u0000001")
     flush_events()
     User.objects.create(username="boss")
 
     with pytest.raises(Refused, match="--fresh"):
-        house.prepare(fresh=False)
+        whose_site.prepare(fresh=False)
     assert store.exists()
-    house.prepare(fresh=True)
+    whose_site.prepare(fresh=True)
 
     assert not store.exists()
     assert not OutboxEvent.objects.exists()
@@ -98,16 +98,16 @@ def test_prepare__a_warehouse_of_the_team__refuses(site: Path, settings: Any) ->
     settings.WAREHOUSE_URL = "postgres://somewhere/else"
 
     with pytest.raises(Refused, match="WAREHOUSE_URL"):
-        house.prepare(fresh=True)
+        whose_site.prepare(fresh=True)
 
 
 @pytest.mark.django_db
 def test_prepare__events_in_an_object_store__fresh_refuses(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Source.objects.create(name=house.SOURCE)
-    monkeypatch.setattr(house, "events_folder", lambda: None)
+    Source.objects.create(name=whose_site.SOURCE)
+    monkeypatch.setattr(whose_site, "events_folder", lambda: None)
 
     with pytest.raises(Refused, match="EVENTS_URL"):
-        house.prepare(fresh=True)
+        whose_site.prepare(fresh=True)
 
     assert Source.objects.exists()
 
@@ -124,7 +124,7 @@ def test_demo__number_out_of_range__ends_with_2_and_one_sentence(site: Path, opt
 
 @pytest.mark.django_db
 def test_make_users__twice__gives_new_passwords_and_no_power_over_others() -> None:
-    first, second = house.make_users(), house.make_users()
+    first, second = whose_site.make_users(), whose_site.make_users()
 
     assert set(first) == {"demo-pm", "demo-analyst"}
     pm, analyst = (User.objects.get(username=name) for name in first)
@@ -137,44 +137,47 @@ def test_make_users__twice__gives_new_passwords_and_no_power_over_others() -> No
 
 
 def test_time_line__any_now__the_groups_follow_each_other_and_end_today() -> None:
-    line = people.line_of(NOW)
+    line = made_up_users.line_of(NOW)
 
-    assert line.earlier + people.LENGTH == line.experiment
+    assert line.earlier + made_up_users.LENGTH == line.experiment
     assert line.enrolled < line.today == datetime(2026, 11, 24, tzinfo=UTC)
-    assert line.experiment + people.LENGTH + people.QUIET == line.today
+    assert line.experiment + made_up_users.LENGTH + made_up_users.QUIET == line.today
 
 
 def test_calls__two_populations__share_no_id_and_lie_where_they_should() -> None:
-    line = people.line_of(NOW)
-    earlier = people.population("earlier", 40, 1, line.earlier)
-    recent = people.population("recent", 40, 1, line.recent)
+    line = made_up_users.line_of(NOW)
+    earlier = made_up_users.population("earlier", 40, 1, line.earlier)
+    recent = made_up_users.population("recent", 40, 1, line.recent)
 
-    calls = {who.name: list(people.calls(who, 1, {})) for who in (earlier, recent)}
+    calls = {who.name: list(made_up_users.calls(who, 1, {})) for who in (earlier, recent)}
 
     ids = {name: {call["messageId"] for call in found} for name, found in calls.items()}
     users = {name: {call["userId"] for call in found} for name, found in calls.items()}
     assert not ids["earlier"] & ids["recent"]
     assert not users["earlier"] & users["recent"]
-    assert all(user.startswith(people.OURS) for found in users.values() for user in found)
+    assert all(user.startswith(made_up_users.OURS) for found in users.values() for user in found)
     signups = {call["userId"]: call["timestamp"] for call in calls["earlier"] if call["event"] == "signup"}
-    first, last = people.stamp(people.microseconds(line.earlier)), people.stamp(people.microseconds(line.experiment))
+    first, last = (
+        made_up_users.stamp(made_up_users.microseconds(line.earlier)),
+        made_up_users.stamp(made_up_users.microseconds(line.experiment)),
+    )
     on_time = [at for at in signups.values() if first <= at < last]
     assert len(on_time) >= 39  # one in a thousand clocks is wrong
-    assert signups["demo-earlier-u0000001"] == people.stamp(int(earlier.signups[0]))
+    assert signups["demo-earlier-u0000001"] == made_up_users.stamp(int(earlier.signups[0]))
 
 
 def test_calls__exposed_users__carry_what_the_door_said_one_second_after_the_signup() -> None:
     arms = np.array([0, 1] * 20)
-    who = people.population("new", 40, 1, people.line_of(NOW).experiment, arms)
+    who = made_up_users.population("new", 40, 1, made_up_users.line_of(NOW).experiment, arms)
     answer = {
         "variant": "nudge", "reason": "SPLIT", "metadata": {"experiment": "x", "bucket": 0.25, "segment": "korea.v1"},
     }  # fmt: skip
-    said = {unit: people.exposure(answer) for unit in who.ids}
+    said = {unit: made_up_users.exposure(answer) for unit in who.ids}
 
-    calls = [call for call in people.calls(who, 1, said) if call["event"] == EXPOSURE]
+    calls = [call for call in made_up_users.calls(who, 1, said) if call["event"] == EXPOSURE]
 
     assert {call["userId"] for call in calls} == set(who.ids)
-    expected = {unit: people.stamp(int(at) + 1_000_000) for unit, at in zip(who.ids, who.signups, strict=True)}
+    expected = {unit: made_up_users.stamp(int(at) + 1_000_000) for unit, at in zip(who.ids, who.signups, strict=True)}
     assert all(call["timestamp"] == expected[call["userId"]] for call in calls)
     assert calls[0]["properties"] == {
         "experiment_id": "x", "variation_id": "nudge", "bucket": 0.25, "segment": "korea.v1", "source": "demo",
@@ -182,13 +185,13 @@ def test_calls__exposed_users__carry_what_the_door_said_one_second_after_the_sig
 
 
 def test_calls_until__an_end__holds_back_what_is_still_to_come() -> None:
-    line = people.line_of(NOW)
-    who = people.population("recent", 200, 1, line.recent)
-    seen = who.signups >= people.microseconds(line.today - timedelta(days=14))
+    line = made_up_users.line_of(NOW)
+    who = made_up_users.population("recent", 200, 1, line.recent)
+    seen = who.signups >= made_up_users.microseconds(line.today - timedelta(days=14))
 
-    calls = list(people.calls_until(who, 1, {}, line.today, seen))
+    calls = list(made_up_users.calls_until(who, 1, {}, line.today, seen))
 
-    last = people.stamp(people.microseconds(line.today))
+    last = made_up_users.stamp(made_up_users.microseconds(line.today))
     allowed = {unit for unit, here in zip(who.ids, seen, strict=True) if here}
     assert calls
     assert {call["userId"] for call in calls} <= allowed

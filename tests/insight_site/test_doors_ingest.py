@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from events.models import OutboxEvent, Rejected, Source, UnitTraits
 from events.outbox import accept
-from insight_site import access, keys
+from insight_site.access import keys, permissions
 from insight_site.models import ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +145,7 @@ def test_key__revoked_expired_or_without_the_scope__is_refused() -> None:
 def test_key__revoked_by_another_process__ends_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     row, key = make_key()
     clock = [1000.0]
-    monkeypatch.setattr("insight_site.keys.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("insight_site.access.keys.time.monotonic", lambda: clock[0])
     assert keys.find_caller(key) is not None
     ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
 
@@ -282,7 +282,7 @@ def test_routes__of_the_site__all_have_a_rule() -> None:
         listed = [name for name in resolver.reverse_dict if isinstance(name, str)]
         names += ["admin:any"] if space == "admin" else [f"{space}:{name}" for name in listed]
 
-    assert [name for name in names if access.rule_for(name) is None] == []
+    assert [name for name in names if permissions.rule_for(name) is None] == []
 
 
 def test_admin__adding_a_key__shows_it_once(admin_client: Client) -> None:

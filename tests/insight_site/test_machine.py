@@ -10,7 +10,7 @@ from django.test import Client
 
 from events.models import Source
 from experiments.serve import config
-from insight_site import keys
+from insight_site.access import keys
 from insight_site.machine import dispatch
 from insight_site.machine.doors import DOORS, Door
 from tests.experiments.make import running

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from insight_site import roles
+from insight_site.access import roles
 from tests.insight_site.test_schedules import ROWS
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from insight_site import roles
+from insight_site.access import roles
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db

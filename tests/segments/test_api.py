@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from events.models import Source
-from insight_site import keys
+from insight_site.access import keys
 from reporting.document import dump
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion

@@ -90,7 +90,7 @@ class Command(BaseCommand):
             refuse(error)
 
     def _write_html(self, report: Report, path: Path) -> None:
-        from insight_site.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
+        from insight_site.takeaways.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
 
         try:
             write_whole(path, file_report(report))

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from events.simulation.generate import check_request
 from experiments.report import words
-from insight_site.demo import house, loop
+from insight_site.demo import loop, whose_site
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused
 from runs.terminal import console, fail, refuse, write_json
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         _silence()
         try:
             _check(options["units"], options["seed"])
-            house.prepare(fresh=options["fresh"])
+            whose_site.prepare(fresh=options["fresh"])
         except Refused as error:
             refuse(error)
         try:
@@ -90,7 +90,7 @@ class Command(BaseCommand):
                 gettext("No users were made: `manage.py createsuperuser` makes one, or run this with --with-users.")
             )
             return
-        for name, password in house.make_users().items():
+        for name, password in whose_site.make_users().items():
             self.stderr.write(
                 gettext("User {name}, password {password} (shown only now)").format(name=name, password=password)
             )

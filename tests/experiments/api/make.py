@@ -6,7 +6,7 @@ from typing import Any
 from django.test import Client
 
 from events.models import Source
-from insight_site.keys import issue_key
+from insight_site.access.keys import issue_key
 
 ROOT = "/api/v1/experiments"
 PLAN: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.report import over_time as words
 from experiments.report.over_time_charts import AtRisk, draw_curve, draw_curve_difference, draw_novelty, draw_survival
-from insight_site.rendering import png, svg
+from insight_site.takeaways.rendering import png, svg
 from reporting.charts import Drawing
 from stats.novelty import Novelty, effect_by_week
 from stats.summaries import Mean

@@ -10,7 +10,7 @@ from django.test import Client
 from events.models import OutboxEvent, Source
 from experiments.models import Assignment
 from experiments.serve import assign, config, overrides
-from insight_site.keys import issue_key
+from insight_site.access.keys import issue_key
 from tests.experiments.make import IOS, do, running
 
 pytestmark = pytest.mark.django_db
@@ -323,7 +323,7 @@ def test_key__that_cannot_be_looked_up__is_500_for_ofrep_which_knows_no_503(monk
     def away(key: str) -> Any:
         raise OperationalError
 
-    monkeypatch.setattr("insight_site.access.find_caller", away)
+    monkeypatch.setattr("insight_site.access.permissions.find_caller", away)
 
     answer = post(f"{BULK}/exp", unit(), "pk_" + "x" * 43)
 

@@ -12,7 +12,7 @@ from tests.experiments.make import IOS, do, running
 from tests.experiments.serve.test_doors import BULK, a_key, post, unit
 
 pytestmark = pytest.mark.django_db
-DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi-ofrep.yaml").read_text())
+DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi-ofrep.yaml").read_text())
 
 
 def check(name: str, value: Any) -> None:

@@ -94,7 +94,7 @@ def test_failed_computation__ends_with_1_and_its_reason(
     call_command(
         "import_events", str(tmp_path / "world/events.parquet"), *COLUMNS, stdout=StringIO(), stderr=StringIO()
     )
-    monkeypatch.setattr("insight_site.demo.house.prepare", lambda **_: None)  # it wants an empty site
+    monkeypatch.setattr("insight_site.demo.whose_site.prepare", lambda **_: None)  # it wants an empty site
     place, arguments = COMPUTING[command]
     monkeypatch.setattr(place, broken)
 

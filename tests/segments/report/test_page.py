@@ -91,7 +91,7 @@ def test_draw__maps__never_by_colour_alone() -> None:
 
 
 def test_draw__korean_title__survives_into_the_svg() -> None:
-    from insight_site.rendering import svg
+    from insight_site.takeaways.rendering import svg
 
     drawn = next(
         row for row in charts.draw(report(), lambda text: "그룹이 다시 나타남" if "Resampling" in text else text)

@@ -1,0 +1,5 @@
+"""The site's part of the admin. Django finds its pages by this module."""
+
+from insight_site.admin import api_keys, queue
+
+__all__ = ["api_keys", "queue"]

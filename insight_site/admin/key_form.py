@@ -1,0 +1,58 @@
+"""The form of an API key."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
+
+from insight_site.access.keys import SCOPES
+from insight_site.models import ApiKey
+
+ALL_SCOPES = [(scope, scope) for scope in SCOPES["admin"]]
+
+
+if TYPE_CHECKING:
+    Base = forms.ModelForm[ApiKey]
+else:
+    Base = forms.ModelForm  # takes no type at run time
+
+
+class ApiKeyForm(Base):
+    """Scopes as boxes, origins one a line; a kind may have only its own scopes."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("scopes"), choices=ALL_SCOPES, widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=["events:write"]
+    )
+    origins = forms.CharField(
+        label=_("allowed browser origins"),
+        help_text=_("One a line, for example https://shop.example. Empty: any."),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "source", "kind", "scopes", "origins", "rate", "log_exposures", "preview", "expires_at"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["origins"].initial = "\n".join(self.instance.allowed_origins)
+
+    def clean_origins(self) -> list[str]:
+        origins = str(self.cleaned_data["origins"]).split()
+        for origin in origins:
+            scheme, separator, host = origin.partition("://")
+            if scheme not in ("http", "https") or not separator or not host or "/" in host:
+                raise forms.ValidationError(_("%(origin)s is not an origin."), params={"origin": origin})
+        return origins
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        allowed = SCOPES.get(data.get("kind") or self.instance.kind, ())
+        if refused := [scope for scope in data.get("scopes", []) if scope not in allowed]:
+            text = _("A key of this kind may not have the scope %(scope)s.")
+            self.add_error("scopes", forms.ValidationError(text, params={"scope": refused[0]}))
+        self.instance.allowed_origins = data.get("origins", [])
+        return data

@@ -1,0 +1,194 @@
+"""What a team does between two doors: segments, a study, a plan, its start, its end, its analysis. All by services.
+
+One thing is written past them, and said in the output: the made-up users lived in the past, so the dates of the demo's
+experiments are moved back to where their users are (`backdate`).
+"""
+
+import json
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from aha.models import AhaMoment, Study
+from aha.moments.promote import promote_candidate
+from aha.study.question import Inputs
+from aha.study.studies import create_study, run_study
+from events.simulation.worlds import RETENTION
+from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.models import Analysis, Experiment
+from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
+from experiments.plan.lifecycle import Action
+from experiments.plan.moves import move
+from experiments.serve import config
+from insight_site.demo.made_up_users import SIGNUPS, WORLD
+from insight_site.demo.served import environment
+from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
+from runs.refusals import Refused
+from segments.models import SegmentVersion
+from segments.published.publish import refresh
+from segments.published.publish_rule import publish_rule
+
+SIGNUP = "signup"
+STYLE, KOREA = SEGMENTS
+COVARIATES = ["platform", "channel", "country"]
+# What this made-up team expects of its nudge: a fifth of new users come to the moment by it.
+TAKE_UP = 0.2
+# Five points of retention among those whom the nudge moves: what this made-up team would act on; the draft
+# proposes a tenth of the study's adjusted difference.
+SMALLEST_EFFECT = 0.05
+# What it would act on next: with the few users that still come, a smaller one would take years.
+NEXT_EFFECT = 0.25
+KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
+CONTROL, NUDGE = WORLD.arms
+
+
+class Segmentation:
+    """`segment_units` in a process of its own, as a scheduled job would run it: the study needn't wait for it."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.log = (folder / "segment_units.log").open("w+")
+        command = [
+            sys.executable, "manage.py", "segment_units", "--signup-event", SIGNUP, "--window", "0", "13",
+            "--retention", RETENTION, "--publish", STYLE, "--seed", str(seed), "--json",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment(), stdout=subprocess.PIPE, stderr=self.log
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Its JSON document.
+
+        Raises:
+            Refused: it found nothing that could be published, or failed; with its last line.
+        """
+        out, _ = self.process.communicate()
+        self.log.seek(0)
+        said = self.log.read().strip().splitlines()
+        if self.process.returncode:
+            raise Refused(said[-1] if said else f"segment_units ended with status {self.process.returncode}.")
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        self.log.close()
+
+
+def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
+    """A study of all events, and its first candidate made an AHA moment; the second one too, if there is one.
+
+    Raises:
+        Refused: the study failed or has no candidate.
+    """
+    inputs = Inputs(signup_event=SIGNUP, days=(1, 3, 7), max_times=20, retention=RETENTION)
+    study = create_study(inputs=inputs, title=STUDY, seed=seed)
+    run_study(study.pk)
+    study.refresh_from_db()
+    if study.payload is None:
+        raise Refused(f"The study failed: {study.reason}")
+    rows = study.payload["candidates"][:2]
+    if not rows:
+        raise Refused("The study has no candidate: try more --units.")
+    made = [
+        promote_candidate(study=study, behaviour=row["behaviour"], times=row["times"], days=row["days"]) for row in rows
+    ]
+    return study, made[0], made[1] if len(made) > 1 else None
+
+
+def name_players_in_korea() -> SegmentVersion:
+    """A segment by rule: answered from what the app says while a user signs up."""
+    return publish_rule(key=KOREA, name="Players in Korea", signup_event=SIGNUP, rule=KOREANS)
+
+
+def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
+    """The moment's experiment as it is drafted, with what its team adds: the nudge, strata and covariates."""
+    draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
+    return update_draft(
+        key=draft.key, nudge="A step of the tutorial that shows three players to befriend.", covariates=COVARIATES,
+        # The size and the end that will come, as a team plans with the inflow it has; one seed, one draw.
+        planned_end=timezone.localdate() + SIGNUPS,
+        planned_units=units, smallest_effect=SMALLEST_EFFECT, seed=f"demo-{seed}",
+        audience=[{"segment_key": f"{KOREA}.v1"}, {"segment_key": None}],
+    )  # fmt: skip
+
+
+def plan_second(units: int, seed: int) -> Experiment:
+    """A plain A/B test that is still enrolling when the demo ends."""
+    return create_draft(
+        key=SECOND, name="Banner that invites to a guild", hypothesis="A banner in the lobby makes more players stay.",
+        nudge="A banner in the lobby.", value_type=Experiment.ValueType.BOOLEAN, default_value=False,
+        variants=[
+            {"key": CONTROL, "value": False, "weight": 5_000}, {"key": NUDGE, "value": True, "weight": 5_000},
+        ],
+        primary_metrics=["window:14-20"], enrolment=Experiment.Enrolment.NEW_UNITS, smallest_effect=0.03,
+        planned_units=max(3 * units, 100), planned_end=timezone.localdate() + timedelta(days=28), covariates=COVARIATES,
+        seed=f"demo-second-{seed}",
+    )  # fmt: skip
+
+
+def draft_next(moment: AhaMoment) -> Experiment:
+    """A draft that waits for somebody to look at it."""
+    draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
+    return update_draft(key=draft.key, smallest_effect=NEXT_EFFECT, planned_units=None, planned_end=None)
+
+
+def start(experiment: Experiment, at: datetime) -> Experiment:
+    """Start it, and move its dates back to `at`."""
+    move(key=experiment.key, action=Action.START, why="demo")
+    return backdate(experiment, started_at=at)
+
+
+def stop(experiment: Experiment, at: datetime) -> Experiment:
+    """Stop it, and move that date back to `at`."""
+    move(key=experiment.key, action=Action.STOP, why="demo")
+    return backdate(experiment, stopped_at=at)
+
+
+def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
+    """Move the dates of a demo's experiment back to its users' time, in its row and its history.
+
+    The planned end goes back with the start, as far: the plan's length stays what it was.
+    """
+    row = Experiment.objects.get(pk=experiment.pk)
+    values: dict[str, Any] = dict(dates)
+    if (began := dates.get("started_at")) is not None and row.started_at is not None:
+        values["created_at"] = began - timedelta(days=1)
+        if row.planned_end is not None and row.moment is not None:
+            values["planned_end"] = row.planned_end - (row.started_at - began)
+    Experiment.objects.filter(pk=row.pk).update(**values)
+    if "created_at" in values:
+        row.history.filter(started_at__isnull=True).update(history_date=values["created_at"])
+    kept = row.history.filter(started_at__isnull=False)
+    if "stopped_at" in dates:
+        kept = kept.filter(stopped_at__isnull=False)
+    kept.update(**values, history_date=next(iter(dates.values())))
+    config.touch()
+    return Experiment.objects.get(pk=row.pk)
+
+
+def analyse(experiment: Experiment) -> Analysis:
+    """Ask for an analysis and compute it here, as a worker would.
+
+    Raises:
+        Refused: it failed, with its reason.
+    """
+    analysis = create_analysis(experiment=experiment)
+    run_analysis(analysis.pk)
+    analysis.refresh_from_db()
+    if analysis.payload is None:
+        raise Refused(f"The analysis of {experiment.key} failed: {analysis.reason}")
+    return analysis
+
+
+def refresh_segments() -> None:
+    """Place the users who came since by the published segments."""
+    for version in SegmentVersion.objects.filter(model__key__in=SEGMENTS):
+        refresh(version=version)

@@ -1,0 +1,141 @@
+"""Whose site is it? The demo fills an empty one, replaces its own data when asked, and touches nobody else's."""
+
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+from aha.models import AhaMoment, Study
+from events import store
+from events.asking import questions
+from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
+from experiments.models import Analysis, Assignment, Experiment
+from insight_site.access.keys import forget_cached_keys, issue_key
+from insight_site.demo.made_up_users import OURS
+from insight_site.models import ApiKey, Picture, ShareLink
+from runs.refusals import Refused
+from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+
+SOURCE = "demo: simulated app"
+STUDY = "Demo: what keeps new players"
+SEGMENTS = ("style", "korea")
+SECOND = "demo-invite-banner"
+# Each with a role of the site (docs/roles.md).
+USERS = {"demo-pm": "PM", "demo-analyst": "Analyst"}
+# A demo sends a million events in a minute from one key.
+RATE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the demo's app holds: a key for events, and one for evaluations that logs its exposures itself."""
+
+    events: str
+    evaluation: str
+
+
+def prepare(*, fresh: bool) -> None:
+    """See to it that the site is empty.
+
+    Args:
+        fresh: remove what an earlier demo left.
+
+    Raises:
+        Refused: the site holds something that no demo made, or an earlier demo's data and `fresh` isn't asked for.
+    """
+    if settings.WAREHOUSE_URL:
+        raise Refused("The demo fills the site's own event store: unset WAREHOUSE_URL, or run it on another site.")
+    if found := _strange():
+        raise Refused(
+            f"This site holds {found} that no demo made, and the demo only fills a site of its own. "
+            "Run it with another DATABASE_URL and EVENTS_URL."
+        )
+    if Source.objects.filter(name=SOURCE).exists():
+        if not fresh:
+            raise Refused("The demo is on this site already. `manage.py demo --fresh` removes it and makes it anew.")
+        _clear()
+
+
+def open_doors() -> Keys:
+    """A source with its two keys, through the same service as the admin's form."""
+    source = Source.objects.create(name=SOURCE)
+    _, events = issue_key(name="demo: events", source=source, kind="server", scopes=["events:write"], rate=RATE)
+    _, evaluation = issue_key(
+        name="demo: evaluation", source=source, kind="server", scopes=["assign:read"], rate=RATE, log_exposures=False
+    )
+    return Keys(events, evaluation)
+
+
+def close_doors() -> None:
+    """The keys are known to nobody any more."""
+    ApiKey.objects.filter(source__name=SOURCE).delete()
+
+
+def make_users() -> dict[str, str]:
+    """The demo's two people with a new password each, which is known only now."""
+    made = {}
+    for name, role in USERS.items():
+        user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+        made[name] = secrets.token_urlsafe(12)
+        user.set_password(made[name])
+        user.save()
+        user.groups.set(Group.objects.filter(name=role))
+    return made
+
+
+def _strange() -> str:
+    """What the site holds that no demo made, in words; empty when there is nothing."""
+    moments = AhaMoment.objects.filter(study__title=STUDY)
+    ours = {SECOND, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
+    runs = SegmentationRun.objects.count() - SegmentationRun.objects.filter(published__model__key=SEGMENTS[0]).count()
+    counts = {
+        "experiments": Experiment.objects.exclude(key__in=ours).count(),
+        "studies": Study.objects.exclude(title=STUDY).count(),
+        "AHA moments": AhaMoment.objects.exclude(pk__in=moments).count(),
+        "segment models": SegmentModel.objects.exclude(key__in=SEGMENTS).count(),
+        "segmentations": max(runs - Source.objects.filter(name=SOURCE).count(), 0),
+        "events": _strange_events(),
+    }
+    return next((f"{number:,} {name}" for name, number in counts.items() if number), "")
+
+
+def _strange_events() -> int:
+    from events.counting import queries  # noqa: PLC0415 - Ibis costs a second to import
+
+    if not store.exists() and not OutboxEvent.objects.filter(flush=None).exists():
+        return 0
+    with questions() as asked:
+        return int(asked.run(queries.strangers(asked.log, OURS)).events.iloc[0])
+
+
+def _clear() -> None:
+    """Remove what an earlier demo left; `_strange` has found nothing else."""
+    folder = events_folder()
+    if folder is None:
+        raise Refused("--fresh removes a folder of events, and EVENTS_URL is none: give the demo another EVENTS_URL.")
+    rows: tuple[Any, ...] = (
+        Picture, ShareLink, Analysis, Assignment, Experiment, AhaMoment, Study, Membership, ChurnRun, ComparisonRun,
+        Segment, SegmentVersion, SegmentModel, SegmentationRun, OutboxEvent, Flush, UnitTraits, Rejected,
+    )  # fmt: skip
+    with transaction.atomic():
+        for model in rows:
+            model._default_manager.all().delete()
+        for history in apps.get_models():
+            if history.__name__.startswith("Historical"):
+                history._default_manager.all().delete()
+        close_doors()
+        Source.objects.filter(name=SOURCE).delete()
+    shutil.rmtree(folder, ignore_errors=True)
+    forget_cached_keys()
+
+
+def events_folder() -> Path | None:
+    """The folder of the event store; None when it lies elsewhere."""
+    place = str(settings.EVENTS_URL)
+    return None if "://" in place else Path(place).absolute()

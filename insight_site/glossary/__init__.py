@@ -1,0 +1,1 @@
+"""Every statistical word of the pages, in two plain sentences."""

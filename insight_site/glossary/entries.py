@@ -1,0 +1,83 @@
+"""Every statistical word of the pages in two plain sentences; `{% note "cace" %}` and the glossary page read it. Pure.
+
+The formulas stand in docs/, under the heading that each term names (a test looks it up).
+"""
+
+import re
+from dataclasses import dataclass
+
+from insight_site.glossary.causes import cause, instrument, reading
+from insight_site.glossary.terms import Term, discovery, evidence, segments, staying
+from reporting.words import Gettext
+
+
+@dataclass(frozen=True)
+class Section:
+    """Words that belong together."""
+
+    slug: str
+    title: str
+    terms: tuple[Term, ...]
+
+
+# Which words the parts of a page need, by the part's slug; a candidate's parts carry its number in front, "c1-heat",
+# and are listed as "c-heat" where another page has a part of the same name.
+SHOWN_WITH: dict[str, tuple[str, ...]] = {
+    "curve": ("retention", "plateau", "interval"),
+    "weeks": ("retention", "interval"),
+    "ranking": ("shap",),
+    "swarm": ("shap",),
+    "nulls": ("null", "p-value", "adjusted-p"),
+    "controls": ("negative-control",),
+    "stack": ("abc", "j"),
+    "c-heat": ("j", "as-good"),
+    "pareto": ("precision-recall", "phi"),
+    "dose": ("jump",),
+    "honesty": ("hold-out",),
+    "ladder": ("ladder", "interval"),
+    "maps": ("pca", "umap"),
+    "tsne": ("umap",),
+    "scorecard": ("pca", "umap"),
+    "numbers": ("silhouette",),
+    "null": ("null", "p-value"),
+    "stability": ("stability",),
+    "heat": ("standardised-difference",),
+    "retention": ("retention", "interval"),
+    "drivers": ("interval", "adjusted-p"),
+    "daily-curve": ("retention", "interval"),
+    "daily-difference": ("interval",),
+    "survival": ("retention", "interval"),
+    "segments-1": ("shrinkage", "interval", "adjusted-p"),
+    "first-stage": ("take-up",),
+    "direct-1": ("breakdown", "anderson-rubin", "placebo"),
+    "path": ("sequential",),
+    "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
+    "adjusted": ("cuped",),
+}
+
+
+def shown_with(part: str) -> tuple[str, ...]:
+    """Slugs of the words that a part of a page needs."""
+    candidates = re.sub(r"^c\d+-", "c-", part)
+    return SHOWN_WITH.get(candidates) or SHOWN_WITH.get(candidates.removeprefix("c-"), ())
+
+
+def sections(gettext: Gettext) -> tuple[Section, ...]:
+    """The glossary in the order of the work: who stays, what may matter, who plays how, whether it is the cause."""
+    return (
+        Section("staying", gettext("Staying and leaving"), staying(gettext)),
+        Section("discovery", gettext("What may matter"), discovery(gettext)),
+        Section("evidence", gettext("How much to believe it"), evidence(gettext)),
+        Section("segments", gettext("Who plays how"), segments(gettext)),
+        Section("experiments", gettext("Whether it is the cause"), (*cause(gettext), *instrument(gettext))),
+        Section("reading", gettext("Reading a result"), reading(gettext)),
+    )
+
+
+def find(slug: str, gettext: Gettext) -> Term:
+    """One word.
+
+    Raises:
+        KeyError: there is no such word; a template that asks for it is wrong.
+    """
+    return {term.slug: term for section in sections(gettext) for term in section.terms}[slug]

@@ -1,0 +1,109 @@
+"""Pages for people outside the admin: home, glossary, pictures of runs, and the report that the demo left."""
+
+import json
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.csp import CSP
+from django.utils.translation import gettext
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from insight_site.glossary import entries
+from insight_site.models import Picture
+from insight_site.pages import landing
+from reporting.charts import columns, darkened
+from reporting.csv import csv_lines
+from runs.kinds import find_kind
+
+DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
+REPORTS = {"en": "report.html", "ko": "report.ko.html"}
+# The report is one file with its style inside, so its own policy allows that and nothing else: no script, no request.
+REPORT_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+# Swagger draws its icons from data: addresses; nothing else of the strict policy is loosened for it.
+api_docs = csp_override({**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]})(
+    SpectacularSwaggerSplitView.as_view(url_name="api_schema")
+)
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What runs, what was found lately and what to do next; to strangers, what Insight is."""
+    if not request.user.is_authenticated:
+        return render(request, "insight_site/welcome.html")
+    return render(request, "insight_site/home.html", landing.landing(request.user))
+
+
+@require_safe
+def glossary_page(request: HttpRequest) -> HttpResponse:
+    """Every term in plain words; it says nothing about anybody's data, so everyone may read it."""
+    return render(request, "insight_site/glossary.html", {"sections": entries.sections(gettext)})
+
+
+@require_safe
+def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
+    """The demo's report in one language."""
+    if language not in REPORTS or not _report(language).is_file():
+        raise Http404
+    response = FileResponse(_report(language).open("rb"), content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = REPORT_CSP
+    return response
+
+
+@login_required
+@require_safe
+def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str, kind: str) -> HttpResponse:
+    """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away."""
+    from insight_site.takeaways import rendering, stored_pictures  # noqa: PLC0415 - the renderer costs a second to import
+
+    run_kind = find_kind(label)
+    if run_kind is None or language not in dict(settings.LANGUAGES):
+        raise Http404
+    run = get_object_or_404(run_kind.run_class, pk=pk)
+    row = stored_pictures.picture(run, language, slug)
+    if row is None:
+        raise Http404
+    stored = bytes(row.content)
+    is_svg = stored.startswith(b"<svg")
+    match kind:
+        case "image":
+            return HttpResponse(stored, content_type="image/svg+xml" if is_svg else "image/png")
+        case "svg":
+            content = stored if is_svg else rendering.svg(row.spec, row.slug).encode()
+            return HttpResponse(content, content_type="image/svg+xml")
+        case "png":
+            return HttpResponse(rendering.png(row.spec) if is_svg else stored, content_type="image/png")
+        case "dark":
+            return HttpResponse(_dark(row), content_type="image/png")
+        case "json":
+            return HttpResponse(json.dumps(row.spec, ensure_ascii=False), content_type="application/json")
+        case "csv":
+            return HttpResponse(_rows(row), content_type="text/csv; charset=utf-8")
+    raise Http404
+
+
+def _dark(row: Picture) -> bytes:
+    """The picture for a dark page; only charts of many marks ask for it, the others take their colours from CSS."""
+    from insight_site.takeaways import rendering  # noqa: PLC0415 - as above
+
+    content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: rendering.png(darkened(row.spec)), DARK_SECONDS)
+    return content or b""
+
+
+def _rows(row: Picture) -> str:
+    """The data behind a chart."""
+    names, rows = columns(row.spec)
+    return "".join(csv_lines([names, *([each.get(name, "") for name in names] for each in rows)]))
+
+
+def _report(language: str) -> Path:
+    return Path(settings.VAR_DIR) / "demo" / REPORTS[language]

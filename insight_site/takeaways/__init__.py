@@ -1,0 +1,1 @@
+"""What leaves the site: pictures, files of reports, share links."""

@@ -1,0 +1,130 @@
+"""Reports on their way out: files under the page's own permission, and links for people without an account."""
+
+import time
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language, gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from insight_site.access.permissions import client_address
+from insight_site.models import ShareLink
+from insight_site.takeaways import sharing
+from runs.kinds import kind_of
+from runs.models import Run
+from runs.web import person
+
+BAD_TOKENS_A_MINUTE = 20
+
+
+@login_required
+@require_safe
+def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpResponse:
+    """One report as a file: html, csv or json."""
+    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - the renderer costs a second to import
+
+    run = _run(request, label, pk)
+    if kind not in files.FORMATS:
+        raise Http404
+    content_type, make = files.FORMATS[kind]
+    response = HttpResponse(make(run), content_type=content_type)
+    name = f"insight-{run._meta.model_name}-{run.pk}.{get_language()}.{kind}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Security-Policy"] = files.POLICY
+    return response
+
+
+@login_required
+@permission_required("insight_site.add_sharelink", raise_exception=True)
+@require_POST
+def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
+    """Make a link to a report, and show it this once."""
+    run = _run(request, label, pk)
+    try:
+        days = int(request.POST.get("days", ""))
+        _link, token = sharing.create_link(run=run, days=days, by=person(request))
+    except ValueError:
+        messages.error(request, gettext("Choose how long the link shall work."))
+    else:
+        address = request.build_absolute_uri(reverse("shared", args=[token]))
+        text = gettext("Whoever has this link reads the report until it expires. It is shown only now:")
+        messages.success(request, format_html('{} <code class="link">{}</code>', text, address))
+    return redirect(_back(request))
+
+
+@login_required
+@require_POST
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    """End a link; whoever made it may, and whoever may delete links."""
+    link = get_object_or_404(ShareLink, pk=pk)
+    if link.created_by_id != request.user.pk and not request.user.has_perm("insight_site.delete_sharelink"):
+        raise PermissionDenied
+    sharing.revoke_link(link=link)
+    messages.success(request, gettext("The link no longer works."))
+    return redirect(_back(request))
+
+
+@require_safe
+@never_cache
+def shared(request: HttpRequest, token: str) -> HttpResponse:
+    """The report behind a link, for reading only; 410 when the link has ended, 404 when it never was."""
+    if _bad_tokens(request) > BAD_TOKENS_A_MINUTE:
+        return _apart(HttpResponse(gettext("Too many attempts; try again in a minute."), status=429))
+    link = sharing.find_link(token)
+    if link is None:
+        _bad_tokens(request, count=True)
+        raise Http404
+    if not link.is_live:
+        return _apart(render(request, "insight_site/gone.html", status=410))
+    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - as above
+
+    run = files.find_run(link.run_label, link.run_pk)
+    if run is None:
+        return _apart(render(request, "insight_site/gone.html", status=410))
+    sharing.note_use(link)
+    response = _apart(HttpResponse(files.as_html(run, shared=True)))
+    response["Content-Security-Policy"] = files.POLICY
+    return response
+
+
+def _run(request: HttpRequest, label: str, pk: int) -> Run:
+    """The finished run of a report that this person may read."""
+    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - as above
+
+    run = files.find_run(label, pk)
+    if run is None:
+        raise Http404
+    permission = kind_of(run).may_read
+    if permission and not request.user.has_perm(permission):
+        raise PermissionDenied
+    return run
+
+
+def _back(request: HttpRequest) -> str:
+    """The page that the form was on."""
+    wanted = request.POST.get("next", "")
+    here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if here else reverse("home")
+
+
+def _apart(response: HttpResponse) -> HttpResponse:
+    """A page for strangers: no search engine keeps it, and no other site learns its address."""
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _bad_tokens(request: HttpRequest, *, count: bool = False) -> int:
+    """Unknown tokens from this address in the running minute."""
+    key = f"badshare:{client_address(request)}:{int(time.time() // 60)}"
+    found: Any = cache.get_or_set(key, 0, timeout=120) or 0
+    return int(cache.incr(key) if count else found)

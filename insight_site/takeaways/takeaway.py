@@ -1,0 +1,100 @@
+"""Reports to take away: one HTML file that needs nothing else, every table as CSV, the numbers as JSON.
+
+The HTML is the page's own body, rendered with ``standalone``: pictures lie inside it, and what only works on the site
+is left out.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
+
+from insight_site import __version__
+from reporting.csv import csv_lines
+from reporting.table import Table
+from runs.kinds import find_kind, kind_of
+from runs.models import Run
+
+STYLE = Path(__file__).parent.parent / "static" / "insight_site" / "site.css"
+# The file has its style and its pictures inside, so its own policy allows these and nothing else.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def find_run(label: str, pk: int) -> Run | None:
+    """The finished run of a report that can be taken away; None when there is none."""
+    kind = find_kind(label)
+    if kind is None or not kind.body:
+        return None
+    run = kind.run_class._default_manager.filter(pk=pk, status=Run.Status.DONE).first()
+    return run if run is not None and run.payload is not None else None
+
+
+def as_html(run: Run, *, shared: bool = False) -> str:
+    """The report as one file in the active language, without script and without any request.
+
+    Args:
+        run: a finished run, see `find_run`.
+        shared: it is read through a share link, and says so.
+    """
+    kind = kind_of(run)
+    context = {
+        **kind.context(run), "run": run, "standalone": True, "shared": shared, "body": kind.template,
+        "style": mark_safe(STYLE.read_text(encoding="utf-8")),  # noqa: S308 - our own file
+        "version": __version__, "made": timezone.now(),
+    }  # fmt: skip
+    return render_to_string("insight_site/takeaway.html", context)
+
+
+def as_csv(run: Run) -> str:
+    """Every table of the report, cell by cell: table, row, column, value.
+
+    Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
+    """
+    rows = [[gettext("table"), gettext("row"), gettext("column"), gettext("value")]]
+    body = kind_of(run).context(run)
+    if "unreadable" in body:
+        rows.append([body["unreadable"]])
+    for table in tables(body):
+        for row in table.rows:
+            rows += [
+                [table.title, row[0], column, cell] for column, cell in zip(table.columns[1:], row[1:], strict=False)
+            ]
+    return "".join(csv_lines(rows))
+
+
+def as_json(run: Run) -> str:
+    """The numbers as the command line prints them with ``--json``, always in English."""
+    with translation.override("en"):
+        document = kind_of(run).numbers(run)
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+FORMATS = {
+    "html": ("text/html; charset=utf-8", as_html),
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "json": ("application/json", as_json),
+}
+
+
+def tables(node: Any) -> Iterator[Table]:
+    """Every table in a page's context, in the page's order."""
+    if isinstance(node, Table):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from tables(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from tables(value)
+    elif hasattr(node, "table"):
+        yield from tables(node.table)
+    elif hasattr(node, "parts"):
+        yield from tables(node.parts)

@@ -1,0 +1,110 @@
+"""The admin actions on keys: create a successor, revoke; by whom they may be called."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from events.models import Source
+from insight_site.access import keys
+from insight_site.models import ApiKey
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/insight_site/apikey/"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    keys.forget_cached_keys()
+    yield
+    keys.forget_cached_keys()
+
+
+def issue(name: str) -> tuple[ApiKey, str]:
+    source, _ = Source.objects.get_or_create(name="app")
+    return keys.issue_key(name=name, source=source, kind="client", scopes=["events:write"], rate=7)
+
+
+def act(client: Client, action: str, *rows: ApiKey) -> Any:
+    return client.post(LIST, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
+
+
+def staff(*codenames: str) -> Client:
+    user = User.objects.create_user("ann", password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_successor__of_two_keys__is_shown_once_and_the_old_ones_end_in_a_week(admin_client: Client) -> None:
+    issued = [issue("web"), issue("app")]
+
+    answer = act(admin_client, "create_successor", *(row for row, _ in issued))
+
+    shown = re.findall(r"issued-key[^>]*>([^<]+)</code>", answer.content.decode())
+    assert (answer.status_code, len(set(shown))) == (200, 2)
+    assert "no-store" in answer["Cache-Control"]
+    assert all(keys.find_caller(key) for key in shown)
+    assert all(keys.find_caller(key) for _, key in issued)  # for a week
+    for row, _ in issued:
+        old, new = ApiKey.objects.filter(name=row.name).order_by("id")
+        assert old.expires_at is not None
+        assert 6.9 < (old.expires_at - timezone.now()).total_seconds() / 86_400 <= 7
+        assert (new.scopes, new.rate, new.kind, new.expires_at) == (["events:write"], 7, "client", None)
+        assert new.created_by is not None
+    assert not any(key in admin_client.get(LIST).content.decode() for key in shown)
+
+
+def test_revoke__of_one_of_two_keys__ends_it_now_and_says_so(admin_client: Client) -> None:
+    (row, key), (_, other) = issue("web"), issue("app")
+    assert keys.find_caller(key) is not None
+
+    answer = act(admin_client, "revoke", row)
+
+    row.refresh_from_db()
+    assert row.revoked_at is not None
+    assert keys.find_caller(key) is None
+    assert keys.find_caller(other) is not None
+    assert [str(message) for message in answer.context["messages"]] == ["1 key was revoked."]
+
+
+def test_revoke__again__keeps_the_first_time(admin_client: Client) -> None:
+    row, _ = issue("web")
+    act(admin_client, "revoke", row)
+    row.refresh_from_db()
+    first = row.revoked_at
+
+    act(admin_client, "revoke", row)
+
+    row.refresh_from_db()
+    assert row.revoked_at == first
+
+
+@pytest.mark.parametrize("action", ["create_successor", "revoke"])
+def test_action__by_someone_who_may_only_look__changes_nothing(action: str) -> None:
+    row, key = issue("web")
+
+    act(staff("view_apikey"), action, row)
+
+    assert ApiKey.objects.count() == 1
+    row.refresh_from_db()
+    assert (row.revoked_at, row.expires_at) == (None, None)
+    assert keys.find_caller(key) is not None
+
+
+def test_key__in_the_admin__can_not_be_deleted(admin_client: Client) -> None:
+    row, _ = issue("web")
+
+    assert admin_client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert ApiKey.objects.count() == 1
+
+
+def test_keys__without_a_login__are_not_shown() -> None:
+    answer = Client().get(LIST)
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/admin/login/?next={LIST}")

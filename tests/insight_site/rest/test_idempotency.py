@@ -1,0 +1,138 @@
+"""`Idempotency-Key`: what was asked once is done once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django_q.models import Schedule
+
+from experiments.models import Experiment
+from experiments.plan import drafts
+from insight_site import tasks
+from insight_site.models import IdempotentCall
+from insight_site.rest.idempotency import KEPT, LOST
+from tests.experiments.api.make import PLAN, Api
+
+pytestmark = pytest.mark.django_db
+KEY = {"Idempotency-Key": "abc"}
+
+
+def age(by: timedelta) -> None:
+    IdempotentCall.objects.update(created_at=timezone.now() - by)
+
+
+def test_same_key__same_body__is_done_once_and_answered_alike() -> None:
+    api = Api()
+
+    first, again = api("POST", "", PLAN, **KEY), api("POST", "", PLAN, **KEY)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.content == again.content
+    assert again["Idempotent-Replayed"] == "true"
+    assert Experiment.objects.count() == 1
+
+
+def test_same_key__other_body__is_422() -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+
+    answer = api("POST", "", {**PLAN, "key": "other"}, **KEY)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_same_key__other_path_or_caller__is_another_call() -> None:
+    api, other = Api(), Api()
+    api("POST", "", PLAN, **KEY)
+
+    start = api("POST", "guild/start", **KEY)
+    stranger = other("POST", "", PLAN, **KEY)
+
+    assert start.json()["status"] == "running"
+    assert (stranger.status_code, "Idempotent-Replayed" in stranger) == (400, False)  # its key exists already
+
+
+def test_refusal__changed_nothing__and_is_not_kept() -> None:
+    api = Api()
+    api("POST", "", PLAN)
+    Experiment.objects.update(hypothesis="")
+
+    refused = api("POST", "guild/start", **KEY)
+    Experiment.objects.update(hypothesis="It helps.")
+    again = api("POST", "guild/start", **KEY)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert (again.status_code, "Idempotent-Replayed" in again) == (200, False)
+
+
+def test_call_that_is_running__is_409__until_it_must_be_lost() -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+    IdempotentCall.objects.update(status=None)
+
+    running = api("POST", "", PLAN, **KEY)
+    age(LOST + timedelta(seconds=1))
+    Experiment.objects.all().delete()
+    later = api("POST", "", PLAN, **KEY)
+
+    assert (running.status_code, running.json()["code"]) == (409, "still_running")
+    assert later.status_code == 201
+
+
+@pytest.mark.parametrize(("by", "status"), [(KEPT - timedelta(minutes=1), 201), (KEPT + timedelta(seconds=1), 400)])
+def test_answer__after_a_day__is_forgotten(by: timedelta, status: int) -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+    age(by)
+
+    assert api("POST", "", PLAN, **KEY).status_code == status  # done again, its key exists already
+
+
+def test_answer__after_a_day__leaves_its_key_to_another_body() -> None:
+    api = Api()
+    api("POST", "", PLAN, **KEY)
+    age(KEPT + timedelta(seconds=1))
+
+    assert api("POST", "", {**PLAN, "key": "other"}, **KEY).status_code == 201
+
+
+@pytest.mark.parametrize(("by", "left"), [(KEPT - timedelta(minutes=1), 1), (KEPT + timedelta(seconds=1), 0)])
+def test_forget_old_calls__each_night__deletes_those_that_count_no_longer(by: timedelta, left: int) -> None:
+    Api()("POST", "", PLAN, **KEY)
+    age(by)
+
+    forgotten = tasks.forget_old_calls()
+
+    assert (forgotten, IdempotentCall.objects.count()) == (1 - left, left)
+    assert Schedule.objects.get(func="insight_site.tasks.forget_old_calls").schedule_type == "D"
+
+
+def test_our_own_fault__is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, real = Api(), drafts.create_draft
+
+    def broken(**_: Any) -> Any:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(drafts, "create_draft", broken)
+    with pytest.raises(RuntimeError):
+        api("POST", "", PLAN, **KEY)
+    monkeypatch.setattr(drafts, "create_draft", real)
+
+    assert api("POST", "", PLAN, **KEY).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["a b", "", "x" * 256, "키"])
+def test_key__that_can_not_be_one__is_400(key: str) -> None:
+    answer = Api()("POST", "", PLAN, **{"Idempotency-Key": key})
+
+    assert answer.status_code == 400
+    assert Experiment.objects.count() == 0
+
+
+def test_other_methods_and_doors__ignore_it() -> None:
+    api = Api()
+    api("GET", "", **KEY)
+
+    assert IdempotentCall.objects.count() == 0
