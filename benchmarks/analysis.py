@@ -140,11 +140,11 @@ def gathered(folder: Path, options: argparse.Namespace) -> Any:
     import ibis
 
     from events.asking import Questions
-    from events.counting.queries import Basis
+    from events.counting.unit_values import Basis
     from events.warehouse import Warehouse
     from events.windows import Clock
-    from experiments.analyse.gather.answers import Asked
     from experiments.analyse.gather.gather import gather
+    from experiments.plan.question import Question
 
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
@@ -157,7 +157,7 @@ def gathered(folder: Path, options: argparse.Namespace) -> Any:
     )
     house = Warehouse(backend, backend.table("stored"), "duckdb")
     behaviour = "event_3" if options.behaviour else None
-    asked = Asked("x", ("control", "nudge"), OUTCOMES, behaviour, times=1, days=7)
+    asked = Question("x", ("control", "nudge"), OUTCOMES, behaviour, times=1, days=7)
     last = [time.perf_counter()]
 
     def told(stage: str, share: float) -> None:

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from events.counting.unit_values import Basis
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -116,7 +118,7 @@ def study(house: Any) -> float:
 
     clock = Clock()
     span = house.run(queries.span(house.events, clock)).iloc[0]
-    basis = queries.Basis(clock, data_end(span.newest.to_pydatetime(), clock), dialect=house.dialect)
+    basis = Basis(clock, data_end(span.newest.to_pydatetime(), clock), dialect=house.dialect)
     everyone = questions.units(house.events, basis, signup="signup", definition=parse_retention(RETENTION))
     answer, _ = timed("units and their retention", lambda: house.arrow(everyone))
     eligible = answer.filter(answer["mature"])

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from events.counting.unit_values import Basis
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -94,7 +96,7 @@ def ask(events: int, when: str) -> None:
     definitions = {"r": parse_retention("window:14-20"), "d": parse_retention("min_days:14-20:2")}
     with warehouse.connect() as house:
         span = house.run(queries.span(house.events, Clock())).iloc[0]
-        basis = queries.Basis(Clock(), data_end(span.newest.to_pydatetime(), Clock()))
+        basis = Basis(Clock(), data_end(span.newest.to_pydatetime(), Clock()))
         users = queries.cohort(house.events, "signup", basis)
         curve = queries.retention_curve(house.events, users, basis, range(30))
         values = queries.outcomes(house.events, users, basis, definitions)

@@ -91,7 +91,7 @@ def question(units: int) -> None:
     import ibis
 
     from events.counting import queries as events_queries
-    from events.counting.queries import Basis
+    from events.counting.unit_values import Basis
     from events.metrics import parse_behaviour
     from events.simulation import WORLDS, events_table, simulate
     from events.windows import Clock, Window

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-    from events.counting.queries import Basis
+    from events.counting.unit_values import Basis
     from events.warehouse import Warehouse
 
 
@@ -48,7 +48,7 @@ class Questions:
         Raises:
             Refused: naming the option and up to five names of the log.
         """
-        from events.counting import queries  # noqa: PLC0415 - Ibis costs a second to import
+        from events.counting import queries  # noqa: PLC0415
 
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
@@ -67,6 +67,7 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
     from events.counting import queries  # noqa: PLC0415
+    from events.counting.unit_values import Basis  # noqa: PLC0415
     from events.warehouse import connect  # noqa: PLC0415
 
     flush_events()
@@ -76,7 +77,7 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
         if not int(span.events):
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
         end = data_end(span.newest.to_pydatetime(), clock, day_grain=bool(span.day_grain))
-        yield Questions(warehouse, queries.Basis(clock, end, activity, warehouse.dialect), int(span.events))
+        yield Questions(warehouse, Basis(clock, end, activity, warehouse.dialect), int(span.events))
 
 
 def _some(names: list[str], most: int = 8) -> str:

@@ -53,7 +53,7 @@ class Warehouse:
     Attributes:
         backend: the Ibis backend; for this module and for temporary tables of tests only.
         events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC.
-        dialect: the engine's name, for `queries.Basis`.
+        dialect: the engine's name, for `unit_values.Basis`.
     """
 
     backend: Any

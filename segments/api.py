@@ -42,7 +42,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
         """The report; a number that is missing has its reason in words, a report that can't be read says so."""
-        from segments.payload_versions import SEGMENTATION
+        from segments.search.payload_versions import SEGMENTATION
 
         found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload, gettext)
         return found
@@ -132,7 +132,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What stands out; empty for a rule."""
-        from segments.payload_versions import PROFILE
+        from segments.search.payload_versions import PROFILE
 
         found: dict[str, Any] = PROFILE.outward(segment.profile, gettext) if segment.profile else {}
         return found

@@ -31,7 +31,7 @@ class SegmentsConfig(AppConfig):
             page=("segments:run", "pk"),
             permission="segments.add_segmentationrun",
             stages=STAGES,
-            read="segments.payload_versions.read",
+            read="segments.search.payload_versions.read",
             draw="segments.report.charts.draw",
             body="segments.views.report_body",
             template="segments/run_body.html",
@@ -42,7 +42,7 @@ class SegmentsConfig(AppConfig):
             page=("segments:churn", "pk"),
             permission="segments.add_churnrun",
             stages=STAGES,
-            read="segments.payload_versions.read_quality",
+            read="segments.churn.payload_versions.read_quality",
             draw="segments.report.charts.draw_quality",
         ),
         RunKind(

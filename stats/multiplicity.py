@@ -14,10 +14,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Source: Holm 1979.
     """
-    from statsmodels.stats.multitest import multipletests
-
     p = _checked(p_values)
-    return [float(value) for value in multipletests(p, method="holm")[1]] if len(p) else []
+    order = np.argsort(p, kind="stable")
+    # `multipletests(method="holm")` of statsmodels 0.14 collects garbage in each call: a tenth of a second, or a half
+    # in a process that holds a gigabyte.
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return [float(value) for value in adjusted]
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:

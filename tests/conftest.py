@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 REQUIRED = os.environ.get("CI_REQUIRE_ALL") == "1"
 
@@ -32,6 +33,12 @@ def _database_that_may_not_be_asked() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ownership, "known", known)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _english_at_first() -> None:
+    """No test finds the language that an earlier one left in this process: xdist orders them anew each time."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """An import contract for folders in which pure modules stand beside the few services that use them.
 
 import-linter's own `forbidden` contract takes whole folders or names every module. This one takes folders and names the
-services in them: whatever else stands there, today or later, may not reach the forbidden modules, not even through others.
+services in them: whatever else stands there, today or later, may not reach the forbidden modules, not even through
+others.
 """
 
 from grimp import ImportGraph

@@ -39,12 +39,12 @@ KEPT = {
     "adjust:cuped": "issue 15, the registered adjusted primary of existing users",
     "arms_set:arms_effect_set": "issue 15, joint sets of dose arms",
     "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
-    "weak_instrument:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
+    "anderson_rubin:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",
     "config:forget": "every test begins as a new process does",
-    "webhook_wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
-    "webhook_wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
-    "rest:KeyScheme": "drf-spectacular finds it by its base class",
+    "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
+    "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
+    "endpoints:KeyScheme": "drf-spectacular finds it by its base class",
     "unfold_words:WORDS": "tools.messages reads the words in the file",
 }
 

@@ -20,6 +20,7 @@ from aha.study.ranking import Attributes, attributes_of
 from aha.study.window_guard import Windows, valid_windows
 from events.asking import Questions
 from events.counting import queries as events_queries
+from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Behaviour, parse_behaviour
 from events.windows import Window
 from runs.progress import Progress, silent
@@ -36,7 +37,7 @@ def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour
     names = questions.run(events_queries.event_names(questions.log)).sort_values(
         ["users", "event"], ascending=[False, True]
     )
-    found = [Behaviour(str(name)) for name in names.event if name not in events_queries.EXPOSURE_EVENTS]
+    found = [Behaviour(str(name)) for name in names.event if name not in EXPOSURE_EVENTS]
     shown = tuple(sorted(found[:MAX_BEHAVIOURS], key=str))
     extra = tuple(b for b in map(parse_behaviour, inputs.inert) if b not in shown)
     return (*shown, *extra), max(len(found) - MAX_BEHAVIOURS, 0)

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from events.counting import queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import Behaviour, Retention
 from events.windows import Window
 

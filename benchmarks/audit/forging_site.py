@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from experiments.plan.served import flag_of, with_parts
+
 SHOWN, ELSEWHERE, KEY = "web", "marketing", "x"
 
 
@@ -107,9 +109,8 @@ def other_arms(units: int) -> dict[str, str]:
 def drawn(units: list[str]) -> dict[str, str]:
     """What a local SDK computes from the payload that every client may read."""
     from experiments.draw.bucketing import choose, unit_hash
-    from experiments.serve import config
 
-    flag = config.flag_of(config.with_parts([KEY]).get())
+    flag = flag_of(with_parts([KEY]).get())
     found = {unit: choose(unit_hash(flag.seed, unit), flag.rows[0].ranges) for unit in units}
     return {unit: flag.arms[arm].key for unit, arm in found.items() if arm is not None}
 

@@ -7,16 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from events.asking import Questions
-from events.counting.queries import Basis, survival_times, with_clock
+from events.counting.queries import survival_times, with_clock
+from events.counting.unit_values import Basis
 from events.warehouse import Warehouse
 from events.windows import Clock
-from experiments.analyse.gather.answers import Asked
 from experiments.analyse.gather.gather import gather
+from experiments.plan.question import Question
 from stats.survival.kaplan_meier import Durations
 
 GAP, SIGNUP_DAYS = 7, 28
 START = datetime(2026, 1, 5)  # noqa: DTZ001 - moments inside the warehouse are naive UTC
-ASKED = Asked("x", ("control", "nudge"), ("on_day:1",), None, churn_gap=GAP)
+ASKED = Question("x", ("control", "nudge"), ("on_day:1",), None, churn_gap=GAP)
 
 
 def measured(units: int, days: int, *, churn: float, seed: int = 13) -> dict[str, Durations]:

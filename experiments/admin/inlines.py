@@ -17,7 +17,7 @@ from experiments.serve import overrides
 ROWS = {Variant: "variants", AudienceRow: "audience"}
 
 
-class PlanInline(TabularInline):  # type: ignore[misc]
+class PlanInline(TabularInline):
     """Rows that belong to the plan: frozen with it."""
 
     extra = 0
@@ -48,7 +48,7 @@ class AudienceInline(PlanInline):
     verbose_name_plural = _("audience: the first row that matches decides; no rows take everyone")
 
 
-class OverrideInline(TabularInline):  # type: ignore[misc]
+class OverrideInline(TabularInline):
     model, form = Override, shapes.OverrideForm
     fields = ["unit", "rule", "variant"]
     extra = 0
@@ -65,7 +65,7 @@ class OverrideInline(TabularInline):  # type: ignore[misc]
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class AmendmentInline(TabularInline):  # type: ignore[misc]
+class AmendmentInline(TabularInline):
     model = Amendment
     fields = readonly_fields = ["at", "person", "why", "in_words"]
     extra = 0

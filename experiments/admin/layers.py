@@ -25,7 +25,7 @@ class Saying:
 
 
 @admin.register(Layer)
-class LayerAdmin(Saying, ModelAdmin):  # type: ignore[misc]
+class LayerAdmin(Saying, ModelAdmin):
     """The key is the seed of its draws, so it never changes."""
 
     list_display = ["key", "name"]
@@ -44,7 +44,7 @@ class LayerAdmin(Saying, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Holdout)
-class HoldoutAdmin(Saying, ModelAdmin):  # type: ignore[misc]
+class HoldoutAdmin(Saying, ModelAdmin):
     """Its share never changes: that would move units."""
 
     form = shapes.HoldoutForm

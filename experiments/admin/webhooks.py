@@ -16,7 +16,7 @@ from runs.refusals import Refused
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(ModelAdmin):  # type: ignore[misc]
+class WebhookEndpointAdmin(ModelAdmin):
     """Register and rotate. The secret is shown once, in the answer itself: a message would lie in a cookie."""
 
     list_display = ["name", "url", "enabled", "disabled_reason", "created_at"]
@@ -57,7 +57,7 @@ class WebhookEndpointAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(ModelAdmin):  # type: ignore[misc]
+class WebhookDeliveryAdmin(ModelAdmin):
     """What was sent and what waits: to be read, and sent again once it was given up."""
 
     list_display = ["created_at", "endpoint", "type", "tries", "status", "trouble", "next_try_at", "delivered_at"]

@@ -13,12 +13,12 @@ from django.utils.translation import gettext
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
 from events.asking import questions
-from experiments.analyse.gather.answers import Asked
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.sender_rule import rule_of
 from experiments.models import Analysis, Experiment
 from experiments.plan import derived
 from experiments.plan.planned import Planned
+from experiments.plan.question import Question
 from experiments.plan.stored import plan_of, planned_of
 from experiments.webhooks.deliver import announce
 from reporting.document import dump
@@ -147,7 +147,7 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[Loo
     return () if readout is None else readout.path
 
 
-def _inputs(experiment: Experiment, asked: Asked, plan: Planned) -> dict[str, Any]:
+def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str, Any]:
     return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
 
 

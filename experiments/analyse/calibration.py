@@ -82,10 +82,11 @@ def _decisive() -> Iterator[Analysis]:
 
 def _trial(readout: "Readout") -> "Trial | str":
     """The trial, or the code of why there is none."""
+    from experiments.analyse.codes import NOT_THE_BEHAVIOUR
     from experiments.analyse.corrected import best_effect
     from experiments.analyse.deflation import Trial
+    from experiments.analyse.effects import leading
     from experiments.plan.design import Kind
-    from experiments.report.promise_and_finding import NOT_THE_BEHAVIOUR, leading
 
     report, claim = readout.report, readout.plan.claim
     if report is None or claim is None:

@@ -40,3 +40,7 @@ def code_words(code: Code, gettext: Gettext) -> str:
         Code.INVALID: gettext("The data can't answer"),
     }
     return headings[code]
+
+
+# With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.
+NOT_THE_BEHAVIOUR = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)

@@ -199,3 +199,8 @@ class Report:
     verdict: Verdict
     leading: str
     clusters: Mapping[str, ClusterCount] | None = None
+
+
+def leading(report: Report) -> Comparison:
+    """The comparison that the verdict rests on."""
+    return next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -340,3 +341,10 @@ class ConfigVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.version)
+
+    @classmethod
+    def touch(cls) -> None:
+        """Tell every process to read the configuration again. Call it in the transaction of the change."""
+        moment = timezone.now()
+        if not cls.objects.filter(pk=1).update(version=models.F("version") + 1, changed_at=moment):
+            cls.objects.create(pk=1, changed_at=moment)

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from experiments.analyse.gather.sender_rule import check_sources
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
 from experiments.plan import rules
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
+from experiments.plan.sources import check_sources
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked, save_fields
 from runs.refusals import Refused

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
@@ -14,6 +15,7 @@ from experiments.plan.stored import plan_of, situation_of
 from runs.refusals import Refused
 from segments.models import Membership, Segment
 from segments.published.publish import find_segment
+from segments.rules import is_live, parse_rule
 
 # Where a person mends what `plan.problems` finds; the page of the outcomes for whatever is new there.
 STEP_OF = {
@@ -128,3 +130,24 @@ def share_of(slug: str) -> float:
 
 def _part(segment: Segment) -> float:
     return segment.size / segment.version.units if segment.version.units else 0.0
+
+
+def freeze_audience(experiment: Experiment) -> None:
+    """At the start: every segment of the audience is looked up, and a rule on traits alone is copied into its row.
+
+    Raises:
+        Refused: a segment that isn't published, or a group too unstable to be targeted.
+    """
+    for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
+        segment = find_segment(row.segment_key or "")
+        if segment is None:
+            raise Refused(gettext("There is no published segment '{key}'.").format(key=row.segment_key))
+        if not segment.targetable:
+            text = gettext("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
+            raise Refused(text.format(key=row.segment_key))
+        version = segment.version
+        if version.rule is not None and is_live(parse_rule(version.rule)):
+            row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it
+            row.save(update_fields=["rule"])
+        version.pinned = True
+        version.save(update_fields=["pinned"])

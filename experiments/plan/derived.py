@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from experiments.analyse.gather.answers import Asked
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
 from experiments.plan.design import Covariate, Design
 from experiments.plan.planned import Amended, Planned
+from experiments.plan.question import Question
 from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
 from reporting.document import dump
 
@@ -61,10 +61,10 @@ class Serving:
     forced: tuple[tuple[Any, int], ...] = ()
 
 
-def asked(plan: Plan) -> Asked:
+def asked(plan: Plan) -> Question:
     """The questions for the warehouse."""
     claim = plan.claim
-    return Asked(
+    return Question(
         experiment=plan.key,
         variants=tuple(variant.key for variant in plan.variants),
         outcomes=plan.outcomes,

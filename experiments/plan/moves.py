@@ -6,13 +6,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from aha.moments.promote import begin_test
-from experiments.analyse.gather.sender_rule import only_source
-from experiments.models import Experiment, Layer
+from experiments.models import ConfigVersion, Experiment, Layer
+from experiments.plan.audience import freeze_audience
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
+from experiments.plan.sources import only_source
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
-from experiments.serve import config
-from experiments.serve.unit_facts import freeze_audience
 from experiments.webhooks.deliver import announce
 from runs.refusals import Refused
 
@@ -68,7 +67,7 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = (why or action.value)[:100]  # type: ignore[attr-defined]
     experiment.save(update_fields=fields)
-    config.touch()
+    ConfigVersion.touch()
     _tell(experiment, action)
     return experiment
 

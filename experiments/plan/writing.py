@@ -4,9 +4,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from experiments.analyse.gather.sender_rule import check_sources
-from experiments.models import Experiment
-from experiments.serve import config
+from experiments.models import ConfigVersion, Experiment
+from experiments.plan.sources import check_sources
 from runs.refusals import Refused
 
 
@@ -44,4 +43,4 @@ def save_fields(experiment: Experiment, by: User | None, why: str, fields: list[
     experiment._history_user = by  # type: ignore[attr-defined]
     experiment._change_reason = why[:100]  # type: ignore[attr-defined]
     experiment.save(update_fields=[*fields, "version"])
-    config.touch()
+    ConfigVersion.touch()

@@ -5,14 +5,15 @@ A part without its data has no picture either; `experiments.report.pictures` dra
 
 from collections.abc import Iterator
 
-from experiments.analyse.effects import Comparison, Report
+from experiments.analyse.codes import NOT_THE_BEHAVIOUR
+from experiments.analyse.effects import Comparison, Report, leading
 from experiments.analyse.result import Readout, Shrunk
 from experiments.plan.design import Kind
 from experiments.report import acts, direct_effect, effect_tables, over_time, senders
 from experiments.report import tables as report_tables
 from experiments.report.comparison_words import versus
 from experiments.report.first_lines import rule_words, take_up_sentences, worded
-from experiments.report.promise_and_finding import NOT_THE_BEHAVIOUR, contrasts, leading, promise_finding
+from experiments.report.promise_and_finding import contrasts, promise_finding
 from experiments.report.stopping import hidden_sentence, stopping_sentence
 from reporting.numbers import count, effect_limits, effect_text, p_value, percent
 from reporting.table import Part, Section

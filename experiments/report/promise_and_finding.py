@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from experiments.analyse.codes import Code
+from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code
 from experiments.analyse.corrected import of_variant
-from experiments.analyse.effects import Comparison, Encouragement, Report
+from experiments.analyse.effects import Encouragement, Report, leading
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
 from experiments.report.first_lines import metric_words
@@ -13,9 +13,6 @@ from experiments.report.set_words import set_text
 from reporting.numbers import effect_limits, effect_text
 from reporting.words import Gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
-
-# With these verdicts the ratio of both effects isn't the behaviour's: it is shown, and struck out.
-NOT_THE_BEHAVIOUR = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,6 @@ class Contrast:
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
-
-
-def leading(report: Report) -> Comparison:
-    """The comparison that the verdict rests on."""
-    return next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
 
 
 def contrasts(readout: Readout, gettext: Gettext) -> tuple[Contrast, ...]:

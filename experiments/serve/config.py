@@ -1,23 +1,18 @@
 """The served configuration, kept in each process and renewed within two seconds of a change in any of them."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from events.outbox import away
 from experiments.draw.evaluation import Flag
-from experiments.models import ConfigVersion, Experiment, Override
-from experiments.plan import derived
-from experiments.plan.derived import Serving
+from experiments.models import ConfigVersion
 from experiments.plan.lifecycle import LIVE, SERVED
-from experiments.plan.stored import plan_of
+from experiments.plan.served import flag_of, with_parts
 
 CHECK_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError)
@@ -68,42 +63,10 @@ def current() -> Config:
     return config
 
 
-def touch() -> None:
-    """Tell every process to read the configuration again. Call it in the transaction of the change."""
-    moment = timezone.now()
-    if not ConfigVersion.objects.filter(pk=1).update(version=F("version") + 1, changed_at=moment):
-        ConfigVersion.objects.create(pk=1, changed_at=moment)
-
-
 def forget() -> None:
     """Forget what this process has read."""
     global _kept  # noqa: PLW0603 - the cache of this process
     _kept = None
-
-
-def flag_of(experiment: Experiment) -> Flag:
-    """A stored experiment as it is served."""
-    arms = tuple(variant.pk for variant in experiment.variants.all())
-    overrides = list(experiment.overrides.all())
-    serving = Serving(
-        pk=experiment.pk,
-        arms=arms,
-        version=experiment.version,
-        state=experiment.status,
-        started=experiment.started_at,
-        enrolment_open=experiment.enrolment_closed_at is None,
-        overrides={one.unit: arms.index(one.variant_id) for one in overrides if one.unit is not None},
-        forced=tuple((one.rule, arms.index(one.variant_id)) for one in overrides if one.rule is not None),
-    )
-    return derived.flag(plan_of(experiment), serving)
-
-
-def with_parts(keys: Iterable[str] | None = None) -> Any:
-    """Experiments with all that `flag_of` reads, in few statements."""
-    rows = Experiment.objects.select_related("layer", "holdout", "moment").prefetch_related(
-        "variants", "audience", Prefetch("overrides", Override.objects.order_by("id"))
-    )
-    return rows if keys is None else rows.filter(key__in=keys)
 
 
 def _load(version: int, changed_at: datetime) -> Config:

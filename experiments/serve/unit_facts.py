@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.utils.translation import gettext
-
 from experiments.draw.evaluation import Row
-from experiments.models import Experiment
 from runs.refusals import Refused
 from segments import rules
-from segments.published.publish import find_segment
-from segments.rules import Facts, Rule, is_live, parse_rule
+from segments.rules import Facts, Rule, parse_rule
 
 PRIVATE = ("segments", "targetingKey")  # membership is ours to look up, whatever a caller says
 
@@ -40,27 +36,6 @@ def segment_of(traits: Mapping[str, Any], rows: Iterable[Row], published: Callab
         if row.rule is None and row.segment in published():
             return row
     return None
-
-
-def freeze_audience(experiment: Experiment) -> None:
-    """At the start: every segment of the audience is looked up, and a rule on traits alone is copied into its row.
-
-    Raises:
-        Refused: a segment that isn't published, or a group too unstable to be targeted.
-    """
-    for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
-        segment = find_segment(row.segment_key or "")
-        if segment is None:
-            raise Refused(gettext("There is no published segment '{key}'.").format(key=row.segment_key))
-        if not segment.targetable:
-            text = gettext("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
-            raise Refused(text.format(key=row.segment_key))
-        version = segment.version
-        if version.rule is not None and is_live(parse_rule(version.rule)):
-            row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it
-            row.save(update_fields=["rule"])
-        version.pinned = True
-        version.save(update_fields=["pinned"])
 
 
 def traits_with(stored: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:

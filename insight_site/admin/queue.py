@@ -10,15 +10,15 @@ for model in (Schedule, Success, Failure):
 
 
 @admin.register(Schedule)
-class SiteScheduleAdmin(ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+class SiteScheduleAdmin(ScheduleAdmin, ModelAdmin):
     pass
 
 
 @admin.register(Success)
-class SiteSuccessAdmin(TaskAdmin, ModelAdmin):  # type: ignore[misc]
+class SiteSuccessAdmin(TaskAdmin, ModelAdmin):
     pass
 
 
 @admin.register(Failure)
-class SiteFailureAdmin(FailAdmin, ModelAdmin):  # type: ignore[misc]
+class SiteFailureAdmin(FailAdmin, ModelAdmin):
     pass

@@ -13,8 +13,8 @@ from events.simulation import truth
 from experiments.analyse.analyses import read_analysis
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
-from experiments.report import effect_tables
 from experiments.report.document import document
+from experiments.report.set_words import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
 from reporting.numbers import between, effect_text
@@ -85,7 +85,7 @@ class Findings:
         limits = between(_points(found.take_up.low), _points(found.take_up.high))
         stage = gettext("Moved by the nudge (first stage)")
         rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
-        limits = effect_tables.set_text(found.effect_set, share=True, gettext=gettext)
+        limits = set_text(found.effect_set, share=True, gettext=gettext)
         effect = _points(found.effect.estimate)
         rows.append((gettext("Effect among the moved (Wald)"), _points(self.facts["effect"]), effect, limits))
         return [*rows, *self._promise_row()]

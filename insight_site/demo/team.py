@@ -20,11 +20,10 @@ from aha.study.question import Inputs
 from aha.study.studies import create_study, run_study
 from events.simulation.worlds import RETENTION
 from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.models import Analysis, Experiment
+from experiments.models import Analysis, ConfigVersion, Experiment
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
-from experiments.serve import config
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
 from insight_site.demo.served import environment
 from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
@@ -170,7 +169,7 @@ def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
     if "stopped_at" in dates:
         kept = kept.filter(stopped_at__isnull=False)
     kept.update(**values, history_date=next(iter(dates.values())))
-    config.touch()
+    ConfigVersion.touch()
     return Experiment.objects.get(pk=row.pk)
 
 

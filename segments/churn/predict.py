@@ -60,8 +60,8 @@ def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
 
 def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
     from segments.churn import model as churn
-    from segments.payload_versions import CHURN
-    from segments.published.run_results import ChurnResult
+    from segments.churn.payload_versions import CHURN
+    from segments.churn.result import ChurnResult
 
     progress("counts", 0.0)
     table, retained = _read(run)

@@ -48,7 +48,7 @@ def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
-    from segments.payload_versions import COMPARISON
+    from segments.published.payload_versions import COMPARISON
     from segments.published.run_results import ComparisonResult
     from segments.search.composition import find_drivers
     from segments.search.gather import read_units

@@ -18,7 +18,7 @@ def fitted_of(version: SegmentVersion) -> "FittedModel | None":
     Raises:
         Refused: what is stored of it can't be read.
     """
-    from segments.payload_versions import FITTED
+    from segments.search.payload_versions import FITTED
 
     found = FITTED.read(version.fitted) if version.fitted else None
     if isinstance(found, Unreadable):

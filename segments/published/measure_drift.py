@@ -6,7 +6,6 @@ from django.utils.translation import gettext
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
-from segments.payload_versions import BASELINE
 from segments.published.drift import (
     ABSENT,
     TOO_LITTLE_DATA,
@@ -17,6 +16,7 @@ from segments.published.drift import (
     migration,
     stability_index,
 )
+from segments.published.payload_versions import BASELINE
 from segments.published.run_results import Baseline, DriftResult, Moves
 from segments.search.features import UnitTable
 from segments.search.placement import FittedModel, Placement

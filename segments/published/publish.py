@@ -41,7 +41,7 @@ def publish_run(
     Raises:
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
     """
-    from segments.payload_versions import FITTED, SEGMENTATION
+    from segments.search.payload_versions import FITTED, SEGMENTATION
 
     if run.status != SegmentationRun.Status.DONE or run.model is None:
         raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
@@ -85,7 +85,7 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
     Only what changes is written, in batches: one transaction over millions of rows would lock ingest out. Each unit's
     row changes at once, so that whoever asks sees its old place or its new one, never none.
     """
-    from segments.payload_versions import DRIFT
+    from segments.published.payload_versions import DRIFT
 
     if version.rule is not None:
         from segments.published.publish_rule import rule_places
@@ -223,7 +223,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 
 
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
-    from segments.payload_versions import PROFILE
+    from segments.search.payload_versions import PROFILE
 
     for number, cluster in enumerate(report.clusters):
         segment = Segment(
@@ -250,8 +250,8 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
 
 
 def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
-    from segments.payload_versions import BASELINE
     from segments.published.measure_drift import baseline, measure_drift
+    from segments.published.payload_versions import BASELINE
     from segments.search.gather import read_units
 
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)

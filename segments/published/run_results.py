@@ -1,32 +1,12 @@
-"""What is stored of churn models, comparisons and refreshes beside `segments.search.result.Report`. Pure records."""
+"""What is stored of comparisons and refreshes of published models. Pure records."""
 
 from dataclasses import dataclass, field
 
-from segments.churn.model import Quality
 from segments.published.drift import Drift, Migration, StabilityIndex
 from segments.search.result import Drivers
 from stats.results import NotComputable
 
 ORDER = (Drift.REFIT, Drift.WATCH, Drift.STABLE)
-
-
-@dataclass(frozen=True)
-class ChurnResult:
-    """A finished churn model.
-
-    Attributes:
-        definition: of retention, as a SPEC.
-        units: of the segment that were scored.
-        known: those whose outcome is known.
-        quality: how good the scores are, or why there are none.
-        mean_risk: chance of leaving, 0 to 1; None without scores.
-    """
-
-    definition: str
-    units: int
-    known: int
-    quality: Quality | NotComputable
-    mean_risk: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from reporting.table import Table
 from reporting.words import Gettext, reason_words
 from runs.payloads import Unreadable
 from segments.churn.model import Coefficient, Quality
-from segments.payload_versions import DRIFT
+from segments.churn.result import ChurnResult
 from segments.published.drift import REFIT_AT, WATCH_AT, Drift, StabilityIndex
-from segments.published.run_results import ChurnResult, ComparisonResult, Moves
+from segments.published.payload_versions import DRIFT
+from segments.published.run_results import ComparisonResult, Moves
 from segments.report import tables, words
 from stats.results import NotComputable, Reason, computable
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from events.asking import Questions
+from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
 from runs.refusals import Refused
 from segments.search.composition import Play
@@ -80,7 +81,7 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     from events.counting import queries
 
     names = asked.run(queries.event_names(asked.log)).sort_values(["users", "event"], ascending=[False, True])
-    known = [str(name) for name in names.event if name not in queries.EXPOSURE_EVENTS]
+    known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     if inputs.behaviours:
         listed = [parse_behaviour(text) for text in inputs.behaviours]
         for behaviour in listed:

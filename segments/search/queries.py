@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from events.counting.queries import Basis, activity_days, activity_since_anchor, counts, mature
+from events.counting.queries import activity_days, activity_since_anchor, counts, mature
+from events.counting.unit_values import Basis
 from events.metrics import Behaviour
 from events.windows import Window
 

@@ -65,9 +65,9 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
 
 def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
     from reporting.document import load
-    from segments.payload_versions import FITTED, SEGMENTATION
     from segments.search.composition import compose
     from segments.search.gather import read_play
+    from segments.search.payload_versions import FITTED, SEGMENTATION
 
     inputs = load(Inputs, run.inputs)
     progress("counts", 0.0)

@@ -50,8 +50,8 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    from segments.payload_versions import PROFILE
     from segments.report import words
+    from segments.search.payload_versions import PROFILE
 
     colour, text = words.standing_of(segment.stability, gettext)
     profile = PROFILE.read(segment.profile) if segment.profile else None
@@ -140,7 +140,7 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     if run.status == Run.Status.DONE and run.payload is not None:
         from events.metrics import parse_retention
         from events.metrics import sentence as definition_sentence
-        from segments.payload_versions import CHURN
+        from segments.churn.payload_versions import CHURN
         from segments.report import model_page as page
 
         result = CHURN.read(run.payload)
@@ -179,7 +179,7 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
-        from segments.payload_versions import COMPARISON
+        from segments.published.payload_versions import COMPARISON
         from segments.report import model_page as page
 
         result = COMPARISON.read(run.payload)

@@ -93,8 +93,8 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 def report_body(run: SegmentationRun) -> dict[str, Any]:
     """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
     from events.metrics import sentence as definition_sentence
-    from segments import payload_versions
     from segments.report import page, tables, words
+    from segments.search import payload_versions
 
     report = payload_versions.read(run.payload or {})
     if isinstance(report, Unreadable):

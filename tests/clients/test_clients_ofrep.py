@@ -39,7 +39,7 @@ def keys(site: Site) -> list[str]:
         {"key": "draft", "variants": arms(5_000, 5_000), "actions": []},
     )
     site.run("from experiments.models import Holdout; Holdout.objects.update(share=10000)\n"
-             "from experiments.serve import config; config.touch(); print('null')")  # fmt: skip
+             "from experiments.models import ConfigVersion; ConfigVersion.touch(); print('null')")  # fmt: skip
     time.sleep(2)  # what another process writes is seen within two seconds
     return issue(site, ("server", 1_000_000, []), ("server", 3, []), ("server", 3, []))
 

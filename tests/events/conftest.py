@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from events import store
 from events.counting import queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 
 
 @pytest.fixture

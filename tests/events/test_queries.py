@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.counting import queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import (
     Active,
     ActiveDays,

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from events import warehouse
 from events.counting import queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
 from events.windows import Clock, DayMode, Window, data_end
 

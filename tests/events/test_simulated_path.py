@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 from events import warehouse
 from events.counting import queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from events.simulation.arrow_tables import events_table, users_table

@@ -9,11 +9,12 @@ import ibis
 import pyarrow as pa
 
 from events.asking import Questions
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.warehouse import Warehouse
 from events.windows import Clock
-from experiments.analyse.gather.answers import Answers, Asked
+from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
+from experiments.plan.question import Question
 
 KINDS = pa.schema(
     {
@@ -48,7 +49,7 @@ def rows_of(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
 
 def ask(
     rows: Sequence[tuple[Any, ...]],
-    asked: Asked,
+    asked: Question,
     end: datetime,
     *,
     clock: Clock | None = None,

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.windows import Clock, DayMode
-from experiments.analyse.gather.answers import Asked
+from experiments.plan.question import Question
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 END = START + timedelta(days=20)
-PLAN = Asked("x", ("control", "nudge"), ("window:2-3",), "add", times=2, days=2)
+PLAN = Question("x", ("control", "nudge"), ("window:2-3",), "add", times=2, days=2)
 SEOUL = Clock(DayMode.CALENDAR, "Asia/Seoul")
 NEW_YORK = Clock(DayMode.CALENDAR, "America/New_York")
 

@@ -116,6 +116,17 @@ def test_holm__wikipedia_example__gives_its_adjusted_values() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 12])
+def test_holm__with_ties_and_ones__equals_statsmodels(size: int) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.random.default_rng(size).random(size) ** 3
+    p[size // 2] = p[0]
+    p[-1] = 1.0
+
+    assert holm(list(p)) == pytest.approx(list(multipletests(p, method="holm")[1]), rel=1e-14)
+
+
 def test_benjamini_hochberg__paper_of_1995__rejects_four_where_holm_rejects_three() -> None:
     p = [
         0.0001,

@@ -8,13 +8,14 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from experiments.admin.steps import power_chart, power_curve, step_forms
+from experiments.admin.steps import power_curve, step_forms
 from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
 from experiments.plan import audience as counting
 from experiments.plan.derived import share_left
 from experiments.plan.record import WHOLE
 from experiments.plan.stored import plan_of
+from experiments.report import power_chart
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused

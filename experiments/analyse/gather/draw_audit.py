@@ -6,7 +6,7 @@ from django.db.models import Count
 
 from experiments.draw.bucketing import choose_all, read_units, unit_hashes
 from experiments.models import Assignment, Experiment
-from experiments.serve import config
+from experiments.plan.served import flag_of, with_parts
 
 if TYPE_CHECKING:
     from experiments.analyse.health.context import Audit
@@ -32,7 +32,7 @@ def audit_of(experiment: Experiment) -> "Audit":
     )
     if not rows:
         return Audit(0, 0, assigned)
-    flag = config.flag_of(config.with_parts([experiment.key]).get())
+    flag = flag_of(with_parts([experiment.key]).get())
     draws = unit_hashes(flag.seed, read_units([row[0] for row in rows]), version=flag.hash_version)
     by_segment = {row.segment: choose_all(draws, row.ranges) for row in flag.rows}
     differ = sum(

@@ -16,7 +16,8 @@ from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_beha
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import Rule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
-from experiments.analyse.gather.answers import Answers, Asked, Block, Cells
+from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.plan.question import Question
 from runs.progress import Progress, silent
 from runs.refusals import Refused
 
@@ -49,7 +50,7 @@ class _Span:
 
 def gather(
     questions: Questions,
-    asked: Asked,
+    asked: Question,
     *,
     primary: Sequence[str],
     rule: Rule | None = None,
@@ -86,7 +87,7 @@ def gather(
 
 
 def _of_units(
-    questions: Questions, asked: Asked, primary: Sequence[str], counts: _Met, met: ir.Table, progress: Progress
+    questions: Questions, asked: Question, primary: Sequence[str], counts: _Met, met: ir.Table, progress: Progress
 ) -> Answers:
     with _units(questions, met, asked) as units:
         span = _span(questions, units, asked)
@@ -102,7 +103,7 @@ def _verified(met: ir.Table, only: bool) -> ir.Table:
     return met.filter(met.verified == 1) if only else met
 
 
-def _need_events(questions: Questions, asked: Asked) -> None:
+def _need_events(questions: Questions, asked: Question) -> None:
     named = {name: text for text in asked.outcomes for name in queries.events_needed(parse_metric(text))}
     if asked.behaviour is not None:
         named |= {parse_behaviour(asked.behaviour).event: asked.behaviour}
@@ -113,7 +114,7 @@ def _need_events(questions: Questions, asked: Asked) -> None:
             questions.need_event(name, text)  # refuses, with the names that the log has
 
 
-def _met_counts(questions: Questions, met: ir.Table, asked: Asked, aside: tuple[SetAside, ...]) -> _Met:
+def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
     rows = _rows(questions, queries.met_counts(met))
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside}))
@@ -130,7 +131,7 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Asked, aside: tuple[
 
 
 @contextmanager
-def _units(questions: Questions, met: ir.Table, asked: Asked) -> Iterator[ir.Table]:
+def _units(questions: Questions, met: ir.Table, asked: Question) -> Iterator[ir.Table]:
     """The units; kept too when another join is behind them."""
     units = queries.units(questions.log, met, asked, questions.basis)
     if not queries.covariates_of(asked) and asked.clock != SIGNUP:
@@ -140,7 +141,7 @@ def _units(questions: Questions, met: ir.Table, asked: Asked) -> Iterator[ir.Tab
         yield kept
 
 
-def _span(questions: Questions, units: ir.Table, asked: Asked) -> _Span:
+def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
     row = _rows(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
@@ -152,7 +153,7 @@ def _span(questions: Questions, units: ir.Table, asked: Asked) -> _Span:
 
 def _answers(
     questions: Questions,
-    asked: Asked,
+    asked: Question,
     primary: Sequence[str],
     counts: _Met,
     span: _Span,
@@ -187,7 +188,7 @@ def _answers(
     )
 
 
-def _cells(questions: Questions, asked: Asked, values: ir.Table) -> Cells:
+def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
     names = queries.covariates_of(asked)
     kept = [_levels(questions, values, place) for place, _ in enumerate(names)]
     rows = _rows(questions, queries.cells(values, asked, kept))
@@ -218,7 +219,7 @@ def _levels(questions: Questions, values: ir.Table, place: int) -> list[str]:
     return [str(row["level"]) for row in found]
 
 
-def _block(asked: Asked, place: int, rows: Sequence[Mapping[str, Any]]) -> Block:
+def _block(asked: Question, place: int, rows: Sequence[Mapping[str, Any]]) -> Block:
     names = tuple(queries.block_columns(asked, place))
     size = len(names)
     means, covariance = np.zeros((len(rows), size)), np.zeros((len(rows), size, size))
@@ -231,14 +232,14 @@ def _block(asked: Asked, place: int, rows: Sequence[Mapping[str, Any]]) -> Block
     return Block(names, _ints([row[f"n_{place}"] for row in rows]), means, covariance)
 
 
-def _exposures(questions: Questions, asked: Asked, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
+def _exposures(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
     rows = _rows(questions, queries.exposures_by_day(values))
     rows.sort(key=lambda row: (row["exposed_on"], row["arm"]))
     return tuple((row["exposed_on"], asked.variants[row["arm"]], int(row["units"])) for row in rows)
 
 
 def _durations(
-    questions: Questions, asked: Asked, span: _Span, units: ir.Table, values: ir.Table
+    questions: Questions, asked: Question, span: _Span, units: ir.Table, values: ir.Table
 ) -> tuple[tuple[str, str, int, bool, int], ...]:
     found: dict[tuple[int, str, int, bool], int] = {}
     if asked.churn_gap > day_bits.MOST_GAP:
@@ -255,7 +256,7 @@ def _durations(
 
 
 def _curve(
-    questions: Questions, asked: Asked, followed: Sequence[Mapping[str, Any]], values: ir.Table
+    questions: Questions, asked: Question, followed: Sequence[Mapping[str, Any]], values: ir.Table
 ) -> tuple[tuple[str, int, int, int], ...]:
     found = []
     for row in sorted(_rows(questions, queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
@@ -266,7 +267,7 @@ def _curve(
     return tuple(found)
 
 
-def _times(questions: Questions, asked: Asked, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
+def _times(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
     if asked.behaviour is None:
         return ()
     rows = _rows(questions, queries.times(values, asked.most_times))
@@ -274,7 +275,7 @@ def _times(questions: Questions, asked: Asked, values: ir.Table) -> tuple[tuple[
     return tuple((asked.variants[arm], number, count) for arm, number, count in found)
 
 
-def _silent(asked: Asked, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
+def _silent(asked: Question, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
     found = []
     for arm, name in enumerate(asked.variants):
         rows = [row for row in followed if row["arm"] == arm and row["complete_days"] >= 1]
@@ -304,7 +305,7 @@ def _late(questions: Questions, span: _Span) -> tuple[int, int]:
 
 
 def _bins(
-    questions: Questions, asked: Asked, primary: Sequence[str], values: ir.Table
+    questions: Questions, asked: Question, primary: Sequence[str], values: ir.Table
 ) -> dict[str, tuple[tuple[str, int, int, int], ...]]:
     found: dict[str, tuple[tuple[str, int, int, int], ...]] = {}
     for place, text in enumerate(asked.outcomes):

@@ -16,8 +16,7 @@ from events.counting import queries
 from events.counting.day_bits import active_on, churn, day_bits, words_for
 from events.counting.day_index import day_index, local_date, utc, wall_clock
 from events.counting.properties import property_text
-from events.counting.queries import EXPOSURE_EVENTS, Basis
-from events.counting.unit_values import active_events, aggregate
+from events.counting.unit_values import EXPOSURE_EVENTS, Basis, active_events, aggregate
 from events.metrics import (
     Count,
     Metric,
@@ -31,7 +30,8 @@ from events.metrics import (
     parse_metric,
 )
 from events.windows import Window
-from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE, Asked
+from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
+from experiments.plan.question import Question
 
 LATE = timedelta(hours=48)
 # What arrives later than this was read from a file of history and says nothing about the senders.
@@ -43,7 +43,7 @@ BINS = 5
 SO_FAR = "times_so_far"
 
 
-def exposures(events: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """One row per exposure: ``user_id, time, variant, segment, source``.
 
     An exposure may carry the arm's index instead of its key. `segment` is "" where it names none; `source` the number
@@ -108,7 +108,7 @@ def met_counts(met: ir.Table) -> ir.Table:
     return table.group_by("variant", "several").aggregate(units=table.count())
 
 
-def units(events: ir.Table, met: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """The units of the planned arms with their clocks, one row each.
 
     Columns: ``user_id, arm, segment, exposed_at, exposed_on, week, verified, anchor, anchor_date, complete_days`` and a
@@ -136,7 +136,7 @@ def units(events: ir.Table, met: ir.Table, asked: Asked, basis: Basis) -> ir.Tab
     return queries.with_clock(table.mutate(anchor=table.exposed_at), basis)
 
 
-def covariates_of(asked: Asked) -> tuple[str, ...]:
+def covariates_of(asked: Question) -> tuple[str, ...]:
     """The names of the covariates in the order of the columns ``c_0, c_1, …``."""
     return (*asked.covariates, *([BEFORE] if asked.active_days_before else []))
 
@@ -154,7 +154,7 @@ def span(units: ir.Table) -> ir.Table:
 
 
 def unit_values(
-    events: ir.Table, units: ir.Table, asked: Asked, basis: Basis, *, first_anchor: datetime, most_days: int
+    events: ir.Table, units: ir.Table, asked: Question, basis: Basis, *, first_anchor: datetime, most_days: int
 ) -> ir.Table:
     """One row per unit with everything it did, from one pass over the log.
 
@@ -193,7 +193,7 @@ def unit_values(
     return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
 
 
-def definitions(asked: Asked) -> dict[str, Retention | Value]:
+def definitions(asked: Question) -> dict[str, Retention | Value]:
     """The definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
     found: dict[str, Retention | Value] = {}
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
@@ -228,14 +228,14 @@ def level_counts(values: ir.Table, place: int, most: int) -> ir.Table:
     return table.order_by([ibis.desc("units"), "level"]).limit(most)
 
 
-def block_columns(asked: Asked, place: int) -> dict[str, str]:
+def block_columns(asked: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
     ratio = {DENOMINATOR: f"w_{place}"} if isinstance(parse_metric(asked.outcomes[place]), Ratio) else {}
     reached = {} if asked.behaviour is None else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
     return {VALUE: f"v_{place}", **ratio, **reached}
 
 
-def cells(values: ir.Table, asked: Asked, levels: Sequence[Sequence[str]]) -> ir.Table:
+def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) -> ir.Table:
     """Moments by ``arm, segment, week, l_0, …``: ``exposed``, and for the outcome i ``n_i`` and its block's moments.
 
     The columns of the block are ``m_i_a`` (mean) and ``s_i_a_b`` (covariance, n-1), a and b being places in
@@ -301,7 +301,7 @@ def times(values: ir.Table, most: int) -> ir.Table:
     return table.group_by("arm", "times").aggregate(units=table.count())
 
 
-def bins(values: ir.Table, asked: Asked, place: int) -> ir.Table:
+def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
     """Quintiles of a numeric outcome over all arms together: ``arm, bin, reached, units``.
 
     A value's bin is five times the share of units with a smaller value, cut to a whole number: equal values share the
@@ -328,7 +328,7 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
 
 
-def _with_signup(events: ir.Table, table: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+def _with_signup(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """Add ``anchor``, the first signup if it is no later than the exposure, and what it said as ``c_0, …``."""
     log = events.filter(events.event == asked.signup_event)
     first = log.group_by("user_id").aggregate(
@@ -343,7 +343,7 @@ def _with_signup(events: ir.Table, table: ir.Table, asked: Asked, basis: Basis) 
     return joined.mutate(anchor=before.ifelse(joined.anchor, ibis.null("timestamp")), **said).drop("said")
 
 
-def _with_days_before(events: ir.Table, table: ir.Table, asked: Asked, basis: Basis) -> ir.Table:
+def _with_days_before(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """Add the number of different active days among the days before the exposure, as text."""
     slim = table.select("user_id", "exposed_at", exposed_date=local_date(table.exposed_at, basis.clock))
     log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
@@ -359,7 +359,7 @@ def _with_days_before(events: ir.Table, table: ir.Table, asked: Asked, basis: Ba
     return joined.mutate(**{f"c_{len(asked.covariates)}": text}).drop("before")
 
 
-def _block(values: ir.Table, asked: Asked, place: int) -> list[ir.Value]:
+def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
     """The columns of one outcome's block, all null where the unit is not mature for the outcome."""
     columns = block_columns(asked, place)
     value = values[columns[VALUE]]
@@ -381,11 +381,11 @@ def _pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
     return level.isin(["", *kept]).ifelse(level, OTHER)
 
 
-def _some_shorter(asked: Asked) -> bool:
+def _some_shorter(asked: Question) -> bool:
     return any(outcome_window(each).days_needed < asked.days for each in definitions(asked).values())
 
 
-def _counts_exposures(asked: Asked, basis: Basis) -> bool:
+def _counts_exposures(asked: Question, basis: Basis) -> bool:
     """Whether exposures are themselves counted by an outcome, the behaviour or the project's activity."""
     named = [name for text in asked.outcomes for name in events_needed(parse_metric(text))]
     named += [] if asked.behaviour is None else [parse_behaviour(asked.behaviour).event]

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from django.utils.translation import gettext
 
 from events.models import Source
 from experiments.analyse.gather.admission import Bools, Rule, drawn
 from experiments.models import Assignment, Experiment
 from experiments.plan.derived import senders
+from experiments.plan.served import flag_of, with_parts
 from experiments.plan.stored import plan_of
-from experiments.serve import config
-from runs.refusals import Refused
 
 UNITS_AT_A_TIME = 5_000
 
@@ -21,7 +19,7 @@ def rule_of(experiment: Experiment) -> Rule:
 
     Only the units of client keys come here, never more: everything else is decided inside the warehouse.
     """
-    flag = config.flag_of(config.with_parts([experiment.key]).get())
+    flag = flag_of(with_parts([experiment.key]).get())
     keys = {arm.pk: arm.key for arm in flag.arms}
 
     def owed(units: Sequence[str], arms: Sequence[str]) -> Bools:
@@ -36,22 +34,3 @@ def rule_of(experiment: Experiment) -> Rule:
         return found
 
     return Rule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))
-
-
-def only_source() -> list[int]:
-    """The one source of a site that has one, else none: of several a person must say which show the experiment."""
-    found = list(Source.objects.values_list("pk", flat=True)[:2])
-    return found if len(found) == 1 else []
-
-
-def check_sources(numbers: Sequence[int]) -> list[int]:
-    """Numbers of sources, each once and in order.
-
-    Raises:
-        Refused: for a number that no source has.
-    """
-    known = set(Source.objects.filter(pk__in=numbers).values_list("pk", flat=True))
-    strange = sorted(set(numbers) - known)
-    if strange:
-        raise Refused(gettext("There is no source {number}.").format(number=strange[0]))
-    return sorted(known)

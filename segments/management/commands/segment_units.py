@@ -66,10 +66,10 @@ class Command(BaseCommand):
         )
 
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
-        from segments.payload_versions import read
         from segments.report.document import document
         from segments.report.words import feature_name
         from segments.search.gaps import Shape
+        from segments.search.payload_versions import read
 
         report = read(run.payload or {})
         if isinstance(report, Unreadable):

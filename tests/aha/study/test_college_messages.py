@@ -16,7 +16,7 @@ from aha.study.grid import build_table, count_cells, levels
 from aha.study.null import Null, grid_null
 from events import warehouse
 from events.counting import queries as log_queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
 from events.windows import Clock, data_end
 from tests.aha.make import UNIT_COLUMNS

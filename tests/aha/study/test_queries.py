@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aha.study import queries
 from aha.study.grid import Cells, Table, build_table, cells_of_histogram, count_cells, levels
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
 from events.windows import Clock
 from tests.aha.make import UNIT_COLUMNS

@@ -11,7 +11,7 @@ from aha.study import queries
 from aha.study.cell_metrics import risk_difference
 from aha.study.grid import Table, build_table, count_cells, levels
 from aha.study.window_guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from experiments.analyse.gather.answers import Asked
+from experiments.plan.question import Question
 from runs.refusals import Refused
 from tests.experiments.ask import ask
 from tests.experiments.log import END, PLAN, START, did, met
@@ -181,7 +181,7 @@ def test_gather__last_mature_on__is_when_the_last_unit_has_every_primary_window_
         (replace(PLAN, covariates=("channel",)), "signup: there is no event 'signup'"),
     ],
 )
-def test_gather__nothing_to_ask__is_refused_with_a_sentence(plan: Asked, words: str) -> None:
+def test_gather__nothing_to_ask__is_refused_with_a_sentence(plan: Question, words: str) -> None:
     with pytest.raises(Refused) as refusal:
         ask(DOZEN, plan, END)
 

@@ -20,13 +20,14 @@ from events import warehouse
 from events.asking import Questions
 from events.counting import day_bits
 from events.counting import queries as events_queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
 from events.windows import Clock, DayMode
 from experiments.analyse.gather import queries
-from experiments.analyse.gather.answers import Answers, Asked
+from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
+from experiments.plan.question import Question
 from tests.experiments.ask import opened
 from tests.postgres import hits_table
 from tests.simulated import experiment_table
@@ -37,7 +38,7 @@ DIALECTS = ["pyspark", "clickhouse", "bigquery", "snowflake", "trino", "postgres
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
 SCHEMA |= {"message_id": "string", "received_at": "timestamp"}
 OUTCOMES = ("window:21-27", "count:chat:0-6", "min_days:7-20:3", "count:shop:0-13 / active_days:0-13", "on_day:1")
-PLAN = Asked(
+PLAN = Question(
     EXPERIMENT_KEY, ("control", "nudge"), OUTCOMES, "friend_add", 3, 7, ("platform", "channel"), active_days_before=2
 )
 
@@ -49,7 +50,7 @@ def table_of(world: Simulation) -> pa.Table:
     return table.set_column(2, "time", time).append_column("received_at", time)
 
 
-def answers_of(table: pa.Table, plan: Asked, end: datetime, clock: Clock) -> Answers:
+def answers_of(table: pa.Table, plan: Question, end: datetime, clock: Clock) -> Answers:
     with opened(table, end, clock) as questions:
         return gather(questions, plan, primary=("window:21-27", "count:chat:0-6"))
 
@@ -232,7 +233,7 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
 
 
 # ── every engine we promise ───────────────────────────────────────────────────
-def questions_of(dialect: str, plan: Asked, clock: Clock) -> dict[str, Any]:
+def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
     exposures = queries.exposures(log, plan, basis)
     wrong = pa.table({"user_id": ["u"], "variant": ["nudge"]})
@@ -266,7 +267,7 @@ def test_questions__every_promised_engine__compile(dialect: str, clock: str, mon
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
     monkeypatch.setattr("ibis.backends.sql.compilers.pyspark.options", spark)
-    plan = Asked(**{**PLAN.__dict__, "clock": clock})
+    plan = Question(**{**PLAN.__dict__, "clock": clock})
     for name, question in questions_of(dialect, plan, CLOCKS[1]).items():
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 

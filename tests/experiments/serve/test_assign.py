@@ -13,7 +13,7 @@ from events.models import OutboxEvent, UnitTraits
 from events.outbox import away as away_service
 from experiments.draw.bucketing import unit_hash
 from experiments.draw.evaluation import Evaluation, Failed
-from experiments.models import Assignment, Experiment, Holdout, Layer
+from experiments.models import Assignment, ConfigVersion, Experiment, Holdout, Layer
 from experiments.plan import amend
 from experiments.serve import assign, config, overrides
 from runs.refusals import Refused
@@ -198,7 +198,7 @@ def test_config__changed_by_another_process__is_seen_within_two_seconds(monkeypa
     monkeypatch.setattr("experiments.serve.config.time.monotonic", lambda: clock[0])
     assert ask().reason == "SPLIT"
     Experiment.objects.update(status="paused")  # as another process would: the row and the number
-    config.touch()
+    ConfigVersion.touch()
 
     clock[0] += 0.99
     remembered = ask().reason

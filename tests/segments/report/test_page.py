@@ -10,12 +10,15 @@ import pytest
 from reporting.document import dump
 from reporting.table import Part
 from runs.payloads import Unreadable
-from segments import payload_versions
+from segments.churn import payload_versions as churn_versions
 from segments.churn.model import Bin, Coefficient, Quality
+from segments.churn.result import ChurnResult
 from segments.management.commands import segment_units
 from segments.models import SegmentationRun
-from segments.published.run_results import ChurnResult, DriftResult
+from segments.published import payload_versions as published_versions
+from segments.published.run_results import DriftResult
 from segments.report import charts, model_page, page, tables
+from segments.search import payload_versions
 from segments.search.learning import Skill
 from segments.search.ranks import Auc
 from segments.search.result import Report, Tiers
@@ -184,7 +187,7 @@ def test_drift__never_measured__none(document: dict[str, Any] | None) -> None:
 
 
 def test_strongest__any_refit__decides() -> None:
-    found = payload_versions.DRIFT.read(DRIFT)
+    found = published_versions.DRIFT.read(DRIFT)
 
     assert isinstance(found, DriftResult)
     assert found.code == "refit"
@@ -205,7 +208,7 @@ def test_drift__unreadable__its_sentence_and_no_lights() -> None:
 
 
 def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
-    found = payload_versions.DRIFT.read(DRIFT)
+    found = published_versions.DRIFT.read(DRIFT)
     assert isinstance(found, DriftResult)
     assert found.migration is not None
     view = model_page.migration(found.migration, {0: "Fighters", 1: "Builders"}, same)
@@ -244,7 +247,7 @@ def test_churn__no_skill__the_reason_and_no_picture() -> None:
     assert view.quality is None
     assert "does not beat the base rate" in view.finding
     assert charts.draw_quality(result.quality, same) == ()
-    assert payload_versions.read_quality(payload_versions.CHURN.store(result)) == result.quality
+    assert churn_versions.read_quality(churn_versions.CHURN.store(result)) == result.quality
 
 
 def test_draw_quality__model__calibration_with_intervals() -> None:

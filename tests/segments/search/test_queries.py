@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from events.counting import queries as events_queries
-from events.counting.queries import Basis
+from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour
 from events.simulation import WORLDS, events_table, simulate
 from events.windows import Clock, Window
