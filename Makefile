@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 # Two test workers on two cores: the spinning threads of OpenMP would only stand in each other's way.
-PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal -q
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal -q --durations=25
 PY := $(VENV)/bin/python
 SERVE ?= $(shell test -t 0 && test -t 1 && echo 1 || echo 0)
 PORT ?= 8000
