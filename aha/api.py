@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
@@ -70,7 +69,7 @@ class StudyDetailSerializer(StudySerializer):
         """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
         from aha.payload_versions import STUDY
 
-        return None if study.payload is None else STUDY.outward(study.payload, gettext)
+        return None if study.payload is None else STUDY.outward(study.payload)
 
 
 class PromoteSerializer(serializers.Serializer[AhaMoment]):
@@ -103,7 +102,7 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
         found = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):
             if found[name]:
-                found[name] = schema.outward(found[name], gettext)
+                found[name] = schema.outward(found[name])
         return found
 
 

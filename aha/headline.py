@@ -9,7 +9,7 @@ from enum import StrEnum
 from aha.study.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
 from aha.study.result import Candidate, Report
 from reporting.numbers import percent, points
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable
 from stats.results import NotComputable, computable
 
@@ -69,9 +69,9 @@ def headline_of(report: Report) -> Headline:
     return Headline(Outcome.FOUND, worth=sum(not DOUBTS & set(row.flags) for row in report.candidates))
 
 
-def headline_words(found: Headline, gettext: Gettext) -> str:
+def headline_words(found: Headline) -> str:
     """The study in one sentence."""
-    reason = "" if found.reason is None else reason_words(found.reason, gettext)
+    reason = "" if found.reason is None else reason_words(found.reason)
     if found.outcome is Outcome.TOO_SMALL:
         return reason
     if found.outcome is Outcome.UNTESTED:
@@ -87,10 +87,10 @@ def headline_words(found: Headline, gettext: Gettext) -> str:
     return text.format(n=found.worth)
 
 
-def stored_headline(document: Document | None, gettext: Gettext) -> str:
+def stored_headline(document: Document | None) -> str:
     """The sentence of a study's column; "" where there is none, or none that can be read."""
     found = None if document is None else HEADLINE.read(document)
-    return "" if found is None or isinstance(found, Unreadable) else headline_words(found, gettext)
+    return "" if found is None or isinstance(found, Unreadable) else headline_words(found)
 
 
 def evidence_line(candidate: Candidate) -> EvidenceLine:
@@ -103,13 +103,13 @@ def evidence_line(candidate: Candidate) -> EvidenceLine:
     )
 
 
-def stored_evidence(document: Document | None, gettext: Gettext) -> str:
+def stored_evidence(document: Document | None) -> str:
     """The sentence of a moment's column; "" where there is none, or none that can be read."""
     found = None if document is None else EVIDENCE_LINE.read(document)
-    return "" if found is None or isinstance(found, Unreadable) else evidence_words(found, gettext)
+    return "" if found is None or isinstance(found, Unreadable) else evidence_words(found)
 
 
-def evidence_words(found: EvidenceLine, gettext: Gettext) -> str:
+def evidence_words(found: EvidenceLine) -> str:
     """The evidence in one sentence."""
     text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
     if found.left is None:

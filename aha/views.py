@@ -55,7 +55,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
     found = listing(
         request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
     )
-    rows = [{"study": study, "found": stored_headline(study.headline, gettext)} for study in found.page]
+    rows = [{"study": study, "found": stored_headline(study.headline)} for study in found.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
     response = render(request, template, {"rows": rows, "listing": found})
     patch_vary_headers(response, ["HX-Request"])
@@ -91,7 +91,7 @@ def report_body(study: Study) -> dict[str, Any]:
     """What `aha/study_body.html` shows of a finished study: on its page, and where it is taken away."""
     report = studies.read_report(study)
     if isinstance(report, Unreadable):
-        return {"unreadable": report.sentence(gettext)}
+        return {"unreadable": report.sentence()}
     return {} if report is None else _study_context(study, report)
 
 
@@ -100,25 +100,25 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
 
     return {
         "report": report,
-        "headline": findings.headline(report, gettext),
-        "warning": findings.controls_warning(report, gettext),
-        "asked": words.asked_sentences(report.asked, gettext),
+        "headline": findings.headline(report),
+        "warning": findings.controls_warning(report),
+        "asked": words.asked_sentences(report.asked),
         "claims": [
-            {"place": place + 1, "candidate": row, "sentence": findings.claim(row, gettext), **_tags(row)}
+            {"place": place + 1, "candidate": row, "sentence": findings.claim(row), **_tags(row)}
             for place, row in enumerate(report.candidates)
         ],
         "cautioned": sum(bool(row.flags) for row in report.candidates),
-        "flow": tables.flow(report, gettext),
-        "candidates": tables.candidates(report, gettext) if report.candidates else None,
+        "flow": tables.flow(report),
+        "candidates": tables.candidates(report) if report.candidates else None,
         "sections": [
-            ("cohort", gettext("The cohort"), page.cohort(report, gettext)),
-            ("model", gettext("What a model of retention leans on"), page.model(report, gettext)),
-            ("chance", gettext("Better than chance?"), page.chance(report, gettext)),
+            ("cohort", gettext("The cohort"), page.cohort(report)),
+            ("model", gettext("What a model of retention leans on"), page.model(report)),
+            ("chance", gettext("Better than chance?"), page.chance(report)),
         ],
-        "judged": tables.judged(report, gettext),
-        "marks": tables.marks(report, gettext),
-        "invalid": tables.invalid(report, gettext),
-        "samples": tables.samples(report, gettext),
+        "judged": tables.judged(report),
+        "marks": tables.marks(report),
+        "invalid": tables.invalid(report),
+        "samples": tables.samples(report),
         "moments": study.moments.all(),
     }
 
@@ -126,8 +126,8 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
 def _tags(candidate: "Candidate") -> dict[str, Any]:
     from aha.report import words
 
-    step = words.step_words(candidate.step, candidate.smooth_range, gettext)
-    return {"step": step, "marks": [words.flag_words(code, gettext) for code in candidate.flags]}
+    step = words.step_words(candidate.step, candidate.smooth_range)
+    return {"step": step, "marks": [words.flag_words(code) for code in candidate.flags]}
 
 
 # ── Candidates ────────────────────────────────────────────────────────────────
@@ -156,23 +156,23 @@ def _candidate_page(
     context = {
         "run": study,
         "place": place,
-        "claim": words.claim_words(candidate, gettext),
-        "sentence": findings.claim(candidate, gettext),
-        "measured_on": findings.measured_on(candidate, gettext),
-        "luck": findings.luck(candidate, gettext),
+        "claim": words.claim_words(candidate),
+        "sentence": findings.claim(candidate),
+        "measured_on": findings.measured_on(candidate),
+        "luck": findings.luck(candidate),
         **_tags(candidate),
-        "mark_sentences": [words.flag_sentence(code, gettext) for code in candidate.flags],
+        "mark_sentences": [words.flag_sentence(code) for code in candidate.flags],
         **_venn_context(study, report, (candidate.behaviour, candidate.days, candidate.times), fixed=True),
         "sections": [
-            ("number", gettext("Why this number?"), page.number(report, candidate, place - 1, gettext)),
+            ("number", gettext("Why this number?"), page.number(report, candidate, place - 1)),
             ("evidence", gettext("What speaks for it, and how much is left"),
-             page.evidence(report, candidate, place - 1, gettext)),
+             page.evidence(report, candidate, place - 1)),
         ],
-        "hidden": findings.hidden_cause(candidate, gettext),
-        "promise": findings.promise(candidate, gettext),
-        "promise_table": candidate_tables.promise(candidate, gettext),
+        "hidden": findings.hidden_cause(candidate),
+        "promise": findings.promise(candidate),
+        "promise_table": candidate_tables.promise(candidate),
         "moment": AhaMoment.objects.filter(study=study, **claim).first(),
-        "others": [(number, words.claim_words(row, gettext)) for number, row in enumerate(report.candidates, start=1)],
+        "others": [(number, words.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
         "form": form,
     }  # fmt: skip
     return render(request, "aha/candidate.html", context)
@@ -228,7 +228,7 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
     if cell is None:
         found = report or studies.read_report(study)
         if found is not None and not isinstance(found, Unreadable):
-            cell = pictures.venn_cell(found, behaviour, days, times, gettext)
+            cell = pictures.venn_cell(found, behaviour, days, times)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}
 
@@ -244,8 +244,8 @@ def moment_list(request: HttpRequest) -> HttpResponse:
     rows = []
     for moment in AhaMoment.objects.light("study"):
         measured = bool(moment.evidence_hash)
-        line = stored_evidence(moment.headline, gettext) if measured else gettext("Nobody has measured it yet.")
-        finding = moment_page.finding(moment.finding, gettext)
+        line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
+        finding = moment_page.finding(moment.finding)
         light = moment_page.LIGHTS.get(moment.status, "")
         rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
     return render(request, "aha/moments.html", {"rows": rows})
@@ -280,18 +280,18 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
     evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
-    unreadable = evidence.sentence(gettext) if isinstance(evidence, Unreadable) else ""
+    unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
     context = {
         "moment": moment,
         "intact": moments.is_intact(moment),
         "unreadable": unreadable,
-        "claim": words.cell_words(moment.behaviour, moment.times, moment.days, gettext),
-        "definition": words.definition_sentence(moment.retention, gettext),
-        "sentence": "" if evidence is None else findings.claim(evidence, gettext),
-        "tables": () if evidence is None else parts.tables(evidence, gettext, found),
-        "finding": parts.finding(moment.finding, gettext),
+        "claim": words.cell_words(moment.behaviour, moment.times, moment.days),
+        "definition": words.definition_sentence(moment.retention),
+        "sentence": "" if evidence is None else findings.claim(evidence),
+        "tables": () if evidence is None else parts.tables(evidence, found),
+        "finding": parts.finding(moment.finding),
         "light": parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
     }
@@ -310,9 +310,9 @@ def _reach(moment: AhaMoment) -> dict[str, Any]:
         except Refused as refusal:
             return {"no_reach": str(refusal)}
         cache.set(key, found, REACH_SECONDS)
-    finding = moment_page.reach_finding(found, gettext)
+    finding = moment_page.reach_finding(found)
     return {
         "reach_finding": finding,
-        "reach_drawing": charts.draw_reach(found, finding, gettext),
-        "reach_table": moment_page.reach_table(found, gettext),
+        "reach_drawing": charts.draw_reach(found, finding),
+        "reach_table": moment_page.reach_table(found),
     }

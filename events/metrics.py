@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from events.windows import Window
-from reporting.words import Gettext
+from reporting.words import gettext
 from runs.refusals import Refused
 
 SPECIAL = re.compile(r"([\\:\[\]#=/])")
@@ -239,16 +239,16 @@ def parse_metric(text: str) -> Metric:
         raise Refused(f"{refusal} Metrics may also be {METRIC_FORMS}.") from None
 
 
-def sentence(definition: Metric | Behaviour, gettext: Gettext) -> str:
-    """The definition as one sentence in the language of ``gettext``, to be printed beside every result."""
+def sentence(definition: Metric | Behaviour) -> str:
+    """The definition as one sentence in the reader's language, to be printed beside every result."""
     if isinstance(definition, Behaviour):
-        return _behaviour_sentence(definition, gettext)
+        return _behaviour_sentence(definition)
     if isinstance(definition, Count | Total | ActiveDays | Ratio):
-        return _value_sentence(definition, gettext)
-    return _retention_sentence(definition, gettext)
+        return _value_sentence(definition)
+    return _retention_sentence(definition)
 
 
-def _retention_sentence(definition: Retention, gettext: Gettext) -> str:
+def _retention_sentence(definition: Retention) -> str:
     match definition:
         case Survival(gap):
             return gettext("Time to churn: days until the first silence of at least {gap} full days.").format(gap=gap)
@@ -268,15 +268,15 @@ def _retention_sentence(definition: Retention, gettext: Gettext) -> str:
     return text.format(first=first, last=last)
 
 
-def _value_sentence(definition: Value | Ratio, gettext: Gettext) -> str:
+def _value_sentence(definition: Value | Ratio) -> str:
     if isinstance(definition, Ratio):
         text = gettext("Ratio over all units. Above the line: {numerator} Below the line: {denominator}")
-        numerator, denominator = (_value_sentence(v, gettext) for v in (definition.numerator, definition.denominator))
+        numerator, denominator = (_value_sentence(v) for v in (definition.numerator, definition.denominator))
         return text.format(numerator=numerator, denominator=denominator)
     days = {"first": definition.window.start_day, "last": definition.window.end_day}
     match definition:
         case Count(behaviour):
-            what = sentence(behaviour, gettext)
+            what = sentence(behaviour)
             return gettext("Per unit, from day {first} to day {last}: {what}.").format(what=what, **days)
         case Total(event, prop):
             text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
@@ -284,7 +284,7 @@ def _value_sentence(definition: Value | Ratio, gettext: Gettext) -> str:
     return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
 
 
-def _behaviour_sentence(behaviour: Behaviour, gettext: Gettext) -> str:
+def _behaviour_sentence(behaviour: Behaviour) -> str:
     names = {"event": behaviour.event, "distinct": behaviour.distinct}
     if behaviour.where is None:
         text = (

@@ -33,7 +33,7 @@ NONE_YET = "NONE"
 @require_safe
 def experiment_list(request: HttpRequest) -> HttpResponse:
     """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
-    verdicts = [(str(code), code_words(code, gettext)) for code in Code]
+    verdicts = [(str(code), code_words(code)) for code in Code]
     chosen = request.GET.get("verdict", "")
     rows: Any = with_findings()  # with annotations that no type knows
     if chosen in dict(verdicts):
@@ -116,21 +116,21 @@ def report_body(run: Analysis) -> dict[str, Any]:
     if readout is None:
         return {}
     if isinstance(readout, Unreadable):
-        return {"unreadable": readout.sentence(gettext)}
-    promise = page.promise(readout, gettext)
+        return {"unreadable": readout.sentence()}
+    promise = page.promise(readout)
     return {
         "readout": readout,
         "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
-        "opening": first_lines.opening(readout, gettext),
+        "opening": first_lines.opening(readout),
         "percent": round(100 * min(readout.standing.fraction, 1.0)),
         "promise": promise,
-        "contrasts": promise_and_finding.contrasts(readout, gettext),
-        "worth": share_left(calibrating.calibrate().pooled, gettext) if promise is not None else "",
-        "health": tables.health(readout, gettext),
-        "split": tables.split(readout, gettext),
-        "sections": page.sections(readout, gettext),
-        "definitions": () if readout.report is None else definitions(readout.report, gettext),
-        "metrics": [tables.metric_sentence(name, gettext) for name in readout.plan.outcomes],
+        "contrasts": promise_and_finding.contrasts(readout),
+        "worth": share_left(calibrating.calibrate().pooled) if promise is not None else "",
+        "health": tables.health(readout),
+        "split": tables.split(readout),
+        "sections": page.sections(readout),
+        "definitions": () if readout.report is None else definitions(readout.report),
+        "metrics": [tables.metric_sentence(name) for name in readout.plan.outcomes],
     }
 
 
@@ -177,14 +177,14 @@ def calibration(request: HttpRequest) -> HttpResponse:
     from experiments.report import calibration_page as words
 
     found = calibrating.calibrate()
-    sentence = words.finding(found.pooled, gettext)
+    sentence = words.finding(found.pooled)
     left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
     context = {
         "finding": sentence,
-        "spread": words.spread(found.pooled, gettext),
-        "drawing": words.draw(found.trials, sentence, gettext),
-        "trials": words.trials(found.trials, gettext) if found.trials else None,
-        "left_out": words.left_out(left_out, gettext),
+        "spread": words.spread(found.pooled),
+        "drawing": words.draw(found.trials, sentence),
+        "trials": words.trials(found.trials) if found.trials else None,
+        "left_out": words.left_out(left_out),
     }
     return render(request, "experiments/calibration.html", context)
 

@@ -1,9 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from insight_site import schedules
 from insight_site.access import roles
+from reporting import words
 
 
 class InsightSiteConfig(AppConfig):
@@ -13,5 +15,6 @@ class InsightSiteConfig(AppConfig):
     def ready(self) -> None:
         from insight_site import checks  # noqa: F401, PLC0415 - registers the system checks, which need loaded apps
 
+        words.bind(gettext)
         post_migrate.connect(schedules.synchronise, sender=self)
         post_migrate.connect(roles.grant, dispatch_uid="insight_site.access.roles")

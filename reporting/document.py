@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reporting.words import Gettext, reason_words
+from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 
 NOT_COMPUTABLE_KEYS = {"reason", "details"}
@@ -41,19 +41,19 @@ def load[T](kind: type[T], document: Any) -> T:
     return found
 
 
-def outward(document: Any, gettext: Gettext) -> Any:
+def outward(document: Any) -> Any:
     """The same document as other programs read it: each missing number with its reason in words.
 
     Missing numbers may stand in it as `dump` wrote them or as records.
     """
     if isinstance(document, NotComputable):
-        return {"not_computable": reason_words(document, gettext)}
+        return {"not_computable": reason_words(document)}
     if isinstance(document, dict):
         if document.keys() == NOT_COMPUTABLE_KEYS:
-            return outward(NotComputable(Reason(document["reason"]), document["details"]), gettext)
-        return {name: outward(value, gettext) for name, value in document.items()}
+            return outward(NotComputable(Reason(document["reason"]), document["details"]))
+        return {name: outward(value) for name, value in document.items()}
     if isinstance(document, list | tuple):
-        return [outward(value, gettext) for value in document]
+        return [outward(value) for value in document]
     return document
 
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 MINUS = "\u2212"
@@ -62,10 +62,10 @@ def between(low: str, high: str) -> str:
     return f"{low}{GLUE}…{GLUE}{high}"
 
 
-def number(value: Limited | float | NotComputable, gettext: Gettext, digits: int = 3) -> str:
+def number(value: Limited | float | NotComputable, digits: int = 3) -> str:
     """A number, with its interval when it has one, or the reason why there is none."""
     if isinstance(value, NotComputable):
-        return reason_words(value, gettext)
+        return reason_words(value)
     if isinstance(value, float | int):
         return decimal(value, digits)
     return f"{decimal(value.estimate, digits)} ({between(decimal(value.low, digits), decimal(value.high, digits))})"
@@ -85,10 +85,10 @@ def level_text(level: float) -> str:
     return f"{level * 100:g}{GLUE}%"
 
 
-def share(value: Limited | NotComputable, gettext: Gettext) -> str:
+def share(value: Limited | NotComputable) -> str:
     """A share with its 95 % interval, or the reason why there is none."""
     if not computable(value):
-        return reason_words(value, gettext)
+        return reason_words(value)
     return limits(value.estimate, value.low, value.high)
 
 
@@ -104,16 +104,16 @@ def points(value: float, digits: int = 1) -> str:
     return text if text.startswith(MINUS) else f"+{text}"
 
 
-def difference(value: Limited | float | NotComputable, gettext: Gettext) -> str:
+def difference(value: Limited | float | NotComputable) -> str:
     """A difference of shares in points, with its interval when it has one, or the reason why there is none."""
     if isinstance(value, NotComputable):
-        return reason_words(value, gettext)
+        return reason_words(value)
     if isinstance(value, float | int):
         return points(value)
     return f"{points(value.estimate)} ({between(points(value.low), points(value.high))})"
 
 
-def effect_text(value: float, *, share: bool, gettext: Gettext, plus: bool = False) -> str:
+def effect_text(value: float, *, share: bool, plus: bool = False) -> str:
     """An effect in its own unit: points for shares, else the outcome's unit; with `plus` a gain shows its sign."""
     text = decimal(value * 100, 2 if abs(value) < TEN_POINTS else 1) if share else significant(value)
     if plus and value > 0 and any(figure in text for figure in "123456789"):
@@ -121,7 +121,7 @@ def effect_text(value: float, *, share: bool, gettext: Gettext, plus: bool = Fal
     return gettext("%(value)s points") % {"value": text} if share else text
 
 
-def effect_limits(low: float, high: float, share: bool, gettext: Gettext) -> str:
+def effect_limits(low: float, high: float, share: bool) -> str:
     """Two limits of an effect with one unit behind them."""
     if not share:
         return between(significant(low), significant(high))

@@ -1,14 +1,57 @@
-"""The words for numbers that can't be computed. Pure code returns codes with details; the door gives its gettext."""
+"""Words that people read, in the language of the moment. Pure: the site binds its translator, all others read English.
+
+`gettext` gives a text in the language that is active now. `say` keeps text and fields, for what is worded later and
+elsewhere: a refusal is raised by code that doesn't know who asked, and shown by the door that does.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from stats.results import NotComputable, Reason
 
-type Gettext = Callable[[str], str]
+
+@dataclass
+class _Bound:
+    translate: Callable[[str], str] = str
 
 
-def reason_words(missing: NotComputable, gettext: Gettext) -> str:
-    """The reason as one plain sentence in the language of ``gettext``."""
+_bound = _Bound()
+
+
+def bind(translate: Callable[[str], str]) -> None:
+    """Let all words go through a translator: a text in, the same in the language that is active now out."""
+    _bound.translate = translate
+
+
+def gettext(text: str) -> str:
+    """A text in the language that is active now; `tools.messages` finds it by this name."""
+    return _bound.translate(text)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence before it is worded: the English text is its code, and `str` words it in the active language.
+
+    Attributes:
+        text: with fields in braces; the catalogue's key.
+        fields: what stands in them: numbers and names as people read them, or messages.
+    """
+
+    text: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return gettext(self.text).format(**self.fields)
+
+
+def say(text: str, **fields: Any) -> Message:
+    """A sentence with its fields, worded by whoever shows it."""
+    return Message(text, fields)
+
+
+def reason_words(missing: NotComputable) -> str:
+    """The reason as one plain sentence in the reader's language."""
     sentences = {
         Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
         Reason.NO_VARIANCE: gettext(

@@ -13,7 +13,6 @@ from django.apps import apps
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext
 
 from runs.payloads import Unreadable
 
@@ -36,10 +35,10 @@ class RunKind:
         stages: what a run is doing, by the stage that its computation names.
         home: the page to return to after cancelling; empty: the run's own.
         read: payload to report; "" while no page but the run's own reads it.
-        draw: (report, gettext) to a tuple of `reporting.charts.Drawing`; "" for a kind without pictures.
+        draw: the report to a tuple of `reporting.charts.Drawing`; "" for a kind without pictures.
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
         template: the page's body; it is rendered with ``standalone`` and `run`.
-        document: (report, gettext) to the JSON document.
+        document: the report to the JSON document.
         may_read: what a person needs to read the page, or "" when every account may.
     """
 
@@ -88,7 +87,7 @@ class RunKind:
         report = self.report(run) if self.draw else None
         if report is None or isinstance(report, Unreadable):
             return ()
-        found: tuple[Any, ...] = import_string(self.draw)(report, gettext)
+        found: tuple[Any, ...] = import_string(self.draw)(report)
         return found
 
     def context(self, run: "Run") -> dict[str, Any]:
@@ -100,8 +99,8 @@ class RunKind:
         """A done run's JSON document, with words in the active language."""
         report = self.report(run)
         if isinstance(report, Unreadable):
-            return {"unreadable": report.sentence(gettext)}
-        found: dict[str, Any] = import_string(self.document)(report, gettext)
+            return {"unreadable": report.sentence()}
+        found: dict[str, Any] = import_string(self.document)(report)
         return found
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from reporting.document import dump, load
 from reporting.document import outward as outward_document
+from reporting.words import gettext
 
 NUMBER = "schema"
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ class Unreadable:
 
     newer: bool
 
-    def sentence(self, gettext: Callable[[str], str]) -> str:
+    def sentence(self) -> str:
         """Why nothing is shown."""
         if self.newer:
             return gettext("A newer version of Insight stored this result, and this version can't read it.")
@@ -84,12 +85,12 @@ class Schema[T]:
         except ValueError as trouble:  # pydantic's errors are such
             return self._unreadable(str(trouble)[:500])
 
-    def outward(self, document: Any, gettext: Callable[[str], str]) -> Any:
+    def outward(self, document: Any) -> Any:
         """The payload as other programs read it, or ``{"unreadable": sentence}``."""
         found = self.read(document)
         if isinstance(found, Unreadable):
-            return {"unreadable": found.sentence(gettext)}
-        return outward_document(dump(found), gettext)
+            return {"unreadable": found.sentence()}
+        return outward_document(dump(found))
 
     def _unreadable(self, trouble: str, *, newer: bool = False) -> Unreadable:
         log.warning("payload.unreadable", record=self.record.__qualname__, trouble=trouble)

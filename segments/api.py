@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, mixins, pagination, serializers, status, viewsets
 from rest_framework.decorators import action
@@ -44,7 +43,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
         """The report; a number that is missing has its reason in words, a report that can't be read says so."""
         from segments.search.payload_versions import SEGMENTATION
 
-        found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload, gettext)
+        found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
         return found
 
 
@@ -134,7 +133,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         """What stands out; empty for a rule."""
         from segments.search.payload_versions import PROFILE
 
-        found: dict[str, Any] = PROFILE.outward(segment.profile, gettext) if segment.profile else {}
+        found: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
         return found
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting")
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
+    "say": None,
     "gettext_lazy": None,
     "gettext_noop": None,
     "_": None,

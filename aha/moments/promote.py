@@ -130,7 +130,7 @@ def _candidate(study: Study, behaviour: str, times: int, days: int) -> "Candidat
     """Raise Refused for a study whose result can't be read."""
     report = read_report(study)
     if isinstance(report, Unreadable):
-        raise Refused(report.sentence(gettext))
+        raise Refused(report.sentence())
     rows = () if report is None else report.candidates
     wanted = (behaviour, times, days)
     return next((row for row in rows if (row.behaviour, row.times, row.days) == wanted), None)

@@ -23,11 +23,11 @@ from reporting.charts import (
     share_axis,
 )
 from reporting.numbers import decimal, percent, short_count
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.results import computable
 
 
-def stack(found: Sequence[Split], gettext: Gettext) -> Drawn:
+def stack(found: Sequence[Split]) -> Drawn:
     """A, B and C by number of times."""
     parts = {
         "b": gettext("B: did it and stayed"), "a": gettext("A: stayed without"), "c": gettext("C: did it and left"),
@@ -61,7 +61,7 @@ def stack(found: Sequence[Split], gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=240), 2 * len(rows) + 1
 
 
-def heat(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
+def heat(report: Report, candidate: Candidate) -> Drawn:
     """J of every cell, with the candidate, the cells as good, and those that may not be computed."""
     found = cells_of(report, candidate)
     rows = [
@@ -101,7 +101,7 @@ def heat(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     return alt.vconcat(grid, note, spacing=8), 3 * len(rows)
 
 
-def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
+def pareto(report: Report, candidate: Candidate) -> Drawn:
     """Precision against recall of every cell."""
     kinds = [gettext("candidate"), gettext("on the front"), gettext("other cells")]
     # The candidate comes last, so that it is drawn on top.
@@ -133,7 +133,7 @@ def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     )
     front = base.transform_filter("datum.order < 2").mark_line(color=BLUE, strokeWidth=1, interpolate="step-before")
     text = gettext("{times} within {days}").format(
-        times=words.times_words(candidate.times, gettext), days=words.days_words(candidate.days, gettext)
+        times=words.times_words(candidate.times), days=words.days_words(candidate.days)
     )
     label = base.transform_filter("datum.order === 0").mark_text(
         text=text, align="left", dx=12, dy=-8, fontSize=12, fontWeight="bold", color=ORANGE
@@ -150,7 +150,7 @@ def pareto(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=420, height=300), len(rows) + 4
 
 
-def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
+def dose(report: Report, candidate: Candidate) -> Drawn:
     """Retention by count with the smooth curve and the step."""
     judged = judged_of(report, candidate.behaviour)
     points = judged.dose.points if judged is not None and judged.dose is not None else ()
@@ -163,7 +163,7 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
         for name, point in zip(names, points, strict=True)
     ]  # fmt: skip
     days = judged.dose.days if judged is not None and judged.dose is not None else candidate.days
-    title = gettext("times within {days}; above: users").format(days=words.days_words(days, gettext))
+    title = gettext("times within {days}; above: users").format(days=words.days_words(days))
     x = alt.X("times:O", sort=names, title=title, axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y("share:Q", title=gettext("stayed, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
@@ -181,7 +181,7 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     ]  # fmt: skip
     step = judged.step if judged is not None else None
     if step is not None and step.reason is None and str(step.times) in names:
-        sign = {"times": str(step.times), "text": words.step_words(step.verdict, step.smooth_range, gettext)}
+        sign = {"times": str(step.times), "text": words.step_words(step.verdict, step.smooth_range)}
         mark = alt.Chart(data([sign])).encode(x=alt.X("times:O", sort=names, bandPosition=0))
         layers += [
             mark.mark_rule(color=ORANGE, strokeWidth=2),
@@ -192,10 +192,10 @@ def dose(report: Report, candidate: Candidate, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=240), 4 * len(rows) + 2
 
 
-def ladder(candidate: Candidate, gettext: Gettext) -> Drawn:
+def ladder(candidate: Candidate) -> Drawn:
     """The rungs with their intervals."""
     rungs = candidate.ladder.rungs
-    labels = [words.rung_words(rung.name, gettext) for rung in rungs]
+    labels = [words.rung_words(rung.name) for rung in rungs]
     rows = [
         {
             "label": label, "low": 100 * rung.difference.low, "high": 100 * rung.difference.high,
@@ -216,7 +216,7 @@ def ladder(candidate: Candidate, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=420, height=ROW * len(labels)), 3 * len(rows) + 2
 
 
-def by_week(candidate: Candidate, gettext: Gettext) -> Drawn:
+def by_week(candidate: Candidate) -> Drawn:
     """Reach and retention of both sides by signup week."""
     found = week_rows(candidate.by_week)
     names = [gettext("doers who stay"), gettext("others who stay"), gettext("reach")]
@@ -229,7 +229,7 @@ def by_week(candidate: Candidate, gettext: Gettext) -> Drawn:
     legend = alt.Legend(orient="right", title=None)
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[BLUE, YELLOW, GREY]), legend=legend)
     shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["circle", "square", "triangle-up"]), legend=legend)
-    base = alt.Chart(data(rows)).encode(x=week_axis(gettext), color=colour)
+    base = alt.Chart(data(rows)).encode(x=week_axis(), color=colour)
     y = alt.Y("share:Q", title=gettext("share of users, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
         base.mark_line(strokeWidth=1.5).encode(y=y),
@@ -239,7 +239,7 @@ def by_week(candidate: Candidate, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH - 60, height=220), 3 * len(rows)
 
 
-def by_segment(candidate: Candidate, gettext: Gettext) -> Drawn:
+def by_segment(candidate: Candidate) -> Drawn:
     """Retention of both sides inside each segment."""
     names = [gettext("doers who stay"), gettext("others who stay")]
     rows = [

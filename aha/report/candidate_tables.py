@@ -9,11 +9,11 @@ from aha.study.result import Candidate, Judged, Report
 from events.metrics import display_name
 from reporting.numbers import count, decimal, difference, limits, number, percent, share
 from reporting.table import Row, Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, Reason, computable
 
 
-def stack(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
+def stack(report: Report, candidate: Candidate) -> Table:
     """A, B and C for every Z within the candidate's days."""
     rows = tuple(
         (
@@ -26,18 +26,18 @@ def stack(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
         gettext("at least … times"), gettext("A: stayed without"), gettext("B: did it and stayed"),
         gettext("C: did it and left"), gettext("A + B + C"),
     )  # fmt: skip
-    title = gettext("A, B and C within {days}").format(days=words.days_words(candidate.days, gettext))
+    title = gettext("A, B and C within {days}").format(days=words.days_words(candidate.days))
     return Table(title, columns, rows, gettext("Shares of A + B + C; B's share is J. ◆: the candidate."))
 
 
-def cells(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
+def cells(report: Report, candidate: Candidate) -> Table:
     """All cells of the behaviour."""
     rows: list[Row] = []
     for cell in cells_of(report, candidate):
         sign = " ◆" if cell.chosen else " ○" if cell.as_good else ""
         key = (str(cell.days), f"{cell.times}{sign}")
         if cell.reason is not None:
-            rows.append((*key, reason_words(cell.reason, gettext), "", "", "", ""))
+            rows.append((*key, reason_words(cell.reason), "", "", "", ""))
             continue
         shares = (cell.ppv, cell.recall, cell.reach)
         texts = ("" if value is None else percent(value) for value in shares)
@@ -59,7 +59,7 @@ def cells(report: Report, candidate: Candidate, gettext: Gettext) -> Table:
     )
 
 
-def dose(found: Judged | None, gettext: Gettext) -> Table | None:
+def dose(found: Judged | None) -> Table | None:
     """Retention by count with the smooth curve; None when it wasn't tested."""
     if found is None or found.dose is None:
         return None
@@ -71,27 +71,26 @@ def dose(found: Judged | None, gettext: Gettext) -> Table | None:
         for point in found.dose.points
     )  # fmt: skip
     columns = (gettext("times"), gettext("users"), gettext("stayed"), gettext("expected by a smooth curve"))
-    title = gettext("Retention by count within {days}").format(days=words.days_words(found.dose.days, gettext))
+    title = gettext("Retention by count within {days}").format(days=words.days_words(found.dose.days))
     return Table(title, columns, rows, gettext("On the users among whom a jump is looked for."))
 
 
-def ladder(candidate: Candidate, gettext: Gettext) -> Table:
+def ladder(candidate: Candidate) -> Table:
     """The rungs."""
     rows = tuple(
-        (words.rung_words(rung.name, gettext), difference(rung.difference, gettext), count(rung.units))
-        for rung in candidate.ladder.rungs
+        (words.rung_words(rung.name), difference(rung.difference), count(rung.units)) for rung in candidate.ladder.rungs
     )
     columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
     left = candidate.ladder.surviving_share
     text = gettext("Surviving share, last rung over first: {share}.")
-    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left, gettext).rstrip("."))
+    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left).rstrip("."))
     if candidate.ladder.days:
         text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
-        note += " " + text.format(days=words.days_words(candidate.ladder.days, gettext))
-    return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {findings.ladder_caution(gettext)}")
+        note += " " + text.format(days=words.days_words(candidate.ladder.days))
+    return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {findings.ladder_caution()}")
 
 
-def honesty(candidate: Candidate, gettext: Gettext) -> Table:
+def honesty(candidate: Candidate) -> Table:
     """The cell where it was chosen, where it was not, and later."""
     found = candidate.honesty
     names = {
@@ -105,19 +104,19 @@ def honesty(candidate: Candidate, gettext: Gettext) -> Table:
         gaps = [found.optimism.get(name), found.drift.get(name)]
         rows.append(
             (
-                label, *(_shown(value, name, gettext) for value in places),
-                *("" if gap is None else show(gap, gettext) for gap in gaps),
+                label, *(_shown(value, name) for value in places),
+                *("" if gap is None else show(gap) for gap in gaps),
             )
         )  # fmt: skip
     columns = (
         gettext("measure"), gettext("training part"), gettext("hold-out"), gettext("later cohorts"),
         gettext("optimism"), gettext("drift"),
     )  # fmt: skip
-    note = judges_note(candidate, gettext)
+    note = judges_note(candidate)
     return Table(gettext("Does it hold elsewhere?"), columns, tuple(rows), note)
 
 
-def judges_note(candidate: Candidate, gettext: Gettext) -> str:
+def judges_note(candidate: Candidate) -> str:
     """Which users chose the number and which judge it."""
     match candidate.judged_by:
         case JudgedBy.HOLD_OUT:
@@ -132,7 +131,7 @@ def judges_note(candidate: Candidate, gettext: Gettext) -> str:
             )
         case JudgedBy.BOOTSTRAP:
             return gettext("Too few users to set some aside: all chose, and the optimism is bootstrapped.")
-    return reason_words(NotComputable(Reason.NOBODY_JUDGES), gettext)
+    return reason_words(NotComputable(Reason.NOBODY_JUDGES))
 
 
 def _metric(cell: Cell | NotComputable, name: str) -> Interval | NotComputable:
@@ -142,18 +141,18 @@ def _metric(cell: Cell | NotComputable, name: str) -> Interval | NotComputable:
     return found
 
 
-def _shown(value: Interval | NotComputable, name: str, gettext: Gettext) -> str:
+def _shown(value: Interval | NotComputable, name: str) -> str:
     if name == "difference":
-        return difference(value, gettext)
-    return share(value, gettext) if name in ("ppv", "recall") else number(value, gettext)
+        return difference(value)
+    return share(value) if name in ("ppv", "recall") else number(value)
 
 
-def by_week(candidate: Candidate, gettext: Gettext) -> Table:
+def by_week(candidate: Candidate) -> Table:
     """Reach and retention of both sides by signup week."""
     rows = tuple(
         (
-            row.week, count(row.units), share(row.reach, gettext),
-            *("" if side is None else share(side, gettext) for side in (row.doers, row.others)),
+            row.week, count(row.units), share(row.reach),
+            *("" if side is None else share(side) for side in (row.doers, row.others)),
         )
         for row in week_rows(candidate.by_week)
     )  # fmt: skip
@@ -164,13 +163,13 @@ def by_week(candidate: Candidate, gettext: Gettext) -> Table:
     return Table(gettext("By signup week"), columns, rows)
 
 
-def by_segment(candidate: Candidate, gettext: Gettext) -> Table:
+def by_segment(candidate: Candidate) -> Table:
     """The same cell inside each segment."""
     rows = tuple(
         (
-            row.segment, count(row.cell.a + row.cell.b + row.cell.c + row.cell.o), share(row.cell.reach, gettext),
-            share(row.cell.ppv, gettext), share(row.cell.retained_without, gettext),
-            difference(row.cell.difference, gettext),
+            row.segment, count(row.cell.a + row.cell.b + row.cell.c + row.cell.o), share(row.cell.reach),
+            share(row.cell.ppv), share(row.cell.retained_without),
+            difference(row.cell.difference),
         )
         for row in candidate.by_segment
     )  # fmt: skip
@@ -181,13 +180,13 @@ def by_segment(candidate: Candidate, gettext: Gettext) -> Table:
     return Table(gettext("By segment"), columns, rows)
 
 
-def promise(candidate: Candidate, gettext: Gettext) -> Table:
+def promise(candidate: Candidate) -> Table:
     """The promises side by side."""
     found = candidate.promise
     rows = (
-        (gettext("raw difference taken for an effect"), difference(found.naive, gettext)),
-        (gettext("all that was measured held equal"), difference(found.adjusted, gettext)),
-        (gettext("measured by an experiment"), difference(found.causal, gettext)),
+        (gettext("raw difference taken for an effect"), difference(found.naive)),
+        (gettext("all that was measured held equal"), difference(found.adjusted)),
+        (gettext("measured by an experiment"), difference(found.causal)),
     )
     columns = (gettext("read as"), gettext("change of all users' retention, points"))
     title = gettext("If {moved} more of all users reached it").format(moved=percent(found.moved, 0))
@@ -195,13 +194,13 @@ def promise(candidate: Candidate, gettext: Gettext) -> Table:
     return Table(title, columns, rows, note)
 
 
-def counts(candidate: Candidate, gettext: Gettext) -> Table:
+def counts(candidate: Candidate) -> Table:
     """The four counts of the candidate and what they say, with intervals."""
     cell = candidate.cell
-    return four_counts(cell.a, cell.b, cell.c, cell.o, gettext)
+    return four_counts(cell.a, cell.b, cell.c, cell.o)
 
 
-def four_counts(a: int, b: int, c: int, o: int, gettext: Gettext) -> Table:
+def four_counts(a: int, b: int, c: int, o: int) -> Table:
     """A, B, C, O as counts, as shares of A + B + C and of all users."""
     union, everybody = a + b + c, a + b + c + o
     names = (

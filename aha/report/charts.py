@@ -31,14 +31,14 @@ from reporting.charts import (
     titled,
 )
 from reporting.numbers import decimal, percent
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.results import computable
 
 WIDTH = 560
 ROW = 30
 
 
-def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | None:
+def draw_reach(found: WeeklyReach, finding: str) -> Drawing | None:
     """The weekly share of new users who reach a moment; None while no week has eligible users."""
     rows = [
         {"week": str(row.week), **limits(row.share), "complete": row.complete}
@@ -47,7 +47,7 @@ def draw_reach(found: WeeklyReach, finding: str, gettext: Gettext) -> Drawing | 
     ]
     if not rows:
         return None
-    base = alt.Chart(data(rows)).encode(x=week_axis(gettext))
+    base = alt.Chart(data(rows)).encode(x=week_axis())
     y = alt.Y(
         "share:Q", title=gettext("share of new users who reach it"), axis=share_axis(), scale=alt.Scale(zero=True)
     )
@@ -77,14 +77,14 @@ def limits(value: Any) -> Mark:
     return {"share": value.estimate, "low": value.low, "high": value.high}
 
 
-def week_axis(gettext: Gettext) -> Any:
+def week_axis() -> Any:
     """Signup weeks."""
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelExpr="slice(datum.label, 5)")  # month and day
     return alt.X("week:O", title=gettext("week of signup (Monday)"), axis=axis)
 
 
 # ── The study ─────────────────────────────────────────────────────────────────
-def curve(report: Report, gettext: Gettext) -> Drawn:
+def curve(report: Report) -> Drawn:
     """Retention by day with its plateau."""
     everybody = gettext("all users")
     named = [(everybody, report.curve), *((row.segment, row.curve) for row in report.segment_curves)]
@@ -109,7 +109,7 @@ def curve(report: Report, gettext: Gettext) -> Drawn:
     layers = [
         base.mark_area(opacity=0.16).encode(y="low:Q", y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2).encode(y=y, color=colour, strokeDash=dash),
-        *_plateau(report.curve, gettext),
+        *_plateau(report.curve),
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=240), 3 * len(named) + 4
 
@@ -118,7 +118,7 @@ def _point(name: str, point: Point) -> Mark:
     return {"name": name, "day": point.day, "share": point.share, "low": point.low, "high": point.high}
 
 
-def _plateau(found: Curve, gettext: Gettext) -> list[Any]:
+def _plateau(found: Curve) -> list[Any]:
     plateau = found.plateau
     if not computable(plateau):
         return []
@@ -133,10 +133,10 @@ def _plateau(found: Curve, gettext: Gettext) -> list[Any]:
     ]
 
 
-def weeks(report: Report, gettext: Gettext) -> Drawn:
+def weeks(report: Report) -> Drawn:
     """Retention by signup week."""
     rows = [{"week": row.week, **limits(row.share)} for row in report.weeks]
-    base = alt.Chart(data(rows)).encode(x=week_axis(gettext))
+    base = alt.Chart(data(rows)).encode(x=week_axis())
     y = alt.Y("share:Q", title=gettext("retained, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
         base.mark_line(color=LIGHT).encode(y=y),
@@ -146,7 +146,7 @@ def weeks(report: Report, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=200), 3 * len(rows)
 
 
-def ranking(report: Report, gettext: Gettext) -> Drawn:
+def ranking(report: Report) -> Drawn:
     """Importance of the features, with the ranges of their ranks."""
     found = ranked(report)
     kinds = {
@@ -154,10 +154,10 @@ def ranking(report: Report, gettext: Gettext) -> Drawn:
         "activity": gettext("activity"),
         "attribute": gettext("known at signup"),
     }
-    labels = [feature_name(row, gettext) for row in found]
+    labels = [feature_name(row) for row in found]
     rows = [
         {
-            "label": feature_name(row, gettext), "value": row.importance, "kind": kinds[row.kind],
+            "label": feature_name(row), "value": row.importance, "kind": kinds[row.kind],
             "low": row.rank_low, "high": row.rank_high, "rank": row.rank,
             "tie": gettext("tied") if tied(row, found) else "",
         }
@@ -185,7 +185,7 @@ def ranking(report: Report, gettext: Gettext) -> Drawn:
     return chart, 4 * len(rows)
 
 
-def swarm(report: Report, gettext: Gettext) -> Drawn:
+def swarm(report: Report) -> Drawn:
     """The beeswarm."""
     swarms = report.model.swarm if computable(report.model) else ()
     rows = [
@@ -212,14 +212,14 @@ def swarm(report: Report, gettext: Gettext) -> Drawn:
     return alt.layer(zero, dots).properties(width=WIDTH, height=alt.Step(36, **{"for": "position"})), len(rows)
 
 
-def nulls(report: Report, gettext: Gettext) -> Drawn:
+def nulls(report: Report) -> Drawn:
     """What shuffles reach, and what the data reach."""
     named = ((report.luck, gettext("against luck")), (report.active, gettext("against equally active users")))
-    panels = [_null(picture, name, gettext) for picture, name in named if computable(picture)]
+    panels = [_null(picture, name) for picture, name in named if computable(picture)]
     return alt.hconcat(*panels, spacing=36), 42 * len(panels)
 
 
-def _null(picture: NullPicture, title: str, gettext: Gettext) -> Any:
+def _null(picture: NullPicture, title: str) -> Any:
     edges = picture.edges
     rows = [{"from": edges[n], "to": edges[n + 1], "n": found} for n, found in enumerate(picture.counts)]
     far = observed_far(picture)

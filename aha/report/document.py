@@ -7,14 +7,14 @@ from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
 from events.metrics import sentence
 from reporting.document import chosen, outward
-from reporting.words import Gettext, reason_words
+from reporting.words import reason_words
 from stats.results import NotComputable, Reason, computable
 
 COUNTS = ("A", "B", "C", "O")
 NUMBERS = ("j", "phi", "ppv", "recall")
 
 
-def document(report: Report, gettext: Gettext) -> dict[str, Any]:
+def document(report: Report) -> dict[str, Any]:
     """The document. What can't be computed is ``{"not_computable": reason}`` in place of the number or object."""
     population, model = report.population, report.model
     rate = population.rate
@@ -22,7 +22,7 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
     found: dict[str, Any] = {
         "units": {"eligible": population.eligible, "excluded": population.excluded},
         "retention": {
-            "definition": sentence(report.asked.inputs.definition, gettext),
+            "definition": sentence(report.asked.inputs.definition),
             "rate": rate.estimate if computable(rate) else rate,
         },
         "model": (
@@ -31,10 +31,10 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
             else model
         ),
         "ranking": _ranking(report),
-        "cells": [*_cells(report), *_invalid(report, gettext)],
+        "cells": [*_cells(report), *_invalid(report)],
         "candidates": ([_candidate(row) for row in report.candidates] if untested is None else untested),
     }
-    written: dict[str, Any] = outward(found, gettext)
+    written: dict[str, Any] = outward(found)
     return written
 
 
@@ -73,14 +73,14 @@ def _cells(report: Report) -> Iterator[dict[str, Any]]:
         }
 
 
-def _invalid(report: Report, gettext: Gettext) -> Iterator[dict[str, Any]]:
+def _invalid(report: Report) -> Iterator[dict[str, Any]]:
     """Cells whose days reach into the retention window: refused, listed with the reason, never counted."""
     for row in report.asked.invalid_days:
         for behaviour, times in zip(report.asked.behaviours, report.asked.times, strict=True):
             for z in times:
                 names = (*COUNTS, *NUMBERS, "difference", "adjusted_p_value")
                 cell = {"behaviour": behaviour, "days": row.days, "times": z, **dict.fromkeys(names, row.reason)}
-                yield {**cell, "valid": False, "reason": reason_words(row.reason, gettext)}
+                yield {**cell, "valid": False, "reason": reason_words(row.reason)}
 
 
 def _difference(grid: Grid, place: int, no_data: NotComputable) -> Any:

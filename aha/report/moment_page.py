@@ -11,7 +11,7 @@ from aha.report import candidate_tables
 from aha.study.result import Candidate
 from reporting.numbers import between, count, decimal, percent, points, share
 from reporting.table import Row, Table
-from reporting.words import Gettext
+from reporting.words import gettext
 from runs.payloads import Unreadable
 from stats.results import computable
 
@@ -19,48 +19,48 @@ from stats.results import computable
 LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 
-def tables(candidate: Candidate, gettext: Gettext, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
+def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
-    promised = candidate_tables.promise(candidate, gettext)
+    promised = candidate_tables.promise(candidate)
     if found is not None and found.is_share and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
         promised = replace(promised, rows=rows)
     parts = (
-        candidate_tables.counts(candidate, gettext),
-        candidate_tables.ladder(candidate, gettext),
-        candidate_tables.honesty(candidate, gettext),
+        candidate_tables.counts(candidate),
+        candidate_tables.ladder(candidate),
+        candidate_tables.honesty(candidate),
         promised,
     )
-    return (*parts, candidate_tables.by_segment(candidate, gettext)) if candidate.by_segment else parts
+    return (*parts, candidate_tables.by_segment(candidate)) if candidate.by_segment else parts
 
 
-def finding(stored: dict[str, Any] | None, gettext: Gettext) -> str:
+def finding(stored: dict[str, Any] | None) -> str:
     """The verdict of the experiment in a sentence, with its effect where it has one; "" before there is any."""
     if not stored:
         return ""
     document = FINDING.upgraded(stored)
     if isinstance(document, Unreadable):
-        return document.sentence(gettext)
+        return document.sentence()
     found = read_finding(document)
     sentences = {
         "CAUSES": gettext("An experiment found that it causes retention."),
         "HARMS": gettext("An experiment found that it harms retention."),
         "NO_MATERIAL_EFFECT": gettext("An experiment found no effect that matters."),
     }
-    sentence = _unless(found, gettext) or sentences.get(found.code, gettext("An experiment could not decide."))
+    sentence = _unless(found) or sentences.get(found.code, gettext("An experiment could not decide."))
     if (effect := _effect(found)) is not None:
         if not found.is_share:
             estimate, low, high = (decimal(value) for value in effect)
             text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
-            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
+            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found)
         estimate, low, high = (points(value) for value in effect)
         text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
-        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found, gettext)
+        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found)
     return sentence
 
 
-def _caution(found: ExperimentFinding, gettext: Gettext) -> str:
+def _caution(found: ExperimentFinding) -> str:
     """What the looks of the plan did to the estimate (METHODS 4.8); "" for a plan with one look."""
     sentences = {
         "corrected": gettext("The estimate is corrected for the looks of the plan."),
@@ -70,7 +70,7 @@ def _caution(found: ExperimentFinding, gettext: Gettext) -> str:
     return f" {sentences[caution]}" if caution in sentences else ""
 
 
-def _unless(found: ExperimentFinding, gettext: Gettext) -> str:
+def _unless(found: ExperimentFinding) -> str:
     """The verdict with its condition: how large a direct effect of being nudged would undo it (METHODS 4.16).
 
     "" for another verdict, for one found against a placebo, and for one of an earlier version.
@@ -118,7 +118,7 @@ def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
     return found.effect.estimate, around.low, around.high
 
 
-def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:
+def reach_finding(found: WeeklyReach) -> str:
     """The last complete week against the one before."""
     done = [row for row in found.weeks if row.complete and computable(row.share)]
     shares = [row.share.estimate for row in done if computable(row.share)]
@@ -131,11 +131,11 @@ def reach_finding(found: WeeklyReach, gettext: Gettext) -> str:
     return text.format(now=percent(shares[-1]), before=percent(shares[-2]))
 
 
-def reach_table(found: WeeklyReach, gettext: Gettext) -> Table:
+def reach_table(found: WeeklyReach) -> Table:
     """The weeks, newest first."""
     rows: tuple[Row, ...] = tuple(
         (
-            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share, gettext),
+            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share),
             gettext("yes") if row.complete else gettext("not yet"),
         )
         for row in reversed(found.weeks)

@@ -8,35 +8,33 @@ from aha.report.page import pictures, slug_of
 from aha.report.series import splits
 from aha.study.result import Candidate, Report
 from reporting.charts import Drawing, Drawn, titled
-from reporting.words import Gettext
 
 
-def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
+def draw(report: Report) -> tuple[Drawing, ...]:
     """Every picture of a finished study.
 
     Args:
         report: the study.
-        gettext: decides the language of titles and axes.
     """
     makers: dict[str, Callable[[], Drawn]] = {
-        "curve": lambda: charts.curve(report, gettext),
-        "weeks": lambda: charts.weeks(report, gettext),
-        "ranking": lambda: charts.ranking(report, gettext),
-        "swarm": lambda: charts.swarm(report, gettext),
-        "nulls": lambda: charts.nulls(report, gettext),
+        "curve": lambda: charts.curve(report),
+        "weeks": lambda: charts.weeks(report),
+        "ranking": lambda: charts.ranking(report),
+        "swarm": lambda: charts.swarm(report),
+        "nulls": lambda: charts.nulls(report),
     }
     for place, candidate in enumerate(report.candidates):
-        makers |= _of_candidate(report, candidate, place, gettext)
-    return tuple(titled(slug, finding, makers[slug]()) for slug, finding in pictures(report, gettext).items())
+        makers |= _of_candidate(report, candidate, place)
+    return tuple(titled(slug, finding, makers[slug]()) for slug, finding in pictures(report).items())
 
 
-def _of_candidate(report: Report, candidate: Candidate, place: int, gettext: Gettext) -> dict[str, Callable[[], Drawn]]:
+def _of_candidate(report: Report, candidate: Candidate, place: int) -> dict[str, Callable[[], Drawn]]:
     return {
-        slug_of(place, "stack"): lambda: one.stack(splits(report, candidate), gettext),
-        slug_of(place, "heat"): lambda: one.heat(report, candidate, gettext),
-        slug_of(place, "pareto"): lambda: one.pareto(report, candidate, gettext),
-        slug_of(place, "dose"): lambda: one.dose(report, candidate, gettext),
-        slug_of(place, "ladder"): lambda: one.ladder(candidate, gettext),
-        slug_of(place, "weeks"): lambda: one.by_week(candidate, gettext),
-        slug_of(place, "segments"): lambda: one.by_segment(candidate, gettext),
+        slug_of(place, "stack"): lambda: one.stack(splits(report, candidate)),
+        slug_of(place, "heat"): lambda: one.heat(report, candidate),
+        slug_of(place, "pareto"): lambda: one.pareto(report, candidate),
+        slug_of(place, "dose"): lambda: one.dose(report, candidate),
+        slug_of(place, "ladder"): lambda: one.ladder(candidate),
+        slug_of(place, "weeks"): lambda: one.by_week(candidate),
+        slug_of(place, "segments"): lambda: one.by_segment(candidate),
     }

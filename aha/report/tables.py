@@ -8,19 +8,19 @@ from aha.study.result import Controls, Judged, Report
 from events.metrics import display_name
 from reporting.numbers import between, count, decimal, difference, limits, number, p_text, p_value, percent, share
 from reporting.table import Row, Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 
-def flow(report: Report, gettext: Gettext) -> Table:
+def flow(report: Report) -> Table:
     """From signups to retained units; the numbers add up."""
     found = report.population
     rows: list[Row] = [(gettext("signed up in the cohort"), count(found.signups))]
     for code, n in found.excluded.items():
-        why = words.exclusion_words(code, gettext)
+        why = words.exclusion_words(code)
         rows.append((gettext("left out: {why}").format(why=why), count(n)))
     rows.append((gettext("eligible"), count(found.eligible)))
-    rows.append((gettext("of the eligible: retained"), f"{count(found.retained)}, {share(found.rate, gettext)}"))
+    rows.append((gettext("of the eligible: retained"), f"{count(found.retained)}, {share(found.rate)}"))
     if report.parts:
         names = {
             "train": gettext("of the eligible: choose the rule's number, judge that of a jump"),
@@ -35,7 +35,7 @@ def flow(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Who counts"), (gettext("step"), gettext("users")), tuple(rows), note)
 
 
-def candidates(report: Report, gettext: Gettext) -> Table:
+def candidates(report: Report) -> Table:
     """All candidates side by side."""
     columns = (
         gettext("candidate"), gettext("does it jump?"), gettext("reach"), gettext("stay of the doers"),
@@ -44,11 +44,11 @@ def candidates(report: Report, gettext: Gettext) -> Table:
     )  # fmt: skip
     rows = tuple(
         (
-            words.claim_words(row, gettext), words.step_words(row.step, row.smooth_range, gettext),
-            share(row.cell.reach, gettext),
-            share(row.cell.ppv, gettext), share(row.cell.retained_without, gettext),
-            number(row.honest_j, gettext), difference(row.ladder.rungs[3].difference, gettext),
-            words.marks(row.flags, gettext),
+            words.claim_words(row), words.step_words(row.step, row.smooth_range),
+            share(row.cell.reach),
+            share(row.cell.ppv), share(row.cell.retained_without),
+            number(row.honest_j), difference(row.ladder.rungs[3].difference),
+            words.marks(row.flags),
         )
         for row in report.candidates
     )  # fmt: skip
@@ -62,7 +62,7 @@ def candidates(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Candidates side by side"), columns, rows, note)
 
 
-def curves(report: Report, gettext: Gettext) -> Table:
+def curves(report: Report) -> Table:
     """Retention by day, of all and by segment, with the plateau."""
     named = [(gettext("all users"), report.curve), *((row.segment, row.curve) for row in report.segment_curves)]
     rows = tuple(
@@ -70,12 +70,12 @@ def curves(report: Report, gettext: Gettext) -> Table:
         for name, found in named
         for point in found.points
     )
-    note = " ".join(f"{name}: {findings.curve(found, gettext)}" for name, found in named)
+    note = " ".join(f"{name}: {findings.curve(found)}" for name, found in named)
     columns = (gettext("users"), gettext("day"), gettext("active on that day"), gettext("n"))
     return Table(gettext("Share of users active by day"), columns, rows, note)
 
 
-def ranking(report: Report, gettext: Gettext) -> Table | None:
+def ranking(report: Report) -> Table | None:
     """The features of the model with their ranks; None without a ranking."""
     rows = ranked(report)
     if not rows:
@@ -91,10 +91,10 @@ def ranking(report: Report, gettext: Gettext) -> Table | None:
     )  # fmt: skip
     texts = tuple(
         (
-            findings.feature_name(row, gettext), kinds[row.kind],
+            findings.feature_name(row), kinds[row.kind],
             f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
             gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
-            decimal(row.group_importance, 3), number(row.direction, gettext, 2),
+            decimal(row.group_importance, 3), number(row.direction, 2),
         )
         for row in rows
     )  # fmt: skip
@@ -105,10 +105,10 @@ def ranking(report: Report, gettext: Gettext) -> Table | None:
     return Table(gettext("Ranks of what the model leans on"), columns, texts, note)
 
 
-def nulls(report: Report, gettext: Gettext) -> Table:
+def nulls(report: Report) -> Table:
     """Both nulls in numbers."""
     rows = tuple(
-        (name, *_null(picture, gettext))
+        (name, *_null(picture))
         for name, picture in (
             (gettext("luck"), report.luck),
             (gettext("equally active users"), report.active),
@@ -122,9 +122,9 @@ def nulls(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Better than chance?"), columns, rows, note)
 
 
-def _null(picture: NullPicture | NotComputable, gettext: Gettext) -> tuple[str, ...]:
+def _null(picture: NullPicture | NotComputable) -> tuple[str, ...]:
     if not computable(picture):
-        return (reason_words(picture, gettext), "", "", "", "")
+        return (reason_words(picture), "", "", "", "")
     total, seen, at = sum(picture.counts), 0, picture.edges[-1]
     for place, n in enumerate(picture.counts):
         seen += n
@@ -137,21 +137,21 @@ def _null(picture: NullPicture | NotComputable, gettext: Gettext) -> tuple[str, 
     )  # fmt: skip
 
 
-def weeks(report: Report, gettext: Gettext) -> Table:
+def weeks(report: Report) -> Table:
     """Retention by signup week."""
-    rows = tuple((row.week, count(row.units), count(row.retained), share(row.share, gettext)) for row in report.weeks)
+    rows = tuple((row.week, count(row.units), count(row.retained), share(row.share)) for row in report.weeks)
     columns = (gettext("week of signup (Monday)"), gettext("users"), gettext("retained"), gettext("share"))
     return Table(gettext("Retention by signup week"), columns, rows)
 
 
-def controls(found: Controls, gettext: Gettext) -> Table | None:
+def controls(found: Controls) -> Table | None:
     """The negative controls; None when nobody named any."""
     if not found.rows:
         return None
     rows = tuple(
         (
-            words.cell_words(row.behaviour, row.times, row.days, gettext),
-            difference(row.adjusted, gettext),
+            words.cell_words(row.behaviour, row.times, row.days),
+            difference(row.adjusted),
         )
         for row in found.rows
     )
@@ -159,49 +159,49 @@ def controls(found: Controls, gettext: Gettext) -> Table | None:
     return Table(gettext("Negative controls"), columns, rows)
 
 
-def judged(report: Report, gettext: Gettext) -> Table:
+def judged(report: Report) -> Table:
     """Every behaviour: what the rule picked, whether retention jumps, what was taken, and its marks."""
     columns = (
         gettext("behaviour"), gettext("pick of the rule"), gettext("share of picks"),
         gettext("does it jump? (p, adjusted)"), gettext("taken"), gettext("marks"),
     )  # fmt: skip
-    rows = tuple((display_name(row.behaviour), *_judged(row, gettext)) for row in report.judged)
-    return Table(gettext("All behaviours"), columns, rows, words.choice_caption(gettext))
+    rows = tuple((display_name(row.behaviour), *_judged(row)) for row in report.judged)
+    return Table(gettext("All behaviours"), columns, rows, words.choice_caption())
 
 
-def _judged(row: Judged, gettext: Gettext) -> tuple[str, ...]:
+def _judged(row: Judged) -> tuple[str, ...]:
     choice, step = row.choice, row.step
     picked = (
-        (pick_words(choice.recommended, gettext), percent(choice.recommended.share, 0))
+        (pick_words(choice.recommended), percent(choice.recommended.share, 0))
         if computable(choice)
-        else (reason_words(choice, gettext), "")
+        else (reason_words(choice), "")
     )
     if step is None:
         jump = gettext("not tested: negative control")
     elif step.reason is not None:
-        jump = reason_words(step.reason, gettext)
+        jump = reason_words(step.reason)
     else:
         # A p-value never stands without its word: small alone it is no jump, large alone no smooth curve.
         p = step.adjusted_p_value
         jump = gettext("{words} (largest step at {times} within {days}; {p})").format(
-            words=words.step_words(step.verdict, step.smooth_range, gettext),
-            times=words.times_words(step.times, gettext),
-            days=words.days_words(step.days, gettext),
-            p=p_text(p) if computable(p) else reason_words(p, gettext),
+            words=words.step_words(step.verdict, step.smooth_range),
+            times=words.times_words(step.times),
+            days=words.days_words(step.days),
+            p=p_text(p) if computable(p) else reason_words(p),
         )
-    taken = pick_words(row.chosen, gettext) if computable(row.chosen) else ""
-    return (*picked, jump, taken, words.marks(row.flags, gettext))
+    taken = pick_words(row.chosen) if computable(row.chosen) else ""
+    return (*picked, jump, taken, words.marks(row.flags))
 
 
-def marks(report: Report, gettext: Gettext) -> Table | None:
+def marks(report: Report) -> Table | None:
     """Marks of behaviours and what each means; None when there is none."""
     if not report.flags:
         return None
     rows = tuple(
         (
-            display_name(row.behaviour), words.flag_words(row.flag.value, gettext),
+            display_name(row.behaviour), words.flag_words(row.flag.value),
             "" if row.value is None else decimal(row.value, 2), display_name(row.other or ""),
-            words.flag_sentence(row.flag.value, gettext),
+            words.flag_sentence(row.flag.value),
         )
         for row in report.flags
     )  # fmt: skip
@@ -209,15 +209,15 @@ def marks(report: Report, gettext: Gettext) -> Table | None:
     return Table(gettext("Marked behaviours"), columns, rows)
 
 
-def invalid(report: Report, gettext: Gettext) -> Table | None:
+def invalid(report: Report) -> Table | None:
     """Days that were asked for and not computed; None when all were."""
     if not report.asked.invalid_days:
         return None
-    rows = tuple((str(row.days), reason_words(row.reason, gettext)) for row in report.asked.invalid_days)
+    rows = tuple((str(row.days), reason_words(row.reason)) for row in report.asked.invalid_days)
     return Table(gettext("Days that were not computed"), (gettext("within days"), gettext("reason")), rows)
 
 
-def samples(report: Report, gettext: Gettext) -> Table:
+def samples(report: Report) -> Table:
     """How many units each computation used, and its seed."""
     names = {
         "eligible": gettext("cells"), "sample": gettext("nulls, choice, steps, ladder"),
@@ -229,7 +229,7 @@ def samples(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Samples and seeds"), columns, tuple(rows))
 
 
-def pick_words(pick: Pick, gettext: Gettext) -> str:
+def pick_words(pick: Pick) -> str:
     """A cell without its behaviour."""
     text = gettext("{times} within {days}")
-    return text.format(times=words.times_words(pick.times, gettext), days=words.days_words(pick.days, gettext))
+    return text.format(times=words.times_words(pick.times), days=words.days_words(pick.days))

@@ -9,7 +9,7 @@ from aha.study.result import Report
 from events.metrics import display_name
 from reporting.numbers import percent
 from reporting.table import Table
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class VennCell:
     table: Table
 
 
-def venn_cell(report: Report, behaviour: str, days: int, times: int, gettext: Gettext) -> VennCell | None:
+def venn_cell(report: Report, behaviour: str, days: int, times: int) -> VennCell | None:
     """The cell that was asked for; for times that the behaviour doesn't have, the nearest. None for an unknown one."""
     asked, grid = report.asked, report.grid
     if behaviour not in asked.behaviours or days not in asked.valid_days:
@@ -51,8 +51,8 @@ def venn_cell(report: Report, behaviour: str, days: int, times: int, gettext: Ge
     a, b, c, o = grid.a[place], grid.b[place], grid.c[place], grid.o[place]
     union = a + b + c
     text = gettext("{cell}: {b} of those who did it or stayed are both.")
-    sentence = text.format(cell=cell_words(behaviour, times, days, gettext), b=percent(b / union if union else 0.0, 0))
-    table = four_counts(a, b, c, o, gettext)
+    sentence = text.format(cell=cell_words(behaviour, times, days), b=percent(b / union if union else 0.0, 0))
+    table = four_counts(a, b, c, o)
     return VennCell(
         behaviour,
         days,

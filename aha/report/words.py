@@ -10,11 +10,11 @@ from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flag
 from events.metrics import display_name, parse_retention, sentence
 from reporting.numbers import count, p_text
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 
-def asked_sentences(asked: Asked, gettext: Gettext) -> tuple[str, ...]:
+def asked_sentences(asked: Asked) -> tuple[str, ...]:
     """What was asked and on which data: printed beside every result."""
     inputs = asked.inputs
     clock = (
@@ -24,7 +24,7 @@ def asked_sentences(asked: Asked, gettext: Gettext) -> tuple[str, ...]:
     )
     valid = ", ".join(map(str, asked.valid_days))
     found = [
-        sentence(inputs.definition, gettext),
+        sentence(inputs.definition),
         clock.format(event=inputs.signup_event, end=asked.data_end.replace("T", " ")[:16], zone=asked.time_zone),
         gettext("Behaviours are counted within {days} days; all on one population.").format(days=valid),
     ]
@@ -34,7 +34,7 @@ def asked_sentences(asked: Asked, gettext: Gettext) -> tuple[str, ...]:
     return tuple(found)
 
 
-def flag_words(code: str, gettext: Gettext) -> str:
+def flag_words(code: str) -> str:
     """The short name of a mark."""
     names = {
         Flag.GOAL_LIKE.value: gettext("is the goal"),
@@ -50,7 +50,7 @@ def flag_words(code: str, gettext: Gettext) -> str:
     return names[code]
 
 
-def flag_sentence(code: str, gettext: Gettext) -> str:
+def flag_sentence(code: str) -> str:
     """What a mark means."""
     sentences = {
         Flag.GOAL_LIKE.value: gettext("Retention itself counts this event, so it can't be its own reason."),
@@ -70,11 +70,11 @@ def flag_sentence(code: str, gettext: Gettext) -> str:
     return sentences[code]
 
 
-def step_words(verdict: StepVerdict, found: SmoothRange | None, gettext: Gettext) -> str:
+def step_words(verdict: StepVerdict, found: SmoothRange | None) -> str:
     """The short form of a step verdict; "smooth" names the numbers it speaks of."""
     if found is not None:
         text = gettext("smooth from {first} to {last} times within {days}")
-        return text.format(first=found.first, last=found.last, days=days_words(found.days, gettext))
+        return text.format(first=found.first, last=found.last, days=days_words(found.days))
     names = {
         StepVerdict.JUMP: gettext("jump"),
         StepVerdict.SMOOTH: gettext("smooth"),
@@ -83,10 +83,10 @@ def step_words(verdict: StepVerdict, found: SmoothRange | None, gettext: Gettext
     return names[verdict]
 
 
-def step_sentence(step: Step, gettext: Gettext) -> str:
+def step_sentence(step: Step) -> str:
     """What can be said about a jump, with the caution that belongs to it."""
     if step.reason is not None:
-        return reason_words(step.reason, gettext)
+        return reason_words(step.reason)
     match step.verdict:
         case StepVerdict.JUMP:
             text = gettext(
@@ -94,27 +94,27 @@ def step_sentence(step: Step, gettext: Gettext) -> str:
                 "product that fires there, such as a badge, can."
             )
         case StepVerdict.SMOOTH if step.smooth_range is not None:
-            return smooth_sentence(step.smooth_range, gettext)
+            return smooth_sentence(step.smooth_range)
         case StepVerdict.SMOOTH:
             text = gettext(
                 "No jump was found; whether one would have been found was asked at {times} within {days} alone."
             )
         case _:
             text = gettext("These data can't tell a jump at {times} from a smooth rise.")
-    return text.format(times=times_words(step.times, gettext), days=days_words(step.days, gettext))
+    return text.format(times=times_words(step.times), days=days_words(step.days))
 
 
-def smooth_sentence(found: SmoothRange, gettext: Gettext) -> str:
+def smooth_sentence(found: SmoothRange) -> str:
     """That no jump lies in the range that was tested with power, and what follows for its numbers."""
     text = gettext(
         "From {first} to {last} times within {days} a jump of {jump} points of retention would have been found and was "
         "not: any number from {first} to {last} is a convention."
     )
-    days, jump = days_words(found.days, gettext), f"{100 * JUMP:.0f}"
+    days, jump = days_words(found.days), f"{100 * JUMP:.0f}"
     return text.format(first=found.first, last=found.last, days=days, jump=jump)
 
 
-def rung_words(name: RungName, gettext: Gettext) -> str:
+def rung_words(name: RungName) -> str:
     """What a rung of the ladder holds equal."""
     names = {
         RungName.RAW: gettext("nothing held equal"),
@@ -125,7 +125,7 @@ def rung_words(name: RungName, gettext: Gettext) -> str:
     return names[name]
 
 
-def exclusion_words(code: str, gettext: Gettext) -> str:
+def exclusion_words(code: str) -> str:
     """Why units don't count."""
     names = {
         "too_young": gettext("their retention window isn't complete yet"),
@@ -134,10 +134,10 @@ def exclusion_words(code: str, gettext: Gettext) -> str:
     return names[code]
 
 
-def null_sentence(picture: NullPicture | NotComputable, gettext: Gettext) -> str:
+def null_sentence(picture: NullPicture | NotComputable) -> str:
     """Whether the best cell of the grid is better than luck, or than equally active users."""
     if not computable(picture):
-        return reason_words(picture, gettext)
+        return reason_words(picture)
     passed = picture.smallest_p <= ALPHA
     if picture.by_activity:
         text = (
@@ -154,7 +154,7 @@ def null_sentence(picture: NullPicture | NotComputable, gettext: Gettext) -> str
     return text.format(p=p_text(picture.smallest_p), n=count(picture.tested))
 
 
-def choice_caption(gettext: Gettext) -> str:
+def choice_caption() -> str:
     """Stands under every table of picks."""
     return gettext(
         "A stable choice is no evidence that a threshold exists or causes anything: a smooth curve has a stable best "
@@ -162,38 +162,36 @@ def choice_caption(gettext: Gettext) -> str:
     )
 
 
-def claim_words(candidate: Candidate, gettext: Gettext) -> str:
+def claim_words(candidate: Candidate) -> str:
     """The claim as one line."""
-    return cell_words(candidate.behaviour, candidate.times, candidate.days, gettext)
+    return cell_words(candidate.behaviour, candidate.times, candidate.days)
 
 
-def cell_words(behaviour: str, times: int, days: int, gettext: Gettext) -> str:
+def cell_words(behaviour: str, times: int, days: int) -> str:
     """A behaviour with its number of times and days."""
     text = gettext("{behaviour} at least {times} within {days}")
-    return text.format(
-        behaviour=display_name(behaviour), times=times_words(times, gettext), days=days_words(days, gettext)
-    )
+    return text.format(behaviour=display_name(behaviour), times=times_words(times), days=days_words(days))
 
 
-def times_words(times: int, gettext: Gettext) -> str:
+def times_words(times: int) -> str:
     """How often."""
     return gettext("once") if times == 1 else gettext("{n} times").format(n=times)
 
 
-def days_words(days: int, gettext: Gettext) -> str:
+def days_words(days: int) -> str:
     """Within how long."""
     return gettext("1 day") if days == 1 else gettext("{n} days").format(n=days)
 
 
-def marks(codes: Iterable[str], gettext: Gettext) -> str:
+def marks(codes: Iterable[str]) -> str:
     """The short names of marks."""
-    return ", ".join(flag_words(code, gettext) for code in codes)
+    return ", ".join(flag_words(code) for code in codes)
 
 
-def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
+def hidden_cause_sentence(candidate: Candidate) -> str:
     """The E-value with its benchmark: a bare number says nothing."""
     if not computable(candidate.e_value):
-        return reason_words(candidate.e_value, gettext)
+        return reason_words(candidate.e_value)
     strength = gettext(
         "A hidden cause would need a risk ratio of {e} with both behaviour and retention to explain this."
     )
@@ -208,6 +206,6 @@ def hidden_cause_sentence(candidate: Candidate, gettext: Gettext) -> str:
     return f"{found} {compared}"
 
 
-def definition_sentence(retention: str, gettext: Gettext) -> str:
+def definition_sentence(retention: str) -> str:
     """What a stored retention means."""
-    return sentence(parse_retention(retention), gettext)
+    return sentence(parse_retention(retention))

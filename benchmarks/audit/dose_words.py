@@ -54,7 +54,7 @@ def one(mean: float, *, seed: int) -> dict[str, object]:
     if told is None or not computable(told.effect) or not computable(acts.response) or not computable(acts.weights):
         raise ValueError("this world has a first stage")
     effect, details = acts.response.effect, readout.verdict.details
-    sentence = verdict_sentence(readout.verdict, str)
+    sentence = verdict_sentence(readout.verdict)
     return {
         "code": readout.verdict.code,
         "led": sentence.startswith("Each act more") and "carried across, with all acts that came along" in sentence,

@@ -116,5 +116,5 @@ def _names_value(row: Comparison) -> bool:
     value = row.verdict.details.get("breakdown")
     if not isinstance(value, float):
         return False
-    sentence = verdict_sentence(row.verdict, str)
-    return f"more than {breakdown_text(value, share=True, gettext=str)} of users" in sentence
+    sentence = verdict_sentence(row.verdict)
+    return f"more than {breakdown_text(value, share=True)} of users" in sentence

@@ -360,10 +360,10 @@ def _size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
     inflow = found.inflow
 
     def say(value: Any, write: Callable[[Any], str] = str) -> str:
-        return reason_words(value, gettext) if isinstance(value, NotComputable) else write(value)
+        return reason_words(value) if isinstance(value, NotComputable) else write(value)
 
     outcome = percent if inflow.sd is None else significant
-    effect = partial(effect_text, share=inflow.sd is None, gettext=gettext, plus=True)
+    effect = partial(effect_text, share=inflow.sd is None, plus=True)
     rows: list[tuple[Any, Any]] = [
         (_("Units that arrived"), f"{count(inflow.units)} ({inflow.first} – {inflow.last})"),
         (_("Units a day"), decimal(inflow.per_day, 1)),

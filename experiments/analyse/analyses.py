@@ -143,7 +143,7 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[Loo
     last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
     readout = read_analysis(last)
     if isinstance(readout, Unreadable):
-        raise Refused(readout.sentence(gettext))
+        raise Refused(readout.sentence())
     return () if readout is None else readout.path
 
 

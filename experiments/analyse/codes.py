@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 class Code(StrEnum):
@@ -28,7 +28,7 @@ SIGNS = {
 }  # fmt: skip
 
 
-def code_words(code: Code, gettext: Gettext) -> str:
+def code_words(code: Code) -> str:
     """The verdict's code as a short heading."""
     headings = {
         Code.CAUSES: gettext("It causes a gain"),

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -36,9 +35,9 @@ def whole(run: Analysis) -> Response:
 
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):
-        found: Any = {"unreadable": readout.sentence(gettext)}
+        found: Any = {"unreadable": readout.sentence()}
     else:
-        found = None if readout is None else document(readout, gettext)
+        found = None if readout is None else document(readout)
     return Response({**shapes.AnalysisSerializer(run).data, "document": found})
 
 
@@ -104,6 +103,6 @@ class CalibrationView(APIView):
         answer: dict[str, Any] = {
             "trials": [dump(row) for row in found.trials],
             "left_out": [vars(row) for row in found.left_out],
-            "pooled": outward(dump(found.pooled), gettext),
+            "pooled": outward(dump(found.pooled)),
         }
         return Response(answer)

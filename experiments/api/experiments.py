@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -175,7 +174,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         what_if = shapes.WhatIfSerializer(data=request.query_params)
         what_if.is_valid(raise_exception=True)
         found = size.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
-        return Response(outward(dump(found), gettext))
+        return Response(outward(dump(found)))
 
     @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], filterset_class=None)

@@ -39,7 +39,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
-            raise Refused(" ".join(rules.words(problem, _) for problem in found))
+            raise Refused(" ".join(rules.words(problem) for problem in found))
         save_fields(experiment, by, why, list(changes))
         return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
 

@@ -91,7 +91,7 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 def troubles(experiment: Experiment) -> list[Trouble]:
     """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
     found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), rules.words(problem, _))
+        Trouble(STEP_OF.get(problem.code, "outcomes"), rules.words(problem))
         for problem in rules.problems(plan_of(experiment), situation_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from experiments.plan import rules
 from experiments.plan.record import Plan
 from experiments.plan.rules import Situation
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 class Status(StrEnum):
@@ -74,10 +74,10 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
     return ()
 
 
-def words(refusal: Refusal, gettext: Gettext) -> str:
-    """The refusal as one plain sentence in the language of ``gettext``."""
+def words(refusal: Refusal) -> str:
+    """The refusal as one plain sentence in the reader's language."""
     if refusal.problem is not None:
-        return rules.words(refusal.problem, gettext)
+        return rules.words(refusal.problem)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
     states = {

@@ -3,7 +3,6 @@
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from aha.moments.promote import begin_test
 from experiments.models import ConfigVersion, Experiment, Layer
@@ -54,7 +53,7 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     found = refusals(status, action, plan_of(experiment), situation_of(experiment))
     after = target(status, action)
     if found or after is None:
-        raise Refused(" ".join(words(refusal, _) for refusal in found))
+        raise Refused(" ".join(words(refusal) for refusal in found))
     if action is Action.START:
         freeze_audience(experiment)
         experiment.sources = experiment.sources or only_source()
@@ -75,7 +74,7 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
 def refusal(experiment: Experiment, action: Action) -> str:
     """Why an action would be refused now, "" when it is allowed. Asking changes nothing."""
     found = refusals(Status(experiment.status), action, plan_of(experiment), situation_of(experiment))
-    return " ".join(words(one, _) for one in found)
+    return " ".join(words(one) for one in found)
 
 
 def _tell(experiment: Experiment, action: Action) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from events.metrics import Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.record import WHOLE, Plan
-from reporting.words import Gettext
+from reporting.words import gettext
 from runs.refusals import Refused
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
@@ -202,8 +202,8 @@ def _layer(plan: Plan, situation: Situation) -> Iterator[Problem]:
             yield Problem("slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"})
 
 
-def words(problem: Problem, gettext: Gettext) -> str:
-    """The problem as one plain sentence in the language of ``gettext``."""
+def words(problem: Problem) -> str:
+    """The problem as one plain sentence in the reader's language."""
     sentences = {
         "bad_key": gettext(
             "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit."

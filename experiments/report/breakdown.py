@@ -7,7 +7,7 @@ from math import floor
 
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 def toward_zero(value: float, *, share: bool) -> float:
@@ -19,7 +19,7 @@ def toward_zero(value: float, *, share: bool) -> float:
     return cut if cut > 0 else size
 
 
-def unless_template(verdict: Verdict, gettext: Gettext) -> str:
+def unless_template(verdict: Verdict) -> str:
     """CAUSES or HARMS of a behaviour found against control, with its condition; "" for anything else."""
     if verdict.reason != "behaviour" or "breakdown" not in verdict.details or "comparator" in verdict.details:
         return ""
@@ -49,15 +49,15 @@ def unless_template(verdict: Verdict, gettext: Gettext) -> str:
     return sentences[verdict.code, share]
 
 
-def unless_added(verdict: Verdict, gettext: Gettext) -> str:
+def unless_added(verdict: Verdict) -> str:
     """What is added where an earlier look decided about a plan with a behaviour; "" for anything else."""
     value = verdict.details.get("breakdown")
     if verdict.reason != "crossed" or not isinstance(value, float):
         return ""
-    return " " + undone_template(value, share=verdict.details.get("kind") == "proportion", gettext=gettext)
+    return " " + undone_template(value, share=verdict.details.get("kind") == "proportion")
 
 
-def undone_template(breakdown: float, *, share: bool, gettext: Gettext) -> str:
+def undone_template(breakdown: float, *, share: bool) -> str:
     """From which direct effect on nothing is shown about the behaviour."""
     sentences = {
         (True, True): gettext(

@@ -8,14 +8,14 @@ from experiments.report import charts
 from reporting.charts import Drawing, drawing
 from reporting.numbers import between, decimal, percent, points
 from reporting.table import Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 
-def finding(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+def finding(pooled: Deflation | NotComputable) -> str:
     """How much of a promise is left, in one sentence."""
     if not computable(pooled):
-        return reason_words(pooled, gettext)
+        return reason_words(pooled)
     text = gettext(
         "Of each point that a correlation promised, experiments found {ratio} points ({limits}, {n} experiments)."
     )
@@ -23,12 +23,12 @@ def finding(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
     return text.format(ratio=decimal(pooled.ratio), limits=limits, n=pooled.experiments)
 
 
-def trials(rows: Sequence[Trial], gettext: Gettext) -> Table:
+def trials(rows: Sequence[Trial]) -> Table:
     """Promise and finding of each experiment."""
     cells = tuple(
         (
-            f"{place}. {row.name}", points(row.promised), points(row.found), _limits(row, gettext), decimal(row.ratio),
-            code_words(Code(row.verdict), gettext), row.on,
+            f"{place}. {row.name}", points(row.promised), points(row.found), _limits(row), decimal(row.ratio),
+            code_words(Code(row.verdict)), row.on,
         )
         for place, row in enumerate(rows, start=1)
     )  # fmt: skip
@@ -43,13 +43,13 @@ def trials(rows: Sequence[Trial], gettext: Gettext) -> Table:
     return Table(gettext("Promise and finding by experiment"), columns, cells, note)
 
 
-def _limits(row: Trial, gettext: Gettext) -> str:
+def _limits(row: Trial) -> str:
     if row.low is None or row.high is None:
         return gettext("unbounded")
     return between(points(row.low), points(row.high))
 
 
-def left_out(rows: Sequence[tuple[str, str, str]], gettext: Gettext) -> Table | None:
+def left_out(rows: Sequence[tuple[str, str, str]]) -> Table | None:
     """Experiments that say nothing about their promise: name, verdict code, code of why."""
     reasons = {
         "unreadable": gettext("what is stored of its analysis can't be read"),
@@ -61,14 +61,14 @@ def left_out(rows: Sequence[tuple[str, str, str]], gettext: Gettext) -> Table | 
         "other_outcome": gettext("its first outcome isn't a share, or nothing was promised"),
     }
     cells = tuple(
-        (name, code_words(Code(verdict), gettext) if verdict else gettext("No verdict yet"), reasons[why])
+        (name, code_words(Code(verdict)) if verdict else gettext("No verdict yet"), reasons[why])
         for name, verdict, why in rows
     )
     columns = (gettext("experiment"), gettext("verdict"), gettext("why it isn't counted"))
     return Table(gettext("Not counted"), columns, cells) if cells else None
 
 
-def spread(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+def spread(pooled: Deflation | NotComputable) -> str:
     """How differently the experiments deflate, and what this means for the next promise."""
     if not computable(pooled):
         return ""
@@ -80,15 +80,15 @@ def spread(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
     return text.format(sd=decimal(pooled.tau_squared**0.5), planned=points(0.1 * pooled.ratio))
 
 
-def draw(rows: Sequence[Trial], sentence: str, gettext: Gettext) -> Drawing | None:
+def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
     """The scatter with its identity line; None without a trial."""
     if not rows:
         return None
-    chart, marks = charts.calibration(rows, sentence, gettext)
+    chart, marks = charts.calibration(rows, sentence)
     return drawing("calibration", sentence, chart, marks=marks)
 
 
-def share_left(pooled: Deflation | NotComputable, gettext: Gettext) -> str:
+def share_left(pooled: Deflation | NotComputable) -> str:
     """What promises have been worth so far, for the report of one experiment; empty where nobody knows."""
     if not computable(pooled):
         return ""

@@ -30,7 +30,7 @@ from reporting.charts import (
     rule,
 )
 from reporting.numbers import count
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.instrument.dose import DoseWeights
 from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import computable
@@ -44,11 +44,11 @@ def _names(labels: Sequence[str]) -> Any:
     return categories(labels, labelLimit=320)
 
 
-def _unit(share: bool, gettext: Gettext) -> str:
+def _unit(share: bool) -> str:
     return gettext("difference, points") if share else gettext("difference, in the outcome's unit")
 
 
-def promise(rows: Sequence[Contrast], share: bool, gettext: Gettext) -> Drawn:
+def promise(rows: Sequence[Contrast], share: bool) -> Drawn:
     """Struck-out comparisons as grey crosses, effects as blue dots with their intervals."""
     factor = 100.0 if share else 1.0
     shown = [row for row in rows if row.estimate is not None]
@@ -67,13 +67,13 @@ def promise(rows: Sequence[Contrast], share: bool, gettext: Gettext) -> Drawn:
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["cross", "circle"]), legend=legend)
     base = alt.Chart(data(marks)).encode(y=_names([row.label for row in shown]))
     layers = [
-        *forest(base, _unit(share, gettext), colour=colour, shape=shape),
+        *forest(base, _unit(share), colour=colour, shape=shape),
         base.mark_text(dy=-13, fontSize=11, color=INK).encode(x="estimate:Q", text="text:N"),
     ]
     return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(shown) + 10), 3 * len(shown)
 
 
-def inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str], gettext: Gettext) -> Drawn:
+def inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -> Drawn:
     """Units exposed so far, by variant."""
     totals = dict.fromkeys(names, 0)
     rows: list[Mark] = []
@@ -94,7 +94,7 @@ def inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str], gettex
     return chart.properties(width=WIDTH, height=PANEL), len(rows)
 
 
-def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, gettext: Gettext) -> Drawn:
+def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None) -> Drawn:
     """Raw effect of each segment in blue, shrunk beneath as a hollow diamond, pooled last."""
     share = outcome.kind is Kind.PROPORTION
     factor = 100.0 if share else 1.0
@@ -119,7 +119,7 @@ def segments(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, get
         y=_names(labels), yOffset=alt.YOffset("kind:N", sort=domain, scale=alt.Scale(domain=domain))
     )
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend)
-    layers = forest(base, _unit(share, gettext), colour=colour, shape=shape)
+    layers = forest(base, _unit(share), colour=colour, shape=shape)
     return alt.layer(*layers).properties(width=WIDTH - 60, height=46 * len(labels)), 2 * len(marks)
 
 
@@ -127,13 +127,12 @@ def _limits(found: Any, factor: float) -> Mark:
     return {"estimate": found.estimate * factor, "low": found.low * factor, "high": found.high * factor}
 
 
-def weights(found: DoseWeights, level: float, gettext: Gettext) -> Drawn:
+def weights(found: DoseWeights, level: float) -> Drawn:
     """By how many points more units reach each number of times; the moment's own number stands out.
 
     Args:
         found: differences of shares and their standard errors.
         level: of the limits that are drawn, the plan's, for example 0.95.
-        gettext: decides the language of titles and axes.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     rows = [
@@ -154,7 +153,7 @@ def weights(found: DoseWeights, level: float, gettext: Gettext) -> Drawn:
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 2 * len(rows)
 
 
-def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
+def direct(found: Encouragement, share: bool) -> Drawn:
     """The set of the behaviour's effects against the direct effect of being nudged, and where it takes in no effect."""
     factor = 100.0 if share else 1.0
     rows = [
@@ -181,7 +180,7 @@ def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
     ]
     ends = [row["direct"] for row in rows]
     if computable(found.breakdown) and min(ends) <= found.breakdown * factor <= max(ends):
-        text = breakdown_text(found.breakdown, share=share, gettext=gettext)
+        text = breakdown_text(found.breakdown, share=share)
         label = gettext("breakdown value: {value}").format(value=text)
         edge = max(ends) if found.breakdown > 0 else min(ends)
         at = {"breakdown": found.breakdown * factor, "edge": edge, "label": label}
@@ -194,11 +193,11 @@ def direct(found: Encouragement, share: bool, gettext: Gettext) -> Drawn:
             )
         )
     if found.zero_first_stage is not None:
-        layers += _unmoved(found.zero_first_stage, min(ends), max(ends), factor, gettext)
+        layers += _unmoved(found.zero_first_stage, min(ends), max(ends), factor)
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 3 * len(rows)
 
 
-def _unmoved(group: ZeroFirstStage, left: float, right: float, factor: float, gettext: Gettext) -> list[Any]:
+def _unmoved(group: ZeroFirstStage, left: float, right: float, factor: float) -> list[Any]:
     """Along the lower edge: the direct effect that a group shows whose behaviour the nudge can't move.
 
     Source: METHODS 4.16: its interval is put beside the breakdown value. What lies outside the picture is cut off.
@@ -221,7 +220,7 @@ def _unmoved(group: ZeroFirstStage, left: float, right: float, factor: float, ge
     return [*marks, label.encode(x="at:Q", y=alt.value(PANEL - 16), text="label:N")]
 
 
-def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
+def path(looks: Sequence[LookTaken]) -> Drawn:
     """Absolute z at every look under the bound that it had to reach; one panel per variant."""
     names = list(dict.fromkeys(look.variant for look in looks))
     words = {True: gettext("peeked"), False: gettext("as planned")}
@@ -253,11 +252,11 @@ def path(looks: Sequence[LookTaken], gettext: Gettext) -> Drawn:
     return alt.vconcat(*panels, spacing=14), 3 * len(rows)
 
 
-def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
+def outcomes(found: Sequence[OutcomeReport]) -> Drawn:
     """Every share's difference in points: the primary outcome first."""
     rows = [
         {
-            "label": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}",
+            "label": f"{outcome.name} · {versus(row.variant, row.compared_with)}",
             **_limits(row.difference, 100.0),
         }
         for outcome in found
@@ -266,11 +265,11 @@ def outcomes(found: Sequence[OutcomeReport], gettext: Gettext) -> Drawn:
         if computable(row.difference)
     ]
     base = alt.Chart(data(rows)).encode(y=_names([row["label"] for row in rows]))
-    layers = forest(base, _unit(True, gettext))
+    layers = forest(base, _unit(True))
     return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(rows)), 2 * len(rows)
 
 
-def calibration(rows: Sequence[Trial], finding: str, gettext: Gettext) -> Drawn:
+def calibration(rows: Sequence[Trial], finding: str) -> Drawn:
     """Promise across, finding up, with the line on which both agree; numbers are those of the table below."""
     marks = [
         {

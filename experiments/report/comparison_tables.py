@@ -2,7 +2,7 @@
 
 from experiments.analyse.effects import Report
 from reporting.numbers import percent
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.instrument.encouragement import TakeUp
 
 
@@ -11,7 +11,7 @@ def placebo_serves(report: Report) -> bool:
     return any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
 
 
-def comparison_note(report: Report, gettext: Gettext) -> str:
+def comparison_note(report: Report) -> str:
     """What is subtracted from what."""
     note = gettext("Differences are variant minus control (%(control)s); p belongs to the absolute difference.")
     note = note % {"control": report.design.control}
@@ -25,7 +25,7 @@ def comparison_note(report: Report, gettext: Gettext) -> str:
     return note
 
 
-def take_up_arms(found: TakeUp, placebo: str, gettext: Gettext) -> str:
+def take_up_arms(found: TakeUp, placebo: str) -> str:
     """Both shares that reached the behaviour."""
     both = (
         gettext("%(control)s with the placebo, %(variant)s with the nudge")
@@ -35,7 +35,7 @@ def take_up_arms(found: TakeUp, placebo: str, gettext: Gettext) -> str:
     return both % {"control": percent(found.control), "variant": percent(found.variant)}
 
 
-def placebo_arms(found: TakeUp, gettext: Gettext) -> str:
+def placebo_arms(found: TakeUp) -> str:
     """Both shares that reached the behaviour, of control and of the placebo itself."""
     both = gettext("%(control)s in control, %(variant)s with the placebo")
     return both % {"control": percent(found.control), "variant": percent(found.variant)}

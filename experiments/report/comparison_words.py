@@ -2,20 +2,20 @@
 
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
-from reporting.words import Gettext
+from reporting.words import gettext
 
 # Without a comparison, or without data for one, there is nothing to add.
 NOTHING_COMPARED = {"too_small", "few_clusters", "not_computable"}
 
 
-def versus(variant: str, comparator: str, gettext: Gettext) -> str:
+def versus(variant: str, comparator: str) -> str:
     """A comparison's name: the variant alone where it is compared with control."""
     if not comparator:
         return variant
     return gettext("{variant} against {placebo}").format(variant=variant, placebo=comparator)
 
 
-def causal_template(verdict: Verdict, gettext: Gettext) -> str:
+def causal_template(verdict: Verdict) -> str:
     """CAUSES or HARMS of a behaviour, found against a placebo: what being nudged does by itself has cancelled.
 
     Source: METHODS 4.14 and 4.16: the sentence says so and drops the "unless".
@@ -37,9 +37,9 @@ def causal_template(verdict: Verdict, gettext: Gettext) -> str:
     return sentences.get(verdict.code, "")
 
 
-def added(verdict: Verdict, gettext: Gettext) -> tuple[list[str], list[str]]:
+def added(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Sentences before and after that of the verdict's row."""
-    before, after = _by_act(verdict, gettext)
+    before, after = _by_act(verdict)
     details = verdict.details
     if "nudge_works" in details:
         after.append(gettext("The nudge itself changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s)."))
@@ -58,7 +58,7 @@ def added(verdict: Verdict, gettext: Gettext) -> tuple[list[str], list[str]]:
     return before, after
 
 
-def _by_act(verdict: Verdict, gettext: Gettext) -> tuple[list[str], list[str]]:
+def _by_act(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Where most acts that the nudge added don't cross the number, the effect of one act more leads.
 
     Source: METHODS 5, row 6; Marshall 2016.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from experiments.analyse.effects import Report
 from experiments.plan.design import Kind
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Definition:
     source: str
 
 
-def definitions(report: Report, gettext: Gettext) -> tuple[Definition, ...]:
+def definitions(report: Report) -> tuple[Definition, ...]:
     """The terms that this report uses, in reading order."""
-    found = [*_basic(report, gettext)]
+    found = [*_basic(report)]
     if report.design.covariates:
         found.append(
             Definition(
@@ -53,11 +53,11 @@ def definitions(report: Report, gettext: Gettext) -> tuple[Definition, ...]:
             )
         )
     if report.design.behaviour is not None:
-        found += _behaviour(gettext)
+        found += _behaviour()
     return tuple(found)
 
 
-def _basic(report: Report, gettext: Gettext) -> list[Definition]:
+def _basic(report: Report) -> list[Definition]:
     kinds = {outcome.kind for outcome in report.outcomes}
     found = [
         Definition(
@@ -111,7 +111,7 @@ def _basic(report: Report, gettext: Gettext) -> list[Definition]:
     return found
 
 
-def _behaviour(gettext: Gettext) -> list[Definition]:
+def _behaviour() -> list[Definition]:
     return [
         Definition(
             gettext("Take-up"),

@@ -10,7 +10,7 @@ from experiments.report.set_words import set_text
 from experiments.report.words import breakdown_text, undone
 from reporting.numbers import between, effect_text, level_text, percent
 from reporting.table import Row, Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import Reason, computable
@@ -45,7 +45,7 @@ def drawable(found: Encouragement) -> bool:
     return bool(found.sensitivity) and all(row.shape is Shape.INTERVAL for row in found.sensitivity)
 
 
-def lead(gettext: Gettext) -> str:
+def lead() -> str:
     """Why the section is there."""
     return gettext(
         "The effect of the behaviour is read from the nudge on one condition: that being nudged does nothing by "
@@ -53,14 +53,14 @@ def lead(gettext: Gettext) -> str:
     )
 
 
-def finding(outcome: OutcomeReport, found: Encouragement, gettext: Gettext) -> str:
+def finding(outcome: OutcomeReport, found: Encouragement) -> str:
     """From which direct effect on nothing is shown."""
     if not computable(found.breakdown):
-        return reason_words(found.breakdown, gettext)
-    return undone(found.breakdown, outcome.name, share=outcome.kind is Kind.PROPORTION, gettext=gettext)
+        return reason_words(found.breakdown)
+    return undone(found.breakdown, outcome.name, share=outcome.kind is Kind.PROPORTION)
 
 
-def note(outcome: OutcomeReport, found: Encouragement, gettext: Gettext) -> str:
+def note(outcome: OutcomeReport, found: Encouragement) -> str:
     """What the inequalities can't see, and what a group without first stage shows."""
     parts = []
     if drawable(found):
@@ -72,27 +72,27 @@ def note(outcome: OutcomeReport, found: Encouragement, gettext: Gettext) -> str:
         )
     if found.direct_range is not None:
         share = outcome.kind is Kind.PROPORTION
-        ends = (effect_text(v, share=share, gettext=gettext) for v in (found.direct_range.low, found.direct_range.high))
+        ends = (effect_text(v, share=share) for v in (found.direct_range.low, found.direct_range.high))
         text = gettext(
             "If being nudged by itself changes the outcome by {direct}, the behaviour's effect is {effects}."
         )
-        effects = set_text(found.direct_range.effect_set, share=share, gettext=gettext)
+        effects = set_text(found.direct_range.effect_set, share=share)
         parts.append(text.format(direct=between(*ends), effects=effects))
     if computable(found.blind_spot):
         text = gettext(
             "The instrument inequalities can't see a direct effect of up to {limit} here, however many units there are."
         )
-        parts.append(text.format(limit=effect_text(found.blind_spot, share=True, gettext=gettext)))
+        parts.append(text.format(limit=effect_text(found.blind_spot, share=True)))
     if found.zero_first_stage is not None:
-        parts.append(unmoved(found.zero_first_stage, found, share=outcome.kind is Kind.PROPORTION, gettext=gettext))
+        parts.append(unmoved(found.zero_first_stage, found, share=outcome.kind is Kind.PROPORTION))
     return " ".join(parts)
 
 
-def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool, gettext: Gettext) -> str:
+def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
     """The direct effect that shows in a group whose behaviour the nudge can't move, beside the breakdown value."""
 
     def text(value: float) -> str:
-        return effect_text(value, share=share, gettext=gettext)
+        return effect_text(value, share=share)
 
     sentence = gettext(
         "In {group} ({n} units) the nudge hardly moves the behaviour ({take_up} of them), so its effect there is a "
@@ -103,12 +103,12 @@ def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool, gettext
     return sentence.format(
         group=group.group, n=f"{group.units:,}", take_up=moved,
         direct=text(group.direct.estimate), limits=between(text(group.direct.low), text(group.direct.high)),
-        breakdown=breakdown_text(found.breakdown, share=share, gettext=gettext) if computable(found.breakdown) else "–",
-        effects=set_text(group.effect_set, share=share, gettext=gettext),
+        breakdown=breakdown_text(found.breakdown, share=share) if computable(found.breakdown) else "–",
+        effects=set_text(group.effect_set, share=share),
     )  # fmt: skip
 
 
-def table(outcome: OutcomeReport, variant: str, found: Encouragement, gettext: Gettext) -> Table | None:
+def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table | None:
     """The rows behind the picture: the set of effects for each assumed direct effect."""
     if not found.sensitivity:
         return None
@@ -124,8 +124,8 @@ def table(outcome: OutcomeReport, variant: str, found: Encouragement, gettext: G
         direct = copysign(toward_zero(row.direct, share=share), row.direct) if at else row.direct
         rows.append(
             (
-                effect_text(direct, share=share, gettext=gettext),
-                set_text(whole, share=share, gettext=gettext),
+                effect_text(direct, share=share),
+                set_text(whole, share=share),
                 gettext("breakdown value: from here on no effect at all fits too") if at else "",
             )
         )

@@ -1,4 +1,4 @@
-"""The report as the JSON document of DESIGN.md §8. Pure; `gettext` gives the sentences their language."""
+"""The report as the JSON document of DESIGN.md §8. Pure."""
 
 from typing import Any
 
@@ -14,7 +14,6 @@ from experiments.analyse.effects import (
 from experiments.analyse.verdict import Verdict
 from experiments.report.words import finding_sentence, verdict_sentence, warning_sentence
 from reporting.document import chosen, outward
-from reporting.words import Gettext
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.exclusion import ZeroFirstStage
 from stats.results import NotComputable, computable
@@ -26,12 +25,11 @@ INTERVAL = ("estimate", "low", "high", "method")
 TAKE_UP = ("control", "variant", "difference", "standard_error", "low", "high", "f_statistic")
 
 
-def document(report: Report, gettext: Gettext) -> Json:
+def document(report: Report) -> Json:
     """The whole report as plain JSON types.
 
     Args:
         report: a finished analysis.
-        gettext: translates the sentences; keys and codes stay as they are.
 
     Returns:
         A document without NaN or infinity: what can't be computed is ``{"not_computable": reason}``.
@@ -51,32 +49,31 @@ def document(report: Report, gettext: Gettext) -> Json:
             "clusters": None
             if report.clusters is None
             else {label: {"n": row.clusters, "effective": row.effective} for label, row in report.clusters.items()},
-            "outcomes": [_outcome(outcome, gettext) for outcome in report.outcomes],
+            "outcomes": [_outcome(outcome) for outcome in report.outcomes],
             "health": [
                 {
                     "check": finding.check,
                     "severity": str(finding.severity),
-                    "message": finding_sentence(finding, gettext),
+                    "message": finding_sentence(finding),
                 }
                 for finding in report.health
             ],
-            "verdict": _verdict(report.verdict, gettext),
+            "verdict": _verdict(report.verdict),
         },
-        gettext,
     )
     return written
 
 
-def _verdict(verdict: Verdict, gettext: Gettext) -> Json:
-    return {"code": str(verdict.code), "reason": verdict_sentence(verdict, gettext), "reason_code": verdict.reason}
+def _verdict(verdict: Verdict) -> Json:
+    return {"code": str(verdict.code), "reason": verdict_sentence(verdict), "reason_code": verdict.reason}
 
 
-def _outcome(outcome: OutcomeReport, gettext: Gettext) -> Json:
+def _outcome(outcome: OutcomeReport) -> Json:
     return {
         "name": outcome.name,
         "kind": str(outcome.kind),
         "values": {label: _arm(value) for label, value in outcome.values.items()},
-        "comparisons": [_comparison(comparison, gettext) for comparison in outcome.comparisons],
+        "comparisons": [_comparison(comparison) for comparison in outcome.comparisons],
     }
 
 
@@ -84,7 +81,7 @@ def _arm(value: ArmValue) -> Any:
     return chosen(value, "n", "mean", "standard_error")
 
 
-def _comparison(row: Comparison, gettext: Gettext) -> Json:
+def _comparison(row: Comparison) -> Json:
     return {
         "variant": row.variant,
         "difference": _with_adjusted_p(row.difference, row.adjusted_p),
@@ -93,10 +90,10 @@ def _comparison(row: Comparison, gettext: Gettext) -> Json:
         "covariate_adjusted": chosen(row.covariate_adjusted, *ESTIMATE, "variance_reduction"),
         "stratified": None if row.stratified is None else _stratified(row.stratified),
         "by_segment": [_segment(segment) for segment in row.by_segment],
-        "encouragement": None if row.encouragement is None else _encouragement(row.encouragement, gettext),
+        "encouragement": None if row.encouragement is None else _encouragement(row.encouragement),
         # Beside the difference of few clusters; null where units or many clusters were assigned.
         "randomisation": chosen(row.randomisation, "p_value", "draws", "seed"),
-        "verdict": _verdict(row.verdict, gettext),
+        "verdict": _verdict(row.verdict),
     }
 
 
@@ -125,7 +122,7 @@ def _stratified(value: Stratified) -> Json:
     }
 
 
-def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
+def _encouragement(value: Encouragement) -> Json:
     limits = value.direct_range
     return {
         "take_up": chosen(value.take_up, *TAKE_UP),
@@ -135,7 +132,7 @@ def _encouragement(value: Encouragement, gettext: Gettext) -> Json:
         "as_treated": value.as_treated,
         "comparator": value.comparator or None,
         "comparator_reason": value.comparator_reason,
-        "warnings": [warning_sentence(code, gettext) for code in value.warnings],
+        "warnings": [warning_sentence(code) for code in value.warnings],
         "breakdown": value.breakdown,
         "sensitivity": [chosen(row, "direct", "shape", "low", "high") for row in value.sensitivity],
         "blind_spot": value.blind_spot,

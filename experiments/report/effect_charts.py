@@ -6,21 +6,21 @@ from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.plan.design import Kind
 from experiments.report.comparison_words import versus
 from reporting.charts import BLUE, GREY, INK, ORANGE, Mark, alt, categories, data, forest, theme
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.results import Estimate, computable
 
 WIDTH = 560
 ROW_HEIGHT = 34
 
 
-def outcome_forest(report: Report, gettext: Gettext) -> Any:
+def outcome_forest(report: Report) -> Any:
     """Effect of each variant on each outcome with its interval: one panel per kind of unit.
 
     Shares are drawn together in points; every mean gets an axis of its own, since units can't share one.
     """
     panels = []
     shares = [outcome for outcome in report.outcomes if outcome.kind is Kind.PROPORTION]
-    rows = [row for outcome in shares for row in _outcome_rows(outcome, 100.0, gettext)]
+    rows = [row for outcome in shares for row in _outcome_rows(outcome, 100.0)]
     against = any(row.compared_with for outcome in report.outcomes for row in outcome.comparisons)
     if rows:
         # Against a placebo the rows say themselves what each is compared with.
@@ -28,7 +28,7 @@ def outcome_forest(report: Report, gettext: Gettext) -> Any:
         panels.append(_forest(rows, title))
     for outcome in report.outcomes:
         if outcome.kind is Kind.MEAN:
-            rows = _outcome_rows(outcome, 1.0, gettext)
+            rows = _outcome_rows(outcome, 1.0)
             if rows:
                 text = gettext("Difference, %(outcome)s") if against else gettext("Difference to control, %(outcome)s")
                 title = text % {"outcome": outcome.name}
@@ -38,7 +38,7 @@ def outcome_forest(report: Report, gettext: Gettext) -> Any:
     return _styled(alt.vconcat(*panels, spacing=18))
 
 
-def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> Any:
+def segment_forest(outcome: OutcomeReport, comparison: Comparison) -> Any:
     """Effect inside each segment, the pooled effect last."""
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     rows = [
@@ -51,13 +51,13 @@ def segment_forest(outcome: OutcomeReport, comparison: Comparison, gettext: Gett
         rows.append({**_row(gettext("All segments, pooled"), pooled, scale), "pooled": True})
     if not rows:
         return None
-    title = _unit_title(outcome, gettext)
+    title = _unit_title(outcome)
     if comparison.compared_with and outcome.kind is not Kind.PROPORTION:
         title = gettext("Difference, %(outcome)s") % {"outcome": outcome.name}
     return _styled(_forest(rows, title))
 
 
-def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext) -> Any:
+def causal_bars(outcome: OutcomeReport, comparison: Comparison) -> Any:
     """What the correlation promised beside what the experiment found, with the Anderson-Rubin set."""
     found = comparison.encouragement
     if found is None or not computable(found.as_treated) or not computable(found.effect):
@@ -79,7 +79,7 @@ def causal_bars(outcome: OutcomeReport, comparison: Comparison, gettext: Gettext
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
     )
     bars = base.mark_bar(height=20).encode(
-        x=alt.X("estimate:Q", title=_effect_title(outcome, gettext)),
+        x=alt.X("estimate:Q", title=_effect_title(outcome)),
         color=alt.Color("causal:N", legend=None, scale=alt.Scale(domain=[False, True], range=[GREY, "#7FB8D8"])),
     )
     interval = (
@@ -92,21 +92,21 @@ def _styled(chart: Any) -> Any:
     return chart.configure(**theme())
 
 
-def _unit_title(outcome: OutcomeReport, gettext: Gettext) -> str:
+def _unit_title(outcome: OutcomeReport) -> str:
     if outcome.kind is Kind.PROPORTION:
         return gettext("Difference in %(outcome)s, points") % {"outcome": outcome.name}
     return gettext("Difference to control, %(outcome)s") % {"outcome": outcome.name}
 
 
-def _effect_title(outcome: OutcomeReport, gettext: Gettext) -> str:
+def _effect_title(outcome: OutcomeReport) -> str:
     if outcome.kind is Kind.PROPORTION:
         return gettext("Effect of the behaviour on %(outcome)s, points") % {"outcome": outcome.name}
     return gettext("Effect of the behaviour on %(outcome)s") % {"outcome": outcome.name}
 
 
-def _outcome_rows(outcome: OutcomeReport, scale: float, gettext: Gettext) -> list[Mark]:
+def _outcome_rows(outcome: OutcomeReport, scale: float) -> list[Mark]:
     return [
-        _row(f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}", row.difference, scale)
+        _row(f"{outcome.name} · {versus(row.variant, row.compared_with)}", row.difference, scale)
         for row in outcome.comparisons
         if computable(row.difference)
     ]

@@ -12,11 +12,11 @@ from experiments.report.set_words import set_text
 from experiments.report.words import breakdown_text
 from reporting.numbers import GLUE, between, effect_text, level_text, p_relation, p_value, percent, points, significant
 from reporting.table import Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 
 
-def flow(report: Report, gettext: Gettext) -> Table:
+def flow(report: Report) -> Table:
     """From the rows of the file to the units of each variant."""
     reasons = {
         "missing_variant": gettext("left out: no variant"),
@@ -47,7 +47,7 @@ def flow(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows), note)
 
 
-def levels(report: Report, gettext: Gettext) -> Table:
+def levels(report: Report) -> Table:
     """Each outcome's level in each variant."""
     rows = []
     for outcome in report.outcomes:
@@ -57,9 +57,9 @@ def levels(report: Report, gettext: Gettext) -> Table:
                     outcome.name,
                     label,
                     f"{value.n:,}",
-                    _level(value.mean, outcome.kind, gettext),
-                    _level(value.standard_error, outcome.kind, gettext),
-                    _level_interval(value.interval, outcome.kind, gettext),
+                    _level(value.mean, outcome.kind),
+                    _level(value.standard_error, outcome.kind),
+                    _level_interval(value.interval, outcome.kind),
                 )
             )
     columns = (
@@ -68,67 +68,67 @@ def levels(report: Report, gettext: Gettext) -> Table:
         gettext("n"),
         gettext("share or mean"),
         gettext("standard error"),
-        _level_heading(report.design.level, gettext),
+        _level_heading(report.design.level),
     )
     return Table(gettext("Level of each outcome"), columns, tuple(rows))
 
 
-def comparisons(report: Report, gettext: Gettext) -> Table:
+def comparisons(report: Report) -> Table:
     """Each variant against control on each outcome."""
     rows = tuple(
         (
             outcome.name,
-            versus(row.variant, row.compared_with, gettext),
+            versus(row.variant, row.compared_with),
             _sizes(outcome, row, row.compared_with or report.design.control),
-            *_effect(row.difference, outcome.kind, gettext),
-            _p(row.difference, gettext),
-            _family_p(report, row, gettext),
-            _lift(row.lift, gettext),
+            *_effect(row.difference, outcome.kind),
+            _p(row.difference),
+            _family_p(report, row),
+            _lift(row.lift),
             _needed(row.difference, outcome.kind),
-            _code(report, row, gettext),
+            _code(report, row),
         )
         for outcome in report.outcomes
         for row in outcome.comparisons
-    ) + _beside(report, gettext)
+    ) + _beside(report)
     columns = (
         gettext("outcome"),
         gettext("variant"),
         gettext("n, compared with and variant") if placebo_serves(report) else gettext("n, control and variant"),
         gettext("difference"),
-        _level_heading(report.design.level, gettext),
+        _level_heading(report.design.level),
         gettext("p"),
         gettext("adjusted p (Holm)"),
         gettext("relative lift"),
         gettext("units per one changed"),
         gettext("verdict"),
     )
-    note = comparison_note(report, gettext)
-    together = [_together(outcome, row, gettext) for outcome in report.outcomes for row in outcome.comparisons]
+    note = comparison_note(report)
+    together = [_together(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
-    note += randomisation_sentence(report, gettext)
+    note += randomisation_sentence(report)
     return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
 
 
-def _family_p(report: Report, row: Comparison, gettext: Gettext) -> str:
+def _family_p(report: Report, row: Comparison) -> str:
     """A placebo against control is a diagnostic and in no family."""
-    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, p_value, gettext)
+    return "" if row.variant == report.design.placebo else _number(row.adjusted_p, p_value)
 
 
-def _code(report: Report, row: Comparison, gettext: Gettext) -> str:
-    return "" if row.variant == report.design.placebo else code_words(row.verdict.code, gettext)
+def _code(report: Report, row: Comparison) -> str:
+    return "" if row.variant == report.design.placebo else code_words(row.verdict.code)
 
 
-def _beside(report: Report, gettext: Gettext) -> tuple[tuple[str, ...], ...]:
+def _beside(report: Report) -> tuple[tuple[str, ...], ...]:
     """Each nudge that is compared with a placebo against control too: what giving it to everybody would do."""
     return tuple(
         (
             outcome.name,
-            versus(row.variant, report.design.control, gettext),
+            versus(row.variant, report.design.control),
             _sizes(outcome, row, report.design.control),
-            *_effect(row.against_control, outcome.kind, gettext),
-            _p(row.against_control, gettext),
+            *_effect(row.against_control, outcome.kind),
+            _p(row.against_control),
             "",
             "",
             _needed(row.against_control, outcome.kind),
@@ -140,15 +140,15 @@ def _beside(report: Report, gettext: Gettext) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _together(outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> str:
+def _together(outcome: OutcomeReport, row: Comparison) -> str:
     if row.simultaneous is None or not computable(row.simultaneous):
         return ""
     share = outcome.kind is Kind.PROPORTION
-    low, high = (effect_text(v, share=share, gettext=gettext) for v in (row.simultaneous.low, row.simultaneous.high))
-    return f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)} {between(low, high)}"
+    low, high = (effect_text(v, share=share) for v in (row.simultaneous.low, row.simultaneous.high))
+    return f"{outcome.name} · {versus(row.variant, row.compared_with)} {between(low, high)}"
 
 
-def adjusted(report: Report, gettext: Gettext) -> Table | None:
+def adjusted(report: Report) -> Table | None:
     """The covariate-adjusted comparison, when covariates were given."""
     rows = []
     for outcome in report.outcomes:
@@ -157,15 +157,15 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
             if value is None:
                 continue
             reduction = percent(value.variance_reduction) if computable(value) else ""
-            named = versus(row.variant, row.compared_with, gettext)
-            rows.append((outcome.name, named, *_effect(value, outcome.kind, gettext), _p(value, gettext), reduction))
+            named = versus(row.variant, row.compared_with)
+            rows.append((outcome.name, named, *_effect(value, outcome.kind), _p(value), reduction))
     if not rows:
         return None
     columns = (
         gettext("outcome"),
         gettext("variant"),
         gettext("adjusted difference"),
-        _level_heading(report.design.level, gettext),
+        _level_heading(report.design.level),
         gettext("p"),
         gettext("variance removed"),
     )
@@ -174,15 +174,15 @@ def adjusted(report: Report, gettext: Gettext) -> Table | None:
     return Table(gettext("Adjusted for covariates (Lin)"), columns, tuple(rows), note % {"names": names})
 
 
-def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Gettext) -> Table:
+def segments(outcome: OutcomeReport, row: Comparison, level: float) -> Table:
     """One comparison inside each segment, and pooled."""
     rows = [
         (
             segment.segment,
             f"{segment.n:,}",
-            *_effect(segment.difference, outcome.kind, gettext),
-            _p(segment.difference, gettext),
-            _number(segment.adjusted_p, p_value, gettext),
+            *_effect(segment.difference, outcome.kind),
+            _p(segment.difference),
+            _number(segment.adjusted_p, p_value),
         )
         for segment in row.by_segment
     ]
@@ -190,27 +190,27 @@ def segments(outcome: OutcomeReport, row: Comparison, level: float, gettext: Get
     if row.stratified is not None:
         pooled = row.stratified.risk_difference
         total = f"{sum(segment.n for segment in row.by_segment):,}"
-        effect = _effect(pooled, outcome.kind, gettext)
-        rows.append((gettext("All segments, pooled"), total, *effect, _p(pooled, gettext), ""))
-        note = _heterogeneity_note(row, gettext)
+        effect = _effect(pooled, outcome.kind)
+        rows.append((gettext("All segments, pooled"), total, *effect, _p(pooled), ""))
+        note = _heterogeneity_note(row)
         weighted = row.stratified.population
         if computable(weighted):
-            effect = _effect(weighted, outcome.kind, gettext)
-            rows.append((gettext("All segments, by their size"), total, *effect, _p(weighted, gettext), ""))
+            effect = _effect(weighted, outcome.kind)
+            rows.append((gettext("All segments, by their size"), total, *effect, _p(weighted), ""))
     columns = (
         gettext("segment"),
         gettext("n"),
         gettext("difference"),
-        _level_heading(level, gettext),
+        _level_heading(level),
         gettext("p"),
         gettext("adjusted p (Benjamini-Hochberg)"),
     )
-    named = versus(row.variant, row.compared_with, gettext)
+    named = versus(row.variant, row.compared_with)
     title = gettext("%(outcome)s, %(variant)s, by segment") % {"outcome": outcome.name, "variant": named}
     return Table(title, columns, tuple(rows), note)
 
 
-def _heterogeneity_note(row: Comparison, gettext: Gettext) -> str:
+def _heterogeneity_note(row: Comparison) -> str:
     if row.stratified is None:
         return ""
     parts = []
@@ -220,7 +220,7 @@ def _heterogeneity_note(row: Comparison, gettext: Gettext) -> str:
         same = gettext("The segments don't differ detectably in the effect (Cochran's Q, p %(p_value)s).")
         parts.append((differ if test.p_value < 0.05 else same) % {"p_value": p_relation(test.p_value)})
     else:
-        parts.append(reason_words(test, gettext))
+        parts.append(reason_words(test))
     if row.stratified.pooled:
         parts.append(
             gettext("Too small to stand alone and pooled as “other”: %(segments)s.")
@@ -229,7 +229,7 @@ def _heterogeneity_note(row: Comparison, gettext: Gettext) -> str:
     return " ".join(parts)
 
 
-def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: Gettext) -> Table | None:
+def behaviour(report: Report, outcome: OutcomeReport, row: Comparison) -> Table | None:
     """Take-up, the effect of the behaviour, and the as-treated comparison that isn't one."""
     found = row.encouragement
     if found is None:
@@ -237,35 +237,33 @@ def behaviour(report: Report, outcome: OutcomeReport, row: Comparison, gettext: 
     named = {"behaviour": report.design.behaviour, "outcome": outcome.name, "placebo": row.compared_with}
     named["variant"] = row.variant
     placebo_itself = row.variant == report.design.placebo
-    rows = _take_up_rows(found, row.compared_with, placebo_itself, gettext)
+    rows = _take_up_rows(found, row.compared_with, placebo_itself)
     if placebo_itself:
         title = gettext("Whether the placebo moves %(behaviour)s") % named
     else:
-        rows += _effect_rows(found, outcome.kind, gettext)
-        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION, gettext)
+        rows += _effect_rows(found, outcome.kind)
+        rows[-1:-1] = [] if row.compared_with else _direct_rows(found, outcome.kind is Kind.PROPORTION)
         title = gettext("Effect of %(behaviour)s on %(outcome)s, nudged by %(variant)s") % named
         if row.compared_with:
             title = gettext("Effect of %(behaviour)s on %(outcome)s, %(variant)s against %(placebo)s") % named
-    columns = (gettext("quantity"), gettext("value"), _level_heading(report.design.level, gettext), gettext("p"))
+    columns = (gettext("quantity"), gettext("value"), _level_heading(report.design.level), gettext("p"))
     return Table(title, columns, tuple(rows))
 
 
-def _take_up_rows(
-    found: Encouragement, placebo: str, placebo_itself: bool, gettext: Gettext
-) -> list[tuple[str, str, str, str]]:
+def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> list[tuple[str, str, str, str]]:
     take_up = found.take_up
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
-        return [(heading, reason_words(take_up, gettext), "", "")]
-    moved = _points(take_up.difference, gettext)
-    interval = between(_points(take_up.low, gettext), _points(take_up.high, gettext))
+        return [(heading, reason_words(take_up), "", "")]
+    moved = _points(take_up.difference)
+    interval = between(_points(take_up.low), _points(take_up.high))
     if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
         return [
-            (heading, placebo_arms(take_up, gettext), "", ""),
+            (heading, placebo_arms(take_up), "", ""),
             (gettext("Moved by the placebo"), moved, interval, ""),
         ]
-    arms = take_up_arms(take_up, placebo, gettext)
-    strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}", gettext)
+    arms = take_up_arms(take_up, placebo)
+    strength = _number(take_up.f_statistic, lambda value: f"{value:,.1f}")
     return [
         (heading, arms, "", ""),
         (gettext("Moved by the nudge (first stage)"), moved, interval, ""),
@@ -273,76 +271,74 @@ def _take_up_rows(
     ]
 
 
-def _effect_rows(found: Encouragement, kind: Kind, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+def _effect_rows(found: Encouragement, kind: Kind) -> list[tuple[str, str, str, str]]:
     share = kind is Kind.PROPORTION
     rows = [
         (
             gettext("Effect among the moved (Wald)"),
-            *_effect(found.effect, kind, gettext),
-            _p(found.effect, gettext),
+            *_effect(found.effect, kind),
+            _p(found.effect),
         )
     ]
     if found.adjusted_effect is not None:
-        effect = _effect(found.adjusted_effect, kind, gettext)
-        rows.append((gettext("The same with covariates (2SLS)"), *effect, _p(found.adjusted_effect, gettext)))
-    rows.append(
-        (gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share, gettext=gettext), "")
-    )
-    as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share, gettext=gettext), gettext)
+        effect = _effect(found.adjusted_effect, kind)
+        rows.append((gettext("The same with covariates (2SLS)"), *effect, _p(found.adjusted_effect)))
+    rows.append((gettext("Anderson-Rubin set (decides)"), "", set_text(found.effect_set, share=share), ""))
+    as_treated = _number(found.as_treated, lambda value: effect_text(value, share=share))
     rows.append((gettext("As treated (not causal, a warning)"), as_treated, "", ""))
     return rows
 
 
-def _direct_rows(found: Encouragement, share: bool, gettext: Gettext) -> list[tuple[str, str, str, str]]:
+def _direct_rows(found: Encouragement, share: bool) -> list[tuple[str, str, str, str]]:
     """How large a direct effect of being nudged would undo the finding, and what shows of it."""
     value = found.breakdown
     if not computable(value) and value.reason is Reason.EARLIER_VERSION:
         return []
-    shown = _number(value, lambda size: breakdown_text(size, share=share, gettext=gettext), gettext)
+    shown = _number(value, lambda size: breakdown_text(size, share=share))
     rows = [(gettext("Direct effect of being nudged that would undo it (breakdown value)"), shown, "", "")]
     if found.zero_first_stage is not None:
         group = found.zero_first_stage
         kind = Kind.PROPORTION if share else Kind.MEAN
         label = gettext("Direct effect as %(group)s shows it, which the nudge can't move") % {"group": group.group}
-        rows.append((label, *_effect(group.direct, kind, gettext), _p(group.direct, gettext)))
-        effects = set_text(group.effect_set, share=share, gettext=gettext)
+        rows.append((label, *_effect(group.direct, kind), _p(group.direct)))
+        effects = set_text(group.effect_set, share=share)
         rows.append((gettext("Anderson-Rubin set without that direct effect"), "", effects, ""))
     return rows
 
 
 # ── Formatting ────────────────────────────────────────────────────────────────
-def _level_heading(level: float, gettext: Gettext) -> str:
+def _level_heading(level: float) -> str:
     return gettext("%(level)s interval") % {"level": level_text(level)}
 
 
-def _points(value: float, gettext: Gettext) -> str:
-    return effect_text(value, share=True, gettext=gettext)
+def _points(value: float) -> str:
+    return effect_text(value, share=True)
 
 
-def _number(value: float | NotComputable, write: Callable[[float], str], gettext: Gettext) -> str:
-    return write(value) if computable(value) else reason_words(value, gettext)
+def _number(value: float | NotComputable, write: Callable[[float], str]) -> str:
+    return write(value) if computable(value) else reason_words(value)
 
 
-def _level(value: float | NotComputable, kind: Kind, gettext: Gettext) -> str:
-    return _number(value, percent if kind is Kind.PROPORTION else significant, gettext)
+def _level(value: float | NotComputable, kind: Kind) -> str:
+    return _number(value, percent if kind is Kind.PROPORTION else significant)
 
 
-def _level_interval(value: Interval | NotComputable, kind: Kind, gettext: Gettext) -> str:
+def _level_interval(value: Interval | NotComputable, kind: Kind) -> str:
     if not computable(value):
         return ""
-    return between(_level(value.low, kind, gettext), _level(value.high, kind, gettext))
+    return between(_level(value.low, kind), _level(value.high, kind))
 
 
-def _effect(value: Estimate | NotComputable, kind: Kind, gettext: Gettext) -> tuple[str, str]:
+def _effect(value: Estimate | NotComputable, kind: Kind) -> tuple[str, str]:
     if not computable(value):
-        return reason_words(value, gettext), ""
+        return reason_words(value), ""
     share = kind is Kind.PROPORTION
-    low = effect_text(value.low, share=share, gettext=gettext)
-    high = effect_text(value.high, share=share, gettext=gettext)
-    return effect_text(value.estimate, share=share, gettext=gettext), between(low, high)
+    low = effect_text(value.low, share=share)
+    high = effect_text(value.high, share=share)
+    return effect_text(value.estimate, share=share), between(low, high)
 
 
-def _p(value: Estimate | NotComputable, gettext: Gettext) -> str:
+def _p(value: Estimate | NotComputable) -> str:
     return p_value(value.p_value) if computable(value) else ""
 
 
@@ -357,7 +353,7 @@ def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
     return f"{abs(1 / value.estimate):,.0f}"
 
 
-def _lift(value: Interval | NotComputable, gettext: Gettext) -> str:
+def _lift(value: Interval | NotComputable) -> str:
     if not computable(value):
-        return reason_words(value, gettext)
+        return reason_words(value)
     return f"{points(value.estimate)}{GLUE}% ({between(points(value.low), points(value.high))})"

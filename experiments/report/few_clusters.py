@@ -2,11 +2,11 @@
 
 from experiments.analyse.effects import Report
 from reporting.numbers import p_relation
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.results import computable
 
 
-def randomisation_sentence(report: Report, gettext: Gettext) -> str:
+def randomisation_sentence(report: Report) -> str:
     """The randomisation tests beside the p-values of few clusters; empty without any."""
     found = [
         (outcome, row, row.randomisation)

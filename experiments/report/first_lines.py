@@ -14,7 +14,7 @@ from experiments.plan.planned import Planned
 from experiments.report.stored_health import state_sentence
 from experiments.report.words import finding_sentence, verdict_sentence
 from reporting.numbers import between, count, percent
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from runs.refusals import Refused
 from stats.instrument.encouragement import TakeUp
 from stats.results import NotComputable, computable
@@ -47,50 +47,50 @@ class Opening:
     known: tuple[str, ...]
 
 
-def opening(readout: Readout, gettext: Gettext) -> Opening:
+def opening(readout: Readout) -> Opening:
     """Verdict first; when the data are broken or were peeked at, that comes before it."""
-    verdict = named_verdict(readout, gettext)
+    verdict = named_verdict(readout)
     alarms = []
     if verdict is not None and verdict.code is Code.INVALID:
         alarms.append(gettext("These data are broken. Nothing below may be read as an effect."))
     if readout.standing.peeked:
-        alarms.append(peek_sentence(readout, gettext))
+        alarms.append(peek_sentence(readout))
     pending = readout.standing.state is State.PENDING
-    known = tuple(_known(readout, gettext)) if pending else ()
-    what = estimand(readout, gettext)
+    known = tuple(_known(readout)) if pending else ()
+    what = estimand(readout)
     if verdict is None:
-        lock = state_sentence(readout.standing.why, gettext)
+        lock = state_sentence(readout.standing.why)
         return Opening(tuple(alarms), PENDING, "…", gettext("No verdict yet"), "", lock, what, known)
     return Opening(
         alarms=tuple(alarms),
         code=str(verdict.code),
         sign=SIGNS[verdict.code],
-        heading=code_words(verdict.code, gettext),
+        heading=code_words(verdict.code),
         light=LIGHTS[verdict.code],
-        sentence=verdict_sentence(verdict, gettext),
+        sentence=verdict_sentence(verdict),
         estimand=what,
         known=known,
     )
 
 
-def named_verdict(readout: Readout, gettext: Gettext) -> Verdict | None:
+def named_verdict(readout: Readout) -> Verdict | None:
     """The verdict with its outcome in words."""
     verdict = readout.verdict
     if verdict is None or "outcome" not in verdict.details:
         return verdict
-    name = metric_words(str(verdict.details["outcome"]), gettext)
+    name = metric_words(str(verdict.details["outcome"]))
     return replace(verdict, details={**verdict.details, "outcome": name})
 
 
-def health_sentence(finding: Finding, gettext: Gettext) -> str:
+def health_sentence(finding: Finding) -> str:
     """What a check found, its outcome in words."""
     if "outcome" not in finding.details:
-        return finding_sentence(finding, gettext)
-    name = metric_words(str(finding.details["outcome"]), gettext)
-    return finding_sentence(replace(finding, details={**finding.details, "outcome": name}), gettext)
+        return finding_sentence(finding)
+    name = metric_words(str(finding.details["outcome"]))
+    return finding_sentence(replace(finding, details={**finding.details, "outcome": name}))
 
 
-def peek_sentence(readout: Readout, gettext: Gettext) -> str:
+def peek_sentence(readout: Readout) -> str:
     """That a fixed plan was read before its end, and what this costs."""
     text = gettext(
         "Peeked: a person asked to see the outcome when {share} of the planned units were mature. The plan promises "
@@ -99,7 +99,7 @@ def peek_sentence(readout: Readout, gettext: Gettext) -> str:
     return text.format(share=percent(readout.standing.fraction))
 
 
-def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
+def _known(readout: Readout) -> Iterator[str]:
     """What may be said without the outcome."""
     standing, plan = readout.standing, readout.plan
     exposed, mature = sum(standing.exposed.values()), sum(standing.mature.values())
@@ -107,7 +107,7 @@ def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
     yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units))
     if standing.opens_on is not None:
         yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
-    yield from take_up_sentences(readout, gettext)
+    yield from take_up_sentences(readout)
     if plan.guardrails:
         alarms = sum(finding.check == "guardrail" for finding in readout.health)
         quiet = gettext("None of the {n} guardrails alarms.")
@@ -119,7 +119,7 @@ def _known(readout: Readout, gettext: Gettext) -> Iterator[str]:
         yield text.format(n=len(plan.guardrails), alarms=alarms)
 
 
-def take_up_sentences(readout: Readout, gettext: Gettext) -> Iterator[str]:
+def take_up_sentences(readout: Readout) -> Iterator[str]:
     """How many units each variant moves to the behaviour, against what it is compared with."""
     compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
     for stage in readout.first_stage:
@@ -129,24 +129,24 @@ def take_up_sentences(readout: Readout, gettext: Gettext) -> Iterator[str]:
                 "The placebo moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the "
                 "placebo, {without} in control."
             )
-            yield _take_up(stage.variant, stage.take_up, text, gettext)
+            yield _take_up(stage.variant, stage.take_up, text)
         elif row is not None and row.compared_with and row.encouragement is not None:
             text = gettext(
                 "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
                 "{without} with the placebo."
             )
-            yield _take_up(stage.variant, row.encouragement.take_up, text, gettext)
+            yield _take_up(stage.variant, row.encouragement.take_up, text)
         else:
             text = gettext(
                 "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
                 "{without} without."
             )
-            yield _take_up(stage.variant, stage.take_up, text, gettext)
+            yield _take_up(stage.variant, stage.take_up, text)
 
 
-def _take_up(variant: str, found: TakeUp | NotComputable, text: str, gettext: Gettext) -> str:
+def _take_up(variant: str, found: TakeUp | NotComputable, text: str) -> str:
     if not computable(found):
-        return f"{variant}: {reason_words(found, gettext)}"
+        return f"{variant}: {reason_words(found)}"
     limits = between(percent(found.low), percent(found.high))
     return text.format(
         variant=variant, moved=percent(found.difference), limits=limits,
@@ -154,11 +154,11 @@ def _take_up(variant: str, found: TakeUp | NotComputable, text: str, gettext: Ge
     )  # fmt: skip
 
 
-def estimand(readout: Readout, gettext: Gettext) -> str:
+def estimand(readout: Readout) -> str:
     """What is estimated, among whom, counted from when."""
     plan = readout.plan
-    outcome = metric_words(plan.primary[0], gettext)
-    from_when = clock_words(plan, gettext)
+    outcome = metric_words(plan.primary[0])
+    from_when = clock_words(plan)
     if plan.claim is None:
         text = gettext(
             "Asked: what does being given {variants} rather than {control} do to {outcome}? Of all units that met "
@@ -170,7 +170,7 @@ def estimand(readout: Readout, gettext: Gettext) -> str:
         "Days are counted from {clock}."
     )
     claim = plan.claim
-    behaviour = cell_words(claim.behaviour, claim.times, claim.days, gettext)
+    behaviour = cell_words(claim.behaviour, claim.times, claim.days)
     asked = text.format(claim=display_name(claim.name), behaviour=behaviour, outcome=outcome, clock=from_when)
     if plan.placebo is None:
         return asked
@@ -182,12 +182,12 @@ def _nudges(plan: Planned) -> str:
     return ", ".join(plan.variants[1:])
 
 
-def clock_words(plan: Planned, gettext: Gettext) -> str:
+def clock_words(plan: Planned) -> str:
     """What starts a unit's day 0."""
     return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
 
 
-def metric_words(text: str, gettext: Gettext) -> str:
+def metric_words(text: str) -> str:
     """A metric's short name for headings and sentences; what has none keeps its text."""
     try:
         definition = parse_metric(text)
@@ -206,9 +206,9 @@ def metric_words(text: str, gettext: Gettext) -> str:
     return gettext("retention on days {first}–{last}").format(first=first, last=last)
 
 
-def worded(report: Report, gettext: Gettext) -> Report:
+def worded(report: Report) -> Report:
     """The same report with its outcomes in words; where two would be called alike, both keep their text."""
-    names = [metric_words(outcome.name, gettext) for outcome in report.outcomes]
+    names = [metric_words(outcome.name) for outcome in report.outcomes]
     behaviour = report.design.behaviour
     return replace(
         report,
@@ -220,7 +220,7 @@ def worded(report: Report, gettext: Gettext) -> Report:
     )
 
 
-def rule_words(rule: str, gettext: Gettext) -> str:
+def rule_words(rule: str) -> str:
     """What the last look of a plan with planned looks could spend, and why; "" for any other look."""
     rest = gettext("The last look spends all of the error rate that is left: {why}.")
     return {
@@ -234,7 +234,7 @@ def rule_words(rule: str, gettext: Gettext) -> str:
     }.get(rule, "")
 
 
-def look_words(look: LookTaken, gettext: Gettext) -> str:
+def look_words(look: LookTaken) -> str:
     """How a look came about, in a few words."""
     if look.peeked:
         return gettext("peeked")

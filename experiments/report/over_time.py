@@ -1,26 +1,25 @@
-"""Retention over time in sentences: the findings that head its charts. Pure; ``gettext`` decides the language."""
+"""Retention over time in sentences: the findings that head its charts. Pure."""
 
 from collections.abc import Mapping, Sequence
 
 from reporting.numbers import GLUE, between, count, decimal, effect_text, p_text, percent, signed
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.novelty import Change, Novelty, Trend
 from stats.results import Estimate, NotComputable
 from stats.survival.day_curve import CurveDifference, DayShare
 
 
-def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float, gettext: Gettext) -> str:
+def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float) -> str:
     """How much longer each variant stays than control (RMST), a line per variant.
 
     Args:
         differences: variant to difference in days, positive when it stays longer.
         tau: horizon in days.
-        gettext: decides the language.
     """
     sentences = []
     for variant, found in differences.items():
         if isinstance(found, NotComputable):
-            sentences.append(f"{variant}: {reason_words(found, gettext)}")
+            sentences.append(f"{variant}: {reason_words(found)}")
             continue
         if found.low > 0:
             text = gettext("{variant}: stays {days} days longer than control, of the first {tau} ({limits}).")
@@ -33,7 +32,7 @@ def stay_finding(differences: Mapping[str, Estimate | NotComputable], tau: float
     return "\n".join(sentences)
 
 
-def curve_finding(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> str:
+def curve_finding(curves: Mapping[str, Sequence[DayShare]]) -> str:
     """The shares active on the last day that all arms have; empty without such a day."""
     by_day = [{row.day: row for row in rows} for rows in curves.values()]
     common = set.intersection(*(set(rows) for rows in by_day)) if by_day else set()
@@ -46,7 +45,7 @@ def curve_finding(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) ->
     return gettext("Active on day {day}: {shares}.").format(day=last, shares=shares)
 
 
-def difference_finding(found: Mapping[str, CurveDifference], gettext: Gettext) -> str:
+def difference_finding(found: Mapping[str, CurveDifference]) -> str:
     """On which days each variant differs from control, all days considered together: a line per statement."""
     sentences = []
     for variant, curve in found.items():
@@ -62,23 +61,21 @@ def difference_finding(found: Mapping[str, CurveDifference], gettext: Gettext) -
     return "\n".join(sentences)
 
 
-def novelty_finding(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext) -> str:
+def novelty_finding(found: Mapping[str, Novelty], *, share: bool) -> str:
     """Whether each variant's effect fades or grows over enrolment weeks, a line per variant."""
     sentences = []
     for variant, novelty in found.items():
         trend = novelty.trend
         if isinstance(trend, NotComputable):
-            sentences.append(f"{variant}: {reason_words(trend, gettext)}")
+            sentences.append(f"{variant}: {reason_words(trend)}")
             continue
-        text = _change_sentence(trend, gettext)
-        first, last = (
-            effect_text(end.estimate, share=share, gettext=gettext, plus=True) for end in (trend.first, trend.last)
-        )
+        text = _change_sentence(trend)
+        first, last = (effect_text(end.estimate, share=share, plus=True) for end in (trend.first, trend.last))
         sentences.append(text.format(variant=variant, first=first, last=last, p=p_text(trend.slope.p_value)))
     return "\n".join(sentences)
 
 
-def _change_sentence(trend: Trend, gettext: Gettext) -> str:
+def _change_sentence(trend: Trend) -> str:
     return {
         Change.FADES: gettext("{variant}: the effect fades with later enrolment, from {first} to {last} ({p})."),
         Change.GROWS: gettext("{variant}: the effect grows with later enrolment, from {first} to {last} ({p})."),

@@ -7,7 +7,7 @@ from typing import Any
 from experiments.report import over_time as words
 from reporting.charts import DASHES, GREY, INK, LIGHT, SERIES, Drawing, alt, data, drawing, lines, rule, share_axis
 from reporting.numbers import count, level_text
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.novelty import Novelty, Trend
 from stats.results import Estimate, Interval, NotComputable
 from stats.survival.day_curve import CurveDifference, DayShare
@@ -40,7 +40,6 @@ def draw_survival(
     at_risk: AtRisk,
     differences: Mapping[str, Estimate | NotComputable],
     tau: float,
-    gettext: Gettext,
 ) -> Drawing | None:
     """Kaplan-Meier curves with pointwise bands and the units at risk below them.
 
@@ -49,26 +48,25 @@ def draw_survival(
         at_risk: the table drawn below.
         differences: RMST difference by variant; the title says them.
         tau: their horizon in days, drawn as a line.
-        gettext: decides the language.
     """
     if not curves:
         return None
     end = max(1.0, *(curve.follow_up for curve in curves.values()))
-    layers, marks = _survival_layers(curves, end, gettext)
+    layers, marks = _survival_layers(curves, end)
     if tau <= end:
         rule = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3])
         layers.append(rule.encode(x=_until(end, None, alt.Axis(tickMinStep=1))))
-    finding = words.stay_finding(differences, tau, gettext)
+    finding = words.stay_finding(differences, tau)
     level = level_text(next(iter(curves.values())).level)
     note = gettext("Bands: pointwise {level} intervals. Dotted line: the horizon of {tau} days.")
     note = note.format(level=level, tau=f"{tau:g}")
     sizes = words.sizes({name: curve.n for name, curve in curves.items()})
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
-    whole = alt.vconcat(chart, _table(at_risk, end, gettext), spacing=4)
+    whole = alt.vconcat(chart, _table(at_risk, end), spacing=4)
     return _drawn("survival", finding, [sizes, note], whole, marks)
 
 
-def draw_curve(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> Drawing | None:
+def draw_curve(curves: Mapping[str, Sequence[DayShare]]) -> Drawing | None:
     """D-n retention by variant with pointwise intervals; None without a day after day 0."""
     # Day 0 is nearly everybody; with it the rest of the curve would lie flat on the axis.
     shown = {name: [row for row in rows if row.day > 0] for name, rows in curves.items()}
@@ -77,7 +75,7 @@ def draw_curve(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> Dr
         for name, days in shown.items()
         for row in days
     ]
-    finding = words.curve_finding(shown, gettext)
+    finding = words.curve_finding(shown)
     if not finding:
         return None
     names = list(curves)
@@ -91,11 +89,11 @@ def draw_curve(curves: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> Dr
     ).properties(width=WIDTH, height=HEIGHT)
     note = gettext("Bands: pointwise {level} intervals. Later days rest on fewer units; the table has each day's n.")
     level = next(row.share.level for days in shown.values() for row in days)
-    subtitle = [_eligible(shown, gettext), note.format(level=level_text(level))]
+    subtitle = [_eligible(shown), note.format(level=level_text(level))]
     return _drawn("daily-curve", finding, subtitle, chart, len(rows) * 2)
 
 
-def draw_curve_difference(found: Mapping[str, CurveDifference], gettext: Gettext) -> Drawing | None:
+def draw_curve_difference(found: Mapping[str, CurveDifference]) -> Drawing | None:
     """Difference of D-n retention to control, one panel per variant, with interval and band over all days."""
     panels, marks = [], 0
     for place, (name, curve) in enumerate(found.items()):
@@ -108,10 +106,10 @@ def draw_curve_difference(found: Mapping[str, CurveDifference], gettext: Gettext
             for day in curve.days
         ]  # fmt: skip
         marks += 3 * len(rows)
-        panels.append(_difference_panel(rows, name, SERIES[place % len(SERIES)], gettext))
+        panels.append(_difference_panel(rows, name, SERIES[place % len(SERIES)]))
     if not panels:
         return None
-    finding = words.difference_finding(found, gettext)
+    finding = words.difference_finding(found)
     first = next(iter(found.values()))
     arms = {gettext("control"): [day.control for day in first.days]}
     arms |= {name: [day.variant for day in curve.days] for name, curve in found.items()}
@@ -119,16 +117,15 @@ def draw_curve_difference(found: Mapping[str, CurveDifference], gettext: Gettext
         "Bars: {level} interval of that day alone. Grey band: {level} for all days together; filled if it excludes 0."
     ).format(level=level_text(first.level))
     chart = alt.vconcat(*panels, spacing=14)
-    return _drawn("daily-difference", finding, [_eligible(arms, gettext), note], chart, marks)
+    return _drawn("daily-difference", finding, [_eligible(arms), note], chart, marks)
 
 
-def draw_novelty(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext) -> Drawing | None:
+def draw_novelty(found: Mapping[str, Novelty], *, share: bool) -> Drawing | None:
     """Effect by enrolment week, one panel per variant, with the line through the weeks that are tested.
 
     Args:
         found: by variant, without control.
         share: the outcome is a share: effects are drawn in points.
-        gettext: decides the language.
     """
     panels, marks = [], 0
     title = gettext("difference to control, points") if share else gettext("difference to control")
@@ -137,10 +134,10 @@ def draw_novelty(found: Mapping[str, Novelty], *, share: bool, gettext: Gettext)
         if shown:
             marks += 3 * shown
             colour, factor = SERIES[place % len(SERIES)], POINTS if share else 1.0
-            panels.append(_week_panel(novelty, factor, name, title, colour, gettext))
+            panels.append(_week_panel(novelty, factor, name, title, colour))
     if not panels:
         return None
-    finding = words.novelty_finding(found, share=share, gettext=gettext)
+    finding = words.novelty_finding(found, share=share)
     sizes = {name: sum(week.control_n + week.variant_n for week in novelty.weeks) for name, novelty in found.items()}
     levels = [week.effect.level for row in found.values() for week in row.weeks if isinstance(week.effect, Estimate)]
     note = gettext(
@@ -181,7 +178,7 @@ def _until(end: float, title: str | None, axis: Any) -> Any:
     return alt.X("day:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
 
 
-def _survival_layers(curves: Mapping[str, SurvivalCurve], end: float, gettext: Gettext) -> tuple[list[Any], int]:
+def _survival_layers(curves: Mapping[str, SurvivalCurve], end: float) -> tuple[list[Any], int]:
     """Bands and step curves, and how many points they have."""
     names = list(curves)
     curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve)]
@@ -213,7 +210,7 @@ def _bands(name: str, curve: SurvivalCurve) -> list[Mark]:
     return [*rows, {**rows[-1], "day": curve.follow_up}] if rows else []
 
 
-def _table(at_risk: AtRisk, end: float, gettext: Gettext) -> Any:
+def _table(at_risk: AtRisk, end: float) -> Any:
     rows = [
         {"name": name, "day": day, "text": count(units)}
         for name, counts in at_risk.units.items()
@@ -240,7 +237,7 @@ def _table(at_risk: AtRisk, end: float, gettext: Gettext) -> Any:
     )
 
 
-def _eligible(arms: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> str:
+def _eligible(arms: Mapping[str, Sequence[DayShare]]) -> str:
     """The denominators of the first and of the last day."""
     parts = [
         gettext("{name} {first} on day {from_day}, {last} on day {to_day}").format(
@@ -252,7 +249,7 @@ def _eligible(arms: Mapping[str, Sequence[DayShare]], gettext: Gettext) -> str:
     return "n: " + " · ".join(parts)
 
 
-def _difference_panel(rows: list[Mark], name: str, colour: str, gettext: Gettext) -> Any:
+def _difference_panel(rows: list[Mark], name: str, colour: str) -> Any:
     x = alt.X("day:Q", title=gettext("days since day 0 of the unit"), axis=alt.Axis(tickMinStep=1))
     base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y("estimate:Q", title=gettext("difference, points"))
@@ -281,7 +278,7 @@ def _weeks(novelty: Novelty, scale: float) -> list[Mark]:
     ]  # fmt: skip
 
 
-def _week_panel(novelty: Novelty, scale: float, name: str, title: str, colour: str, gettext: Gettext) -> Any:
+def _week_panel(novelty: Novelty, scale: float, name: str, title: str, colour: str) -> Any:
     rows = _weeks(novelty, scale)
     # A time axis, so that a week without units leaves its gap and the fitted line stays straight.
     axis = alt.Axis(format="%m-%d", values=_ticks([row["week"] for row in rows]), labelOverlap="greedy")

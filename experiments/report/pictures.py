@@ -9,28 +9,26 @@ from experiments.report import charts, direct_effect, over_time_charts, page
 from experiments.report.first_lines import worded
 from experiments.report.promise_and_finding import contrasts
 from reporting.charts import Drawing, Drawn, titled
-from reporting.words import Gettext
 from stats.results import computable
 
 type Maker = Callable[[], Drawn]
 
 
-def draw(readout: Readout, gettext: Gettext) -> tuple[Drawing, ...]:
+def draw(readout: Readout) -> tuple[Drawing, ...]:
     """Every picture of the report.
 
     Args:
         readout: the analysis.
-        gettext: decides the language of titles and axes.
     """
     makers: dict[str, Maker] = {
-        "inflow": lambda: charts.inflow(readout.flow.by_day, readout.plan.variants, gettext),
+        "inflow": lambda: charts.inflow(readout.flow.by_day, readout.plan.variants),
     }
     ready: dict[str, Drawing] = {}
     if readout.report is not None:
-        makers |= _opened(readout, worded(readout.report, gettext), gettext)
-        ready = _over_time(readout, worded(readout.report, gettext), gettext)
+        makers |= _opened(readout, worded(readout.report))
+        ready = _over_time(readout, worded(readout.report))
     found = []
-    for slug, finding in page.pictures(readout, gettext).items():
+    for slug, finding in page.pictures(readout).items():
         if slug in ready:
             found.append(ready[slug])
             continue
@@ -38,46 +36,46 @@ def draw(readout: Readout, gettext: Gettext) -> tuple[Drawing, ...]:
     return tuple(found)
 
 
-def _opened(readout: Readout, report: Report, gettext: Gettext) -> dict[str, Maker]:
+def _opened(readout: Readout, report: Report) -> dict[str, Maker]:
     outcome = report.outcomes[0]
     makers: dict[str, Maker] = {
-        "promise": lambda: charts.promise(contrasts(readout, gettext), outcome.kind is Kind.PROPORTION, gettext),
-        "path": lambda: charts.path(readout.path, gettext),
-        "outcomes": lambda: charts.outcomes(report.outcomes, gettext),
+        "promise": lambda: charts.promise(contrasts(readout), outcome.kind is Kind.PROPORTION),
+        "path": lambda: charts.path(readout.path),
+        "outcomes": lambda: charts.outcomes(report.outcomes),
     }
     for place, row in enumerate(page.compared(report)):
         shrunk = page.shrunk_of(readout, row.variant)
         makers[page.segment_slug(place)] = lambda row=row, shrunk=shrunk: charts.segments(  # type: ignore[misc]
-            outcome, row, shrunk, gettext
+            outcome, row, shrunk
         )
     for place, _row, found in direct_effect.shown(report):
         makers[direct_effect.slug(place)] = lambda found=found: charts.direct(  # type: ignore[misc]
-            found, outcome.kind is Kind.PROPORTION, gettext
+            found, outcome.kind is Kind.PROPORTION
         )
     for place, acts in enumerate(readout.by_times):
         if computable(acts.weights):
             weights = acts.weights
             makers[page.weights_slug(place)] = lambda weights=weights: charts.weights(  # type: ignore[misc]
-                weights, report.design.level, gettext
+                weights, report.design.level
             )
     return makers
 
 
-def _over_time(readout: Readout, report: Report, gettext: Gettext) -> dict[str, Drawing]:
+def _over_time(readout: Readout, report: Report) -> dict[str, Drawing]:
     """Pictures that bring their own title."""
     outcome = report.outcomes[0]
     arms = readout.arms_over_time
-    found = [over_time_charts.draw_curve({arm.variant: arm.days for arm in arms}, gettext)]
-    found.append(over_time_charts.draw_curve_difference(page.curve_differences(readout), gettext))
+    found = [over_time_charts.draw_curve({arm.variant: arm.days for arm in arms})]
+    found.append(over_time_charts.draw_curve_difference(page.curve_differences(readout)))
     if page.survival_named(readout):
-        found.append(_survival(readout, gettext))
+        found.append(_survival(readout))
     novelty = {row.variant: row.novelty for row in readout.over_time}
     share = outcome.kind is Kind.PROPORTION
-    found.append(over_time_charts.draw_novelty(novelty, share=share, gettext=gettext))
+    found.append(over_time_charts.draw_novelty(novelty, share=share))
     return {one.slug: one for one in found if one is not None}
 
 
-def _survival(readout: Readout, gettext: Gettext) -> Drawing | None:
+def _survival(readout: Readout) -> Drawing | None:
     arms = readout.arms_over_time
     at_risk = over_time_charts.AtRisk(
         tuple(float(day) for day, _units in arms[0].at_risk),
@@ -85,4 +83,4 @@ def _survival(readout: Readout, gettext: Gettext) -> Drawing | None:
     )
     differences = {row.variant: row.restricted for row in readout.over_time}
     curves = {arm.variant: arm.survival for arm in arms if computable(arm.survival)}
-    return over_time_charts.draw_survival(curves, at_risk, differences, readout.over_time[0].tau, gettext)
+    return over_time_charts.draw_survival(curves, at_risk, differences, readout.over_time[0].tau)

@@ -2,7 +2,7 @@
 
 from reporting.charts import BLUE, GREY, ORANGE, Drawing, alt, data, drawing
 from reporting.numbers import effect_text
-from reporting.words import Gettext
+from reporting.words import gettext
 
 WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
 
@@ -15,7 +15,6 @@ def power_curve(
     wanted: float,
     effect: float,
     share: bool,
-    gettext: Gettext,
 ) -> Drawing:
     """Chance to find the planned effect by the number of units, with the plan's own size marked.
 
@@ -26,10 +25,9 @@ def power_curve(
         wanted: power that the plan asks for, 0 to 1.
         effect: that is planned for, absolute.
         share: True when the effect is a difference of shares, and told in points.
-        gettext: decides the language.
     """
     title = gettext("With {units} units, an effect of {effect} is found with a chance of {power} %").format(
-        units=f"{units:,}", effect=effect_text(effect, share=share, gettext=gettext), power=f"{100 * reached:.0f}"
+        units=f"{units:,}", effect=effect_text(effect, share=share), power=f"{100 * reached:.0f}"
     )
     rows = [{"units": one, "power": power} for one, power in points]
     axis = alt.Axis(format="%", tickCount=5)

@@ -11,7 +11,7 @@ from experiments.plan.design import Kind
 from experiments.report.first_lines import metric_words
 from experiments.report.set_words import set_text
 from reporting.numbers import effect_limits, effect_text
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
 
@@ -41,27 +41,27 @@ class Contrast:
     high: float | None = None
 
 
-def contrasts(readout: Readout, gettext: Gettext) -> tuple[Contrast, ...]:
+def contrasts(readout: Readout) -> tuple[Contrast, ...]:
     """Promise, naive comparisons inside the experiment, and the two effects. Empty while the outcome is locked."""
-    return () if readout.report is None else tuple(_rows(readout, readout.report, gettext))
+    return () if readout.report is None else tuple(_rows(readout, readout.report))
 
 
-def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contrast]:
+def _rows(readout: Readout, report: Report) -> Iterator[Contrast]:
     row, claim, code = leading(report), readout.plan.claim, report.verdict.code
     share = report.outcomes[0].kind is Kind.PROPORTION
     chose = gettext("no: people chose")
     if claim is not None and claim.promised is not None and share:
         how = gettext("The study's users who did it, minus those who didn't.")
         blank = Contrast(gettext("Promised by the correlation"), how, chose, True, "")
-        yield _filled(blank, claim.promised, claim.promised_low, claim.promised_high, share, gettext)
+        yield _filled(blank, claim.promised, claim.promised_low, claim.promised_high, share)
     if row.encouragement is not None:
         through = next((one for one in readout.through if one.variant == row.variant), None)
         how = gettext("In the experiment, who did it minus who didn't, whatever the group.")
         blank = Contrast(gettext("As treated"), how, chose, True, "")
-        yield _with(blank, row.encouragement.as_treated, share, gettext)
+        yield _with(blank, row.encouragement.as_treated, share)
         if through is not None:
             how = gettext("The nudged who did it, minus the others who didn't: people who chose.")
-            yield _with(Contrast(gettext("Per protocol"), how, chose, True, ""), through.per_protocol, share, gettext)
+            yield _with(Contrast(gettext("Per protocol"), how, chose, True, ""), through.per_protocol, share)
     struck = code is Code.INVALID
     trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
     how = gettext("Everybody as assigned, whatever they did (intention to treat).")
@@ -72,15 +72,15 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         label = gettext("Effect of the nudge on everyone, against the placebo")
     nudge, effect = Contrast(label, how, trust, struck, ""), row.difference
     if computable(effect):
-        yield _filled(nudge, effect.estimate, effect.low, effect.high, share, gettext)
+        yield _filled(nudge, effect.estimate, effect.low, effect.high, share)
     else:
-        yield replace(nudge, text=reason_words(effect, gettext))
+        yield replace(nudge, text=reason_words(effect))
     corrected = of_variant(readout, row.variant)
     if corrected is not None and computable(corrected.difference):
         found = corrected.difference
         how = gettext("The same, corrected for the looks (median-unbiased, by the stage-wise order).")
         blank = replace(nudge, label=gettext("Effect of the nudge, corrected for the looks"), how=how)
-        yield _filled(blank, found.estimate, found.low, found.high, share, gettext)
+        yield _filled(blank, found.estimate, found.low, found.high, share)
     if row.encouragement is not None:
         struck = code in NOT_THE_BEHAVIOUR
         sound = (
@@ -95,53 +95,49 @@ def _rows(readout: Readout, report: Report, gettext: Gettext) -> Iterator[Contra
         if corrected is not None:
             how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
         blank = Contrast(gettext("Effect of the behaviour on those moved"), how, trust, struck, "")
-        yield _of_behaviour(blank, row.encouragement, row.encouragement.effect, share, gettext)
+        yield _of_behaviour(blank, row.encouragement, row.encouragement.effect, share)
         if corrected is not None and corrected.effect is not None:
             how = gettext("The corrected effect of the nudge divided by its take-up; the same set decides.")
             label = gettext("Effect of the behaviour, corrected for the looks")
-            yield _of_behaviour(
-                replace(blank, label=label, how=how), row.encouragement, corrected.effect, share, gettext
-            )
+            yield _of_behaviour(replace(blank, label=label, how=how), row.encouragement, corrected.effect, share)
 
 
-def _with(blank: Contrast, value: float | NotComputable, share: bool, gettext: Gettext) -> Contrast:
+def _with(blank: Contrast, value: float | NotComputable, share: bool) -> Contrast:
     if not computable(value):
-        return replace(blank, text=reason_words(value, gettext))
-    return _filled(blank, value, None, None, share, gettext)
+        return replace(blank, text=reason_words(value))
+    return _filled(blank, value, None, None, share)
 
 
 def _of_behaviour(
-    blank: Contrast, one: Encouragement, value: Estimate | float | NotComputable, share: bool, gettext: Gettext
+    blank: Contrast, one: Encouragement, value: Estimate | float | NotComputable, share: bool
 ) -> Contrast:
     if isinstance(value, NotComputable):
-        return replace(blank, text=reason_words(value, gettext))
+        return replace(blank, text=reason_words(value))
     estimate = value.estimate if isinstance(value, Estimate) else value
     if not computable(one.effect_set) or not one.effect_set.bounded:
-        found = _filled(blank, estimate, None, None, share, gettext)
-        return replace(found, limits=set_text(one.effect_set, share=share, gettext=gettext))
-    return _filled(blank, estimate, one.effect_set.low, one.effect_set.high, share, gettext)
+        found = _filled(blank, estimate, None, None, share)
+        return replace(found, limits=set_text(one.effect_set, share=share))
+    return _filled(blank, estimate, one.effect_set.low, one.effect_set.high, share)
 
 
-def _filled(
-    blank: Contrast, estimate: float, low: float | None, high: float | None, share: bool, gettext: Gettext
-) -> Contrast:
+def _filled(blank: Contrast, estimate: float, low: float | None, high: float | None, share: bool) -> Contrast:
     def text(value: float) -> str:
-        return effect_text(value, share=share, gettext=gettext)
+        return effect_text(value, share=share)
 
-    limits = effect_limits(low, high, share, gettext) if low is not None and high is not None else ""
+    limits = effect_limits(low, high, share) if low is not None and high is not None else ""
     return replace(blank, text=text(estimate), limits=limits, estimate=estimate, low=low, high=high)
 
 
-def promise_finding(readout: Readout, gettext: Gettext) -> str:
+def promise_finding(readout: Readout) -> str:
     """The one sentence that the product exists for; empty while the outcome is locked."""
     if readout.report is None:
         return ""
-    rows, code = contrasts(readout, gettext), readout.report.verdict.code
+    rows, code = contrasts(readout), readout.report.verdict.code
     found, claim = rows[-1], readout.plan.claim
     with_limits = f"{found.text} ({found.limits})" if found.limits else found.text
     if leading(readout.report).encouragement is None:
         text = gettext("Effect of {variant} on {outcome}: {found}.")
-        outcome = metric_words(readout.report.outcomes[0].name, gettext)
+        outcome = metric_words(readout.report.outcomes[0].name)
         return text.format(variant=readout.report.leading, outcome=outcome, found=with_limits)
     if found.estimate is None:
         return gettext("What the behaviour does can't be said: {why}").format(why=found.text)

@@ -9,16 +9,16 @@ from experiments.plan.design import Kind
 from experiments.report.comparison_words import versus
 from reporting.numbers import count, effect_text, level_text, p_value
 from reporting.table import Part, Row, Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
 
-def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:
+def parts(readout: Readout) -> Iterator[Part]:
     """Up to two parts of the flow of units."""
     if readout.flow.not_admitted:
         yield Part(
             "not-admitted", gettext("Exposures that were not admitted"),
-            gettext("They entered no count and no test above or below."), not_admitted(readout, gettext),
+            gettext("They entered no count and no test above or below."), not_admitted(readout),
             picture=False,
         )  # fmt: skip
     found = readout.without_unverified
@@ -26,11 +26,11 @@ def parts(readout: Readout, gettext: Gettext) -> Iterator[Part]:
         text = gettext("Without the {n} units that only a client key has reported.").format(n=count(found.left_out))
         yield Part(
             "without-unverified", gettext("The same analysis without unverified units"), text,
-            without(readout, found, gettext), picture=False,
+            without(readout, found), picture=False,
         )  # fmt: skip
 
 
-def not_admitted(readout: Readout, gettext: Gettext) -> Table:
+def not_admitted(readout: Readout) -> Table:
     """By sender and reason."""
     reasons = {
         OTHER_SOURCE: gettext("the experiment isn't shown there"),
@@ -43,7 +43,7 @@ def not_admitted(readout: Readout, gettext: Gettext) -> Table:
     return Table(gettext("Exposures that were not admitted"), columns, rows)
 
 
-def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
+def without(readout: Readout, found: Without) -> Table:
     """Units, split, verdict and first outcome of all admitted units, and of the rest beside them."""
     whole = readout.standing.exposed
     rows: list[Row] = [
@@ -55,7 +55,7 @@ def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
         rows.append((gettext("split against the plan (p)"), *(p_value(one) for one in tests)))
     if readout.verdict is not None and found.verdict is not None:
         codes = (readout.verdict.code, found.verdict.code)
-        rows.append((gettext("verdict"), *(code_words(one, gettext) for one in codes)))
+        rows.append((gettext("verdict"), *(code_words(one) for one in codes)))
     outcome = None if readout.report is None else readout.report.outcomes[0]
     share = outcome is not None and outcome.kind is Kind.PROPORTION
     every = {} if outcome is None else {row.variant: row for row in outcome.comparisons}
@@ -66,21 +66,21 @@ def without(readout: Readout, found: Without, gettext: Gettext) -> Table:
         rows.append(
             (
                 gettext("first outcome, {comparison}").format(
-                    comparison=versus(variant, against or readout.plan.variants[0], gettext)
+                    comparison=versus(variant, against or readout.plan.variants[0])
                 ),
-                _difference(row.difference, share, gettext) if row is not None and same else "",
-                _difference(one, share, gettext),
+                _difference(row.difference, share) if row is not None and same else "",
+                _difference(one, share),
             )
         )  # fmt: skip
     columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
     return Table(gettext("The same analysis without unverified units"), columns, tuple(rows))
 
 
-def _difference(found: Estimate | NotComputable, share: bool, gettext: Gettext) -> str:
+def _difference(found: Estimate | NotComputable, share: bool) -> str:
     if not computable(found):
-        return reason_words(found, gettext)
+        return reason_words(found)
     return gettext("{estimate} ({level} interval {low} to {high})").format(
-        estimate=effect_text(found.estimate, share=share, gettext=gettext), level=level_text(found.level),
-        low=effect_text(found.low, share=share, gettext=gettext),
-        high=effect_text(found.high, share=share, gettext=gettext),
+        estimate=effect_text(found.estimate, share=share), level=level_text(found.level),
+        low=effect_text(found.low, share=share),
+        high=effect_text(found.high, share=share),
     )  # fmt: skip

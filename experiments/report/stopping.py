@@ -4,11 +4,11 @@ from experiments.analyse.corrected import of_variant
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
 from reporting.numbers import effect_limits, effect_text
-from reporting.words import Gettext
+from reporting.words import gettext
 from stats.results import computable
 
 
-def stopping_sentence(readout: Readout, gettext: Gettext) -> str:
+def stopping_sentence(readout: Readout) -> str:
     """How far the estimate may be trusted after the looks; "" for a fixed plan and while the outcome is locked.
 
     The factors are those of docs/audit.md and of the audit of version 0.3.
@@ -31,12 +31,12 @@ def stopping_sentence(readout: Readout, gettext: Gettext) -> str:
         "experiments was within 8 percent of the truth; after an early stop they stayed 1.1 to 1.3 times too large."
     )
     return text.format(
-        n=found.looks, effect=effect_text(found.estimate, share=share, gettext=gettext),
-        limits=effect_limits(found.low, found.high, share, gettext),
+        n=found.looks, effect=effect_text(found.estimate, share=share),
+        limits=effect_limits(found.low, found.high, share),
     )  # fmt: skip
 
 
-def hidden_sentence(readout: Readout, gettext: Gettext) -> str:
+def hidden_sentence(readout: Readout) -> str:
     """Which parts wait for the final analysis; "" where all are shown."""
     if not readout.hidden:
         return ""

@@ -1,4 +1,4 @@
-"""A stored experiment's readout as JSON for `analyze`, REST and the take-away. Pure; `gettext` gives the sentences."""
+"""A stored experiment's readout as JSON for `analyze`, REST and the take-away. Pure."""
 
 from typing import Any
 
@@ -9,52 +9,50 @@ from experiments.report.promise_and_finding import contrasts, promise_finding
 from experiments.report.stored_health import state_sentence
 from experiments.report.words import verdict_sentence
 from reporting.document import dump, outward
-from reporting.words import Gettext
 
 
-def document(readout: Readout, gettext: Gettext) -> dict[str, Any]:
+def document(readout: Readout) -> dict[str, Any]:
     """The readout as JSON values: what is to be read first, then every number.
 
     Args:
         readout: the analysis.
-        gettext: decides the language of the sentences.
 
     Returns:
         A JSON object: `state` and `verdict` (null while the outcome is locked), the page's sentences, `health`,
         `contrasts` ("promised against found"); `report` as `analyze_file` gives it, null while locked; then plan, flow,
         path, validity, dose, Bayesian and time parts. What can't be computed is ``{"not_computable": reason}``.
     """
-    whole: dict[str, Any] = outward(dump(readout), gettext)
-    first, verdict, standing = opening(readout, gettext), readout.verdict, readout.standing
+    whole: dict[str, Any] = outward(dump(readout))
+    first, verdict, standing = opening(readout), readout.verdict, readout.standing
     return {
         "experiment": readout.plan.key,
         "state": standing.state.value,
-        "state_reason": state_sentence(standing.why, gettext),
+        "state_reason": state_sentence(standing.why),
         "final": standing.final,
         "peeked": standing.peeked or any(look.peeked for look in readout.path),
         "opens_on": None if standing.opens_on is None else standing.opens_on.isoformat(),
         "verdict": None
         if verdict is None
-        else {"code": str(verdict.code), "reason": verdict_sentence(verdict, gettext), "reason_code": verdict.reason},
+        else {"code": str(verdict.code), "reason": verdict_sentence(verdict), "reason_code": verdict.reason},
         "heading": first.heading,
         "sentence": first.sentence,
         "alarms": list(first.alarms),
         "estimand": first.estimand,
         "known": list(first.known),
-        "finding": promise_finding(readout, gettext),
+        "finding": promise_finding(readout),
         "contrasts": [
             {"label": row.label, "estimate": row.estimate, "low": row.low, "high": row.high, "causal": not row.struck}
-            for row in contrasts(readout, gettext)
+            for row in contrasts(readout)
         ],
         **{name: value for name, value in whole.items() if name not in ("verdict", "report", "health")},
         "health": [
             {
                 "check": row.check,
                 "severity": str(row.severity),
-                "message": health_sentence(row, gettext),
+                "message": health_sentence(row),
                 "invalid": row.invalid,
             }
             for row in readout.health
         ],
-        "report": None if readout.report is None else report_document(readout.report, gettext),
+        "report": None if readout.report is None else report_document(readout.report),
     }

@@ -1,9 +1,9 @@
 """Sentences about stored experiments: what their checks found, and why the outcome may be read or not. Pure."""
 
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
-def live_template(check: str, gettext: Gettext) -> str:
+def live_template(check: str) -> str:
     """Sentence of a finding of `experiments.analyse.health.stored_checks`, "" for another check."""
     sentences = {
         "sample_ratio_mature": gettext(
@@ -143,7 +143,7 @@ def live_template(check: str, gettext: Gettext) -> str:
     return sentences.get(check, "")
 
 
-def state_sentence(why: str, gettext: Gettext) -> str:
+def state_sentence(why: str) -> str:
     """Why the outcome may be read now, or may not; the codes of `experiments.analyse.result.Standing`."""
     sentences = {
         "enrolling": gettext(

@@ -1,4 +1,4 @@
-"""Verdicts, findings and warnings as plain sentences. Pure: `gettext` decides the language.
+"""Verdicts, findings and warnings as plain sentences. Pure.
 
 Whole sentences are translated, with named placeholders, because word order differs between languages.
 """
@@ -13,7 +13,7 @@ from experiments.report.breakdown import toward_zero, undone_template, unless_ad
 from experiments.report.comparison_words import added, causal_template
 from experiments.report.stored_health import live_template
 from reporting.numbers import count, decimal, effect_text, level_text, p_relation, percent, significant
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from stats.results import NotComputable, Reason
 
 EFFECTS = {
@@ -21,18 +21,18 @@ EFFECTS = {
 }  # fmt: skip
 
 
-def breakdown_text(value: float, *, share: bool, gettext: Gettext) -> str:
+def breakdown_text(value: float, *, share: bool) -> str:
     """The size of a breakdown value with its unit, never rounded up."""
-    return effect_text(toward_zero(value, share=share), share=share, gettext=gettext)
+    return effect_text(toward_zero(value, share=share), share=share)
 
 
-def undone(breakdown: float, outcome: str, *, share: bool, gettext: Gettext) -> str:
+def undone(breakdown: float, outcome: str, *, share: bool) -> str:
     """From which direct effect of being nudged on nothing is shown about the behaviour."""
-    text = breakdown_text(breakdown, share=share, gettext=gettext)
-    return undone_template(breakdown, share=share, gettext=gettext) % {"breakdown": text, "outcome": outcome}
+    text = breakdown_text(breakdown, share=share)
+    return undone_template(breakdown, share=share) % {"breakdown": text, "outcome": outcome}
 
 
-def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> dict[str, str]:
+def _formatted(details: Mapping[str, str | int | float]) -> dict[str, str]:
     """Every figure as text: p-values, shares as percentages, effects in the outcome's unit."""
     text: dict[str, str] = {}
     share = details.get("kind") == "proportion"
@@ -42,9 +42,9 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
         elif name in {"p_value", "adjusted_p", "inequality_p", "placebo_p"}:
             text[name] = p_relation(value)
         elif name == "breakdown":
-            text[name] = breakdown_text(value, share=share, gettext=gettext)
+            text[name] = breakdown_text(value, share=share)
         elif name in EFFECTS:
-            text[name] = effect_text(value, share=share, gettext=gettext)
+            text[name] = effect_text(value, share=share)
         elif name == "level":
             text[name] = level_text(value)
         elif name == "effective":
@@ -60,7 +60,7 @@ def _formatted(details: Mapping[str, str | int | float], gettext: Gettext) -> di
     return text
 
 
-def severity_words(severity: Severity, gettext: Gettext) -> str:
+def severity_words(severity: Severity) -> str:
     """How much a finding matters, in a word."""
     names = {
         Severity.ERROR: gettext("Problem"),
@@ -70,25 +70,25 @@ def severity_words(severity: Severity, gettext: Gettext) -> str:
     return names[severity]
 
 
-def verdict_sentence(verdict: Verdict, gettext: Gettext) -> str:
+def verdict_sentence(verdict: Verdict) -> str:
     """The verdict's reason as one plain sentence."""
     if verdict.reason == "not_computable":
         missing = NotComputable(Reason(str(verdict.details["missing"])))
         return gettext("There is no verdict on %(outcome)s. %(reason)s") % {
             "outcome": display_name(str(verdict.details.get("outcome", ""))),
-            "reason": reason_words(missing, gettext),
+            "reason": reason_words(missing),
         }
-    causal = causal_template(verdict, gettext) or unless_template(verdict, gettext)
-    template = (causal or _verdict_template(verdict, gettext)) + unless_added(verdict, gettext)
+    causal = causal_template(verdict) or unless_template(verdict)
+    template = (causal or _verdict_template(verdict)) + unless_added(verdict)
     if verdict.reason == "underpowered" and "needed" in verdict.details:
         template += " " + gettext(
             "About %(needed)s units would find an effect of %(margin)s in four of five experiments."
         )
-    before, after = added(verdict, gettext)
-    return " ".join((*before, template, *after)) % _formatted(verdict.details, gettext)
+    before, after = added(verdict)
+    return " ".join((*before, template, *after)) % _formatted(verdict.details)
 
 
-def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
+def _verdict_template(verdict: Verdict) -> str:
     sentences: dict[tuple[Code, str], str] = {
         (Code.INVALID, "srm"): gettext(
             "The groups don't have their planned sizes, so units were lost or logged unevenly; no effect can be read "
@@ -193,17 +193,13 @@ def _verdict_template(verdict: Verdict, gettext: Gettext) -> str:
     return sentences[verdict.code, verdict.reason]
 
 
-def finding_sentence(finding: Finding, gettext: Gettext) -> str:
+def finding_sentence(finding: Finding) -> str:
     """What a health check found, as one plain sentence."""
-    template = (
-        _sizes_template(finding.check, gettext)
-        or live_template(finding.check, gettext)
-        or _column_template(finding.check, gettext)
-    )
-    return template % _formatted(finding.details, gettext)
+    template = _sizes_template(finding.check) or live_template(finding.check) or _column_template(finding.check)
+    return template % _formatted(finding.details)
 
 
-def _sizes_template(check: str, gettext: Gettext) -> str:
+def _sizes_template(check: str) -> str:
     sentences = {
         "sample_ratio": gettext(
             "The group sizes don't fit the planned split (p %(p_value)s, alarm below .001): %(counts)s, planned "
@@ -248,7 +244,7 @@ def _sizes_template(check: str, gettext: Gettext) -> str:
     return sentences.get(check, "")
 
 
-def _column_template(check: str, gettext: Gettext) -> str:
+def _column_template(check: str) -> str:
     sentences = {
         "missing_values": gettext("%(column)s has no value for %(n)s units (%(share)s)."),
         "missing_differs": gettext(
@@ -270,7 +266,7 @@ def _column_template(check: str, gettext: Gettext) -> str:
     return sentences[check]
 
 
-def warning_sentence(code: str, gettext: Gettext) -> str:
+def warning_sentence(code: str) -> str:
     """A caveat of the encouragement analysis as one plain sentence."""
     sentences = {
         "as_treated": gettext(

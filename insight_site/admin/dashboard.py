@@ -34,7 +34,7 @@ def verdict(code: str) -> dict[str, str] | None:
     if not code:
         return None
     light = LIGHTS[Code(code)]
-    return {"tone": "watch" if light == "warn" else light, "text": code_words(Code(code), _)}
+    return {"tone": "watch" if light == "warn" else light, "text": code_words(Code(code))}
 
 
 def _first_steps() -> list[dict[str, Any]]:

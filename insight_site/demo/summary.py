@@ -53,7 +53,7 @@ class Findings:
 
     def document(self) -> dict[str, Any]:
         """The JSON of DESIGN.md §8."""
-        whole = document(self.report, gettext)
+        whole = document(self.report)
         found = whole["outcomes"][0]["comparisons"][0]
         effect = (found["encouragement"] or {}).get("effect", {})
         sets = (found["encouragement"] or {}).get("anderson_rubin")
@@ -85,7 +85,7 @@ class Findings:
         limits = between(_points(found.take_up.low), _points(found.take_up.high))
         stage = gettext("Moved by the nudge (first stage)")
         rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
-        limits = set_text(found.effect_set, share=True, gettext=gettext)
+        limits = set_text(found.effect_set, share=True)
         effect = _points(found.effect.estimate)
         rows.append((gettext("Effect among the moved (Wald)"), _points(self.facts["effect"]), effect, limits))
         return [*rows, *self._promise_row()]
@@ -130,7 +130,7 @@ class Findings:
 
 
 def _points(value: float) -> str:
-    return effect_text(value, share=True, gettext=gettext)
+    return effect_text(value, share=True)
 
 
 def _report_page(key: str, pk: int) -> str:

@@ -1,10 +1,10 @@
 """Terms of the glossary: experiments, and how to read a result. Pure."""
 
 from insight_site.glossary.terms import Term
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
-def cause(gettext: Gettext) -> tuple[Term, ...]:
+def cause() -> tuple[Term, ...]:
     """What an experiment measures."""
     return (
         Term(
@@ -76,7 +76,7 @@ def cause(gettext: Gettext) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def instrument(gettext: Gettext) -> tuple[Term, ...]:
+def instrument() -> tuple[Term, ...]:
     """How it concludes."""
     return (
         Term(
@@ -141,7 +141,7 @@ def instrument(gettext: Gettext) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def reading(gettext: Gettext) -> tuple[Term, ...]:
+def reading() -> tuple[Term, ...]:
     """What stands beside every number."""
     return (
         Term(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from insight_site.glossary.causes import cause, instrument, reading
 from insight_site.glossary.terms import Term, discovery, evidence, segments, staying
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,22 @@ def shown_with(part: str) -> tuple[str, ...]:
     return SHOWN_WITH.get(candidates) or SHOWN_WITH.get(candidates.removeprefix("c-"), ())
 
 
-def sections(gettext: Gettext) -> tuple[Section, ...]:
+def sections() -> tuple[Section, ...]:
     """The glossary in the order of the work: who stays, what may matter, who plays how, whether it is the cause."""
     return (
-        Section("staying", gettext("Staying and leaving"), staying(gettext)),
-        Section("discovery", gettext("What may matter"), discovery(gettext)),
-        Section("evidence", gettext("How much to believe it"), evidence(gettext)),
-        Section("segments", gettext("Who plays how"), segments(gettext)),
-        Section("experiments", gettext("Whether it is the cause"), (*cause(gettext), *instrument(gettext))),
-        Section("reading", gettext("Reading a result"), reading(gettext)),
+        Section("staying", gettext("Staying and leaving"), staying()),
+        Section("discovery", gettext("What may matter"), discovery()),
+        Section("evidence", gettext("How much to believe it"), evidence()),
+        Section("segments", gettext("Who plays how"), segments()),
+        Section("experiments", gettext("Whether it is the cause"), (*cause(), *instrument())),
+        Section("reading", gettext("Reading a result"), reading()),
     )
 
 
-def find(slug: str, gettext: Gettext) -> Term:
+def find(slug: str) -> Term:
     """One word.
 
     Raises:
         KeyError: there is no such word; a template that asks for it is wrong.
     """
-    return {term.slug: term for section in sections(gettext) for term in section.terms}[slug]
+    return {term.slug: term for section in sections() for term in section.terms}[slug]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reporting.words import Gettext
+from reporting.words import gettext
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Term:
     heading: str
 
 
-def staying(gettext: Gettext) -> tuple[Term, ...]:
+def staying() -> tuple[Term, ...]:
     """Retention and what it is for."""
     return (
         Term(
@@ -65,7 +65,7 @@ def staying(gettext: Gettext) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def discovery(gettext: Gettext) -> tuple[Term, ...]:
+def discovery() -> tuple[Term, ...]:
     """The words of a study."""
     return (
         Term(
@@ -127,7 +127,7 @@ def discovery(gettext: Gettext) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def evidence(gettext: Gettext) -> tuple[Term, ...]:
+def evidence() -> tuple[Term, ...]:
     """The words of its doubts."""
     return (
         Term(
@@ -168,7 +168,7 @@ def evidence(gettext: Gettext) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def segments(gettext: Gettext) -> tuple[Term, ...]:
+def segments() -> tuple[Term, ...]:
     """The words of play patterns."""
     return (
         Term(

@@ -62,7 +62,7 @@ def verdicts() -> list[dict[str, Any]]:
         {
             "experiment": row.experiment,
             "url": reverse("experiment_pages:report", args=[row.experiment.key]),
-            "words": code_words(Code(row.verdict), gettext),
+            "words": code_words(Code(row.verdict)),
             "light": LIGHTS[Code(row.verdict)],
             "at": row.created_at,
             "final": row.final,
@@ -104,13 +104,13 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 def _study(study: Study) -> dict[str, Any]:
     from aha.headline import stored_headline  # noqa: PLC0415 - SciPy costs web processes a second
 
-    return {"study": study, "found": stored_headline(study.headline, gettext)}
+    return {"study": study, "found": stored_headline(study.headline)}
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
     from aha.report import moment_page  # noqa: PLC0415 - as above
 
-    finding = moment_page.finding(moment.finding, gettext)
+    finding = moment_page.finding(moment.finding)
     return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
 
 
@@ -120,5 +120,5 @@ def _model(model: Any) -> dict[str, Any]:
     version = next(iter(model.current_versions), None)
     if version is None:
         return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
-    colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
+    colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
     return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}

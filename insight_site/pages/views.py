@@ -10,7 +10,6 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.csp import CSP
-from django.utils.translation import gettext
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -46,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def glossary_page(request: HttpRequest) -> HttpResponse:
     """Every term in plain words; it says nothing about anybody's data, so everyone may read it."""
-    return render(request, "insight_site/glossary.html", {"sections": entries.sections(gettext)})
+    return render(request, "insight_site/glossary.html", {"sections": entries.sections()})
 
 
 @require_safe

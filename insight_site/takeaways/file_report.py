@@ -40,38 +40,36 @@ def _context(report: Report) -> Context:
     return {
         "report": report,
         "subtitle": _subtitle(report),
-        "verdict_heading": code_words(report.verdict.code, gettext),
-        "verdict_reason": words.verdict_sentence(report.verdict, gettext),
+        "verdict_heading": code_words(report.verdict.code),
+        "verdict_reason": words.verdict_sentence(report.verdict),
         "findings": [
             {
                 "severity": finding.severity,
-                "label": words.severity_words(finding.severity, gettext),
-                "message": words.finding_sentence(finding, gettext),
+                "label": words.severity_words(finding.severity),
+                "message": words.finding_sentence(finding),
             }
             for finding in report.health
         ],
-        "flow": effect_tables.flow(report, gettext),
-        "levels": effect_tables.levels(report, gettext),
-        "comparisons": effect_tables.comparisons(report, gettext),
-        "outcome_chart": _picture(
-            effect_charts.outcome_forest(report, gettext), "effects", gettext("Effects with intervals")
-        ),
+        "flow": effect_tables.flow(report),
+        "levels": effect_tables.levels(report),
+        "comparisons": effect_tables.comparisons(report),
+        "outcome_chart": _picture(effect_charts.outcome_forest(report), "effects", gettext("Effects with intervals")),
         "verdicts": [
             {
                 "heading": gettext("What being nudged does by itself")
                 if row.variant == report.design.placebo
-                else code_words(row.verdict.code, gettext),
-                "reason": f"{outcome.name} · {versus(row.variant, row.compared_with, gettext)}: "
-                f"{words.verdict_sentence(row.verdict, gettext)}",
+                else code_words(row.verdict.code),
+                "reason": f"{outcome.name} · {versus(row.variant, row.compared_with)}: "
+                f"{words.verdict_sentence(row.verdict)}",
             }
             for outcome, row in pairs
         ],
-        "adjusted": effect_tables.adjusted(report, gettext),
+        "adjusted": effect_tables.adjusted(report),
         "segments": [
             {
-                "table": effect_tables.segments(outcome, row, level, gettext),
+                "table": effect_tables.segments(outcome, row, level),
                 "chart": _picture(
-                    effect_charts.segment_forest(outcome, row, gettext),
+                    effect_charts.segment_forest(outcome, row),
                     f"segment{place}",
                     gettext("Effects by segment"),
                 ),
@@ -83,28 +81,27 @@ def _context(report: Report) -> Context:
             {
                 "table": table,
                 "chart": _picture(
-                    None if row.variant == report.design.placebo else effect_charts.causal_bars(outcome, row, gettext),
+                    None if row.variant == report.design.placebo else effect_charts.causal_bars(outcome, row),
                     f"causal{place}",
                     gettext("As treated against causal"),
                 ),
             }
             for place, (outcome, row) in enumerate(pairs)
-            if row.encouragement is not None
-            and (table := effect_tables.behaviour(report, outcome, row, gettext)) is not None
+            if row.encouragement is not None and (table := effect_tables.behaviour(report, outcome, row)) is not None
         ],
         "directs": [
             {
                 "heading": gettext("Nudged by {variant}").format(variant=row.variant),
-                "finding": direct_effect.finding(outcome, found, gettext),
-                "note": direct_effect.note(outcome, found, gettext),
-                "table": direct_effect.table(outcome, row.variant, found, gettext),
+                "finding": direct_effect.finding(outcome, found),
+                "note": direct_effect.note(outcome, found),
+                "table": direct_effect.table(outcome, row.variant, found),
                 "chart": _direct_picture(outcome, found, place),
             }
             for place, row, found in direct_effect.shown(report)
         ],
-        "direct_lead": direct_effect.lead(gettext),
-        "behaviour_warnings": [words.warning_sentence(code, gettext) for code in _warnings(report)],
-        "definitions": definitions(report, gettext),
+        "direct_lead": direct_effect.lead(),
+        "behaviour_warnings": [words.warning_sentence(code) for code in _warnings(report)],
+        "definitions": definitions(report),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
@@ -113,8 +110,8 @@ def _context(report: Report) -> Context:
 def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) -> dict[str, str | SafeString] | None:
     if not direct_effect.drawable(found):
         return None
-    chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION, gettext)
-    return _picture(chart.configure(**theme()), f"direct{place}", direct_effect.finding(outcome, found, gettext))
+    chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION)
+    return _picture(chart.configure(**theme()), f"direct{place}", direct_effect.finding(outcome, found))
 
 
 def _warnings(report: Report) -> list[str]:

@@ -4,7 +4,6 @@ import secrets
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext
 
 from insight_site.glossary import entries
 
@@ -15,7 +14,7 @@ register = template.Library()
 def note(slug: str, *, named: bool = False) -> dict[str, Any]:
     """A button that opens the meaning; with `named` the word itself is the button, else a question mark."""
     # A word may stand on a page twice, and htmx may bring a third one, so a counter would not keep the ids apart.
-    return {"term": entries.find(slug, gettext), "named": named, "id": f"note-{slug}-{secrets.token_hex(3)}"}
+    return {"term": entries.find(slug), "named": named, "id": f"note-{slug}-{secrets.token_hex(3)}"}
 
 
 @register.inclusion_tag("components/terms.html")

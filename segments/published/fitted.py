@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext
-
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import SegmentVersion
@@ -22,5 +20,5 @@ def fitted_of(version: SegmentVersion) -> "FittedModel | None":
 
     found = FITTED.read(version.fitted) if version.fitted else None
     if isinstance(found, Unreadable):
-        raise Refused(found.sentence(gettext))
+        raise Refused(found.sentence())
     return found

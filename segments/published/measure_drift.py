@@ -1,7 +1,6 @@
 """How a published model's population has moved since it was made, for its page."""
 
 import numpy as np
-from django.utils.translation import gettext
 
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -48,7 +47,7 @@ def measure_drift(version: SegmentVersion, fitted: FittedModel, table: UnitTable
     """
     first = BASELINE.read(version.baseline) if version.baseline else baseline(fitted, table, placed)
     if isinstance(first, Unreadable):
-        raise Refused(first.sentence(gettext))
+        raise Refused(first.sentence())
     rows = np.flatnonzero(placed.labels >= 0)
     values = fitted.preparation.apply(table.take(rows)).values
     sizes = np.bincount(placed.labels[rows], minlength=len(fitted.centres))

@@ -47,9 +47,9 @@ def publish_run(
         raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
     report, fitted = SEGMENTATION.read(run.payload), FITTED.read(run.model)
     if isinstance(report, Unreadable):
-        raise Refused(report.sentence(gettext))
+        raise Refused(report.sentence())
     if isinstance(fitted, Unreadable):
-        raise Refused(fitted.sentence(gettext))
+        raise Refused(fitted.sentence())
     if not report.found:
         raise Refused(gettext("There are no stable groups in this segmentation, so it can't be published."))
     with transaction.atomic():

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
 
 from events.asking import questions
 from events.models import UnitTraits
@@ -40,7 +39,7 @@ def preview_rule(*, signup_event: str, rule: dict[str, Any]) -> Preview:
     """
     parsed = parse_rule(rule)
     units, flags = _evaluate(parsed, signup_event)
-    return Preview(len(units), int(flags.sum()), is_live(parsed), sentence(parsed, gettext))
+    return Preview(len(units), int(flags.sum()), is_live(parsed), sentence(parsed))
 
 
 def publish_rule(

@@ -22,7 +22,7 @@ from reporting.charts import (
     titled,
 )
 from reporting.numbers import decimal, percent
-from reporting.words import Gettext
+from reporting.words import gettext
 from segments.churn.model import Quality
 from segments.report import words
 from segments.report.page import pictures
@@ -43,44 +43,41 @@ MOST_FEATURES = 40
 MOST_BEHAVIOURS = 25
 
 
-def draw(report: Report, gettext: Gettext) -> tuple[Drawing, ...]:
+def draw(report: Report) -> tuple[Drawing, ...]:
     """Every picture of a finished segmentation, in the order of the page.
 
     Args:
         report: the segmentation.
-        gettext: decides the language of titles and axes.
     """
     by_slug = {
         "maps": _maps, "tsne": _tsne, "numbers": _numbers, "null": _null, "stability": _stability, "heat": _heat,
         "retention": _retention, "tiers": _tiers, "drivers": _drivers, "ranking": _ranking,
     }  # fmt: skip
-    return tuple(
-        titled(slug, finding, by_slug[slug](report, gettext)) for slug, finding in pictures(report, gettext).items()
-    )
+    return tuple(titled(slug, finding, by_slug[slug](report)) for slug, finding in pictures(report).items())
 
 
-def draw_quality(quality: Quality | NotComputable, gettext: Gettext) -> tuple[Drawing, ...]:
+def draw_quality(quality: Quality | NotComputable) -> tuple[Drawing, ...]:
     """The calibration of a churn model; nothing when there is no model."""
     if not computable(quality):
         return ()
-    finding = words.calibration_finding(quality, gettext)
-    return (titled("calibration", finding, (_calibration(quality, gettext), 3 * len(quality.table) + 1)),)
+    finding = words.calibration_finding(quality)
+    return (titled("calibration", finding, (_calibration(quality), 3 * len(quality.table) + 1)),)
 
 
 # ── Maps ──────────────────────────────────────────────────────────────────────
-def _maps(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _maps(report: Report) -> tuple[Any, int]:
     shown = {points.name: points for points in report.points}
     rows = []
     for name in ("pca", "umap"):
         panels = [_by_group(report, shown[name], words.picture_name(name))]
         if any(gone is not None for gone in shown[name].left):
-            panels.append(_by_leaving(shown[name], words.picture_name(name), gettext))
+            panels.append(_by_leaving(shown[name], words.picture_name(name)))
         rows.append(alt.hconcat(*panels, spacing=28).resolve_scale(color="independent", shape="independent"))
     chart = alt.vconcat(*rows, spacing=24).resolve_scale(color="independent", shape="independent")
     return chart, sum(2 * len(shown[name].x) for name in ("pca", "umap"))
 
 
-def _tsne(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _tsne(report: Report) -> tuple[Any, int]:
     points = next(points for points in report.points if points.name == "tsne")
     return _by_group(report, points, words.picture_name("tsne"), size=600), len(points.x)
 
@@ -117,7 +114,7 @@ def _by_group(report: Report, points: Points, name: str, size: int = PANEL) -> A
     return alt.layer(dots, halo, label).properties(width=size, height=round(size * 0.82))
 
 
-def _by_leaving(points: Points, name: str, gettext: Gettext) -> Any:
+def _by_leaving(points: Points, name: str) -> Any:
     fates = [gettext("stayed"), gettext("left later")]
     rows = [{**row, "fate": fates[row["left"]]} for row in _dots(points) if row["left"] is not None]
     x, y = _axes(name)
@@ -135,12 +132,12 @@ def _by_leaving(points: Points, name: str, gettext: Gettext) -> Any:
 
 
 # ── Evidence ──────────────────────────────────────────────────────────────────
-def _numbers(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _numbers(report: Report) -> tuple[Any, int]:
     rows = [_k_row(row, report.k) for row in report.k_scores]
     panels = [
-        _k_panel(rows, "stability", gettext("stability (adjusted Rand index)"), gettext, level=STABLE_ARI),
-        _k_panel(rows, "silhouette", gettext("silhouette"), gettext),
-        _k_panel(rows, "gap", gettext("gap ± s"), gettext),
+        _k_panel(rows, "stability", gettext("stability (adjusted Rand index)"), level=STABLE_ARI),
+        _k_panel(rows, "silhouette", gettext("silhouette")),
+        _k_panel(rows, "gap", gettext("gap ± s")),
     ]
     return alt.hconcat(*panels, spacing=34), 4 * len(rows)
 
@@ -152,7 +149,7 @@ def _k_row(row: KScore, chosen: int) -> Mark:
     }  # fmt: skip
 
 
-def _k_panel(rows: list[Mark], name: str, title: str, gettext: Gettext, level: float | None = None) -> Any:
+def _k_panel(rows: list[Mark], name: str, title: str, level: float | None = None) -> Any:
     base = alt.Chart(data(rows)).encode(x=alt.X("k:O", title=gettext("number of groups"), axis=alt.Axis(labelAngle=0)))
     y = alt.Y(f"{name}:Q", title=title, scale=alt.Scale(zero=name != "gap"))
     layers = [base.mark_line(color=LIGHT).encode(y=y)]
@@ -177,7 +174,7 @@ def _k_panel(rows: list[Mark], name: str, title: str, gettext: Gettext, level: f
     return alt.layer(*layers).properties(width=210, height=190)
 
 
-def _null(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _null(report: Report) -> tuple[Any, int]:
     draws, observed = report.null.values, report.null.observed
     title = gettext("silhouette (larger: more separate)")
     bars = (
@@ -202,12 +199,12 @@ def _null(report: Report, gettext: Gettext) -> tuple[Any, int]:
     return layers.properties(width=WIDTH + 60, height=200), len(draws)
 
 
-def _stability(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _stability(report: Report) -> tuple[Any, int]:
     rows = [
         {
-            "label": words.cluster_words(cluster, gettext), "value": cluster.stability,
+            "label": words.cluster_words(cluster), "value": cluster.stability,
             "standing": str(cluster.standing),
-            "text": f"{decimal(cluster.stability)}  {words.standing_words(cluster.standing, gettext)}",
+            "text": f"{decimal(cluster.stability)}  {words.standing_words(cluster.standing)}",
         }
         for cluster in report.clusters
     ]  # fmt: skip
@@ -224,13 +221,13 @@ def _stability(report: Report, gettext: Gettext) -> tuple[Any, int]:
 
 
 # ── Groups ────────────────────────────────────────────────────────────────────
-def _heat(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _heat(report: Report) -> tuple[Any, int]:
     strongest = [max(abs(cluster.heat[place]) for cluster in report.clusters) for place in range(len(report.features))]
     chosen = sorted(sorted(range(len(strongest)), key=lambda place: -strongest[place])[:MOST_FEATURES])
     most = max(strongest[place] for place in chosen) or 1.0
     rows = [
         {
-            "label": words.feature_name(report.features[place], gettext), "group": cluster.key,
+            "label": words.feature_name(report.features[place]), "group": cluster.key,
             "value": cluster.heat[place], "text": decimal(cluster.heat[place], 1),
             "strong": abs(cluster.heat[place]) > 0.6 * most,
         }
@@ -240,7 +237,7 @@ def _heat(report: Report, gettext: Gettext) -> tuple[Any, int]:
     keys = [cluster.key for cluster in report.clusters]
     base = alt.Chart(data(rows)).encode(
         x=alt.X("group:N", sort=keys, title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
-        y=categories([words.feature_name(report.features[place], gettext) for place in chosen]),
+        y=categories([words.feature_name(report.features[place]) for place in chosen]),
     )
     colour = alt.Color(
         "value:Q",
@@ -255,22 +252,19 @@ def _heat(report: Report, gettext: Gettext) -> tuple[Any, int]:
     return chart, 2 * len(rows)
 
 
-def _retention(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _retention(report: Report) -> tuple[Any, int]:
     rows = [
-        (words.cluster_words(cluster, gettext), cluster.profile.retained, cluster.profile.size)
-        for cluster in report.clusters
+        (words.cluster_words(cluster), cluster.profile.retained, cluster.profile.size) for cluster in report.clusters
     ]
-    return _shares(rows, report.retention_rate, gettext)
+    return _shares(rows, report.retention_rate)
 
 
-def _tiers(report: Report, gettext: Gettext) -> tuple[Any, int]:
-    rows = [(words.tier_name(tier.name, gettext), tier.retained, tier.units) for tier in report.tiers.tiers]
-    return _shares(rows, report.retention_rate, gettext)
+def _tiers(report: Report) -> tuple[Any, int]:
+    rows = [(words.tier_name(tier.name), tier.retained, tier.units) for tier in report.tiers.tiers]
+    return _shares(rows, report.retention_rate)
 
 
-def _shares(
-    rows: list[tuple[str, Share | NotComputable, int]], everybody: Share | NotComputable, gettext: Gettext
-) -> tuple[Any, int]:
+def _shares(rows: list[tuple[str, Share | NotComputable, int]], everybody: Share | NotComputable) -> tuple[Any, int]:
     """Bars of the share retained with Wilson intervals, and everybody's share as a line."""
     found = [
         {
@@ -307,12 +301,12 @@ def _found_drivers(report: Report) -> Drivers:
     return report.tiers.drivers
 
 
-def _drivers(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _drivers(report: Report) -> tuple[Any, int]:
     found = _found_drivers(report)
     names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
     rows = [
         {
-            "label": words.feature_name(row.name, gettext), "estimate": row.delta.estimate,
+            "label": words.feature_name(row.name), "estimate": row.delta.estimate,
             "low": row.delta.low, "high": row.delta.high,
             "clear": names[0] if row.delta.adjusted_p_value <= 0.05 else names[1],
         }
@@ -321,7 +315,7 @@ def _drivers(report: Report, gettext: Gettext) -> tuple[Any, int]:
     ][:MOST_BEHAVIOURS]  # fmt: skip
     base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     title = gettext("Cliff's delta on an active day, with its interval; right of 0: %(second)s does it more often") % {
-        "second": words.tier_name(found.second, gettext)
+        "second": words.tier_name(found.second)
     }
     legend = alt.Legend(title=None, orient="bottom", labelLimit=400)
     colour = alt.Color("clear:N", legend=legend, scale=alt.Scale(domain=names, range=[BLUE, "#9CA3AF"]))
@@ -331,12 +325,12 @@ def _drivers(report: Report, gettext: Gettext) -> tuple[Any, int]:
     return chart, 2 * len(rows) + 1
 
 
-def _ranking(report: Report, gettext: Gettext) -> tuple[Any, int]:
+def _ranking(report: Report) -> tuple[Any, int]:
     found = _found_drivers(report)
     groups = found.ranking[:MOST_BEHAVIOURS] if computable(found.ranking) else ()
     rows = [
         {
-            "label": words.feature_names(group.members, gettext), "importance": group.importance, "rank": group.rank,
+            "label": words.feature_names(group.members), "importance": group.importance, "rank": group.rank,
             "low": group.rank_low, "high": group.rank_high,
         }
         for group in groups
@@ -364,7 +358,7 @@ def _ranking(report: Report, gettext: Gettext) -> tuple[Any, int]:
 
 
 # ── Churn ─────────────────────────────────────────────────────────────────────
-def _calibration(quality: Quality, gettext: Gettext) -> Any:
+def _calibration(quality: Quality) -> Any:
     rows = [
         {"x": 100 * row.predicted, "y": 100 * row.observed, "low": 100 * row.low, "high": 100 * row.high}
         for row in quality.table

@@ -3,13 +3,12 @@
 from typing import Any
 
 from reporting.document import dump, outward
-from reporting.words import Gettext
 from segments.search.gaps import Gap, Shape
 from segments.search.result import Cluster, Report
 from stats.results import NotComputable
 
 
-def document(report: Report, gettext: Gettext) -> dict[str, Any]:
+def document(report: Report) -> dict[str, Any]:
     """The JSON document; every number that can't be computed is its reason in words.
 
     ``scores`` are the criteria for every number of groups, ``percentile`` the share of null draws that the observed
@@ -51,7 +50,7 @@ def document(report: Report, gettext: Gettext) -> dict[str, Any]:
         "fidelity": report.fidelity,
         "seed": report.seed,
     }  # fmt: skip
-    answer: dict[str, Any] = outward(found, gettext)
+    answer: dict[str, Any] = outward(found)
     return answer
 
 

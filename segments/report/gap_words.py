@@ -1,11 +1,11 @@
-"""What the gap test says: groups, or styles of a continuum. Pure: `gettext` decides the language."""
+"""What the gap test says: groups, or styles of a continuum. Pure."""
 
-from reporting.words import Gettext
+from reporting.words import gettext
 from segments.search.gaps import Shape
 from segments.search.result import Report
 
 
-def gap_why(report: Report, gettext: Gettext) -> str:
+def gap_why(report: Report) -> str:
     """What the gap test says of all neighbours together; "" for a run that had none."""
     if report.shape is Shape.GROUPS:
         return gettext(
@@ -19,7 +19,7 @@ def gap_why(report: Report, gettext: Gettext) -> str:
     return ""
 
 
-def gaps_finding(report: Report, gettext: Gettext) -> str:
+def gaps_finding(report: Report) -> str:
     """Between how many pairs of neighbours there is a gap."""
     found = sum(gap.found for gap in report.gaps)
     return gettext("A gap was found between %(found)s of %(pairs)s pairs of neighbours") % {

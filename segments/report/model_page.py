@@ -6,7 +6,7 @@ from typing import Any
 
 from reporting.numbers import between, decimal, limits, number, percent
 from reporting.table import Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from runs.payloads import Unreadable
 from segments.churn.model import Coefficient, Quality
 from segments.churn.result import ChurnResult
@@ -74,21 +74,20 @@ class Comparison:
     ranking: Table | None
 
 
-def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Gettext) -> DriftView | None:
+def drift(document: dict[str, Any] | None, names: Mapping[int, str]) -> DriftView | None:
     """A version's stored drift, or None before the first refresh.
 
     Args:
         document: as `segments.payload_versions.DRIFT` stores it.
         names: of the version's segments by their number.
-        gettext: decides the language.
     """
     if not document:
         return None
     result = DRIFT.read(document)
     if isinstance(result, Unreadable):
-        return DriftView((), result.sentence(gettext), None)
-    lights = [_light(gettext("sizes of the groups"), result.shares, gettext)]
-    lights += [_light(words.feature_name(name, gettext), index, gettext) for name, index in result.features.items()]
+        return DriftView((), result.sentence(), None)
+    lights = [_light(gettext("sizes of the groups"), result.shares)]
+    lights += [_light(words.feature_name(name), index) for name, index in result.features.items()]
     note = gettext(
         "Population stability index against the users the groups were made from: below %(watch)s as before, from "
         "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
@@ -97,30 +96,30 @@ def drift(document: dict[str, Any] | None, names: Mapping[int, str], gettext: Ge
         "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share),
     }  # fmt: skip
     moves = result.migration
-    return DriftView(tuple(lights), note, None if moves is None else migration(moves, names, gettext))
+    return DriftView(tuple(lights), note, None if moves is None else migration(moves, names))
 
 
-def strongest(code: str, gettext: Gettext) -> tuple[str, str]:
+def strongest(code: str) -> tuple[str, str]:
     """Colour name and words of a version's strongest drift, for a list; `code` is that of `DriftResult`."""
     if code in set(Drift):
-        return words.drift_light(Drift(code), gettext)
+        return words.drift_light(Drift(code))
     if code in set(Reason):
-        return "", reason_words(NotComputable(Reason(code)), gettext)
+        return "", reason_words(NotComputable(Reason(code)))
     return "", gettext("not measured yet")
 
 
-def _light(name: str, index: StabilityIndex | NotComputable, gettext: Gettext) -> Light:
+def _light(name: str, index: StabilityIndex | NotComputable) -> Light:
     if not computable(index):
-        return Light(name, "", "", "", reason_words(index, gettext))
-    colour, text = words.drift_light(index.code, gettext)
+        return Light(name, "", "", "", reason_words(index))
+    colour, text = words.drift_light(index.code)
     return Light(name, decimal(index.value, 3), decimal(index.by_chance, 4), colour, text)
 
 
-def migration(found: Moves, names: Mapping[int, str], gettext: Gettext) -> MigrationView:
+def migration(found: Moves, names: Mapping[int, str]) -> MigrationView:
     """The migration as a table whose cells are shaded by the share of their row."""
     rows = tuple(
         HeatRow(
-            words.place_words(state, found.names or names, gettext),
+            words.place_words(state, found.names or names),
             tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts),
         )
         for state, counts in zip(found.states, found.counts, strict=True)
@@ -129,14 +128,14 @@ def migration(found: Moves, names: Mapping[int, str], gettext: Gettext) -> Migra
     finding = (
         gettext("%(share)s of the users in a group both times stayed in theirs") % {"share": percent(found.stayed)}
         if computable(found.stayed)
-        else reason_words(found.stayed, gettext)
+        else reason_words(found.stayed)
     )
-    agreement = number(found.adjusted_rand, gettext, 2)
+    agreement = number(found.adjusted_rand, 2)
     note = gettext(
         "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
         "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
     ) % {"version": found.from_version, "agreement": agreement}
-    columns = tuple(words.place_words(state, names, gettext) for state in found.states)
+    columns = tuple(words.place_words(state, names) for state in found.states)
     return MigrationView(columns, rows, finding, note)
 
 
@@ -153,15 +152,15 @@ class ChurnView:
     calibration: Table | None
 
 
-def churn(result: ChurnResult, gettext: Gettext) -> ChurnView:
+def churn(result: ChurnResult) -> ChurnView:
     """A churn model for its page."""
     found = result.quality
     if isinstance(found, NotComputable):
-        return ChurnView(reason_words(found, gettext), None, None)
-    return ChurnView(words.calibration_finding(found, gettext), _quality(found, gettext), _bins(found, gettext))
+        return ChurnView(reason_words(found), None, None)
+    return ChurnView(words.calibration_finding(found), _quality(found), _bins(found))
 
 
-def _quality(found: Quality, gettext: Gettext) -> Table:
+def _quality(found: Quality) -> Table:
     skill = found.skill
     rows = (
         (
@@ -194,28 +193,28 @@ def _coefficient(value: Coefficient) -> str:
     return f"{decimal(value.estimate)} ({between(decimal(value.low), decimal(value.high))})"
 
 
-def _bins(found: Quality, gettext: Gettext) -> Table:
+def _bins(found: Quality) -> Table:
     rows = tuple((f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in found.table)
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
 
-def comparison(result: ComparisonResult, gettext: Gettext) -> Comparison | str:
+def comparison(result: ComparisonResult) -> Comparison | str:
     """A comparison of two segments, or in words why there is none."""
     found = result.drivers
     if not computable(found):
-        return reason_words(found, gettext)
+        return reason_words(found)
     title = gettext("Behaviour on an active day")
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
         "%(days)s active days: 0 alike, 1 when each of the second group does it more often."
     ) % {"first": f"{found.first_units:,}", "second": f"{found.second_units:,}", "days": found.exposure_days}
-    ranking = tables.ranking(found, gettext)
+    ranking = tables.ranking(found)
     if ranking is not None:
         judged = gettext(
             "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
             "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
-        ) % {"auc": number(found.auc, gettext, 2)}
+        ) % {"auc": number(found.auc, 2)}
         ranking = replace(ranking, note=judged)
-    rows = replace(tables.drivers(found, gettext), title=title, note=note)
-    return Comparison(words.drivers_finding(found, gettext), rows, ranking)
+    rows = replace(tables.drivers(found), title=title, note=note)
+    return Comparison(words.drivers_finding(found), rows, ranking)

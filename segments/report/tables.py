@@ -2,7 +2,7 @@
 
 from reporting.numbers import between, decimal, number, p_text, p_value, percent, share
 from reporting.table import Table
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from segments.report import words
 from segments.search.clustering import PATTERN_JACCARD, SMALLEST_SHARE, STABLE_ARI, STABLE_JACCARD
 from segments.search.leaving import Residual
@@ -14,7 +14,7 @@ from stats.results import NotComputable, computable
 STANDING_OUT = 6
 
 
-def flow(report: Report, gettext: Gettext) -> Table:
+def flow(report: Report) -> Table:
     """From signups to units with a group."""
     units = report.units
     rows = [
@@ -30,7 +30,7 @@ def flow(report: Report, gettext: Gettext) -> Table:
 
 
 # ── Method ────────────────────────────────────────────────────────────────────
-def scorecard(report: Report, gettext: Gettext) -> Table:
+def scorecard(report: Report) -> Table:
     """PCA and UMAP, measure by measure, and which is better in each."""
     pca, umap = report.scorecard
     measures: list[tuple[str, float | None, float | None, int, str]] = [
@@ -50,8 +50,8 @@ def scorecard(report: Report, gettext: Gettext) -> Table:
     ]  # fmt: skip
     rows = [
         (
-            name, words.optional(one, gettext, 3), words.optional(two, gettext, 3),
-            _better(one, two, sign, gettext), meaning,
+            name, words.optional(one, 3), words.optional(two, 3),
+            _better(one, two, sign), meaning,
         )
         for name, one, two, sign, meaning in measures
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def _both(report: Report, name: str) -> tuple[float, float]:
     return pca, umap
 
 
-def _better(one: float | None, two: float | None, sign: int, gettext: Gettext) -> str:
+def _better(one: float | None, two: float | None, sign: int) -> str:
     if one is None or two is None:
         return ""
     if round(one, 3) == round(two, 3):
@@ -74,19 +74,19 @@ def _better(one: float | None, two: float | None, sign: int, gettext: Gettext) -
     return "PCA" if sign * one > sign * two else "UMAP"
 
 
-def sample(report: Report, points: Points, gettext: Gettext) -> Table:
+def sample(report: Report, points: Points) -> Table:
     """How many users of each group a picture shows."""
     rows = []
     for place, cluster in enumerate(report.clusters):
         left = [gone for label, gone in zip(points.cluster, points.left, strict=True) if label == place]
         known = [gone for gone in left if gone is not None]
         gone = f"{sum(known):,}" if known else gettext("not known")
-        rows.append((words.cluster_words(cluster, gettext), f"{len(left):,}", gone))
+        rows.append((words.cluster_words(cluster), f"{len(left):,}", gone))
     columns = (gettext("group"), gettext("users in the picture"), gettext("of these left later"))
     return Table(gettext("Users in the picture"), columns, tuple(rows))
 
 
-def numbers_of_groups(report: Report, gettext: Gettext) -> Table:
+def numbers_of_groups(report: Report) -> Table:
     """Each number of groups that was tried."""
     rows = tuple(
         (
@@ -115,7 +115,7 @@ def numbers_of_groups(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Numbers of groups that were tried"), columns, rows, note)
 
 
-def null(report: Report, gettext: Gettext) -> Table:
+def null(report: Report) -> Table:
     """The observed silhouette and those of populations without groups."""
     draws = sorted(report.null.values)
     rows = (
@@ -134,12 +134,12 @@ def null(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Against populations without groups"), (gettext("quantity"), gettext("value")), rows, note)
 
 
-def stability(report: Report, gettext: Gettext) -> Table:
+def stability(report: Report) -> Table:
     """How well each group is found again."""
     rows = tuple(
         (
-            words.cluster_words(cluster, gettext), f"{cluster.profile.size:,}", decimal(cluster.stability),
-            words.standing_words(cluster.standing, gettext),
+            words.cluster_words(cluster), f"{cluster.profile.size:,}", decimal(cluster.stability),
+            words.standing_words(cluster.standing),
         )
         for cluster in report.clusters
     )  # fmt: skip
@@ -151,7 +151,7 @@ def stability(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Stability of each group"), columns, rows, note)
 
 
-def gaps(report: Report, gettext: Gettext) -> Table:
+def gaps(report: Report) -> Table:
     """The gap test of each pair of neighbours."""
     rows = tuple(
         (
@@ -172,10 +172,10 @@ def gaps(report: Report, gettext: Gettext) -> Table:
 
 
 # ── Groups ────────────────────────────────────────────────────────────────────
-def heat(report: Report, gettext: Gettext) -> Table:
+def heat(report: Report) -> Table:
     """Mean scaled value of each feature in each group."""
     rows = tuple(
-        (words.feature_name(name, gettext), *(decimal(cluster.heat[place]) for cluster in report.clusters))
+        (words.feature_name(name), *(decimal(cluster.heat[place]) for cluster in report.clusters))
         for place, name in enumerate(report.features)
     )
     columns = (gettext("feature"), *(cluster.key for cluster in report.clusters))
@@ -185,39 +185,39 @@ def heat(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Mean of each feature in each group"), columns, rows, note)
 
 
-def retention(report: Report, gettext: Gettext) -> Table:
+def retention(report: Report) -> Table:
     """Size, retention and leaving of each group."""
     rows = []
     for cluster in report.clusters:
         profile = cluster.profile
         rows.append(
             (
-                words.cluster_words(cluster, gettext), f"{profile.size:,}", percent(profile.share),
-                share(profile.retained, gettext), share(profile.left, gettext),
-                _residual(profile.residual, gettext), number(profile.tenure_median, gettext, 0),
+                words.cluster_words(cluster), f"{profile.size:,}", percent(profile.share),
+                share(profile.retained), share(profile.left),
+                _residual(profile.residual), number(profile.tenure_median, 0),
             )
         )  # fmt: skip
-    everybody = share(report.retention_rate, gettext)
+    everybody = share(report.retention_rate)
     rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
         gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % CI)"),
         gettext("left (95 % CI)"), gettext("more or fewer leavers than by chance"),
         gettext("median days since the first activity"),
     )  # fmt: skip
-    return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report, gettext))
+    return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report))
 
 
-def _residual(value: Residual | NotComputable, gettext: Gettext) -> str:
+def _residual(value: Residual | NotComputable) -> str:
     if not computable(value):
-        return reason_words(value, gettext)
+        return reason_words(value)
     side = gettext("more") if value.value > 0 else gettext("fewer")
     return f"{side} (z {decimal(value.value, 1)}, p {p_value(value.adjusted_p_value)})"
 
 
-def _association(report: Report, gettext: Gettext) -> str:
+def _association(report: Report) -> str:
     found = report.association
     if not computable(found):
-        return reason_words(found, gettext)
+        return reason_words(found)
     return gettext(
         "Intervals: Wilson. Leaving by group: chi-square %(statistic)s, degrees of freedom: %(df)s, %(p)s, Cramér's "
         "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
@@ -228,13 +228,13 @@ def _association(report: Report, gettext: Gettext) -> str:
     }  # fmt: skip
 
 
-def standing_out(cluster: Cluster, gettext: Gettext) -> Table | None:
+def standing_out(cluster: Cluster) -> Table | None:
     """What sets one group apart, the largest standardised difference first."""
     features = cluster.profile.features
     if isinstance(features, NotComputable):
         return None
     ordered = sorted(features, key=lambda row: -abs(row.smd) if computable(row.smd) else 0.0)[:STANDING_OUT]
-    rows = tuple(_feature(row, gettext) for row in ordered)
+    rows = tuple(_feature(row) for row in ordered)
     columns = (
         gettext("feature"), gettext("standardised difference"), gettext("share doing it"),
         gettext("share of the others"), gettext("median per active day"), gettext("median of the others"),
@@ -242,26 +242,23 @@ def standing_out(cluster: Cluster, gettext: Gettext) -> Table | None:
     )  # fmt: skip
     untested = [row.adjusted_p_value for row in ordered if not computable(row.adjusted_p_value)]
     # One reason for all rows is said once, below them.
-    note = reason_words(untested[0], gettext) if len(untested) == len(ordered) > 0 else ""
+    note = reason_words(untested[0]) if len(untested) == len(ordered) > 0 else ""
     return Table(gettext("What stands out in %(group)s") % {"group": cluster.key}, columns, rows, note)
 
 
-def _feature(row: FeatureContrast, gettext: Gettext) -> tuple[str, ...]:
+def _feature(row: FeatureContrast) -> tuple[str, ...]:
     tested = row.adjusted_p_value
     return (
-        words.feature_name(row.name, gettext), number(row.smd, gettext, 2), percent(row.doing),
+        words.feature_name(row.name), number(row.smd, 2), percent(row.doing),
         percent(row.rest_doing), decimal(row.median), decimal(row.rest_median),
         p_value(tested) if computable(tested) else gettext("not tested"),
     )  # fmt: skip
 
 
 # ── Tiers ─────────────────────────────────────────────────────────────────────
-def tiers(report: Report, gettext: Gettext) -> Table:
+def tiers(report: Report) -> Table:
     """The three activity tiers."""
-    rows = tuple(
-        (words.tier_name(tier.name, gettext), f"{tier.units:,}", share(tier.retained, gettext))
-        for tier in report.tiers.tiers
-    )
+    rows = tuple((words.tier_name(tier.name), f"{tier.units:,}", share(tier.retained)) for tier in report.tiers.tiers)
     cuts, note = report.tiers.cuts, ""
     if computable(cuts):
         note = gettext("Low: up to %(low)s active days; middle: up to %(mid)s; high: more.") % {
@@ -271,19 +268,19 @@ def tiers(report: Report, gettext: Gettext) -> Table:
     return Table(gettext("Activity tiers"), columns, rows, note)
 
 
-def drivers(found: Drivers, gettext: Gettext) -> Table:
+def drivers(found: Drivers) -> Table:
     """Behaviours of two tiers per active day."""
     rows = []
     for row in found.contrasts:
         delta = row.delta
         if isinstance(delta, NotComputable):
-            last = (reason_words(delta, gettext), "")
+            last = (reason_words(delta), "")
         else:
             last = (_interval(delta), p_value(delta.adjusted_p_value))
         rates = (_interval(row.first), _interval(row.second), _interval(row.difference))
-        rows.append((words.feature_name(row.name, gettext), *rates, *last))
+        rows.append((words.feature_name(row.name), *rates, *last))
     columns = (
-        gettext("behaviour"), words.tier_name(found.first, gettext), words.tier_name(found.second, gettext),
+        gettext("behaviour"), words.tier_name(found.first), words.tier_name(found.second),
         gettext("difference (95 % CI)"), gettext("Cliff's delta (95 % CI)"), gettext("adjusted p"),
     )  # fmt: skip
     note = gettext(
@@ -297,7 +294,7 @@ def _interval(value: Rate | Delta) -> str:
     return f"{decimal(value.estimate)} ({between(decimal(value.low), decimal(value.high))})"
 
 
-def ranking(found: Drivers, gettext: Gettext) -> Table | None:
+def ranking(found: Drivers) -> Table | None:
     """Behaviours by grouped SHAP."""
     if not computable(found.ranking):
         return None
@@ -305,7 +302,7 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
         (
             str(row.rank),
             between(str(row.rank_low), str(row.rank_high)),
-            words.feature_names(row.members, gettext),
+            words.feature_names(row.members),
             decimal(row.importance, 3),
         )
         for row in found.ranking
@@ -317,19 +314,19 @@ def ranking(found: Drivers, gettext: Gettext) -> Table | None:
     note = gettext(
         "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
         "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
-    ) % {"auc": number(found.auc, gettext, 2)}
+    ) % {"auc": number(found.auc, 2)}
     return Table(gettext("What a model of the tiers leans on"), columns, rows, note)
 
 
-def dropped(report: Report, gettext: Gettext) -> Table | None:
+def dropped(report: Report) -> Table | None:
     """Behaviours that were left out."""
     if not report.dropped:
         return None
-    rows = tuple((words.feature_name(row.name, gettext), words.drop_words(row, gettext)) for row in report.dropped)
+    rows = tuple((words.feature_name(row.name), words.drop_words(row)) for row in report.dropped)
     return Table(gettext("Behaviours left out"), (gettext("behaviour"), gettext("why")), rows)
 
 
-def samples(report: Report, gettext: Gettext) -> Table:
+def samples(report: Report) -> Table:
     """Seed and sizes of the samples."""
     names = {
         "units": gettext("users looked at"),

@@ -1,4 +1,4 @@
-"""What a segmentation found, in plain sentences. Pure: `gettext` decides the language.
+"""What a segmentation found, in plain sentences. Pure.
 
 Whole sentences are translated, with named placeholders, because word order differs between languages.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from events.metrics import display_name
 from reporting.numbers import decimal, p_text, percent
-from reporting.words import Gettext, reason_words
+from reporting.words import gettext, reason_words
 from segments.churn.model import Quality
 from segments.published.drift import ABSENT, TOO_LITTLE_DATA, UNLIKE_ANY, Drift
 from segments.report.gap_words import gap_why
@@ -21,7 +21,7 @@ from segments.search.tiers import Delta
 from stats.results import computable
 
 
-def optional(value: float | None, gettext: Gettext, digits: int = 2) -> str:
+def optional(value: float | None, digits: int = 2) -> str:
     """A number, or that it was not measured."""
     return gettext("not measured") if value is None else decimal(value, digits)
 
@@ -37,7 +37,7 @@ def picture_name(name: str) -> str:
     return {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}[name]
 
 
-def feature_name(name: str, gettext: Gettext) -> str:
+def feature_name(name: str) -> str:
     """A column of the distance as people read it; behaviours keep their own name."""
     known = {
         "active_days": gettext("active days"),
@@ -48,25 +48,25 @@ def feature_name(name: str, gettext: Gettext) -> str:
     return known.get(name) or display_name(name)
 
 
-def feature_names(names: Sequence[str], gettext: Gettext) -> str:
+def feature_names(names: Sequence[str]) -> str:
     """Columns that can't be told apart, as one text."""
-    return ", ".join(feature_name(name, gettext) for name in names)
+    return ", ".join(feature_name(name) for name in names)
 
 
-def play_words(name: Sequence[tuple[str, str]], gettext: Gettext) -> str:
+def play_words(name: Sequence[tuple[str, str]]) -> str:
     """What stands out in a group, for example ``more arena, less build``."""
     texts = {Direction.MORE.value: gettext("more %(what)s"), Direction.LESS.value: gettext("less %(what)s")}
-    found = [texts[str(direction)] % {"what": feature_name(what, gettext)} for what, direction in name]
+    found = [texts[str(direction)] % {"what": feature_name(what)} for what, direction in name]
     return ", ".join(found) if found else gettext("nothing stands out")
 
 
-def cluster_words(cluster: Cluster, gettext: Gettext) -> str:
+def cluster_words(cluster: Cluster) -> str:
     """The key of a group and what it does most differently."""
     first = cluster.profile.name[:1]
-    return f"{cluster.key} · {play_words(first, gettext)}" if first else cluster.key
+    return f"{cluster.key} · {play_words(first)}" if first else cluster.key
 
 
-def standing_words(standing: Standing, gettext: Gettext) -> str:
+def standing_words(standing: Standing) -> str:
     """What a group's stability allows."""
     return {
         Standing.STABLE: gettext("stable: name it and target it"),
@@ -75,18 +75,18 @@ def standing_words(standing: Standing, gettext: Gettext) -> str:
     }[standing]
 
 
-def standing_of(stability: float | None, gettext: Gettext) -> tuple[str, str]:
+def standing_of(stability: float | None) -> tuple[str, str]:
     """Colour name and words for a stored stability; a rule has none and always holds."""
     if stability is None:
         return "good", gettext("a rule: holds by definition")
     if stability >= STABLE_JACCARD:
-        return "good", standing_words(Standing.STABLE, gettext)
+        return "good", standing_words(Standing.STABLE)
     if stability >= PATTERN_JACCARD:
-        return "warn", standing_words(Standing.PATTERN, gettext)
-    return "bad", standing_words(Standing.DISSOLVES, gettext)
+        return "warn", standing_words(Standing.PATTERN)
+    return "bad", standing_words(Standing.DISSOLVES)
 
 
-def tier_name(name: str, gettext: Gettext) -> str:
+def tier_name(name: str) -> str:
     """An activity tier."""
     return {
         "low": gettext("low activity"),
@@ -95,18 +95,18 @@ def tier_name(name: str, gettext: Gettext) -> str:
     }.get(name, name)
 
 
-def drop_words(row: Dropped, gettext: Gettext) -> str:
+def drop_words(row: Dropped) -> str:
     """Why a behaviour is no feature."""
     return {
         Drop.CONSTANT: gettext("everybody did it equally often, so it tells nobody apart"),
         Drop.NEAR_DUPLICATE: gettext("says the same as %(other)s (rank correlation 0.95 or more)")
-        % {"other": feature_name(row.of or "", gettext)},
+        % {"other": feature_name(row.of or "")},
         Drop.OUTCOME: gettext("is part of the retention that the groups are compared by"),
     }[row.reason]
 
 
 # ── Findings: the title of each part ──────────────────────────────────────────
-def headline(report: Report, gettext: Gettext) -> str:
+def headline(report: Report) -> str:
     """The answer in one sentence."""
     if not report.found:
         return gettext("No stable groups: use activity tiers")
@@ -118,14 +118,14 @@ def headline(report: Report, gettext: Gettext) -> str:
     return gettext("%(groups)s groups of users, %(stable)s of them stable") % {"groups": report.k, "stable": stable}
 
 
-def why(report: Report, gettext: Gettext) -> str:
+def why(report: Report) -> str:
     """Why the groups were believed, or weren't."""
     details = {
         "k": report.k, "ari": decimal(report.stability), "needed": decimal(STABLE_ARI),
         "p": p_text(report.null.p_value), "draws": len(report.null.values), "level": NULL_LEVEL,
     }  # fmt: skip
     if report.found:
-        return " ".join(part for part in (_believed(details, gettext), gap_why(report, gettext)) if part)
+        return " ".join(part for part in (_believed(details), gap_why(report)) if part)
     if report.choice.k is None:
         return (
             gettext(
@@ -152,7 +152,7 @@ def why(report: Report, gettext: Gettext) -> str:
     )
 
 
-def _believed(details: Mapping[str, object], gettext: Gettext) -> str:
+def _believed(details: Mapping[str, object]) -> str:
     return (
         gettext(
             "Resampling the users finds the same groups again (agreement %(ari)s; %(needed)s is needed), and they "
@@ -162,7 +162,7 @@ def _believed(details: Mapping[str, object], gettext: Gettext) -> str:
     )
 
 
-def k_finding(report: Report, gettext: Gettext) -> str:
+def k_finding(report: Report) -> str:
     """Which number of groups, and why that one."""
     gap = gettext("none") if report.choice.gap_k is None else str(report.choice.gap_k)
     return {
@@ -177,7 +177,7 @@ def k_finding(report: Report, gettext: Gettext) -> str:
     }[report.choice.reason] % {"k": report.k, "gap": gap}
 
 
-def method_finding(report: Report, gettext: Gettext) -> str:
+def method_finding(report: Report) -> str:
     """Which reduction was clustered, and why."""
     other = Method.UMAP if report.method is Method.PCA else Method.PCA
     return {
@@ -189,7 +189,7 @@ def method_finding(report: Report, gettext: Gettext) -> str:
     }[report.method_reason] % {"used": method_name(report.method), "other": method_name(other)}
 
 
-def map_finding(report: Report, gettext: Gettext) -> str:
+def map_finding(report: Report) -> str:
     """Which map keeps neighbours together."""
     pca, umap = report.scorecard
     better, worse = (umap, pca) if umap.faithfulness.overlap >= pca.faithfulness.overlap else (pca, umap)
@@ -199,14 +199,14 @@ def map_finding(report: Report, gettext: Gettext) -> str:
     }  # fmt: skip
 
 
-def tsne_finding(report: Report, gettext: Gettext) -> str:
+def tsne_finding(report: Report) -> str:
     """What the t-SNE picture is good for."""
     return gettext("t-SNE with the %(k)s groups: for the eye, since its distances and sizes mean nothing") % {
         "k": report.k
     }
 
 
-def null_finding(report: Report, gettext: Gettext) -> str:
+def null_finding(report: Report) -> str:
     """The silhouette against the null."""
     text = (
         gettext("More separate than groups made in %(draws)s populations without any (%(p)s)")
@@ -216,7 +216,7 @@ def null_finding(report: Report, gettext: Gettext) -> str:
     return text % {"draws": len(report.null.values), "p": p_text(report.null.p_value)}
 
 
-def stability_finding(report: Report, gettext: Gettext) -> str:
+def stability_finding(report: Report) -> str:
     """How many groups hold."""
     stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
     if stable == report.k:
@@ -224,7 +224,7 @@ def stability_finding(report: Report, gettext: Gettext) -> str:
     return gettext("Resampling finds %(stable)s of %(k)s groups again") % {"stable": stable, "k": report.k}
 
 
-def heat_finding(report: Report, gettext: Gettext) -> str:
+def heat_finding(report: Report) -> str:
     """The most unusual cell."""
     cells = [
         (value, name, cluster.key)
@@ -239,10 +239,10 @@ def heat_finding(report: Report, gettext: Gettext) -> str:
             "What stands out most: %(group)s does less %(what)s, %(size)s standard deviations below the average"
         )
     )
-    return text % {"group": key, "what": feature_name(name, gettext), "size": decimal(abs(value))}
+    return text % {"group": key, "what": feature_name(name), "size": decimal(abs(value))}
 
 
-def retention_finding(report: Report, gettext: Gettext) -> str:
+def retention_finding(report: Report) -> str:
     """From the group that stays least to the one that stays most."""
     known = [(c.profile.retained.estimate, c.key) for c in report.clusters if computable(c.profile.retained)]
     if not known:
@@ -255,7 +255,7 @@ def retention_finding(report: Report, gettext: Gettext) -> str:
     }  # fmt: skip
 
 
-def tiers_finding(report: Report, gettext: Gettext) -> str:
+def tiers_finding(report: Report) -> str:
     """How retention grows with activity."""
     known = [tier.retained.estimate for tier in report.tiers.tiers if computable(tier.retained)]
     if len(known) < 2:
@@ -265,10 +265,10 @@ def tiers_finding(report: Report, gettext: Gettext) -> str:
     }  # fmt: skip
 
 
-def drivers_finding(drivers: Drivers, gettext: Gettext) -> str:
+def drivers_finding(drivers: Drivers) -> str:
     """What the more active group does more often on an active day, beyond chance."""
     clear = [row for row in drivers.contrasts if isinstance(row.delta, Delta) and row.delta.adjusted_p_value <= 0.05]
-    names = {"first": tier_name(drivers.first, gettext), "second": tier_name(drivers.second, gettext)}
+    names = {"first": tier_name(drivers.first), "second": tier_name(drivers.second)}
     if not clear:
         return gettext("On an active day, %(second)s does nothing detectably more or less often than %(first)s") % names
     row = clear[0]
@@ -278,20 +278,20 @@ def drivers_finding(drivers: Drivers, gettext: Gettext) -> str:
         if size > 0
         else gettext("On an active day, %(second)s does less %(what)s than %(first)s (Cliff's delta %(delta)s)")
     )
-    return text % {**names, "what": feature_name(row.name, gettext), "delta": decimal(size)}
+    return text % {**names, "what": feature_name(row.name), "delta": decimal(size)}
 
 
-def ranking_finding(drivers: Drivers, gettext: Gettext) -> str:
+def ranking_finding(drivers: Drivers) -> str:
     """What a model of the tiers leans on."""
     if not computable(drivers.ranking):
-        return reason_words(drivers.ranking, gettext)
+        return reason_words(drivers.ranking)
     first = drivers.ranking[0]
     text = gettext("A model that tells the tiers apart leans most on %(what)s (rank interval %(low)s to %(high)s)")
-    return text % {"what": feature_names(first.members, gettext), "low": first.rank_low, "high": first.rank_high}
+    return text % {"what": feature_names(first.members), "low": first.rank_low, "high": first.rank_high}
 
 
 # ── Churn, drift and rules ────────────────────────────────────────────────────
-def calibration_finding(quality: Quality, gettext: Gettext) -> str:
+def calibration_finding(quality: Quality) -> str:
     """Whether scores can be read as chances."""
     auc = quality.skill.auc
     details = {"auc": decimal(auc.estimate), "low": decimal(auc.low), "high": decimal(auc.high)}
@@ -302,7 +302,7 @@ def calibration_finding(quality: Quality, gettext: Gettext) -> str:
     )
 
 
-def drift_light(code: Drift, gettext: Gettext) -> tuple[str, str]:
+def drift_light(code: Drift) -> tuple[str, str]:
     """Colour name and words of a drift code."""
     return {
         Drift.STABLE: ("good", gettext("as when it was made")),
@@ -311,7 +311,7 @@ def drift_light(code: Drift, gettext: Gettext) -> tuple[str, str]:
     }[code]
 
 
-def place_words(state: int, names: Mapping[int, str], gettext: Gettext) -> str:
+def place_words(state: int, names: Mapping[int, str]) -> str:
     """A state of the migration table: a segment's name, or why a user has none."""
     return {
         UNLIKE_ANY: gettext("unlike any group"),
@@ -320,7 +320,7 @@ def place_words(state: int, names: Mapping[int, str], gettext: Gettext) -> str:
     }.get(state) or names.get(state, f"g{state + 1}")
 
 
-def preview_sentence(members: int, units: int, gettext: Gettext) -> str:
+def preview_sentence(members: int, units: int) -> str:
     """How many users a rule takes."""
     if units == 0:
         return gettext("There is no user yet to try this on.")

@@ -1,11 +1,11 @@
 """A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
 
 from events import metrics
-from reporting.words import Gettext
+from reporting.words import gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
 
 
-def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
+def sentence(rule: Rule | Condition) -> str:
     """The rule in words, for example ``all of (platform is ios; number of friend_add in the first 7 days at
     least 3)``."""
     if isinstance(rule, Rule):
@@ -14,24 +14,24 @@ def sentence(rule: Rule | Condition, gettext: Gettext) -> str:
             Quantifier.ANY: gettext("any of ({parts})"),
             Quantifier.NONE: gettext("none of ({parts})"),
         }
-        return words[rule.quantifier].format(parts="; ".join(sentence(part, gettext) for part in rule.parts))
+        return words[rule.quantifier].format(parts="; ".join(sentence(part) for part in rule.parts))
     subject = rule.subject
     if isinstance(subject, Trait):
-        return _trait_words(rule, gettext).format(name=subject.name, value=_values(rule))
+        return _trait_words(rule).format(name=subject.name, value=_values(rule))
     least = rule.operator is Operator.AT_LEAST
     if isinstance(subject, Feature):
         words_feature = gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
-        return words_feature.format(name=feature_name(subject.name, gettext), value=rule.value)
+        return words_feature.format(name=feature_name(subject.name), value=rule.value)
     words_count = (
         gettext("{behaviour} in the first {days} days at least {times}")
         if least
         else gettext("{behaviour} in the first {days} days at most {times}")
     )
-    what = metrics.sentence(subject.behaviour, gettext)
+    what = metrics.sentence(subject.behaviour)
     return words_count.format(behaviour=what, times=rule.value, days=subject.days)
 
 
-def feature_name(name: str, gettext: Gettext) -> str:
+def feature_name(name: str) -> str:
     """The name of one of `FEATURES` in words."""
     return {
         "active_days": gettext("active days"),
@@ -41,7 +41,7 @@ def feature_name(name: str, gettext: Gettext) -> str:
     }[name]
 
 
-def _trait_words(condition: Condition, gettext: Gettext) -> str:
+def _trait_words(condition: Condition) -> str:
     if condition.operator is Operator.EXISTS:
         return gettext("{name} is known") if condition.value else gettext("{name} is not known")
     return {

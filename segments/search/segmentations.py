@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
 
 from events.asking import questions
 from reporting.document import dump
@@ -76,7 +75,7 @@ def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
         as_of = asked.basis.data_end
     composed = compose(play, inputs, seed=run.seed, progress=part(progress, 0.1, 1.0))
     if isinstance(composed, NotComputable):
-        raise Refused(reason_words(composed, gettext))
+        raise Refused(reason_words(composed))
     model = FITTED.store(composed.segmentation.model)
     SegmentationRun.objects.filter(pk=run.pk).update(as_of=as_of, model=model)
     return SEGMENTATION.store(composed.report)

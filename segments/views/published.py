@@ -42,8 +42,8 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
         "version": version,
         "versions": model.versions.light("run", "published_by").prefetch_related("segments"),
         "rows": [_segment_row(segment) for segment in segments],
-        "rule": sentence(parse_rule(version.rule), gettext) if version.rule else "",
-        "drift": page.drift(version.drift, names, gettext),
+        "rule": sentence(parse_rule(version.rule)) if version.rule else "",
+        "drift": page.drift(version.drift, names),
         "churn_form": ChurnForm(),
     }
     return render(request, "segments/model.html", context)
@@ -53,9 +53,9 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
     from segments.report import words
     from segments.search.payload_versions import PROFILE
 
-    colour, text = words.standing_of(segment.stability, gettext)
+    colour, text = words.standing_of(segment.stability)
     profile = PROFILE.read(segment.profile) if segment.profile else None
-    play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name, gettext)
+    play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name)
     return {
         "segment": segment,
         "size": f"{segment.size:,}",
@@ -145,11 +145,11 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
 
         result = CHURN.read(run.payload)
         if isinstance(result, Unreadable):
-            context["unreadable"] = result.sentence(gettext)
+            context["unreadable"] = result.sentence()
         else:
-            context["churn"] = page.churn(result, gettext)
+            context["churn"] = page.churn(result)
             context["units"] = f"{result.units:,}"
-            context["definition"] = definition_sentence(parse_retention(result.definition), gettext)
+            context["definition"] = definition_sentence(parse_retention(result.definition))
     return render(request, "segments/churn.html", context)
 
 
@@ -184,8 +184,8 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
 
         result = COMPARISON.read(run.payload)
         if isinstance(result, Unreadable):
-            context["unreadable"] = result.sentence(gettext)
+            context["unreadable"] = result.sentence()
         else:
-            context["comparison"] = page.comparison(result, gettext)
+            context["comparison"] = page.comparison(result)
             context["window"] = result.window
     return render(request, "segments/comparison.html", context)

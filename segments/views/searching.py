@@ -39,7 +39,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     rows = []
     for model in publish.models_with_current():
         for version in model.current_versions:
-            colour, words = model_page.strongest(version.drift_code, gettext) if version.rule is None else ("", "")
+            colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
             rows.append(
                 {
                     "model": model, "version": version, "segments": version.segments.all(),
@@ -98,22 +98,22 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
 
     report = payload_versions.read(run.payload or {})
     if isinstance(report, Unreadable):
-        return {"unreadable": report.sentence(gettext)}
+        return {"unreadable": report.sentence()}
     definition = report.inputs.definition
     return {
         "report": report,
-        "headline": words.headline(report, gettext),
-        "why": words.why(report, gettext),
-        "definition": None if definition is None else definition_sentence(definition, gettext),
-        "flow": tables.flow(report, gettext),
+        "headline": words.headline(report),
+        "why": words.why(report),
+        "definition": None if definition is None else definition_sentence(definition),
+        "flow": tables.flow(report),
         "sections": [
-            (gettext("Are there groups?"), page.evidence(report, gettext)),
-            (gettext("Who they are"), page.description(report, gettext)),
+            (gettext("Are there groups?"), page.evidence(report)),
+            (gettext("Who they are"), page.description(report)),
         ],
-        "groups": page.groups(report, gettext),
-        "activity": page.activity(report, gettext),
-        "dropped": tables.dropped(report, gettext),
-        "samples": tables.samples(report, gettext),
+        "groups": page.groups(report),
+        "activity": page.activity(report),
+        "dropped": tables.dropped(report),
+        "samples": tables.samples(report),
         "published": run.published.light("model"),
     }
 
@@ -170,7 +170,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, form_words(str(refusal)))
         else:
-            context = {"preview": found, "members": words.preview_sentence(found.members, found.units, gettext)}
+            context = {"preview": found, "members": words.preview_sentence(found.members, found.units)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]
     if is_htmx(request):
         return render(request, "segments/preview.html", context)

@@ -1,6 +1,7 @@
 """Definitions: their text form parses back, nonsense is refused, sentences name every number."""
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,7 +129,7 @@ def test_metric__nonsense__is_refused(text: str) -> None:
 
 @given(retentions | values | behaviours)
 def test_sentence__any_definition__names_its_numbers(definition: Metric | Behaviour) -> None:
-    shown = sentence(definition, lambda text: text)
+    shown = sentence(definition)
 
     assert shown
     if not isinstance(definition, Behaviour | Survival | Ratio):
@@ -138,9 +139,10 @@ def test_sentence__any_definition__names_its_numbers(definition: Metric | Behavi
 
 
 def test_sentence__other_language__uses_its_words() -> None:
-    korean = {"Retained: active on day {first}.": "{first}일째에 활동했으면 유지."}
+    with translation.override("ko"):
+        shown = sentence(parse_retention("on_day:7"))
 
-    assert sentence(parse_retention("on_day:7"), lambda text: korean.get(text, text)) == "7일째에 활동했으면 유지."
+    assert shown == "잔존: 7일차에 활동."
 
 
 def test_display_only__only_unbounded() -> None:

@@ -7,10 +7,6 @@ from reporting.numbers import GLUE, MINUS
 from stats.results import Interval, NotComputable, Reason
 
 
-def same(text: str) -> str:
-    return text
-
-
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
@@ -87,23 +83,23 @@ def test_p_relation__in_a_sentence__carries_its_sign(value: float, text: str) ->
     ],
 )
 def test_effect_text__share_or_mean__has_its_unit(value: float, share: bool, plus: bool, text: str) -> None:
-    assert numbers.effect_text(value, share=share, gettext=same, plus=plus) == text
+    assert numbers.effect_text(value, share=share, plus=plus) == text
 
 
 def test_missing__anywhere__is_the_reason_in_words() -> None:
     missing = NotComputable(Reason.SMALL_GROUP)
 
     for write in (numbers.share, numbers.number, numbers.difference):
-        assert write(missing, same).startswith("Fewer than 50 units")
+        assert write(missing).startswith("Fewer than 50 units")
 
 
 def test_limits__of_share_number_and_difference__stay_together() -> None:
     found = Interval(0.5, 0.4, 0.62, 0.95, "")
 
-    assert numbers.share(found, same) == f"50.0{GLUE}% (40.0{GLUE}…{GLUE}62.0)"
-    assert numbers.number(found, same) == f"0.500 (0.400{GLUE}…{GLUE}0.620)"
-    assert numbers.difference(found, same) == f"+50.0 (+40.0{GLUE}…{GLUE}+62.0)"
-    assert (numbers.number(0.25, same), numbers.difference(0.25, same)) == ("0.250", "+25.0")
+    assert numbers.share(found) == f"50.0{GLUE}% (40.0{GLUE}…{GLUE}62.0)"
+    assert numbers.number(found) == f"0.500 (0.400{GLUE}…{GLUE}0.620)"
+    assert numbers.difference(found) == f"+50.0 (+40.0{GLUE}…{GLUE}+62.0)"
+    assert (numbers.number(0.25), numbers.difference(0.25)) == ("0.250", "+25.0")
 
 
 @pytest.mark.parametrize(
@@ -115,4 +111,4 @@ def test_limits__of_share_number_and_difference__stay_together() -> None:
     ],
 )
 def test_effect_limits__share_or_mean__one_unit_behind_both(low: float, high: float, share: bool, text: str) -> None:
-    assert numbers.effect_limits(low, high, share, same) == text
+    assert numbers.effect_limits(low, high, share) == text

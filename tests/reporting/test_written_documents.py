@@ -48,10 +48,10 @@ def written(name: str) -> dict[str, Any]:
     if name == "study_missing":
         study = make_study()
         candidates = tuple(replace(row, e_value=MISSING) for row in study.candidates)
-        return study_document.document(replace(study, candidates=candidates), str)
+        return study_document.document(replace(study, candidates=candidates))
     report = make_readout().report
     assert report is not None
-    return report_document.document(report if name == "report" else without_numbers(report), str)
+    return report_document.document(report if name == "report" else without_numbers(report))
 
 
 @pytest.mark.parametrize("name", STORED)

@@ -28,10 +28,6 @@ def name_unit(document: dict[str, Any]) -> dict[str, Any]:
 SCHEMA = Schema(Answer, (to_number, name_unit))
 
 
-def same(text: str) -> str:
-    return text
-
-
 def test_store__a_record__carries_the_number_and_is_read_back() -> None:
     stored = SCHEMA.store(Answer(42, "users"))
 
@@ -70,13 +66,13 @@ def test_read__what_can_not_be_read__is_a_value_with_its_sentence(document: Any,
     found = SCHEMA.read(document)
 
     assert found == Unreadable(newer)
-    assert ("newer version" in found.sentence(same)) is newer
-    assert SCHEMA.outward(document, same) == {"unreadable": found.sentence(same)}
+    assert ("newer version" in found.sentence()) is newer
+    assert SCHEMA.outward(document) == {"unreadable": found.sentence()}
 
 
 def test_outward__a_missing_number__is_in_words_and_without_the_schema() -> None:
     stored = SCHEMA.store(Answer(NotComputable(Reason.NO_DATA), "users"))
 
-    assert SCHEMA.outward(stored, same) == {
+    assert SCHEMA.outward(stored) == {
         "number": {"not_computable": "There are no values to compute this from."}, "unit": "users",
     }  # fmt: skip

@@ -64,7 +64,7 @@ def test_parse_rule__example__comes_back_and_says_what_it_needs() -> None:
 
 
 def test_sentence__example__plain_words() -> None:
-    assert sentence(parse_rule(EXAMPLE), str) == (
+    assert sentence(parse_rule(EXAMPLE)) == (
         "all of (platform is one of ios, web; number of friend_add in the first 7 days at least 3; "
         "none of (days since the last activity at least 14; staff is true))"
     )
@@ -82,7 +82,7 @@ def test_sentence__example__plain_words() -> None:
     ],
 )
 def test_sentence__each_kind(condition: dict[str, Any], words: str) -> None:
-    assert sentence(parse_rule(one(condition)), str) == f"all of ({words})"
+    assert sentence(parse_rule(one(condition))) == f"all of ({words})"
 
 
 @pytest.mark.parametrize(

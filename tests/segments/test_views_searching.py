@@ -134,9 +134,9 @@ def test_command__table__keeps_brackets_and_says_what_they_are(shape: Shape, wor
     ("shape", "wanted"), [(Shape.STYLES, "styles"), (Shape.GROUPS, "groups"), (Shape.NONE, "none"), (None, None)]
 )
 def test_document__shape__is_there_and_null_for_untested_runs(shape: Shape | None, wanted: str | None) -> None:
-    found = document(report(shape=shape, gaps=(Gap(0, 1, 700, 0.05, 0.001, 0.001),)), str)
+    found = document(report(shape=shape, gaps=(Gap(0, 1, 700, 0.05, 0.001, 0.001),)))
 
     assert found["shape"] == wanted
     assert found["gaps"][0]["between"] == ["g1", "g2"]
     assert found["gaps"][0]["gap"] is True
-    assert document(nothing_found(), str)["shape"] == "none"
+    assert document(nothing_found())["shape"] == "none"

@@ -91,7 +91,7 @@ def test_method__data_not_enough__names_the_reason(name: str, call: Callable[[],
     answer = call()
     assert isinstance(answer, NotComputable)
     assert answer.reason is reason
-    assert reason_words(answer, str).endswith(".")
+    assert reason_words(answer).endswith(".")
 
 
 MISTAKES: list[Callable[[], Any]] = [

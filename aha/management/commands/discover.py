@@ -54,7 +54,7 @@ class Command(BaseCommand):
             if options["json"]:
                 from aha.report.document import document
 
-                write_json(self.stdout, document(report, gettext))
+                write_json(self.stdout, document(report))
             else:
                 _print(study, report, console(self.stdout))
 
@@ -73,21 +73,21 @@ def _print(study: Study, report: Any, out: Console) -> None:
     """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
     from aha.report import candidate_tables, findings, tables, words
 
-    for line in words.asked_sentences(report.asked, gettext):
+    for line in words.asked_sentences(report.asked):
         out.print(escape(line))
     for null in (report.luck, report.active):
-        out.print(escape(words.null_sentence(null, gettext)))
-    shown = [tables.flow(report, gettext), tables.ranking(report, gettext)]
+        out.print(escape(words.null_sentence(null)))
+    shown = [tables.flow(report), tables.ranking(report)]
     if report.candidates:
-        shown.append(tables.candidates(report, gettext))
+        shown.append(tables.candidates(report))
     for table in filter(None, shown):
         print_table(out, table.title, table.columns, table.rows, note=table.note)
-    for line in filter(None, (findings.no_ranking(report, gettext), findings.headline(report, gettext))):
+    for line in filter(None, (findings.no_ranking(report), findings.headline(report))):
         out.print(escape(line))
     for row in report.candidates:
         out.print()
-        out.print(escape(words.claim_words(row, gettext)), style="bold")
-        for table in (candidate_tables.counts(row, gettext), candidate_tables.ladder(row, gettext)):
+        out.print(escape(words.claim_words(row)), style="bold")
+        for table in (candidate_tables.counts(row), candidate_tables.ladder(row)):
             print_table(out, table.title, table.columns, table.rows, note=table.note)
-    out.print(escape(words.choice_caption(gettext)))
+    out.print(escape(words.choice_caption()))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

@@ -32,7 +32,7 @@ def concern_words(concern: Concern) -> str:
             from experiments.report import words
 
             found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
-            return words.finding_sentence(found, _)
+            return words.finding_sentence(found)
         case "past_end":
             return _("The planned end has gone by: stop it and read the verdict.")
         case "paused":

@@ -120,7 +120,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
             (_("End if it started today"), _day(suggestion.planned_end)),
             (
                 _("Effect it is sized for"),
-                _say(suggestion.smallest_effect, partial(effect_text, share=share, gettext=_, plus=True)),
+                _say(suggestion.smallest_effect, partial(effect_text, share=share, plus=True)),
             ),
             (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
             (_("Units a day, and share enrolled"), f"{decimal(inflow.per_day, 0)} · {percent(suggestion.coverage)}"),
@@ -178,18 +178,17 @@ def _taken(formset: Any) -> list[tuple[str, int]]:
 
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
-        return {"no_curve": reason_words(curve, _)}
+        return {"no_curve": reason_words(curve)}
     drawing = power_chart.power_curve(
         curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
-        share=curve.share, gettext=_,
-    )  # fmt: skip
+        share=curve.share, )  # fmt: skip
     low = curve.reached < curve.wanted - 0.005
     return {"drawing": drawing, "points": [(count(one), percent(power, 0)) for one, power in curve.points], "low": low}
 
 
 def _say(value: Any, write: Callable[[Any], str]) -> str:
-    return reason_words(value, _) if isinstance(value, NotComputable) else write(value)
+    return reason_words(value) if isinstance(value, NotComputable) else write(value)
 
 
 def _day(value: Any) -> str:
-    return reason_words(value, _) if isinstance(value, NotComputable) else date_format(value)
+    return reason_words(value) if isinstance(value, NotComputable) else date_format(value)

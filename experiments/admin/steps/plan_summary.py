@@ -63,7 +63,7 @@ def dates(row: Experiment) -> StepLines:
 def metric_words(text: str) -> str:
     """An outcome in a sentence, with its short form; one that can't be read stays as it is."""
     try:
-        return f"{sentence(parse_metric(text), _)} ({display_name(text)})"
+        return f"{sentence(parse_metric(text))} ({display_name(text)})"
     except Refused:
         return display_name(text)
 
@@ -72,7 +72,7 @@ def suggestions(row: Experiment) -> list[tuple[str, str]]:
     """Outcomes that fit, each with its sentence: the moment's own first."""
     own = [row.moment.retention] if row.moment is not None else []
     usual = ["window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", "active_days:0-6"]
-    return [(text, sentence(parse_metric(text), _)) for text in dict.fromkeys([*own, *usual])]
+    return [(text, sentence(parse_metric(text))) for text in dict.fromkeys([*own, *usual])]
 
 
 def _hypothesis(row: Experiment) -> list[tuple[str, str]]:

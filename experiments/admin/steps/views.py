@@ -129,7 +129,7 @@ def _worth(row: Experiment) -> str:
         return ""
     from experiments.report.calibration_page import share_left
 
-    return share_left(calibration.calibrate().pooled, _)
+    return share_left(calibration.calibrate().pooled)
 
 
 def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             if options["json"]:
                 from experiments.report.stored_document import document
 
-                write_json(self.stdout, document(readout, gettext))
+                write_json(self.stdout, document(readout))
             else:
                 _print(readout, console(self.stdout))
 
@@ -64,28 +64,28 @@ def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
     from experiments.report import effect_tables, first_lines, stored_health, words
 
-    verdict = first_lines.named_verdict(readout, gettext)
+    verdict = first_lines.named_verdict(readout)
     if verdict is not None:
-        out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
-        out.print(escape(words.verdict_sentence(verdict, gettext)))
-    out.print(escape(stored_health.state_sentence(readout.standing.why, gettext)))
+        out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
+        out.print(escape(words.verdict_sentence(verdict)))
+    out.print(escape(stored_health.state_sentence(readout.standing.why)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:
-        label = words.severity_words(finding.severity, gettext)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding, gettext))}")
+        label = words.severity_words(finding.severity)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding))}")
     if readout.report is None:
         return
-    report = first_lines.worded(readout.report, gettext)
+    report = first_lines.worded(readout.report)
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
     level = report.design.level
     shown: list[Table | None] = [
-        effect_tables.flow(report, gettext),
-        effect_tables.levels(report, gettext),
-        effect_tables.comparisons(report, gettext),
-        *(effect_tables.behaviour(report, outcome, row, gettext) for outcome, row in pairs),
-        effect_tables.adjusted(report, gettext),
-        *(effect_tables.segments(outcome, row, level, gettext) for outcome, row in pairs if row.by_segment),
+        effect_tables.flow(report),
+        effect_tables.levels(report),
+        effect_tables.comparisons(report),
+        *(effect_tables.behaviour(report, outcome, row) for outcome, row in pairs),
+        effect_tables.adjusted(report),
+        *(effect_tables.segments(outcome, row, level) for outcome, row in pairs if row.by_segment),
     ]
     for table in shown:
         if table is not None:

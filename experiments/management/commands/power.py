@@ -182,7 +182,7 @@ def _even(units: tuple[int, ...]) -> int | list[int]:
 
 
 def _json(value: object) -> object:
-    return {"not_computable": reason_words(value, _)} if isinstance(value, NotComputable) else value
+    return {"not_computable": reason_words(value)} if isinstance(value, NotComputable) else value
 
 
 def _short(value: Number) -> str:
@@ -210,7 +210,7 @@ def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
 def _text(value: object) -> str:
     match value:
         case NotComputable():
-            return reason_words(value, _)
+            return reason_words(value)
         case list():
             return " / ".join(f"{one:,}" for one in value)
         case float():

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import translation
-from django.utils.translation import gettext
 from rich.console import Console
 from rich.markup import escape
 
@@ -83,7 +82,7 @@ class Command(BaseCommand):
                 if options["html"] is not None:
                     self._write_html(report, options["html"])
                 if options["json"]:
-                    write_json(self.stdout, document(report, gettext))
+                    write_json(self.stdout, document(report))
                 else:
                     _print(report, console(self.stdout))
         except Refused as error:
@@ -150,23 +149,23 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
 def _print(report: Report, out: Console) -> None:
     """The report for people: the verdict first, then what may be wrong, then the numbers."""
     verdict = report.verdict
-    out.print(f"[bold]{escape(code_words(verdict.code, gettext))}[/bold] ({verdict.code})")
+    out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
-    out.print(escape(words.verdict_sentence(verdict, gettext)))
+    out.print(escape(words.verdict_sentence(verdict)))
     for finding in report.health:
-        label = words.severity_words(finding.severity, gettext)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding, gettext))}")
-    _print_table(effect_tables.flow(report, gettext), out)
-    _print_table(effect_tables.levels(report, gettext), out)
-    _print_table(effect_tables.comparisons(report, gettext), out)
+        label = words.severity_words(finding.severity)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding))}")
+    _print_table(effect_tables.flow(report), out)
+    _print_table(effect_tables.levels(report), out)
+    _print_table(effect_tables.comparisons(report), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
-            _print_table(effect_tables.behaviour(report, outcome, row, gettext), out)
-    _print_table(effect_tables.adjusted(report, gettext), out)
+            _print_table(effect_tables.behaviour(report, outcome, row), out)
+    _print_table(effect_tables.adjusted(report), out)
     for outcome in report.outcomes:
         for row in outcome.comparisons:
             if row.by_segment:
-                _print_table(effect_tables.segments(outcome, row, report.design.level, gettext), out)
+                _print_table(effect_tables.segments(outcome, row, report.design.level), out)
 
 
 def _print_table(table: Table | None, out: Console) -> None:

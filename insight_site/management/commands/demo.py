@@ -70,7 +70,7 @@ class Command(BaseCommand):
             table.add_row(*(escape(cell) for cell in row))
         out.print(table)
         verdict = found.report.verdict
-        out.print(f"{verdict.code}: {words.verdict_sentence(verdict, gettext)}", markup=False)
+        out.print(f"{verdict.code}: {words.verdict_sentence(verdict)}", markup=False)
         out.print(gettext("Open, after `make serve`:"), markup=False)
         for page in found.pages():
             out.print(f"  {page}", markup=False, soft_wrap=True)

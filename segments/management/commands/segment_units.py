@@ -73,12 +73,12 @@ class Command(BaseCommand):
 
         report = read(run.payload or {})
         if isinstance(report, Unreadable):
-            fail(report.sentence(_))
+            fail(report.sentence())
         if as_json:
-            write_json(self.stdout, document(report, _))
+            write_json(self.stdout, document(report))
             return
         out = console(self.stdout)
-        found = document(report, _)
+        found = document(report)
         text = _("%(k)d stable groups.") if report.found else _("No stable groups: use activity tiers. The best %(k)d:")
         if report.shape is Shape.STYLES:
             text = _("%(k)d styles of a continuum (corners, not groups).")
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             kept = row["retention"]
             share = kept.get("not_computable") or f"{kept['estimate']:.1%} [{kept['low']:.1%}, {kept['high']:.1%}]"
             marks = ", ".join(
-                f"{'+' if item['direction'] == 'more' else '-'}{feature_name(item['feature'], _)}"
+                f"{'+' if item['direction'] == 'more' else '-'}{feature_name(item['feature'])}"
                 for item in row["stands_out"]
             )
             rows.append((row["key"], f"{row['size']:,}", share, f"{row['stability']:.2f}", marks))

@@ -19,10 +19,6 @@ from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, cell, grid, judged, model, null, report, skill
 
 
-def text(word: str) -> str:
-    return word
-
-
 # ── Sentences ─────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("verdict", "said"),
@@ -35,7 +31,7 @@ def text(word: str) -> str:
 )  # fmt: skip
 def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict: StepVerdict, said: str) -> None:
     found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
-    sentence = findings.claim(candidate(step=verdict, smooth_range=found), text)
+    sentence = findings.claim(candidate(step=verdict, smooth_range=found))
 
     start = "Users who do friend_add at least 2 times within 3 days stay 58\u00a0% against 21\u00a0%"
     assert sentence == f"{start}{said} can tell whether it is the cause."
@@ -46,16 +42,16 @@ def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
     row = candidate(by_step=False)
     row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
 
-    assert "stay 62\u00a0% against 25\u00a0%" in findings.claim(row, text)
-    assert "those who chose the number among them" in findings.measured_on(row, text)
-    assert findings.honesty(row, text) == "Corrected for having been chosen, J is 0.400."
+    assert "stay 62\u00a0% against 25\u00a0%" in findings.claim(row)
+    assert "those who chose the number among them" in findings.measured_on(row)
+    assert findings.honesty(row) == "Corrected for having been chosen, J is 0.400."
 
 
 @pytest.mark.parametrize(
     ("times", "days", "said"), [(1, 1, "x at least once within 1 day"), (2, 7, "x at least 2 times within 7 days")]
 )
 def test_cell_words__one_and_many__read_naturally(times: int, days: int, said: str) -> None:
-    assert words.cell_words("x", times, days, text) == said
+    assert words.cell_words("x", times, days) == said
 
 
 @pytest.mark.parametrize(
@@ -72,17 +68,17 @@ def test_cell_words__one_and_many__read_naturally(times: int, days: int, said: s
 def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str, ...], ...], said: str) -> None:
     made = report(candidates=tuple(candidate(flags=row) for row in flags))
 
-    assert findings.headline(made, text) == said
+    assert findings.headline(made) == said
 
 
 def test_headline__nothing_was_tested__says_so() -> None:
     made = report(candidates=(), luck=NotComputable(Reason.NO_CELL_TO_TEST))
 
-    assert findings.headline(made, text) == (
+    assert findings.headline(made) == (
         "No behaviour could be compared with luck: none was tested. "
         "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
     )
-    assert document(made, text)["candidates"] == {
+    assert document(made)["candidates"] == {
         "not_computable": "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
     }
 
@@ -91,44 +87,44 @@ def test_headline__all_behaviours_set_aside__says_that_none_was_tested() -> None
     aside = tuple(replace(row, step=None) for row in report().judged)
     made = report(candidates=(), judged=aside)
 
-    assert "none was tested. Each behaviour is set aside" in findings.headline(made, text)
-    assert "set aside" in document(made, text)["candidates"]["not_computable"]
+    assert "none was tested. Each behaviour is set aside" in findings.headline(made)
+    assert "set aside" in document(made)["candidates"]["not_computable"]
 
 
 def test_document__tested_without_a_find__lists_no_candidate() -> None:
     made = report(candidates=())
 
-    assert document(made, text)["candidates"] == []
-    assert findings.headline(made, text) == "No behaviour tells who stays better than luck does."
+    assert document(made)["candidates"] == []
+    assert findings.headline(made) == "No behaviour tells who stays better than luck does."
 
 
 def test_claim__smooth_of_version_0_3__says_nothing_about_a_range() -> None:
-    assert "can't be told" in findings.claim(candidate(step=StepVerdict.SMOOTH), text)
+    assert "can't be told" in findings.claim(candidate(step=StepVerdict.SMOOTH))
 
 
 def test_measured_on__step_found_on_the_hold_out__names_the_training_part() -> None:
     by_step, by_rule = candidate(), candidate(by_step=False)
 
-    assert "training part" in findings.measured_on(by_step, text)
-    assert "hold-out" in findings.measured_on(by_rule, text)
+    assert "training part" in findings.measured_on(by_step)
+    assert "hold-out" in findings.measured_on(by_rule)
     assert (by_step.judged_by, by_rule.judged_by) == ("train", "hold_out")
     assert by_step.honest == by_step.honesty.train
     assert by_rule.honest == by_rule.honesty.hold_out
 
 
 def test_cell_words__escaped_name__is_shown_without_backslashes() -> None:
-    assert words.cell_words(r"level_up\[mode\=hard\]", 1, 7, text).startswith("level_up[mode=hard] at least once")
+    assert words.cell_words(r"level_up\[mode\=hard\]", 1, 7).startswith("level_up[mode=hard] at least once")
 
 
 def test_headline__too_small_a_study__gives_the_reason() -> None:
-    assert "at least 200 eligible" in findings.headline(report(floor=NotComputable(Reason.STUDY_TOO_SMALL)), text)
+    assert "at least 200 eligible" in findings.headline(report(floor=NotComputable(Reason.STUDY_TOO_SMALL)))
 
 
 def test_controls_warning__only_when_inert_behaviours_are_as_strong() -> None:
     marked = report(candidates=(candidate(flags=("as_strong_as_inert",)),))
 
-    assert findings.controls_warning(report(), text) == ""
-    assert "as strong as friend_add" in findings.controls_warning(marked, text)
+    assert findings.controls_warning(report()) == ""
+    assert "as strong as friend_add" in findings.controls_warning(marked)
 
 
 def test_ladder__missing_last_rung__says_why_and_keeps_the_raw_number() -> None:
@@ -136,15 +132,15 @@ def test_ladder__missing_last_rung__says_why_and_keeps_the_raw_number() -> None:
     gone = replace(row.ladder.rungs[3], difference=NotComputable(Reason.NO_OVERLAP), adjusted=None)
     row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs[:3], gone)))
 
-    assert findings.ladder(row, text).startswith("The raw difference is 37.5 points; how much is left can't be said.")
-    assert findings.overlap(row, text) == ""
+    assert findings.ladder(row).startswith("The raw difference is 37.5 points; how much is left can't be said.")
+    assert findings.overlap(row) == ""
 
 
 def test_hidden_cause__same_reason_twice__is_said_once() -> None:
     missing = NotComputable(Reason.NO_OVERLAP)
 
-    assert len(findings.hidden_cause(candidate(e_value=missing, calibrated=missing), text)) == 1
-    assert len(findings.hidden_cause(candidate(), text)) == 2
+    assert len(findings.hidden_cause(candidate(e_value=missing, calibrated=missing))) == 1
+    assert len(findings.hidden_cause(candidate())) == 2
 
 
 @pytest.mark.parametrize(
@@ -155,13 +151,13 @@ def test_segments__interval_at_zero__is_not_clearly_more(share: float, low: floa
     same = cell(difference=Interval(share, low, 0.2))
     row = replace(row, by_segment=tuple(replace(part, cell=same) for part in row.by_segment))
 
-    assert findings.segments(row, text).startswith(said)
+    assert findings.segments(row).startswith(said)
 
 
 def test_no_ranking__model_without_skill__shows_the_reason_and_no_picture() -> None:
     made = report(model=replace(model(), trees=skill(0.0), ranking=NotComputable(Reason.NO_SKILL), swarm=()))
 
-    (part,) = page.model(made, text)
+    (part,) = page.model(made)
 
     assert part.finding.startswith("The model does not beat the base rate")
     assert not part.picture
@@ -183,23 +179,23 @@ MEASURED = {
     ],
 )  # fmt: skip
 def test_finding__each_verdict__in_words(code: str, said: str) -> None:
-    found = moment_page.finding({"code": code, **MEASURED}, text)
+    found = moment_page.finding({"code": code, **MEASURED})
 
     assert said in found
     assert "+6.0 points (+0.0 … +10.0)" in found
     for caution, told in (("corrected", "corrected for the looks"), ("optimistic", "optimistic"), (None, "points")):
         effect = {"estimate": 0.06, "standard_error": 0.02, "caution": caution}
-        assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect}, text)
-    assert "points" not in moment_page.finding({"code": code}, text)
-    assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}}, text)
-    assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}}, text)
+        assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect})
+    assert "points" not in moment_page.finding({"code": code})
+    assert "points" not in moment_page.finding({"code": code, **MEASURED, "effect_set": {"shape": "line"}})
+    assert "points" not in moment_page.finding({"code": code, "effect": {"not_computable": "x"}})
 
 
 def test_tables__an_experiment_has_measured_it__its_line_replaces_the_lack() -> None:
     evidence = candidate()
     moved = evidence.promise.moved
 
-    before, after = (moment_page.tables(evidence, text, found)[3] for found in (None, read_finding(MEASURED)))
+    before, after = (moment_page.tables(evidence, found)[3] for found in (None, read_finding(MEASURED)))
 
     assert before.rows[:-1] == after.rows[:-1]
     low, high = numbers.points(0.0), numbers.points(moved * 0.1)
@@ -225,11 +221,11 @@ def test_p_value__never_zero(value: float | None, said: str) -> None:
 # ── Tables ────────────────────────────────────────────────────────────────────
 def all_tables(made: Report) -> list[Table]:
     row = made.candidates[0]
-    parts = [*page.cohort(made, text), *page.model(made, text), *page.chance(made, text)]
-    parts += [*page.number(made, row, 0, text), *page.evidence(made, row, 0, text)]
-    more = [page_tables.flow(made, text), page_tables.candidates(made, text), page_tables.judged(made, text)]
-    more += [page_tables.samples(made, text), candidate_tables.promise(row, text), candidate_tables.counts(row, text)]
-    maybe = [page_tables.marks(made, text), page_tables.invalid(made, text), *(part.table for part in parts)]
+    parts = [*page.cohort(made), *page.model(made), *page.chance(made)]
+    parts += [*page.number(made, row, 0), *page.evidence(made, row, 0)]
+    more = [page_tables.flow(made), page_tables.candidates(made), page_tables.judged(made)]
+    more += [page_tables.samples(made), candidate_tables.promise(row), candidate_tables.counts(row)]
+    maybe = [page_tables.marks(made), page_tables.invalid(made), *(part.table for part in parts)]
     return [*more, *(table for table in maybe if table is not None)]
 
 
@@ -242,7 +238,7 @@ def test_tables__every_row__is_as_long_as_its_columns() -> None:
 
 
 def test_flow__numbers__add_up() -> None:
-    rows = {row[0]: row[1] for row in page_tables.flow(report(), text).rows}
+    rows = {row[0]: row[1] for row in page_tables.flow(report()).rows}
 
     assert rows["signed up in the cohort"] == "1,050"
     assert rows["left out: their retention window isn't complete yet"] == "50"
@@ -250,13 +246,13 @@ def test_flow__numbers__add_up() -> None:
 
 
 def test_four_counts__empty_union__leaves_shares_out() -> None:
-    table = candidate_tables.four_counts(0, 0, 0, 10, text)
+    table = candidate_tables.four_counts(0, 0, 0, 10)
 
     assert [row[2] for row in table.rows] == ["", "", "", "", "", "0.0\u00a0% (0.0\u00a0…\u00a027.8)", ""]
 
 
 def test_cells__invalid_days_and_marks() -> None:
-    rows = candidate_tables.cells(report(), candidate(), text).rows
+    rows = candidate_tables.cells(report(), candidate()).rows
 
     by_key = {row[:2]: row for row in rows}
     assert by_key["3", "2 ◆"][2] == "0.455"
@@ -297,16 +293,16 @@ def test_swarm_dots__stacked_within_the_row() -> None:
 def test_draw__every_picture_of_the_page__titles_are_the_findings() -> None:
     made = report()
 
-    found = {drawing.slug: drawing for drawing in pictures.draw(made, text)}
+    found = {drawing.slug: drawing for drawing in pictures.draw(made)}
 
-    assert {slug: drawing.label for slug, drawing in found.items()} == page.pictures(made, text)
+    assert {slug: drawing.label for slug, drawing in found.items()} == page.pictures(made)
     assert " ".join(found["c1-ladder"].spec["title"]["text"]) == found["c1-ladder"].label
     assert all(drawing.marks < 500 for drawing in found.values())
 
 
 @pytest.mark.parametrize("slug", ["curve", "weeks", "c1-dose", "c1-weeks"])
 def test_draw__shares__start_at_zero_and_carry_intervals(slug: str) -> None:
-    found = {drawing.slug: drawing for drawing in pictures.draw(report(), text)}
+    found = {drawing.slug: drawing for drawing in pictures.draw(report())}
 
     layers = found[slug].spec["layer"]
     assert any(layer["encoding"].get("y2", {}).get("field") == "high" for layer in layers)
@@ -315,7 +311,7 @@ def test_draw__shares__start_at_zero_and_carry_intervals(slug: str) -> None:
 
 
 def test_draw__heat__hatches_invalid_days_and_frames_the_indifference_set() -> None:
-    found = {drawing.slug: drawing for drawing in pictures.draw(report(), text)}
+    found = {drawing.slug: drawing for drawing in pictures.draw(report())}
 
     rows = [row for rows in found["c1-heat"].spec["datasets"].values() for row in rows if "days" in row] if (
         "datasets" in found["c1-heat"].spec
@@ -329,10 +325,10 @@ def test_draw__nothing_computable__leaves_pictures_out_and_parts_in() -> None:
     missing = NotComputable(Reason.STUDY_TOO_SMALL)
     made = report(floor=missing, model=missing, luck=missing, active=missing, candidates=(), judged=())
 
-    slugs = [drawing.slug for drawing in pictures.draw(made, text)]
+    slugs = [drawing.slug for drawing in pictures.draw(made)]
 
     assert slugs == ["curve", "weeks"]
-    assert page.chance(made, text)[0].finding.startswith("A study needs at least 200")
+    assert page.chance(made)[0].finding.startswith("A study needs at least 200")
 
 
 def test_read__dumped__is_the_same_report() -> None:
@@ -347,6 +343,6 @@ def test_ranking__behaviour_in_the_group_of_activity__does_not_lead() -> None:
     together = (activity, replace(friend, group=activity.group, rank=1, rank_low=1, rank_high=1), rotate)
     made = report(model=replace(model(), ranking=together))
 
-    assert findings.ranking(made, text).startswith("Beyond activity rotate tells most")
-    assert findings.ranking(report(), text).startswith("Beyond activity friend_add comes first, but not alone")
-    assert findings.ranking(report(model=replace(model(), ranking=(activity,))), text).startswith("No behaviour tells")
+    assert findings.ranking(made).startswith("Beyond activity rotate tells most")
+    assert findings.ranking(report()).startswith("Beyond activity friend_add comes first, but not alone")
+    assert findings.ranking(report(model=replace(model(), ranking=(activity,)))).startswith("No behaviour tells")

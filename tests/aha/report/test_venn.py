@@ -11,10 +11,6 @@ from aha.report.venn_page import venn_cell
 from tests.aha.make_report import report
 
 
-def text(word: str) -> str:
-    return word
-
-
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_venn__any_counts__areas_in_proportion_inside_the_picture(a: int, b: int, c: int) -> None:
     made = venn(a, b, c)
@@ -51,7 +47,7 @@ def test_overlap__known_lenses(r: float, s: float, distance: float, area: float)
 
 
 def test_venn_cell__known_cell__counts_and_choices() -> None:
-    cell = venn_cell(report(), "friend_add", 3, 2, text)
+    cell = venn_cell(report(), "friend_add", 3, 2)
 
     assert cell is not None
     assert (cell.all_days, cell.all_times) == ((1, 3), (1, 2, 3))
@@ -64,6 +60,6 @@ def test_venn_cell__known_cell__counts_and_choices() -> None:
 def test_venn_cell__unknown_or_invalid__is_none_and_times_beyond_take_the_nearest(
     behaviour: str, days: int, found: int | None
 ) -> None:
-    cell = venn_cell(report(), behaviour, days, 99, text)
+    cell = venn_cell(report(), behaviour, days, 99)
 
     assert (None if cell is None else cell.times) == found

@@ -22,10 +22,6 @@ from tests.aha.answers import INPUTS, SMALL, answers_of, keys_of, some
 UNITS = 3_000
 
 
-def plain(text: str) -> str:
-    return text
-
-
 @pytest.fixture(scope="module")
 def world() -> Simulation:
     return simulate(WORLDS["step"], UNITS, 5)
@@ -69,7 +65,7 @@ def test_grid__every_cell__counts_everybody_and_agrees_with_numpy(report: Report
 def test_invalid_days__beyond_the_retention_window__listed_with_the_reason_and_not_computed(report: Report) -> None:
     assert [(row.days, row.reason.reason) for row in report.asked.invalid_days] == [(25, Reason.WINDOWS_OVERLAP)]
     assert set(report.grid.days) == {1, 3, 7}
-    cells = [cell for cell in document(report, plain)["cells"] if cell["days"] == 25]
+    cells = [cell for cell in document(report)["cells"] if cell["days"] == 25]
     assert len(cells) == 5 * len(report.asked.behaviours)
     assert all(not cell["valid"] and cell["reason"] == cell["A"]["not_computable"] for cell in cells)
 
@@ -158,7 +154,7 @@ def test_study__below_the_floors__gives_units_retention_and_cells_only(world: Si
     assert found.judged == ()
     assert (found.model, found.luck, found.active) == (found.floor,) * 3
     assert found.candidates == ()
-    text = document(found, plain)
+    text = document(found)
     assert set(text["candidates"]) == set(text["model"]) == set(text["ranking"]) == {"not_computable"}
     assert load(Report, json.loads(json.dumps(dump(found)))) == found
 
@@ -203,7 +199,7 @@ def test_study__goal_of_min_events__its_event_is_set_aside(world: Simulation) ->
 
 
 def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) -> None:
-    found = document(report, plain)
+    found = document(report)
 
     some_rows = {name: found[name][:1] for name in ("cells", "candidates")}
     assert keys_of({**found, **some_rows}) == sorted(EXPECTED_KEYS)
@@ -212,32 +208,30 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
 
 
 def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
-    shown = [made(report, plain) for made in (tables.flow, tables.ranking, tables.candidates)]
-    shown += [
-        made(row, plain) for row in report.candidates for made in (candidate_tables.counts, candidate_tables.ladder)
-    ]
+    shown = [made(report) for made in (tables.flow, tables.ranking, tables.candidates)]
+    shown += [made(row) for row in report.candidates for made in (candidate_tables.counts, candidate_tables.ladder)]
 
     for table in shown:
         assert table is not None
         assert table.title
         assert table.rows
         assert {len(row) for row in table.rows} == {len(table.columns)}
-    numbers = [row[1] for row in tables.flow(report, plain).rows]
+    numbers = [row[1] for row in tables.flow(report).rows]
     assert numbers[:3] == ["3,007", "7", "3,000"]
 
 
 def test_words__every_code__has_its_own_words(report: Report) -> None:
     codes = [*Flag, "activity_only", "no_better_than_everybody", "as_strong_as_inert"]
 
-    assert len({words.flag_words(code, plain) for code in codes}) == len(codes)
-    assert len({words.flag_sentence(code, plain) for code in codes}) == len(codes)
-    assert len({words.step_words(verdict, None, plain) for verdict in StepVerdict}) == 3
-    assert len({words.rung_words(name, plain) for name in RungName}) == 4
-    assert all(words.step_sentence(row.step, plain) for row in report.judged if row.step is not None)
-    assert len(words.asked_sentences(report.asked, plain)) == 3
-    assert "Activity alone passes this" in words.null_sentence(report.luck, plain)
-    assert "equally active" in words.null_sentence(report.active, plain)
-    assert "risk ratio" in words.hidden_cause_sentence(report.candidates[0], plain)
+    assert len({words.flag_words(code) for code in codes}) == len(codes)
+    assert len({words.flag_sentence(code) for code in codes}) == len(codes)
+    assert len({words.step_words(verdict, None) for verdict in StepVerdict}) == 3
+    assert len({words.rung_words(name) for name in RungName}) == 4
+    assert all(words.step_sentence(row.step) for row in report.judged if row.step is not None)
+    assert len(words.asked_sentences(report.asked)) == 3
+    assert "Activity alone passes this" in words.null_sentence(report.luck)
+    assert "equally active" in words.null_sentence(report.active)
+    assert "risk ratio" in words.hidden_cause_sentence(report.candidates[0])
 
 
 def test_progress__told_in_order__ends_with_one_and_may_cancel(world: Simulation) -> None:

@@ -82,7 +82,7 @@ def test_planned_end__is_fixed_once_the_outcome_was_read() -> None:
 def test_report__says_which_rule_was_applied(day: date, sentence: str, words: str) -> None:
     found = closed_early(day)
 
-    assert sentence in path_finding(found, plain)
-    table = tables.looks(found.path, share=True, gettext=plain)
+    assert sentence in path_finding(found)
+    table = tables.looks(found.path, share=True)
     assert table is not None
     assert [row[-1] for row in table.rows] == ["as planned", words]

@@ -121,12 +121,12 @@ def test_placebo__that_moves_the_behaviour__gives_control_its_place_back_and_say
     assert (row(report, "nudge").compared_with, row(report, "nudge").against_control) == ("", None)
     assert (told(report).comparator, told(report).comparator_reason) == ("control", "placebo_moves_behaviour")
     assert report.verdict.code is Code.CAUSES
-    said = verdict_sentence(report.verdict, str)
+    said = verdict_sentence(report.verdict)
     assert "The placebo, which can't be shown to leave the behaviour alone, changed kept by" in said
     assert "compared with a placebo" not in said
     assert "unless being nudged by itself keeps more than" in said
     (line,) = [one for one in report.health if one.check == "placebo_unfit"]
-    assert "is compared with control" in finding_sentence(line, str)
+    assert "is compared with control" in finding_sentence(line)
 
 
 def test_placebo__too_few_units_to_show_it__isnt_taken_on_trust() -> None:
@@ -151,26 +151,26 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     report = analyze("data", DESIGN, units(draw(effect=0.3)))
 
     assert report.verdict.code is Code.CAUSES
-    said = verdict_sentence(report.verdict, str)
+    said = verdict_sentence(report.verdict)
     assert "compared with a placebo of equal salience (placebo)" in said
     assert "unless" not in said
-    names = [cells[1] for cells in comparisons(report, str).rows]
+    names = [cells[1] for cells in comparisons(report).rows]
     assert names == ["nudge against placebo", "placebo", "nudge against control"]
-    codes = [cells[-1] for cells in comparisons(report, str).rows]
+    codes = [cells[-1] for cells in comparisons(report).rows]
     assert (bool(codes[0]), *codes[1:]) == (True, "", "")
-    table = behaviour(report, report.outcomes[0], row(report, "nudge"), str)
+    table = behaviour(report, report.outcomes[0], row(report, "nudge"))
     assert table is not None
     assert table.title == "Effect of did on kept, nudge against placebo"
     assert "with the placebo" in table.rows[0][1]
-    own = behaviour(report, report.outcomes[0], row(report, "placebo"), str)
+    own = behaviour(report, report.outcomes[0], row(report, "placebo"))
     assert own is not None
     assert (own.title, len(own.rows)) == ("Whether the placebo moves did", 2)
     assert [cells[0] for cells in own.rows][1] == "Moved by the placebo"  # it is no nudge and has no strength
-    chart = outcome_forest(report, str)
+    chart = outcome_forest(report)
     assert chart is not None
     assert "nudge against placebo" in str(chart.to_dict())
     assert "Difference to control" not in str(chart.to_dict())
-    shown = document(report, str)["outcomes"][0]["comparisons"]
+    shown = document(report)["outcomes"][0]["comparisons"]
     assert [(one["encouragement"]["comparator"], one["encouragement"]["comparator_reason"]) for one in shown] == [
         ("placebo", None), ("control", None),
     ]  # fmt: skip
@@ -209,19 +209,17 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     assert computable(chances)
     assert computable(beside)
     assert chances.estimate == pytest.approx(beside.estimate, abs=0.001)
-    assert estimand(readout, str).endswith(
-        "The nudge is compared with the placebo, where that leaves the behaviour alone."
-    )
+    assert estimand(readout).endswith("The nudge is compared with the placebo, where that leaves the behaviour alone.")
     (acts,) = readout.by_times
     assert computable(acts.weights)
     assert acts.weights.raised[0] == pytest.approx(did[arm == 1].mean() - did[arm == 2].mean())
     assert through.placebo is not None
-    labels = [one.label for one in contrasts(readout, str)]
+    labels = [one.label for one in contrasts(readout)]
     assert "Effect of the nudge on everyone, against the placebo" in labels
-    note = promise(readout, str)
+    note = promise(readout)
     assert note is not None
     assert "\u00a0% with the placebo. The placebo moves" in note.note
-    looked = next(one for one in sections(readout, str) if one.slug == "path").parts[0].table
+    looked = next(one for one in sections(readout) if one.slug == "path").parts[0].table
     assert looked is not None
     assert [(cells[1], bool(cells[9])) for cells in looked.rows] == [("nudge", True), ("placebo", False)]
     assert load(Readout, dump(readout)) == readout
@@ -259,7 +257,7 @@ def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo
     assert readout.verdict is not None
     assert (readout.verdict.reason == "crossed") is stands
     if stands:
-        assert "The nudge was compared with the placebo." in verdict_sentence(readout.verdict, str)
+        assert "The nudge was compared with the placebo." in verdict_sentence(readout.verdict)
 
 
 LOOKS = (0.5, 1.0)
@@ -284,7 +282,7 @@ def test_looks__before_the_last__judge_the_registered_contrast_alone(method: str
     assert early.report.verdict.code is Code.INCONCLUSIVE
     (line,) = [one for one in early.health if one.check.startswith("placebo")]
     assert line.check == "placebo_waits"
-    assert "only at the last look can control take its place" in finding_sentence(line, str)
+    assert "only at the last look can control take its place" in finding_sentence(line)
     last = looked(found, method=method, take_up=0.02, earlier=early.path)
     assert last.report is not None
     assert row(last.report, "nudge").compared_with == ""
@@ -316,7 +314,7 @@ def test_looks__found_against_the_placebo__keeps_it_at_the_last() -> None:
     assert row(last.report, "nudge").compared_with == "placebo"
     (line,) = [one for one in last.health if one.check.startswith("placebo")]
     assert line.check == "placebo_crossed"
-    assert "stays compared with the placebo" in finding_sentence(line, str)
+    assert "stays compared with the placebo" in finding_sentence(line)
 
 
 # ── What it must show, small ──────────────────────────────────────────────────

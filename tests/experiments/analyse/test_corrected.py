@@ -90,7 +90,7 @@ def test_look_before_the_last__is_corrected_only_where_it_crossed() -> None:
 def test_page__shows_both_says_which_is_naive_and_leads_with_the_corrected() -> None:
     found = final(look(0.4, 3.357), look(0.8, 2.26))
 
-    rows = contrasts(found, plain)
+    rows = contrasts(found)
     labels = [one.label for one in rows]
     assert labels[-4:] == [
         "Effect of the nudge on everyone", "Effect of the nudge, corrected for the looks",
@@ -98,18 +98,18 @@ def test_page__shows_both_says_which_is_naive_and_leads_with_the_corrected() -> 
     ]  # fmt: skip
     assert ["Naive" in one.how for one in rows[-4:]] == [True, False, True, False]
     assert rows[-1].estimate == found.corrected[0].effect
-    assert rows[-1].text in promise_finding(found, plain)
-    part = promise(found, plain)
+    assert rows[-1].text in promise_finding(found)
+    part = promise(found)
     assert part is not None
     assert "1.1 to 1.3 times too large" in part.note
-    assert stopping_sentence(make_readout(), plain) == ""
+    assert stopping_sentence(make_readout()) == ""
 
 
 def test_always_valid__the_centre_is_called_optimistic() -> None:
     found = make_readout(method="always_valid", enrolment_ended=None)
 
     assert found.corrected == ()
-    assert "optimistic" in stopping_sentence(found, plain)
+    assert "optimistic" in stopping_sentence(found)
 
 
 @pytest.mark.django_db

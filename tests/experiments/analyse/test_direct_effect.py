@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from django.utils import translation
-from django.utils.translation import gettext
 
 from aha.report import moment_page
 from experiments.analyse.codes import Code
@@ -27,10 +26,6 @@ from reporting.document import dump, load
 from stats.instrument.anderson_rubin import Shape
 from stats.results import NotComputable, Reason, computable
 from tests.experiments.make_readout import make_readout
-
-
-def said(text: str) -> str:
-    return text
 
 
 def file_units(n: int = 4_000, *, sign: float = 1.0, numeric: bool = False, seed: int = 5, **more: Any) -> Units:
@@ -77,16 +72,16 @@ def test_sentence__behaviour_convicted__says_unless(
     verdict = report.verdict
     value = found_in(report).breakdown
     assert (verdict.code, verdict.reason, verdict.details["breakdown"]) == (code, "behaviour", value)
-    assert english in verdict_sentence(verdict, said)
+    assert english in verdict_sentence(verdict)
     with translation.override("ko"):
-        assert korean in verdict_sentence(verdict, gettext)
+        assert korean in verdict_sentence(verdict)
 
 
 def test_sentence__points_of_a_share__are_never_rounded_up() -> None:
     verdict = report_of().verdict
     for value, text in ((0.04709, "4.70 points"), (0.1239, "12.3 points"), (0.0000123, "0.00 points")):
         shown = replace(verdict, details={**verdict.details, "breakdown": value})
-        assert f"more than {text} of users" in verdict_sentence(shown, said)
+        assert f"more than {text} of users" in verdict_sentence(shown)
     assert [toward_zero(value, share=False) for value in (0.56789, 1.23456, 12.345, 12345.6)] == [
         0.5678, 1.234, 12.34, 12345.0,
     ]  # fmt: skip
@@ -95,10 +90,10 @@ def test_sentence__points_of_a_share__are_never_rounded_up() -> None:
 def test_sentence__payload_of_an_earlier_version__is_the_old_one() -> None:
     verdict = report_of().verdict
     old = replace(verdict, details={name: value for name, value in verdict.details.items() if name != "breakdown"})
-    assert "unless" not in verdict_sentence(old, said)
+    assert "unless" not in verdict_sentence(old)
     # Against a placebo the direct effect cancels: another sentence, without "unless".
     beside = replace(verdict, details={**verdict.details, "comparator": "placebo"})
-    assert "unless" not in verdict_sentence(beside, said)
+    assert "unless" not in verdict_sentence(beside)
 
 
 @pytest.mark.parametrize(("code", "word"), [(Code.CAUSES, "keeps"), (Code.HARMS, "loses")])
@@ -106,7 +101,7 @@ def test_sentence__bound_crossed_at_an_earlier_look__adds_the_condition(code: Co
     size = 0.02 if code is Code.CAUSES else -0.02
     details: dict[str, Any] = {"outcome": "kept", "variant": "nudge", "day": "2026-03-01", "estimate": 2 * size,
                "low": size, "high": 3 * size, "kind": "proportion", "breakdown": size}  # fmt: skip
-    text = verdict_sentence(Verdict(code, "crossed", details), said)
+    text = verdict_sentence(Verdict(code, "crossed", details))
     assert text.endswith(
         f"Nothing is shown about the behaviour if being nudged by itself {word} more than 2.00 points of users."
     )
@@ -115,7 +110,7 @@ def test_sentence__bound_crossed_at_an_earlier_look__adds_the_condition(code: Co
 # ── Records and JSON ──────────────────────────────────────────────────────────
 def test_document__encouragement__has_breakdown_and_sets() -> None:
     report = report_of()
-    found = document(report, said)["outcomes"][0]["comparisons"][0]["encouragement"]
+    found = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]
     low = report.outcomes[0].comparisons[0].difference
     assert computable(low)
     assert found["breakdown"] == pytest.approx(low.low)
@@ -131,7 +126,7 @@ def test_document__nothing_proved__says_why() -> None:
     units = file_units()
     shuffled = replace(units, outcomes=(Outcome("kept", Kind.PROPORTION, rng.permutation(units.outcomes[0].values)),))
     report = analyze("file.csv", Design(variant="arm", control="control", outcomes=("kept",), behaviour="x"), shuffled)
-    found = document(report, said)["outcomes"][0]["comparisons"][0]["encouragement"]
+    found = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]
     assert found["breakdown"] == {
         "not_computable": "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could "
         "explain."
@@ -152,14 +147,14 @@ def test_payload__of_an_earlier_version__still_loads() -> None:
     assert readout.report is not None
     assert found_in(readout.report).breakdown == NotComputable(Reason.EARLIER_VERSION)
     assert direct_effect.shown(readout.report) == ()
-    assert "direct" not in [section.slug for section in page.sections(readout, said)]
+    assert "direct" not in [section.slug for section in page.sections(readout)]
     assert not any("breakdown" in row[0] for row in _behaviour_rows(readout.report))
-    text = json.dumps(readout_document(readout, said))
+    text = json.dumps(readout_document(readout))
     assert "made by an earlier version" in text
 
 
 def _behaviour_rows(report: Report) -> tuple[tuple[str, ...], ...]:
-    table = effect_tables.behaviour(report, report.outcomes[0], report.outcomes[0].comparisons[0], said)
+    table = effect_tables.behaviour(report, report.outcomes[0], report.outcomes[0].comparisons[0])
     assert table is not None
     return table.rows
 
@@ -177,11 +172,11 @@ def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
     assert found.effect_set.low is not None
     assert found.effect_set.high is not None
     assert union.low < found.effect_set.low < found.effect_set.high < union.high
-    shown = document(report, said)["outcomes"][0]["comparisons"][0]["encouragement"]["direct_range"]
+    shown = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]["direct_range"]
     assert (shown["low"], shown["high"], shown["anderson_rubin"]["low"]) == (-0.01, 0.02, union.low)
-    assert "If being nudged by itself changes the outcome by" in direct_effect.note(report.outcomes[0], found, said)
+    assert "If being nudged by itself changes the outcome by" in direct_effect.note(report.outcomes[0], found)
     # The breakdown value lies outside the range: the picture doesn't mark it. The group "old" stands in it.
-    chart, _marks = charts.direct(found, True, said)
+    chart, _marks = charts.direct(found, True)
     drawn = json.dumps(chart.to_dict())
     assert "breakdown value" not in drawn
     assert "direct effect in old, with its interval" in drawn
@@ -190,7 +185,7 @@ def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
 def test_registered_range__breakdown_inside__is_a_row_and_marked() -> None:
     found = found_in(report_of((0.0, 0.3)))
     assert found.breakdown in [row.direct for row in found.sensitivity]
-    chart, _marks = charts.direct(found, True, said)
+    chart, _marks = charts.direct(found, True)
     assert "breakdown value: " in json.dumps(chart.to_dict())
 
 
@@ -205,9 +200,9 @@ def test_zero_first_stage__users_who_did_it_before__show_the_direct_effect() -> 
     assert group.effect_set.contains(0.3)
     rows = {row[0]: row for row in _behaviour_rows(report)}
     assert rows["Direct effect as old shows it, which the nudge can't move"][1].endswith("points")
-    found = document(report, said)["outcomes"][0]["comparisons"][0]["encouragement"]["zero_first_stage"]
+    found = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]["zero_first_stage"]
     assert (found["group"], found["units"]) == ("old", group.units)
-    sentence = direct_effect.note(report.outcomes[0], found_in(report), said)
+    sentence = direct_effect.note(report.outcomes[0], found_in(report))
     assert "In old (" in sentence
     assert "beside a breakdown value of" in sentence
 
@@ -234,9 +229,9 @@ def test_levels__covariates_and_clusters__only_what_can_be_told_apart() -> None:
 def test_page__behaviour_convicted__shows_the_condition_open(language: str) -> None:
     readout = make_readout()
     with translation.override(language):
-        section = next(one for one in page.sections(readout, gettext) if one.slug == "direct")
-        drawn = next(one for one in pictures.draw(readout, gettext) if one.slug == "direct-1")
-        headline = opening(readout, gettext).sentence
+        section = next(one for one in page.sections(readout) if one.slug == "direct")
+        drawn = next(one for one in pictures.draw(readout) if one.slug == "direct-1")
+        headline = opening(readout).sentence
     part = section.parts[0]
     assert (section.closed, part.picture, len(part.table.rows if part.table else ())) == (False, True, 13)
     assert drawn.label == part.finding
@@ -269,8 +264,8 @@ def test_page__not_proved_or_unbounded__has_no_picture() -> None:
         found, breakdown=NotComputable(Reason.NUDGE_NOT_PROVED), sensitivity=(), blind_spot=found.breakdown
     )
     assert not direct_effect.drawable(missing)
-    assert direct_effect.table(outcome, "nudge", missing, said) is None
-    assert direct_effect.finding(outcome, missing, said).startswith("The nudge's own effect isn't proved")
+    assert direct_effect.table(outcome, "nudge", missing) is None
+    assert direct_effect.finding(outcome, missing).startswith("The nudge's own effect isn't proved")
     rays = tuple(replace(row, shape=Shape.RAYS) for row in found.sensitivity)
     assert not direct_effect.drawable(replace(found, sensitivity=rays))
 
@@ -299,10 +294,10 @@ def test_page__not_proved_or_unbounded__has_no_picture() -> None:
     ],
 )
 def test_moment__finding__carries_the_condition(found: dict[str, Any], text: str) -> None:
-    assert moment_page.finding(found, said) == text
+    assert moment_page.finding(found) == text
 
 
 def test_moment__outcome_is_a_mean__effect_is_not_called_points() -> None:
     found = {"code": "CAUSES", "kind": "mean", "effect": {"estimate": 3.0},
              "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0}}  # fmt: skip
-    assert moment_page.finding(found, said).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")
+    assert moment_page.finding(found).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")

@@ -60,8 +60,8 @@ def test_clusters__few__randomisation_test_stands_beside_the_difference() -> Non
 
 
 def test_clusters__document__has_numbers_effective_numbers_and_the_randomisation_test() -> None:
-    few = document(analyze("data", DESIGN, _units([20] * 20)), str)
-    plain = document(analyze("data", replace(DESIGN, cluster=None), replace(_units([20] * 20), cluster=None)), str)
+    few = document(analyze("data", DESIGN, _units([20] * 20)))
+    plain = document(analyze("data", replace(DESIGN, cluster=None), replace(_units([20] * 20), cluster=None)))
 
     assert few["clusters"] == {label: {"n": 10, "effective": pytest.approx(10.0)} for label in ("control", "nudge")}
     assert set(few["outcomes"][0]["comparisons"][0]["randomisation"]) == {"p_value", "draws", "seed"}

@@ -166,7 +166,7 @@ def test_what_has_no_level_at_a_look__waits_for_the_end_and_the_page_says_so(met
     assert found.through[0].tf == NotComputable(Reason.ONE_LOOK_ONLY)
     assert found.over_time[0].novelty.weeks == ()
     assert found.over_time[0].novelty.trend == NotComputable(Reason.NOT_AT_A_LOOK)
-    page = {section.slug: section for section in sections(found, plain)}
+    page = {section.slug: section for section in sections(found)}
     assert "Bayesian numbers" in page["path"].lead
     assert "bayes" not in page
     assert load(Readout, dump(found)) == found
@@ -225,6 +225,6 @@ def test_needed__of_a_plan_with_looks__takes_its_inflation() -> None:
 
 
 def test_single_acts__show_their_error_and_no_plain_interval() -> None:
-    table = report_acts.response(interim("always_valid").by_times[0], True, plain)
+    table = report_acts.response(interim("always_valid").by_times[0], True)
 
     assert "standard error" in table.rows[0][2]

@@ -47,7 +47,7 @@ def test_each_act_counts__sentence_leads_with_the_act(mean: float) -> None:
 
     assert found.verdict is not None
     assert found.verdict.code is Code.CAUSES
-    said = verdict_sentence(found.verdict, str)
+    said = verdict_sentence(found.verdict)
     assert said.startswith("Each act more changes window:21-27 by ")
     assert said.endswith("The effect of the behaviour is per user carried across, with all acts that came along.")
     low, high = (float(found.verdict.details[name]) for name in ("act_low", "act_high"))
@@ -115,7 +115,7 @@ def test_set_of_one_act__is_read_at_the_look() -> None:
 def test_weights__drawn__have_limits_of_the_plans_level(level: float, low: float, high: float) -> None:
     found = DoseWeights((1, 2), (0.1, 0.1), (0.01, 0.01), (0.5, 0.5), 2, 0.5, 0.5, ())
 
-    chart, _marks = charts.weights(found, level, str)
+    chart, _marks = charts.weights(found, level)
 
     row = next(iter(chart.to_dict()["datasets"].values()))[0]
     assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-3)

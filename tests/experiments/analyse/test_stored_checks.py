@@ -56,7 +56,7 @@ def found(check: Any, of: Context) -> list[Finding]:
 def only(check: Any, of: Context) -> Finding:
     (finding,) = check(of)
     assert isinstance(finding, Finding)
-    assert "%(" not in finding_sentence(finding, lambda text: text)
+    assert "%(" not in finding_sentence(finding)
     return finding
 
 
@@ -376,7 +376,7 @@ def test_not_admitted__each_sender_and_reason__is_a_finding_that_invalidates_not
     assert [(one.check, one.details["sender"], one.invalid) for one in found] == [
         ("not_admitted_arm", "web", None), ("not_admitted_source", "blog", None),
     ]  # fmt: skip
-    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)
+    assert all("%(" not in finding_sentence(one) for one in found)
 
 
 @pytest.mark.parametrize(
@@ -394,4 +394,4 @@ def test_unverified__both_sides_of_its_thresholds(unverified: Unverified, check:
 
     assert [finding.check for finding in found] == ([] if check is None else [check])
     assert senders.is_doubtful(found) == (check is not None)
-    assert all("%(" not in finding_sentence(one, lambda text: text) for one in found)
+    assert all("%(" not in finding_sentence(one) for one in found)

@@ -250,7 +250,7 @@ def test_decide__first_matching_row__gives_the_code(evidence: Evidence, code: Co
 
 
 def sentence(evidence: Evidence) -> str:
-    return verdict_sentence(decide(evidence), str)
+    return verdict_sentence(decide(evidence))
 
 
 def test_sentence__against_a_placebo__says_with_what_it_was_compared() -> None:
@@ -280,11 +280,11 @@ def test_sentence__broken_inequality__claims_nothing_of_a_nudge_that_does_nothin
     for said in (silent, working):
         assert "keeps some units from the behaviour" in said
         assert "Nothing is known about the behaviour itself" in said
-    assert code_words(Code.NUDGE_NOT_BEHAVIOUR, str) == "Not only through the behaviour: nothing is known about it"
+    assert code_words(Code.NUDGE_NOT_BEHAVIOUR) == "Not only through the behaviour: nothing is known about it"
 
 
 @pytest.mark.parametrize("reason", ["placebo", "inequality", "effect_without_first_stage"])
 def test_sentence__verdicts_that_version_3_kept__can_still_be_read(reason: str) -> None:
     kept = Verdict(Code.NUDGE_NOT_BEHAVIOUR, reason, {**decide(NUDGED).details, "inequality_p": 0.01})
 
-    assert "%(" not in verdict_sentence(kept, str)
+    assert "%(" not in verdict_sentence(kept)

@@ -34,7 +34,7 @@ def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Statu
     assert target(status, action) == expected
     assert (found == ()) == (expected is not None)
     for refusal in found:
-        assert words(refusal, str).startswith(f"The experiment is {'a draft' if status == 'draft' else status.value}")
+        assert words(refusal).startswith(f"The experiment is {'a draft' if status == 'draft' else status.value}")
     assert len(MOVES) == len(ALLOWED)
 
 
@@ -42,7 +42,7 @@ def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Statu
 def test_enrolment__closed_already__is_not_closed_again(status: Status) -> None:
     found = refusals(status, Action.CLOSE_ENROLMENT, a_plan(), a_situation(enrolment_open=False))
 
-    assert [words(refusal, str) for refusal in found] == ["Enrolment is closed already."]
+    assert [words(refusal) for refusal in found] == ["Enrolment is closed already."]
 
 
 def arms(*weights: int, keys: str = "abcdef", value: Any = "x") -> tuple[PlannedVariant, ...]:
@@ -143,7 +143,7 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
     assert [problem.code for problem in found] == ([] if code is None else [code] * len(found))
     assert bool(found) == (code is not None)
     for problem, refusal in zip(found, refusals(Status.DRAFT, Action.START, plan, situation), strict=True):
-        sentence = words(refusal, str)
-        assert sentence == problem_words(problem, str)
+        sentence = words(refusal)
+        assert sentence == problem_words(problem)
         assert sentence.endswith(".")
         assert "{" not in sentence

@@ -42,7 +42,7 @@ def survival(groups: dict[str, Durations], days: tuple[float, ...] = (0, 7, 14))
     differences = {name: compare_restricted_means(groups[control], groups[name], tau=14) for name in others}
     curves = {name: computed(kaplan_meier(group)) for name, group in groups.items()}
     risk = AtRisk(days, {name: group.at_risk(days) for name, group in groups.items()})
-    return drawn(draw_survival(curves, risk, differences, 14, plain))
+    return drawn(draw_survival(curves, risk, differences, 14))
 
 
 def weekly(lifts: list[float], n: int = 2000) -> Novelty:
@@ -65,9 +65,9 @@ def difference(share: float) -> CurveDifference:
 def every_chart() -> list[Drawing]:
     return [
         survival({"control": CONTROL, HANGUL: VARIANT, "gone": GONE}),
-        drawn(draw_curve({"control": day_shares(days(0.3)), HANGUL: day_shares(days(0.4))}, plain)),
-        drawn(draw_curve_difference({HANGUL: difference(0.4), "b": difference(0.3)}, plain)),
-        drawn(draw_novelty({HANGUL: weekly([0.4, 0.35, 0.3])}, share=True, gettext=plain)),
+        drawn(draw_curve({"control": day_shares(days(0.3)), HANGUL: day_shares(days(0.4))})),
+        drawn(draw_curve_difference({HANGUL: difference(0.4), "b": difference(0.3)})),
+        drawn(draw_novelty({HANGUL: weekly([0.4, 0.35, 0.3])}, share=True)),
     ]
 
 
@@ -104,7 +104,7 @@ def test_survival_chart__nobody_left__band_ends_where_the_curve_reaches_zero() -
 
 
 def test_survival_chart__no_curves__is_none() -> None:
-    assert draw_survival({}, AtRisk((), {}), {}, 28, plain) is None
+    assert draw_survival({}, AtRisk((), {}), {}, 28) is None
 
 
 def test_stay_finding__sign_and_interval__choose_the_sentence() -> None:
@@ -112,7 +112,7 @@ def test_stay_finding__sign_and_interval__choose_the_sentence() -> None:
     shorter = compare_restricted_means(VARIANT, CONTROL, tau=14)
     nothing = compare_restricted_means(CONTROL, CONTROL, tau=14)
     refused = compare_restricted_means(CONTROL, VARIANT, tau=25)
-    text = words.stay_finding({"a": longer, "b": shorter, "c": nothing, "d": refused}, 14, plain).splitlines()
+    text = words.stay_finding({"a": longer, "b": shorter, "c": nothing, "d": refused}, 14).splitlines()
     # By hand: everybody is observed until day 14, so means 11.58 and 10.34, variances 16.6236 and 19.5444 over 1,000.
     assert text[0] == "a: stays 1.24 days longer than control, of the first 14 (+0.87\u00a0…\u00a0+1.61)."
     assert text[1].startswith("b: leaves ")
@@ -122,18 +122,18 @@ def test_stay_finding__sign_and_interval__choose_the_sentence() -> None:
 
 
 def test_curve_chart__day_0__is_not_drawn_and_nothing_else_is_no_chart() -> None:
-    found = drawn(draw_curve({"a": day_shares(days(0.3)), "b": day_shares(days(0.4, 4))}, plain))
+    found = drawn(draw_curve({"a": day_shares(days(0.3)), "b": day_shares(days(0.4, 4))}))
     assert min(row["day"] for row in rows_of(found.spec, "share")) == 1
     # The last day that both have.
     assert found.label == "Active on day 3: a\u00a030.0\u00a0%, b\u00a040.0\u00a0%."
-    assert draw_curve({"a": day_shares({0: (5, 5)})}, plain) is None
-    assert draw_curve({}, plain) is None
+    assert draw_curve({"a": day_shares({0: (5, 5)})}) is None
+    assert draw_curve({}) is None
 
 
 def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
     variant = days(0.3) | {3: (997, 400), 4: (996, 200)}
     curve = computed(curve_difference(days(0.3), variant))
-    found = drawn(draw_curve_difference({"a": curve}, plain))
+    found = drawn(draw_curve_difference({"a": curve}))
     assert found.label == (
         "a: higher than control on day 3, all days considered together. "
         "a: lower than control on day 4, all days considered together."
@@ -141,8 +141,8 @@ def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
     rows = rows_of(found.spec, "band_low")
     assert [row["day"] for row in rows if row["apart"]] == [3, 4]
     assert rows[3]["estimate"] == pytest.approx(100 * (400 - 299) / 997)
-    assert words.difference_finding({"a": difference(0.3)}, plain).startswith("a: no day differs")
-    assert draw_curve_difference({}, plain) is None
+    assert words.difference_finding({"a": difference(0.3)}).startswith("a: no day differs")
+    assert draw_curve_difference({}) is None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
     ],
 )
 def test_novelty_finding__trend__is_told(lifts: list[float], beginning: str) -> None:
-    text = words.novelty_finding({"a": weekly(lifts)}, share=True, gettext=plain)
+    text = words.novelty_finding({"a": weekly(lifts)}, share=True)
     assert text.replace("+0.00", "0.00").startswith(beginning)
 
 
@@ -167,13 +167,13 @@ def test_novelty_chart__small_week__is_hollow_and_outside_the_line() -> None:
             for k, n in enumerate((900, 900, 900, 30))
         ]
     )
-    spec = drawn(draw_novelty({"a": novelty}, share=True, gettext=plain)).spec
+    spec = drawn(draw_novelty({"a": novelty}, share=True)).spec
     points = rows_of(spec, "tested")
     assert [row["tested"] for row in points] == [True, True, True, False]
     line = [row for row in rows_of(spec, "week") if "tested" not in row]
     assert [row["week"] for row in line] == ["2026-01-05", "2026-01-19"]
     assert [row["estimate"] for row in line] == pytest.approx([100 / 6, 100 / 6])
-    assert draw_novelty({"a": effect_by_week([])}, share=True, gettext=plain) is None
+    assert draw_novelty({"a": effect_by_week([])}, share=True) is None
 
 
 @pytest.mark.parametrize(

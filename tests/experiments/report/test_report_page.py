@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import translation
-from django.utils.translation import gettext
 from rich.console import Console
 
 from experiments.analyse.codes import LIGHTS, SIGNS, Code
@@ -34,19 +33,19 @@ def same(text: str) -> str:
 
 
 def slugs(readout: Readout) -> list[str]:
-    return [section.slug for section in page.sections(readout, same)]
+    return [section.slug for section in page.sections(readout)]
 
 
 def every_text(readout: Readout) -> str:
     """Everything that the page says, as one text."""
-    parts = [part for section in page.sections(readout, same) for part in section.parts]
+    parts = [part for section in page.sections(readout) for part in section.parts]
     rows = [cell for part in parts if part.table for row in part.table.rows for cell in row]
     return " ".join([*(part.finding + part.note for part in parts), *rows])
 
 
 # ── First lines ───────────────────────────────────────────────────────────────
 def test_opening__of_a_final_gain__says_verdict_and_estimand_without_alarms() -> None:
-    found = opening(make_readout(), same)
+    found = opening(make_readout())
 
     assert (found.code, found.light, found.alarms) == ("CAUSES", "good", ())
     assert "causes a gain" in found.sentence
@@ -57,13 +56,13 @@ def test_opening__of_a_final_gain__says_verdict_and_estimand_without_alarms() ->
 
 
 def test_opening__without_a_moment__asks_about_the_nudge() -> None:
-    found = opening(make_readout(claim=None), same)
+    found = opening(make_readout(claim=None))
 
     assert "being given nudge rather than control" in found.estimand
 
 
 def test_opening__of_a_peek__alarms_before_the_verdict() -> None:
-    found = opening(make_readout(peek=True, **RUNNING), same)
+    found = opening(make_readout(peek=True, **RUNNING))
 
     assert len(found.alarms) == 1
     assert found.alarms[0].startswith("Peeked: a person asked to see the outcome when 20.0\u00a0%")
@@ -72,14 +71,14 @@ def test_opening__of_a_peek__alarms_before_the_verdict() -> None:
 def test_opening__of_broken_data__alarms_and_strikes_out_every_number() -> None:
     readout = broken()
 
-    assert opening(readout, same).code == "INVALID"
-    assert opening(readout, same).alarms[0].startswith("These data are broken.")
-    assert all(row.struck for row in contrasts(readout, same))
+    assert opening(readout).code == "INVALID"
+    assert opening(readout).alarms[0].startswith("These data are broken.")
+    assert all(row.struck for row in contrasts(readout))
 
 
 def test_opening__while_locked__tells_progress_take_up_and_the_day() -> None:
     readout = make_readout(**RUNNING)
-    found = opening(readout, same)
+    found = opening(readout)
 
     assert (found.code, found.light) == (first_lines.PENDING, "")
     assert "The outcome is locked" in found.sentence
@@ -95,9 +94,9 @@ def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:
         make_plan(**RUNNING, guardrails=("on_day:1",)), make_answers(units, cells=cells), CLEAN, today=TODAY
     )
 
-    assert opening(readout, same).known[-1] == "1 guardrail alarms among 1 guardrails: see the health of the data."
+    assert opening(readout).known[-1] == "1 guardrail alarms among 1 guardrails: see the health of the data."
     quiet = replace(readout, health=())
-    assert opening(quiet, same).known[-1] == "None of the 1 guardrails alarms."
+    assert opening(quiet).known[-1] == "None of the 1 guardrails alarms."
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -111,10 +110,10 @@ def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
     readout = make_readout(**RUNNING)
 
     assert slugs(readout) == ["plan", "units", "acts"]
-    assert page.promise(readout, same) is None
-    assert contrasts(readout, same) == ()
-    assert promise_finding(readout, same) == ""
-    assert [drawing.slug for drawing in pictures.draw(readout, same)] == ["inflow"]
+    assert page.promise(readout) is None
+    assert contrasts(readout) == ()
+    assert promise_finding(readout) == ""
+    assert [drawing.slug for drawing in pictures.draw(readout)] == ["inflow"]
 
 
 def test_sections__of_an_open_outcome__come_in_the_order_of_the_brief() -> None:
@@ -128,13 +127,13 @@ def test_sections__without_a_moment__have_no_behaviour() -> None:
 
     assert "validity" not in slugs(readout)
     assert "acts" not in slugs(readout)
-    assert [row.label for row in contrasts(readout, same)] == ["Effect of the nudge on everyone"]
-    assert promise_finding(readout, same).startswith("Effect of nudge on retention on days 21–27: ")
+    assert [row.label for row in contrasts(readout)] == ["Effect of the nudge on everyone"]
+    assert promise_finding(readout).startswith("Effect of nudge on retention on days 21–27: ")
 
 
 # ── Promise and finding ───────────────────────────────────────────────────────
 def test_contrasts__of_a_gain__strike_out_who_chose_and_keep_what_chance_chose() -> None:
-    rows = contrasts(make_readout(), same)
+    rows = contrasts(make_readout())
 
     assert [(row.label, row.struck) for row in rows] == [
         ("Promised by the correlation", True),
@@ -149,12 +148,12 @@ def test_contrasts__of_a_gain__strike_out_who_chose_and_keep_what_chance_chose()
 
 
 def test_promise__of_another_outcome__is_compared_with_care() -> None:
-    part = page.promise(make_readout(primary=("window:21-27",)), same)
+    part = page.promise(make_readout(primary=("window:21-27",)))
     readout = make_readout()
     claim = readout.plan.claim
     assert claim is not None
     other = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention="on_day:1")))
-    careful = page.promise(other, same)
+    careful = page.promise(other)
 
     assert part is not None
     assert careful is not None
@@ -168,9 +167,9 @@ def test_promise_finding__when_the_nudge_works_on_another_path__gives_no_effect_
     verdict = Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", dict(readout.report.verdict.details))
     other = replace(readout, verdict=verdict, report=replace(readout.report, verdict=verdict))
 
-    assert "the experiment found" in promise_finding(readout, same)
-    assert "may not be read as what the behaviour does" in promise_finding(other, same)
-    assert [row.struck for row in contrasts(other, same)] == [True, True, True, False, True]
+    assert "the experiment found" in promise_finding(readout)
+    assert "may not be read as what the behaviour does" in promise_finding(other)
+    assert [row.struck for row in contrasts(other)] == [True, True, True, False, True]
 
 
 # ── Plan, segments, looks ─────────────────────────────────────────────────────
@@ -178,7 +177,7 @@ def test_plan__kept_amended_or_changed__says_so() -> None:
     amended = Amended(date(2026, 1, 9), "ann", "slow inflow", {"planned_units": ("1000", "2000")})
 
     def lead(readout: Readout) -> str:
-        return page.sections(readout, same)[0].lead
+        return page.sections(readout)[0].lead
 
     assert lead(make_readout()).startswith("The plan was kept")
     changed = make_readout(amendments=(amended,))
@@ -188,7 +187,7 @@ def test_plan__kept_amended_or_changed__says_so() -> None:
 
 
 def test_segments__say_the_interaction_test_before_any_segment() -> None:
-    section = next(one for one in page.sections(make_readout(), same) if one.slug == "segments")
+    section = next(one for one in page.sections(make_readout()) if one.slug == "segments")
 
     assert "interaction test p" in section.lead
     table = section.parts[0].table
@@ -200,13 +199,13 @@ def test_segments__say_the_interaction_test_before_any_segment() -> None:
 
 
 def test_path__of_a_peek__says_that_nobody_paid_for_it() -> None:
-    assert page.path_finding(make_readout(), same).startswith("One look at the end, as planned")
-    peeked = page.path_finding(make_readout(peek=True, **RUNNING), same)
+    assert page.path_finding(make_readout()).startswith("One look at the end, as planned")
+    peeked = page.path_finding(make_readout(peek=True, **RUNNING))
     assert peeked == "Looks: 1. Peeks among them, for which the plan didn't pay: 1."
 
 
 def test_beliefs__say_that_they_never_enter_the_verdict() -> None:
-    section = next(one for one in page.sections(make_readout(), same) if one.slug == "bayes")
+    section = next(one for one in page.sections(make_readout()) if one.slug == "bayes")
 
     assert "never enter the verdict" in section.lead
     assert "don't make peeking harmless" in section.lead
@@ -220,30 +219,30 @@ def test_beliefs__say_that_they_never_enter_the_verdict() -> None:
 )
 def test_pictures__are_drawn_for_exactly_the_parts_that_have_one(make: Callable[[], Readout]) -> None:
     readout = make()
-    found = {drawing.slug: drawing for drawing in pictures.draw(readout, same)}
+    found = {drawing.slug: drawing for drawing in pictures.draw(readout)}
 
-    assert list(found) == list(page.pictures(readout, same))
+    assert list(found) == list(page.pictures(readout))
     assert all(one.marks > 0 and one.label for one in found.values())
 
 
 def test_picture_of_promise__says_the_finding_and_marks_what_is_no_effect() -> None:
     readout = make_readout()
-    drawing = next(one for one in pictures.draw(readout, same) if one.slug == "promise")
+    drawing = next(one for one in pictures.draw(readout) if one.slug == "promise")
     rows = next(iter(drawing.spec["datasets"].values())) if "datasets" in drawing.spec else []
     text = str(drawing.spec)
 
-    assert drawing.label == promise_finding(readout, same)
+    assert drawing.label == promise_finding(readout)
     assert text.count("'not an effect'") >= 3
     assert isinstance(rows, list)
 
 
 def test_document__keeps_sentences_and_numbers_and_locks_with_the_page() -> None:
-    found = stored_document.document(make_readout(), same)
+    found = stored_document.document(make_readout())
 
     assert found["verdict"]["code"] == "CAUSES"
-    assert found["finding"] == promise_finding(make_readout(), same)
+    assert found["finding"] == promise_finding(make_readout())
     assert [row["causal"] for row in found["contrasts"]] == [False, False, False, True, True]
-    locked = stored_document.document(make_readout(**RUNNING), same)
+    locked = stored_document.document(make_readout(**RUNNING))
     assert (locked["verdict"], locked["contrasts"], locked["report"]) == (None, [], None)
 
 
@@ -259,21 +258,21 @@ def test_document__keeps_sentences_and_numbers_and_locks_with_the_page() -> None
     ],
 )
 def test_metric_words__name_retention_and_keep_the_rest(text: str, words: str) -> None:
-    assert metric_words(text, same) == words
+    assert metric_words(text) == words
 
 
 def test_worded__keeps_texts_apart_that_would_be_called_alike() -> None:
     report = make_readout().report
     assert report is not None
     twin = replace(report.outcomes[0], name="week:4")
-    alike = first_lines.worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)), same)
+    alike = first_lines.worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)))
 
     assert [outcome.name for outcome in alike.outcomes] == ["window:22-28", "week:4"]
 
 
 def test_first_stage_table__gives_take_up_of_every_segment() -> None:
     readout = make_readout()
-    table = tables.first_stage(readout, same)
+    table = tables.first_stage(readout)
 
     assert table is not None
     assert [row[1] for row in table.rows] == ["all units", "new", "old"]
@@ -284,7 +283,7 @@ def test_first_stage_table__gives_take_up_of_every_segment() -> None:
 
 def test_korean__leaves_no_placeholder_open() -> None:
     with translation.override("ko"):
-        found: list[Any] = [opening(make_readout(), gettext), *page.sections(make_readout(), gettext)]
+        found: list[Any] = [opening(make_readout()), *page.sections(make_readout())]
 
     assert "{" not in str([one for one in found if isinstance(one, first_lines.Opening)])
     assert "{" not in " ".join(section.lead + section.title for section in found[1:])
@@ -310,15 +309,13 @@ def of_escaped_names() -> Readout:
 def test_every_text__escaped_name__is_read_without_backslashes() -> None:
     readout = of_escaped_names()
 
-    drawn = json.dumps([row.spec for row in pictures.draw(readout, same)], ensure_ascii=False)
-    headings = " ".join(
-        part.table.title for section in page.sections(readout, same) for part in section.parts if part.table
-    )
-    first = opening(readout, same)
+    drawn = json.dumps([row.spec for row in pictures.draw(readout)], ensure_ascii=False)
+    headings = " ".join(part.table.title for section in page.sections(readout) for part in section.parts if part.table)
+    first = opening(readout)
     texts = [
-        first.sentence, first.estimand, every_text(readout), headings, drawn, promise_finding(readout, same),
-        *(row.label + row.text for row in contrasts(readout, same)), str(tables.health(readout, same)),
-        *(tables.metric_sentence(name, same) for name in readout.plan.outcomes),
+        first.sentence, first.estimand, every_text(readout), headings, drawn, promise_finding(readout),
+        *(row.label + row.text for row in contrasts(readout)), str(tables.health(readout)),
+        *(tables.metric_sentence(name) for name in readout.plan.outcomes),
     ]  # fmt: skip
 
     assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence
@@ -339,7 +336,7 @@ def test_terminal__escaped_name__is_read_without_backslashes() -> None:
 
 def test_document__escaped_name__sentences_are_for_people_and_names_parse_back() -> None:
     readout = of_escaped_names()
-    document = stored_document.document(readout, same)
+    document = stored_document.document(readout)
 
     assert "level_up\\" not in document["verdict"]["reason"]
     assert "level_up\\" not in document["estimand"]

@@ -19,7 +19,7 @@ def plain(text: str) -> str:
 def test_parts__nothing_set_aside__say_nothing() -> None:
     readout = read_out(make_plan(), make_answers(draw_units(2_000)), CLEAN, today=TODAY)
 
-    assert list(parts(readout, plain)) == []
+    assert list(parts(readout)) == []
 
 
 def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_document() -> None:
@@ -29,7 +29,7 @@ def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_docume
 
     readout = beside(whole, rest)
 
-    aside, without = parts(readout, plain)
+    aside, without = parts(readout)
     assert aside.table is not None
     assert without.table is not None
     assert aside.table.rows == (("web", "another variant than the unit's own", "60", "50"),)
@@ -37,8 +37,8 @@ def test_parts__set_aside_and_doubtful__are_tables_of_the_flow_and_in_the_docume
     assert [row[0] for row in without.table.rows][-1] == "first outcome, nudge against control"
     assert without.table.columns == ("quantity", "all admitted units", "without the unverified")
     assert not any(cell.startswith("=") for row in without.table.rows for cell in row)
-    flow = next(section for section in sections(readout, plain) if section.slug == "units")
+    flow = next(section for section in sections(readout) if section.slug == "units")
     assert [part.slug for part in flow.parts][:3] == ["units", "not-admitted", "without-unverified"]
-    written = document(readout, plain)
+    written = document(readout)
     assert written["flow"]["not_admitted"] == [{"sender": "web", "reason": "arm", "exposures": 60, "units": 50}]
     assert written["without_unverified"]["left_out"] == 200

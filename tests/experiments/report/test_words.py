@@ -5,7 +5,6 @@ import re
 
 import pytest
 from django.utils import translation
-from django.utils.translation import gettext
 
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.health import file_checks
@@ -25,7 +24,7 @@ def filled(sentence: str) -> bool:
 @pytest.mark.parametrize("evidence", [case[0] for case in CASES.values()], ids=list(CASES))
 def test_verdict_sentence__every_row_of_the_table__is_filled(evidence: Evidence, language: str) -> None:
     with translation.override(language):
-        assert filled(words.verdict_sentence(decide(evidence), gettext))
+        assert filled(words.verdict_sentence(decide(evidence)))
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -41,13 +40,13 @@ def test_finding_sentence__every_check_in_the_source__is_filled(language: str) -
     with translation.override(language):
         for code in codes:
             finding = file_checks.Finding(code, file_checks.Severity.INFO, details)
-            assert filled(words.finding_sentence(finding, gettext)), code
+            assert filled(words.finding_sentence(finding)), code
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
     with translation.override(language):
-        assert all(filled(reason_words(NotComputable(reason), gettext)) for reason in Reason)
-        assert all(code_words(code, gettext) for code in Code)
+        assert all(filled(reason_words(NotComputable(reason))) for reason in Reason)
+        assert all(code_words(code) for code in Code)
         for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
-            assert filled(words.warning_sentence(code, gettext))
+            assert filled(words.warning_sentence(code))

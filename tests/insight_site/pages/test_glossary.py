@@ -12,7 +12,7 @@ from insight_site.glossary import entries
 from insight_site.glossary.terms import Term
 
 ROOT = Path(__file__).resolve().parents[3]
-TERMS = [term for section in entries.sections(str) for term in section.terms]
+TERMS = [term for section in entries.sections() for term in section.terms]
 ASKED = re.compile(r"{% (?:note|terms) ((?:\"[\w-]+\" ?)+)")
 
 
@@ -40,7 +40,7 @@ def test_term__meaning__is_two_sentences(term: Term) -> None:
      "shrinkage", "j", "phi", "shap", "e-value", "per-protocol"],
 )  # fmt: skip
 def test_term__that_pages_use__is_explained(slug: str) -> None:
-    assert entries.find(slug, str).slug == slug
+    assert entries.find(slug).slug == slug
 
 
 def test_templates__words_they_ask_for__exist() -> None:

@@ -24,10 +24,6 @@ def bar(*names: str) -> dict[str, Any]:
     }
 
 
-def same(text: str) -> str:
-    return text
-
-
 def renamed(spec: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     done: dict[str, Any] = json.loads(json.dumps(spec).replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1]))
     return done
@@ -54,7 +50,7 @@ def test_svg__of_a_name_that_spells_the_separator__leaves_it_alone(name: str) ->
     ("segments", "heat", "battle"), ("segments", "ranking", "battle"),
 ])  # fmt: skip
 def test_chart__of_a_report_with_such_a_name__is_drawn(subject: str, slug: str, old: str) -> None:
-    drawings = draw_study(study(), same) if subject == "study" else draw_segments(segmentation(), same)
+    drawings = draw_study(study()) if subject == "study" else draw_segments(segmentation())
     spec = renamed(next(row.spec for row in drawings if row.slug == slug), old, "friend\u2028add")
 
     assert "friend⏎add" in svg(spec, slug)

@@ -106,7 +106,6 @@ def test_tables__nested_in_a_context__come_in_order() -> None:
 
 
 def test_json__of_a_korean_reader__is_what_the_command_prints(study: Study) -> None:
-    from django.utils.translation import gettext
 
     from aha.report.document import document
 
@@ -114,7 +113,7 @@ def test_json__of_a_korean_reader__is_what_the_command_prints(study: Study) -> N
         found = json.loads(takeaway.as_json(study))
 
     with translation.override("en"):
-        assert found == json.loads(json.dumps(document(study_report(), gettext)))
+        assert found == json.loads(json.dumps(document(study_report())))
 
 
 @pytest.mark.parametrize(

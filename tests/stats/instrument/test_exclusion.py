@@ -136,7 +136,7 @@ def test_weak_nudge__no_effect__tf_and_set_keep_five_per_cent_where_the_plain_t_
 
 def test_new_reasons__have_their_own_words() -> None:
     reasons = (Reason.MODEL_CONTRADICTED, Reason.WEAK_FIRST_STAGE)
-    sentences = {reason_words(NotComputable(reason), str) for reason in reasons}
+    sentences = {reason_words(NotComputable(reason)) for reason in reasons}
     assert len(sentences) == 2
 
 
