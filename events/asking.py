@@ -48,7 +48,7 @@ class Questions:
         Raises:
             Refused: naming the option and up to five names of the log.
         """
-        from events.counting import queries  # noqa: PLC0415
+        from events.counting import queries
 
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
@@ -66,9 +66,9 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
     Raises:
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
-    from events.counting import queries  # noqa: PLC0415
-    from events.counting.unit_values import Basis  # noqa: PLC0415
-    from events.warehouse import connect  # noqa: PLC0415
+    from events.counting import queries
+    from events.counting.unit_values import Basis
+    from events.warehouse import connect
 
     flush_events()
     clock = Clock(DayMode(day_mode), settings.TIME_ZONE)

@@ -9,12 +9,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import duckdb
-import ibis
 from django.conf import settings
 
 from events.outbox import ownership
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
-
-Scratch = duckdb.DuckDBPyConnection
-ScratchError = duckdb.Error
 
 COLUMNS = {
     "user_id": "string",
@@ -107,20 +101,6 @@ def connect() -> Iterator[Warehouse]:
         backend.disconnect()
 
 
-@contextmanager
-def scratch(folder: Path, *, memory: str = "1GB") -> Iterator[Scratch]:
-    """A DuckDB of our own for a set-based job on files (the import): bounded memory, the rest spills into `folder`."""
-    connection = duckdb.connect(
-        str(folder / "scratch.duckdb"), config={"memory_limit": memory, "temp_directory": str(folder / "spill")}
-    )
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar_print = false")
-        yield connection
-    finally:
-        connection.close()
-
-
 def mapping(text: str) -> dict[str, str]:
     """Read WAREHOUSE_COLUMNS, for example ``user_id=uid,event=name,time=ts``: our column = the warehouse's column."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
@@ -135,6 +115,8 @@ def mapping(text: str) -> dict[str, str]:
 
 
 def _embedded() -> Any:
+    import ibis
+
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET enable_progress_bar_print = false")
@@ -142,6 +124,8 @@ def _embedded() -> Any:
 
 
 def _remote(address: str) -> Any:
+    import ibis
+
     try:
         backend = ibis.connect(address)
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
@@ -155,6 +139,8 @@ def _remote(address: str) -> Any:
 
 
 def _stored(backend: Any, files: list[str]) -> "ir.Table":
+    import ibis
+
     if not files:
         return ibis.memtable([], schema=COLUMNS)
     paths = [os.fspath(file) for file in files]
@@ -184,6 +170,8 @@ def _mapped(backend: Any) -> "ir.Table":
 
 
 def _column(table: "ir.Table", name: str, kind: str) -> Any:
+    import ibis
+
     if name not in table.columns:
         return ibis.null(kind)
     return table[name].cast(kind)

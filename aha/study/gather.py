@@ -1,12 +1,12 @@
 """Everything a study asks the warehouse, brought home in a fixed order. It is heavy: load it when a study runs."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
@@ -25,6 +25,9 @@ from events.metrics import Behaviour, parse_behaviour
 from events.windows import Window
 from runs.progress import Progress, silent
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 MOST_UNITS = 200_000
 CURVE_DAYS = 60
@@ -137,6 +140,8 @@ def _nobody(excluded: dict[str, int]) -> str:
 
 def _users(rows: pa.Table, names: Any) -> ir.Table:
     """Units as a table of the warehouse; an Arrow table, since a pandas frame would lose the type of dates."""
+    import ibis
+
     columns = {name: rows[name] for name in ("user_id", "anchor", "anchor_date", "complete_days")}
     columns["unit"] = pa.array(np.arange(rows.num_rows, dtype=np.int32))
     columns["retained"] = pa.array((np.asarray(rows["retained"]) > 0).astype(np.int32))

@@ -1,19 +1,22 @@
 """Questions of a study, as Ibis expressions: who signed up, who did what how often. Nothing runs here.
 
+from typing import TYPE_CHECKING
 The full grid of cells costs one grouped scan (`histogram`); the matrix of a sample costs another (`unit_counts`). Both
 read the same rows in the same way, so that they agree to the unit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date, timedelta
-
-import ibis
-import ibis.expr.types as ir
 
 from events.counting import queries
 from events.counting.unit_values import Basis
 from events.metrics import Behaviour, Retention
 from events.windows import Window
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 SESSION_GAP = timedelta(minutes=30)
 
@@ -73,6 +76,8 @@ def histogram(
 
     Every cell of the grid with times up to `cap` follows by adding. Units that never did a behaviour have no row.
     """
+    import ibis
+
     counts = unit_counts(events, users, basis, days=days, behaviours=behaviours)
     counts = counts.mutate(**{_name(y): ibis.least(counts[_name(y)], cap) for y in days})
     keys = ["behaviour", "retained", *(_name(y) for y in days)]
@@ -100,6 +105,8 @@ def first_sessions(
     The first session begins at the anchor and ends with the first pause of 30 minutes; it is followed for one day. Only
     what happens within `days` days of the anchor counts as doing. `users` is a sample: the answer is a share.
     """
+    import ibis
+
     slim = users.select("user_id", "anchor")
     log = events.join(slim, "user_id")
     log = log.filter(log.time >= log.anchor, log.time < log.anchor + ibis.interval(days=1))

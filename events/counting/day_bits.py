@@ -1,16 +1,19 @@
 """The active days of a unit as bits of a few whole numbers, so that curve and churn follow from one pass over the log.
 
+from typing import TYPE_CHECKING
 A word holds 31 days: its numbers and the sums of two words stay inside 64 bits with a sign on every engine. Bits are
 joined with one operation at a time, since engines disagree about the precedence of two.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import reduce
 
-import ibis
-import ibis.expr.types as ir
-
 from events.counting.unit_values import Basis, is_activity
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 WORD_DAYS = 31
 MOST_GAP = WORD_DAYS  # a longer silence would reach over two words
@@ -23,6 +26,8 @@ def words_for(days: int) -> int:
 
 def day_bits(log: ir.Table, basis: Basis, words: int) -> dict[str, ir.Value]:
     """Aggregates ``days_0, days_1, …`` per unit: bit k of word w is set when day 31 w + k was active."""
+    import ibis
+
     active = is_activity(log, basis)
     found = {}
     for word in range(words):
@@ -40,6 +45,8 @@ def name_of(word: int) -> str:
 
 def active_on(units: ir.Table, day: int) -> ir.BooleanValue:
     """Whether a unit was active on the day; false for a day beyond the words that are there."""
+    import ibis
+
     word, bit = divmod(day, WORD_DAYS)
     if name_of(word) not in units.columns:
         return ibis.literal(False)
@@ -62,6 +69,8 @@ def churn(units: ir.Table, gap: int, words: int) -> ir.Table:
     Raises:
         ValueError: for another gap.
     """
+    import ibis
+
     if not 1 <= gap <= MOST_GAP:
         raise ValueError(f"a silence of {gap} days does not fit into the words")
     units = units.filter(units.complete_days > gap)
@@ -83,6 +92,8 @@ def day_of(word: int, bit: int) -> int:
 
 def _lasts(units: ir.Table, columns: Sequence[ir.IntegerValue], word: int, gap: int) -> ir.IntegerValue:
     """The active days of one word that `gap` silent whole days follow."""
+    import ibis
+
     following = columns[word + 1] * 2**WORD_DAYS if word + 1 < len(columns) else 0
     both = columns[word] + following
     soon = reduce(lambda left, right: left | right, [both >> shift for shift in range(1, gap + 1)])
@@ -98,6 +109,8 @@ def _lasts(units: ir.Table, columns: Sequence[ir.IntegerValue], word: int, gap: 
 
 
 def _bit_or(bits: ir.IntegerValue, dialect: str) -> ir.Value:
+    import ibis
+
     if dialect not in ("pyspark", "databricks"):
         return bits.bit_or()
     # Ibis has no rule for this aggregate on Spark, which has it under the same name.

@@ -1,15 +1,18 @@
 """The day index as an Ibis expression that every engine counts alike.
 
+from typing import TYPE_CHECKING
 Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
 timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`.
 """
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 
-import ibis
-import ibis.expr.types as ir
-
 from events.windows import Clock, DayMode, offsets
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def day_index(
@@ -31,6 +34,8 @@ def local_date(moment: ir.TimestampValue, clock: Clock) -> ir.DateValue:
 
 def wall_clock(moment: ir.TimestampValue, zone: str) -> ir.TimestampValue:
     """The wall-clock reading of a UTC moment, by the zone's offsets as a CASE, the newest change first."""
+    import ibis
+
     *changes, (_, oldest) = offsets(zone)
     if not changes:
         return moment if oldest == 0 else moment + ibis.interval(seconds=oldest)
@@ -40,4 +45,6 @@ def wall_clock(moment: ir.TimestampValue, zone: str) -> ir.TimestampValue:
 
 def utc(moment: datetime) -> ir.TimestampScalar:
     """A UTC moment as a naive literal: the event table's times are naive UTC."""
+    import ibis
+
     return ibis.literal(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "timestamp")

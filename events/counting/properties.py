@@ -1,7 +1,12 @@
 """How each engine reads one property out of the JSON text of an event, as text."""
 
-import ibis
-import ibis.expr.types as ir
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
 
 # engine: (function of text and path, how the path is written). All give scalars as text and null where there is none.
 READERS = {
@@ -23,6 +28,8 @@ def property_text(properties: ir.StringValue, name: str, dialect: str) -> ir.Str
         ValueError: for an engine that we don't know, or a name with a quote, backslash or control character: engines
             disagree about how those are written inside a path.
     """
+    import ibis
+
     if dialect not in READERS:
         raise ValueError(f"no way is known to read JSON in {dialect}")
     if any(character in "\"'\\" or ord(character) < 32 for character in name):

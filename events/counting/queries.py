@@ -1,5 +1,6 @@
 """Questions to the event log, as Ibis expressions: cohorts, days, counts, retention, values. Nothing runs here.
 
+from typing import TYPE_CHECKING
 Every function takes the normalised event table of `events.warehouse` (``user_id, event, time, properties, …`` with
 naive UTC timestamps) and gives a table; the docstring names its columns. A table of *users* always has ``user_id,
 anchor, anchor_date, complete_days``, and any further column (variant, segment) travels along.
@@ -7,11 +8,10 @@ anchor, anchor_date, complete_days``, and any further column (variant, segment) 
 How days are counted alike on every engine: `events.counting.day_index`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-
-import ibis
-import ibis.expr.types as ir
 
 from events.counting.day_index import day_index, local_date, utc, wall_clock
 from events.counting.properties import property_text
@@ -28,6 +28,9 @@ from events.counting.unit_values import (
 from events.metrics import Active, Behaviour, MinDays, MinEvents, Retention, Survival, Value
 from events.senders import BY_CLIENT
 from events.windows import Clock, Window
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def span(events: ir.Table, clock: Clock) -> ir.Table:
@@ -83,6 +86,8 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
     `source` is the number, as text, of the source whose client key sent the event, and "" for everybody else: whether
     such an exposure counts is for the caller to say. A log without message ids knows no senders.
     """
+    import ibis
+
     log = events.filter(events.event.isin(EXPOSURE_EVENTS))
     log = log.mutate(
         experiment=either(log, ("experiment_id", "experimentId"), basis),
@@ -163,6 +168,8 @@ def occurrences(
     For ``EVENT#prop`` a value counts on the day it is first seen, so that sums over days give the number of different
     values, exactly as they give the number of events for the others.
     """
+    import ibis
+
     window = Window(first_day, days - 1)
     columns = ["user_id", "behaviour", "day", *keep]
     if behaviours is None:
@@ -182,6 +189,8 @@ def occurrences(
 
 def matching(events: ir.Table, behaviours: Sequence[Behaviour], basis: Basis) -> ir.Table:
     """One row per event and behaviour it shows: the event's columns and ``behaviour, value``, from a single scan."""
+    import ibis
+
     unique = list(dict.fromkeys(behaviours))
     listed = ibis.memtable({"event": [b.event for b in unique], "behaviour": [str(b) for b in unique]})
     log = events.join(listed, "event")
@@ -222,6 +231,8 @@ def outcomes(
         also: further numbers per unit from the same pass, given all events since the anchor with their ``day``; null
             for a unit without any event.
     """
+    import ibis
+
     if not definitions:
         raise ValueError("outcomes needs at least one definition")
     if any(isinstance(definition, Survival) for definition in definitions.values()):
@@ -246,6 +257,8 @@ def outcomes(
 
 def retention(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
     """The users' columns and ``mature, retained`` (1.0, 0.0, or null where not mature) for one definition."""
+    import ibis
+
     if isinstance(definition, Survival):
         times = survival_times(events, users, basis, definition.gap)
         return times.mutate(mature=ibis.literal(True), retained=times.churned.ifelse(0.0, 1.0))
@@ -261,6 +274,8 @@ def survival_times(events: ir.Table, users: ir.Table, basis: Basis, gap: int) ->
     K <= gap, of which nothing can be seen, are left out. One day later a unit would be at risk of what can't be seen.
     Source: METHODS 1.3.
     """
+    import ibis
+
     users = users.filter(users.complete_days > gap)
     log = since_anchor(active_events(events, basis), users, basis, "complete_days")
     log = log.filter(log.day >= 0, log.day < log.complete_days)
@@ -280,6 +295,8 @@ def retention_curve(
     events: ir.Table, users: ir.Table, basis: Basis, days: Sequence[int], *, by: Sequence[str] = ()
 ) -> ir.Table:
     """One row per day (and group): ``day, eligible, active``; both count only units with that whole day observed."""
+    import ibis
+
     if not days:
         raise ValueError("retention_curve needs at least one day")
     wanted = ibis.memtable({"day": sorted(set(days))}, schema={"day": "int64"})
@@ -309,6 +326,8 @@ def _reach(definitions: Sequence[Active | MinDays | MinEvents | Value]) -> Windo
 
 
 def _in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:
+    import ibis
+
     if first is not None:
         users = users.filter(users.anchor_date >= ibis.literal(first))
     if last is not None:

@@ -1,19 +1,22 @@
 """Parts of questions to the event log: which events count for a unit, and one number per unit and definition.
 
+from typing import TYPE_CHECKING
 `events.counting.queries` builds its questions from them. Nothing runs here.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import ibis
-import ibis.expr.types as ir
-
 from events.counting.day_index import day_index, utc
 from events.counting.properties import property_text
 from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
 from events.windows import Clock, Window
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # Our own record that a unit met its variant is no activity of the unit: it must never count as its own outcome.
 EXPOSURE_EVENTS = ("Experiment Viewed", "experiment_viewed")
@@ -40,6 +43,8 @@ class Basis:
 
 def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.Value:
     """One number per unit over the events of the definition's window."""
+    import ibis
+
     if isinstance(definition, Survival):
         raise ValueError("survival is asked through survival_times")
     inside = between(log.day, definition.window)
@@ -120,4 +125,6 @@ def is_activity(events: ir.Table, basis: Basis) -> ir.BooleanValue:
 
 def either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
     """The first of these properties that the event carries, as text; null when it carries none."""
+    import ibis
+
     return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])

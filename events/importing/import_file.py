@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from events import store, warehouse
+from events import store
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job, Progress, Staged, settle
+from events.importing.scratch import Scratch, ScratchError, scratch
 from events.importing.sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
-from events.warehouse import Scratch, ScratchError, literal
+from events.warehouse import literal
 from runs.refusals import Refused
 
 APP_ID = "import"
@@ -83,7 +84,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     """
     started, show = time.monotonic(), progress or _silent
     ownership.check_to_write()
-    with store.staging() as folder, warehouse.scratch(folder) as connection:
+    with store.staging() as folder, scratch(folder) as connection:
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [
             open_source(path, connection, separator=options.separator, columns=options.columns) for path in paths

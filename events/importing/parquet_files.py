@@ -10,8 +10,9 @@ from typing import Any
 
 from events.disk import NewFile
 from events.importing.options import ImportOptions
+from events.importing.scratch import Scratch
 from events.store import PARTITION, files_of
-from events.warehouse import Scratch, literal
+from events.warehouse import literal
 
 Progress = Callable[[str, float, float], None]  # step, percentage done, rows per second (0: not known)
 COLUMNS = 'user_id, event, "time", properties, message_id, received_at, event_date'

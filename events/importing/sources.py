@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from events.warehouse import Scratch, ScratchError, identifier, literal
+from events.importing.scratch import Scratch, ScratchError
+from events.warehouse import identifier, literal
 from runs.refusals import Refused
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}

@@ -1,17 +1,20 @@
 """What units did in a window, in two questions: activity per unit, and counts per unit and random half of its days.
 
+from typing import TYPE_CHECKING
 Both give one or two rows per unit, never events. The halves let profiles be tested on days that formed no cluster.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import ibis
-import ibis.expr.types as ir
+from collections.abc import Sequence
 
 from events.counting.queries import activity_days, activity_since_anchor, counts, mature
 from events.counting.unit_values import Basis
 from events.metrics import Behaviour
 from events.windows import Window
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 SESSION_GAP_MINUTES = 30
 # The hash of (unit, day) below: primes, so that products of two of its numbers stay far inside 64 bits everywhere.
@@ -36,6 +39,8 @@ def activity(events: ir.Table, users: ir.Table, basis: Basis, window: Window) ->
     A new session begins after more than 30 minutes without activity. `tenure` is complete days since the anchor at the
     data's end; `recency` is days from the last active day to the window's last day, the whole window for quiet units.
     """
+    import ibis
+
     if window.end_day is None:
         raise ValueError("a play pattern needs a window with an end")
     log = activity_since_anchor(events, users, basis, window)
@@ -61,6 +66,8 @@ def halves(events: ir.Table, users: ir.Table, basis: Basis, window: Window, *, s
     alike (no engine's own hash does), and dealt out in turn. Nothing the unit does later enters the hash. Where a log
     has dates only, units that start on the same date share one order of days.
     """
+    import ibis
+
     days = activity_days(events, users, basis, window)
     slim = users.select("user_id", "anchor")
     days = days.join(slim, "user_id")
@@ -103,6 +110,8 @@ def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:
 
     `recency` is complete days since the last activity, `tenure` complete days since the anchor.
     """
+    import ibis
+
     log = activity_since_anchor(events, users, basis, Window(0, None))
     before = log.time.lag().over(ibis.window(group_by="user_id", order_by="time"))
     log = log.mutate(starts=(before.isnull() | (log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES))))

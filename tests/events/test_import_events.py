@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from events import store, warehouse
 from events.importing import import_file, parquet_files
+from events.importing.scratch import scratch
 from events.importing.sources import line_at_byte, open_source
 from tests.events.conftest import file_uris
 
@@ -331,7 +332,7 @@ def test_import__committed_files__tell_delta_their_rows_and_times(
 
 def test_line_at_byte__counts_physical_lines(write: Callable[[str, str], str], tmp_path: Path) -> None:
     file = Path(write("a.csv.gz", "user\na\nb\n"))
-    with warehouse.scratch(tmp_path) as connection:
+    with scratch(tmp_path) as connection:
         source = open_source(file, connection, separator=None, columns=None)
 
     assert [line_at_byte(source, position) for position in (0, 4, 5, 7)] == [1, 1, 2, 3]

@@ -6,15 +6,19 @@ unless somebody forges. Sending the assignments in instead would move all of the
 tables isn't possible on every engine.
 """
 
-from typing import Any
+from __future__ import annotations
 
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from events.asking import Questions
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, Rule, SetAside
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def admitted(questions: Questions, exposures: ir.Table, rule: Rule | None) -> tuple[ir.Table, tuple[SetAside, ...]]:

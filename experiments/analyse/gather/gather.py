@@ -1,13 +1,14 @@
 """Everything the analysis of an experiment asks the warehouse, in a fixed order. It is heavy: load it when it runs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import ibis.expr.types as ir
 import numpy as np
 
 from events.asking import Questions
@@ -20,6 +21,9 @@ from experiments.analyse.gather.answers import Answers, Block, Cells
 from experiments.plan.question import Question
 from runs.progress import Progress, silent
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 CALENDAR, SIGNUP = "calendar", "signup"
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one

@@ -5,12 +5,11 @@ once and gives one row per unit, which the warehouse keeps while the other quest
 the warehouse, and of units only what client keys say of them (`claims`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-import ibis
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any
 
 from events.counting import queries
 from events.counting.day_bits import active_on, churn, day_bits, words_for
@@ -33,6 +32,9 @@ from events.windows import Window
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
 from experiments.plan.question import Question
 
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
 LATE = timedelta(hours=48)
 # What arrives later than this was read from a file of history and says nothing about the senders.
 HISTORY = timedelta(days=14)
@@ -49,6 +51,8 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     An exposure may carry the arm's index instead of its key. `segment` is "" where it names none; `source` the number
     of the source whose client key sent it, "" for our door, server keys and files.
     """
+    import ibis
+
     log = queries.exposure_log(events, asked.experiment, basis)
     places = {str(place): key for place, key in enumerate(asked.variants) if str(place) not in asked.variants}
     keys = [(log.variant == place, key) for place, key in places.items()]
@@ -78,6 +82,8 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
         wrong: ``user_id, variant`` as an Arrow table, or None. It is what goes back into the warehouse, since it is
             empty unless somebody forges.
     """
+    import ibis
+
     known = exposures.filter((exposures.source == "") | exposures.source.isin([str(source) for source in sources]))
     if wrong is None:
         return known
@@ -115,6 +121,8 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
     text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a unit without a signup
     at or before its exposure is missing.
     """
+    import ibis
+
     one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
     arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
     on = wall_clock(one.exposed_at, basis.clock.time_zone).date()
@@ -223,6 +231,8 @@ def known_events(events: ir.Table, name: str) -> ir.Table:
 
 def level_counts(values: ir.Table, place: int, most: int) -> ir.Table:
     """The most frequent levels of a covariate: ``level, units``, without the missing level ""."""
+    import ibis
+
     table = values.mutate(level=values[f"c_{place}"])
     table = table.filter(table.level != "").group_by("level").aggregate(units=ibis._.count())
     return table.order_by([ibis.desc("units"), "level"]).limit(most)
@@ -296,6 +306,8 @@ def curve(values: ir.Table, days: int) -> ir.Table:
 
 def times(values: ir.Table, most: int) -> ir.Table:
     """Histogram of the behaviour: ``arm, times, units``, of the units whose behaviour window is over."""
+    import ibis
+
     table = values.filter(values.times.notnull())
     table = table.mutate(times=ibis.least(table.times, most).cast("int64"))
     return table.group_by("arm", "times").aggregate(units=table.count())
@@ -307,6 +319,8 @@ def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
     A value's bin is five times the share of units with a smaller value, cut to a whole number: equal values share the
     bin of the lowest. Values are counted before they are ordered, so that no engine sorts units.
     """
+    import ibis
+
     value, reached = _block(values, asked, place)[:2]
     table = values.mutate(value=value, reached=reached)
     table = table.filter(table.value.notnull())
@@ -322,6 +336,8 @@ def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
 
 def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     """One row: ``known``, events since the first exposure with a known arrival, and ``late``, 48 h after they were."""
+    import ibis
+
     log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
     log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
     behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
@@ -330,6 +346,8 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
 
 def _with_signup(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """Add ``anchor``, the first signup if it is no later than the exposure, and what it said as ``c_0, …``."""
+    import ibis
+
     log = events.filter(events.event == asked.signup_event)
     first = log.group_by("user_id").aggregate(
         anchor=log.time.min(), said=log.properties.fill_null("{}").argmin(log.time)
@@ -345,6 +363,8 @@ def _with_signup(events: ir.Table, table: ir.Table, asked: Question, basis: Basi
 
 def _with_days_before(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """Add the number of different active days among the days before the exposure, as text."""
+    import ibis
+
     slim = table.select("user_id", "exposed_at", exposed_date=local_date(table.exposed_at, basis.clock))
     log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
     # A day and an hour more than the longest such stretch: cheap to compare, and the day index decides.
@@ -361,6 +381,8 @@ def _with_days_before(events: ir.Table, table: ir.Table, asked: Question, basis:
 
 def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
     """The columns of one outcome's block, all null where the unit is not mature for the outcome."""
+    import ibis
+
     columns = block_columns(asked, place)
     value = values[columns[VALUE]]
     mature = value.notnull()
