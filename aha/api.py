@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
+from aha.payload_versions import EVIDENCE, FINDING, STUDY
 from aha.study import studies
 from aha.study.question import RULES, Inputs
 from runs.perform import request_cancel
@@ -67,8 +68,6 @@ class StudyDetailSerializer(StudySerializer):
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_report(self, study: Study) -> Any:
         """The stored report; each missing number is ``{"not_computable": reason}``, an unreadable one says so."""
-        from aha.payload_versions import STUDY
-
         return None if study.payload is None else STUDY.outward(study.payload)
 
 
@@ -97,8 +96,6 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
 
     def to_representation(self, instance: AhaMoment) -> dict[str, Any]:
         """Missing numbers of the evidence in words."""
-        from aha.payload_versions import EVIDENCE, FINDING
-
         found = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):
             if found[name]:

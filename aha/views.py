@@ -13,11 +13,16 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from aha import payload_versions
 from aha.forms import MomentForm, PromoteForm, StudyForm
+from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments import reach
 from aha.moments.claims import read_finding
+from aha.report import candidate_tables, charts, findings, page, tables, words
+from aha.report import moment_page as parts
+from aha.report import venn_page as pictures
 from aha.study import studies
 from runs.listing import listing
 from runs.models import Run
@@ -50,8 +55,6 @@ def _event_names(request: HttpRequest) -> list[str]:
 @require_safe
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
-    from aha.headline import stored_headline
-
     found = listing(
         request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
     )
@@ -96,8 +99,6 @@ def report_body(study: Study) -> dict[str, Any]:
 
 
 def _study_context(study: Study, report: "Report") -> dict[str, Any]:
-    from aha.report import findings, page, tables, words
-
     return {
         "report": report,
         "headline": findings.headline(report),
@@ -124,8 +125,6 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
 
 
 def _tags(candidate: "Candidate") -> dict[str, Any]:
-    from aha.report import words
-
     step = words.step_words(candidate.step, candidate.smooth_range)
     return {"step": step, "marks": [words.flag_words(code) for code in candidate.flags]}
 
@@ -150,8 +149,6 @@ def candidate_page(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 def _candidate_page(
     request: HttpRequest, study: Study, report: "Report", candidate: "Candidate", place: int, form: PromoteForm
 ) -> HttpResponse:
-    from aha.report import candidate_tables, findings, page, words
-
     claim = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
     context = {
         "run": study,
@@ -219,8 +216,6 @@ def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
-    from aha.report import venn_page as pictures
-
     behaviour, days, times = asked
     name = hashlib.sha256(behaviour.encode()).hexdigest()  # a cache key may hold no blanks
     key = f"aha.venn:{study.pk}:{study.as_of and study.as_of.timestamp()}:{get_language()}:{name}:{days}:{times}"
@@ -238,15 +233,12 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
 @require_safe
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
-    from aha.headline import stored_evidence
-    from aha.report import moment_page
-
     rows = []
     for moment in AhaMoment.objects.light("study"):
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
-        finding = moment_page.finding(moment.finding)
-        light = moment_page.LIGHTS.get(moment.status, "")
+        finding = parts.finding(moment.finding)
+        light = parts.LIGHTS.get(moment.status, "")
         rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
     return render(request, "aha/moments.html", {"rows": rows})
 
@@ -273,10 +265,6 @@ def new_moment(request: HttpRequest) -> HttpResponse:
 @require_safe
 def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     """One moment: evidence as frozen, finding, and its weekly reach."""
-    from aha import payload_versions
-    from aha.report import findings, words
-    from aha.report import moment_page as parts
-
     moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
     evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
@@ -300,8 +288,6 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
 
 def _reach(moment: AhaMoment) -> dict[str, Any]:
     """The weekly share as chart and table, or the sentence why there is none."""
-    from aha.report import charts, moment_page
-
     key = f"aha.reach:{moment.pk}"
     found = cache.get(key)
     if found is None:
@@ -310,9 +296,9 @@ def _reach(moment: AhaMoment) -> dict[str, Any]:
         except Refused as refusal:
             return {"no_reach": str(refusal)}
         cache.set(key, found, REACH_SECONDS)
-    finding = moment_page.reach_finding(found)
+    finding = parts.reach_finding(found)
     return {
         "reach_finding": finding,
         "reach_drawing": charts.draw_reach(found, finding),
-        "reach_table": moment_page.reach_table(found),
+        "reach_table": parts.reach_table(found),
     }

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from events.counting import queries
+from events.counting.unit_values import Basis
 from events.outbox.flush import flush_events
+from events.warehouse import connect
 from events.windows import Clock, DayMode, data_end
 from runs.refusals import Refused
 
@@ -48,8 +51,6 @@ class Questions:
         Raises:
             Refused: naming the option and up to five names of the log.
         """
-        from events.counting import queries
-
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
             raise Refused(f"{option}: there is no event {name!r}; the log has {_some(names)}.")
@@ -66,10 +67,6 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
     Raises:
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
-    from events.counting import queries
-    from events.counting.unit_values import Basis
-    from events.warehouse import connect
-
     flush_events()
     clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
     with connect() as warehouse:

@@ -16,6 +16,10 @@ from experiments.analyse.analyses import ANALYSED, has_final, latest_analysis, r
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.latest_findings import history_of, with_findings
 from experiments.models import Analysis, Experiment
+from experiments.report import calibration_page as words
+from experiments.report import first_lines, page, promise_and_finding, tables
+from experiments.report.calibration_page import share_left
+from experiments.report.definitions import definitions
 from runs.listing import listing
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -108,10 +112,6 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
 
 def report_body(run: Analysis) -> dict[str, Any]:
     """What `experiments/report_body.html` shows of a done analysis: on its page, and where it is taken away."""
-    from experiments.report import first_lines, page, promise_and_finding, tables
-    from experiments.report.calibration_page import share_left
-    from experiments.report.definitions import definitions
-
     readout = read_analysis(run)
     if readout is None:
         return {}
@@ -174,8 +174,6 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
 @require_safe
 def calibration(request: HttpRequest) -> HttpResponse:
     """Naive promise against causal finding, over all experiments."""
-    from experiments.report import calibration_page as words
-
     found = calibrating.calibrate()
     sentence = words.finding(found.pooled)
     left_out = [(row.name, row.verdict, row.why) for row in found.left_out]

@@ -18,6 +18,7 @@ from runs.web import person
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.published import publish
 from segments.search import segmentations
+from segments.search.payload_versions import PROFILE, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
 
 
@@ -41,8 +42,6 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
         """The report; a number that is missing has its reason in words, a report that can't be read says so."""
-        from segments.search.payload_versions import SEGMENTATION
-
         found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
         return found
 
@@ -131,8 +130,6 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What stands out; empty for a rule."""
-        from segments.search.payload_versions import PROFILE
-
         found: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
         return found
 

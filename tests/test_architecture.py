@@ -61,7 +61,6 @@ def test_files__at_most_400_lines() -> None:
 
 def test_start_of_the_site__no_heavy_library_is_loaded() -> None:
     heavy = (
-        "scipy",
         "statsmodels",
         "linearmodels",
         "pandas",

@@ -10,8 +10,10 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext
 
+from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, write_finding
+from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
 from runs.payloads import Unreadable
@@ -45,9 +47,6 @@ def promote_candidate(
     Raises:
         Refused: the study isn't finished, can't be read, has no such candidate, or it was promoted already.
     """
-    from aha.headline import EVIDENCE_LINE, evidence_line
-    from aha.payload_versions import EVIDENCE
-
     if study.status != Study.Status.DONE or study.payload is None:
         raise Refused(gettext("This study isn't finished, so nothing can be promoted from it."))
     candidate = _candidate(study, behaviour, times, days)
@@ -107,8 +106,6 @@ def record_verdict(*, moment: AhaMoment, code: str, finding: ExperimentFinding) 
         code: one of the seven verdict codes.
         finding: of the final analysis.
     """
-    from aha.payload_versions import FINDING
-
     document = write_finding(replace(finding, code=code))
     return _set(moment, STATUS_OF_VERDICT.get(code, Status.INCONCLUSIVE), FINDING.store(document))
 

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 from aha.models import AhaMoment
 from aha.moments.reached import ReachWeek, WeeklyReach
+from aha.study import queries
+from aha.study.report_columns import wilson_interval
 from events.asking import questions
+from events.counting import queries as events_queries
 from events.metrics import parse_behaviour
 from stats.results import NotComputable, Reason
 
@@ -18,10 +21,6 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
     Raises:
         Refused: the log has no events, or not the moment's signup event.
     """
-    from aha.study import queries
-    from aha.study.report_columns import wilson_interval
-    from events.counting import queries as events_queries
-
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
     with questions(day_mode=mode) as asked:
         asked.need_event(moment.signup_event, "--signup-event")

@@ -1,6 +1,5 @@
 """Questions of a study, as Ibis expressions: who signed up, who did what how often. Nothing runs here.
 
-from typing import TYPE_CHECKING
 The full grid of cells costs one grouped scan (`histogram`); the matrix of a sample costs another (`unit_counts`). Both
 read the same rows in the same way, so that they agree to the unit.
 """
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from events.counting import queries
 from events.counting.unit_values import Basis

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from aha.study.window_guard import valid_windows
 from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
 from events.windows import DayMode, Window
 from runs.refusals import Refused
@@ -85,8 +86,6 @@ def check_inputs(inputs: Inputs) -> Inputs:
     Raises:
         Refused: with one sentence that names the option.
     """
-    from aha.study.window_guard import valid_windows
-
     if not inputs.signup_event:
         raise Refused("--signup-event: name the event that starts a user's clock, or * for the first of any kind.")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):

@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 
+from aha import payload_versions
+from aha.headline import HEADLINE, headline_of
 from aha.models import Study
+from aha.study.discover import study as compute
+from aha.study.gather import check_population, gather
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from events.asking import questions
+from events.counting import queries
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.outbox.ownership import StoreRefused
 from reporting.document import dump, load
@@ -62,15 +67,11 @@ def run_study(pk: int, *, listen: Progress = silent) -> bool:
 
 def read_report(study: Study) -> "Report | Unreadable | None":
     """The report of a finished study, None when it has none."""
-    from aha import payload_versions
-
     return None if study.payload is None else payload_versions.read(study.payload)
 
 
 def event_names() -> list[str]:
     """Names of the log's events, the most frequent first, to be offered in forms; none while the log is empty."""
-    from events.counting import queries
-
     try:
         with questions() as asked:
             found = asked.run(queries.event_names(asked.log)).sort_values(["events", "event"], ascending=[False, True])
@@ -82,11 +83,6 @@ def event_names() -> list[str]:
 
 
 def _compute(study: Study, progress: Progress) -> dict[str, Any]:
-    from aha import payload_versions
-    from aha.headline import HEADLINE, headline_of
-    from aha.study.discover import study as compute
-    from aha.study.gather import gather
-
     inputs = load(Inputs, study.inputs)
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
@@ -98,8 +94,6 @@ def _compute(study: Study, progress: Progress) -> dict[str, Any]:
 
 
 def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) -> None:
-    from aha.study.gather import check_population
-
     asked.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     if isinstance(definition, MinEvents):

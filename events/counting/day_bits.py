@@ -1,6 +1,5 @@
 """The active days of a unit as bits of a few whole numbers, so that curve and churn follow from one pass over the log.
 
-from typing import TYPE_CHECKING
 A word holds 31 days: its numbers and the sums of two words stay inside 64 bits with a sign on every engine. Bits are
 joined with one operation at a time, since engines disagree about the precedence of two.
 """
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from events.counting.unit_values import Basis, is_activity
 

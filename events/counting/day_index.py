@@ -1,6 +1,5 @@
 """The day index as an Ibis expression that every engine counts alike.
 
-from typing import TYPE_CHECKING
 Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
 timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`.
 """
@@ -8,6 +7,7 @@ timestamps only, and a zone's offsets enter as one CASE built from `events.windo
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from events.windows import Clock, DayMode, offsets
 

@@ -1,6 +1,5 @@
 """Questions to the event log, as Ibis expressions: cohorts, days, counts, retention, values. Nothing runs here.
 
-from typing import TYPE_CHECKING
 Every function takes the normalised event table of `events.warehouse` (``user_id, event, time, properties, …`` with
 naive UTC timestamps) and gives a table; the docstring names its columns. A table of *users* always has ``user_id,
 anchor, anchor_date, complete_days``, and any further column (variant, segment) travels along.
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from events.counting.day_index import day_index, local_date, utc, wall_clock
 from events.counting.properties import property_text

@@ -1,6 +1,5 @@
 """Parts of questions to the event log: which events count for a unit, and one number per unit and definition.
 
-from typing import TYPE_CHECKING
 `events.counting.queries` builds its questions from them. Nothing runs here.
 """
 
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from events.counting.day_index import day_index, utc
 from events.counting.properties import property_text

@@ -13,6 +13,7 @@ from aha.models import AhaMoment
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
 from stats.results import computable
+from stats.srm import sample_ratio
 
 # Fabijan et al. 2019, as in `experiments.analyse.health.file_checks`: rare false alarms for a check on every
 # experiment; its watch level.
@@ -198,8 +199,6 @@ def _concerns(
 
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
-    from stats.srm import sample_ratio
-
     observed = {str(position): row["exposed"] for position, row in counts.items()}
     own_weights = any(row.weights for row in experiment.audience.all())
     if sum(observed.values()) < RATIO_UNITS or own_weights:

@@ -13,8 +13,14 @@ from django.utils.translation import gettext
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
 from events.asking import questions
+from experiments.analyse import payload_versions
+from experiments.analyse.corrected import best_difference, best_effect, of_variant
 from experiments.analyse.gather.draw_audit import audit_of
+from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
+from experiments.analyse.health.senders import beside, is_doubtful
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.read_out import read_out
 from experiments.models import Analysis, Experiment
 from experiments.plan import derived
 from experiments.plan.planned import Planned
@@ -94,8 +100,6 @@ def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
     made: list[Readout] = []  # what follows from it needs the record, and the run keeps its JSON alone
 
     def compute(progress: Progress) -> dict[str, Any]:
-        from experiments.analyse.payload_versions import READOUT
-
         made.append(_compute(analysis, progress))
         return READOUT.store(made[0])
 
@@ -128,8 +132,6 @@ def has_final(experiment: Experiment) -> bool:
 
 def read_analysis(analysis: Analysis | None) -> "Readout | Unreadable | None":
     """The readout of a done analysis; None when there is none."""
-    from experiments.analyse import payload_versions
-
     return None if analysis is None or analysis.payload is None else payload_versions.read(analysis.payload)
 
 
@@ -152,10 +154,6 @@ def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str,
 
 
 def _compute(analysis: Analysis, progress: Progress) -> "Readout":
-    from experiments.analyse.gather.gather import gather
-    from experiments.analyse.health.senders import beside, is_doubtful
-    from experiments.analyse.read_out import read_out
-
     experiment = analysis.experiment
     plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
@@ -221,8 +219,6 @@ def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
 
     Of a plan with planned looks the corrected effects (`experiments.analyse.corrected`): the plain ones are too large.
     """
-    from experiments.analyse.corrected import best_difference
-
     report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
     found = ExperimentFinding(
         experiment=readout.plan.key,
@@ -257,8 +253,6 @@ def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
 
 
 def _behaviour_effect(readout: "Readout", row: "Comparison") -> Effect | None:
-    from experiments.analyse.corrected import best_effect, of_variant
-
     effect, one = best_effect(readout, row), row.encouragement
     if one is None or not computable(effect):
         return None

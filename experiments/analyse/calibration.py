@@ -8,7 +8,12 @@ from django.core.cache import cache
 from django.db.models import Count, Max, OuterRef, Subquery
 
 from experiments.analyse.analyses import read_analysis
+from experiments.analyse.codes import NOT_THE_BEHAVIOUR
+from experiments.analyse.corrected import best_effect
+from experiments.analyse.deflation import Trial, pool
+from experiments.analyse.effects import leading
 from experiments.models import Analysis
+from experiments.plan.design import Kind
 from runs.payloads import Unreadable
 from stats.results import NotComputable, computable
 
@@ -57,8 +62,6 @@ def calibrate() -> Calibration:
 
 
 def _calibrate() -> Calibration:
-    from experiments.analyse.deflation import Trial, pool
-
     trials, left_out = [], []
     for analysis in _decisive():
         experiment, readout = analysis.experiment, read_analysis(analysis)
@@ -82,12 +85,6 @@ def _decisive() -> Iterator[Analysis]:
 
 def _trial(readout: "Readout") -> "Trial | str":
     """The trial, or the code of why there is none."""
-    from experiments.analyse.codes import NOT_THE_BEHAVIOUR
-    from experiments.analyse.corrected import best_effect
-    from experiments.analyse.deflation import Trial
-    from experiments.analyse.effects import leading
-    from experiments.plan.design import Kind
-
     report, claim = readout.report, readout.plan.claim
     if report is None or claim is None:
         return "locked"

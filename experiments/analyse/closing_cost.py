@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from experiments.analyse.analyses import latest_analysis, looks_before, read_analysis
+from experiments.analyse.closing import cost_of
 from experiments.models import Experiment
 from experiments.plan.stored import planned_of
 from runs.payloads import Unreadable
@@ -20,7 +21,6 @@ def cost(experiment: Experiment) -> "Cost | None":
     """
     if experiment.method != Experiment.Method.GROUP_SEQUENTIAL or experiment.started_at is None:
         return None
-    from experiments.analyse.closing import cost_of
 
     readout = read_analysis(latest_analysis(experiment))
     if readout is None or isinstance(readout, Unreadable):

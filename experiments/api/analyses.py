@@ -17,6 +17,7 @@ from experiments.api import analysis_serializers as shapes
 from experiments.api.base import Newest, asked
 from experiments.models import Analysis, Experiment
 from experiments.plan.rules import KEY
+from experiments.report.stored_document import document
 from reporting.document import dump, outward
 from runs.payloads import Unreadable
 from runs.web import person
@@ -31,8 +32,6 @@ def experiment_of(key: str) -> Experiment:
 
 def whole(run: Analysis) -> Response:
     """One analysis with its document, in English."""
-    from experiments.report.stored_document import document
-
     readout = read_analysis(run)
     if isinstance(readout, Unreadable):
         found: Any = {"unreadable": readout.sentence()}

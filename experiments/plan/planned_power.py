@@ -6,7 +6,10 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from experiments.plan.record import WHOLE, Plan
+from stats.power import family_and_looks as arithmetic
+from stats.power import sample_size
 from stats.results import NotComputable, Reason, computable
+from stats.sequential.boundaries import Spending
 
 if TYPE_CHECKING:
     from stats.power import family_and_looks as arithmetic
@@ -70,9 +73,6 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "ari
     Raises:
         ValueError: for a value that can't be.
     """
-    from stats.power import family_and_looks as arithmetic
-    from stats.sequential.boundaries import Spending
-
     method = arithmetic.Method(what_if.method or plan.method)
     planned_looks = plan.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
     found = arithmetic.Plan(
@@ -97,8 +97,6 @@ def effect_and_units(
     Raises:
         ValueError: for an effect that can't be.
     """
-    from stats.power import sample_size
-
     effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
     if effect is not None:
         size = sample_size.sample_size(planned, effect)
@@ -123,9 +121,6 @@ def planned_prices(
     Raises:
         ValueError: for a margin that can't be.
     """
-    from stats.power import family_and_looks as arithmetic
-    from stats.power import sample_size
-
     margin = what_if.margin if what_if.margin is not None else plan.smallest_effect
     immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
     if margin is not None:

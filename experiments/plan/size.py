@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from events.asking import Questions, questions
+from events.counting import queries
+from events.counting.day_index import utc
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.windows import first_days
 from experiments.models import Experiment
@@ -28,6 +30,7 @@ from experiments.plan.planned_power import (
 from experiments.plan.record import Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
+from stats.power import sample_size
 from stats.results import NotComputable, Reason, computable
 
 ANY_EVENT = "*"
@@ -104,9 +107,6 @@ def base_rate_and_inflow(
 def _counted(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> dict[str, Any]:
-    from events.counting import queries
-    from events.counting.day_index import utc
-
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
     users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
@@ -187,8 +187,6 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     if daily > 0:
-        from stats.power import sample_size
-
         days = sample_size.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
     return Suggestion(inflow, share, take_up, effect, units, sum(units), days, end, *prices)

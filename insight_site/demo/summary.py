@@ -17,6 +17,7 @@ from experiments.report.document import document
 from experiments.report.set_words import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
+from insight_site.takeaways.file_report import file_report
 from reporting.numbers import between, effect_text
 from runs.payloads import Unreadable
 from stats.results import computable
@@ -107,8 +108,6 @@ class Findings:
 
     def write_files(self) -> None:
         """The report as one file in both languages, which the site shows without a login."""
-        from insight_site.takeaways.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
-
         folder = (events_folder() or Path(settings.VAR_DIR) / "events").parent / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         for language, name in LANGUAGES.items():

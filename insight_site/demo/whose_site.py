@@ -14,6 +14,7 @@ from django.db import transaction
 from aha.models import AhaMoment, Study
 from events import store
 from events.asking import questions
+from events.counting import queries
 from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.access.keys import forget_cached_keys, issue_key
@@ -106,8 +107,6 @@ def _strange() -> str:
 
 
 def _strange_events() -> int:
-    from events.counting import queries  # noqa: PLC0415 - Ibis costs a second to import
-
     if not store.exists() and not OutboxEvent.objects.filter(flush=None).exists():
         return 0
     with questions() as asked:

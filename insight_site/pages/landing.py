@@ -8,7 +8,9 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
+from aha.report import moment_page
 from experiments.admin import overview
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
@@ -16,6 +18,7 @@ from runs.listing import open_runs
 from runs.models import Run
 from segments.models import SegmentModel
 from segments.published import publish
+from segments.report import model_page
 
 SHOWN = 5
 
@@ -102,21 +105,15 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
-    from aha.headline import stored_headline  # noqa: PLC0415 - SciPy costs web processes a second
-
     return {"study": study, "found": stored_headline(study.headline)}
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
-    from aha.report import moment_page  # noqa: PLC0415 - as above
-
     finding = moment_page.finding(moment.finding)
     return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
 
 
 def _model(model: Any) -> dict[str, Any]:
-    from segments.report import model_page  # noqa: PLC0415 - as above
-
     version = next(iter(model.current_versions), None)
     if version is None:
         return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}

@@ -17,6 +17,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from insight_site.glossary import entries
 from insight_site.models import Picture
 from insight_site.pages import landing
+from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
 from runs.kinds import find_kind
@@ -62,8 +63,6 @@ def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
 @require_safe
 def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str, kind: str) -> HttpResponse:
     """One chart of a run: as it is shown (`image`, `dark`), or as PNG, SVG, CSV or Vega-Lite to take away."""
-    from insight_site.takeaways import rendering, stored_pictures  # noqa: PLC0415 - the renderer costs a second to import
-
     run_kind = find_kind(label)
     if run_kind is None or language not in dict(settings.LANGUAGES):
         raise Http404
@@ -92,8 +91,6 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
 
 def _dark(row: Picture) -> bytes:
     """The picture for a dark page; only charts of many marks ask for it, the others take their colours from CSS."""
-    from insight_site.takeaways import rendering  # noqa: PLC0415 - as above
-
     content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: rendering.png(darkened(row.spec)), DARK_SECONDS)
     return content or b""
 

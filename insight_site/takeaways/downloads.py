@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from insight_site.access.permissions import client_address
 from insight_site.models import ShareLink
 from insight_site.takeaways import sharing
+from insight_site.takeaways import takeaway as files
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.web import person
@@ -30,8 +31,6 @@ BAD_TOKENS_A_MINUTE = 20
 @require_safe
 def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpResponse:
     """One report as a file: html, csv or json."""
-    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - the renderer costs a second to import
-
     run = _run(request, label, pk)
     if kind not in files.FORMATS:
         raise Http404
@@ -85,7 +84,6 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     if not link.is_live:
         return _apart(render(request, "insight_site/gone.html", status=410))
-    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - as above
 
     run = files.find_run(link.run_label, link.run_pk)
     if run is None:
@@ -98,8 +96,6 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 
 def _run(request: HttpRequest, label: str, pk: int) -> Run:
     """The finished run of a report that this person may read."""
-    from insight_site.takeaways import takeaway as files  # noqa: PLC0415 - as above
-
     run = files.find_run(label, pk)
     if run is None:
         raise Http404

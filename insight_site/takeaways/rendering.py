@@ -4,8 +4,6 @@ import json
 import re
 from typing import Any
 
-import vl_convert
-
 # Vega writes names into expressions of its own and can't read a line that these characters end.
 SIGNS = {"0085": "2424", "2028": "23ce", "2029": "00b6"}
 SEPARATOR = re.compile(rf"(?<!\\)((?:\\\\)*)\\u({'|'.join(SIGNS)})")
@@ -22,6 +20,8 @@ def svg(chart: dict[str, Any], slug: str) -> str:
     Returns:
         The `<svg>` element.
     """
+    import vl_convert
+
     # An empty list of base URLs: a spec can otherwise make the server fetch any address (a way into private networks).
     text = vl_convert.vegalite_to_svg(_specification(chart), allowed_base_urls=[])
     return _prefix_ids(text, slug)
@@ -29,6 +29,8 @@ def svg(chart: dict[str, Any], slug: str) -> str:
 
 def png(chart: dict[str, Any], *, scale: float = 2.0) -> bytes:
     """Render a chart as PNG, for charts of many marks and for people who need a file for their slides."""
+    import vl_convert
+
     return bytes(vl_convert.vegalite_to_png(_specification(chart), scale=scale, allowed_base_urls=[]))
 
 

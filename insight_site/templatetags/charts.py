@@ -12,6 +12,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
 from insight_site.models import Picture
+from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import Drawing
 from runs.models import Run
 
@@ -29,8 +30,6 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
     row = Picture.objects.filter(run_label=run._meta.label, run_pk=run.pk, language=language, slug=slug).first()
     standalone = bool(context.get("standalone"))
     if row is None and standalone:
-        from insight_site.takeaways import stored_pictures  # noqa: PLC0415 - the renderer costs a second to import
-
         row = stored_pictures.picture(run, language, slug)
     inline = row is not None and bytes(row.content[:4]) == b"<svg"
     return {
@@ -54,8 +53,6 @@ def drawn(drawing: Drawing | None) -> dict[str, Any]:
     key = f"drawn:{drawing.slug}:{hashlib.sha256(json.dumps(drawing.spec, sort_keys=True).encode()).hexdigest()}"
     svg = cache.get(key)
     if svg is None:
-        from insight_site.takeaways import rendering  # noqa: PLC0415 - the renderer costs a second to import
-
         svg = rendering.svg(drawing.spec, drawing.slug)
         cache.set(key, svg, DRAWN_SECONDS)
     # vl-convert escapes what comes from the data; the markup itself is ours.

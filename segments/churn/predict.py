@@ -10,13 +10,18 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from events.asking import questions
+from events.counting import queries
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
 from reporting.document import load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
+from segments.churn import model as churn
+from segments.churn.payload_versions import CHURN
+from segments.churn.result import ChurnResult
 from segments.models import ChurnRun, Membership, Segment
 from segments.published.fitted import fitted_of
+from segments.search.gather import read_units
 from segments.search.question import Inputs
 from stats.results import NotComputable
 
@@ -59,10 +64,6 @@ def compute_churn(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
-    from segments.churn import model as churn
-    from segments.churn.payload_versions import CHURN
-    from segments.churn.result import ChurnResult
-
     progress("counts", 0.0)
     table, retained = _read(run)
     values, names = _features(table)
@@ -87,9 +88,6 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
 
 def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
     """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
-    from events.counting import queries
-    from segments.search.gather import read_units
-
     version = run.segment.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
     fitted = fitted_of(version)

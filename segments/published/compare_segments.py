@@ -14,6 +14,10 @@ from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment
 from segments.published.fitted import fitted_of
+from segments.published.payload_versions import COMPARISON
+from segments.published.run_results import ComparisonResult
+from segments.search.composition import find_drivers
+from segments.search.gather import read_units
 from segments.search.question import Inputs
 
 TASK = "segments.tasks.run_comparison"
@@ -48,11 +52,6 @@ def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
 
 
 def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
-    from segments.published.payload_versions import COMPARISON
-    from segments.published.run_results import ComparisonResult
-    from segments.search.composition import find_drivers
-    from segments.search.gather import read_units
-
     progress("counts", 0.0)
     version = run.first.version
     inputs = load(Inputs, {"retention": None, **version.inputs})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import SegmentVersion
+from segments.search.payload_versions import FITTED
 
 if TYPE_CHECKING:
     from segments.search.placement import FittedModel
@@ -16,8 +17,6 @@ def fitted_of(version: SegmentVersion) -> "FittedModel | None":
     Raises:
         Refused: what is stored of it can't be read.
     """
-    from segments.search.payload_versions import FITTED
-
     found = FITTED.read(version.fitted) if version.fitted else None
     if isinstance(found, Unreadable):
         raise Refused(found.sentence())

@@ -18,7 +18,13 @@ from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
+from segments.published.drift import match_centroids
 from segments.published.fitted import fitted_of
+from segments.published.measure_drift import baseline, measure_drift
+from segments.published.payload_versions import BASELINE, DRIFT
+from segments.published.rule_members import rule_places
+from segments.search.gather import read_units
+from segments.search.payload_versions import FITTED, PROFILE, SEGMENTATION
 from segments.search.question import Inputs
 
 if TYPE_CHECKING:
@@ -41,8 +47,6 @@ def publish_run(
     Raises:
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
     """
-    from segments.search.payload_versions import FITTED, SEGMENTATION
-
     if run.status != SegmentationRun.Status.DONE or run.model is None:
         raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
     report, fitted = SEGMENTATION.read(run.payload), FITTED.read(run.model)
@@ -85,11 +89,7 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
     Only what changes is written, in batches: one transaction over millions of rows would lock ingest out. Each unit's
     row changes at once, so that whoever asks sees its old place or its new one, never none.
     """
-    from segments.published.payload_versions import DRIFT
-
     if version.rule is not None:
-        from segments.published.publish_rule import rule_places
-
         places: Iterable[tuple[str, int | None, str]] = rule_places(version)
         drift = None
     else:
@@ -223,8 +223,6 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 
 
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
-    from segments.search.payload_versions import PROFILE
-
     for number, cluster in enumerate(report.clusters):
         segment = Segment(
             version=version, key=cluster.key, number=number, name=names.get(number, ""), stability=cluster.stability,
@@ -237,8 +235,6 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
     """Names of the last version's clusters for the new clusters that match them."""
     import numpy as np
 
-    from segments.published.drift import match_centroids
-
     old = None if before is None else fitted_of(before)
     if before is None or old is None:
         return {}
@@ -250,10 +246,6 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
 
 
 def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
-    from segments.published.measure_drift import baseline, measure_drift
-    from segments.published.payload_versions import BASELINE
-    from segments.search.gather import read_units
-
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
     if fitted is None:
         raise Refused(gettext("This version has no fitted model, so nobody can be placed by it."))

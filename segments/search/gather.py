@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from events.asking import Questions
+from events.counting import queries
 from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Active, Behaviour, Survival, outcome_window, parse_behaviour
 from runs.refusals import Refused
+from segments.search import queries as own
 from segments.search.composition import Play
 from segments.search.features import UnitTable, unit_table
 from segments.search.question import Inputs
@@ -27,9 +29,6 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
     """
-    from events.counting import queries
-    from segments.search import queries as own
-
     asked.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     fixed = definition is not None and not isinstance(definition, Survival)
@@ -62,9 +61,6 @@ def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | N
         inputs: of the published version.
         behaviours: what its model counts; None chooses as for a new segmentation.
     """
-    from events.counting import queries
-    from segments.search import queries as own
-
     chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
     users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
     activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
@@ -78,8 +74,6 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
     Raises:
         Refused: a listed behaviour whose event the log doesn't have.
     """
-    from events.counting import queries
-
     names = asked.run(queries.event_names(asked.log)).sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     if inputs.behaviours:
@@ -98,8 +92,6 @@ def _half(half: UnitTable, whole: UnitTable) -> UnitTable:
 
 
 def _outcome(asked: Questions, users: Any, inputs: Inputs, unit_ids: Any) -> tuple[Any, Any]:
-    from events.counting import queries
-
     definition = inputs.definition
     if definition is None:
         return None, None

@@ -1,12 +1,12 @@
 """What units did in a window, in two questions: activity per unit, and counts per unit and random half of its days.
 
-from typing import TYPE_CHECKING
 Both give one or two rows per unit, never events. The halves let profiles be tested on days that formed no cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from events.counting.queries import activity_days, activity_since_anchor, counts, mature
 from events.counting.unit_values import Basis

@@ -6,12 +6,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from events.asking import questions
-from reporting.document import dump
+from reporting.document import dump, load
 from reporting.words import reason_words
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import SegmentationRun
+from segments.search.composition import compose
+from segments.search.gather import choose_behaviours, read_play
+from segments.search.payload_versions import FITTED, SEGMENTATION
 from segments.search.question import Inputs, check_inputs
 from stats.results import NotComputable
 
@@ -36,8 +39,6 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
     Raises:
         Refused: inputs that make no sense, or that the log can't answer; nothing is stored then.
     """
-    from segments.search.gather import choose_behaviours
-
     check_inputs(inputs)
     with questions(day_mode=inputs.day_mode) as asked:  # before the row: bad input must leave nothing behind
         asked.need_event(inputs.signup_event, "--signup-event")
@@ -63,11 +64,6 @@ def _create(inputs: Inputs, title: str, seed: int, by: User | None) -> Segmentat
 
 
 def _compute(run: SegmentationRun, progress: Progress) -> dict[str, Any]:
-    from reporting.document import load
-    from segments.search.composition import compose
-    from segments.search.gather import read_play
-    from segments.search.payload_versions import FITTED, SEGMENTATION
-
     inputs = load(Inputs, run.inputs)
     progress("counts", 0.0)
     with questions(day_mode=inputs.day_mode) as asked:

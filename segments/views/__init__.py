@@ -1,4 +1,4 @@
-"""Pages about segments. Reports load SciPy, so views import them inside functions."""
+"""Pages about segments."""
 
 from segments.views.published import (
     churn_page,

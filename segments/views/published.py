@@ -11,6 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from events.metrics import parse_retention
+from events.metrics import sentence as definition_sentence
 from reporting.csv import csv_lines
 from reporting.numbers import decimal
 from runs.models import Run
@@ -18,10 +20,15 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
 from segments.churn import predict
+from segments.churn.payload_versions import CHURN
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.published import compare_segments, publish
+from segments.published.payload_versions import COMPARISON
+from segments.report import model_page as page
+from segments.report import words
 from segments.rules import parse_rule, sentence
+from segments.search.payload_versions import PROFILE
 
 
 # ── Models ────────────────────────────────────────────────────────────────────
@@ -29,8 +36,6 @@ from segments.rules import parse_rule, sentence
 @require_safe
 def model_page(request: HttpRequest, key: str) -> HttpResponse:
     """One published model: its segments now, its versions, its drift and its churn models."""
-    from segments.report import model_page as page
-
     model = get_object_or_404(SegmentModel, key=key)
     version = model.current
     if version is None:
@@ -50,9 +55,6 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    from segments.report import words
-    from segments.search.payload_versions import PROFILE
-
     colour, text = words.standing_of(segment.stability)
     profile = PROFILE.read(segment.profile) if segment.profile else None
     play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name)
@@ -138,11 +140,6 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ChurnRun.objects.light("segment__version__model"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
-        from events.metrics import parse_retention
-        from events.metrics import sentence as definition_sentence
-        from segments.churn.payload_versions import CHURN
-        from segments.report import model_page as page
-
         result = CHURN.read(run.payload)
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
@@ -179,9 +176,6 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second"), pk=pk)
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
-        from segments.published.payload_versions import COMPARISON
-        from segments.report import model_page as page
-
         result = COMPARISON.read(run.payload)
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()

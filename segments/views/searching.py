@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from events.metrics import sentence as definition_sentence
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -19,7 +20,8 @@ from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
 from segments.published import publish, publish_rule
-from segments.search import segmentations
+from segments.report import model_page, page, tables, words
+from segments.search import payload_versions, segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -28,8 +30,6 @@ from segments.search import segmentations
 @vary_on_headers("HX-Request")
 def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and the searches for groups; htmx gets the searches alone."""
-    from segments.report import model_page
-
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
@@ -92,10 +92,6 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 
 def report_body(run: SegmentationRun) -> dict[str, Any]:
     """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
-    from events.metrics import sentence as definition_sentence
-    from segments.report import page, tables, words
-    from segments.search import payload_versions
-
     report = payload_versions.read(run.payload or {})
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}
@@ -160,8 +156,6 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    from segments.report import words
-
     form = RuleQuestionForm(request.POST)
     context: dict[str, Any] = {}
     if form.is_valid():

@@ -10,6 +10,7 @@ from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.size import Suggestion, inflow_of, sized
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
+from stats.power import sample_size
 from stats.results import NotComputable, computable
 
 if TYPE_CHECKING:
@@ -76,8 +77,6 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 
 
 def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
-    from stats.power import sample_size
-
     if not computable(found.planned_units):
         return found.planned_units
     if not computable(found.smallest_effect):

@@ -21,6 +21,7 @@ from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
+from experiments.report.calibration_page import share_left
 from runs.refusals import Refused
 from runs.web import person
 
@@ -127,7 +128,6 @@ def _worth(row: Experiment) -> str:
     """What promises like the moment's have been worth in earlier experiments; empty while nobody knows."""
     if row.moment is None:
         return ""
-    from experiments.report.calibration_page import share_left
 
     return share_left(calibration.calibrate().pooled)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
+from experiments.analyse.health.context import Audit
 from experiments.draw.bucketing import choose_all, read_units, unit_hashes
 from experiments.models import Assignment, Experiment
 from experiments.plan.served import flag_of, with_parts
@@ -20,8 +21,6 @@ def audit_of(experiment: Experiment) -> "Audit":
 
     Units with an override have no row, so every stored arm must be the draw's.
     """
-    from experiments.analyse.health.context import Audit
-
     keys = dict(experiment.variants.values_list("pk", "key"))
     counted = Assignment.objects.filter(experiment=experiment).values("variant_id").annotate(n=Count("pk"))
     assigned = {keys[row["variant_id"]]: row["n"] for row in counted}

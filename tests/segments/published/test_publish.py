@@ -142,7 +142,7 @@ def test_publish_rule__that_can_not_be_placed__is_taken_back_and_the_old_one_sta
         raise Refused("The store is away.")
 
     model = SegmentModel.objects.get()
-    monkeypatch.setattr(publish_rule, "rule_places", refuse)
+    monkeypatch.setattr(publish, "rule_places", refuse)
     with pytest.raises(Refused, match="away"):
         publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
 
