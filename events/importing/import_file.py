@@ -16,7 +16,7 @@ from events import store
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job, Progress, Staged, settle
 from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.sources import Source, estimated_rows, line_at_byte, lines_of_records, open_source
+from events.importing.sources import SourceFile, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
 from events.warehouse import literal
@@ -104,7 +104,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     return replace(report, imported=imported, already_there=good - imported, seconds=time.monotonic() - started)
 
 
-def _stage(job: Job, source: Source, number: int) -> list[Staged]:
+def _stage(job: Job, source: SourceFile, number: int) -> list[Staged]:
     """Write one file's rows as Parquet, a folder per date; those without a date are the bad ones."""
     sql = stored_columns(source, job.options, received_us=time.time_ns() // 1000)
     try:
@@ -113,7 +113,7 @@ def _stage(job: Job, source: Source, number: int) -> list[Staged]:
         raise Refused(f"{source.path}: the file can't be read ({_first_line(error)}).") from error
 
 
-def _check(job: Job, sources: Sequence[Source], dateless: Sequence[int]) -> ImportReport:
+def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> ImportReport:
     """Count the bad rows and find the lines of the first ones; only a file that has some is read a second time."""
     bad, examples = Counter[str](), list[BadRow]()
     for source, found in zip(sources, dateless, strict=True):
@@ -128,7 +128,7 @@ def _check(job: Job, sources: Sequence[Source], dateless: Sequence[int]) -> Impo
     return ImportReport(len(sources), bad.total(), 0, 0, dict(sorted(bad.items())), tuple(examples[:EXAMPLES]))
 
 
-def _bad_rows(job: Job, source: Source) -> tuple[Counter[str], list[BadRow]]:
+def _bad_rows(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]:
     """How many rows are bad for which reason, and the first of them with their lines, in the file's order."""
     job.run(
         f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM (SELECT row_number() OVER () - 1 AS ordinal, bad, "
@@ -142,7 +142,7 @@ def _bad_rows(job: Job, source: Source) -> tuple[Counter[str], list[BadRow]]:
     return Counter(dict(counts)), rows
 
 
-def _rejected(connection: Scratch, source: Source) -> list[BadRow]:
+def _rejected(connection: Scratch, source: SourceFile) -> list[BadRow]:
     """Records that the reader itself had to leave out; one record may have several errors and counts once."""
     if source.kind == "parquet" or not _has_rejects(connection):
         return []

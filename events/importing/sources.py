@@ -21,7 +21,7 @@ MAX_LINE = 10_000_000
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """One file to import.
 
     Attributes:
@@ -65,7 +65,9 @@ class Source:
             raise Refused(f"{self.path}: there is no column '{name}'; the columns are {', '.join(self.columns)}.")
 
 
-def open_source(path: Path, connection: Scratch, *, separator: str | None, columns: tuple[str, ...] | None) -> Source:
+def open_source(
+    path: Path, connection: Scratch, *, separator: str | None, columns: tuple[str, ...] | None
+) -> SourceFile:
     """Recognise a file by its ending and read its header.
 
     Args:
@@ -81,7 +83,7 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
         return _parquet(path, connection)
     if ending in JSON_LINES:
         broken = "NOT json_valid(line) OR NOT starts_with(ltrim(line), '{')"
-        return Source(path, "lines", f"(SELECT line FROM {_lines(path, 0)})", None, {}, 0, broken)
+        return SourceFile(path, "lines", f"(SELECT line FROM {_lines(path, 0)})", None, {}, 0, broken)
     separator = {"\\t": "\t"}.get(separator or "", separator) or SEPARATORS.get(ending)
     if separator is None:
         raise Refused(f"{path}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').")
@@ -95,8 +97,8 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
         cells = (
             f"(SELECT line, regexp_split_to_array(trim(line, ' \t\r'), '\\s+') AS cells FROM {_lines(path, skipped)})"
         )
-        return Source(path, "lines", cells, names, {}, skipped, f"len(cells) <> {len(names)}")
-    return Source(path, "csv", _csv(path, separator, len(names), skipped), names, {}, skipped, "false", separator)
+        return SourceFile(path, "lines", cells, names, {}, skipped, f"len(cells) <> {len(names)}")
+    return SourceFile(path, "csv", _csv(path, separator, len(names), skipped), names, {}, skipped, "false", separator)
 
 
 def open_text(path: Path) -> io.TextIOBase:
@@ -106,7 +108,7 @@ def open_text(path: Path) -> io.TextIOBase:
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
-def lines_of_records(source: Source, ordinals: list[int]) -> dict[int, int]:
+def lines_of_records(source: SourceFile, ordinals: list[int]) -> dict[int, int]:
     """Line numbers (from 1) of records (from 0); of Parquet files the row numbers."""
     if source.kind != "csv":
         return {ordinal: ordinal + source.skipped + 1 for ordinal in ordinals}
@@ -125,7 +127,7 @@ def lines_of_records(source: Source, ordinals: list[int]) -> dict[int, int]:
     return found
 
 
-def line_at_byte(source: Source, position: int) -> int:
+def line_at_byte(source: SourceFile, position: int) -> int:
     """The line number (from 1) of a byte of the unpacked file."""
     count, left = 1, position
     with _open_bytes(source.path) as data:
@@ -135,7 +137,7 @@ def line_at_byte(source: Source, position: int) -> int:
     return count
 
 
-def estimated_rows(source: Source) -> int:
+def estimated_rows(source: SourceFile) -> int:
     """About how many records a file has, from the length of its first lines; 0 where that can't be told."""
     if source.kind == "parquet" or source.path.suffix == ".gz":
         return 0
@@ -161,14 +163,14 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
         raise Refused(f"{path}: line 1 is no header ({error}).") from error
 
 
-def _parquet(path: Path, connection: Scratch) -> Source:
+def _parquet(path: Path, connection: Scratch) -> SourceFile:
     relation = f"read_parquet({literal(str(path))})"
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except ScratchError as error:
         raise Refused(f"{path}: this is no Parquet file.") from error
     types = {str(row[0]): str(row[1]) for row in described}
-    return Source(path, "parquet", relation, tuple(types), types)
+    return SourceFile(path, "parquet", relation, tuple(types), types)
 
 
 def _csv(path: Path, separator: str, width: int, skipped: int) -> str:

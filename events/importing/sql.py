@@ -7,7 +7,7 @@ only.
 from collections.abc import Sequence
 
 from events.importing.options import ImportOptions
-from events.importing.sources import Source
+from events.importing.sources import SourceFile
 from events.warehouse import literal
 
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
@@ -15,7 +15,7 @@ EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 a
 CONTENT = "concat(strlen(user_id), ':', user_id, strlen(event), ':', event, us, ':', properties)"
 
 
-def fields(source: Source, options: ImportOptions) -> str:
+def fields(source: SourceFile, options: ImportOptions) -> str:
     """Rows of ``user_id, event, raw_time, us, properties, given, bad, shown``; `bad` is a code, or null for an event.
 
     `us` is the moment in microseconds since 1970, `given` the message id of the file, `shown` the text to complain of.
@@ -41,7 +41,7 @@ def fields(source: Source, options: ImportOptions) -> str:
             {guarded(given)} AS given FROM {source.relation}))"""
 
 
-def stored_columns(source: Source, options: ImportOptions, *, received_us: int) -> str:
+def stored_columns(source: SourceFile, options: ImportOptions, *, received_us: int) -> str:
     """The columns of the store; a bad row has no `event_date`.
 
     The message id is the content's digest, the same for identical rows: `events.importing.import_file` tells those
@@ -54,7 +54,7 @@ def stored_columns(source: Source, options: ImportOptions, *, received_us: int) 
         FROM ({fields(source, options)})"""
 
 
-def _bad(source: Source, options: ImportOptions) -> str:
+def _bad(source: SourceFile, options: ImportOptions) -> str:
     blank = "line IS NULL OR trim(line, ' \t\r') = ''" if source.kind == "lines" else "false"
     nameless = f"WHEN {_empty('given')} THEN 'missing_message_id'" if options.message_id else ""
     return f"""CASE WHEN {blank} THEN 'blank' WHEN broken THEN 'fields'
@@ -70,7 +70,7 @@ def _empty(name: str) -> str:
     return f"({name} IS NULL OR ({name} < '!' AND trim({name}) = ''))"
 
 
-def _properties(source: Source, names: Sequence[str]) -> str:
+def _properties(source: SourceFile, names: Sequence[str]) -> str:
     for name in names:
         source.require(name)
     if not names:
@@ -83,7 +83,7 @@ def _properties(source: Source, names: Sequence[str]) -> str:
     return f"CASE WHEN starts_with(ltrim({whole}), '{{') AND json_valid({whole}) THEN {whole} ELSE {made} END"
 
 
-def _microseconds(source: Source, options: ImportOptions, moment: str) -> str:
+def _microseconds(source: SourceFile, options: ImportOptions, moment: str) -> str:
     """SQL for microseconds since 1970 in UTC, null where the time can't be read."""
     kind = source.types.get(options.time, "VARCHAR")
     if kind == "TIMESTAMP WITH TIME ZONE":

@@ -5,13 +5,13 @@ from events.simulation.generate import NOT_ENROLLED, Simulation, simulate
 from events.simulation.people import draw_arms
 from events.simulation.replay import replay
 from events.simulation.truth import truth, unit_ids
-from events.simulation.worlds import WORLDS, Behaviour, World
+from events.simulation.worlds import WORLDS, PlantedBehaviour, World
 
 __all__ = [
     "EXPERIMENT_KEY",
     "NOT_ENROLLED",
     "WORLDS",
-    "Behaviour",
+    "PlantedBehaviour",
     "Simulation",
     "World",
     "draw_arms",

@@ -28,7 +28,7 @@ COMES, HABIT = 3.0, 0.8
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class PlantedBehaviour:
     """What a user may do on an active day.
 
     Attributes:
@@ -42,18 +42,18 @@ class Behaviour:
     load: float
 
 
-def _flat(name: str) -> Behaviour:
-    return Behaviour(name, (0.3, 0.3, 0.3, 0.3), 0.0)
+def _flat(name: str) -> PlantedBehaviour:
+    return PlantedBehaviour(name, (0.3, 0.3, 0.3, 0.3), 0.0)
 
 
 NEGATIVE_CONTROLS = ("settings_open", "error_seen", "rotate", "mute", "help_open", "ad_seen", "screenshot")
 BEHAVIOURS = (
-    Behaviour(TARGET, (0.35, 0.55, 0.75, 1.10), 0.3),
-    Behaviour("craft", (1.2, 0.2, 0.3, 0.6), 0.2),
-    Behaviour("battle", (0.2, 1.5, 0.3, 0.6), 0.3),
-    Behaviour("shop", (0.10, 0.15, 0.90, 0.30), 0.2),
-    Behaviour("chat", (0.20, 0.35, 0.60, 1.10), 0.9),
-    Behaviour("browse", (2.0, 2.0, 2.0, 2.0), 0.6),
+    PlantedBehaviour(TARGET, (0.35, 0.55, 0.75, 1.10), 0.3),
+    PlantedBehaviour("craft", (1.2, 0.2, 0.3, 0.6), 0.2),
+    PlantedBehaviour("battle", (0.2, 1.5, 0.3, 0.6), 0.3),
+    PlantedBehaviour("shop", (0.10, 0.15, 0.90, 0.30), 0.2),
+    PlantedBehaviour("chat", (0.20, 0.35, 0.60, 1.10), 0.9),
+    PlantedBehaviour("browse", (2.0, 2.0, 2.0, 2.0), 0.6),
     *(_flat(name) for name in NEGATIVE_CONTROLS),
 )
 
@@ -62,7 +62,7 @@ BEHAVIOURS = (
 STYLE_BEHAVIOURS = (
     _flat(TARGET),
     *(
-        Behaviour(
+        PlantedBehaviour(
             name, (1.5 if style == 0 else 0.05, 1.5 if style == 1 else 0.05, 1.5 if style == 2 else 0.05, 0.0), 0.0
         )
         for style, names in enumerate(
@@ -125,7 +125,7 @@ class World:
     lost_exposures: float = 0.0
     tutorial_reach: float = 0.0
     arms: tuple[str, ...] = ("control", "nudge")
-    behaviours: tuple[Behaviour, ...] = BEHAVIOURS
+    behaviours: tuple[PlantedBehaviour, ...] = BEHAVIOURS
     units: int = STANDARD_UNITS
     times: int = TIMES
     within: int = WITHIN_DAYS
@@ -154,7 +154,7 @@ class World:
         return tuple(b.name for b in self.behaviours if b.name != TARGET or not self.has_cause) + forced
 
 
-PROFILE = Behaviour("profile_field", (2.0, 2.0, 2.0, 2.0), 0.0)
+PROFILE = PlantedBehaviour("profile_field", (2.0, 2.0, 2.0, 2.0), 0.0)
 _STEP = World("step")
 WORLDS: dict[str, World] = {
     world.name: world

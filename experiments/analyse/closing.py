@@ -16,7 +16,7 @@ from stats.sequential.boundaries import Spending
 from stats.sequential.looks import Look
 
 
-class Rule(StrEnum):
+class SpendingRule(StrEnum):
     """Why a look of a plan with planned looks may spend what it spends."""
 
     PLANNED = "planned"  # a look before the last: what the spending function allows at its share
@@ -28,7 +28,7 @@ class Rule(StrEnum):
 
 # No data reach this many standard errors: the page says that nothing can be found instead of printing it.
 UNREACHABLE = 8.0
-SPENDS_THE_REST = (Rule.COMPLETE, Rule.PLANNED_END, Rule.BLIND)
+SPENDS_THE_REST = (SpendingRule.COMPLETE, SpendingRule.PLANNED_END, SpendingRule.BLIND)
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Cost:
         shown: local date of the last look that anybody saw; None without one.
     """
 
-    rule: Rule
+    rule: SpendingRule
     fraction: float
     critical: float | None
     whole: float | None
     shown: date | None
 
 
-def rule_of(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, final: bool) -> Rule:
+def rule_of(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, final: bool) -> SpendingRule:
     """The rule of a look.
 
     A look counts as seen on its own day: whoever closes on the day of a look may have seen it. A look between the
@@ -63,17 +63,17 @@ def rule_of(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, final
         final: this look holds all that the experiment can say.
     """
     if not final or plan.enrolment_ended is None:
-        return Rule.PLANNED
+        return SpendingRule.PLANNED
     if fraction >= 1:
-        return Rule.COMPLETE
+        return SpendingRule.COMPLETE
     ended = plan.enrolment_ended
     seen = [look.seen for look in looks if look.seen <= ended]
     if not seen:
-        return Rule.BLIND
+        return SpendingRule.BLIND
     planned = plan.planned_end
     if planned is not None and planned <= ended and max(seen) <= planned:
-        return Rule.PLANNED_END
-    return Rule.EARLY
+        return SpendingRule.PLANNED_END
+    return SpendingRule.EARLY
 
 
 def cost_of(plan: Planned, standing: Standing, looks: Sequence[LookTaken], *, today: date) -> Cost | None:

@@ -51,7 +51,7 @@ class Standing:
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
-        rule: code of what this look may spend (`experiments.analyse.closing.Rule`); "" where no looks are planned.
+        rule: what this look may spend, a code of `experiments.analyse.closing.SpendingRule`; "" without planned looks.
     """
 
     state: State

@@ -18,7 +18,7 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Units:
+class UnitIds:
     """Ids made ready for hashing, once for any number of seeds.
 
     Attributes:
@@ -92,7 +92,7 @@ def choose(n: float, ranges: Sequence[Range]) -> int | None:
     return None
 
 
-def read_units(ids: Sequence[str]) -> Units:
+def read_units(ids: Sequence[str]) -> UnitIds:
     """Make many ids ready for `unit_hashes`. Memory: 4 bytes for each character."""
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
     blocks: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]] = []
@@ -111,10 +111,10 @@ def read_units(ids: Sequence[str]) -> Units:
                 others += [(int(place), ids[place]) for place in part[wide]]
                 part, codes = part[~wide], codes[~wide]
             blocks.append((part, np.ascontiguousarray(codes.T)))
-    return Units(len(ids), tuple(blocks), tuple(others))
+    return UnitIds(len(ids), tuple(blocks), tuple(others))
 
 
-def unit_hashes(seed: str, units: Units, *, version: int = 2) -> npt.NDArray[np.float64]:
+def unit_hashes(seed: str, units: UnitIds, *, version: int = 2) -> npt.NDArray[np.float64]:
     """`unit_hash` of every unit, in the order in which they were read.
 
     Raises:

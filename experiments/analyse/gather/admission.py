@@ -20,7 +20,7 @@ OTHER_SOURCE, WRONG_ARM = "source", "arm"
 
 
 @dataclass(frozen=True)
-class Rule:
+class AdmissionRule:
     """Which exposures of an experiment count.
 
     Attributes:

@@ -15,13 +15,15 @@ import pyarrow.compute as pc
 
 from events.asking import Questions
 from experiments.analyse.gather import queries
-from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, Rule, SetAside
+from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, AdmissionRule, SetAside
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-def admitted(questions: Questions, exposures: ir.Table, rule: Rule | None) -> tuple[ir.Table, tuple[SetAside, ...]]:
+def admitted(
+    questions: Questions, exposures: ir.Table, rule: AdmissionRule | None
+) -> tuple[ir.Table, tuple[SetAside, ...]]:
     """The exposures that count, and the others by sender and reason.
 
     Args:
@@ -48,7 +50,7 @@ def admitted(questions: Questions, exposures: ir.Table, rule: Rule | None) -> tu
     return queries.admitted(exposures, own, pairs), tuple(aside)
 
 
-def _wrong(questions: Questions, exposures: ir.Table, rule: Rule, sources: list[int]) -> Any:
+def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sources: list[int]) -> Any:
     """Of what client keys of these sources say, the pairs of unit and arm that aren't true; None when nobody spoke."""
     if not sources:
         return None
@@ -57,5 +59,5 @@ def _wrong(questions: Questions, exposures: ir.Table, rule: Rule, sources: list[
     return said.filter(pa.array(~true))
 
 
-def _name(rule: Rule, source: str) -> str:
+def _name(rule: AdmissionRule, source: str) -> str:
     return rule.names.get(int(source), source)

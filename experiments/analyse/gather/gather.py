@@ -15,7 +15,7 @@ from events.asking import Questions
 from events.counting import day_bits
 from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
 from experiments.analyse.gather import queries
-from experiments.analyse.gather.admission import Rule, SetAside, Unverified
+from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers, Block, Cells
 from experiments.plan.question import Question
@@ -57,7 +57,7 @@ def gather(
     asked: Question,
     *,
     primary: Sequence[str],
-    rule: Rule | None = None,
+    rule: AdmissionRule | None = None,
     verified: bool = False,
     progress: Progress = silent,
 ) -> Answers:

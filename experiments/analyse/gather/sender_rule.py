@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from events.models import Source
-from experiments.analyse.gather.admission import Bools, Rule, drawn
+from experiments.analyse.gather.admission import AdmissionRule, Bools, drawn
 from experiments.models import Assignment, Experiment
 from experiments.plan.derived import senders
 from experiments.plan.served import flag_of, with_parts
@@ -14,7 +14,7 @@ from experiments.plan.stored import plan_of
 UNITS_AT_A_TIME = 5_000
 
 
-def rule_of(experiment: Experiment) -> Rule:
+def rule_of(experiment: Experiment) -> AdmissionRule:
     """The rule of a started experiment: whose client keys are heard, and which arm is whose.
 
     Only the units of client keys come here, never more: everything else is decided inside the warehouse.
@@ -33,4 +33,4 @@ def rule_of(experiment: Experiment) -> Rule:
         found[new] = drawn(flag, [units[place] for place in new], [arms[place] for place in new])
         return found
 
-    return Rule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))
+    return AdmissionRule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.audit import closing as audit
-from experiments.analyse.closing import Rule, cost_of, fractions_of, rule_of
+from experiments.analyse.closing import SpendingRule, cost_of, fractions_of, rule_of
 from experiments.analyse.codes import Code
 from experiments.analyse.health.context import Audit
 from experiments.analyse.outcome_lock import looks_of, standing_of
@@ -39,19 +39,24 @@ def sequential(**changes: object) -> Planned:
 @pytest.mark.parametrize(
     ("shown", "fraction", "ended", "rule"),
     [
-        ((), 0.23, CLOSED, Rule.BLIND),
-        ((date(2026, 2, 2),), 0.23, CLOSED, Rule.BLIND),  # seen the day after closing
-        ((CLOSED,), 0.23, CLOSED, Rule.EARLY),  # on the same day counts as seen before
-        ((date(2026, 1, 20),), 0.23, CLOSED, Rule.EARLY),
-        ((date(2026, 1, 20),), 0.999, CLOSED, Rule.EARLY),
-        ((date(2026, 1, 20),), 1.0, CLOSED, Rule.COMPLETE),
-        ((date(2026, 1, 20),), 0.23, END, Rule.PLANNED_END),
-        ((END,), 0.23, END, Rule.PLANNED_END),
-        ((date(2026, 1, 20),), 0.23, date(2026, 3, 4), Rule.PLANNED_END),
-        ((date(2026, 3, 2),), 0.23, date(2026, 3, 4), Rule.EARLY),  # a look after the planned end may have ended it
+        ((), 0.23, CLOSED, SpendingRule.BLIND),
+        ((date(2026, 2, 2),), 0.23, CLOSED, SpendingRule.BLIND),  # seen the day after closing
+        ((CLOSED,), 0.23, CLOSED, SpendingRule.EARLY),  # on the same day counts as seen before
+        ((date(2026, 1, 20),), 0.23, CLOSED, SpendingRule.EARLY),
+        ((date(2026, 1, 20),), 0.999, CLOSED, SpendingRule.EARLY),
+        ((date(2026, 1, 20),), 1.0, CLOSED, SpendingRule.COMPLETE),
+        ((date(2026, 1, 20),), 0.23, END, SpendingRule.PLANNED_END),
+        ((END,), 0.23, END, SpendingRule.PLANNED_END),
+        ((date(2026, 1, 20),), 0.23, date(2026, 3, 4), SpendingRule.PLANNED_END),
+        (
+            (date(2026, 3, 2),),
+            0.23,
+            date(2026, 3, 4),
+            SpendingRule.EARLY,
+        ),  # a look after the planned end may have ended it
     ],
 )
-def test_rule__of_a_last_look(shown: tuple[date, ...], fraction: float, ended: date, rule: Rule) -> None:
+def test_rule__of_a_last_look(shown: tuple[date, ...], fraction: float, ended: date, rule: SpendingRule) -> None:
     plan = sequential(enrolment_ended=ended)
 
     assert rule_of(plan, fraction, [taken(day) for day in shown], final=True) is rule
@@ -60,15 +65,15 @@ def test_rule__of_a_last_look(shown: tuple[date, ...], fraction: float, ended: d
 def test_rule__a_peek_counts_as_seen_and_a_look_before_the_last_as_planned() -> None:
     seen = [taken(date(2026, 1, 20), peeked=True)]
 
-    assert rule_of(sequential(), 0.23, seen, final=True) is Rule.EARLY
-    assert rule_of(sequential(), 0.23, seen, final=False) is Rule.PLANNED
-    assert rule_of(sequential(planned_end=None), 0.23, seen, final=True) is Rule.EARLY
+    assert rule_of(sequential(), 0.23, seen, final=True) is SpendingRule.EARLY
+    assert rule_of(sequential(), 0.23, seen, final=False) is SpendingRule.PLANNED
+    assert rule_of(sequential(planned_end=None), 0.23, seen, final=True) is SpendingRule.EARLY
 
 
 def test_rule__a_look_of_version_0_3_counts_from_the_end_of_its_data_on() -> None:
     old = replace(taken(date(2026, 2, 2)), on=CLOSED, shown=None)
 
-    assert rule_of(sequential(), 0.23, [old], final=True) is Rule.EARLY
+    assert rule_of(sequential(), 0.23, [old], final=True) is SpendingRule.EARLY
 
 
 def test_fractions__earlier_looks_stay_after_a_correction_of_the_data() -> None:
@@ -140,9 +145,11 @@ def test_payload__of_version_0_3__loads() -> None:
 
 @pytest.mark.parametrize(
     ("looks", "rule", "critical"),
-    [((), Rule.BLIND, 1.96), ((date(2026, 1, 20),), Rule.EARLY, 4.877)],
+    [((), SpendingRule.BLIND, 1.96), ((date(2026, 1, 20),), SpendingRule.EARLY, 4.877)],
 )
-def test_cost__says_what_closing_today_would_ask_for(looks: tuple[date, ...], rule: Rule, critical: float) -> None:
+def test_cost__says_what_closing_today_would_ask_for(
+    looks: tuple[date, ...], rule: SpendingRule, critical: float
+) -> None:
     plan = sequential(enrolment_ended=None)
     standing = standing_of(plan, make_answers(draw_units(2_300)), looks=(), peek=False, today=CLOSED)
     found = cost_of(plan, standing, [taken(day) for day in looks], today=CLOSED)
@@ -150,7 +157,7 @@ def test_cost__says_what_closing_today_would_ask_for(looks: tuple[date, ...], ru
     assert found is not None
     assert found.rule is rule
     assert found.fraction == pytest.approx(0.23)
-    if rule is Rule.EARLY:
+    if rule is SpendingRule.EARLY:
         assert found.critical == pytest.approx(Look(0.05, "group_sequential", fractions=(0.2, 0.23)).critical)
         assert found.critical is not None
         assert found.critical > 4.5
