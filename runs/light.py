@@ -8,11 +8,12 @@ from django.db import models
 class LightQuerySet[Row: models.Model](models.QuerySet[Row]):
     """A model names its heavy columns in `HEAVY`; they are hundreds of kilobytes a row."""
 
-    def light(self, *joined: str) -> Self:
+    def light(self, *joined: str, keep: tuple[str, ...] = ()) -> Self:
         """For lists: without the heavy columns of these rows, and of those joined by `select_related`.
 
         Args:
             joined: paths as for `select_related`, which alone would read every column of the joined rows.
+            keep: heavy columns that are shown all the same, those of joined rows by their path.
         """
         names = list(_heavy(self.model))
         for path in joined:
@@ -23,7 +24,7 @@ class LightQuerySet[Row: models.Model](models.QuerySet[Row]):
                 before += f"{step}__"
                 names += [before + name for name in _heavy(model)]
         rows = self.select_related(*joined) if joined else self
-        return rows.defer(*names)
+        return rows.defer(*(name for name in names if name not in keep))
 
 
 def _heavy(model: Any) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ class SegmentModelViewSet(viewsets.ReadOnlyModelViewSet[SegmentModel]):
 class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):
     """Segments of every version. Only the name can be changed."""
 
-    queryset = Segment.objects.light("version__model").order_by("id")
+    queryset = Segment.objects.light("version__model", keep=("profile",)).order_by("id")
     serializer_class = SegmentSerializer
     filterset_fields = ["version__model__key", "version__number", "targetable"]
     http_method_names = ["get", "patch", "head", "options"]
@@ -214,7 +214,7 @@ class MemberList(generics.ListAPIView[Membership]):
     def get_queryset(self) -> Any:
         """Members of an existing segment."""
         may_see_members(self.request)
-        segment = generics.get_object_or_404(Segment, pk=self.kwargs["pk"])
+        segment = generics.get_object_or_404(Segment.objects.light(), pk=self.kwargs["pk"])
         return segment.members.all()
 
 

@@ -141,6 +141,8 @@ class SegmentQuerySet(LightQuerySet["Segment"]):
 class Segment(models.Model):
     """A named group of units of one version. People change its name; its key stays, since services know it."""
 
+    HEAVY = ("profile",)
+
     version = models.ForeignKey(
         SegmentVersion, on_delete=models.PROTECT, related_name="segments", verbose_name=_("version")
     )

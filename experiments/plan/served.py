@@ -31,7 +31,9 @@ def flag_of(experiment: Experiment) -> Flag:
 
 def with_parts(keys: Iterable[str] | None = None) -> Any:
     """Experiments with all that `flag_of` reads, in few statements."""
-    rows = Experiment.objects.select_related("layer", "holdout", "moment").prefetch_related(
-        "variants", "audience", Prefetch("overrides", Override.objects.order_by("id"))
+    rows = (
+        Experiment.objects.select_related("layer", "holdout", "moment")
+        .defer("moment__evidence")
+        .prefetch_related("variants", "audience", Prefetch("overrides", Override.objects.order_by("id")))
     )
     return rows if keys is None else rows.filter(key__in=keys)

@@ -194,12 +194,16 @@ def find_segment(slug: str) -> Segment | None:
 def segments_of(unit: str) -> list[Segment]:
     """The published segments that a unit belongs to now, one per model."""
     rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current(), segment__isnull=False)
-    return [row.segment for row in rows.light("segment__version__model") if row.segment is not None]
+    return [
+        row.segment
+        for row in rows.light("segment__version__model", keep=("segment__profile",))
+        if row.segment is not None
+    ]
 
 
 def models_with_current() -> Any:
     """All models, each with `current_versions`, which no type knows: its current version with its segments, or none."""
-    current = SegmentVersion.objects.light().current().prefetch_related("segments")
+    current = SegmentVersion.objects.light().current().prefetch_related(Prefetch("segments", Segment.objects.light()))
     return SegmentModel.objects.prefetch_related(Prefetch("versions", current, to_attr="current_versions"))
 
 

@@ -45,7 +45,9 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "model": model,
         "version": version,
-        "versions": model.versions.light("run", "published_by").prefetch_related("segments"),
+        "versions": model.versions.light("run", "published_by").prefetch_related(
+            Prefetch("segments", Segment.objects.light())
+        ),
         "rows": [_segment_row(segment) for segment in segments],
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
         "drift": page.drift(version.drift, names),

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 AT = "2026-03-01T00:00:00Z"
 MOST, OVERVIEWS = 12, {"/": 24, "/admin/": 16}  # an overview asks each of its tables
 NEWER: dict[str, Any] = {"schema": 99}  # of a version to come: whoever reads it can't go on
-HEAVY = re.compile(r'"(payload|fitted|baseline|drift|evidence)"|run"\."model"')
+HEAVY = re.compile(r'"(payload|fitted|baseline|drift|evidence|profile)"|run"\."model"')
 LISTS = (
     "/", "/aha/studies/", "/aha/moments/", "/experiments/", "/experiments/-/calibration/", "/segments/", "/admin/",
     "/admin/aha/study/", "/admin/aha/ahamoment/", "/admin/experiments/experiment/", "/admin/segments/segment/",
@@ -39,7 +39,12 @@ LISTS = (
     "/api/v1/segments?page_size=500", "/api/v1/segments/{segment}/members", "/api/v1/units/u1/segments",
 )  # fmt: skip
 # Their answers hold these columns by contract, or are made of them and kept until the next analysis.
-SHOWS = {"/api/v1/moments?page_size=500": "evidence", "/experiments/-/calibration/": "payload"}
+SHOWS = {
+    "/api/v1/moments?page_size=500": "evidence",
+    "/api/v1/segments?page_size=500": "profile",
+    "/api/v1/units/u1/segments": "profile",
+    "/experiments/-/calibration/": "payload",
+}
 
 
 def site(runs: int, others: int) -> None:
