@@ -1,1 +1,1 @@
-"""What may matter: the search for AHA moments."""
+"""AHA moments: the search for behaviours that go with retention, their evidence, and the moments that teams test."""

@@ -170,6 +170,9 @@ def page(found: Found, runs: int, seconds: float) -> str:
         [
             "# Calibration",
             "",
+            "We run thousands of made-up experiments whose true effect is known, and count how often Insight is wrong.",
+            "A 5 % test must be wrong in about 5 % of them, and a 95 % interval must contain the truth in about 95 %.",
+            "",
             f"`python benchmarks/calibration.py`, commit {commit()}: {runs:,} made-up experiments a row (slow rows",
             f"{min(runs, SLOW_RUNS):,}), seed {SEED}, {seconds / 60:.0f} minutes of one core. Every number goes",
             f"through the product's functions. Promises broken: {len(found.broken) or 'none'}.",

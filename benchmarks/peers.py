@@ -128,6 +128,9 @@ def page(rows: list[dict[str, Any]], seconds: dict[str, list[float]], units: int
     lines = [
         "# Side by side with other libraries",
         "",
+        "The same data go through Insight and through other known libraries of experiment statistics. Where both",
+        "compute the same quantity the numbers must agree; where they don't, the table says why.",
+        "",
         f"`python benchmarks/peers.py`: {', '.join(PEERS.values())}; {UNITS:,} units, seed {SEED}.",
         f"The definition is the same in {equal} of {len(rows)} comparisons; of these {wrong or 'none'} differ by more",
         "than rounding. Where definitions differ, the last column says how.",

@@ -212,6 +212,9 @@ def page(records: list[dict[str, Any]], units: int, seconds: float) -> str:
     lines = [
         "# Verdicts in the simulated worlds",
         "",
+        "Each world is an experiment on made-up users of whom the truth is known. The table shows which verdicts",
+        "Insight gave, and whether they are the ones that the world must get.",
+        "",
         f"`python benchmarks/verdicts.py`: {units:,} users, seeds {seeds[0]} to {seeds[-1]}, margin {MARGIN};",
         f"commit {commit()}, {seconds / 60:.1f} minutes. Every experiment goes through `analyze_file` as a file.",
         "",

@@ -1,1 +1,1 @@
-"""What happened: events in, kept, and asked through one warehouse door."""
+"""The event log: events come in over HTTP or from files, are kept exactly once, and are asked through the warehouse."""

@@ -359,7 +359,7 @@ def _sync_commit(version: int) -> None:
 
 
 def _sync_everything() -> None:
-    """The batch came from another process or an earlier life: nobody knows what of it has reached the disk."""
+    """Another process, perhaps a killed one, wrote the batch: nobody knows what of it has reached the disk."""
     if _is_local():
         os.sync()
 

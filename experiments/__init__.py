@@ -1,1 +1,1 @@
-"""Whether it is the cause: experiments, their statistics and their verdict."""
+"""Experiments: plan, assignment, analysis, verdict. They decide whether a behaviour causes retention."""

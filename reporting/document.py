@@ -1,4 +1,4 @@
-"""Frozen records to JSON and back: how a result is stored with its run, and how it leaves the house.
+"""Frozen records to JSON and back: how a result is stored with its run, and how other programs receive it.
 
 Stored, a missing number keeps its reason as a code, so that a page can say it in the reader's language. Outward
 (command line, REST) it is ``{"not_computable": "reason in words"}``.

@@ -70,7 +70,7 @@ class RunKind:
         return reverse(f"{route}_{action}" if action else route, args=_values(run, names))
 
     def home_url(self, run: "Run") -> str:
-        """Where a person goes on who cancelled a run."""
+        """The page to which a person returns after cancelling a run."""
         route, *names = self.home or self.page
         return reverse(route, args=_values(run, names))
 

@@ -1,4 +1,4 @@
-"""Rows without what only their own page shows: stored results, fitted models, frozen evidence."""
+"""Load runs without their large columns (stored results, fitted models, evidence), which only their own page needs."""
 
 from typing import Any, Self
 

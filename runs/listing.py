@@ -35,7 +35,7 @@ class Listing:
 
     @property
     def filtered(self) -> bool:
-        """Something was asked for."""
+        """True when the request searches or filters."""
         return bool(self.text or self.state)
 
 

@@ -1,4 +1,4 @@
-"""How far a long run is: stages with a share, told to whoever listens; listening may answer "stop".
+"""Progress of a long run: its stage and share, reported to a listener, which may stop the run.
 
 Pure code calls `progress(stage, share)` between its steps and knows nothing of rows, pages or terminals.
 """

@@ -1,4 +1,4 @@
-"""What pages of every app share: who asks, htmx, permissions, and two views: how far a run is, and stopping it."""
+"""What the pages of every app share: the logged-in person, htmx, permissions, and the views of progress and cancel."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

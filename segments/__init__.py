@@ -1,1 +1,1 @@
-"""Who they are: rule and cluster segments."""
+"""Segments: groups of users found by play pattern or written as rules, their members, drift and churn risk."""

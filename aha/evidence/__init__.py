@@ -1,1 +1,1 @@
-"""How far a correlation may be trusted: what is left when more is held equal, and how strong a hidden cause must be."""
+"""Evidence for a candidate: its difference among users who are alike, how strong a hidden cause must be, its worth."""

@@ -1,7 +1,7 @@
 """Augmented inverse probability weighting, cross-fitted: a difference adjusted for measured covariates.
 
 It removes what the covariates explain and nothing else. A cause that nobody measured stays in the estimate, and with
-many units that leftover is "significant": adjusted estimates rank candidates and never convict.
+many units that leftover is "significant": adjusted estimates rank candidates and prove no cause.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The adjustment ladder of a candidate: how much of the raw difference is left when more is held equal.
+"""The adjustment ladder of a candidate: its difference in retention, adjusted for more and more of what was measured.
 
 Four rungs, from nothing adjusted to everything measured. A ladder that falls to 0 says that the raw difference was
-activity; one that stays up says only that nothing *measured* explains it. The experiment alone convicts.
+activity; one that stays up says only that nothing *measured* explains it. Only an experiment can show a cause.
 """
 
 from dataclasses import dataclass

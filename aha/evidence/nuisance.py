@@ -1,4 +1,4 @@
-"""Cross-fitted predictions: what models that never saw a unit expect of it."""
+"""Cross-fitted predictions of behaviour and outcome: each unit is predicted by models that were fitted without it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

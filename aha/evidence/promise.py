@@ -1,4 +1,4 @@
-"""What moving more users across the threshold would be worth, and how many units an experiment needs to see it."""
+"""Expected gain: what more users at the threshold would be worth, and how many units an experiment needs to see it."""
 
 from dataclasses import dataclass
 

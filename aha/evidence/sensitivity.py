@@ -1,4 +1,4 @@
-"""How strong a hidden cause would have to be, and what inert behaviours say about the method itself."""
+"""Hidden causes: E-value, activity benchmark, and negative controls (what the method finds for inert behaviours)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Look for numbers that may matter: from the events of new users to candidates with their evidence."""
+"""A study: from the events of new users to candidates, "behaviour X at least Z times within Y days", with evidence."""

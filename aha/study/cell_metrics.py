@@ -1,4 +1,4 @@
-"""What the four counts of a cell say: metrics, intervals, and the records that pages and documents show.
+"""Metrics and intervals of a cell from its four counts (did it or not, retained or not), as pages show them.
 
 The vectorised functions work on arrays of counts and give NaN where a denominator is 0; `describe` turns that into
 `NotComputable`, and nothing with a NaN leaves this package.

@@ -1,4 +1,4 @@
-"""Everything a study asks the warehouse, brought home in a fixed order. It is heavy: load it when a study runs."""
+"""The answers of the warehouse that a study needs, asked in a fixed order."""
 
 from __future__ import annotations
 

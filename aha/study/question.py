@@ -1,4 +1,4 @@
-"""What a study is asked: checked once, stored with the run, printed with the result."""
+"""The question of a study, as a person asked it: checked once, stored with the run, printed with the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which behaviours a model of retention leans on: the features of a study, and the ranking as its report keeps it."""
+"""Which behaviours a model of retention uses most: the features of a study, and the ranking that its report keeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -207,7 +207,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A claim worth an experiment, with all its evidence. It ranks; it never convicts.
+    """A claim worth an experiment, with all its evidence. It ranks and proves no cause.
 
     Attributes:
         behaviour, days, times: the claim.
@@ -345,7 +345,7 @@ class Report:
 
     @property
     def untested(self) -> NotComputable | None:
-        """Why no behaviour was held against luck, so that an empty list of candidates says nothing; None if one was."""
+        """Why no behaviour was compared with luck (an empty list of candidates then means nothing); None if one was."""
         if self.floor is not None:
             return self.floor
         if isinstance(self.luck, NotComputable):

@@ -1,4 +1,4 @@
-"""Studies: check what is asked, keep it, compute it."""
+"""Services of studies: check the question, store the run, compute it."""
 
 from datetime import UTC
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A database that says nothing is waited for once, not once for each thing that a request asks of it.
+"""Remember that the database doesn't answer, so that a request waits for it once and not with each of its queries.
 
 A silent PostgreSQL costs `DATABASE_LOCK_SECONDS` for each try, and a client's patience is 5 s. Who waited in vain notes
 it here; for a moment this process then behaves at once as it would after another wait.

@@ -1,1 +1,1 @@
-"""The plan of an experiment: its record and rules, its life, and who writes it."""
+"""The plan of an experiment: the record, the rules that check it, its states, and the services that change it."""

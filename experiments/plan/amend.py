@@ -73,7 +73,7 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
 
 
 def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> None:
-    """What judges an outcome may not be chosen by who has seen it, nor be tuned between looks (METHODS 4.8)."""
+    """Once an outcome was read, what decides the verdict stays: a change could follow the result (METHODS 4.8)."""
     judging = sorted(set(changed) & set(JUDGING))
     if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
         text = _(

@@ -1,4 +1,4 @@
-"""Who would be in: how many units an audience has now, and how many come a day. And what still forbids a start."""
+"""The audience of a plan: how many units it has and how many come a day; and what still forbids the start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Move an experiment through its life: lock, ask the table, write, tell the doors."""
+"""Change an experiment's state: lock the row, ask the lifecycle, write, and make every process read the change."""
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Plan by what is known: how many units come, how many stay, how many an experiment therefore needs (METHODS 4.10)."""
+"""The size of an experiment from live counts: how many units come, how many stay, how many it needs (METHODS 4.10)."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

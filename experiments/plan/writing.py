@@ -1,4 +1,4 @@
-"""What every change of a stored plan has in common: the row is locked, the history kept, the doors told."""
+"""What every change of a stored plan does: lock the row, keep the history, make every process read the change."""
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError

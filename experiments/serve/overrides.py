@@ -1,4 +1,4 @@
-"""Overrides: an arm without a draw, for testing."""
+"""Overrides: give a tester an arm without a draw."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The one place where assignment asks who a unit is.
+"""What assignment knows of a unit: its traits, its row of the audience, and the rules that it fulfils.
 
 Rules have the form of `segments.rules`: ``{"all" | "any" | "none": [condition, ...]}``, where a condition on a trait is
 ``{"trait": name, "is" | "is_not" | "in" | "at_least" | "at_most" | "exists": value}``. A missing trait makes its

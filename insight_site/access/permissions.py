@@ -219,7 +219,7 @@ def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | Htt
 
 
 def _bad_length(request: HttpRequest) -> HttpResponse | None:
-    """A chunked body would read as an empty one, and a verb would be done without what was said with it."""
+    """Refuse bodies that are too long or chunked: Django reads a chunked one as empty and would act without it."""
     if request.headers.get("Transfer-Encoding"):
         return error(request, 411, "length_required", "send a Content-Length; chunked bodies are not taken")
     length = request.META.get("CONTENT_LENGTH") or "0"

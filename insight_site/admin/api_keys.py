@@ -40,7 +40,7 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Who is no superuser gives roles, and can't make one, nor give what nobody gave them."""
+        """Only a superuser makes superusers and gives single permissions; others give roles."""
         more = () if _is_superuser(request) else ("is_superuser", "user_permissions")
         return [*super().get_readonly_fields(request, obj), *more]
 

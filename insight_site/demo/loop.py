@@ -89,7 +89,7 @@ class Made:
 
 
 def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
-    """The whole loop on a site that `house.prepare` has found empty.
+    """The whole loop on a site that `whose_site.prepare` has found empty.
 
     Args:
         units: users of the experiment.

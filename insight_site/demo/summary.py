@@ -1,4 +1,4 @@
-"""Truth beside found: as a table for people, as the JSON of DESIGN.md §8, as the report's files, and what to open."""
+"""The result of the demo, truth beside found: a table, the JSON of DESIGN.md §8, the report files, what to open."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a team does between two doors: segments, a study, a plan, its start, its end, its analysis. All by services.
+"""What a team would do on the pages, done by services: segments, study, plan, start, end, analysis.
 
 One thing is written past them, and said in the output: the made-up users lived in the past, so the dates of the demo's
 experiments are moved back to where their users are (`backdate`).

@@ -74,7 +74,7 @@ def open_doors() -> Keys:
 
 
 def close_doors() -> None:
-    """The keys are known to nobody any more."""
+    """Delete the keys of the demo."""
     ApiKey.objects.filter(source__name=SOURCE).delete()
 
 

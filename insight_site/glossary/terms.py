@@ -39,7 +39,7 @@ def staying() -> tuple[Term, ...]:
             gettext(
                 "Leaving: not being active on the days on which retention is measured. A forecast of churn says who "
                 "is likely to leave, and never what would keep them."
-            ), "profiles", "Churn risk (`churn.py`)",
+            ), "profiles", "Churn risk (`churn`)",
         ),
         Term(
             "plateau", gettext("Plateau"),

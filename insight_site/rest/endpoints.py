@@ -74,7 +74,7 @@ class MayUse(permissions.DjangoModelPermissions):
         return bool(request.user.has_perms(self.get_required_permissions(method, self._queryset(view).model)))
 
     def get_required_permissions(self, method: str, model_cls: Any) -> list[str]:
-        """A view without a queryset of its own model can't be asked; `view_…` guards what is private."""
+        """Reading needs the permission `view_…` of the model, which Django REST framework doesn't ask for by itself."""
         if method in permissions.SAFE_METHODS:
             return [f"{model_cls._meta.app_label}.view_{model_cls._meta.model_name}"]
         return super().get_required_permissions(method, model_cls)

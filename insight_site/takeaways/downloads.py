@@ -1,4 +1,4 @@
-"""Reports on their way out: files under the page's own permission, and links for people without an account."""
+"""Downloads of reports under the page's own permission, and share links for people without an account."""
 
 import time
 from typing import Any

@@ -174,7 +174,7 @@ class Preparation:
         return np.asarray(table.active_days >= self.min_active_days)
 
     def apply(self, table: UnitTable) -> FeatureMatrix:
-        """The rows of these units, one at a time or in bulk with the same bits; `enough` says whose rows mean much."""
+        """The rows of these units, one at a time or in bulk with the same bits; `enough` marks active units."""
         values = _raw(
             table,
             self.behaviours,

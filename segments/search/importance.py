@@ -1,4 +1,4 @@
-"""Which features a model leans on: grouped out-of-fold SHAP with rank intervals, behind the skill gate.
+"""Which features a model uses most: grouped out-of-fold SHAP with rank intervals, only if the model predicts at all.
 
 The one home of SHAP. Predictive, not causal: a model leans as gladly on what follows engagement as on what makes it.
 """
@@ -151,7 +151,7 @@ def rank_features(
     replicates: int = REPLICATES,
     progress: Progress = silent,
 ) -> Importance | NotComputable:
-    """Rank features by how far a model of the outcome leans on them, on units that the model never saw.
+    """Rank features by how much a model of the outcome uses them, on units that the model never saw.
 
     Args:
         values: units x features, finite; counts, rates or attributes as numbers.

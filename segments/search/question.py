@@ -1,4 +1,4 @@
-"""What a segmentation is asked: checked once, stored with the run, printed with the result."""
+"""The question of a segmentation, as a person asked it: checked once, stored with the run, printed with the result."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""Rank measures of two groups: who tends to be higher, ties counted half. Never pair by pair: n log n."""
+"""Rank measures of two groups, ties counted half (AUC, Cliff's delta). Computed by sorting, never pair by pair."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

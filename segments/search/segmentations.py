@@ -1,4 +1,4 @@
-"""Start a segmentation, and compute one: the verbs behind the page, the command and the API."""
+"""Services that start and compute a segmentation, for the page, the command and the API."""
 
 from typing import Any
 
