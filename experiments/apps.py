@@ -19,10 +19,10 @@ class ExperimentsConfig(AppConfig):
     run_kinds = (
         RunKind(
             model="experiments.Analysis",
-            page=("experiment_pages:analysis", "experiment.key", "pk"),
+            page=("experiments:analysis", "experiment.key", "pk"),
             permission="experiments.add_analysis",
             stages=STAGES,
-            home=("experiment_pages:report", "experiment.key"),
+            home=("experiments:report", "experiment.key"),
             read="experiments.analyse.payload_versions.read",
             draw="experiments.report.pictures.draw",
             body="experiments.views.report_body",

@@ -5,7 +5,7 @@ from runs.web import cancel, progress
 
 ANALYSIS = {"label": "experiments.Analysis"}
 
-app_name = "experiment_pages"
+app_name = "experiments"
 urlpatterns = [
     path("", views.experiment_list, name="list"),
     path("-/calibration/", views.calibration, name="calibration"),  # no experiment's key begins with a dash

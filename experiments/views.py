@@ -166,7 +166,7 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
         request_analysis(experiment=experiment, by=person(request), peek=peek)
     except Refused as refusal:
         messages.error(request, str(refusal))
-    return redirect("experiment_pages:report", key=experiment.key)
+    return redirect("experiments:report", key=experiment.key)
 
 
 # ── Calibration ───────────────────────────────────────────────────────────────
@@ -193,4 +193,4 @@ def calibration_until_0_3(request: HttpRequest) -> HttpResponse:
     """Old links to the calibration page still lead there, unless an experiment has this key."""
     if Experiment.objects.filter(key="calibration").exists():
         return report(request, "calibration")
-    return redirect("experiment_pages:calibration")
+    return redirect("experiments:calibration")

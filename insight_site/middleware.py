@@ -6,7 +6,10 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.utils.http import escape_leading_slashes
 from prometheus_client import Counter, Histogram
 
 from insight_site.access.permissions import machine_door
@@ -60,6 +63,22 @@ def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         duration_ms=round(seconds * 1000, 1),
         key=caller.key_prefix if caller else None,
     )
+
+
+class Slashes(CommonMiddleware):
+    """Django's way from an address without its last slash to the page, for forms too.
+
+    Segments, the report before login and sharing had no slash in 0.3. Bookmarks are sent on by Django; a form of a page
+    that was opened then would arrive without what was filled in, so it is sent on with it (308).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Send the form on, or do what Django does; doors of machines answer as ever."""
+        form = request.method == "POST" and machine_door(request.path_info) is None
+        if form and response.status_code == 404 and self.should_redirect_with_slash(request):
+            there = escape_leading_slashes(request.get_full_path(force_append_slash=True))
+            return HttpResponsePermanentRedirect(there, preserve_request=True)
+        return super().process_response(request, response)
 
 
 def admin_csp(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

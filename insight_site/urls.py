@@ -16,7 +16,7 @@ from insight_site.takeaways import downloads
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("demo/<str:language>", pages.demo_report, name="demo_report"),
+    path("demo/<str:language>/", pages.demo_report, name="demo_report"),
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", choose_language, name="set_language"),
@@ -26,8 +26,8 @@ urlpatterns = [
         name="picture",
     ),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
-    path("share/<str:label>/<int:pk>", downloads.share, name="share"),
-    path("share/<int:pk>/revoke", downloads.revoke, name="revoke_share"),
+    path("share/<str:label>/<int:pk>/", downloads.share, name="share"),
+    path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),
     path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
     path("admin/", admin.site.urls),

@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     "shared": Rule("shared", methods=("GET", "HEAD")),
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
-    "experiment_pages:*": PEOPLE,
+    "experiments:*": PEOPLE,
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),

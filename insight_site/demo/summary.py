@@ -135,6 +135,6 @@ def _points(value: float) -> str:
 def _report_page(key: str, pk: int) -> str:
     """The experiment's report; its screen in the admin where the site has no report page."""
     try:
-        return reverse("experiment_pages:report", args=[key])
+        return reverse("experiments:report", args=[key])
     except NoReverseMatch:
         return reverse("admin:experiments_experiment_change", args=[pk])

@@ -51,7 +51,7 @@ def running() -> list[dict[str, Any]]:
     rows = Experiment.objects.filter(status__in=states).prefetch_related("variants", "audience").order_by("-started_at")
     found = overview.standings(rows[:SHOWN])
     return [
-        {"experiment": at.experiment, "url": reverse("experiment_pages:report", args=[at.experiment.key]), "at": at}
+        {"experiment": at.experiment, "url": reverse("experiments:report", args=[at.experiment.key]), "at": at}
         for at in found
     ]
 
@@ -64,7 +64,7 @@ def verdicts() -> list[dict[str, Any]]:
     return [
         {
             "experiment": row.experiment,
-            "url": reverse("experiment_pages:report", args=[row.experiment.key]),
+            "url": reverse("experiments:report", args=[row.experiment.key]),
             "words": code_words(Code(row.verdict)),
             "light": LIGHTS[Code(row.verdict)],
             "at": row.created_at,

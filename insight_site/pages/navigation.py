@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 ITEMS: tuple[tuple[str, Any], ...] = (
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
-    ("experiment_pages:list", gettext_lazy("Experiments")),
+    ("experiments:list", gettext_lazy("Experiments")),
     ("glossary", gettext_lazy("Terms")),
 )
 OPEN = ("glossary",)  # what strangers may read too

@@ -25,7 +25,7 @@ def test_run__ends_while_watched__page_shows_the_answer(open_page: Callable[...,
     run = SegmentationRun.objects.create(title="November", status="running", stage="null", share=0.4)
     page = open_page("en", pm)
 
-    page.goto(f"/segments/runs/{run.pk}")
+    page.goto(f"/segments/runs/{run.pk}/")
     assert page.locator("progress").get_attribute("value") == "40"
     made = report()
     SegmentationRun.objects.filter(pk=run.pk).update(status="done", payload=dump(made), inputs=dump(made.inputs))
@@ -40,7 +40,7 @@ def test_report__opened__pictures_and_their_tables(
     run = done_run()
     page = open_page(language, analyst)
 
-    page.goto(f"/segments/runs/{run.pk}")
+    page.goto(f"/segments/runs/{run.pk}/")
     for place in range(page.locator("figure img").count()):
         page.locator("figure img").nth(place).scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
@@ -57,7 +57,7 @@ def test_report__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any]
     page = open_page("ko", analyst)
     page.set_viewport_size({"width": 380, "height": 800})
 
-    page.goto(f"/segments/runs/{run.pk}")
+    page.goto(f"/segments/runs/{run.pk}/")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
@@ -70,12 +70,12 @@ def test_rule__preview__counts_without_leaving_the_page(
     )
     page = open_page("en", pm)
 
-    page.goto("/segments/rules/new")
+    page.goto("/segments/rules/new/")
     page.fill("#id_name", "With friends")
     page.locator("button:has-text('Preview')").click()
     page.locator("text=1,234 of 20,000 users (6.2 %)").wait_for()
 
-    assert page.url.endswith("/segments/rules/new")
+    assert page.url.endswith("/segments/rules/new/")
     assert page.input_value("#id_name") == "With friends"
 
 
@@ -85,7 +85,7 @@ def test_model__renamed__name_stands_everywhere(open_page: Callable[..., Any], p
     Segment.objects.create(version=version, key="g1", name="Fighters", stability=0.9, size=1_234)
     page = open_page("en", pm)
 
-    page.goto("/segments/models/style")
+    page.goto("/segments/models/style/")
     page.fill("input[name=name]", "Brawlers")
     page.locator("button:has-text('Rename')").click()
     page.locator("text=The segment has a new name.").wait_for()

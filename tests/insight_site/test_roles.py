@@ -56,7 +56,7 @@ PAGES = [
     (f"{LIST}{{draft}}/steps/plan/", (403, 200, 403, 200)),
     (f"{LIST}do/stop/?id={{live}}", (403, 200, 403, 200)),
     ("/aha/studies/new/", (200, 200, 403, 200)),
-    ("/segments/runs/new", (200, 200, 403, 200)),
+    ("/segments/runs/new/", (200, 200, 403, 200)),
     ("/admin/insight_site/apikey/add/", (403, 403, 200, 200)),
     ("/admin/events/source/add/", (403, 403, 200, 200)),
     ("/admin/events/rejected/", (403, 403, 200, 200)),

@@ -161,9 +161,9 @@ def test_own_pages__results_that_can_not_be_read__say_so(boss: Client) -> None:
     study, search, churn = Study.objects.get(), SegmentationRun.objects.get(), ChurnRun.objects.get()
     ComparisonRun.objects.update(status="done", payload=NEWER)
     paths = (
-        f"/aha/studies/{study.pk}/", f"/segments/runs/{search.pk}", f"/segments/churn/{churn.pk}",
-        f"/segments/comparisons/{ComparisonRun.objects.get().pk}", "/experiments/e0/", "/aha/moments/m0/",
-        "/segments/models/k0",
+        f"/aha/studies/{study.pk}/", f"/segments/runs/{search.pk}/", f"/segments/churn/{churn.pk}/",
+        f"/segments/comparisons/{ComparisonRun.objects.get().pk}/", "/experiments/e0/", "/aha/moments/m0/",
+        "/segments/models/k0/",
     )  # fmt: skip
 
     for path in paths:

@@ -67,14 +67,14 @@ def test_stages__each_that_a_computation_names__has_words_in_both_languages(app:
     ("run", "page", "progress", "home"),
     [
         (Study(pk=7), "/aha/studies/7/", "/aha/studies/7/progress/", "/aha/studies/7/"),
-        (SegmentationRun(pk=7), "/segments/runs/7", "/segments/runs/7/progress", "/segments/runs/7"),
+        (SegmentationRun(pk=7), "/segments/runs/7/", "/segments/runs/7/progress/", "/segments/runs/7/"),
         (
             Analysis(pk=7, experiment=Experiment(key="exp")), "/experiments/exp/7/", "/experiments/exp/7/progress/",
             "/experiments/exp/",
         ),
     ],
 )  # fmt: skip
-def test_urls__of_0_3__stay(run: Run, page: str, progress: str, home: str) -> None:
+def test_urls__of_a_run__are_those_of_bookmarks(run: Run, page: str, progress: str, home: str) -> None:
     kind = kind_of(run)
 
     assert (kind.url(run), kind.url(run, "progress"), kind.home_url(run)) == (page, progress, home)

@@ -110,7 +110,7 @@ def test_pages__read_by_anybody_logged_in__without_buttons(analyst: Client) -> N
 
     pages = [
         analyst.get(path).content.decode()
-        for path in ("/segments/", f"/segments/runs/{run.pk}", f"/segments/models/{segment.version.model.key}")
+        for path in ("/segments/", f"/segments/runs/{run.pk}/", f"/segments/models/{segment.version.model.key}/")
     ]
 
     assert all('<form method="post" action="/segments' not in page for page in pages)
@@ -118,7 +118,7 @@ def test_pages__read_by_anybody_logged_in__without_buttons(analyst: Client) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/segments/", "/segments/runs/1", "/segments/models/style", "/segments/1/members.csv"]
+    "path", ["/segments/", "/segments/runs/1/", "/segments/models/style/", "/segments/1/members.csv"]
 )
 def test_get__anonymous__login(client: Client, path: str) -> None:
     assert client.get(path).status_code == 302
@@ -142,7 +142,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
 
-    answer = pm.post("/segments/runs/new", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
+    answer = pm.post("/segments/runs/new/", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
 
     assert answer.status_code == 302
     assert len(asked) == 1
@@ -153,12 +153,12 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentations, "start_segmentation", refuse)
 
-    assert "No, because." in pm.post("/segments/runs/new", QUESTION).content.decode()
+    assert "No, because." in pm.post("/segments/runs/new/", QUESTION).content.decode()
 
 
 def test_run_progress__polled__refreshes_only_when_ended(pm: Client) -> None:
     run = SegmentationRun.objects.create(status="running", stage="null", share=0.42)
-    path = f"/segments/runs/{run.pk}/progress"
+    path = f"/segments/runs/{run.pk}/progress/"
 
     going = pm.get(path, headers=HTMX)
     SegmentationRun.objects.update(status="failed", reason="No such event.")
@@ -174,12 +174,12 @@ def test_run_progress__polled__refreshes_only_when_ended(pm: Client) -> None:
 def test_run_progress__plain_link__goes_to_the_page(pm: Client) -> None:
     run = SegmentationRun.objects.create()
 
-    assert pm.get(f"/segments/runs/{run.pk}/progress").headers["Location"] == f"/segments/runs/{run.pk}"
+    assert pm.get(f"/segments/runs/{run.pk}/progress/").headers["Location"] == f"/segments/runs/{run.pk}/"
 
 
 def test_cancel_run__open_then_again__second_is_refused(pm: Client) -> None:
     run = SegmentationRun.objects.create()
-    path = f"/segments/runs/{run.pk}/cancel"
+    path = f"/segments/runs/{run.pk}/cancel/"
 
     first, second = pm.post(path, follow=True), pm.post(path, follow=True)
 
@@ -192,21 +192,21 @@ def test_cancel_run__open_then_again__second_is_refused(pm: Client) -> None:
 def test_run_page__failed__its_reason(analyst: Client) -> None:
     run = SegmentationRun.objects.create(status="failed", reason="There is no event 'sign'.")
 
-    assert "There is no event &#x27;sign&#x27;." in analyst.get(f"/segments/runs/{run.pk}").content.decode()
+    assert "There is no event &#x27;sign&#x27;." in analyst.get(f"/segments/runs/{run.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(
     ("language", "headline"), [("en", "2 stable groups of users"), ("ko", "안정적인 사용자 그룹 2개")]
 )
 def test_run_page__done__the_answer_first(analyst: Client, language: str, headline: str) -> None:
-    page = analyst.get(f"/segments/runs/{done_run().pk}", headers={"accept-language": language}).content.decode()
+    page = analyst.get(f"/segments/runs/{done_run().pk}/", headers={"accept-language": language}).content.decode()
 
     assert headline in page
     assert page.index(headline) < page.index('id="evidence"')
 
 
 def test_run_page__nothing_found__publish_is_disabled_with_the_reason(pm: Client) -> None:
-    page = pm.get(f"/segments/runs/{done_run(found=False).pk}").content.decode()
+    page = pm.get(f"/segments/runs/{done_run(found=False).pk}/").content.decode()
 
     assert "No stable groups: use activity tiers" in page
     assert "there is nothing to publish" in page
@@ -225,9 +225,9 @@ def test_publish_run__form__service_gets_it(pm: Client, monkeypatch: pytest.Monk
     monkeypatch.setattr(publishing, "publish_run", publish)
     run = done_run()
 
-    answer = pm.post(f"/segments/runs/{run.pk}/publish", {"key": "style", "name": "Style", "refresh_days": ""})
+    answer = pm.post(f"/segments/runs/{run.pk}/publish/", {"key": "style", "name": "Style", "refresh_days": ""})
 
-    assert answer.headers["Location"] == "/segments/models/style"
+    assert answer.headers["Location"] == "/segments/models/style/"
     assert asked[0] == {"run": run, "key": "style", "name": "Style", "refresh_days": None, "by": asked[0]["by"]}
 
 
@@ -237,7 +237,7 @@ def test_publish_run__refused__sentence_on_the_same_page(
 ) -> None:
     monkeypatch.setattr(publishing, "publish_run", refuse)
 
-    answer = pm.post(f"/segments/runs/{done_run().pk}/publish", {"key": key, "name": "Style"})
+    answer = pm.post(f"/segments/runs/{done_run().pk}/publish/", {"key": key, "name": "Style"})
 
     assert answer.status_code == 422
     assert words in answer.content.decode()
@@ -253,7 +253,7 @@ def test_preview_rule__htmx__a_fragment_with_counts(pm: Client, monkeypatch: pyt
         publish_rule, "preview_rule", lambda **_: publish_rule.Preview(20_000, 1_234, True, "platform is ios")
     )
 
-    answer = pm.post("/segments/rules/preview", RULE, headers=HTMX)
+    answer = pm.post("/segments/rules/preview/", RULE, headers=HTMX)
 
     page = answer.content.decode()
     assert "1,234 of 20,000 users (6.2\u00a0%)" in page
@@ -263,7 +263,7 @@ def test_preview_rule__htmx__a_fragment_with_counts(pm: Client, monkeypatch: pyt
 
 @pytest.mark.parametrize("bad", ["{", '{"all": []}'])
 def test_preview_rule__unreadable__says_where(pm: Client, bad: str) -> None:
-    page = pm.post("/segments/rules/preview", RULE | {"rule": bad}, headers=HTMX).content.decode()
+    page = pm.post("/segments/rules/preview/", RULE | {"rule": bad}, headers=HTMX).content.decode()
 
     assert "errorlist" in page
 
@@ -273,7 +273,7 @@ def test_preview_rule__without_htmx__the_page_keeps_what_was_written(
 ) -> None:
     monkeypatch.setattr(publish_rule, "preview_rule", refuse)
 
-    page = pm.post("/segments/rules/preview", RULE | {"name": "iOS"}).content.decode()
+    page = pm.post("/segments/rules/preview/", RULE | {"name": "iOS"}).content.decode()
 
     assert "<html" in page
     assert "No, because." in page
@@ -290,9 +290,9 @@ def test_new_rule__published__to_its_model(pm: Client, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(publish_rule, "publish_rule", publish)
 
-    answer = pm.post("/segments/rules/new", RULE | {"key": "ios", "name": "iOS", "refresh_days": "7"})
+    answer = pm.post("/segments/rules/new/", RULE | {"key": "ios", "name": "iOS", "refresh_days": "7"})
 
-    assert answer.headers["Location"] == "/segments/models/style"
+    assert answer.headers["Location"] == "/segments/models/style/"
     assert asked[0]["rule"] == {"all": [{"trait": "platform", "is": "ios"}]}
     assert asked[0]["refresh_days"] == 7
 
@@ -302,7 +302,7 @@ def test_model_page__segments__unstable_one_cannot_be_named(pm: Client) -> None:
     segment = published()
     other = Segment.objects.get(key="g2")
 
-    page = pm.get("/segments/models/style").content.decode()
+    page = pm.get("/segments/models/style/").content.decode()
 
     assert reverse("segments:rename", args=[segment.pk]) in page
     assert reverse("segments:rename", args=[other.pk]) not in page
@@ -315,7 +315,7 @@ def test_model_page__rule__in_words(analyst: Client) -> None:
         refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, rule={"all": [{"trait": "platform", "is": "ios"}]}
     )
 
-    page = analyst.get("/segments/models/ios").content.decode()
+    page = analyst.get("/segments/models/ios/").content.decode()
 
     assert "platform is ios" in page
     assert "Drift" not in page
@@ -325,7 +325,7 @@ def test_rename__refused__old_name_stays(pm: Client, monkeypatch: pytest.MonkeyP
     segment = published()
     monkeypatch.setattr(publishing, "rename", refuse)
 
-    page = pm.post(f"/segments/{segment.pk}/name", {"name": "Brawlers"}, follow=True).content.decode()
+    page = pm.post(f"/segments/{segment.pk}/name/", {"name": "Brawlers"}, follow=True).content.decode()
 
     assert "No, because." in page
     segment.refresh_from_db()
@@ -335,7 +335,7 @@ def test_rename__refused__old_name_stays(pm: Client, monkeypatch: pytest.MonkeyP
 def test_rename__real_service__new_name(pm: Client) -> None:
     segment = published()
 
-    pm.post(f"/segments/{segment.pk}/name", {"name": "Brawlers"})
+    pm.post(f"/segments/{segment.pk}/name/", {"name": "Brawlers"})
 
     segment.refresh_from_db()
     assert segment.name == "Brawlers"
@@ -343,7 +343,7 @@ def test_rename__real_service__new_name(pm: Client) -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 101])
 def test_rename__no_name__a_sentence(pm: Client, name: str) -> None:
-    page = pm.post(f"/segments/{published().pk}/name", {"name": name}, follow=True).content.decode()
+    page = pm.post(f"/segments/{published().pk}/name/", {"name": name}, follow=True).content.decode()
 
     assert "A name needs 1 to 100 characters." in page
 
@@ -352,7 +352,7 @@ def test_refresh__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatc
     published()
     monkeypatch.setattr(publishing, "refresh", refuse)
 
-    assert "No, because." in pm.post("/segments/models/style/refresh", follow=True).content.decode()
+    assert "No, because." in pm.post("/segments/models/style/refresh/", follow=True).content.decode()
 
 
 def test_members_csv__segment__a_file_that_spreadsheets_read(pm: Client) -> None:
@@ -371,7 +371,7 @@ def test_members_csv__segment__a_file_that_spreadsheets_read(pm: Client) -> None
 def test_start_churn__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "start_churn", refuse)
 
-    page = pm.post(f"/segments/{published().pk}/churn", {"retention": "window:21-27"}, follow=True).content.decode()
+    page = pm.post(f"/segments/{published().pk}/churn/", {"retention": "window:21-27"}, follow=True).content.decode()
 
     assert "No, because." in page
 
@@ -381,7 +381,7 @@ def test_churn_page__no_skill__the_reason_and_no_picture(analyst: Client) -> Non
     payload = {"units": 900, "known": 800, "definition": "window:21-27", "quality": missing}
     run = ChurnRun.objects.create(segment=published(), status="done", payload=payload)
 
-    page = analyst.get(f"/segments/churn/{run.pk}").content.decode()
+    page = analyst.get(f"/segments/churn/{run.pk}/").content.decode()
 
     assert "does not beat the base rate" in page
     assert "active on at least one day from day 21 to day 27" in page
@@ -391,4 +391,4 @@ def test_churn_page__no_skill__the_reason_and_no_picture(analyst: Client) -> Non
 def test_churn_progress__ended__refresh(analyst: Client) -> None:
     run = ChurnRun.objects.create(segment=published(), status="done", payload={})
 
-    assert analyst.get(f"/segments/churn/{run.pk}/progress", headers=HTMX).headers["HX-Refresh"] == "true"
+    assert analyst.get(f"/segments/churn/{run.pk}/progress/", headers=HTMX).headers["HX-Refresh"] == "true"

@@ -50,7 +50,7 @@ def pm() -> Client:
     ],
 )
 def test_new_run__nonsense__a_sentence_and_no_run(pm: Client, change: dict[str, str], words: str) -> None:
-    answer = pm.post("/segments/runs/new", QUESTION | change)
+    answer = pm.post("/segments/runs/new/", QUESTION | change)
 
     assert words in answer.content.decode()
     assert not SegmentationRun.objects.exists()
@@ -62,7 +62,7 @@ def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monke
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
 
-    page = pm.post("/segments/runs/new", QUESTION).content.decode()
+    page = pm.post("/segments/runs/new/", QUESTION).content.decode()
 
     assert "There is no event &#x27;nope&#x27; in the log." in page
     assert "--behaviours" not in page
@@ -72,7 +72,7 @@ def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monke
 def test_run_page__refused_by_option__names_the_field(analyst: Client, language: str, label: str) -> None:
     run = SegmentationRun.objects.create(status="failed", reason="--window: none of 50 users has completed it.")
 
-    page = analyst.get(f"/segments/runs/{run.pk}", headers={"accept-language": language}).content.decode()
+    page = analyst.get(f"/segments/runs/{run.pk}/", headers={"accept-language": language}).content.decode()
 
     assert "--window" not in page
     assert label in page
@@ -91,7 +91,7 @@ def test_run_page__groups_or_styles__the_word_is_on_the_page(pm: Client, shape: 
     made = report(shape=shape, gaps=gaps)
     run = SegmentationRun.objects.create(status="done", payload=dump(made), inputs=dump(made.inputs), model={})
 
-    page = pm.get(f"/segments/runs/{run.pk}").content.decode()
+    page = pm.get(f"/segments/runs/{run.pk}/").content.decode()
 
     assert words in page
     assert ("They may be published, and the segment carries that word." in page) is (shape is Shape.STYLES)
@@ -103,7 +103,7 @@ def test_model_page__styles__carry_the_word(pm: Client) -> None:
     segment.version.shape = "styles"
     segment.version.save()
 
-    assert "styles of a continuum (corners, not groups)" in pm.get("/segments/models/style").content.decode()
+    assert "styles of a continuum (corners, not groups)" in pm.get("/segments/models/style/").content.decode()
 
 
 def test_list__failed_search__names_the_field(analyst: Client) -> None:

@@ -93,4 +93,4 @@ class Command(BaseCommand):
             )
             rows.append((row["key"], f"{row['size']:,}", share, f"{row['stability']:.2f}", marks))
         print_table(out, "", (_("group"), _("units"), _("retained"), _("stability"), _("stands out")), rows)
-        out.print(_("The whole report: /segments/runs/%(pk)d") % {"pk": run.pk}, markup=False)
+        out.print(_("The whole report: /segments/runs/%(pk)d/") % {"pk": run.pk}, markup=False)

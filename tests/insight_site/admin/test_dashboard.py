@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def test_dashboard__new_site__says_what_to_do_next(admin_client: Client) -> None:
     page = admin_client.get("/admin/").content.decode()
 
-    for address in ("/aha/studies/new/", "/segments/runs/new", "/admin/experiments/experiment/new/"):
+    for address in ("/aha/studies/new/", "/segments/runs/new/", "/admin/experiments/experiment/new/"):
         assert f'href="{address}"' in page
     assert "Nothing runs." in page
 

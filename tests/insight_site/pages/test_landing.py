@@ -91,7 +91,7 @@ def test_open_runs__of_every_kind__newest_first() -> None:
 @pytest.mark.parametrize(
     ("state", "url"),
     [("nothing", "/aha/studies/new/"), ("study", "/aha/studies/"), ("moment", "/admin/experiments/experiment/add/"),
-     ("experiment", "/segments/runs/new"), ("all", None)],
+     ("experiment", "/segments/runs/new/"), ("all", None)],
 )  # fmt: skip
 def test_next_step__first_thing_missing__is_asked_for(state: str, url: str | None) -> None:
     states = ("nothing", "study", "moment", "experiment", "all")

@@ -37,13 +37,13 @@ def test_demo_report__made__is_served_without_script(client: Client, folder: Pat
     (folder / "demo").mkdir()
     (folder / "demo" / "report.html").write_text("<!doctype html>report", encoding="utf-8")
 
-    answer = client.get("/demo/en")
+    answer = client.get("/demo/en/")
 
     assert b"".join(answer.streaming_content) == b"<!doctype html>report"  # type: ignore[attr-defined]
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
 
 
-@pytest.mark.parametrize("path", ["/demo/ko", "/demo/..%2Fsecret_key", "/demo/fr"])
+@pytest.mark.parametrize("path", ["/demo/ko/", "/demo/..%2Fsecret_key/", "/demo/fr/"])
 def test_demo_report__absent_or_invented__is_not_found(client: Client, folder: Path, path: str) -> None:
     (folder / "secret_key").write_text("x")
 

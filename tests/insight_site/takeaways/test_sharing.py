@@ -124,7 +124,7 @@ def test_share__with_permission__shows_the_link_once(client: Client, study: Stud
     client.force_login(person("pm", "add_sharelink"))
     page = f"/aha/studies/{study.pk}/"
 
-    answer = client.post(f"/share/aha.Study/{study.pk}", {"days": "30", "next": page}, follow=True)
+    answer = client.post(f"/share/aha.Study/{study.pk}/", {"days": "30", "next": page}, follow=True)
 
     link = ShareLink.objects.get()
     text = answer.content.decode()
@@ -139,7 +139,7 @@ def test_share__with_permission__shows_the_link_once(client: Client, study: Stud
 def test_share__bad_days__says_so_and_makes_nothing(client: Client, study: Study, days: str) -> None:
     client.force_login(person("pm", "add_sharelink"))
 
-    answer = client.post(f"/share/aha.Study/{study.pk}", {"days": days, "next": "https://evil.example/"}, follow=True)
+    answer = client.post(f"/share/aha.Study/{study.pk}/", {"days": days, "next": "https://evil.example/"}, follow=True)
 
     assert "Choose how long the link shall work." in answer.content.decode()
     assert answer.redirect_chain == [("/", 302)]
@@ -149,8 +149,8 @@ def test_share__bad_days__says_so_and_makes_nothing(client: Client, study: Study
 def test_share__without_permission__403_and_no_form(client: Client, study: Study) -> None:
     client.force_login(person("ann"))
 
-    assert client.post(f"/share/aha.Study/{study.pk}", {"days": "7"}).status_code == 403
-    assert f"/share/aha.Study/{study.pk}" not in client.get(f"/aha/studies/{study.pk}/").content.decode()
+    assert client.post(f"/share/aha.Study/{study.pk}/", {"days": "7"}).status_code == 403
+    assert f"/share/aha.Study/{study.pk}/" not in client.get(f"/aha/studies/{study.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_revoke__by_its_maker_or_who_may_delete(
     link, _ = sharing.create_link(run=study, days=7, by=maker)
     client.force_login(user)
 
-    assert client.post(f"/share/{link.pk}/revoke").status_code == status
+    assert client.post(f"/share/{link.pk}/revoke/").status_code == status
 
     link.refresh_from_db()
     assert link.is_live == (status == 403)

@@ -361,14 +361,14 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
     version = publish_clusters()
     first, second = version.segments.order_by("-size")[:2]
 
-    answer = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": second.pk})
+    answer = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": second.pk})
     run = ComparisonRun.objects.get()
-    assert answer["Location"] == f"/segments/comparisons/{run.pk}"
+    assert answer["Location"] == f"/segments/comparisons/{run.pk}/"
     assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
     compare_segments.compute_comparison(run.pk)
     text = admin_client.get(answer["Location"]).content.decode()
 
     assert "On an active day" in text
     assert "Cliff" in text
-    again = admin_client.post("/segments/models/style/compare", {"first": first.pk, "second": first.pk}, follow=True)
+    again = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": first.pk}, follow=True)
     assert "Choose two different segments." in again.content.decode()

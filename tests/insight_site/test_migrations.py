@@ -1,0 +1,97 @@
+"""A fresh database runs one migration an app; whatever a database ran, its tables are the same ones in the end."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.db import migrations
+from django.db.migrations.loader import MigrationLoader
+
+from tests.conftest import missing
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FIXTURES = ROOT / "tests" / "fixtures"
+OURS = {one.label for one in apps.get_app_configs() if Path(one.path).parent == ROOT}
+SERVER = "postgres://postgres@127.0.0.1:5432"
+
+
+def migrated(database: str, *how: str) -> dict[str, Any]:
+    """The tables of a database once it is migrated, and what it still doesn't know."""
+    done = subprocess.run(
+        [sys.executable, str(FIXTURES / "tables.py"), *how],
+        env=os.environ | {"DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return migrated(f"sqlite:///{tmp_path_factory.mktemp('fresh') / 'site.sqlite3'}")
+
+
+def test_fresh_database__of_each_app_of_ours__runs_one_migration_that_fills_no_old_rows() -> None:
+    graph = MigrationLoader(None).graph
+    ran = {app: [graph.nodes[key] for key in sorted(graph.nodes) if key[0] == app] for app in OURS}
+
+    with_tables = {app: found for app, found in ran.items() if found}
+    assert with_tables.keys() == {"events", "segments", "aha", "experiments", "insight_site"}
+    assert {app: len(found) for app, found in with_tables.items()} == dict.fromkeys(with_tables, 1)
+    for (migration,) in with_tables.values():
+        assert not [one for one in migration.operations if isinstance(one, (migrations.RunPython, migrations.RunSQL))]
+
+
+def test_fresh_database__migrated__knows_every_migration(fresh: dict[str, Any]) -> None:
+    assert fresh["unapplied"] == []
+
+
+def test_database_of_0_3__migrated__has_the_tables_of_a_fresh_one(fresh: dict[str, Any], tmp_path: Path) -> None:
+    with tarfile.open(FIXTURES / "v0_3" / "site.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+
+    assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}") == fresh
+
+
+def test_database_that_ran_each_step__migrated__has_the_tables_of_a_fresh_one(
+    fresh: dict[str, Any], tmp_path: Path
+) -> None:
+    assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}", "step-by-step") == fresh
+
+
+def test_postgresql__fresh_and_step_by_step__have_the_same_tables() -> None:
+    with database("fresh") as one, database("steps") as other:
+        fresh = migrated(one)
+
+        assert migrated(other, "step-by-step") == fresh
+        assert fresh["unapplied"] == []
+
+
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """The address of an empty database of its own, dropped in the end."""
+    try:
+        connection = psycopg.connect(f"{SERVER}/postgres", connect_timeout=2, autocommit=True)
+    except psycopg.OperationalError:
+        missing("PostgreSQL on port 5432")
+        raise
+    own = f"insight_{name}_{connection.info.backend_pid}"
+    with connection:
+        connection.execute(f"CREATE DATABASE {own}")
+        try:
+            yield f"{SERVER}/{own}"
+        finally:
+            connection.execute(f"DROP DATABASE {own} WITH (FORCE)")
