@@ -52,7 +52,7 @@ class Questions:
 
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
-            raise Refused(f"{option}: there is no event {name!r}; the log has {_some(names)}.")
+            raise Refused("there is no event {name!r}; the log has {some}.", name=name, some=_some(names), at=option)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Message:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return gettext(self.text).format(**self.fields)
+        return gettext(self.text).format(**self.fields) if self.fields else gettext(self.text)
 
 
 def say(text: str, **fields: Any) -> Message:

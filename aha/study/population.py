@@ -39,7 +39,7 @@ def restriction_of(inputs: Inputs) -> Restriction:
     if model is not None:
         version = model.current
         if version is None:
-            raise Refused(gettext("--segment: {key} has no published version.").format(key=inputs.segment))
+            raise Refused("{key} has no published version.", key=inputs.segment, at="segment")
         segments = list(version.segments.all())
     else:
         segment = _segment(inputs.segment)
@@ -60,7 +60,7 @@ def _segment(key: str) -> Segment:
         models = ", ".join(sorted(row.version.model.key for row in found))
         text = gettext("--segment: {key} is a segment of several models ({models}); name a model instead.")
         raise Refused(text.format(key=key, models=models))
-    raise Refused(gettext("--segment: no published segment or segment model has the key {key}.").format(key=key))
+    raise Refused("no published segment or segment model has the key {key}.", key=key, at="segment")
 
 
 def _check_days(version: SegmentVersion, inputs: Inputs) -> None:

@@ -88,23 +88,39 @@ def check_inputs(inputs: Inputs) -> Inputs:
     from aha.study.window_guard import valid_windows
 
     if not inputs.signup_event:
-        raise Refused("--signup-event: name the event that starts a user's clock, or * for the first of any kind.")
+        raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):
-        raise Refused(f"--days: whole numbers from 1 to {MAX_DAYS}, for example 1 3 7.")
+        raise Refused("whole numbers from 1 to {max_days}, for example 1 3 7.", max_days=MAX_DAYS, at="days")
     if list(inputs.days) != sorted(set(inputs.days)):
-        raise Refused("--days: each number once, in ascending order.")
+        raise Refused("each number once, in ascending order.", at="days")
     if inputs.max_times is not None and not 1 <= inputs.max_times <= MAX_TIMES:
-        raise Refused(f"--max-times: from 1 to {MAX_TIMES}, not {inputs.max_times}.")
+        raise Refused(
+            "from 1 to {max_times}, not {max_times_2}.",
+            max_times=MAX_TIMES,
+            max_times_2=inputs.max_times,
+            at="max-times",
+        )
     if inputs.choose not in RULES:
-        raise Refused(f"--choose: {', '.join(RULES[:-1])} or {RULES[-1]}, not {inputs.choose}.")
+        raise Refused(
+            "{join} or {rules}, not {choose}.",
+            join=", ".join(RULES[:-1]),
+            rules=RULES[-1],
+            choose=inputs.choose,
+            at="choose",
+        )
     if inputs.gap < 0:
-        raise Refused(f"--gap: 0 days or more, not {inputs.gap}.")
+        raise Refused("0 days or more, not {gap}.", gap=inputs.gap, at="gap")
     if inputs.day_mode not in list(DayMode):
-        raise Refused(f"--day-mode: rolling or calendar, not {inputs.day_mode}.")
+        raise Refused("rolling or calendar, not {day_mode}.", day_mode=inputs.day_mode, at="day-mode")
     _named("--behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
     _named("--inert", lambda: [parse_behaviour(text) for text in inputs.inert])
     if len(inputs.listed) > MAX_BEHAVIOURS:
-        raise Refused(f"--behaviours: at most {MAX_BEHAVIOURS}, not {len(inputs.listed)}.")
+        raise Refused(
+            "at most {max_behaviours}, not {count}.",
+            max_behaviours=MAX_BEHAVIOURS,
+            count=len(inputs.listed),
+            at="behaviours",
+        )
     _check_dates(inputs)
     definition = _named("--retention", lambda: parse_retention(inputs.retention))
     _named("--retention and --days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
@@ -117,14 +133,14 @@ def _check_dates(inputs: Inputs) -> None:
             if text is not None:
                 date.fromisoformat(text)
         except ValueError:
-            raise Refused(f"{option}: write a date as 2026-01-31, not {text}.") from None
+            raise Refused("write a date as 2026-01-31, not {value}.", value=text, at=option) from None
     first, last = inputs.dates
     if first is not None and last is not None and last < first:
-        raise Refused("--to: the last date lies before the first.")
+        raise Refused("the last date lies before the first.", at="to")
 
 
 def _named[T](option: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except Refused as refusal:
-        raise Refused(f"{option}: {refusal}") from None
+        raise Refused("{refusal}", refusal=refusal, at=option) from None

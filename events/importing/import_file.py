@@ -109,7 +109,7 @@ def _stage(job: Job, source: Source, number: int) -> list[Staged]:
     try:
         return job.write(sql, f"source={number}", f"reading {source.path.name}", estimated_rows(source))
     except ScratchError as error:
-        raise Refused(f"{source.path}: the file can't be read ({_first_line(error)}).") from error
+        raise Refused("{path}: the file can't be read ({why}).", path=source.path, why=_first_line(error)) from error
 
 
 def _check(job: Job, sources: Sequence[Source], dateless: Sequence[int]) -> ImportReport:

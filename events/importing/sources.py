@@ -61,7 +61,12 @@ class Source:
     def require(self, name: str) -> None:
         """Refuse a column that the file doesn't have."""
         if self.columns is not None and name not in self.columns:
-            raise Refused(f"{self.path}: there is no column '{name}'; the columns are {', '.join(self.columns)}.")
+            raise Refused(
+                "{path}: there is no column '{name}'; the columns are {names}.",
+                path=self.path,
+                name=name,
+                names=", ".join(self.columns),
+            )
 
 
 def open_source(path: Path, connection: Scratch, *, separator: str | None, columns: tuple[str, ...] | None) -> Source:
@@ -74,7 +79,7 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
         columns: names of the columns of a file without a header line.
     """
     if not path.is_file():
-        raise Refused(f"{path}: there is no such file.")
+        raise Refused("{path}: there is no such file.", path=path)
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending == ".parquet":
         return _parquet(path, connection)
@@ -83,13 +88,21 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
         return Source(path, "lines", f"(SELECT line FROM {_lines(path, 0)})", None, {}, 0, broken)
     separator = {"\\t": "\t"}.get(separator or "", separator) or SEPARATORS.get(ending)
     if separator is None:
-        raise Refused(f"{path}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').")
+        raise Refused(
+            "{path}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').",
+            path=path,
+            ending=ending,
+        )
     if separator != WHITESPACE and len(separator) != 1:
-        raise Refused(f"--separator is one character, \\t or '{WHITESPACE}', not '{separator}'.")
+        raise Refused(
+            "--separator is one character, \\t or '{whitespace}', not '{separator}'.",
+            whitespace=WHITESPACE,
+            separator=separator,
+        )
     skipped = 0 if columns else 1
     names = columns or _header(path, separator)
     if len(set(names)) < len(names):
-        raise Refused(f"{path}: two columns have the same name; name them all with --no-header --columns.")
+        raise Refused("{path}: two columns have the same name; name them all with --no-header --columns.", path=path)
     if separator == WHITESPACE:
         cells = (
             f"(SELECT line, regexp_split_to_array(trim(line, ' \t\r'), '\\s+') AS cells FROM {_lines(path, skipped)})"
@@ -155,9 +168,9 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
                 return tuple(first.split())
             return tuple(next(csv.reader([first], delimiter=separator), ()))
     except (OSError, EOFError) as error:
-        raise Refused(f"{path}: the file can't be read ({error}).") from error
+        raise Refused("{path}: the file can't be read ({error}).", path=path, error=error) from error
     except csv.Error as error:
-        raise Refused(f"{path}: line 1 is no header ({error}).") from error
+        raise Refused("{path}: line 1 is no header ({error}).", path=path, error=error) from error
 
 
 def _parquet(path: Path, connection: Scratch) -> Source:
@@ -165,7 +178,7 @@ def _parquet(path: Path, connection: Scratch) -> Source:
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except ScratchError as error:
-        raise Refused(f"{path}: this is no Parquet file.") from error
+        raise Refused("{path}: this is no Parquet file.", path=path) from error
     types = {str(row[0]): str(row[1]) for row in described}
     return Source(path, "parquet", relation, tuple(types), types)
 
@@ -191,5 +204,7 @@ def _lines(path: Path, skipped: int) -> str:
 
 def _path(name: str) -> str:
     if any(character in "\"'\\" for character in name):
-        raise Refused(f"The column name '{name}' has a quote or a backslash, which JSON Lines can't be asked for.")
+        raise Refused(
+            "The column name '{name}' has a quote or a backslash, which JSON Lines can't be asked for.", name=name
+        )
     return f'$."{name}"'

@@ -33,7 +33,7 @@ def resolve(source: Source, design: Design) -> Design:
     names: list[str] = source.table.column_names
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise Refused(f"{source.name}: column {doubled[0]!r} stands twice in the header")
+        raise Refused("{name}: column {doubled!r} stands twice in the header", name=source.name, doubled=doubled[0])
 
     def find(name: str, role: str) -> str:
         if name in names:
@@ -41,7 +41,13 @@ def resolve(source: Source, design: Design) -> Design:
         close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
         if len(close) == 1:
             return close[0]
-        raise Refused(f"{source.name}: there is no column {name!r} ({role}); the file has {_listed(names)}")
+        raise Refused(
+            "{name}: there is no column {name_2!r} ({role}); the file has {names}",
+            name=source.name,
+            name_2=name,
+            role=role,
+            names=_listed(names),
+        )
 
     found = Design(
         variant=find(design.variant, "--variant"),
@@ -81,12 +87,24 @@ def _refuse_double_roles(source: Source, design: Design) -> None:
         if column is None:
             continue
         if column in seen:
-            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+            raise Refused(
+                "{name}: column {column!r} is given twice, as {seen} and {role}",
+                name=source.name,
+                column=column,
+                seen=seen[column],
+                role=role,
+            )
         seen[column] = role
     for column, role in ((design.segment, "--segment"), (design.cluster, "--cluster")):
         # A segment may also be a covariate and a cluster may be the unit; neither may be what the nudge moves.
         if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour"}:
-            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+            raise Refused(
+                "{name}: column {column!r} is given twice, as {seen} and {role}",
+                name=source.name,
+                column=column,
+                seen=seen[column],
+                role=role,
+            )
 
 
 def clean(source: Source, design: Design) -> Units:
@@ -103,7 +121,7 @@ def clean(source: Source, design: Design) -> Units:
         Refused: the table can't be analysed as designed.
     """
     if source.table.num_rows == 0:
-        raise Refused(f"{source.name}: the file has a header but no rows")
+        raise Refused("{name}: the file has a header but no rows", name=source.name)
     variant = label_column(source, design.variant)
     labels = _variant_labels(source, design, variant)
     arm = _recode(variant, labels)
@@ -131,8 +149,11 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
     name, control = design.variant, design.control
     if len(variant.names) > MAX_VARIANTS:
         raise Refused(
-            f"{source.name}: column {name!r} (--variant) has {len(variant.names):,} different values; "
-            f"at most {MAX_VARIANTS} variants can be compared"
+            "{name}: column {name_2!r} (--variant) has {count:,} different values; at most {max_variants} variants can be compared",
+            name=source.name,
+            name_2=name,
+            count=len(variant.names),
+            max_variants=MAX_VARIANTS,
         )
     close = [label for label in variant.names if label.casefold() == control.casefold()]
     if control not in variant.names and len(close) == 1:
@@ -140,17 +161,30 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
         control = close[0]
     if control not in variant.names:
         raise Refused(
-            f"{source.name}: control {control!r} (--control) isn't a value of column {name!r}, "
-            f"which holds {', '.join(variant.names) or 'nothing'}"
+            "{name}: control {control!r} (--control) isn't a value of column {name_2!r}, which holds {value}",
+            name=source.name,
+            control=control,
+            name_2=name,
+            value=", ".join(variant.names) or "nothing",
         )
     planned = tuple(design.shares or ())
     others = sorted({*variant.names, *planned} - {control})
     if not others:
-        raise Refused(f"{source.name}: column {name!r} holds only {control!r}; a comparison needs another variant")
+        raise Refused(
+            "{name}: column {name_2!r} holds only {control!r}; a comparison needs another variant",
+            name=source.name,
+            name_2=name,
+            control=control,
+        )
     _check_placebo(source, design, others)
     unplanned = [label for label in (control, *others) if design.shares is not None and label not in design.shares]
     if unplanned:
-        raise Refused(f"{source.name}: --ratio gives no share for variant {unplanned[0]!r} of column {name!r}")
+        raise Refused(
+            "{name}: --ratio gives no share for variant {unplanned!r} of column {name_2!r}",
+            name=source.name,
+            unplanned=unplanned[0],
+            name_2=name,
+        )
     return (control, *others)
 
 
@@ -159,11 +193,18 @@ def _check_placebo(source: Source, design: Design, others: list[str]) -> None:
         return
     if design.placebo not in others:
         raise Refused(
-            f"{source.name}: --placebo {design.placebo!r} isn't a variant of column {design.variant!r} beside control, "
-            f"which holds {', '.join(others)}"
+            "{name}: --placebo {placebo!r} isn't a variant of column {variant!r} beside control, which holds {names}",
+            name=source.name,
+            placebo=design.placebo,
+            variant=design.variant,
+            names=", ".join(others),
         )
     if len(others) < 2:
-        raise Refused(f"{source.name}: --placebo {design.placebo!r} is the only variant; the nudge itself is missing")
+        raise Refused(
+            "{name}: --placebo {placebo!r} is the only variant; the nudge itself is missing",
+            name=source.name,
+            placebo=design.placebo,
+        )
 
 
 def _recode(column: Labels, labels: tuple[str, ...]) -> Codes:
@@ -199,9 +240,14 @@ def _keep_units(
         rows = np.flatnonzero(kept & (unit.codes == doubled[0]))
         numbers = " and ".join(str(row + source.first_row) for row in rows[:3]) + (" and more" if len(rows) > 3 else "")
         raise Refused(
-            f"{source.name}: unit {unit.names[doubled[0]]!r} stands {counts[doubled[0]]} times in variant "
-            f"{labels[arm[rows[0]]]!r} (rows {numbers}; {len(doubled):,} units in all do so); give one row per unit, "
-            f"or leave out --unit and give --cluster {design.unit}"
+            "{name}: unit {names!r} stands {counts} times in variant {labels!r} (rows {numbers}; {count:,} units in all do so); give one row per unit, or leave out --unit and give --cluster {unit}",
+            name=source.name,
+            names=unit.names[doubled[0]],
+            counts=counts[doubled[0]],
+            labels=labels[arm[rows[0]]],
+            numbers=numbers,
+            count=len(doubled),
+            unit=design.unit,
         )
     return kept, several
 

@@ -56,7 +56,12 @@ def label_column(source: Source, name: str) -> Labels:
     """A column of labels as codes; code -1 is a missing value."""
     column = _raw(source, name)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        raise Refused(f"{source.name}: column {name!r} holds {column.type}, which can't be a label")
+        raise Refused(
+            "{name}: column {name_2!r} holds {type}, which can't be a label",
+            name=source.name,
+            name_2=name,
+            type=column.type,
+        )
     encoded = _text(column).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Labels(codes, tuple(encoded.dictionary.to_pylist()))
@@ -78,18 +83,32 @@ def numbers(source: Source, name: str, role: str) -> Floats:
         large = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
         if len(large):
             raise Refused(
-                f"{source.name}: row {large[0] + source.first_row}, column {name!r} ({role}) holds "
-                f"{values[large[0]]:g}, which is too large to compute with"
+                "{name}: row {value}, column {name_2!r} ({role}) holds {values:g}, which is too large to compute with",
+                name=source.name,
+                value=large[0] + source.first_row,
+                name_2=name,
+                role=role,
+                values=values[large[0]],
             )
         values[np.abs(values) < SMALLEST_VALUE] = 0.0
         return values
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row, value = _first_text(column)
         raise Refused(
-            f"{source.name}: column {name!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), "
-            f"but row {row + source.first_row} holds {value!r}"
+            "{name}: column {name_2!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), but row {value} holds {value_2!r}",
+            name=source.name,
+            name_2=name,
+            role=role,
+            value=row + source.first_row,
+            value_2=value,
         )
-    raise Refused(f"{source.name}: column {name!r} ({role}) must hold numbers, but it holds {kind}")
+    raise Refused(
+        "{name}: column {name_2!r} ({role}) must hold numbers, but it holds {kind}",
+        name=source.name,
+        name_2=name,
+        role=role,
+        kind=kind,
+    )
 
 
 def _first_text(column: pa.Array) -> tuple[int, str]:
@@ -117,8 +136,11 @@ def behaviour_column(source: Source, name: str) -> Floats:
     wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0.0, 1.0)))
     if len(wrong):
         raise Refused(
-            f"{source.name}: column {name!r} (--behaviour) must be 0 or 1, but row {wrong[0] + source.first_row} "
-            f"holds {values[wrong[0]]:g}"
+            "{name}: column {name_2!r} (--behaviour) must be 0 or 1, but row {value} holds {values:g}",
+            name=source.name,
+            name_2=name,
+            value=wrong[0] + source.first_row,
+            values=values[wrong[0]],
         )
     return values
 
@@ -132,8 +154,11 @@ def segment_column(
     used = sorted({int(code) for code in np.unique(codes)} - {-1}, key=lambda code: _natural(column.names[code]))
     if len(used) > MAX_LEVELS:
         raise Refused(
-            f"{source.name}: column {name!r} (--segment) has {len(used):,} different values; at most {MAX_LEVELS:,} "
-            "segments make sense"
+            "{name}: column {name_2!r} (--segment) has {count:,} different values; at most {max_levels:,} segments make sense",
+            name=source.name,
+            name_2=name,
+            count=len(used),
+            max_levels=MAX_LEVELS,
         )
     absent = codes < 0
     place = np.full(len(column.names) + 1, len(used), dtype=np.int64)
@@ -168,7 +193,9 @@ def covariate_matrix(
             values = numbers(source, covariate.name, "--covariate")[kept]
             absent = np.isnan(values)
             if absent.all():
-                raise Refused(f"{source.name}: column {covariate.name!r} (--covariate) has no values")
+                raise Refused(
+                    "{name}: column {name_2!r} (--covariate) has no values", name=source.name, name_2=covariate.name
+                )
             columns.append(np.where(absent, values[~absent].mean(), values))
             names.append(covariate.name)
             if absent.any():
@@ -186,8 +213,11 @@ def _add_dummies(
     segment, labels, absent = segment_column(source, name, kept)
     if len(labels) > MAX_CATEGORIES:
         raise Refused(
-            f"{source.name}: column {name!r} (--covariate) has {len(labels):,} different values; at most "
-            f"{MAX_CATEGORIES} can become dummies"
+            "{name}: column {name_2!r} (--covariate) has {count:,} different values; at most {max_categories} can become dummies",
+            name=source.name,
+            name_2=name,
+            count=len(labels),
+            max_categories=MAX_CATEGORIES,
         )
     for code, label in list(enumerate(labels))[1:]:
         columns.append((segment == code).astype(float))

@@ -48,21 +48,23 @@ def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
         Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with its mark).
     """
     if path.exists() and not path.is_file():
-        raise Refused(f"{path}: this is not a file")
+        raise Refused("{path}: this is not a file", path=path)
     if not path.is_file():
-        raise Refused(f"{path}: there is no such file")
+        raise Refused("{path}: there is no such file", path=path)
     if path.stat().st_size == 0:
-        raise Refused(f"{path}: the file is empty")
+        raise Refused("{path}: the file is empty", path=path)
     try:
         with _open(path) as stream:
             magic = stream.read(4)
         if not magic:
-            raise Refused(f"{path}: the file is empty")
+            raise Refused("{path}: the file is empty", path=path)
         if magic == b"PAR1":
             return Source(str(path), _read_parquet(path), 1)
         return Source(str(path), _read_text(path, magic, text_columns), 2)
     except (OSError, EOFError, zlib.error) as error:
-        raise Refused(f"{path}: the file is damaged or can't be read ({_first_line(error)})") from None
+        raise Refused(
+            "{path}: the file is damaged or can't be read ({why})", path=path, why=_first_line(error)
+        ) from None
 
 
 def _open(path: Path) -> BinaryIO:
@@ -81,7 +83,7 @@ def _read_parquet(path: Path) -> pa.Table:
             # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
             return pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
     except pa.ArrowException as error:
-        raise Refused(f"{path}: the Parquet file can't be read ({_first_line(error)})") from None
+        raise Refused("{path}: the Parquet file can't be read ({why})", path=path, why=_first_line(error)) from None
 
 
 def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Table:
@@ -107,7 +109,7 @@ def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Tab
         text = _first_line(error)
         if "UTF8" in text or "UTF-8" in text or "utf" in text:
             raise Refused(_bad_encoding(path, encoding)) from None
-        raise Refused(f"{path}: {text}") from None
+        raise Refused("{path}: {value}", path=path, value=text) from None
 
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
@@ -121,7 +123,7 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     except UnicodeDecodeError:
         raise Refused(_bad_encoding(path, encoding)) from None
     if "\x00" in text:
-        raise Refused(f"{path}: the file is neither text nor Parquet (it holds NUL bytes)")
+        raise Refused("{path}: the file is neither text nor Parquet (it holds NUL bytes)", path=path)
     lines = [line for line in io.StringIO(text, newline=None) if line.strip()][:2]
 
     def split(separator: str, line: str) -> list[str]:

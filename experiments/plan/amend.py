@@ -26,7 +26,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
     """
     frozen = sorted(set(changes) - set(AMENDABLE))
     if frozen:
-        raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
+        raise Refused("{field} can't be amended: it is frozen from the start on.", field=frozen[0])
     if "sources" in changes:  # as it is stored, so that the log says the same
         changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
@@ -61,11 +61,9 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
         experiment = _started(key, why)
         row = AudienceRow.objects.filter(experiment=experiment, position=position).first()
         if row is None:
-            raise Refused(_("The audience has no row %(row)s.") % {"row": position})
+            raise Refused("The audience has no row {row}.", row=position)
         if not row.coverage < coverage <= WHOLE:
-            raise Refused(
-                _("Coverage can only grow: from %(now)s %% up to 100 %%.") % {"now": f"{row.coverage / 100:g}"}
-            )
+            raise Refused("Coverage can only grow: from {now} % up to 100 %.", now=f"{row.coverage / 100:g}")
         before, row.coverage = row.coverage, coverage
         row.save(update_fields=["coverage"])
         save_fields(experiment, by, why, [])
@@ -84,10 +82,10 @@ def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> Non
 
 def _started(key: str, why: str) -> Experiment:
     if not why.strip():
-        raise Refused(_("An amendment needs a reason."))
+        raise Refused("An amendment needs a reason.")
     experiment = locked(key)
     if experiment.status not in (*LIVE, Status.STOPPED):
-        raise Refused(_("Only a started experiment that is not concluded can be amended."))
+        raise Refused("Only a started experiment that is not concluded can be amended.")
     return experiment
 
 

@@ -2,7 +2,6 @@
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from experiments.models import ConfigVersion, Experiment
 from experiments.plan.sources import check_sources
@@ -17,7 +16,7 @@ def locked(key: str) -> Experiment:
     """
     experiment = Experiment.objects.select_for_update().filter(key=key).first()
     if experiment is None:
-        raise Refused(_("There is no experiment '%(key)s'.") % {"key": key})
+        raise Refused("There is no experiment '{key}'.", key=key)
     return experiment
 
 

@@ -86,7 +86,7 @@ def assign_units(*, experiment_key: str, units: Iterable[str]) -> Iterator[tuple
     """
     flag = next((flag for flag in config.current().flags.values() if flag.key == experiment_key), None)
     if flag is None:
-        raise Refused(f"There is no started experiment '{experiment_key}'.")
+        raise Refused("There is no started experiment '{experiment_key}'.", experiment_key=experiment_key)
     chunk: list[str] = []
     for unit in units:
         check_units([unit])
@@ -105,7 +105,7 @@ def check_units(units: Iterable[str]) -> None:
     """
     for number, unit in enumerate(units, start=1):
         if problem := unit_problem(unit):
-            raise Refused(f"Unit {number}: {problem}.")
+            raise Refused("Unit {number}: {problem}.", number=number, problem=problem)
 
 
 def unit_problem(unit: Any) -> str | None:

@@ -92,7 +92,7 @@ def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
     run_study(study.pk)
     study.refresh_from_db()
     if study.payload is None:
-        raise Refused(f"The study failed: {study.reason}")
+        raise Refused("The study failed: {reason}", reason=study.reason)
     rows = study.payload["candidates"][:2]
     if not rows:
         raise Refused("The study has no candidate: try more --units.")
@@ -183,7 +183,7 @@ def analyse(experiment: Experiment) -> Analysis:
     run_analysis(analysis.pk)
     analysis.refresh_from_db()
     if analysis.payload is None:
-        raise Refused(f"The analysis of {experiment.key} failed: {analysis.reason}")
+        raise Refused("The analysis of {key} failed: {reason}", key=experiment.key, reason=analysis.reason)
     return analysis
 
 

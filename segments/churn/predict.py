@@ -42,7 +42,7 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
     definition = parse_retention(retention)
     last_day = int(segment.version.inputs["last_day"])
     if isinstance(definition, Survival) or is_display_only(definition):
-        raise Refused(gettext("A churn model needs a retention with a fixed window, for example window:21-27."))
+        raise Refused("A churn model needs a retention with a fixed window, for example window:21-27.")
     if outcome_window(definition).start_day <= last_day:
         text = gettext("The retention {retention} begins inside the window of play, which ends on day {day}.")
         raise Refused(text.format(retention=retention, day=last_day))

@@ -39,7 +39,9 @@ def parse_rule(document: object) -> Rule:
     rule = _rule(document, "", 1)
     found = _count(rule)
     if found > MAX_CONDITIONS:
-        raise Refused(f"The rule has {found} conditions; {MAX_CONDITIONS} is the most.")
+        raise Refused(
+            "The rule has {found} conditions; {max_conditions} is the most.", found=found, max_conditions=MAX_CONDITIONS
+        )
     return rule
 
 
@@ -48,7 +50,7 @@ def _count(part: Rule | Condition) -> int:
 
 
 def _refuse(path: str, what: str) -> Refused:
-    return Refused(f"At {path or TOP}: {what}")
+    return Refused("At {value}: {what}", value=path or TOP, what=what)
 
 
 def _rule(document: object, path: str, depth: int) -> Rule:

@@ -164,7 +164,7 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
     first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
     try:
         if first is None or second is None:
-            raise Refused(gettext("Choose two different segments."))
+            raise Refused("Choose two different segments.")
         run = compare_segments.start_comparison(first=first, second=second, by=person(request))
     except Refused as refusal:
         messages.error(request, str(refusal))

@@ -71,7 +71,7 @@ def audience(row: Experiment, form: step_forms.AudienceForm, formset: Any) -> li
         return [{**kept.get(None, {}), "segment_key": None, "coverage": part}]
     rows = [{**kept.get(slug, {}), "segment_key": slug, "coverage": part} for slug, part in _taken(formset)]
     if not rows:
-        raise Refused(_("Choose at least one segment, or everyone."))
+        raise Refused("Choose at least one segment, or everyone.")
     if given["rest_coverage"]:
         rows.append({**kept.get(None, {}), "segment_key": None, "coverage": given["rest_coverage"]})
     return rows

@@ -119,11 +119,16 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside}))
         raise Refused(
-            f"Nobody has met the experiment '{asked.experiment}' yet: {sum(row.exposures for row in aside)} exposures "
-            f"sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan."
+            "Nobody has met the experiment '{experiment}' yet: {sum} exposures sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan.",
+            experiment=asked.experiment,
+            sum=sum(row.exposures for row in aside),
+            senders=senders,
         )
     if not rows:
-        raise Refused(f"Nobody has met the experiment '{asked.experiment}' yet: the log has no exposure to it.")
+        raise Refused(
+            "Nobody has met the experiment '{experiment}' yet: the log has no exposure to it.",
+            experiment=asked.experiment,
+        )
     single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
     several = sum(int(row["units"]) for row in rows if row["several"])
@@ -145,8 +150,8 @@ def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
     row = _rows(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
-            f"Nobody can be analysed in the experiment '{asked.experiment}': all units met several variants, or "
-            "variants that the plan doesn't have, or have no signup."
+            "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that the plan doesn't have, or have no signup.",
+            experiment=asked.experiment,
         )
     return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})
 
