@@ -128,7 +128,8 @@ def mapping(text: str) -> dict[str, str]:
     unknown = [ours for ours, theirs in found.items() if ours not in COLUMNS or not theirs]
     if unknown or len(found) != len(pairs):
         raise Refused(
-            "WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; our columns are {names}.",
+            "WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; our columns are "
+            "{names}.",
             names=", ".join(COLUMNS),
         )
     return found
@@ -145,7 +146,7 @@ def _remote(address: str) -> Any:
     try:
         backend = ibis.connect(address)
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
-        raise Refused("WAREHOUSE_URL can't be opened ({__name__}).", __name__=type(error).__name__) from error
+        raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
     command = UTC_COMMANDS.get(str(backend.name))
     if command:
         backend.raw_sql(command)
@@ -174,15 +175,15 @@ def _mapped(backend: Any) -> "ir.Table":
         table = backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
     except Exception as error:
         raise Refused(
-            "WAREHOUSE_TABLE: there is no table {name} ({__name__}).", name=name, __name__=type(error).__name__
+            "WAREHOUSE_TABLE: there is no table {table} ({error}).", table=name, error=type(error).__name__
         ) from error
     missing = [columns[ours] for ours in REQUIRED if columns[ours] not in table.columns]
     if missing:
         raise Refused(
-            "WAREHOUSE_COLUMNS: the table {name} has no column {names}; its columns are {names_2}.",
-            name=name,
-            names=", ".join(missing),
-            names_2=", ".join(table.columns),
+            "WAREHOUSE_COLUMNS: the table {table} has no column {missing}; its columns are {names}.",
+            table=name,
+            missing=", ".join(missing),
+            names=", ".join(table.columns),
         )
     return table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
 

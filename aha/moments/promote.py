@@ -52,8 +52,12 @@ def promote_candidate(
         raise Refused("This study isn't finished, so nothing can be promoted from it.")
     candidate = _candidate(study, behaviour, times, days)
     if candidate is None:
-        text = gettext("The study has no candidate {behaviour} at least {times} times within {days} days.")
-        raise Refused(text.format(behaviour=display_name(behaviour), times=times, days=days))
+        raise Refused(
+            "The study has no candidate {behaviour} at least {times} times within {days} days.",
+            behaviour=display_name(behaviour),
+            times=times,
+            days=days,
+        )
     inputs, evidence = study.inputs, EVIDENCE.store(candidate)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)

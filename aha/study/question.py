@@ -11,6 +11,23 @@ from runs.refusals import Refused
 MAX_DAYS = 90
 MAX_TIMES = 1_000
 MAX_BEHAVIOURS = 60
+# The services name the option of the command; forms and the API show the sentence at the field.
+FIELD_OF = {
+    "signup-event": "signup_event",
+    "days": "days",
+    "max-times": "max_times",
+    "gap": "gap",
+    "choose": "choose",
+    "day-mode": "day_mode",
+    "behaviours": "behaviours",
+    "inert": "inert",
+    "from": "first_date",
+    "to": "last_date",
+    "from to": "last_date",
+    "retention": "retention",
+    "retention days": "days",
+    "segment": "segment",
+}
 RULES = ("j", "phi", "youden", "pareto")
 
 
@@ -90,40 +107,40 @@ def check_inputs(inputs: Inputs) -> Inputs:
     if not inputs.signup_event:
         raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):
-        raise Refused("whole numbers from 1 to {max_days}, for example 1 3 7.", max_days=MAX_DAYS, at="days")
+        raise Refused("whole numbers from 1 to {most}, for example 1 3 7.", most=MAX_DAYS, at="days")
     if list(inputs.days) != sorted(set(inputs.days)):
         raise Refused("each number once, in ascending order.", at="days")
     if inputs.max_times is not None and not 1 <= inputs.max_times <= MAX_TIMES:
         raise Refused(
-            "from 1 to {max_times}, not {max_times_2}.",
-            max_times=MAX_TIMES,
-            max_times_2=inputs.max_times,
+            "from 1 to {most}, not {given}.",
+            most=MAX_TIMES,
+            given=inputs.max_times,
             at="max-times",
         )
     if inputs.choose not in RULES:
         raise Refused(
-            "{join} or {rules}, not {choose}.",
-            join=", ".join(RULES[:-1]),
-            rules=RULES[-1],
-            choose=inputs.choose,
+            "{names} or {last}, not {given}.",
+            names=", ".join(RULES[:-1]),
+            last=RULES[-1],
+            given=inputs.choose,
             at="choose",
         )
     if inputs.gap < 0:
-        raise Refused("0 days or more, not {gap}.", gap=inputs.gap, at="gap")
+        raise Refused("0 days or more, not {given}.", given=inputs.gap, at="gap")
     if inputs.day_mode not in list(DayMode):
-        raise Refused("rolling or calendar, not {day_mode}.", day_mode=inputs.day_mode, at="day-mode")
-    _named("--behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
-    _named("--inert", lambda: [parse_behaviour(text) for text in inputs.inert])
+        raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
+    _named("behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
+    _named("inert", lambda: [parse_behaviour(text) for text in inputs.inert])
     if len(inputs.listed) > MAX_BEHAVIOURS:
         raise Refused(
-            "at most {max_behaviours}, not {count}.",
-            max_behaviours=MAX_BEHAVIOURS,
+            "at most {most}, not {count}.",
+            most=MAX_BEHAVIOURS,
             count=len(inputs.listed),
             at="behaviours",
         )
     _check_dates(inputs)
-    definition = _named("--retention", lambda: parse_retention(inputs.retention))
-    _named("--retention and --days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
+    definition = _named("retention", lambda: parse_retention(inputs.retention))
+    _named("retention days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
     return inputs
 
 
@@ -133,7 +150,7 @@ def _check_dates(inputs: Inputs) -> None:
             if text is not None:
                 date.fromisoformat(text)
         except ValueError:
-            raise Refused("write a date as 2026-01-31, not {value}.", value=text, at=option) from None
+            raise Refused("write a date as 2026-01-31, not {given}.", given=text, at=option) from None
     first, last = inputs.dates
     if first is not None and last is not None and last < first:
         raise Refused("the last date lies before the first.", at="to")
@@ -143,4 +160,5 @@ def _named[T](option: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except Refused as refusal:
-        raise Refused("{refusal}", refusal=refusal, at=option) from None
+        refusal.at = option
+        raise

@@ -64,10 +64,11 @@ def valid_windows(days: Sequence[int], definition: Retention, *, gap: int = 0) -
     valid = tuple(sorted({y for y in days if guard(y, definition.window, gap=gap)}))
     if not valid:
         raise Refused(
-            "Retention is measured from day {first} on, so a behaviour may be counted within at most {max} days; the days asked for are {join}.",
+            "Retention is measured from day {first} on, so a behaviour may be counted within at most {most} days; the "
+            "days asked for are {days}.",
             first=first,
-            max=max(first - gap, 0),
-            join=", ".join(map(str, sorted(set(days)))),
+            most=max(first - gap, 0),
+            days=", ".join(map(str, sorted(set(days)))),
         )
     invalid = tuple(
         (y, NotComputable(Reason.WINDOWS_OVERLAP, {"days": y, "gap": gap, "first": first}))

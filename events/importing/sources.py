@@ -62,9 +62,9 @@ class Source:
         """Refuse a column that the file doesn't have."""
         if self.columns is not None and name not in self.columns:
             raise Refused(
-                "{path}: there is no column '{name}'; the columns are {names}.",
-                path=self.path,
-                name=name,
+                "{file}: there is no column '{column}'; the columns are {names}.",
+                file=self.path,
+                column=name,
                 names=", ".join(self.columns),
             )
 
@@ -79,7 +79,7 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
         columns: names of the columns of a file without a header line.
     """
     if not path.is_file():
-        raise Refused("{path}: there is no such file.", path=path)
+        raise Refused("{file}: there is no such file.", file=path)
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending == ".parquet":
         return _parquet(path, connection)
@@ -89,20 +89,20 @@ def open_source(path: Path, connection: Scratch, *, separator: str | None, colum
     separator = {"\\t": "\t"}.get(separator or "", separator) or SEPARATORS.get(ending)
     if separator is None:
         raise Refused(
-            "{path}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').",
-            path=path,
+            "{file}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').",
+            file=path,
             ending=ending,
         )
     if separator != WHITESPACE and len(separator) != 1:
         raise Refused(
-            "--separator is one character, \\t or '{whitespace}', not '{separator}'.",
+            "--separator is one character, \\t or '{whitespace}', not '{given}'.",
             whitespace=WHITESPACE,
-            separator=separator,
+            given=separator,
         )
     skipped = 0 if columns else 1
     names = columns or _header(path, separator)
     if len(set(names)) < len(names):
-        raise Refused("{path}: two columns have the same name; name them all with --no-header --columns.", path=path)
+        raise Refused("{file}: two columns have the same name; name them all with --no-header --columns.", file=path)
     if separator == WHITESPACE:
         cells = (
             f"(SELECT line, regexp_split_to_array(trim(line, ' \t\r'), '\\s+') AS cells FROM {_lines(path, skipped)})"
@@ -168,9 +168,9 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
                 return tuple(first.split())
             return tuple(next(csv.reader([first], delimiter=separator), ()))
     except (OSError, EOFError) as error:
-        raise Refused("{path}: the file can't be read ({error}).", path=path, error=error) from error
+        raise Refused("{file}: the file can't be read ({why}).", file=path, why=error) from error
     except csv.Error as error:
-        raise Refused("{path}: line 1 is no header ({error}).", path=path, error=error) from error
+        raise Refused("{file}: line 1 is no header ({why}).", file=path, why=error) from error
 
 
 def _parquet(path: Path, connection: Scratch) -> Source:
@@ -178,7 +178,7 @@ def _parquet(path: Path, connection: Scratch) -> Source:
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except ScratchError as error:
-        raise Refused("{path}: this is no Parquet file.", path=path) from error
+        raise Refused("{file}: this is no Parquet file.", file=path) from error
     types = {str(row[0]): str(row[1]) for row in described}
     return Source(path, "parquet", relation, tuple(types), types)
 
@@ -205,6 +205,6 @@ def _lines(path: Path, skipped: int) -> str:
 def _path(name: str) -> str:
     if any(character in "\"'\\" for character in name):
         raise Refused(
-            "The column name '{name}' has a quote or a backslash, which JSON Lines can't be asked for.", name=name
+            "The column name '{column}' has a quote or a backslash, which JSON Lines can't be asked for.", column=name
         )
     return f'$."{name}"'

@@ -57,10 +57,10 @@ def label_column(source: Source, name: str) -> Labels:
     column = _raw(source, name)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
         raise Refused(
-            "{name}: column {name_2!r} holds {type}, which can't be a label",
-            name=source.name,
-            name_2=name,
-            type=column.type,
+            "{file}: column {column!r} holds {kind}, which can't be a label",
+            file=source.name,
+            column=name,
+            kind=column.type,
         )
     encoded = _text(column).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -83,29 +83,30 @@ def numbers(source: Source, name: str, role: str) -> Floats:
         large = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
         if len(large):
             raise Refused(
-                "{name}: row {value}, column {name_2!r} ({role}) holds {values:g}, which is too large to compute with",
-                name=source.name,
-                value=large[0] + source.first_row,
-                name_2=name,
+                "{file}: row {row}, column {column!r} ({role}) holds {value:g}, which is too large to compute with",
+                file=source.name,
+                row=large[0] + source.first_row,
+                column=name,
                 role=role,
-                values=values[large[0]],
+                value=values[large[0]],
             )
         values[np.abs(values) < SMALLEST_VALUE] = 0.0
         return values
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row, value = _first_text(column)
         raise Refused(
-            "{name}: column {name_2!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), but row {value} holds {value_2!r}",
-            name=source.name,
-            name_2=name,
+            "{file}: column {column!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), but row "
+            "{row} holds {value!r}",
+            file=source.name,
+            column=name,
             role=role,
-            value=row + source.first_row,
-            value_2=value,
+            row=row + source.first_row,
+            value=value,
         )
     raise Refused(
-        "{name}: column {name_2!r} ({role}) must hold numbers, but it holds {kind}",
-        name=source.name,
-        name_2=name,
+        "{file}: column {column!r} ({role}) must hold numbers, but it holds {kind}",
+        file=source.name,
+        column=name,
         role=role,
         kind=kind,
     )
@@ -136,11 +137,11 @@ def behaviour_column(source: Source, name: str) -> Floats:
     wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0.0, 1.0)))
     if len(wrong):
         raise Refused(
-            "{name}: column {name_2!r} (--behaviour) must be 0 or 1, but row {value} holds {values:g}",
-            name=source.name,
-            name_2=name,
-            value=wrong[0] + source.first_row,
-            values=values[wrong[0]],
+            "{file}: column {column!r} (--behaviour) must be 0 or 1, but row {row} holds {value:g}",
+            file=source.name,
+            column=name,
+            row=wrong[0] + source.first_row,
+            value=values[wrong[0]],
         )
     return values
 
@@ -154,11 +155,12 @@ def segment_column(
     used = sorted({int(code) for code in np.unique(codes)} - {-1}, key=lambda code: _natural(column.names[code]))
     if len(used) > MAX_LEVELS:
         raise Refused(
-            "{name}: column {name_2!r} (--segment) has {count:,} different values; at most {max_levels:,} segments make sense",
-            name=source.name,
-            name_2=name,
+            "{file}: column {column!r} (--segment) has {count:,} different values; at most {most:,} segments make "
+            "sense",
+            file=source.name,
+            column=name,
             count=len(used),
-            max_levels=MAX_LEVELS,
+            most=MAX_LEVELS,
         )
     absent = codes < 0
     place = np.full(len(column.names) + 1, len(used), dtype=np.int64)
@@ -194,7 +196,7 @@ def covariate_matrix(
             absent = np.isnan(values)
             if absent.all():
                 raise Refused(
-                    "{name}: column {name_2!r} (--covariate) has no values", name=source.name, name_2=covariate.name
+                    "{file}: column {column!r} (--covariate) has no values", file=source.name, column=covariate.name
                 )
             columns.append(np.where(absent, values[~absent].mean(), values))
             names.append(covariate.name)
@@ -213,11 +215,11 @@ def _add_dummies(
     segment, labels, absent = segment_column(source, name, kept)
     if len(labels) > MAX_CATEGORIES:
         raise Refused(
-            "{name}: column {name_2!r} (--covariate) has {count:,} different values; at most {max_categories} can become dummies",
-            name=source.name,
-            name_2=name,
+            "{file}: column {column!r} (--covariate) has {count:,} different values; at most {most} can become dummies",
+            file=source.name,
+            column=name,
             count=len(labels),
-            max_categories=MAX_CATEGORIES,
+            most=MAX_CATEGORIES,
         )
     for code, label in list(enumerate(labels))[1:]:
         columns.append((segment == code).astype(float))

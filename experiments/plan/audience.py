@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
@@ -143,8 +142,10 @@ def freeze_audience(experiment: Experiment) -> None:
         if segment is None:
             raise Refused("There is no published segment '{key}'.", key=row.segment_key)
         if not segment.targetable:
-            text = gettext("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
-            raise Refused(text.format(key=row.segment_key))
+            raise Refused(
+                "The segment '{key}' is too unstable to be targeted: another sample would not show it.",
+                key=row.segment_key,
+            )
         version = segment.version
         if version.rule is not None and is_live(parse_rule(version.rule)):
             row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it

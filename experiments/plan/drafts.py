@@ -111,8 +111,10 @@ def draft_from_moment(
     reach = None if inflow is None else inflow.reach
     head_room = 1 - reach if reach is not None and computable(reach) else 1.0
     if take_up is not None and take_up > head_room:
-        text = _("Only %(share)s %% of users don't reach the moment by themselves: more can't be moved.")
-        raise Refused(text % {"share": f"{100 * head_room:.1f}"})
+        raise Refused(
+            "Only {share} of users don't reach the moment by themselves: more can't be moved.",
+            share=f"{100 * head_room:.1f} %",
+        )
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
         experiment = create_draft(

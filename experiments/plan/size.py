@@ -86,7 +86,7 @@ def base_rate_and_inflow(
         raise Refused("'{metric}' grows as the data age: it can't be planned with.", metric=metric)
     with questions() as asked:
         if signup_event != ANY_EVENT:
-            asked.need_event(signup_event, "signup_event")
+            asked.need_event(signup_event, where="signup_event")
         complete = asked.basis.data_end - timedelta(days=window.days_needed)
         row = _counted(asked, definition, complete, signup_event if new_only else None, moment)
         last = asked.basis.clock.local_date(complete)

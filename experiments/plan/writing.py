@@ -32,7 +32,8 @@ def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
     try:
         experiment.full_clean()
     except ValidationError as error:
-        raise Refused(" ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())) from None
+        sentences = " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        raise Refused(sentences) from None
     experiment.save()
 
 

@@ -26,9 +26,10 @@ def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any =
         if (unit is None) == (rule is None):
             raise Refused("An override needs a unit or a rule.")
         if unit is not None and (problem := unit_problem(unit)):
-            raise Refused("{upper}{problem}.", upper=problem[0].upper(), problem=problem[1:])
+            worded = str(problem)
+            raise Refused(f"{worded[0].upper()}{worded[1:]}.")
         if Override.objects.filter(experiment=experiment).count() >= MAX_OVERRIDES:
-            raise Refused("An experiment may have at most {count} overrides.", count=MAX_OVERRIDES)
+            raise Refused("An experiment may have at most {most} overrides.", most=MAX_OVERRIDES)
         if unit is None:
             row = Override.objects.create(experiment=experiment, rule=rule, variant=arm)
         else:

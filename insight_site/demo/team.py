@@ -69,7 +69,9 @@ class Segmentation:
         self.log.seek(0)
         said = self.log.read().strip().splitlines()
         if self.process.returncode:
-            raise Refused(said[-1] if said else f"segment_units ended with status {self.process.returncode}.")
+            if said:
+                raise Refused(said[-1])
+            raise Refused("segment_units ended with status {number}.", number=self.process.returncode)
         found: dict[str, Any] = json.loads(out)
         return found
 

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from aha.forms import form_words
 from aha.models import AhaMoment, Study
 from experiments.admin import overview
 from experiments.analyse.codes import LIGHTS, Code, code_words
@@ -104,6 +105,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 def _study(study: Study) -> dict[str, Any]:
     from aha.headline import stored_headline  # noqa: PLC0415 - SciPy costs web processes a second
 
+    study.reason = form_words(study.reason)
     return {"study": study, "found": stored_headline(study.headline)}
 
 

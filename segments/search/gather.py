@@ -44,8 +44,8 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:
         raise Refused(
-            "none of {signed_up:,} users has completed the window {window} and the outcome.",
-            signed_up=signed_up,
+            "none of {count:,} users has completed the window {window} and the outcome.",
+            count=signed_up,
             window=inputs.window,
             at="window",
         )

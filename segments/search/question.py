@@ -10,6 +10,19 @@ from runs.refusals import Refused
 MAX_WINDOW_DAYS = 366
 MAX_CLUSTERS = 10
 
+# The services name the option of the command; forms and the API show the sentence at the field.
+FIELD_OF = {
+    "signup-event": "signup_event",
+    "window": "last_day",
+    "behaviours": "behaviours",
+    "clusters": "clusters",
+    "retention": "retention",
+    "day-mode": "day_mode",
+    "activity-weight": "activity_weight",
+    "from": "first_date",
+    "to": "last_date",
+}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -73,24 +86,22 @@ def check_inputs(inputs: Inputs) -> Inputs:
         raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if len(window) > MAX_WINDOW_DAYS:
         raise Refused(
-            "at most {max_window_days} days, not {count}.",
-            max_window_days=MAX_WINDOW_DAYS,
+            "at most {most} days, not {count}.",
+            most=MAX_WINDOW_DAYS,
             count=len(window),
             at="window",
         )
     if inputs.clusters is not None and not 2 <= inputs.clusters <= MAX_CLUSTERS:
         raise Refused(
-            "from 2 to {max_clusters}, not {clusters}.",
-            max_clusters=MAX_CLUSTERS,
-            clusters=inputs.clusters,
+            "from 2 to {most}, not {given}.",
+            most=MAX_CLUSTERS,
+            given=inputs.clusters,
             at="clusters",
         )
     if inputs.day_mode not in list(DayMode):
-        raise Refused("rolling or calendar, not {day_mode}.", day_mode=inputs.day_mode, at="day-mode")
+        raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
     if not 0 <= inputs.activity_weight <= 10:
-        raise Refused(
-            "from 0 to 10, not {activity_weight:g}.", activity_weight=inputs.activity_weight, at="activity-weight"
-        )
+        raise Refused("from 0 to 10, not {given:g}.", given=inputs.activity_weight, at="activity-weight")
     for behaviour in inputs.behaviours:
         parse_behaviour(behaviour)
     _check_dates(inputs)
@@ -104,7 +115,7 @@ def _check_dates(inputs: Inputs) -> None:
             if text is not None:
                 date.fromisoformat(text)
         except ValueError:
-            raise Refused("write a date as 2026-01-31, not {value}.", value=text, at=option) from None
+            raise Refused("write a date as 2026-01-31, not {given}.", given=text, at=option) from None
     first, last = inputs.dates
     if first is not None and last is not None and last < first:
         raise Refused("the last date lies before the first.", at="to")
@@ -118,9 +129,10 @@ def _check_retention(inputs: Inputs) -> None:
         raise Refused("unbounded grows as the data age, so groups can't be judged by it.", at="retention")
     if not isinstance(definition, Survival) and definition.window.start_day <= inputs.last_day:
         raise Refused(
-            "{retention} begins on day {start_day}, inside the window of play {window}; what forms the groups would also be their outcome.",
+            "{retention} begins on day {day}, inside the window of play {window}; what forms the groups would also be "
+            "their outcome.",
             retention=inputs.retention,
-            start_day=definition.window.start_day,
+            day=definition.window.start_day,
             window=inputs.window,
             at="retention",
         )

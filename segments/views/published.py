@@ -78,7 +78,7 @@ def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
             publish.refresh(version=version)
             messages.success(request, gettext("Every user was placed anew."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=key)
 
 
@@ -96,7 +96,7 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.error(request, gettext("A name needs 1 to 100 characters."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)
 
 
@@ -127,7 +127,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("segments:churn", pk=run.pk)
         messages.error(request, gettext("Name a retention, for example window:21-27."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)
 
 
@@ -167,7 +167,7 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
             raise Refused("Choose two different segments.")
         run = compare_segments.start_comparison(first=first, second=second, by=person(request))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
         return redirect("segments:model", key=key)
     return redirect("segments:comparison", pk=run.pk)
 

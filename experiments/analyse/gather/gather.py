@@ -111,7 +111,7 @@ def _need_events(questions: Questions, asked: Question) -> None:
         named |= {asked.signup_event: asked.signup_event}
     for name, text in named.items():
         if not len(questions.run(queries.known_events(questions.log, name))):
-            questions.need_event(name, text)  # refuses, with the names that the log has
+            questions.need_event(name, where=text)  # refuses, with the names that the log has
 
 
 def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
@@ -119,9 +119,10 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside}))
         raise Refused(
-            "Nobody has met the experiment '{experiment}' yet: {sum} exposures sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan.",
+            "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys of {senders} "
+            "were not admitted. If it is shown there, name the source in the plan.",
             experiment=asked.experiment,
-            sum=sum(row.exposures for row in aside),
+            count=sum(row.exposures for row in aside),
             senders=senders,
         )
     if not rows:
@@ -150,7 +151,8 @@ def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
     row = _rows(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
-            "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that the plan doesn't have, or have no signup.",
+            "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that "
+            "the plan doesn't have, or have no signup.",
             experiment=asked.experiment,
         )
     return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})

@@ -76,7 +76,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["html"] is not None and options["html"].resolve() == options["file"].resolve():
-                raise Refused("--html {html}: this would overwrite the data", html=options["html"])
+                raise Refused("--html {file}: this would overwrite the data", file=options["html"])
             report = analyze_file(options["file"], _design(options))
             with translation.override(options["language"]):
                 if options["html"] is not None:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 else:
                     _print(report, console(self.stdout))
         except Refused as error:
-            refuse(error)
+            refuse(error, options["language"])
 
     def _write_html(self, report: Report, path: Path) -> None:
         from insight_site.takeaways.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
@@ -95,7 +95,7 @@ class Command(BaseCommand):
             write_whole(path, file_report(report))
         except OSError as error:
             raise Refused(
-                "--html {path}: the report can't be written there ({strerror})", path=path, strerror=error.strerror
+                "--html {file}: the report can't be written there ({why})", file=path, why=error.strerror
             ) from None
         self.stderr.write(f"report written to {path}")
 
@@ -139,10 +139,10 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
             value = -1.0
         if not mark or not 0 <= value < float("inf"):
             raise Refused(
-                "--ratio {value!r} must be LABEL=SHARE with a share of at least 0, for example control=0.5", value=text
+                "--ratio {given!r} must be LABEL=SHARE with a share of at least 0, for example control=0.5", given=text
             )
         if label in shares:
-            raise Refused("--ratio gives variant {label!r} two shares", label=label)
+            raise Refused("--ratio gives variant {variant!r} two shares", variant=label)
         shares[label] = value
     total = sum(shares.values())
     if shares and total == 0:

@@ -100,7 +100,7 @@ def _check(units: int, seed: int) -> None:
     try:
         check_request(units, seed)
     except ValueError as error:
-        raise Refused("--{error}", error=error) from None
+        raise Refused(f"--{error}") from None
 
 
 def _silence() -> None:
