@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -11,7 +11,7 @@ from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.payload_versions import EVIDENCE, FINDING, STUDY
 from aha.study import studies
-from aha.study.question import RULES, Inputs
+from aha.study.question import FIELD_OF, RULES, Inputs
 from runs.perform import request_cancel
 from runs.web import person
 
@@ -109,6 +109,7 @@ class StudyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     queryset = Study.objects.order_by("-id")
     serializer_class = StudySerializer
     filterset_fields = ["status"]
+    pointers: ClassVar = {"seed": "/seed", **{option: f"/inputs/{name}" for option, name in FIELD_OF.items()}}
 
     def get_queryset(self) -> QuerySet[Study]:
         """The result with one study only: it is large."""

@@ -4,17 +4,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from aha.study.question import MAX_TIMES, RULES, Inputs, check_inputs
-from runs.refusals import Refused
+from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
+from runs.refusals import Refused, split_reason
 
 EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
-# The services name the options of the command; the form shows the sentence at its field.
-FIELD_OF = {
-    "--signup-event": "signup_event", "--days": "days", "--max-times": "max_times", "--gap": "gap",
-    "--choose": "choose", "--day-mode": "day_mode", "--behaviours": "behaviours", "--inert": "inert",
-    "--from": "first_date", "--to": "last_date", "--retention": "retention",
-    "--retention and --days": "days", "--segment": "segment", "--seed": "seed",
-}  # fmt: skip
+FORM_FIELDS = {**FIELD_OF, "seed": "seed"}
 RULE_WORDS = {
     "j": _("J: did it and stayed, of all who did it or stayed"),
     "phi": _("φ: correlation of doing and staying"),
@@ -95,9 +89,14 @@ class StudyForm(forms.Form):
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal at the field whose option it names."""
-        option, _colon, text = str(refusal).partition(": ")
-        field = FIELD_OF.get(option)
-        self.add_error(field, text[:1].upper() + text[1:] if field else str(refusal))
+        self.add_error(FORM_FIELDS.get(refusal.at), refusal.sentence)
+
+
+def form_words(reason: str) -> str:
+    """A stored refusal with the form's name of the field in place of the command's option."""
+    option, sentence = split_reason(reason)
+    field = StudyForm.base_fields.get(FORM_FIELDS.get(option, ""))
+    return reason if field is None else f"{field.label}: {sentence}"
 
 
 class MomentForm(forms.Form):

@@ -14,7 +14,7 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from aha import payload_versions
-from aha.forms import MomentForm, PromoteForm, StudyForm
+from aha.forms import MomentForm, PromoteForm, StudyForm, form_words
 from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
@@ -45,7 +45,7 @@ def _event_names(request: HttpRequest) -> list[str]:
     try:
         found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
         return []
     return found
 
@@ -58,6 +58,8 @@ def study_list(request: HttpRequest) -> HttpResponse:
     found = listing(
         request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
     )
+    for study in found.page:
+        study.reason = form_words(study.reason)
     rows = [{"study": study, "found": stored_headline(study.headline)} for study in found.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
     response = render(request, template, {"rows": rows, "listing": found})
@@ -87,6 +89,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
+    study.reason = form_words(study.reason)
     return render(request, "aha/study.html", {"run": study, **progress_of(study), **report_body(study)})
 
 
@@ -189,7 +192,7 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
                 name=form.cleaned_data["name"], by=person(request),
             )  # fmt: skip
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.sentence)
         else:
             messages.success(request, gettext("It is an AHA moment now; its evidence is frozen."))
             return redirect("aha:moment", key=moment.key)
@@ -253,7 +256,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
         try:
             moment = moments.create_moment(**form.cleaned_data, by=person(request))
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.sentence)
         except ValidationError as wrong:
             form.add_error(None, wrong.messages)
         else:
@@ -294,7 +297,7 @@ def _reach(moment: AhaMoment) -> dict[str, Any]:
         try:
             found = reach.weekly_reach(moment)
         except Refused as refusal:
-            return {"no_reach": str(refusal)}
+            return {"no_reach": refusal.sentence}
         cache.set(key, found, REACH_SECONDS)
     finding = parts.reach_finding(found)
     return {

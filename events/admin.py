@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from events.models import Flush, Rejected, Source, UnitTraits
+from events.schema import ERRORS
 
 
 class ReadOnly(ModelAdmin):
@@ -23,12 +24,20 @@ class SourceAdmin(ModelAdmin):
     empty_text = _("Events need a source: one for each app, site or backend. Its keys are issued afterwards.")
 
 
+@admin.display(description=_("explanation"))
+def explanation(row: Rejected) -> str:
+    """The code in the reader's language; what the sender was told, for a code of an earlier version."""
+    return str(ERRORS.get(row.code, row.message))
+
+
 @admin.register(Rejected)
 class RejectedAdmin(ReadOnly):
     """The quarantine: what was refused, why, and how it began."""
 
-    list_display = ["received_at", "source", "code", "message", "message_id", "beginning"]
+    list_display = ["received_at", "source", "code", explanation, "message_id", "beginning"]
     list_filter = ["code", "source", "received_at"]
+    fields = ["source", "received_at", "code", explanation, "message_id", "payload"]
+    readonly_fields = [explanation]
     search_fields = ["message_id", "payload"]
     list_select_related = ["source"]
     date_hierarchy = "received_at"

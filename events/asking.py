@@ -12,6 +12,7 @@ from events.counting.unit_values import Basis
 from events.outbox.flush import flush_events
 from events.warehouse import connect
 from events.windows import Clock, DayMode, data_end
+from reporting.words import Message, say
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -45,15 +46,21 @@ class Questions:
         """The answer to a question."""
         return self.warehouse.run(question)
 
-    def need_event(self, name: str, option: str) -> None:
-        """Refuse an event name that the log doesn't have, with the names that are near.
+    def need_event(self, name: str, option: str = "", *, where: str | Message = "") -> None:
+        """Refuse an event name that the log doesn't have, with names that it has.
+
+        Args:
+            name: of the event.
+            option: the option that names it; "" when it stands in none.
+            where: what names it then, for example an outcome.
 
         Raises:
-            Refused: naming the option and up to five names of the log.
+            Refused: naming the option or the place, and up to eight names of the log.
         """
         names = [str(row) for row in self.run(queries.event_names(self.log)).event]
         if name != "*" and name not in names:
-            raise Refused(f"{option}: there is no event {name!r}; the log has {_some(names)}.")
+            what = say("there is no event {event!r}; the log has {names}.", event=name, names=_some(names))
+            raise Refused("{where}: {what}", where=where, what=what) if where else Refused(what, at=option)
 
 
 @contextmanager
@@ -77,6 +84,8 @@ def questions(*, day_mode: str = "rolling", activity: tuple[str, ...] | None = N
         yield Questions(warehouse, Basis(clock, end, activity, warehouse.dialect), int(span.events))
 
 
-def _some(names: list[str], most: int = 8) -> str:
+def _some(names: list[str], most: int = 8) -> str | Message:
     shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    if len(names) <= most:
+        return shown
+    return say("{names} and {count} more", names=shown, count=len(names) - most)

@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 
 from events.windows import Window
-from reporting.words import gettext
+from reporting.words import gettext, say
 from runs.refusals import Refused
 
 SPECIAL = re.compile(r"([\\:\[\]#=/])")
 RETENTION_FORMS = "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7"
-METRIC_FORMS = "count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B"
+METRIC_FORMS = say("count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,12 @@ class MinDays:
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= len(self.window):
-            raise Refused(f"{self} asks for {self.days} different days in a window of {len(self.window)}.")
+            raise Refused(
+                "{given} asks for {days} different days in a window of {count}.",
+                given=self,
+                days=self.days,
+                count=len(self.window),
+            )
 
     def __str__(self) -> str:
         return f"min_days:{self.window}:{self.days}"
@@ -197,7 +202,7 @@ def parse_behaviour(text: str) -> Behaviour:
     name = r"((?:\\.|[^\\\[\]#])+)"
     found = re.fullmatch(rf"{name}(?:\[((?:\\.|[^\\\[\]=])+)=((?:\\.|[^\\\[\]])*)\])?(?:#{name})?", text, re.DOTALL)
     if not found:
-        raise Refused(f"'{text}' is no behaviour. Write EVENT, EVENT[property=value] or EVENT#property.")
+        raise Refused("'{given}' is no behaviour. Write EVENT, EVENT[property=value] or EVENT#property.", given=text)
     event, key, value, distinct = found.groups()
     where = None if key is None else (_unescape(key), _unescape(value))
     return Behaviour(_unescape(event), where, None if distinct is None else _unescape(distinct))
@@ -223,7 +228,11 @@ def parse_retention(text: str) -> Retention:
             return MinEvents(_unescape(":".join(event)), _window(text, days), _number(text, least, least=1))
         case "survival", [gap]:
             return Survival(_number(text, gap, least=1))
-    raise Refused(f"'{text}' is no retention definition. Write one of: {RETENTION_FORMS}.")
+    raise Refused(
+        "'{given}' is no retention definition. Write one of: {forms}.",
+        given=text,
+        forms=RETENTION_FORMS,
+    )
 
 
 def parse_metric(text: str) -> Metric:
@@ -236,7 +245,7 @@ def parse_metric(text: str) -> Metric:
     try:
         return parse_retention(text)
     except Refused as refusal:
-        raise Refused(f"{refusal} Metrics may also be {METRIC_FORMS}.") from None
+        raise Refused("{why} Metrics may also be {forms}.", why=refusal, forms=METRIC_FORMS) from None
 
 
 def sentence(definition: Metric | Behaviour) -> str:
@@ -306,19 +315,21 @@ def _value(whole: str, text: str) -> Value:
             return Total(_unescape(event), _unescape(prop), _window(whole, days))
         case ["active_days", days]:
             return ActiveDays(_window(whole, days))
-    raise Refused(f"'{whole}' is no metric. Write {METRIC_FORMS}.")
+    raise Refused("'{given}' is no metric. Write {forms}.", given=whole, forms=METRIC_FORMS)
 
 
 def _window(text: str, days: str) -> Window:
     found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", days, re.ASCII)
     if not found:
-        raise Refused(f"'{text}' needs a window of days such as 14-20, not '{days}'.")
+        raise Refused("'{given}' needs a window of days such as 14-20, not '{days}'.", given=text, days=days)
     return Window(int(found[1]), int(found[2]))
 
 
 def _number(text: str, number: str, *, least: int = 0) -> int:
     if not re.fullmatch(r"\d{1,5}", number, re.ASCII) or int(number) < least:
-        raise Refused(f"'{text}' needs a whole number of {least} or more, not '{number}'.")
+        raise Refused(
+            "'{given}' needs a whole number of {least} or more, not '{number}'.", given=text, least=least, number=number
+        )
     return int(number)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reporting.words import say
+
 EVENT_BYTES = 32 * 1024
 BATCH_BYTES = 500 * 1024
 BATCH_EVENTS = 2_500
@@ -29,17 +31,19 @@ EXPOSURE = "Experiment Viewed"
 EXPOSURE_ALIASES = (EXPOSURE, "experiment_viewed")
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
-    "not_an_object": "an event must be a JSON object",
-    "unknown_type": "type must be one of " + ", ".join(KINDS),
-    "missing_identity": "userId or anonymousId is required",
-    "missing_event_name": "a track event needs a name in `event`",
-    "event_too_large": f"an event may have at most {EVENT_BYTES} bytes and {MAX_DEPTH} levels",
-    "bad_message_id": f"messageId must be a string of 1 to {MESSAGE_ID_CHARS} characters",
-    "bad_timestamp": "timestamp must be an ISO 8601 date and time from 1970 on",
-    "bad_number": "numbers must be finite, and integers must fit 64 bits",
-    "bad_text": "text must be valid Unicode without NUL, and names and ids at most 256 characters",
-    "bad_exposure": "an Experiment Viewed event needs experiment_id and variation_id",
-    "missing_field": "alias needs previousId and group needs groupId",
+    "not_an_object": say("an event must be a JSON object"),
+    "unknown_type": say("type must be one of {names}", names=", ".join(KINDS)),
+    "missing_identity": say("userId or anonymousId is required"),
+    "missing_event_name": say("a track event needs a name in `event`"),
+    "event_too_large": say(
+        "an event may have at most {bytes} bytes and {levels} levels", bytes=EVENT_BYTES, levels=MAX_DEPTH
+    ),
+    "bad_message_id": say("messageId must be a string of 1 to {most} characters", most=MESSAGE_ID_CHARS),
+    "bad_timestamp": say("timestamp must be an ISO 8601 date and time from 1970 on"),
+    "bad_number": say("numbers must be finite, and integers must fit 64 bits"),
+    "bad_text": say("text must be valid Unicode without NUL, and names and ids at most 256 characters"),
+    "bad_exposure": say("an Experiment Viewed event needs experiment_id and variation_id"),
+    "missing_field": say("alias needs previousId and group needs groupId"),
 }
 
 
@@ -106,8 +110,8 @@ class Rejection:
 
     @property
     def message(self) -> str:
-        """The code as one sentence."""
-        return ERRORS[self.code]
+        """The code as one sentence for the sender, in English; pages word the code."""
+        return ERRORS[self.code].english
 
 
 class BadEventError(Exception):

@@ -108,8 +108,9 @@ def mapping(text: str) -> dict[str, str]:
     unknown = [ours for ours, theirs in found.items() if ours not in COLUMNS or not theirs]
     if unknown or len(found) != len(pairs):
         raise Refused(
-            f"WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; "
-            f"our columns are {', '.join(COLUMNS)}."
+            "WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; our columns are "
+            "{names}.",
+            names=", ".join(COLUMNS),
         )
     return found
 
@@ -129,7 +130,7 @@ def _remote(address: str) -> Any:
     try:
         backend = ibis.connect(address)
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
-        raise Refused(f"WAREHOUSE_URL can't be opened ({type(error).__name__}).") from error
+        raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
     command = UTC_COMMANDS.get(str(backend.name))
     if command:
         backend.raw_sql(command)
@@ -159,12 +160,16 @@ def _mapped(backend: Any) -> "ir.Table":
         *place, short = name.split(".")
         table = backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
     except Exception as error:
-        raise Refused(f"WAREHOUSE_TABLE: there is no table {name} ({type(error).__name__}).") from error
+        raise Refused(
+            "WAREHOUSE_TABLE: there is no table {table} ({error}).", table=name, error=type(error).__name__
+        ) from error
     missing = [columns[ours] for ours in REQUIRED if columns[ours] not in table.columns]
     if missing:
         raise Refused(
-            f"WAREHOUSE_COLUMNS: the table {name} has no column {', '.join(missing)}; "
-            f"its columns are {', '.join(table.columns)}."
+            "WAREHOUSE_COLUMNS: the table {table} has no column {missing}; its columns are {names}.",
+            table=name,
+            missing=", ".join(missing),
+            names=", ".join(table.columns),
         )
     return table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
 

@@ -42,9 +42,13 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.start_day < 0:
-            raise Refused(f"A window begins on day 0 or later, not on day {self.start_day}.")
+            raise Refused("A window begins on day 0 or later, not on day {first}.", first=self.start_day)
         if self.end_day is not None and self.end_day < self.start_day:
-            raise Refused(f"A window ends on its first day or later: {self.start_day}-{self.end_day} runs backwards.")
+            raise Refused(
+                "A window ends on its first day or later: {first}-{last} runs backwards.",
+                first=self.start_day,
+                last=self.end_day,
+            )
 
     def __contains__(self, day: int) -> bool:
         return self.start_day <= day and (self.end_day is None or day <= self.end_day)
@@ -66,7 +70,7 @@ class Window:
 def first_days(days: int) -> Window:
     """The window of "within `days` days": days 0 to `days` - 1."""
     if days < 1:
-        raise Refused(f"A window has at least one day, not {days}.")
+        raise Refused("A window has at least one day, not {given}.", given=days)
     return Window(0, days - 1)
 
 
@@ -76,7 +80,7 @@ def guard(behaviour_days: int, retention: Window, *, gap: int = 0) -> bool:
     Overlap makes any frequent behaviour "predict" retention, since being around is the outcome.
     """
     if gap < 0:
-        raise Refused(f"The gap is 0 days or more, not {gap}.")
+        raise Refused("The gap is 0 days or more, not {given}.", given=gap)
     return behaviour_days + gap <= retention.start_day
 
 
@@ -96,7 +100,7 @@ class Clock:
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise Refused(f"'{self.time_zone}' is no time zone, for example Asia/Seoul.") from None
+            raise Refused("'{given}' is no time zone, for example Asia/Seoul.", given=self.time_zone) from None
 
     def local_date(self, moment: datetime) -> date:
         """The date of a moment on this project's wall (rolling: in UTC)."""

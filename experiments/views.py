@@ -165,7 +165,7 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
     try:
         request_analysis(experiment=experiment, by=person(request), peek=peek)
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("experiments:report", key=experiment.key)
 
 

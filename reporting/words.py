@@ -42,10 +42,18 @@ class Message:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return gettext(self.text).format(**self.fields)
+        return self._with_fields(gettext(self.text))
+
+    @property
+    def english(self) -> str:
+        """The sentence as machines get it, whatever language is active."""
+        return self._with_fields(self.text)
+
+    def _with_fields(self, text: str) -> str:
+        return text.format(**self.fields) if self.fields else text
 
 
-def say(text: str, **fields: Any) -> Message:
+def say(text: str, /, **fields: Any) -> Message:
     """A sentence with its fields, worded by whoever shows it."""
     return Message(text, fields)
 

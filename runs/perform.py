@@ -99,7 +99,7 @@ def request_cancel(run: Run) -> None:
     ):
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
-        raise Refused(gettext("This run has ended already, so there is nothing to cancel."))
+        raise Refused("This run has ended already, so there is nothing to cancel.")
 
 
 def close_lost(model: type[Run]) -> int:

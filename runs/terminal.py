@@ -10,6 +10,7 @@ from typing import IO, Any, NoReturn, cast
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils import translation
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,9 +19,16 @@ from rich.table import Table
 from runs.refusals import Refused
 
 
-def refuse(error: Refused) -> NoReturn:
-    """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error."""
-    raise CommandError(str(error), returncode=2) from None
+def refuse(error: Refused, language: str | None = None) -> NoReturn:
+    """End the command the way DESIGN.md §8 asks: exit status 2 and one sentence on standard error.
+
+    Args:
+        error: what is refused.
+        language: of the sentence, where the command has the option; else the language that is active.
+    """
+    with translation.override(language or translation.get_language()):
+        sentence = str(error)
+    raise CommandError(sentence, returncode=2) from None
 
 
 def fail(reason: str) -> NoReturn:

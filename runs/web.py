@@ -80,7 +80,7 @@ def cancel(request: HttpRequest, label: str, **lookup: Any) -> HttpResponse:
     try:
         request_cancel(run)
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     else:
         messages.success(request, gettext("The run was asked to stop."))
     return redirect(kind.home_url(run))

@@ -87,7 +87,7 @@ class SegmentAdmin(SimpleHistoryAdmin, ModelAdmin):
         try:
             publish.rename(segment=obj, name=obj.name)
         except Refused as refusal:
-            request.refused = str(refusal)  # type: ignore[attr-defined]
+            request.refused = refusal.sentence  # type: ignore[attr-defined]
 
     def response_change(self, request: HttpRequest, obj: Segment) -> HttpResponse:
         refused: str | None = getattr(request, "refused", None)

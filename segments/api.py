@@ -1,6 +1,6 @@
 """Segments over HTTP for other programs: searches, published models, segments, and who belongs to them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -19,7 +19,7 @@ from segments.models import Membership, Segment, SegmentationRun, SegmentModel, 
 from segments.published import publish
 from segments.search import segmentations
 from segments.search.payload_versions import PROFILE, SEGMENTATION
-from segments.search.question import Inputs, check_inputs
+from segments.search.question import FIELD_OF, Inputs, check_inputs
 
 
 # ── Searches ──────────────────────────────────────────────────────────────────
@@ -69,7 +69,8 @@ class SegmentationInputsSerializer(serializers.Serializer[Any]):
         try:
             inputs = check_inputs(load(Inputs, question))
         except Refused as refusal:
-            raise serializers.ValidationError(str(refusal)) from None
+            place = FIELD_OF.get(refusal.at, "non_field_errors")
+            raise serializers.ValidationError({place: str(refusal)}) from None
         return {"inputs": inputs, "title": attrs["title"], "seed": attrs["seed"]}
 
 
@@ -79,6 +80,7 @@ class SegmentationViewSet(viewsets.ReadOnlyModelViewSet[SegmentationRun]):
     queryset = SegmentationRun.objects.light().order_by("-id")
     serializer_class = SegmentationSerializer
     filterset_fields = ["status"]
+    pointers: ClassVar = {option: f"/{name}" for option, name in FIELD_OF.items()}
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[SegmentationRun]]:
         """The result with one run only: it is large."""

@@ -1,27 +1,18 @@
 import json
-import re
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
-from runs.refusals import Refused
+from runs.refusals import Refused, split_reason
 from segments.rules import parse_rule, to_document
-from segments.search.question import MAX_WINDOW_DAYS, Inputs, check_inputs
+from segments.search.question import FIELD_OF, MAX_WINDOW_DAYS, Inputs, check_inputs
 
 EXAMPLE_RULE = """{"all": [
   {"trait": "platform", "is": "ios"},
   {"behaviour": "friend_add", "days": 7, "at_least": 3}
 ]}"""
-
-
-# The services name the options of the command; a person sees the field.
-FIELD_OF = {
-    "--signup-event": "signup_event", "--window": "last_day", "--behaviours": "behaviours", "--clusters": "clusters",
-    "--retention": "retention", "--from": "first_date", "--to": "last_date", "--seed": "seed",
-}  # fmt: skip
-OPTION = re.compile(r"^(--[a-z-]+): ")
 
 
 class SegmentationForm(forms.Form):
@@ -78,10 +69,8 @@ class SegmentationForm(forms.Form):
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal at the field whose option it names."""
-        option = OPTION.match(str(refusal))
-        field = FIELD_OF.get(option[1]) if option else None
-        text = str(refusal)[option.end() :] if option and field else str(refusal)
-        self.add_error(field, text[:1].upper() + text[1:])
+        field = FIELD_OF.get(refusal.at)
+        self.add_error(field if field in self.fields else None, refusal.sentence)
 
     def _check_days(self, data: dict[str, Any]) -> None:
         days = data["last_day"] - data["first_day"] + 1
@@ -108,13 +97,11 @@ class SegmentationForm(forms.Form):
             self.add_error("retention", text % {"day": definition.window.start_day, "first": inputs.last_day + 1})
 
 
-def form_words(sentence: str) -> str:
+def form_words(reason: str) -> str:
     """A stored refusal with the form's name of the field in place of the command's option."""
-    option = OPTION.match(sentence)
-    if option is None or option[1] not in FIELD_OF:
-        return sentence
-    label = SegmentationForm.base_fields[FIELD_OF[option[1]]].label
-    return f"{label}: {sentence[option.end() :]}"
+    option, sentence = split_reason(reason)
+    field = SegmentationForm.base_fields.get(FIELD_OF.get(option, ""))
+    return reason if field is None else f"{field.label}: {sentence}"
 
 
 class PublishForm(forms.Form):
@@ -146,7 +133,12 @@ class RuleQuestionForm(forms.Form):
             text = _("This is no JSON: line %(line)s, column %(column)s.")
             raise forms.ValidationError(text, params={"line": error.lineno, "column": error.colno}) from None
         except Refused as refusal:
-            raise forms.ValidationError(str(refusal)) from None
+            raise forms.ValidationError(refusal.sentence) from None
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a refusal at the field whose option it names."""
+        field = FIELD_OF.get(refusal.at)
+        self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
 class RuleForm(PublishForm, RuleQuestionForm):

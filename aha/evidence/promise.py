@@ -82,7 +82,11 @@ def _headroom(reach: float) -> float:
 
 def _check_moved(moved: float, headroom: float) -> None:
     if not 0 <= moved <= headroom:
-        raise Refused(f"Between 0 % and {headroom:.1%} of users can be moved across the threshold, not {moved:.1%}.")
+        raise Refused(
+            "Between 0 % and {most:.1%} of users can be moved across the threshold, not {given:.1%}.",
+            most=headroom,
+            given=moved,
+        )
 
 
 def _gain(moved: float, difference: Difference | NotComputable) -> Gain | NotComputable:

@@ -48,16 +48,20 @@ def promote_candidate(
         Refused: the study isn't finished, can't be read, has no such candidate, or it was promoted already.
     """
     if study.status != Study.Status.DONE or study.payload is None:
-        raise Refused(gettext("This study isn't finished, so nothing can be promoted from it."))
+        raise Refused("This study isn't finished, so nothing can be promoted from it.")
     candidate = _candidate(study, behaviour, times, days)
     if candidate is None:
-        text = gettext("The study has no candidate {behaviour} at least {times} times within {days} days.")
-        raise Refused(text.format(behaviour=display_name(behaviour), times=times, days=days))
+        raise Refused(
+            "The study has no candidate {behaviour} at least {times} times within {days} days.",
+            behaviour=display_name(behaviour),
+            times=times,
+            days=days,
+        )
     inputs, evidence = study.inputs, EVIDENCE.store(candidate)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
         if AhaMoment.objects.filter(study=study, behaviour=behaviour, times=times, days=days).exists():
-            raise Refused(gettext("This candidate is an AHA moment already."))
+            raise Refused("This candidate is an AHA moment already.")
         moment = AhaMoment(
             key=_free_key(f"{behaviour}-{times}-in-{days}"),
             name=name or gettext("{behaviour} ≥ {times} within {days} days").format(
@@ -83,7 +87,7 @@ def create_moment(
     parse_behaviour(behaviour)
     parse_retention(retention)
     if times < 1 or days < 1:
-        raise Refused(gettext("Times and days are whole numbers of 1 or more."))
+        raise Refused("Times and days are whole numbers of 1 or more.")
     moment = AhaMoment(
         key=_free_key(f"{behaviour}-{times}-in-{days}"), name=name, behaviour=behaviour, times=times, days=days,
         signup_event=signup_event, retention=retention, created_by=by,

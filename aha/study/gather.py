@@ -23,6 +23,7 @@ from events.counting import queries as events_queries
 from events.counting.unit_values import EXPOSURE_EVENTS
 from events.metrics import Behaviour, parse_behaviour
 from events.windows import Window
+from reporting.words import say
 from runs.progress import Progress, silent
 from runs.refusals import Refused
 
@@ -78,7 +79,7 @@ def gather(
     progress("units", 0.2)
     eligible, names, excluded = _eligible(everyone, restriction)
     if not eligible.num_rows:
-        raise Refused(_nobody(excluded))
+        raise _nobody(excluded)
     ids = np.asarray(eligible["user_id"].to_pylist(), dtype=np.object_)
     chosen = sample(ids, f"study {seed}".encode(), most=most_units)
     picked = eligible.take(pa.array(chosen))
@@ -130,12 +131,13 @@ def _eligible(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, A
     return everyone.filter(pa.array(kept)), names if restriction.compare else None, excluded
 
 
-def _nobody(excluded: dict[str, int]) -> str:
+def _nobody(excluded: dict[str, int]) -> Refused:
     if excluded.get("outside_segment"):
-        return "--segment: none of its units is in the cohort with a complete retention window."
+        return Refused("none of its units is in the cohort with a complete retention window.", at="segment")
     if excluded["too_young"]:
-        return f"--retention: none of the {excluded['too_young']:,} signups has completed the retention window yet."
-    return "--from and --to: nobody signed up in these dates."
+        text = say("none of the {count:,} signups has completed the retention window yet.", count=excluded["too_young"])
+        return Refused(text, at="retention")
+    return Refused("nobody signed up in these dates.", at="from to")
 
 
 def _users(rows: pa.Table, names: Any) -> ir.Table:
@@ -219,7 +221,7 @@ def check_population(questions: Questions, inputs: Inputs, restriction: Restrict
     users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
     eligible, _, excluded = _eligible(questions.warehouse.arrow(users), restriction)
     if not eligible.num_rows:
-        raise Refused(_nobody(excluded))
+        raise _nobody(excluded)
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.utils.translation import gettext
-
 from aha.study.question import Inputs
+from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.rules import needs, parse_rule
@@ -39,7 +38,7 @@ def restriction_of(inputs: Inputs) -> Restriction:
     if model is not None:
         version = model.current
         if version is None:
-            raise Refused(gettext("--segment: {key} has no published version.").format(key=inputs.segment))
+            raise Refused("{key} has no published version.", key=inputs.segment, at="segment")
         segments = list(version.segments.all())
     else:
         segment = _segment(inputs.segment)
@@ -58,9 +57,9 @@ def _segment(key: str) -> Segment:
         return found[0]
     if found:
         models = ", ".join(sorted(row.version.model.key for row in found))
-        text = gettext("--segment: {key} is a segment of several models ({models}); name a model instead.")
-        raise Refused(text.format(key=key, models=models))
-    raise Refused(gettext("--segment: no published segment or segment model has the key {key}.").format(key=key))
+        text = say("{key} is a segment of several models ({models}); name a model instead.", key=key, models=models)
+        raise Refused(text, at="segment")
+    raise Refused("no published segment or segment model has the key {key}.", key=key, at="segment")
 
 
 def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
@@ -68,14 +67,21 @@ def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
     first = inputs.window.start_day
     last = _last_day(version)
     if last is None:
-        text = gettext("--segment: {version} also uses what users do after day {first}, when retention is measured.")
-        raise Refused(text.format(version=version, first=first))
-    if last >= first:
-        text = gettext(
-            "--segment: {version} was formed by what users did up to day {last}, and retention is measured from day "
-            "{first} on; the outcome would choose its own population."
+        raise Refused(
+            "{version} also uses what users do after day {first}, when retention is measured.",
+            at="segment",
+            version=version,
+            first=first,
         )
-        raise Refused(text.format(version=version, last=last, first=first))
+    if last >= first:
+        raise Refused(
+            "{version} was formed by what users did up to day {last}, and retention is measured from day {first} on; "
+            "the outcome would choose its own population.",
+            at="segment",
+            version=version,
+            last=last,
+            first=first,
+        )
 
 
 def _last_day(version: SegmentVersion) -> int | None:

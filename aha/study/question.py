@@ -12,6 +12,23 @@ from runs.refusals import Refused
 MAX_DAYS = 90
 MAX_TIMES = 1_000
 MAX_BEHAVIOURS = 60
+# The services name the option of the command; forms and the API show the sentence at the field.
+FIELD_OF = {
+    "signup-event": "signup_event",
+    "days": "days",
+    "max-times": "max_times",
+    "gap": "gap",
+    "choose": "choose",
+    "day-mode": "day_mode",
+    "behaviours": "behaviours",
+    "inert": "inert",
+    "from": "first_date",
+    "to": "last_date",
+    "from to": "last_date",
+    "retention": "retention",
+    "retention days": "days",
+    "segment": "segment",
+}
 RULES = ("j", "phi", "youden", "pareto")
 
 
@@ -87,26 +104,42 @@ def check_inputs(inputs: Inputs) -> Inputs:
         Refused: with one sentence that names the option.
     """
     if not inputs.signup_event:
-        raise Refused("--signup-event: name the event that starts a user's clock, or * for the first of any kind.")
+        raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):
-        raise Refused(f"--days: whole numbers from 1 to {MAX_DAYS}, for example 1 3 7.")
+        raise Refused("whole numbers from 1 to {most}, for example 1 3 7.", most=MAX_DAYS, at="days")
     if list(inputs.days) != sorted(set(inputs.days)):
-        raise Refused("--days: each number once, in ascending order.")
+        raise Refused("each number once, in ascending order.", at="days")
     if inputs.max_times is not None and not 1 <= inputs.max_times <= MAX_TIMES:
-        raise Refused(f"--max-times: from 1 to {MAX_TIMES}, not {inputs.max_times}.")
+        raise Refused(
+            "from 1 to {most}, not {given}.",
+            most=MAX_TIMES,
+            given=inputs.max_times,
+            at="max-times",
+        )
     if inputs.choose not in RULES:
-        raise Refused(f"--choose: {', '.join(RULES[:-1])} or {RULES[-1]}, not {inputs.choose}.")
+        raise Refused(
+            "{names} or {last}, not {given}.",
+            names=", ".join(RULES[:-1]),
+            last=RULES[-1],
+            given=inputs.choose,
+            at="choose",
+        )
     if inputs.gap < 0:
-        raise Refused(f"--gap: 0 days or more, not {inputs.gap}.")
+        raise Refused("0 days or more, not {given}.", given=inputs.gap, at="gap")
     if inputs.day_mode not in list(DayMode):
-        raise Refused(f"--day-mode: rolling or calendar, not {inputs.day_mode}.")
-    _named("--behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
-    _named("--inert", lambda: [parse_behaviour(text) for text in inputs.inert])
+        raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
+    _named("behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
+    _named("inert", lambda: [parse_behaviour(text) for text in inputs.inert])
     if len(inputs.listed) > MAX_BEHAVIOURS:
-        raise Refused(f"--behaviours: at most {MAX_BEHAVIOURS}, not {len(inputs.listed)}.")
+        raise Refused(
+            "at most {most}, not {count}.",
+            most=MAX_BEHAVIOURS,
+            count=len(inputs.listed),
+            at="behaviours",
+        )
     _check_dates(inputs)
-    definition = _named("--retention", lambda: parse_retention(inputs.retention))
-    _named("--retention and --days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
+    definition = _named("retention", lambda: parse_retention(inputs.retention))
+    _named("retention days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
     return inputs
 
 
@@ -116,14 +149,15 @@ def _check_dates(inputs: Inputs) -> None:
             if text is not None:
                 date.fromisoformat(text)
         except ValueError:
-            raise Refused(f"{option}: write a date as 2026-01-31, not {text}.") from None
+            raise Refused("write a date as 2026-01-31, not {given}.", given=text, at=option) from None
     first, last = inputs.dates
     if first is not None and last is not None and last < first:
-        raise Refused("--to: the last date lies before the first.")
+        raise Refused("the last date lies before the first.", at="to")
 
 
 def _named[T](option: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except Refused as refusal:
-        raise Refused(f"{option}: {refusal}") from None
+        refusal.at = option
+        raise

@@ -38,7 +38,7 @@ def create_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | N
     """
     check_inputs(inputs)
     if not 0 <= seed < 2**63:
-        raise Refused(f"--seed: 0 or more and below 2^63, not {seed}.")
+        raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         _check_data(asked, inputs, restriction)

@@ -54,15 +54,21 @@ def valid_windows(days: Sequence[int], definition: Retention, *, gap: int = 0) -
     if isinstance(definition, Survival):
         raise Refused("survival counts from the first day on, so no behaviour can come before it: choose a window.")
     if is_display_only(definition):
-        raise Refused(f"{definition} grows as the data age, so no threshold may be chosen by it: choose a window.")
+        raise Refused(
+            "{definition} grows as the data age, so no threshold may be chosen by it: choose a window.",
+            definition=definition,
+        )
     if not days or min(days) < 1:
         raise Refused("The days of a study are whole numbers of 1 or more, for example 1 3 7.")
     first = definition.window.start_day
     valid = tuple(sorted({y for y in days if guard(y, definition.window, gap=gap)}))
     if not valid:
         raise Refused(
-            f"Retention is measured from day {first} on, so a behaviour may be counted within at most "
-            f"{max(first - gap, 0)} days; the days asked for are {', '.join(map(str, sorted(set(days))))}."
+            "Retention is measured from day {first} on, so a behaviour may be counted within at most {most} days; the "
+            "days asked for are {days}.",
+            first=first,
+            most=max(first - gap, 0),
+            days=", ".join(map(str, sorted(set(days)))),
         )
     invalid = tuple(
         (y, NotComputable(Reason.WINDOWS_OVERLAP, {"days": y, "gap": gap, "first": first}))

@@ -20,6 +20,7 @@ from events.importing.sources import SourceFile, estimated_rows, line_at_byte, l
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
 from events.warehouse import literal
+from reporting.words import say
 from runs.refusals import Refused
 
 APP_ID = "import"
@@ -67,7 +68,7 @@ class TooManyBadRows(Refused):
     """More bad rows than allowed; nothing was written."""
 
     def __init__(self, report: ImportReport) -> None:
-        super().__init__(f"{sum(report.bad.values())} rows can't be read; nothing was written.")
+        super().__init__(say("{count} rows can't be read; nothing was written.", count=sum(report.bad.values())))
         self.report = report
 
 
@@ -110,7 +111,7 @@ def _stage(job: Job, source: SourceFile, number: int) -> list[Staged]:
     try:
         return job.write(sql, f"source={number}", f"reading {source.path.name}", estimated_rows(source))
     except ScratchError as error:
-        raise Refused(f"{source.path}: the file can't be read ({_first_line(error)}).") from error
+        raise Refused("{file}: the file can't be read ({why}).", file=source.path, why=_first_line(error)) from error
 
 
 def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> ImportReport:

@@ -40,9 +40,10 @@ class ImportOptions:
         if (self.event is None) == (self.event_name is None):
             raise Refused("Give either --event (a column) or --event-name (one name for all rows).")
         if self.max_bad < 0:
-            raise Refused(f"--max-bad is 0 or more, not {self.max_bad}.")
+            raise Refused("--max-bad is 0 or more, not {given}.", given=self.max_bad)
         if self.time_format not in ("iso", "unix_s", "unix_ms") and "%" not in self.time_format:
             raise Refused(
-                f"--time-format is iso, unix_s, unix_ms or a pattern such as %Y%m%d, not '{self.time_format}'."
+                "--time-format is iso, unix_s, unix_ms or a pattern such as %Y%m%d, not '{given}'.",
+                given=self.time_format,
             )
         Clock(DayMode.CALENDAR, self.time_zone)  # refuses a zone that doesn't exist

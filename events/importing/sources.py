@@ -62,7 +62,12 @@ class SourceFile:
     def require(self, name: str) -> None:
         """Refuse a column that the file doesn't have."""
         if self.columns is not None and name not in self.columns:
-            raise Refused(f"{self.path}: there is no column '{name}'; the columns are {', '.join(self.columns)}.")
+            raise Refused(
+                "{file}: there is no column '{column}'; the columns are {names}.",
+                file=self.path,
+                column=name,
+                names=", ".join(self.columns),
+            )
 
 
 def open_source(
@@ -77,7 +82,7 @@ def open_source(
         columns: names of the columns of a file without a header line.
     """
     if not path.is_file():
-        raise Refused(f"{path}: there is no such file.")
+        raise Refused("{file}: there is no such file.", file=path)
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending == ".parquet":
         return _parquet(path, connection)
@@ -86,13 +91,21 @@ def open_source(
         return SourceFile(path, "lines", f"(SELECT line FROM {_lines(path, 0)})", None, {}, 0, broken)
     separator = {"\\t": "\t"}.get(separator or "", separator) or SEPARATORS.get(ending)
     if separator is None:
-        raise Refused(f"{path}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').")
+        raise Refused(
+            "{file}: --separator is needed, since the ending '{ending}' doesn't tell (or 'whitespace').",
+            file=path,
+            ending=ending,
+        )
     if separator != WHITESPACE and len(separator) != 1:
-        raise Refused(f"--separator is one character, \\t or '{WHITESPACE}', not '{separator}'.")
+        raise Refused(
+            "--separator is one character, \\t or '{whitespace}', not '{given}'.",
+            whitespace=WHITESPACE,
+            given=separator,
+        )
     skipped = 0 if columns else 1
     names = columns or _header(path, separator)
     if len(set(names)) < len(names):
-        raise Refused(f"{path}: two columns have the same name; name them all with --no-header --columns.")
+        raise Refused("{file}: two columns have the same name; name them all with --no-header --columns.", file=path)
     if separator == WHITESPACE:
         cells = (
             f"(SELECT line, regexp_split_to_array(trim(line, ' \t\r'), '\\s+') AS cells FROM {_lines(path, skipped)})"
@@ -158,9 +171,9 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
                 return tuple(first.split())
             return tuple(next(csv.reader([first], delimiter=separator), ()))
     except (OSError, EOFError) as error:
-        raise Refused(f"{path}: the file can't be read ({error}).") from error
+        raise Refused("{file}: the file can't be read ({why}).", file=path, why=error) from error
     except csv.Error as error:
-        raise Refused(f"{path}: line 1 is no header ({error}).") from error
+        raise Refused("{file}: line 1 is no header ({why}).", file=path, why=error) from error
 
 
 def _parquet(path: Path, connection: Scratch) -> SourceFile:
@@ -168,7 +181,7 @@ def _parquet(path: Path, connection: Scratch) -> SourceFile:
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except ScratchError as error:
-        raise Refused(f"{path}: this is no Parquet file.") from error
+        raise Refused("{file}: this is no Parquet file.", file=path) from error
     types = {str(row[0]): str(row[1]) for row in described}
     return SourceFile(path, "parquet", relation, tuple(types), types)
 
@@ -194,5 +207,7 @@ def _lines(path: Path, skipped: int) -> str:
 
 def _path(name: str) -> str:
     if any(character in "\"'\\" for character in name):
-        raise Refused(f"The column name '{name}' has a quote or a backslash, which JSON Lines can't be asked for.")
+        raise Refused(
+            "The column name '{column}' has a quote or a backslash, which JSON Lines can't be asked for.", column=name
+        )
     return f'$."{name}"'

@@ -241,7 +241,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             try:
                 moves.move(key=row.key, action=what, by=person(request), why=request.POST.get("why", ""))
             except Refused as refusal:
-                refusals[row.pk] = str(refusal)
+                refusals[row.pk] = refusal.sentence
                 row.refresh_from_db()
             else:
                 messages.success(request, str(consequences.DONE[what]).format(name=row.name))
@@ -298,7 +298,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                     key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"]
                 )
             except Refused as refusal:
-                form.add_error(None, str(refusal))
+                form.add_error(None, refusal.sentence)
             else:
                 messages.success(request, gettext("The override is served within two seconds."))
                 return HttpResponseRedirect(request.path)
@@ -326,7 +326,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         try:
             context["rows"] = _size_rows(size.suggest_size(row))
         except Refused as refusal:
-            context["refusal"] = str(refusal)
+            context["refusal"] = refusal.sentence
         return TemplateResponse(request, "experiments/admin_size.html", context)
 
     def _page(
@@ -340,7 +340,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             try:
                 made = do(form.cleaned_data)
             except Refused as refusal:
-                form.add_error(None, str(refusal))
+                form.add_error(None, refusal.sentence)
             else:
                 messages.success(request, gettext("%(what)s: done.") % {"what": title})
                 if isinstance(made, Experiment):

@@ -87,7 +87,7 @@ class MetricsField(forms.CharField):
             try:
                 parse_metric(line)
             except Refused as refusal:
-                raise forms.ValidationError(str(refusal)) from None
+                raise forms.ValidationError(refusal.sentence) from None
         return lines
 
     def has_changed(self, initial: Any, data: Any) -> bool:

@@ -20,7 +20,7 @@ class Saying:
         try:
             return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
         except Refused as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, refusal.sentence)
             return HttpResponseRedirect(request.get_full_path())
 
 

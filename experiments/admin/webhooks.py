@@ -91,4 +91,4 @@ def _allowed(url: str) -> None:
     try:
         check_url(url)
     except Refused as refusal:
-        raise forms.ValidationError(str(refusal)) from None
+        raise forms.ValidationError(refusal.sentence) from None

@@ -8,7 +8,6 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
 
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
@@ -72,19 +71,15 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
     with transaction.atomic():
         row = Experiment.objects.select_for_update().get(pk=experiment.pk)
         if row.status not in ANALYSED:
-            raise Refused(gettext("The experiment hasn't started, so there is nothing to analyse."))
+            raise Refused("The experiment hasn't started, so there is nothing to analyse.")
         if has_final(row):
-            raise Refused(
-                gettext("The final analysis is there and stays as it is. A new question needs a new experiment.")
-            )
+            raise Refused("The final analysis is there and stays as it is. A new question needs a new experiment.")
         if Analysis.objects.filter(
             experiment=row, status__in=(Analysis.Status.QUEUED, Analysis.Status.RUNNING)
         ).exists():
-            raise Refused(gettext("An analysis is waiting or running already."))
+            raise Refused("An analysis is waiting or running already.")
         if peek and row.method != Experiment.Method.FIXED:
-            raise Refused(
-                gettext("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
-            )
+            raise Refused("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
         inputs = _inputs(row, derived.asked(plan_of(row)), planned_of(row))
         analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=inputs)
         analysis.full_clean(exclude=["inputs"])
@@ -186,10 +181,10 @@ def _conclude(analysis: Analysis, readout: "Readout") -> None:
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
     if has_final(experiment):
-        raise Refused(gettext("The final analysis is there and stays as it is. A new question needs a new experiment."))
+        raise Refused("The final analysis is there and stays as it is. A new question needs a new experiment.")
     asked = dump(derived.asked(plan_of(experiment)))
     if analysis.inputs["asked"] != asked or not derived.same_numbers(readout.plan, planned_of(experiment)):
-        raise Refused(gettext("The plan was changed while this analysis ran, so it says nothing. Ask for another one."))
+        raise Refused("The plan was changed while this analysis ran, so it says nothing. Ask for another one.")
     code = "" if readout.verdict is None else str(readout.verdict.code)
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
     known = before.order_by("-pk").values_list("verdict", flat=True).first() or ""

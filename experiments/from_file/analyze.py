@@ -25,9 +25,9 @@ def analyze_file(path: Path, design: Design) -> Report:
         Refused: the file or an option can't be used; the sentence names it.
     """
     if not 0 < design.alpha < 0.5:
-        raise Refused(f"--alpha must lie between 0 and 0.5, not {design.alpha:g}")
+        raise Refused("--alpha must lie between 0 and 0.5, not {given:g}", given=design.alpha)
     if design.margin is not None and not 0 < design.margin < inf:
-        raise Refused(f"--margin must be above 0 and finite, not {design.margin:g}")
+        raise Refused("--margin must be above 0 and finite, not {given:g}", given=design.margin)
     labels = [design.variant, design.unit, design.segment, design.cluster]
     labels += [row.name for row in design.covariates if row.category]
     source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))

@@ -16,6 +16,7 @@ from experiments.from_file.file_columns import (
 )
 from experiments.from_file.reading import Source
 from experiments.plan.design import Codes, Covariate, Design, Floats, GroupHint, Units
+from reporting.words import Message, say
 from runs.refusals import Refused
 
 MAX_VARIANTS = 20
@@ -33,7 +34,7 @@ def resolve(source: Source, design: Design) -> Design:
     names: list[str] = source.table.column_names
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise Refused(f"{source.name}: column {doubled[0]!r} stands twice in the header")
+        raise Refused("{file}: column {column!r} stands twice in the header", file=source.name, column=doubled[0])
 
     def find(name: str, role: str) -> str:
         if name in names:
@@ -41,7 +42,13 @@ def resolve(source: Source, design: Design) -> Design:
         close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
         if len(close) == 1:
             return close[0]
-        raise Refused(f"{source.name}: there is no column {name!r} ({role}); the file has {_listed(names)}")
+        raise Refused(
+            "{file}: there is no column {column!r} ({role}); the file has {names}",
+            file=source.name,
+            column=name,
+            role=role,
+            names=_listed(names),
+        )
 
     found = Design(
         variant=find(design.variant, "--variant"),
@@ -62,10 +69,10 @@ def resolve(source: Source, design: Design) -> Design:
     return found
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: list[str]) -> str | Message:
     """The first columns by name, the rest as a number."""
     shown = ", ".join(names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20:,} more"
+    return shown if len(names) <= 20 else say("{names} and {count:,} more", names=shown, count=len(names) - 20)
 
 
 def _refuse_double_roles(source: Source, design: Design) -> None:
@@ -81,12 +88,24 @@ def _refuse_double_roles(source: Source, design: Design) -> None:
         if column is None:
             continue
         if column in seen:
-            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+            raise Refused(
+                "{file}: column {column!r} is given twice, as {first} and {second}",
+                file=source.name,
+                column=column,
+                first=seen[column],
+                second=role,
+            )
         seen[column] = role
     for column, role in ((design.segment, "--segment"), (design.cluster, "--cluster")):
         # A segment may also be a covariate and a cluster may be the unit; neither may be what the nudge moves.
         if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour"}:
-            raise Refused(f"{source.name}: column {column!r} is given twice, as {seen[column]} and {role}")
+            raise Refused(
+                "{file}: column {column!r} is given twice, as {first} and {second}",
+                file=source.name,
+                column=column,
+                first=seen[column],
+                second=role,
+            )
 
 
 def clean(source: Source, design: Design) -> Units:
@@ -103,7 +122,7 @@ def clean(source: Source, design: Design) -> Units:
         Refused: the table can't be analysed as designed.
     """
     if source.table.num_rows == 0:
-        raise Refused(f"{source.name}: the file has a header but no rows")
+        raise Refused("{file}: the file has a header but no rows", file=source.name)
     variant = label_column(source, design.variant)
     labels = _variant_labels(source, design, variant)
     arm = _recode(variant, labels)
@@ -131,8 +150,12 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
     name, control = design.variant, design.control
     if len(variant.names) > MAX_VARIANTS:
         raise Refused(
-            f"{source.name}: column {name!r} (--variant) has {len(variant.names):,} different values; "
-            f"at most {MAX_VARIANTS} variants can be compared"
+            "{file}: column {column!r} (--variant) has {count:,} different values; at most {most} variants can be "
+            "compared",
+            file=source.name,
+            column=name,
+            count=len(variant.names),
+            most=MAX_VARIANTS,
         )
     close = [label for label in variant.names if label.casefold() == control.casefold()]
     if control not in variant.names and len(close) == 1:
@@ -140,17 +163,30 @@ def _variant_labels(source: Source, design: Design, variant: Labels) -> tuple[st
         control = close[0]
     if control not in variant.names:
         raise Refused(
-            f"{source.name}: control {control!r} (--control) isn't a value of column {name!r}, "
-            f"which holds {', '.join(variant.names) or 'nothing'}"
+            "{file}: control {control!r} (--control) isn't a value of column {column!r}, which holds {names}",
+            file=source.name,
+            control=control,
+            column=name,
+            names=", ".join(variant.names) or say("nothing"),
         )
     planned = tuple(design.shares or ())
     others = sorted({*variant.names, *planned} - {control})
     if not others:
-        raise Refused(f"{source.name}: column {name!r} holds only {control!r}; a comparison needs another variant")
+        raise Refused(
+            "{file}: column {column!r} holds only {control!r}; a comparison needs another variant",
+            file=source.name,
+            column=name,
+            control=control,
+        )
     _check_placebo(source, design, others)
     unplanned = [label for label in (control, *others) if design.shares is not None and label not in design.shares]
     if unplanned:
-        raise Refused(f"{source.name}: --ratio gives no share for variant {unplanned[0]!r} of column {name!r}")
+        raise Refused(
+            "{file}: --ratio gives no share for variant {variant!r} of column {column!r}",
+            file=source.name,
+            variant=unplanned[0],
+            column=name,
+        )
     return (control, *others)
 
 
@@ -159,11 +195,18 @@ def _check_placebo(source: Source, design: Design, others: list[str]) -> None:
         return
     if design.placebo not in others:
         raise Refused(
-            f"{source.name}: --placebo {design.placebo!r} isn't a variant of column {design.variant!r} beside control, "
-            f"which holds {', '.join(others)}"
+            "{file}: --placebo {placebo!r} isn't a variant of column {column!r} beside control, which holds {names}",
+            file=source.name,
+            placebo=design.placebo,
+            column=design.variant,
+            names=", ".join(others),
         )
     if len(others) < 2:
-        raise Refused(f"{source.name}: --placebo {design.placebo!r} is the only variant; the nudge itself is missing")
+        raise Refused(
+            "{file}: --placebo {placebo!r} is the only variant; the nudge itself is missing",
+            file=source.name,
+            placebo=design.placebo,
+        )
 
 
 def _recode(column: Labels, labels: tuple[str, ...]) -> Codes:
@@ -197,13 +240,26 @@ def _keep_units(
     doubled = np.flatnonzero(counts > 1)
     if len(doubled):
         rows = np.flatnonzero(kept & (unit.codes == doubled[0]))
-        numbers = " and ".join(str(row + source.first_row) for row in rows[:3]) + (" and more" if len(rows) > 3 else "")
         raise Refused(
-            f"{source.name}: unit {unit.names[doubled[0]]!r} stands {counts[doubled[0]]} times in variant "
-            f"{labels[arm[rows[0]]]!r} (rows {numbers}; {len(doubled):,} units in all do so); give one row per unit, "
-            f"or leave out --unit and give --cluster {design.unit}"
+            "{file}: unit {unit!r} stands {times} times in variant {variant!r} (rows {rows}; {count:,} units in all do "
+            "so); give one row per unit, or leave out --unit and give --cluster {column}",
+            file=source.name,
+            unit=unit.names[doubled[0]],
+            times=counts[doubled[0]],
+            variant=labels[arm[rows[0]]],
+            rows=_rows_in_words([int(row) + source.first_row for row in rows]),
+            count=len(doubled),
+            column=design.unit,
         )
     return kept, several
+
+
+def _rows_in_words(rows: list[int]) -> str | Message:
+    """The first three rows by number."""
+    found: str | Message = str(rows[0])
+    for row in rows[1:3]:
+        found = say("{rows} and {row}", rows=found, row=row)
+    return say("{rows} and more", rows=found) if len(rows) > 3 else found
 
 
 def _build(

@@ -56,7 +56,12 @@ def label_column(source: Source, name: str) -> Labels:
     """A column of labels as codes; code -1 is a missing value."""
     column = _raw(source, name)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        raise Refused(f"{source.name}: column {name!r} holds {column.type}, which can't be a label")
+        raise Refused(
+            "{file}: column {column!r} holds {kind}, which can't be a label",
+            file=source.name,
+            column=name,
+            kind=column.type,
+        )
     encoded = _text(column).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Labels(codes, tuple(encoded.dictionary.to_pylist()))
@@ -78,18 +83,33 @@ def numbers(source: Source, name: str, role: str) -> Floats:
         large = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
         if len(large):
             raise Refused(
-                f"{source.name}: row {large[0] + source.first_row}, column {name!r} ({role}) holds "
-                f"{values[large[0]]:g}, which is too large to compute with"
+                "{file}: row {row}, column {column!r} ({role}) holds {value:g}, which is too large to compute with",
+                file=source.name,
+                row=large[0] + source.first_row,
+                column=name,
+                role=role,
+                value=values[large[0]],
             )
         values[np.abs(values) < SMALLEST_VALUE] = 0.0
         return values
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row, value = _first_text(column)
         raise Refused(
-            f"{source.name}: column {name!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), "
-            f"but row {row + source.first_row} holds {value!r}"
+            "{file}: column {column!r} ({role}) must hold numbers (0 and 1, or true and false, for a share), but row "
+            "{row} holds {value!r}",
+            file=source.name,
+            column=name,
+            role=role,
+            row=row + source.first_row,
+            value=value,
         )
-    raise Refused(f"{source.name}: column {name!r} ({role}) must hold numbers, but it holds {kind}")
+    raise Refused(
+        "{file}: column {column!r} ({role}) must hold numbers, but it holds {kind}",
+        file=source.name,
+        column=name,
+        role=role,
+        kind=kind,
+    )
 
 
 def _first_text(column: pa.Array) -> tuple[int, str]:
@@ -117,8 +137,11 @@ def behaviour_column(source: Source, name: str) -> Floats:
     wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0.0, 1.0)))
     if len(wrong):
         raise Refused(
-            f"{source.name}: column {name!r} (--behaviour) must be 0 or 1, but row {wrong[0] + source.first_row} "
-            f"holds {values[wrong[0]]:g}"
+            "{file}: column {column!r} (--behaviour) must be 0 or 1, but row {row} holds {value:g}",
+            file=source.name,
+            column=name,
+            row=wrong[0] + source.first_row,
+            value=values[wrong[0]],
         )
     return values
 
@@ -132,8 +155,12 @@ def segment_column(
     used = sorted({int(code) for code in np.unique(codes)} - {-1}, key=lambda code: _natural(column.names[code]))
     if len(used) > MAX_LEVELS:
         raise Refused(
-            f"{source.name}: column {name!r} (--segment) has {len(used):,} different values; at most {MAX_LEVELS:,} "
-            "segments make sense"
+            "{file}: column {column!r} (--segment) has {count:,} different values; at most {most:,} segments make "
+            "sense",
+            file=source.name,
+            column=name,
+            count=len(used),
+            most=MAX_LEVELS,
         )
     absent = codes < 0
     place = np.full(len(column.names) + 1, len(used), dtype=np.int64)
@@ -168,7 +195,9 @@ def covariate_matrix(
             values = numbers(source, covariate.name, "--covariate")[kept]
             absent = np.isnan(values)
             if absent.all():
-                raise Refused(f"{source.name}: column {covariate.name!r} (--covariate) has no values")
+                raise Refused(
+                    "{file}: column {column!r} (--covariate) has no values", file=source.name, column=covariate.name
+                )
             columns.append(np.where(absent, values[~absent].mean(), values))
             names.append(covariate.name)
             if absent.any():
@@ -186,8 +215,11 @@ def _add_dummies(
     segment, labels, absent = segment_column(source, name, kept)
     if len(labels) > MAX_CATEGORIES:
         raise Refused(
-            f"{source.name}: column {name!r} (--covariate) has {len(labels):,} different values; at most "
-            f"{MAX_CATEGORIES} can become dummies"
+            "{file}: column {column!r} (--covariate) has {count:,} different values; at most {most} can become dummies",
+            file=source.name,
+            column=name,
+            count=len(labels),
+            most=MAX_CATEGORIES,
         )
     for code, label in list(enumerate(labels))[1:]:
         columns.append((segment == code).astype(float))

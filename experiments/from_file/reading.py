@@ -48,21 +48,23 @@ def read_table(path: Path, *, text_columns: frozenset[str]) -> Source:
         Refused: the file is missing, empty, not a table, or not in UTF-8 (or UTF-16 with its mark).
     """
     if path.exists() and not path.is_file():
-        raise Refused(f"{path}: this is not a file")
+        raise Refused("{file}: this is not a file", file=path)
     if not path.is_file():
-        raise Refused(f"{path}: there is no such file")
+        raise Refused("{file}: there is no such file", file=path)
     if path.stat().st_size == 0:
-        raise Refused(f"{path}: the file is empty")
+        raise Refused("{file}: the file is empty", file=path)
     try:
         with _open(path) as stream:
             magic = stream.read(4)
         if not magic:
-            raise Refused(f"{path}: the file is empty")
+            raise Refused("{file}: the file is empty", file=path)
         if magic == b"PAR1":
             return Source(str(path), _read_parquet(path), 1)
         return Source(str(path), _read_text(path, magic, text_columns), 2)
     except (OSError, EOFError, zlib.error) as error:
-        raise Refused(f"{path}: the file is damaged or can't be read ({_first_line(error)})") from None
+        raise Refused(
+            "{file}: the file is damaged or can't be read ({why})", file=path, why=_first_line(error)
+        ) from None
 
 
 def _open(path: Path) -> BinaryIO:
@@ -81,7 +83,7 @@ def _read_parquet(path: Path) -> pa.Table:
             # Never read_table: it goes through a dataset, which aborts the process at exit beside deltalake.
             return pa_parquet.ParquetFile(pa.BufferReader(stream.read())).read()
     except pa.ArrowException as error:
-        raise Refused(f"{path}: the Parquet file can't be read ({_first_line(error)})") from None
+        raise Refused("{file}: the Parquet file can't be read ({why})", file=path, why=_first_line(error)) from None
 
 
 def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Table:
@@ -102,12 +104,12 @@ def _read_text(path: Path, magic: bytes, text_columns: frozenset[str]) -> pa.Tab
             )
             return table.rename_columns([name.strip() for name in table.column_names])
     except UnicodeDecodeError:
-        raise Refused(_bad_encoding(path, encoding)) from None
+        raise _bad_encoding(path, encoding) from None
     except pa.ArrowException as error:
         text = _first_line(error)
         if "UTF8" in text or "UTF-8" in text or "utf" in text:
-            raise Refused(_bad_encoding(path, encoding)) from None
-        raise Refused(f"{path}: {text}") from None
+            raise _bad_encoding(path, encoding) from None
+        raise Refused("{file}: {why}", file=path, why=text) from None
 
 
 def _header(path: Path, encoding: str) -> tuple[list[str], str]:
@@ -119,9 +121,9 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
         errors = "strict" if len(start) < HEADER_BYTES else "ignore"
         text = start.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors=errors)
     except UnicodeDecodeError:
-        raise Refused(_bad_encoding(path, encoding)) from None
+        raise _bad_encoding(path, encoding) from None
     if "\x00" in text:
-        raise Refused(f"{path}: the file is neither text nor Parquet (it holds NUL bytes)")
+        raise Refused("{file}: the file is neither text nor Parquet (it holds NUL bytes)", file=path)
     lines = [line for line in io.StringIO(text, newline=None) if line.strip()][:2]
 
     def split(separator: str, line: str) -> list[str]:
@@ -136,19 +138,21 @@ def _header(path: Path, encoding: str) -> tuple[list[str], str]:
     return split(separator, lines[0]) if lines else [], separator
 
 
-def _bad_encoding(path: Path, encoding: str) -> str:
-    """Name the first line that isn't text in the expected encoding."""
+def _bad_encoding(path: Path, encoding: str) -> Refused:
+    """It names the first line that isn't text in the expected encoding."""
     if encoding == "utf-8":
         with _open(path) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     line.decode("utf-8")
                 except UnicodeDecodeError:
-                    return (
-                        f"{path}: line {number} isn't UTF-8 text; save the file as UTF-8 "
-                        '(in Excel: "CSV UTF-8") and try again'
+                    return Refused(
+                        '{file}: line {line} isn\'t UTF-8 text; save the file as UTF-8 (in Excel: "CSV UTF-8") and '
+                        "try again",
+                        file=path,
+                        line=number,
                     )
-    return f"{path}: the file isn't valid {encoding.upper()} text"
+    return Refused("{file}: the file isn't valid {encoding} text", file=path, encoding=encoding.upper())
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
 from experiments.plan import rules
@@ -26,7 +25,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
     """
     frozen = sorted(set(changes) - set(AMENDABLE))
     if frozen:
-        raise Refused(_("%(field)s can't be amended: it is frozen from the start on.") % {"field": frozen[0]})
+        raise Refused("{field} can't be amended: it is frozen from the start on.", field=frozen[0])
     if "sources" in changes:  # as it is stored, so that the log says the same
         changes["sources"] = check_sources(changes["sources"])
     with transaction.atomic():
@@ -39,7 +38,8 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
-            raise Refused(" ".join(rules.words(problem) for problem in found))
+            sentences = " ".join(rules.words(problem) for problem in found)
+            raise Refused(sentences)
         save_fields(experiment, by, why, list(changes))
         return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})
 
@@ -61,11 +61,9 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
         experiment = _started(key, why)
         row = AudienceRow.objects.filter(experiment=experiment, position=position).first()
         if row is None:
-            raise Refused(_("The audience has no row %(row)s.") % {"row": position})
+            raise Refused("The audience has no row {row}.", row=position)
         if not row.coverage < coverage <= WHOLE:
-            raise Refused(
-                _("Coverage can only grow: from %(now)s %% up to 100 %%.") % {"now": f"{row.coverage / 100:g}"}
-            )
+            raise Refused("Coverage can only grow: from {now} up to 100 %.", now=f"{row.coverage / 100:g} %")
         before, row.coverage = row.coverage, coverage
         row.save(update_fields=["coverage"])
         save_fields(experiment, by, why, [])
@@ -76,18 +74,18 @@ def _refuse_after_reading(experiment: Experiment, changed: Sequence[str]) -> Non
     """Once an outcome was read, what decides the verdict stays: a change could follow the result (METHODS 4.8)."""
     judging = sorted(set(changed) & set(JUDGING))
     if judging and Analysis.objects.filter(experiment=experiment, status="done").exclude(verdict="").exists():
-        text = _(
-            "The outcome has been read, so %(field)s can't be changed any more: it decides how the outcome is judged."
+        raise Refused(
+            "The outcome has been read, so {field} can't be changed any more: it decides how the outcome is judged.",
+            field=judging[0],
         )
-        raise Refused(text % {"field": judging[0]})
 
 
 def _started(key: str, why: str) -> Experiment:
     if not why.strip():
-        raise Refused(_("An amendment needs a reason."))
+        raise Refused("An amendment needs a reason.")
     experiment = locked(key)
     if experiment.status not in (*LIVE, Status.STOPPED):
-        raise Refused(_("Only a started experiment that is not concluded can be amended."))
+        raise Refused("Only a started experiment that is not concluded can be amended.")
     return experiment
 
 

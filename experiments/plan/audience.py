@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
@@ -115,7 +114,7 @@ def rows_of(experiment: Experiment) -> list[tuple[str | None, int]]:
 def _found(slug: str) -> Segment:
     segment = find_segment(slug)
     if segment is None:
-        raise Refused(_("There is no published segment '{key}'.").format(key=slug))
+        raise Refused("There is no published segment '{key}'.", key=slug)
     return segment
 
 
@@ -141,10 +140,12 @@ def freeze_audience(experiment: Experiment) -> None:
     for row in experiment.audience.select_for_update().filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")
         if segment is None:
-            raise Refused(gettext("There is no published segment '{key}'.").format(key=row.segment_key))
+            raise Refused("There is no published segment '{key}'.", key=row.segment_key)
         if not segment.targetable:
-            text = gettext("The segment '{key}' is too unstable to be targeted: another sample would not show it.")
-            raise Refused(text.format(key=row.segment_key))
+            raise Refused(
+                "The segment '{key}' is too unstable to be targeted: another sample would not show it.",
+                key=row.segment_key,
+            )
         version = segment.version
         if version.rule is not None and is_live(parse_rule(version.rule)):
             row.rule = version.rule  # answered from traits while a unit asks; a later version doesn't change it

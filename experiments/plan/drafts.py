@@ -77,7 +77,7 @@ def update_draft(
     with transaction.atomic():
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
-            raise Refused(_("The experiment has started: its plan can only be amended, with a reason."))
+            raise Refused("The experiment has started: its plan can only be amended, with a reason.")
         for name, value in fields.items():
             setattr(experiment, name, value)
         experiment.version += 1
@@ -106,13 +106,15 @@ def draft_from_moment(
         Refused: a take-up above the head-room: more can't be moved than don't come there by themselves.
     """
     if take_up is not None and not 0 < take_up <= 1:
-        raise Refused(_("The expected take-up must lie between 0 and 1."))
+        raise Refused("The expected take-up must lie between 0 and 1.")
     inflow = _inflow_of_moment(moment)
     reach = None if inflow is None else inflow.reach
     head_room = 1 - reach if reach is not None and computable(reach) else 1.0
     if take_up is not None and take_up > head_room:
-        text = _("Only %(share)s %% of users don't reach the moment by themselves: more can't be moved.")
-        raise Refused(text % {"share": f"{100 * head_room:.1f}"})
+        raise Refused(
+            "Only {share} of users don't reach the moment by themselves: more can't be moved.",
+            share=f"{100 * head_room:.1f} %",
+        )
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
         experiment = create_draft(
@@ -186,7 +188,7 @@ def _replace(
         experiment.variants.all().delete()
         rows = [Variant(**{**fields, "experiment": experiment, "position": at}) for at, fields in enumerate(variants)]
         if len({row.key for row in rows}) < len(rows):
-            raise Refused(_("Two variants have the same key."))
+            raise Refused("Two variants have the same key.")
         Variant.objects.bulk_create(rows)
     if audience is not None:
         experiment.audience.all().delete()

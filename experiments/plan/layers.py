@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from experiments.models import Holdout, Layer
 from experiments.plan.record import WHOLE
@@ -33,7 +32,7 @@ def create_holdout(*, key: str, share: int, active: bool = True) -> Holdout:
         Refused: a key that exists or is none, or a share outside 0 to 100 %.
     """
     if not 0 < share < WHOLE:
-        raise Refused(_("The share of a holdout lies between 0 and 100 %."))
+        raise Refused("The share of a holdout lies between 0 and 100 %.")
     with transaction.atomic():
         row = _created(Holdout(key=key, share=share, active=False))
         return set_active(holdout=row, active=active)
@@ -53,11 +52,14 @@ def set_active(*, holdout: Holdout, active: bool) -> Holdout:
 
 def _created[Row: Any](row: Row) -> Row:
     if not KEY.fullmatch(row.key):
-        text = _("'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit.")
-        raise Refused(text.format(key=row.key))
+        raise Refused(
+            "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit.",
+            key=row.key,
+        )
     try:
         row.full_clean()
     except ValidationError as error:
-        raise Refused(" ".join(error.messages)) from None
+        sentences = " ".join(error.messages)
+        raise Refused(sentences) from None
     row.save()
     return row

@@ -53,7 +53,8 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     found = refusals(status, action, plan_of(experiment), situation_of(experiment))
     after = target(status, action)
     if found or after is None:
-        raise Refused(" ".join(words(refusal) for refusal in found))
+        sentences = " ".join(words(refusal) for refusal in found)
+        raise Refused(sentences)
     if action is Action.START:
         freeze_audience(experiment)
         experiment.sources = experiment.sources or only_source()

@@ -6,7 +6,6 @@ from math import sqrt
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from events.asking import Questions, questions
@@ -84,15 +83,13 @@ def base_rate_and_inflow(
     """
     definition = parse_metric(metric)
     if isinstance(definition, Ratio | Survival):
-        raise Refused(
-            _("No size is suggested for '%(metric)s': it has no share or mean per unit.") % {"metric": metric}
-        )
+        raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=metric)
     window = outcome_window(definition)
     if window.end_day is None:
-        raise Refused(_("'%(metric)s' grows as the data age: it can't be planned with.") % {"metric": metric})
+        raise Refused("'{metric}' grows as the data age: it can't be planned with.", metric=metric)
     with questions() as asked:
         if signup_event != ANY_EVENT:
-            asked.need_event(signup_event, "signup_event")
+            asked.need_event(signup_event, where="signup_event")
         complete = asked.basis.data_end - timedelta(days=window.days_needed)
         row = _counted(asked, definition, complete, signup_event if new_only else None, moment)
         last = asked.basis.clock.local_date(complete)
@@ -154,7 +151,7 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         Refused: when it has no primary outcome, or the outcome can't be measured.
     """
     if not experiment.primary_metrics:
-        raise Refused(_("The plan needs one or two primary outcomes."))
+        raise Refused("The plan needs one or two primary outcomes.")
     moment = experiment.moment
     return base_rate_and_inflow(
         experiment.primary_metrics[0],
@@ -180,7 +177,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if)
         prices = planned_prices(plan, planned, units, what_if)
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
-        raise Refused(_("This plan can't be sized: %(why)s.") % {"why": error}) from None
+        raise Refused("This plan can't be sized: {why}.", why=error) from None
     if not computable(units):
         return Suggestion(inflow, share, take_up, effect, units, units, units, units, *prices)
     daily = inflow.per_day * share

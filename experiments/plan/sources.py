@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from django.utils.translation import gettext
-
 from events.models import Source
 from runs.refusals import Refused
 
@@ -23,5 +21,5 @@ def check_sources(numbers: Sequence[int]) -> list[int]:
     known = set(Source.objects.filter(pk__in=numbers).values_list("pk", flat=True))
     strange = sorted(set(numbers) - known)
     if strange:
-        raise Refused(gettext("There is no source {number}.").format(number=strange[0]))
+        raise Refused("There is no source {number}.", number=strange[0])
     return sorted(known)

@@ -2,7 +2,6 @@
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from experiments.models import ConfigVersion, Experiment
 from experiments.plan.sources import check_sources
@@ -17,7 +16,7 @@ def locked(key: str) -> Experiment:
     """
     experiment = Experiment.objects.select_for_update().filter(key=key).first()
     if experiment is None:
-        raise Refused(_("There is no experiment '%(key)s'.") % {"key": key})
+        raise Refused("There is no experiment '{key}'.", key=key)
     return experiment
 
 
@@ -33,7 +32,8 @@ def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
     try:
         experiment.full_clean()
     except ValidationError as error:
-        raise Refused(" ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())) from None
+        sentences = " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        raise Refused(sentences) from None
     experiment.save()
 
 

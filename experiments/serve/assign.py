@@ -27,6 +27,7 @@ from experiments.models import Assignment
 from experiments.serve import config
 from experiments.serve.config import AWAY
 from experiments.serve.unit_facts import matches, segment_of, traits_with
+from reporting.words import Message, say
 from runs.refusals import Refused
 from segments.published.publish import slugs_of
 
@@ -86,7 +87,7 @@ def assign_units(*, experiment_key: str, units: Iterable[str]) -> Iterator[tuple
     """
     flag = next((flag for flag in config.current().flags.values() if flag.key == experiment_key), None)
     if flag is None:
-        raise Refused(f"There is no started experiment '{experiment_key}'.")
+        raise Refused("There is no started experiment '{key}'.", key=experiment_key)
     chunk: list[str] = []
     for unit in units:
         check_units([unit])
@@ -105,14 +106,14 @@ def check_units(units: Iterable[str]) -> None:
     """
     for number, unit in enumerate(units, start=1):
         if problem := unit_problem(unit):
-            raise Refused(f"Unit {number}: {problem}.")
+            raise Refused("Unit {number}: {problem}.", number=number, problem=problem)
 
 
-def unit_problem(unit: Any) -> str | None:
+def unit_problem(unit: Any) -> Message | None:
     """What is wrong with an id, as a short clause; None when it is good."""
     if not isinstance(unit, str) or not unit:
-        return "an id is a string that is not empty"
-    return "an id may have at most 256 characters" if len(unit) > 256 else None
+        return say("an id is a string that is not empty")
+    return say("an id may have at most 256 characters") if len(unit) > 256 else None
 
 
 def _assign_chunk(flag: Flag, units: Sequence[str]) -> Iterator[tuple[str, Evaluation]]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from experiments.models import Experiment, Override, Variant
 from experiments.plan.writing import locked, save_fields
@@ -23,13 +22,14 @@ def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any =
         experiment = locked(key)
         arm = Variant.objects.filter(experiment=experiment, key=variant).first()
         if arm is None:
-            raise Refused(_("There is no variant '%(key)s'.") % {"key": variant})
+            raise Refused("There is no variant '{key}'.", key=variant)
         if (unit is None) == (rule is None):
-            raise Refused(_("An override needs a unit or a rule."))
+            raise Refused("An override needs a unit or a rule.")
         if unit is not None and (problem := unit_problem(unit)):
-            raise Refused(f"{problem[0].upper()}{problem[1:]}.")
+            worded = str(problem)
+            raise Refused(f"{worded[0].upper()}{worded[1:]}.")
         if Override.objects.filter(experiment=experiment).count() >= MAX_OVERRIDES:
-            raise Refused(_("An experiment may have at most %(count)s overrides.") % {"count": MAX_OVERRIDES})
+            raise Refused("An experiment may have at most {most} overrides.", most=MAX_OVERRIDES)
         if unit is None:
             row = Override.objects.create(experiment=experiment, rule=rule, variant=arm)
         else:

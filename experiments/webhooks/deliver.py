@@ -109,7 +109,7 @@ def send_again(*, delivery: WebhookDelivery) -> None:
         pk=delivery.pk, next_try_at=None, delivered_at=None, endpoint__enabled=True
     )
     if not waiting.update(tries=0, next_try_at=timezone.now()):
-        raise Refused(gettext("Only a delivery that was given up can be sent again, to an endpoint that is on."))
+        raise Refused("Only a delivery that was given up can be sent again, to an endpoint that is on.")
 
 
 def _claim(row: WebhookDelivery) -> bool:

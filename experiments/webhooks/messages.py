@@ -112,16 +112,16 @@ def check_url(url: str, *, port: int = 443) -> tuple[str, str]:
         parts = urlsplit(url)
         host, given = parts.hostname, parts.port
     except ValueError:
-        raise Refused(f"{url}: this is no web address.") from None
+        raise Refused("{url}: this is no web address.", url=url) from None
     # Spaces and control characters would end the request line and begin a header.
     if not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url):
-        raise Refused(f"{url!r}: an address has only ASCII characters and no spaces.")
+        raise Refused("{url!r}: an address has only ASCII characters and no spaces.", url=url)
     if parts.scheme != "https" or not host:
-        raise Refused(f"{url}: a webhook needs an address that begins with https://.")
+        raise Refused("{url}: a webhook needs an address that begins with https://.", url=url)
     if (443 if given is None else given) != port:
-        raise Refused(f"{url}: only port {port} is allowed.")
+        raise Refused("{url}: only port {port} is allowed.", url=url, port=port)
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise Refused(f"{url}: an address with a user name or a fragment isn't allowed.")
+        raise Refused("{url}: an address with a user name or a fragment isn't allowed.", url=url)
     return host, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 

@@ -60,7 +60,7 @@ def post(
     deadline = time.monotonic() + seconds
     addresses = _within(deadline, lambda: (resolve or _resolve)(host, port))
     if not addresses or not all(allows(address) for address in addresses):
-        raise Refused(f"{host}: this name leads to an address that isn't public.")
+        raise Refused("{host}: this name leads to an address that isn't public.", host=host)
     try:
         with _connected(addresses, port, deadline) as plain:
             tls = context or ssl.create_default_context()

@@ -54,7 +54,7 @@ class Client:
                 if answer.status not in AGAIN:
                     break
             time.sleep(min(0.05 * 2**attempt, 2.0))
-        raise Refused(f"The site refused {path}: {why}")
+        raise Refused("The site refused {path}: {why}", path=path, why=why)
 
     def close(self) -> None:
         """End the connection."""

@@ -59,7 +59,11 @@ class Site:
         """Events through the ingest door, and on to the store."""
         found = client.send(self.port, self.keys.events, calls, path)
         if not found["accepted"] or found["rejected"]:
-            raise Refused(f"The ingest door took {found['accepted']} events and refused {found['rejected']}.")
+            raise Refused(
+                "The ingest door took {accepted} events and refused {rejected}.",
+                accepted=found["accepted"],
+                rejected=found["rejected"],
+            )
         flush_events()
 
     def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,7 +200,7 @@ def _assigned(
         arms[place] = WORLD.arms.index(answer["variant"])
         exposures[contexts[place]["targetingKey"]] = made_up_users.exposure(answer)
     if not exposures:
-        raise Refused(f"The door enrolled nobody into {experiment.key}.")
+        raise Refused("The door enrolled nobody into {key}.", key=experiment.key)
     return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
 
 

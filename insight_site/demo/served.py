@@ -95,7 +95,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
             return
         time.sleep(0.05)
-    raise Refused(f"The site did not start: {log.read_text(errors='replace')[-500:].strip()}")
+    raise Refused("The site did not start: {said}", said=log.read_text(errors="replace")[-500:].strip())
 
 
 def _free_port() -> int:

@@ -69,7 +69,9 @@ class Segmentation:
         self.log.seek(0)
         said = self.log.read().strip().splitlines()
         if self.process.returncode:
-            raise Refused(said[-1] if said else f"segment_units ended with status {self.process.returncode}.")
+            if said:
+                raise Refused(said[-1])
+            raise Refused("segment_units ended with status {number}.", number=self.process.returncode)
         found: dict[str, Any] = json.loads(out)
         return found
 
@@ -92,7 +94,7 @@ def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
     run_study(study.pk)
     study.refresh_from_db()
     if study.payload is None:
-        raise Refused(f"The study failed: {study.reason}")
+        raise Refused("The study failed: {reason}", reason=study.reason)
     rows = study.payload["candidates"][:2]
     if not rows:
         raise Refused("The study has no candidate: try more --units.")
@@ -183,7 +185,7 @@ def analyse(experiment: Experiment) -> Analysis:
     run_analysis(analysis.pk)
     analysis.refresh_from_db()
     if analysis.payload is None:
-        raise Refused(f"The analysis of {experiment.key} failed: {analysis.reason}")
+        raise Refused("The analysis of {key} failed: {reason}", key=experiment.key, reason=analysis.reason)
     return analysis
 
 

@@ -54,8 +54,9 @@ def prepare(*, fresh: bool) -> None:
         raise Refused("The demo fills the site's own event store: unset WAREHOUSE_URL, or run it on another site.")
     if found := _strange():
         raise Refused(
-            f"This site holds {found} that no demo made, and the demo only fills a site of its own. "
-            "Run it with another DATABASE_URL and EVENTS_URL."
+            "This site holds {found} that no demo made, and the demo only fills a site of its own. Run it with another "
+            "DATABASE_URL and EVENTS_URL.",
+            found=found,
         )
     if Source.objects.filter(name=SOURCE).exists():
         if not fresh:

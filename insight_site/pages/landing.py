@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from aha.forms import form_words
 from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.report import moment_page
@@ -105,6 +106,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
+    study.reason = form_words(study.reason)
     return {"study": study, "found": stored_headline(study.headline)}
 
 

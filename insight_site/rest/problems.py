@@ -18,10 +18,16 @@ PROBLEM = "application/problem+json"
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """RFC 9457: one shape for every error; a refusal is 409 with its sentence."""
+    """RFC 9457: one shape for every error; a refusal is 409 with its sentence, and at its field if the view names it.
+
+    A view may have `pointers`: the places in its request of the options that its service's refusals are about.
+    """
     request = context["request"]
     if isinstance(error, Refused):
-        return _response(request, status.HTTP_409_CONFLICT, "refused", str(error))
+        pointer = getattr(context.get("view"), "pointers", {}).get(error.at)
+        row = {"pointer": pointer, "code": "refused", "detail": error.sentence}
+        more = {} if pointer is None else {"errors": [row]}
+        return _response(request, status.HTTP_409_CONFLICT, "refused", str(error), **more)
     if isinstance(error, ValidationError):
         error = exceptions.ValidationError(error.messages)
     if isinstance(error, OverflowError | DataError):  # a number that no column holds; each database says it its own way

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
 
 from events.asking import questions
 from events.counting import queries
@@ -47,10 +46,13 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
     definition = parse_retention(retention)
     last_day = int(segment.version.inputs["last_day"])
     if isinstance(definition, Survival) or is_display_only(definition):
-        raise Refused(gettext("A churn model needs a retention with a fixed window, for example window:21-27."))
+        raise Refused("A churn model needs a retention with a fixed window, for example window:21-27.")
     if outcome_window(definition).start_day <= last_day:
-        text = gettext("The retention {retention} begins inside the window of play, which ends on day {day}.")
-        raise Refused(text.format(retention=retention, day=last_day))
+        raise Refused(
+            "The retention {retention} begins inside the window of play, which ends on day {day}.",
+            retention=retention,
+            day=last_day,
+        )
     with transaction.atomic():
         run = ChurnRun.objects.create(segment=segment, inputs={"retention": retention}, seed=seed, created_by=by)
         enqueue(run, TASK)

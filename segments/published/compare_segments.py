@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.translation import gettext
 
 from events.asking import questions
 from reporting.document import load
@@ -36,9 +35,9 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
         Refused: one segment with itself, or segments of two versions, whose windows and units may differ.
     """
     if first.pk == second.pk:
-        raise Refused(gettext("Choose two different segments."))
+        raise Refused("Choose two different segments.")
     if first.version_id != second.version_id:
-        raise Refused(gettext("Only segments of one version can be compared."))
+        raise Refused("Only segments of one version can be compared.")
     with transaction.atomic():
         run = ComparisonRun.objects.create(first=first, second=second, seed=seed, created_by=by)
         enqueue(run, TASK)

@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Prefetch, Q
 from django.utils import timezone
-from django.utils.translation import gettext
 
 from events.asking import questions
 from events.metrics import display_name
@@ -48,14 +47,14 @@ def publish_run(
         Refused: the run isn't finished, found no stable groups, or the key belongs to a rule.
     """
     if run.status != SegmentationRun.Status.DONE or run.model is None:
-        raise Refused(gettext("This segmentation isn't finished, so there is nothing to publish."))
+        raise Refused("This segmentation isn't finished, so there is nothing to publish.")
     report, fitted = SEGMENTATION.read(run.payload), FITTED.read(run.model)
     if isinstance(report, Unreadable):
         raise Refused(report.sentence())
     if isinstance(fitted, Unreadable):
         raise Refused(fitted.sentence())
     if not report.found:
-        raise Refused(gettext("There are no stable groups in this segmentation, so it can't be published."))
+        raise Refused("There are no stable groups in this segmentation, so it can't be published.")
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.CLUSTER, refresh_days, by)
         before = model.current
@@ -149,9 +148,9 @@ def rename(*, segment: Segment, name: str) -> Segment:
         Refused: an empty name, or a cluster too unstable to be named (METHODS 3.4).
     """
     if not name.strip():
-        raise Refused(gettext("A name can't be empty."))
+        raise Refused("A name can't be empty.")
     if segment.stability is not None and segment.stability < MIN_JACCARD:
-        raise Refused(gettext("This group is too unstable to be named: another sample of users would not show it."))
+        raise Refused("This group is too unstable to be named: another sample of users would not show it.")
     with transaction.atomic():
         row = Segment.objects.select_for_update().get(pk=segment.pk)
         row.name = name.strip()
@@ -219,7 +218,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
         model.full_clean()
         model.save()
     elif model.kind != kind:
-        raise Refused(gettext("The key {key} belongs to a model of another kind.").format(key=key))
+        raise Refused("The key {key} belongs to a model of another kind.", key=key)
     else:
         model.name, model.refresh_days = name, refresh_days
         model.save(update_fields=["name", "refresh_days"])
@@ -252,7 +251,7 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
 def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
     if fitted is None:
-        raise Refused(gettext("This version has no fitted model, so nobody can be placed by it."))
+        raise Refused("This version has no fitted model, so nobody can be placed by it.")
     with questions(day_mode=inputs.day_mode) as asked:
         table = read_units(asked, inputs, fitted.preparation.behaviours)
     placed = fitted.place(table)

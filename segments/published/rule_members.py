@@ -9,6 +9,7 @@ from events.asking import questions
 from events.counting import queries
 from events.models import UnitTraits
 from events.outbox.ownership import StoreRefused
+from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
 from segments.rules import Feature, Rule, Trait, is_live, members, needs, parse_rule
@@ -62,7 +63,7 @@ def _ask(asked: Any, signup_event: str, wanted: Any) -> tuple[list[str], dict["S
     columns: dict[Subject, Any] = {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in wanted.features}
     if wanted.behaviours:
         for count in wanted.behaviours:
-            asked.need_event(count.behaviour.event, "rule")
+            asked.need_event(count.behaviour.event, where=say("rule"))
         pairs = [(count.behaviour, count.days) for count in wanted.behaviours]
         counted = asked.run(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
         counted = counted.reindex(frame.index).fillna(0)

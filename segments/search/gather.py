@@ -43,7 +43,10 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int) -> Play:
     activity = asked.run(own.activity(asked.log, users, asked.basis, inputs.window))
     if activity.empty:
         raise Refused(
-            f"--window: none of {signed_up:,} users has completed the window {inputs.window} and the outcome."
+            "none of {count:,} users has completed the window {window} and the outcome.",
+            count=signed_up,
+            window=inputs.window,
+            at="window",
         )
     halves = asked.run(own.pattern(asked.log, users, asked.basis, inputs.window, behaviours, seed=seed))
     names = [str(behaviour) for behaviour in behaviours]
@@ -80,7 +83,7 @@ def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
         listed = [parse_behaviour(text) for text in inputs.behaviours]
         for behaviour in listed:
             if behaviour.event not in known:
-                raise Refused(f"--behaviours: there is no event {behaviour.event!r} in the log.")
+                raise Refused("there is no event {event!r} in the log.", event=behaviour.event, at="behaviours")
         return listed
     # What happens once by definition says nothing about a day of play.
     return [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]

@@ -10,6 +10,19 @@ from runs.refusals import Refused
 MAX_WINDOW_DAYS = 366
 MAX_CLUSTERS = 10
 
+# The services name the option of the command; forms and the API show the sentence at the field.
+FIELD_OF = {
+    "signup-event": "signup_event",
+    "window": "last_day",
+    "behaviours": "behaviours",
+    "clusters": "clusters",
+    "retention": "retention",
+    "day-mode": "day_mode",
+    "activity-weight": "activity_weight",
+    "from": "first_date",
+    "to": "last_date",
+}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -70,15 +83,25 @@ def check_inputs(inputs: Inputs) -> Inputs:
     """
     window = inputs.window
     if not inputs.signup_event:
-        raise Refused("--signup-event: name the event that starts a user's clock, or * for the first of any kind.")
+        raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if len(window) > MAX_WINDOW_DAYS:
-        raise Refused(f"--window: at most {MAX_WINDOW_DAYS} days, not {len(window)}.")
+        raise Refused(
+            "at most {most} days, not {count}.",
+            most=MAX_WINDOW_DAYS,
+            count=len(window),
+            at="window",
+        )
     if inputs.clusters is not None and not 2 <= inputs.clusters <= MAX_CLUSTERS:
-        raise Refused(f"--clusters: from 2 to {MAX_CLUSTERS}, not {inputs.clusters}.")
+        raise Refused(
+            "from 2 to {most}, not {given}.",
+            most=MAX_CLUSTERS,
+            given=inputs.clusters,
+            at="clusters",
+        )
     if inputs.day_mode not in list(DayMode):
-        raise Refused(f"--day-mode: rolling or calendar, not {inputs.day_mode}.")
+        raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
     if not 0 <= inputs.activity_weight <= 10:
-        raise Refused(f"--activity-weight: from 0 to 10, not {inputs.activity_weight:g}.")
+        raise Refused("from 0 to 10, not {given:g}.", given=inputs.activity_weight, at="activity-weight")
     for behaviour in inputs.behaviours:
         parse_behaviour(behaviour)
     _check_dates(inputs)
@@ -92,10 +115,10 @@ def _check_dates(inputs: Inputs) -> None:
             if text is not None:
                 date.fromisoformat(text)
         except ValueError:
-            raise Refused(f"{option}: write a date as 2026-01-31, not {text}.") from None
+            raise Refused("write a date as 2026-01-31, not {given}.", given=text, at=option) from None
     first, last = inputs.dates
     if first is not None and last is not None and last < first:
-        raise Refused("--to: the last date lies before the first.")
+        raise Refused("the last date lies before the first.", at="to")
 
 
 def _check_retention(inputs: Inputs) -> None:
@@ -103,9 +126,13 @@ def _check_retention(inputs: Inputs) -> None:
     if definition is None:
         return
     if is_display_only(definition):
-        raise Refused("--retention: unbounded grows as the data age, so groups can't be judged by it.")
+        raise Refused("unbounded grows as the data age, so groups can't be judged by it.", at="retention")
     if not isinstance(definition, Survival) and definition.window.start_day <= inputs.last_day:
         raise Refused(
-            f"--retention: {inputs.retention} begins on day {definition.window.start_day}, inside the window of play "
-            f"{inputs.window}; what forms the groups would also be their outcome."
+            "{retention} begins on day {day}, inside the window of play {window}; what forms the groups would also be "
+            "their outcome.",
+            retention=inputs.retention,
+            day=definition.window.start_day,
+            window=inputs.window,
+            at="retention",
         )

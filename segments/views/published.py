@@ -82,7 +82,7 @@ def refresh_model(request: HttpRequest, key: str) -> HttpResponse:
             publish.refresh(version=version)
             messages.success(request, gettext("Every user was placed anew."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=key)
 
 
@@ -100,7 +100,7 @@ def rename_segment(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.error(request, gettext("A name needs 1 to 100 characters."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)
 
 
@@ -131,7 +131,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("segments:churn", pk=run.pk)
         messages.error(request, gettext("Name a retention, for example window:21-27."))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)
 
 
@@ -163,10 +163,10 @@ def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
     first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
     try:
         if first is None or second is None:
-            raise Refused(gettext("Choose two different segments."))
+            raise Refused("Choose two different segments.")
         run = compare_segments.start_comparison(first=first, second=second, by=person(request))
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.sentence)
         return redirect("segments:model", key=key)
     return redirect("segments:comparison", pk=run.pk)
 

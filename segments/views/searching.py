@@ -125,7 +125,7 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             version = publish.publish_run(run=run, **form.cleaned_data, by=person(request))
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.sentence)
         else:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
@@ -143,7 +143,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
         try:
             version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))
         except Refused as refusal:
-            form.add_error(None, form_words(str(refusal)))
+            form.refuse(refusal)
         else:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
@@ -162,7 +162,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
         try:
             found = publish_rule.preview_rule(**form.cleaned_data)
         except Refused as refusal:
-            form.add_error(None, form_words(str(refusal)))
+            form.refuse(refusal)
         else:
             context = {"preview": found, "members": words.preview_sentence(found.members, found.units)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]

@@ -86,6 +86,13 @@ def test_start__bad_input__is_a_problem_and_nothing_is_kept(
     assert not Study.objects.exists()
 
 
+def test_start__bad_field__is_pointed_at(client: Client, log: None) -> None:
+    problem = post(client, "/api/v1/studies", {"inputs": {**INPUTS, "signup_event": "install"}}).json()
+
+    assert [(row["pointer"], row["code"]) for row in problem["errors"]] == [("/inputs/signup_event", "refused")]
+    assert problem["errors"][0]["detail"].startswith("There is no event 'install'; the log has ")
+
+
 def test_start__key_that_only_reads__403(client: Client) -> None:
     assert post(client, "/api/v1/studies", {"inputs": INPUTS}, "reports:read").status_code == 403
 

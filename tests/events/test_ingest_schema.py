@@ -67,7 +67,7 @@ def test_event__with_one_fault__is_refused_with_its_code(raw: Any, code: str) ->
 
     assert isinstance(result, schema.Rejection)
     assert result.code == code
-    assert result.message == schema.ERRORS[code]
+    assert result.message == schema.ERRORS[code].english
     result.payload.encode("ascii")
 
 

@@ -87,6 +87,24 @@ def test_segmentations__refused__409(client: Client, monkeypatch: pytest.MonkeyP
     assert (answer.status_code, answer.json()["detail"]) == (409, "No, because.")
 
 
+def test_segmentations__refused_for_an_option__names_the_field(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> Any:
+        raise Refused("there is no event {event!r} in the log.", at="behaviours", event="nope")
+
+    monkeypatch.setattr(segmentations, "start_segmentation", refuse)
+    whole = key("admin", "admin:*")
+
+    late = post(client, "/segmentations", {"signup_event": "signup"}, whole).json()
+    early = post(client, "/segmentations", {"signup_event": "signup", "last_day": 400}, whole).json()
+
+    assert late["detail"] == "--behaviours: there is no event 'nope' in the log."
+    assert late["errors"] == [
+        {"pointer": "/behaviours", "code": "refused", "detail": "There is no event 'nope' in the log."}
+    ]
+    assert (early["status"], early["errors"][0]["pointer"]) == (400, "/last_day")
+    assert early["detail"].startswith("--window: at most ")
+
+
 def test_segmentations__reading_key__may_not_start(client: Client) -> None:
     answer = post(client, "/segmentations", {"signup_event": "signup"}, key("server", "reports:read"))
 

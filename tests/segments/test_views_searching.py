@@ -58,7 +58,7 @@ def test_new_run__nonsense__a_sentence_and_no_run(pm: Client, change: dict[str, 
 
 def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(**_: Any) -> SegmentationRun:
-        raise Refused("--behaviours: there is no event 'nope' in the log.")
+        raise Refused("there is no event {event!r} in the log.", at="behaviours", event="nope")
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
 

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         try:
             study = studies.create_study(inputs=_inputs(options), title=options["title"], seed=options["seed"])
         except Refused as refusal:
-            refuse(refusal)
+            refuse(refusal, options["language"])
         with Bar() as bar:
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()

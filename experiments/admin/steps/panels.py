@@ -71,7 +71,7 @@ def audience(row: Experiment, form: step_forms.AudienceForm, formset: Any) -> li
         return [{**kept.get(None, {}), "segment_key": None, "coverage": part}]
     rows = [{**kept.get(slug, {}), "segment_key": slug, "coverage": part} for slug, part in _taken(formset)]
     if not rows:
-        raise Refused(_("Choose at least one segment, or everyone."))
+        raise Refused("Choose at least one segment, or everyone.")
     if given["rest_coverage"]:
         rows.append({**kept.get(None, {}), "segment_key": None, "coverage": given["rest_coverage"]})
     return rows
@@ -89,16 +89,16 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
         try:
             wanted = [(one["segment_key"], one["coverage"]) for one in audience(row, form, formset)]
         except Refused as refusal:
-            return {"refusal": str(refusal)}
+            return {"refusal": refusal.sentence}
     try:
         found = counting.count(wanted, within=share_left(plan_of(row)))
     except Refused as refusal:
-        return {"refusal": str(refusal)}
+        return {"refusal": refusal.sentence}
     context: dict[str, Any] = {"eligible": found, "percent": f"{100 * found.share:.1f}"}
     try:
         inflow = power_curve.recent_inflow(row)
     except Refused as refusal:
-        return {**context, "no_inflow": str(refusal)}
+        return {**context, "no_inflow": refusal.sentence}
     return {**context, "per_day": f"{inflow.per_day:,.0f}", "in_per_day": f"{inflow.per_day * found.share:,.0f}"}
 
 
@@ -110,7 +110,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
     try:
         found = _size(row, form)
     except Refused as refusal:
-        return {"refusal": str(refusal)}
+        return {"refusal": refusal.sentence}
     inflow, suggestion = found.suggestion.inflow, found.suggestion
     share = inflow.sd is None
     context: dict[str, Any] = {
@@ -146,7 +146,7 @@ def suggested(row: Experiment, data: Any) -> step_forms.PlanForm:
     try:
         found = _size(row, form, fresh=True).suggestion
     except Refused as refusal:
-        form.add_error(None, ValidationError(str(refusal)))
+        form.add_error(None, ValidationError(refusal.sentence))
         return form
     filled = data.copy()
     for name in ("planned_units", "planned_end", "smallest_effect"):

@@ -227,7 +227,7 @@ class MetricField(forms.CharField):
             try:
                 parse_metric(text)
             except Refused as refusal:
-                raise forms.ValidationError(str(refusal)) from None
+                raise forms.ValidationError(refusal.sentence) from None
         return text
 
 

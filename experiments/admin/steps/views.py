@@ -42,7 +42,7 @@ def new(request: HttpRequest, desk: Desk) -> HttpResponse:
         try:
             made = _create(form.cleaned_data, person(request))
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.sentence)
         else:
             messages.success(
                 request, _("{name} is a draft now. Nothing is shown to anybody until you start it.").format(name=made)
@@ -138,7 +138,7 @@ def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
         try:
             moves.move(key=row.key, action=Action.START, by=person(request), why=request.POST.get("why", ""))
         except Refused as refused:
-            refusal = str(refused)
+            refusal = refused.sentence
             row.refresh_from_db()
         else:
             messages.success(request, str(consequences.DONE[Action.START]).format(name=row.name))
@@ -160,7 +160,7 @@ def _stored(
         try:
             drafts.update_draft(key=row.key, by=person(request), **values())
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.sentence)
         else:
             return _go(request, row, step)
     return _page(request, desk, row, step, {"form": form, **context})

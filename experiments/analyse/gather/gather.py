@@ -115,7 +115,7 @@ def _need_events(questions: Questions, asked: Question) -> None:
         named |= {asked.signup_event: asked.signup_event}
     for name, text in named.items():
         if not len(questions.run(queries.known_events(questions.log, name))):
-            questions.need_event(name, text)  # refuses, with the names that the log has
+            questions.need_event(name, where=text)  # refuses, with the names that the log has
 
 
 def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
@@ -123,11 +123,17 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside}))
         raise Refused(
-            f"Nobody has met the experiment '{asked.experiment}' yet: {sum(row.exposures for row in aside)} exposures "
-            f"sent with client keys of {senders} were not admitted. If it is shown there, name the source in the plan."
+            "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys of {senders} "
+            "were not admitted. If it is shown there, name the source in the plan.",
+            experiment=asked.experiment,
+            count=sum(row.exposures for row in aside),
+            senders=senders,
         )
     if not rows:
-        raise Refused(f"Nobody has met the experiment '{asked.experiment}' yet: the log has no exposure to it.")
+        raise Refused(
+            "Nobody has met the experiment '{experiment}' yet: the log has no exposure to it.",
+            experiment=asked.experiment,
+        )
     single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
     several = sum(int(row["units"]) for row in rows if row["several"])
@@ -149,8 +155,9 @@ def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
     row = _rows(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
-            f"Nobody can be analysed in the experiment '{asked.experiment}': all units met several variants, or "
-            "variants that the plan doesn't have, or have no signup."
+            "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that "
+            "the plan doesn't have, or have no signup.",
+            experiment=asked.experiment,
         )
     return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def _readout(self, options: dict[str, Any]) -> "Readout":
         experiment = Experiment.objects.filter(key=options["key"]).first()
         if experiment is None:
-            raise Refused(gettext("There is no experiment '%(key)s'.") % {"key": options["key"]})
+            raise Refused("There is no experiment '{key}'.", key=options["key"])
         row = analyses.create_analysis(experiment=experiment, peek=options["peek"], seed=options["seed"])
         with Bar() as bar:
             done = analyses.run_analysis(row.pk, listen=bar.show)

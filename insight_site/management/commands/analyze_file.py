@@ -76,7 +76,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["html"] is not None and options["html"].resolve() == options["file"].resolve():
-                raise Refused(f"--html {options['html']}: this would overwrite the data")
+                raise Refused("--html {file}: this would overwrite the data", file=options["html"])
             report = analyze_file(options["file"], _design(options))
             with translation.override(options["language"]):
                 if options["html"] is not None:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 else:
                     _print(report, console(self.stdout))
         except Refused as error:
-            refuse(error)
+            refuse(error, options["language"])
 
     def _write_html(self, report: Report, path: Path) -> None:
         from insight_site.takeaways.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
@@ -94,7 +94,9 @@ class Command(BaseCommand):
         try:
             write_whole(path, file_report(report))
         except OSError as error:
-            raise Refused(f"--html {path}: the report can't be written there ({error.strerror})") from None
+            raise Refused(
+                "--html {file}: the report can't be written there ({why})", file=path, why=error.strerror
+            ) from None
         self.stderr.write(f"report written to {path}")
 
 
@@ -123,7 +125,7 @@ def _range(ends: list[float] | None) -> tuple[float, float] | None:
         return None
     low, high = ends
     if not -inf < low <= high < inf:
-        raise Refused(f"--direct-effect {low:g} {high:g}: two numbers, the smaller one first")
+        raise Refused("--direct-effect {low:g} {high:g}: two numbers, the smaller one first", low=low, high=high)
     return low, high
 
 
@@ -136,13 +138,15 @@ def _shares(texts: list[str]) -> dict[str, float] | None:
         except ValueError:
             value = -1.0
         if not mark or not 0 <= value < float("inf"):
-            raise Refused(f"--ratio {text!r} must be LABEL=SHARE with a share of at least 0, for example control=0.5")
+            raise Refused(
+                "--ratio {given!r} must be LABEL=SHARE with a share of at least 0, for example control=0.5", given=text
+            )
         if label in shares:
-            raise Refused(f"--ratio gives variant {label!r} two shares")
+            raise Refused("--ratio gives variant {variant!r} two shares", variant=label)
         shares[label] = value
     total = sum(shares.values())
     if shares and total == 0:
-        raise Refused("--ratio: the shares add up to 0")
+        raise Refused("the shares add up to 0", at="ratio")
     return {label: share / total for label, share in shares.items()} or None
 
 

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             if options["publish"]:
                 self._publish(run, options["publish"])
         except Refused as refusal:
-            refuse(refusal)
+            refuse(refusal, options["language"])
         with translation.override(options["language"]):
             self._show(run, as_json=options["json"])
 
