@@ -115,10 +115,10 @@ def _moment(moment: AhaMoment) -> dict[str, Any]:
 
 
 def _model(model: Any) -> dict[str, Any]:
-    from segments.report import model_page  # noqa: PLC0415 - as above
+    from segments.report import drift_page  # noqa: PLC0415 - as above
 
     version = next(iter(model.current_versions), None)
     if version is None:
         return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
-    colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
+    colour, words = drift_page.strongest(version.drift_code) if version.rule is None else ("", "")
     return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}

@@ -29,7 +29,7 @@ from segments.rules import parse_rule, sentence
 @require_safe
 def model_page(request: HttpRequest, key: str) -> HttpResponse:
     """One published model: its segments now, its versions, its drift and its churn models."""
-    from segments.report import model_page as page
+    from segments.report.drift_page import drift
 
     model = get_object_or_404(SegmentModel, key=key)
     version = model.current
@@ -43,19 +43,19 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
         "versions": model.versions.light("run", "published_by").prefetch_related("segments"),
         "rows": [_segment_row(segment) for segment in segments],
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
-        "drift": page.drift(version.drift, names),
+        "drift": drift(version.drift, names),
         "churn_form": ChurnForm(),
     }
     return render(request, "segments/model.html", context)
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    from segments.report import words
+    from segments.report.groups import play_words, standing_of
     from segments.search.payload_versions import PROFILE
 
-    colour, text = words.standing_of(segment.stability)
+    colour, text = standing_of(segment.stability)
     profile = PROFILE.read(segment.profile) if segment.profile else None
-    play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name)
+    play = "" if profile is None or isinstance(profile, Unreadable) else play_words(profile.name)
     return {
         "segment": segment,
         "size": f"{segment.size:,}",
@@ -141,13 +141,13 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
         from events.metrics import parse_retention
         from events.metrics import sentence as definition_sentence
         from segments.churn.payload_versions import CHURN
-        from segments.report import model_page as page
+        from segments.report.churn_page import churn
 
         result = CHURN.read(run.payload)
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
         else:
-            context["churn"] = page.churn(result)
+            context["churn"] = churn(result)
             context["units"] = f"{result.units:,}"
             context["definition"] = definition_sentence(parse_retention(result.definition))
     return render(request, "segments/churn.html", context)
@@ -180,12 +180,12 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"run": run, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         from segments.published.payload_versions import COMPARISON
-        from segments.report import model_page as page
+        from segments.report.comparison_page import comparison
 
         result = COMPARISON.read(run.payload)
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
         else:
-            context["comparison"] = page.comparison(result)
+            context["comparison"] = comparison(result)
             context["window"] = result.window
     return render(request, "segments/comparison.html", context)

@@ -19,6 +19,7 @@ from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
 from segments.published import publish, publish_rule
+from segments.rules import preview_sentence
 from segments.search import segmentations
 
 
@@ -28,7 +29,7 @@ from segments.search import segmentations
 @vary_on_headers("HX-Request")
 def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and the searches for groups; htmx gets the searches alone."""
-    from segments.report import model_page
+    from segments.report.drift_page import strongest
 
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
@@ -39,11 +40,11 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     rows = []
     for model in publish.models_with_current():
         for version in model.current_versions:
-            colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
+            colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             rows.append(
                 {
                     "model": model, "version": version, "segments": version.segments.all(),
-                    "colour": colour, "drift": words,
+                    "colour": colour, "drift": drift,
                 }
             )  # fmt: skip
     return render(request, "segments/list.html", {"rows": rows, "listing": found})
@@ -93,7 +94,7 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 def report_body(run: SegmentationRun) -> dict[str, Any]:
     """What `segments/run_body.html` shows of a finished search: on its page, and where it is taken away."""
     from events.metrics import sentence as definition_sentence
-    from segments.report import page, tables, words
+    from segments.report import features, groups, headline, page, units
     from segments.search import payload_versions
 
     report = payload_versions.read(run.payload or {})
@@ -102,18 +103,15 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
     definition = report.inputs.definition
     return {
         "report": report,
-        "headline": words.headline(report),
-        "why": words.why(report),
+        "headline": headline.headline(report),
+        "why": headline.why(report),
         "definition": None if definition is None else definition_sentence(definition),
-        "flow": tables.flow(report),
-        "sections": [
-            (gettext("Are there groups?"), page.evidence(report)),
-            (gettext("Who they are"), page.description(report)),
-        ],
-        "groups": page.groups(report),
+        "flow": units.flow(report),
+        "sections": [page.evidence(report), page.groups(report)],
+        "groups": groups.cards(report),
         "activity": page.activity(report),
-        "dropped": tables.dropped(report),
-        "samples": tables.samples(report),
+        "dropped": features.dropped(report),
+        "samples": units.samples(report),
         "published": run.published.light("model"),
     }
 
@@ -160,8 +158,6 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    from segments.report import words
-
     form = RuleQuestionForm(request.POST)
     context: dict[str, Any] = {}
     if form.is_valid():
@@ -170,7 +166,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, form_words(str(refusal)))
         else:
-            context = {"preview": found, "members": words.preview_sentence(found.members, found.units)}
+            context = {"preview": found, "members": preview_sentence(found.members, found.units)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]
     if is_htmx(request):
         return render(request, "segments/preview.html", context)
