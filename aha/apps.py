@@ -31,7 +31,7 @@ class AhaConfig(AppConfig):
             permission="aha.add_study",
             stages=STAGES,
             read="aha.payload_versions.read",
-            draw="aha.report.pictures.draw",
+            draw="aha.report.page.draw",
             body="aha.views.report_body",
             template="aha/study_body.html",
             document="aha.report.document.document",

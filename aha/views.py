@@ -20,9 +20,21 @@ from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments import reach
 from aha.moments.claims import read_finding
-from aha.report import candidate_tables, charts, findings, page, tables, words
-from aha.report import moment_page as parts
-from aha.report import venn_page as pictures
+from aha.report import (
+    behaviours,
+    claim,
+    cohort,
+    marks,
+    negative_controls,
+    page,
+    provenance,
+)
+from aha.report import moment_page as moment_parts
+from aha.report import reach as reach_parts
+from aha.report.candidate import hidden_cause, promise
+from aha.report.candidate.jump import step_words
+from aha.report.marks import flag_sentence, flag_words
+from aha.report.venn_page import venn_cell
 from aha.study import studies
 from runs.listing import listing
 from runs.models import Run
@@ -104,32 +116,28 @@ def report_body(study: Study) -> dict[str, Any]:
 def _study_context(study: Study, report: "Report") -> dict[str, Any]:
     return {
         "report": report,
-        "headline": findings.headline(report),
-        "warning": findings.controls_warning(report),
-        "asked": words.asked_sentences(report.asked),
+        "headline": page.headline(report),
+        "warning": negative_controls.warning(report),
+        "asked": provenance.asked_sentences(report.asked),
         "claims": [
-            {"place": place + 1, "candidate": row, "sentence": findings.claim(row), **_tags(row)}
-            for place, row in enumerate(report.candidates)
+            {"place": place, "candidate": row, "sentence": claim.claim(row), **_tags(row)}
+            for place, row in enumerate(report.candidates, start=1)
         ],
         "cautioned": sum(bool(row.flags) for row in report.candidates),
-        "flow": tables.flow(report),
-        "candidates": tables.candidates(report) if report.candidates else None,
-        "sections": [
-            ("cohort", gettext("The cohort"), page.cohort(report)),
-            ("model", gettext("What a model of retention leans on"), page.model(report)),
-            ("chance", gettext("Better than chance?"), page.chance(report)),
-        ],
-        "judged": tables.judged(report),
-        "marks": tables.marks(report),
-        "invalid": tables.invalid(report),
-        "samples": tables.samples(report),
+        "flow": cohort.flow(report),
+        "candidates": behaviours.side_by_side(report) if report.candidates else None,
+        "sections": page.study_sections(report),
+        "judged": behaviours.all_behaviours(report),
+        "marks": marks.table(report),
+        "invalid": provenance.invalid_days(report),
+        "samples": provenance.samples(report),
         "moments": study.moments.all(),
     }
 
 
 def _tags(candidate: "Candidate") -> dict[str, Any]:
-    step = words.step_words(candidate.step, candidate.smooth_range)
-    return {"step": step, "marks": [words.flag_words(code) for code in candidate.flags]}
+    step = step_words(candidate.step, candidate.smooth_range)
+    return {"step": step, "marks": [flag_words(code) for code in candidate.flags]}
 
 
 # ── Candidates ────────────────────────────────────────────────────────────────
@@ -152,29 +160,25 @@ def candidate_page(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 def _candidate_page(
     request: HttpRequest, study: Study, report: "Report", candidate: "Candidate", place: int, form: PromoteForm
 ) -> HttpResponse:
-    claim = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
+    cell = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
     context = {
         "run": study,
         "place": place,
-        "claim": words.claim_words(candidate),
-        "sentence": findings.claim(candidate),
-        "measured_on": findings.measured_on(candidate),
-        "luck": findings.luck(candidate),
+        "claim": claim.claim_words(candidate),
+        "sentence": claim.claim(candidate),
+        "measured_on": claim.measured_on(candidate),
+        "luck": claim.luck(candidate),
         **_tags(candidate),
-        "mark_sentences": [words.flag_sentence(code) for code in candidate.flags],
+        "mark_sentences": [flag_sentence(code) for code in candidate.flags],
         **_venn_context(study, report, (candidate.behaviour, candidate.days, candidate.times), fixed=True),
-        "sections": [
-            ("number", gettext("Why this number?"), page.number(report, candidate, place - 1)),
-            ("evidence", gettext("What speaks for it, and how much is left"),
-             page.evidence(report, candidate, place - 1)),
-        ],
-        "hidden": findings.hidden_cause(candidate),
-        "promise": findings.promise(candidate),
-        "promise_table": candidate_tables.promise(candidate),
-        "moment": AhaMoment.objects.filter(study=study, **claim).first(),
-        "others": [(number, words.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
+        "sections": page.candidate_sections(report, candidate, place),
+        "hidden": hidden_cause.sentences(candidate),
+        "promise": promise.finding(candidate),
+        "promise_table": promise.table(candidate),
+        "moment": AhaMoment.objects.filter(study=study, **cell).first(),
+        "others": [(number, claim.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
         "form": form,
-    }  # fmt: skip
+    }
     return render(request, "aha/candidate.html", context)
 
 
@@ -226,7 +230,7 @@ def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, 
     if cell is None:
         found = report or studies.read_report(study)
         if found is not None and not isinstance(found, Unreadable):
-            cell = pictures.venn_cell(found, behaviour, days, times)
+            cell = venn_cell(found, behaviour, days, times)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}
 
@@ -240,8 +244,8 @@ def moment_list(request: HttpRequest) -> HttpResponse:
     for moment in AhaMoment.objects.light("study"):
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
-        finding = parts.finding(moment.finding)
-        light = parts.LIGHTS.get(moment.status, "")
+        finding = moment_parts.finding(moment.finding)
+        light = moment_parts.LIGHTS.get(moment.status, "")
         rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
     return render(request, "aha/moments.html", {"rows": rows})
 
@@ -278,12 +282,12 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "moment": moment,
         "intact": moments.is_intact(moment),
         "unreadable": unreadable,
-        "claim": words.cell_words(moment.behaviour, moment.times, moment.days),
-        "definition": words.definition_sentence(moment.retention),
-        "sentence": "" if evidence is None else findings.claim(evidence),
-        "tables": () if evidence is None else parts.tables(evidence, found),
-        "finding": parts.finding(moment.finding),
-        "light": parts.LIGHTS.get(moment.status, ""),
+        "claim": claim.cell_words(moment.behaviour, moment.times, moment.days),
+        "definition": provenance.definition_sentence(moment.retention),
+        "sentence": "" if evidence is None else claim.claim(evidence),
+        "tables": () if evidence is None else moment_parts.tables(evidence, found),
+        "finding": moment_parts.finding(moment.finding),
+        "light": moment_parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
     }
     return render(request, "aha/moment.html", context)
@@ -299,9 +303,8 @@ def _reach(moment: AhaMoment) -> dict[str, Any]:
         except Refused as refusal:
             return {"no_reach": refusal.sentence}
         cache.set(key, found, REACH_SECONDS)
-    finding = parts.reach_finding(found)
     return {
-        "reach_finding": finding,
-        "reach_drawing": charts.draw_reach(found, finding),
-        "reach_table": parts.reach_table(found),
+        "reach_finding": reach_parts.finding(found),
+        "reach_drawing": reach_parts.drawing(found),
+        "reach_table": reach_parts.table(found),
     }

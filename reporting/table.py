@@ -1,6 +1,9 @@
-"""A page of a report: sections of parts, each with its sentence, its table and the name of its picture. Pure."""
+"""A page of a report: sections of parts, each with its sentence, its table and the drawing of its picture. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from reporting.charts import Drawing, Drawn, titled
 
 type Row = tuple[str, ...]
 
@@ -33,6 +36,7 @@ class Part:
         table: the rows behind the picture, or None.
         picture: there is a picture.
         note: how to read it, or "".
+        draw: makes the picture. Only the worker calls it: it loads Altair.
     """
 
     slug: str
@@ -41,6 +45,7 @@ class Part:
     table: Table | None
     picture: bool = True
     note: str = ""
+    draw: Callable[[], Drawing] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,29 @@ class Section:
     lead: str
     parts: tuple[Part, ...]
     closed: bool = False
+
+
+def drawn_part(
+    slug: str,
+    heading: str,
+    finding: str,
+    table: Table | None,
+    chart: Callable[[], Drawn],
+    *,
+    picture: bool = True,
+    note: str = "",
+) -> Part:
+    """A part with its chart, whose title is the part's finding.
+
+    Args:
+        slug, heading, finding, table, note: as in `Part`.
+        chart: draws it.
+        picture: False when there is nothing to draw.
+    """
+    draw = (lambda: titled(slug, finding, chart())) if picture else None
+    return Part(slug, heading, finding, table, picture, note, draw)
+
+
+def drawings(sections: Iterable[Section]) -> tuple[Drawing, ...]:
+    """Every picture of these sections, in the order of the page."""
+    return tuple(part.draw() for section in sections for part in section.parts if part.draw is not None)

@@ -32,7 +32,7 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_segmentationrun",
             stages=STAGES,
             read="segments.search.payload_versions.read",
-            draw="segments.report.charts.draw",
+            draw="segments.report.page.draw",
             body="segments.views.report_body",
             template="segments/run_body.html",
             document="segments.report.document.document",
@@ -43,7 +43,7 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_churnrun",
             stages=STAGES,
             read="segments.churn.payload_versions.read_quality",
-            draw="segments.report.charts.draw_quality",
+            draw="segments.report.churn_page.draw",
         ),
         RunKind(
             model="segments.ComparisonRun",

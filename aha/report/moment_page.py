@@ -1,19 +1,17 @@
-"""The page of an AHA moment: its evidence as frozen, what an experiment found, and its weekly reach. Pure."""
+"""The page of an AHA moment: its evidence as frozen, and what an experiment found. Pure."""
 
 from dataclasses import replace
 from math import floor
 from typing import Any
 
 from aha.moments.claims import ExperimentFinding, read_finding
-from aha.moments.reached import WeeklyReach
 from aha.payload_versions import FINDING
-from aha.report import candidate_tables
+from aha.report.candidate import by_segment, counts, honesty, ladder, promise
 from aha.study.result import Candidate
-from reporting.numbers import between, count, decimal, percent, points, share
-from reporting.table import Row, Table
+from reporting.numbers import between, decimal, points
+from reporting.table import Table
 from reporting.words import gettext
 from runs.payloads import Unreadable
-from stats.results import computable
 
 # Colour of a moment by what experiments said of it; none while nobody has tested it.
 LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
@@ -21,18 +19,13 @@ LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
-    promised = candidate_tables.promise(candidate)
+    promised = promise.table(candidate)
     if found is not None and found.is_share and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
         rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
         promised = replace(promised, rows=rows)
-    parts = (
-        candidate_tables.counts(candidate),
-        candidate_tables.ladder(candidate),
-        candidate_tables.honesty(candidate),
-        promised,
-    )
-    return (*parts, candidate_tables.by_segment(candidate)) if candidate.by_segment else parts
+    parts = (counts.table(candidate), ladder.table(candidate), honesty.table(candidate), promised)
+    return (*parts, by_segment.table(candidate)) if candidate.by_segment else parts
 
 
 def finding(stored: dict[str, Any] | None) -> str:
@@ -116,35 +109,3 @@ def _effect(found: ExperimentFinding) -> tuple[float, float, float] | None:
     ):
         return None
     return found.effect.estimate, around.low, around.high
-
-
-def reach_finding(found: WeeklyReach) -> str:
-    """The last complete week against the one before."""
-    done = [row for row in found.weeks if row.complete and computable(row.share)]
-    shares = [row.share.estimate for row in done if computable(row.share)]
-    if not shares:
-        return gettext("No week is complete yet.")
-    if len(shares) == 1:
-        text = gettext("In the last complete week {now} of the new users reached it.")
-        return text.format(now=percent(shares[-1]))
-    text = gettext("In the last complete week {now} of the new users reached it, in the week before {before}.")
-    return text.format(now=percent(shares[-1]), before=percent(shares[-2]))
-
-
-def reach_table(found: WeeklyReach) -> Table:
-    """The weeks, newest first."""
-    rows: tuple[Row, ...] = tuple(
-        (
-            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share),
-            gettext("yes") if row.complete else gettext("not yet"),
-        )
-        for row in reversed(found.weeks)
-    )  # fmt: skip
-    columns = (
-        gettext("week of signup (Monday)"), gettext("signed up"), gettext("days complete"), gettext("reached it"),
-        gettext("share (95 % CI)"), gettext("week complete"),
-    )  # fmt: skip
-    note = gettext(
-        "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
-    )
-    return Table(gettext("Reach by signup week"), columns, rows, note)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from aha.report.candidate_tables import four_counts
+from aha.report.candidate.counts import four_counts
+from aha.report.claim import cell_words
 from aha.report.venn import Venn, venn
-from aha.report.words import cell_words
 from aha.study.result import Report
 from events.metrics import display_name
 from reporting.numbers import percent

@@ -1,7 +1,7 @@
 """The one record of a study that page, chart, JSON document and test all read. Numbers, codes and texts; no arrays.
 
 `reporting.document.dump` stores it as the payload of its `Study`, `load(Report, study.payload)` reads it back.
-Sentences are made from the codes by `aha.report.words`.
+Sentences are made from the codes by the parts in `aha.report`.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aha.report.words import cell_words
+from aha.report.claim import cell_words
 from events.metrics import Active, MinDays, display_name, parse_metric
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.effects import Report

@@ -19,7 +19,7 @@ from runs.listing import open_runs
 from runs.models import Run
 from segments.models import SegmentModel
 from segments.published import publish
-from segments.report import model_page
+from segments.report import drift_page
 
 SHOWN = 5
 
@@ -119,5 +119,5 @@ def _model(model: Any) -> dict[str, Any]:
     version = next(iter(model.current_versions), None)
     if version is None:
         return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
-    colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
+    colour, words = drift_page.strongest(version.drift_code) if version.rule is None else ("", "")
     return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}

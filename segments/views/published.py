@@ -25,8 +25,10 @@ from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
 from segments.published import compare_segments, publish
 from segments.published.payload_versions import COMPARISON
-from segments.report import model_page as page
-from segments.report import words
+from segments.report.churn_page import churn
+from segments.report.comparison_page import comparison
+from segments.report.drift_page import drift
+from segments.report.groups import play_words, standing_of
 from segments.rules import parse_rule, sentence
 from segments.search.payload_versions import PROFILE
 
@@ -50,16 +52,16 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
         ),
         "rows": [_segment_row(segment) for segment in segments],
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
-        "drift": page.drift(version.drift, names),
+        "drift": drift(version.drift, names),
         "churn_form": ChurnForm(),
     }
     return render(request, "segments/model.html", context)
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
-    colour, text = words.standing_of(segment.stability)
+    colour, text = standing_of(segment.stability)
     profile = PROFILE.read(segment.profile) if segment.profile else None
-    play = "" if profile is None or isinstance(profile, Unreadable) else words.play_words(profile.name)
+    play = "" if profile is None or isinstance(profile, Unreadable) else play_words(profile.name)
     return {
         "segment": segment,
         "size": f"{segment.size:,}",
@@ -146,7 +148,7 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
         else:
-            context["churn"] = page.churn(result)
+            context["churn"] = churn(result)
             context["units"] = f"{result.units:,}"
             context["definition"] = definition_sentence(parse_retention(result.definition))
     return render(request, "segments/churn.html", context)
@@ -182,6 +184,6 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
         else:
-            context["comparison"] = page.comparison(result)
+            context["comparison"] = comparison(result)
             context["window"] = result.window
     return render(request, "segments/comparison.html", context)

@@ -20,7 +20,9 @@ from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
 from segments.published import publish, publish_rule
-from segments.report import model_page, page, tables, words
+from segments.report import features, groups, headline, page, units
+from segments.report.drift_page import strongest
+from segments.rules import preview_sentence
 from segments.search import payload_versions, segmentations
 
 
@@ -39,11 +41,11 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     rows = []
     for model in publish.models_with_current():
         for version in model.current_versions:
-            colour, words = model_page.strongest(version.drift_code) if version.rule is None else ("", "")
+            colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             rows.append(
                 {
                     "model": model, "version": version, "segments": version.segments.all(),
-                    "colour": colour, "drift": words,
+                    "colour": colour, "drift": drift,
                 }
             )  # fmt: skip
     return render(request, "segments/list.html", {"rows": rows, "listing": found})
@@ -98,18 +100,15 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
     definition = report.inputs.definition
     return {
         "report": report,
-        "headline": words.headline(report),
-        "why": words.why(report),
+        "headline": headline.headline(report),
+        "why": headline.why(report),
         "definition": None if definition is None else definition_sentence(definition),
-        "flow": tables.flow(report),
-        "sections": [
-            (gettext("Are there groups?"), page.evidence(report)),
-            (gettext("Who they are"), page.description(report)),
-        ],
-        "groups": page.groups(report),
+        "flow": units.flow(report),
+        "sections": [page.evidence(report), page.groups(report)],
+        "groups": groups.cards(report),
         "activity": page.activity(report),
-        "dropped": tables.dropped(report),
-        "samples": tables.samples(report),
+        "dropped": features.dropped(report),
+        "samples": units.samples(report),
         "published": run.published.light("model"),
     }
 
@@ -164,7 +163,7 @@ def preview_rule(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            context = {"preview": found, "members": words.preview_sentence(found.members, found.units)}
+            context = {"preview": found, "members": preview_sentence(found.members, found.units)}
     context["errors"] = [text for texts in form.errors.values() for text in texts]
     if is_htmx(request):
         return render(request, "segments/preview.html", context)

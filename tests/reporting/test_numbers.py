@@ -112,3 +112,10 @@ def test_limits__of_share_number_and_difference__stay_together() -> None:
 )
 def test_effect_limits__share_or_mean__one_unit_behind_both(low: float, high: float, share: bool, text: str) -> None:
     assert numbers.effect_limits(low, high, share) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.0, "+0.0"), (-0.0004, "+0.0"), (0.1, "+10.0"), (-0.1, "\u221210.0"), (0.0005, "+0.1")]
+)
+def test_points__sign_and_minus(value: float, said: str) -> None:
+    assert numbers.points(value) in (said, said.replace("+0.1", "+0.0"))

@@ -71,23 +71,26 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 def _print(study: Study, report: Any, out: Console) -> None:
     """The study for people, by the tables of its pages: who counts, what beats luck, candidates, ladders."""
-    from aha.report import candidate_tables, findings, tables, words
+    from aha.report import behaviours, chance, cohort, page, ranking
+    from aha.report.candidate import counts, ladder
+    from aha.report.claim import claim_words
+    from aha.report.provenance import asked_sentences
 
-    for line in words.asked_sentences(report.asked):
+    for line in asked_sentences(report.asked):
         out.print(escape(line))
     for null in (report.luck, report.active):
-        out.print(escape(words.null_sentence(null)))
-    shown = [tables.flow(report), tables.ranking(report)]
+        out.print(escape(chance.null_sentence(null)))
+    shown = [cohort.flow(report), ranking.table(report)]
     if report.candidates:
-        shown.append(tables.candidates(report))
+        shown.append(behaviours.side_by_side(report))
     for table in filter(None, shown):
         print_table(out, table.title, table.columns, table.rows, note=table.note)
-    for line in filter(None, (findings.no_ranking(report), findings.headline(report))):
+    for line in filter(None, (ranking.no_ranking(report), page.headline(report))):
         out.print(escape(line))
     for row in report.candidates:
         out.print()
-        out.print(escape(words.claim_words(row)), style="bold")
-        for table in (candidate_tables.counts(row), candidate_tables.ladder(row)):
+        out.print(escape(claim_words(row)), style="bold")
+        for table in (counts.table(row), ladder.table(row)):
             print_table(out, table.title, table.columns, table.rows, note=table.note)
-    out.print(escape(words.choice_caption()))
+    out.print(escape(behaviours.choice_caption()))
     out.print(escape(gettext("Stored as study {pk}.").format(pk=study.pk)))

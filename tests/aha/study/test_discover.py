@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from aha.evidence.ladder import RungName
-from aha.report import candidate_tables, tables, words
+from aha.report import behaviours, cohort, ranking
+from aha.report.candidate import counts, ladder
+from aha.report.candidate.hidden_cause import hidden_cause_sentence
+from aha.report.candidate.jump import step_sentence, step_words
+from aha.report.chance import null_sentence
 from aha.report.document import document
+from aha.report.marks import flag_sentence, flag_words
+from aha.report.provenance import asked_sentences
 from aha.study.discover import study
 from aha.study.result import Report
 from aha.study.step import StepVerdict
@@ -208,30 +214,30 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
 
 
 def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
-    shown = [made(report) for made in (tables.flow, tables.ranking, tables.candidates)]
-    shown += [made(row) for row in report.candidates for made in (candidate_tables.counts, candidate_tables.ladder)]
+    shown = [made(report) for made in (cohort.flow, ranking.table, behaviours.side_by_side)]
+    shown += [made(row) for row in report.candidates for made in (counts.table, ladder.table)]
 
     for table in shown:
         assert table is not None
         assert table.title
         assert table.rows
         assert {len(row) for row in table.rows} == {len(table.columns)}
-    numbers = [row[1] for row in tables.flow(report).rows]
+    numbers = [row[1] for row in cohort.flow(report).rows]
     assert numbers[:3] == ["3,007", "7", "3,000"]
 
 
 def test_words__every_code__has_its_own_words(report: Report) -> None:
     codes = [*Flag, "activity_only", "no_better_than_everybody", "as_strong_as_inert"]
 
-    assert len({words.flag_words(code) for code in codes}) == len(codes)
-    assert len({words.flag_sentence(code) for code in codes}) == len(codes)
-    assert len({words.step_words(verdict, None) for verdict in StepVerdict}) == 3
-    assert len({words.rung_words(name) for name in RungName}) == 4
-    assert all(words.step_sentence(row.step) for row in report.judged if row.step is not None)
-    assert len(words.asked_sentences(report.asked)) == 3
-    assert "Activity alone passes this" in words.null_sentence(report.luck)
-    assert "equally active" in words.null_sentence(report.active)
-    assert "risk ratio" in words.hidden_cause_sentence(report.candidates[0])
+    assert len({flag_words(code) for code in codes}) == len(codes)
+    assert len({flag_sentence(code) for code in codes}) == len(codes)
+    assert len({step_words(verdict, None) for verdict in StepVerdict}) == 3
+    assert len({ladder.rung_words(name) for name in RungName}) == 4
+    assert all(step_sentence(row.step) for row in report.judged if row.step is not None)
+    assert len(asked_sentences(report.asked)) == 3
+    assert "Activity alone passes this" in null_sentence(report.luck)
+    assert "equally active" in null_sentence(report.active)
+    assert "risk ratio" in hidden_cause_sentence(report.candidates[0])
 
 
 def test_progress__told_in_order__ends_with_one_and_may_cancel(world: Simulation) -> None:

@@ -1,0 +1,107 @@
+"""What is left of a candidate's difference when more is held equal. Pure."""
+
+from aha.evidence.ladder import RungName
+from aha.report.axes import ROW
+from aha.report.claim import days_words
+from aha.study.result import Candidate
+from reporting.charts import GREY, Drawn, alt, categories, data, forest
+from reporting.numbers import count, decimal, difference, percent
+from reporting.table import Part, Table, drawn_part
+from reporting.words import gettext, reason_words
+from stats.results import computable
+
+
+def part(candidate: Candidate, prefix: str) -> Part:
+    """What is left when more is held equal?"""
+    return drawn_part(
+        f"{prefix}ladder",
+        gettext("What is left when more is held equal?"),
+        finding(candidate),
+        table(candidate),
+        lambda: chart(candidate),
+        picture=any(computable(rung.difference) for rung in candidate.ladder.rungs),
+        note=" ".join((caution(), overlap(candidate))).strip(),
+    )
+
+
+def finding(candidate: Candidate) -> str:
+    """What is left of the raw difference."""
+    raw, full = candidate.ladder.rungs[0].difference, candidate.ladder.rungs[3].difference
+    if not computable(raw):
+        return reason_words(raw)
+    if not computable(full):
+        text = gettext("The raw difference is {raw} points; how much is left can't be said. {reason}")
+        return text.format(raw=decimal(100 * raw.estimate, 1), reason=reason_words(full))
+    text = gettext("Of {raw} points {full} are left when all that was measured is held equal.")
+    return text.format(raw=decimal(100 * raw.estimate, 1), full=decimal(100 * full.estimate, 1))
+
+
+def caution() -> str:
+    """Stands under every ladder."""
+    return gettext("A ladder ranks and never convicts: what was not measured is not held equal.")
+
+
+def overlap(candidate: Candidate) -> str:
+    """How comparable the doers and the others are, from the last rung."""
+    adjusted = candidate.ladder.rungs[3].adjusted
+    if adjusted is None:
+        return ""
+    text = gettext(
+        "Overlap of the last rung: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights leave "
+        "{did} of the doers and {other} of the others as effective sample."
+    )
+    found = adjusted.overlap
+    return text.format(
+        clipped=percent(found.clipped), outside=percent(found.outside),
+        did=percent(found.effective_with), other=percent(found.effective_without),
+    )  # fmt: skip
+
+
+def table(candidate: Candidate) -> Table:
+    """The rungs."""
+    rows = tuple(
+        (rung_words(rung.name), difference(rung.difference), count(rung.units)) for rung in candidate.ladder.rungs
+    )
+    columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
+    left = candidate.ladder.surviving_share
+    text = gettext("Surviving share, last rung over first: {share}.")
+    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left).rstrip("."))
+    if candidate.ladder.days:
+        text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
+        note += " " + text.format(days=days_words(candidate.ladder.days))
+    return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {caution()}")
+
+
+def chart(candidate: Candidate) -> Drawn:
+    """The rungs with their intervals."""
+    rungs = candidate.ladder.rungs
+    labels = [rung_words(rung.name) for rung in rungs]
+    rows = [
+        {
+            "label": label, "low": 100 * rung.difference.low, "high": 100 * rung.difference.high,
+            "estimate": 100 * rung.difference.estimate,
+        }
+        for label, rung in zip(labels, rungs, strict=True)
+        if computable(rung.difference)
+    ]  # fmt: skip
+    gone = [{"label": label, "text": gettext("no number: too few comparable users")} for label, rung in
+            zip(labels, rungs, strict=True) if not computable(rung.difference)]  # fmt: skip
+    names = categories(labels)
+    layers = forest(alt.Chart(data(rows)).encode(y=names), gettext("doers stay more by so many points"))
+    if gone:
+        layers.append(
+            alt.Chart(data(gone)).mark_text(align="left", dx=8, color=GREY, fontSize=12)
+            .encode(y=names, x=alt.datum(0), text="text:N")
+        )  # fmt: skip
+    return alt.layer(*layers).properties(width=420, height=ROW * len(labels)), 3 * len(rows) + 2
+
+
+def rung_words(name: RungName) -> str:
+    """What a rung of the ladder holds equal."""
+    names = {
+        RungName.RAW: gettext("nothing held equal"),
+        RungName.STRATIFIED: gettext("equally active, same week and segment"),
+        RungName.BASE: gettext("same attributes at signup"),
+        RungName.FULL: gettext("and same activity and other behaviours"),
+    }
+    return names[name]

@@ -1,0 +1,116 @@
+"""Whether the best cell is better than luck, and than equally active users. Pure."""
+
+from typing import Any
+
+from aha.study.candidates import ALPHA
+from aha.study.exhibits import NullPicture
+from aha.study.result import Report
+from reporting.charts import ORANGE, Drawn, alt, data
+from reporting.numbers import count, decimal, p_text, p_value
+from reporting.table import Part, Table, drawn_part
+from reporting.words import gettext, reason_words
+from stats.results import NotComputable, computable
+
+# Beyond so many times the largest value of the null the observed one is written at the edge: true to scale, the whole
+# null would be one thin bar.
+FAR = 1.6
+
+
+def part(report: Report) -> Part:
+    """Is the best cell better than luck?"""
+    return drawn_part(
+        "nulls",
+        gettext("Is the best cell better than luck?"),
+        null_sentence(report.active),
+        table(report),
+        lambda: chart(report),
+        picture=computable(report.luck) or computable(report.active),
+        note=null_sentence(report.luck) if computable(report.luck) else "",
+    )
+
+
+def null_sentence(picture: NullPicture | NotComputable) -> str:
+    """Whether the best cell of the grid is better than luck, or than equally active users."""
+    if not computable(picture):
+        return reason_words(picture)
+    passed = picture.smallest_p <= ALPHA
+    if picture.by_activity:
+        text = (
+            gettext("Some cell tells those who stay even among equally active users ({p}, {n} cells tested).")
+            if passed
+            else gettext("No cell tells those who stay among equally active users ({p}, {n} cells tested).")
+        )
+    else:
+        text = (
+            gettext("The best cell is better than the best of {n} cells by luck ({p}). Activity alone passes this.")
+            if passed
+            else gettext("The best of {n} cells is no better than luck would make it ({p}).")
+        )
+    return text.format(p=p_text(picture.smallest_p), n=count(picture.tested))
+
+
+def table(report: Report) -> Table:
+    """Both nulls in numbers."""
+    rows = tuple(
+        (name, *_row(picture))
+        for name, picture in (
+            (gettext("luck"), report.luck),
+            (gettext("equally active users"), report.active),
+        )
+    )
+    columns = (
+        gettext("compared with"), gettext("largest |z| of the data"), gettext("largest |z| by chance, 95th percentile"),
+        gettext("adjusted p of the best cell"), gettext("cells tested"), gettext("shuffles"),
+    )  # fmt: skip
+    note = gettext("Retention is shuffled within signup week and segment; in the second row also within active days.")
+    return Table(gettext("Better than chance?"), columns, rows, note)
+
+
+def _row(picture: NullPicture | NotComputable) -> tuple[str, ...]:
+    if not computable(picture):
+        return (reason_words(picture), "", "", "", "")
+    total, seen, at = sum(picture.counts), 0, picture.edges[-1]
+    for place, n in enumerate(picture.counts):
+        seen += n
+        if seen >= 0.95 * total:
+            at = picture.edges[place + 1]
+            break
+    return (
+        decimal(picture.observed, 1), decimal(at, 1), p_value(picture.smallest_p), count(picture.tested),
+        count(picture.permutations),
+    )  # fmt: skip
+
+
+def chart(report: Report) -> Drawn:
+    """What shuffles reach, and what the data reach."""
+    named = ((report.luck, gettext("against luck")), (report.active, gettext("against equally active users")))
+    panels = [_panel(picture, name) for picture, name in named if computable(picture)]
+    return alt.hconcat(*panels, spacing=36), 42 * len(panels)
+
+
+def _panel(picture: NullPicture, title: str) -> Any:
+    edges = picture.edges
+    rows = [{"from": edges[n], "to": edges[n + 1], "n": found} for n, found in enumerate(picture.counts)]
+    far = observed_far(picture)
+    last = edges[-1] * 1.25 if far else max(edges[-1], picture.observed) * 1.05
+    at = last if far else picture.observed
+    text = gettext("data: {value}").format(value=decimal(picture.observed, 1)) + (" →" if far else "")
+    axis = alt.X(
+        "from:Q", title=gettext("largest |z| of a shuffle"), scale=alt.Scale(domain=[edges[0], last], nice=False)
+    )
+    bars = alt.Chart(data(rows)).mark_bar(color="#9CA3AF").encode(
+        x=axis, x2="to:Q", y=alt.Y("n:Q", title=gettext("shuffles")), y2=alt.datum(0)
+    )  # fmt: skip
+    mark = alt.Chart(data([{"at": at, "text": text}])).encode(x="at:Q")
+    return alt.layer(
+        bars,
+        mark.mark_rule(color=ORANGE, strokeWidth=3, strokeDash=[4, 3] if far else [1, 0]),
+        mark.mark_text(align="right", dx=-7, fontSize=13, fontWeight="bold", color=ORANGE).encode(
+            y=alt.value(8), text="text:N"
+        ),
+    ).properties(width=270, height=180, title=alt.TitleParams(title, fontSize=12, fontWeight="normal"))
+
+
+def observed_far(picture: NullPicture) -> bool:
+    """True when the observed maximum lies so far out that it is drawn at the edge."""
+    return picture.observed > FAR * picture.edges[-1]

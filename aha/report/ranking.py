@@ -1,0 +1,155 @@
+"""What a model of retention leans on: the ranking of its features, or the reason why there is none. Pure."""
+
+from collections.abc import Sequence
+
+from aha.study.result import Ranked, Report
+from events.metrics import display_name
+from reporting.charts import BLUE, GREY, INK, YELLOW, Drawn, alt, categories, data
+from reporting.numbers import between, count, decimal, number, percent
+from reporting.table import Part, Table, drawn_part
+from reporting.words import gettext, reason_words
+from stats.results import NotComputable, computable
+
+MOST_RANKED = 15
+
+
+def part(report: Report) -> Part:
+    """Which behaviours tell who stays?"""
+    return drawn_part(
+        "ranking",
+        gettext("Which behaviours tell who stays?"),
+        finding(report),
+        table(report),
+        lambda: chart(report),
+        picture=bool(ranked(report)),
+        note=skill(report),
+    )
+
+
+def finding(report: Report) -> str:
+    """What the model leans on, and that this is no cause."""
+    rows = ranked(report)
+    if not rows:
+        return no_ranking(report)
+    # A behaviour that moves together with activity has the rank of activity: it tells nothing of its own.
+    activity = {row.group for row in rows if row.kind == "activity"}
+    behaviours = [row for row in rows if row.kind == "behaviour" and row.group not in activity]
+    if not behaviours:
+        return gettext("No behaviour tells more than activity does (predictive, not causal).")
+    first = behaviours[0]
+    if tied(first, behaviours):
+        text = gettext("Beyond activity {name} comes first, but not alone: ranks overlap (predictive, not causal).")
+    else:
+        text = gettext("Beyond activity {name} tells most about who stays (predictive, not causal).")
+    return text.format(name=display_name(first.name))
+
+
+def no_ranking(report: Report) -> str:
+    """Why no ranking is shown."""
+    model = report.model
+    missing = model if not computable(model) else model.ranking
+    return reason_words(missing) if isinstance(missing, NotComputable) else ""
+
+
+def skill(report: Report) -> str:
+    """How good the model is, with the logistic model beside it."""
+    model = report.model
+    if not computable(model):
+        return ""
+    text = gettext(
+        "Out of fold the trees tell a user who stays from one who leaves in {trees} of pairs (AUC; interval {low} to "
+        "{high}), a logistic model in {logistic}; chance is 50 %. {n} users."
+    )
+    auc = model.trees.auc
+    return text.format(
+        trees=percent(auc.estimate), low=percent(auc.low), high=percent(auc.high),
+        logistic=percent(model.logistic.auc.estimate), n=count(model.trees.units),
+    )  # fmt: skip
+
+
+def table(report: Report) -> Table | None:
+    """The features of the model with their ranks; None without a ranking."""
+    rows = ranked(report)
+    if not rows:
+        return None
+    kinds = _kinds()
+    columns = (
+        gettext("feature"), gettext("kind"), gettext("rank of its group (95 % CI)"), gettext("tied"),
+        gettext("mean |SHAP|, log-odds"), gettext("of its group"), gettext("direction (−1 to 1)"),
+    )  # fmt: skip
+    texts = tuple(
+        (
+            feature_name(row), kinds[row.kind],
+            f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
+            gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
+            decimal(row.group_importance, 3), number(row.direction, 2),
+        )
+        for row in rows
+    )  # fmt: skip
+    note = gettext(
+        "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the order "
+        "is not known. Direction: does more of it raise the prediction?"
+    )
+    return Table(gettext("Ranks of what the model leans on"), columns, texts, note)
+
+
+def chart(report: Report) -> Drawn:
+    """Importance of the features, with the ranges of their ranks."""
+    found = ranked(report)
+    kinds = _kinds()
+    labels = [feature_name(row) for row in found]
+    rows = [
+        {
+            "label": feature_name(row), "value": row.importance, "kind": kinds[row.kind],
+            "low": row.rank_low, "high": row.rank_high, "rank": row.rank,
+            "tie": gettext("tied") if tied(row, found) else "",
+        }
+        for row in found
+    ]  # fmt: skip
+    names = categories(labels)
+    scale = alt.Scale(domain=list(kinds.values()), range=[BLUE, "#9CA3AF", YELLOW])
+    base = alt.Chart(data(rows))
+    bars = base.mark_bar(height=16).encode(
+        y=names,
+        x=alt.X("value:Q", title=gettext("mean |SHAP| (log-odds)")),
+        color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="bottom")),
+    )
+    bare = alt.Y("label:N", sort=labels, title=None, axis=None)
+    rank = alt.X("low:Q", title=gettext("rank of its group, 95 % CI"), axis=alt.Axis(tickMinStep=1, format="d"))
+    ranks = alt.layer(
+        base.mark_rule(color=GREY, strokeWidth=3).encode(y=bare, x=rank, x2="high:Q"),
+        base.mark_point(filled=True, size=70, color=INK, opacity=1).encode(y=bare, x="rank:Q"),
+        base.mark_text(align="left", dx=9, fontSize=11, color=GREY).encode(y=bare, x="high:Q", text="tie:N"),
+    )
+    height = 24 * len(rows)
+    panels = (bars.properties(width=330, height=height), ranks.properties(width=200, height=height))
+    return alt.hconcat(*panels, spacing=24), 4 * len(rows)
+
+
+def ranked(report: Report) -> tuple[Ranked, ...]:
+    """The most important features, one row per feature; empty without a ranking."""
+    model = report.model
+    if not computable(model) or not computable(model.ranking):
+        return ()
+    return model.ranking[:MOST_RANKED]
+
+
+def tied(row: Ranked, rows: Sequence[Ranked]) -> bool:
+    """True when another group's range of ranks overlaps this one's: they can't be put in order."""
+    return any(
+        other.group != row.group and other.rank_low <= row.rank_high and row.rank_low <= other.rank_high
+        for other in rows
+    )
+
+
+def feature_name(row: Ranked) -> str:
+    """A feature of the model; behaviours and attributes keep their own name."""
+    return gettext("active days") if row.kind == "activity" else display_name(row.name)
+
+
+def _kinds() -> dict[str, str]:
+    return {
+        "behaviour": gettext("behaviour"),
+        "activity": gettext("activity"),
+        "attribute": gettext("known at signup"),
+    }

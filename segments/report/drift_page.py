@@ -1,0 +1,149 @@
+"""How far a published version has drifted, and where its users went. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reporting.numbers import decimal, number, percent
+from reporting.words import gettext, reason_words
+from runs.payloads import Unreadable
+from segments.published.drift import ABSENT, REFIT_AT, TOO_LITTLE_DATA, UNLIKE_ANY, WATCH_AT, Drift, StabilityIndex
+from segments.published.payload_versions import DRIFT
+from segments.published.run_results import Moves
+from segments.report.features import feature_name
+from stats.results import NotComputable, Reason, computable
+
+SHADES = 9  # classes of the style sheet, since the policy forbids styles in the page
+
+
+@dataclass(frozen=True)
+class Light:
+    """One index of drift: what drifted, the index, a colour name and its words."""
+
+    name: str
+    value: str
+    by_chance: str
+    colour: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and how dark its cell is, 0 to `SHADES`."""
+
+    text: str
+    shade: int
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One state before."""
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class MigrationView:
+    """Where users went: one row per group before, one column per group after."""
+
+    columns: tuple[str, ...]
+    rows: tuple[HeatRow, ...]
+    finding: str
+    note: str
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """Everything that is known of a version's drift."""
+
+    lights: tuple[Light, ...]
+    note: str
+    migration: MigrationView | None
+
+
+def drift(document: dict[str, Any] | None, names: Mapping[int, str]) -> DriftView | None:
+    """A version's stored drift, or None before the first refresh.
+
+    Args:
+        document: as `segments.payload_versions.DRIFT` stores it.
+        names: of the version's segments by their number.
+    """
+    if not document:
+        return None
+    result = DRIFT.read(document)
+    if isinstance(result, Unreadable):
+        return DriftView((), result.sentence(), None)
+    lights = [_light(gettext("sizes of the groups"), result.shares)]
+    lights += [_light(feature_name(name), index) for name, index in result.features.items()]
+    note = gettext(
+        "Population stability index against the users the groups were made from: below %(watch)s as before, from "
+        "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
+        "are unlike any group; 1 in 100 was so when the groups were made."
+    ) % {
+        "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share),
+    }  # fmt: skip
+    moves = result.migration
+    return DriftView(tuple(lights), note, None if moves is None else migration(moves, names))
+
+
+def strongest(code: str) -> tuple[str, str]:
+    """Colour name and words of a version's strongest drift, for a list; `code` is that of `DriftResult`."""
+    if code in set(Drift):
+        return drift_light(Drift(code))
+    if code in set(Reason):
+        return "", reason_words(NotComputable(Reason(code)))
+    return "", gettext("not measured yet")
+
+
+def _light(name: str, index: StabilityIndex | NotComputable) -> Light:
+    if not computable(index):
+        return Light(name, "", "", "", reason_words(index))
+    colour, text = drift_light(index.code)
+    return Light(name, decimal(index.value, 3), decimal(index.by_chance, 4), colour, text)
+
+
+def drift_light(code: Drift) -> tuple[str, str]:
+    """Colour name and words of a drift code."""
+    return {
+        Drift.STABLE: ("good", gettext("as when it was made")),
+        Drift.WATCH: ("warn", gettext("drifting: watch it")),
+        Drift.REFIT: ("bad", gettext("drifted: look for groups anew")),
+    }[code]
+
+
+def migration(found: Moves, names: Mapping[int, str]) -> MigrationView:
+    """The migration as a table whose cells are shaded by the share of their row."""
+    rows = tuple(
+        HeatRow(
+            place_words(state, found.names or names),
+            tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts),
+        )
+        for state, counts in zip(found.states, found.counts, strict=True)
+        if sum(counts)
+    )
+    finding = (
+        gettext("%(share)s of the users in a group both times stayed in theirs") % {"share": percent(found.stayed)}
+        if computable(found.stayed)
+        else reason_words(found.stayed)
+    )
+    agreement = number(found.adjusted_rand, 2)
+    note = gettext(
+        "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
+        "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
+    ) % {"version": found.from_version, "agreement": agreement}
+    columns = tuple(place_words(state, names) for state in found.states)
+    return MigrationView(columns, rows, finding, note)
+
+
+def _shade(count: int, total: int) -> int:
+    return round(SHADES * count / total) if total else 0
+
+
+def place_words(state: int, names: Mapping[int, str]) -> str:
+    """A state of the migration table: a segment's name, or why a user has none."""
+    return {
+        UNLIKE_ANY: gettext("unlike any group"),
+        TOO_LITTLE_DATA: gettext("too little data"),
+        ABSENT: gettext("not there"),
+    }.get(state) or names.get(state, f"g{state + 1}")

@@ -1,0 +1,1 @@
+"""Whether there are groups at all: each part asks another way."""

@@ -1,0 +1,63 @@
+"""A claim in words: what is known, on whom, and that it is no cause."""
+
+from dataclasses import replace
+
+import pytest
+
+from aha.report.candidate import honesty
+from aha.report.claim import cell_words, claim, measured_on
+from aha.study.step import SmoothRange, StepVerdict
+from stats.results import NotComputable, Reason
+from tests.aha.make_report import candidate
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (StepVerdict.JUMP, ": a jump at 2. Only an experiment"),
+        (StepVerdict.SMOOTH, ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only"
+         " an experiment"),
+        (StepVerdict.CANNOT_TELL, "; whether it jumps at 2 can't be told. Only an experiment"),
+    ],
+)  # fmt: skip
+def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict: StepVerdict, said: str) -> None:
+    found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
+    sentence = claim(candidate(step=verdict, smooth_range=found))
+
+    start = "Users who do friend_add at least 2 times within 3 days stay 58\u00a0% against 21\u00a0%"
+    assert sentence == f"{start}{said} can tell whether it is the cause."
+
+
+def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
+    missing = NotComputable(Reason.NO_HOLD_OUT)
+    row = candidate(by_step=False)
+    row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
+
+    assert "stay 62\u00a0% against 25\u00a0%" in claim(row)
+    assert "those who chose the number among them" in measured_on(row)
+    assert honesty.finding(row) == "Corrected for having been chosen, J is 0.400."
+
+
+def test_claim__smooth_of_version_0_3__says_nothing_about_a_range() -> None:
+    assert "can't be told" in claim(candidate(step=StepVerdict.SMOOTH))
+
+
+@pytest.mark.parametrize(
+    ("times", "days", "said"), [(1, 1, "x at least once within 1 day"), (2, 7, "x at least 2 times within 7 days")]
+)
+def test_cell_words__one_and_many__read_naturally(times: int, days: int, said: str) -> None:
+    assert cell_words("x", times, days) == said
+
+
+def test_cell_words__escaped_name__is_shown_without_backslashes() -> None:
+    assert cell_words(r"level_up\[mode\=hard\]", 1, 7).startswith("level_up[mode=hard] at least once")
+
+
+def test_measured_on__step_found_on_the_hold_out__names_the_training_part() -> None:
+    by_step, by_rule = candidate(), candidate(by_step=False)
+
+    assert "training part" in measured_on(by_step)
+    assert "hold-out" in measured_on(by_rule)
+    assert (by_step.judged_by, by_rule.judged_by) == ("train", "hold_out")
+    assert by_step.honest == by_step.honesty.train
+    assert by_rule.honest == by_rule.honesty.hold_out

@@ -1,0 +1,133 @@
+"""The pages of a study: its headline, every part with its table, every picture."""
+
+from dataclasses import replace
+
+import pytest
+
+from aha import payload_versions
+from aha.report import (
+    behaviours,
+    cohort,
+    marks,
+    page,
+    provenance,
+)
+from aha.report.candidate import counts, promise
+from aha.report.document import document
+from aha.study.result import Report
+from reporting.document import dump
+from reporting.table import Part, Section, Table
+from stats.results import NotComputable, Reason
+from tests.aha.make_report import candidate, grid, judged, report
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (((), ()), "2 behaviours are worth an experiment; the first is the most promising."),
+        (((), ("activity_only",)), "One behaviour is worth an experiment."),
+        (((), ("duplicate",)), "2 behaviours are worth an experiment; the first is the most promising."),
+        ((("as_strong_as_inert",), ("no_better_than_everybody",)),
+         "Some behaviours beat luck, but none tells more than activity does."),
+        ((), "No behaviour tells who stays better than luck does."),
+    ],
+)  # fmt: skip
+def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str, ...], ...], said: str) -> None:
+    made = report(candidates=tuple(candidate(flags=row) for row in flags))
+
+    assert page.headline(made) == said
+
+
+def test_headline__nothing_was_tested__says_so() -> None:
+    made = report(candidates=(), luck=NotComputable(Reason.NO_CELL_TO_TEST))
+
+    assert page.headline(made) == (
+        "No behaviour could be compared with luck: none was tested. "
+        "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+    )
+    assert document(made)["candidates"] == {
+        "not_computable": "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+    }
+
+
+def test_headline__all_behaviours_set_aside__says_that_none_was_tested() -> None:
+    aside = tuple(replace(row, step=None) for row in report().judged)
+    made = report(candidates=(), judged=aside)
+
+    assert "none was tested. Each behaviour is set aside" in page.headline(made)
+    assert "set aside" in document(made)["candidates"]["not_computable"]
+
+
+def test_headline__too_small_a_study__gives_the_reason() -> None:
+    assert "at least 200 eligible" in page.headline(report(floor=NotComputable(Reason.STUDY_TOO_SMALL)))
+
+
+def test_document__tested_without_a_find__lists_no_candidate() -> None:
+    made = report(candidates=())
+
+    assert document(made)["candidates"] == []
+    assert page.headline(made) == "No behaviour tells who stays better than luck does."
+
+
+def all_tables(made: Report) -> list[Table]:
+    row = made.candidates[0]
+    parts = parts_of(made)
+    more = [cohort.flow(made), behaviours.side_by_side(made), behaviours.all_behaviours(made)]
+    more += [provenance.samples(made), promise.table(row), counts.table(row)]
+    maybe = [marks.table(made), provenance.invalid_days(made), *(part.table for part in parts)]
+    return [*more, *(table for table in maybe if table is not None)]
+
+
+def sections_of(made: Report) -> tuple[Section, ...]:
+    return (*page.study_sections(made), *page.candidate_sections(made, made.candidates[0], 1))
+
+
+def parts_of(made: Report) -> list[Part]:
+    return [part for section in sections_of(made) for part in section.parts]
+
+
+def test_tables__every_row__is_as_long_as_its_columns() -> None:
+    tables = all_tables(report())
+
+    assert len(tables) == 20
+    assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
+    assert all(table.rows for table in tables)
+
+
+def test_draw__every_picture_of_the_page__titles_are_the_findings() -> None:
+    made = report()
+
+    found = {drawing.slug: drawing for drawing in page.draw(made)}
+
+    assert {slug: drawing.label for slug, drawing in found.items()} == {
+        part.slug: part.finding for part in parts_of(made) if part.picture
+    }
+    assert " ".join(found["c1-ladder"].spec["title"]["text"]) == found["c1-ladder"].label
+    assert all(drawing.marks < 500 for drawing in found.values())
+
+
+@pytest.mark.parametrize("slug", ["curve", "weeks", "c1-dose", "c1-weeks"])
+def test_draw__shares__start_at_zero_and_carry_intervals(slug: str) -> None:
+    found = {drawing.slug: drawing for drawing in page.draw(report())}
+
+    layers = found[slug].spec["layer"]
+    assert any(layer["encoding"].get("y2", {}).get("field") == "high" for layer in layers)
+    scales = [layer["encoding"]["y"].get("scale", {}) for layer in layers if "y" in layer["encoding"]]
+    assert {"zero": True} in scales
+
+
+def test_draw__nothing_computable__leaves_pictures_out_and_parts_in() -> None:
+    missing = NotComputable(Reason.STUDY_TOO_SMALL)
+    made = report(floor=missing, model=missing, luck=missing, active=missing, candidates=(), judged=())
+
+    slugs = [drawing.slug for drawing in page.draw(made)]
+
+    assert slugs == ["curve", "weeks"]
+    assert page.study_sections(made)[2].parts[0].finding.startswith("A study needs at least 200")
+
+
+def test_read__dumped__is_the_same_report() -> None:
+    assert payload_versions.read(dump(report())) == report()
+    assert payload_versions.read_candidate(dump(candidate())) == candidate()
+    assert grid().find(0, 3, 2) == 4
+    assert judged()[0].by_step
