@@ -11,7 +11,7 @@ from aha.evidence.promise import Promise, promise
 from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
 from aha.study.cell_metrics import RECOMMENDED_REACH, describe
 from aha.study.choice import Choice, Parts, Pick, judge
-from aha.study.exhibits import SegmentCell
+from aha.study.drawn_results import SegmentCell
 from aha.study.grid import Cells, CountTable, Flags, count_cells, levels
 from aha.study.ranking import Attributes
 from aha.study.report_columns import week_cells

@@ -17,7 +17,7 @@ from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
 from aha.study.choice import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
-from aha.study.exhibits import SegmentCurve
+from aha.study.drawn_results import SegmentCurve
 from aha.study.grid import (
     Cells,
     CountTable,

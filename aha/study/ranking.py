@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from aha.study.exhibits import Swarm
+from aha.study.drawn_results import Swarm
 from aha.study.grid import CountTable, Floats
 from aha.study.result import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
 from runs.progress import Progress, silent

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aha.study.exhibits import Dose, DosePoint
+from aha.study.drawn_results import Dose, DosePoint
 from aha.study.grid import CountTable, Floats, Ints
 from aha.study.smooth import design, knots, patterns_of, smooth_terms
 from stats.shares import wilson_limits

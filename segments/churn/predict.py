@@ -16,7 +16,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.search.question import Inputs
 from stats.results import NotComputable
 

@@ -13,7 +13,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.search.question import Inputs
 
 TASK = "segments.tasks.run_comparison"

@@ -18,7 +18,7 @@ from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.search.question import Inputs
 
 if TYPE_CHECKING:
