@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aha.report.axes import WIDTH
 from aha.report.ranking import ranked
-from aha.study.exhibits import Swarm
+from aha.study.drawn_results import Swarm
 from aha.study.result import Report
 from events.metrics import display_name
 from reporting.charts import LIGHT, ORANGE, SKY, Drawn, alt, categories, data, lines, rule

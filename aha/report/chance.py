@@ -3,7 +3,7 @@
 from typing import Any
 
 from aha.study.candidates import ALPHA
-from aha.study.exhibits import NullPicture
+from aha.study.drawn_results import NullPicture
 from aha.study.result import Report
 from reporting.charts import ORANGE, Drawn, alt, data
 from reporting.numbers import count, decimal, p_text, p_value

@@ -1,6 +1,6 @@
 """A claim in words: what was done how often within how long, and how those who did it stay. Pure."""
 
-from aha.study.exhibits import JudgedBy
+from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate
 from aha.study.step import StepVerdict
 from events.metrics import display_name

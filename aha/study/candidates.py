@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aha.evidence.aipw import RiskRatio
 from aha.evidence.ladder import Ladder, Units, climb
-from aha.evidence.promise import promise
+from aha.evidence.promise import Promise, promise
 from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
 from aha.study.cell_metrics import RECOMMENDED_REACH, describe
 from aha.study.choice import Choice, Parts, Pick, judge
-from aha.study.exhibits import SegmentCell
-from aha.study.grid import Cells, Flags, Table, count_cells, levels
+from aha.study.drawn_results import SegmentCell
+from aha.study.grid import Cells, CountTable, Flags, count_cells, levels
 from aha.study.ranking import Attributes
 from aha.study.report_columns import week_cells
 from aha.study.result import Candidate, Control, Controls, Grid, Judged
@@ -42,7 +43,7 @@ class Evidence:
         max_units: units that the models of the ladder see.
     """
 
-    table: Table
+    table: CountTable
     attributes: Attributes
     parts: Parts
     exact: Cells
@@ -143,23 +144,11 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     table, place = evidence.table, evidence.place(row.behaviour, pick)
     rng = np.random.default_rng(evidence.seed)
     cell = describe(_one(evidence.exact, place), rng=rng)[0]
-    honesty = judge(
-        table,
-        evidence.parts,
-        row.behaviour,
-        days=pick.days,
-        times=pick.times,
-        rng=rng,
-        choice=choice,
-        by_step=row.by_step,
-    )
+    cell_of = {"days": pick.days, "times": pick.times}
+    honesty = judge(table, evidence.parts, row.behaviour, **cell_of, rng=rng, choice=choice, by_step=row.by_step)
     did = evidence.did(row.behaviour, pick)
     ladder = ladder_of(evidence, row.behaviour, pick, progress=progress)
-    full = ladder.rungs[3]
-    adjusted = full.adjusted
-    ratio = NotComputable(Reason.NO_OVERLAP) if adjusted is None else adjusted.ratio
-    if not computable(full.difference):
-        ratio = full.difference
+    ratio = _adjusted_ratio(ladder)
     calibrated = _calibrated(ladder, controls.null)
     hold_out = honesty.hold_out
     return Candidate(
@@ -187,16 +176,24 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
             else ratio
         ),
         calibrated=calibrated,
-        promise=promise(
-            min(MOVED, 1 - float(evidence.exact.reach[place])),
-            reach=float(evidence.exact.reach[place]),
-            raw=ladder.rungs[0].difference,
-            adjusted=full.difference,
-        ),
+        promise=_promise(ladder, float(evidence.exact.reach[place])),
         flags=(*row.flags, *_marks(evidence, place, calibrated)),
         by_segment=_by_segment(evidence, row.behaviour, pick, rng),
         by_week=week_cells(table.week, table.retained, did),
     )
+
+
+def _adjusted_ratio(ladder: Ladder) -> RiskRatio | NotComputable:
+    """The risk ratio of the last rung, whose difference says why there is none."""
+    full = ladder.rungs[3]
+    if not computable(full.difference):
+        return full.difference
+    return NotComputable(Reason.NO_OVERLAP) if full.adjusted is None else full.adjusted.ratio
+
+
+def _promise(ladder: Ladder, reach: float) -> Promise:
+    raw, adjusted = ladder.rungs[0].difference, ladder.rungs[3].difference
+    return promise(min(MOVED, 1 - reach), reach=reach, raw=raw, adjusted=adjusted)
 
 
 def _marks(evidence: Evidence, place: int, calibrated: Calibrated | NotComputable) -> tuple[str, ...]:

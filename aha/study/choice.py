@@ -23,7 +23,7 @@ from aha.study.cell_metrics import (
     risk_difference,
     youden,
 )
-from aha.study.grid import Cells, Flags, Floats, Ints, Levels, Names, Table, count_cells, levels
+from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Levels, Names, count_cells, levels
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 from stats.shares import share
@@ -122,7 +122,7 @@ METRICS: dict[str, Callable[[Numbers, Numbers, Numbers, Numbers], Floats]] = {
 
 
 def choose(
-    table: Table,
+    table: CountTable,
     grid: Levels,
     *,
     rng: np.random.Generator,
@@ -229,7 +229,9 @@ def resample(strata: Ints, replicates: int, rng: np.random.Generator) -> Iterato
         yield weights
 
 
-def _bootstrap(table: Table, grid: Levels, replicates: int, rng: np.random.Generator, progress: Progress) -> Replicates:
+def _bootstrap(
+    table: CountTable, grid: Levels, replicates: int, rng: np.random.Generator, progress: Progress
+) -> Replicates:
     """A, B, C, O of every cell in every replicate: cells × replicates."""
     did: list[npt.NDArray[np.floating]] = []
     stayed: list[npt.NDArray[np.floating]] = []
@@ -271,7 +273,7 @@ class Parts:
         return not self.hold_out.size
 
 
-def split(table: Table) -> Parts:
+def split(table: CountTable) -> Parts:
     """Part the units once and for all. A unit's side depends on its id alone, so it is stable across reruns."""
     nobody = np.zeros(0, dtype=np.int64)
     if table.n < SMALL_STUDY:
@@ -321,7 +323,7 @@ class Honesty:
 
 
 def judge(
-    table: Table,
+    table: CountTable,
     parts: Parts,
     behaviour: str,
     *,
@@ -371,7 +373,7 @@ def judge(
     )
 
 
-def _one_cell(table: Table, rows: Ints | Flags, days: int, times: int) -> Cells:
+def _one_cell(table: CountTable, rows: Ints | Flags, days: int, times: int) -> Cells:
     cells = count_cells(levels(table.take(rows), [(times,)]), table.retained[rows])
     place = cells.find(table.behaviours[0], days, times)
     parts = (part[place : place + 1] for part in (cells.a, cells.b, cells.c, cells.o))

@@ -17,14 +17,14 @@ from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
 from aha.study.choice import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
-from aha.study.exhibits import SegmentCurve
+from aha.study.drawn_results import SegmentCurve
 from aha.study.grid import (
     Cells,
+    CountTable,
     Flags,
     Ints,
     Levels,
     Names,
-    Table,
     build_table,
     cells_of_histogram,
     count_cells,
@@ -93,7 +93,7 @@ class Answers:
         sample: places of the sampled units; everything below is about these alone.
         anchors: moments of signup.
         rows: unit numbers, behaviour names, counts (rows × days).
-        active_days: units × valid days, as in `Table.active`.
+        active_days: units × valid days, as in `CountTable.active`.
         attributes: known before any behaviour.
         first_times: when each behaviour first appears in the log.
         first_sessions: doers, and doers who did it first in the first session.
@@ -185,7 +185,7 @@ def study(
     return report
 
 
-def _table(answers: Answers) -> Table:
+def _table(answers: Answers) -> CountTable:
     rows = answers.sample
     return build_table(
         behaviours=[str(behaviour) for behaviour in answers.behaviours],
@@ -199,7 +199,7 @@ def _table(answers: Answers) -> Table:
     )
 
 
-def _exact(answers: Answers, grid: Levels, table: Table, times: tuple[tuple[int, ...], ...]) -> Cells:
+def _exact(answers: Answers, grid: Levels, table: CountTable, times: tuple[tuple[int, ...], ...]) -> Cells:
     if answers.histogram is None:
         return count_cells(grid, table.retained)
     return cells_of_histogram(
@@ -213,7 +213,7 @@ def _exact(answers: Answers, grid: Levels, table: Table, times: tuple[tuple[int,
 
 
 def _nulls(
-    table: Table, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
+    table: CountTable, grid: Levels, seeds: Mapping[str, int], effort: Effort, progress: Progress
 ) -> tuple[Null | NotComputable, Null | NotComputable]:
     found = [
         grid_null(
@@ -230,7 +230,7 @@ def _nulls(
 
 
 def _model(
-    kept: Table,
+    kept: CountTable,
     attributes: Attributes,
     floor: NotComputable | None,
     seeds: Mapping[str, int],
@@ -251,10 +251,10 @@ def _model(
 
 
 def _judge(
-    kept: Table,
+    kept: CountTable,
     parts: Parts,
     all_times: tuple[tuple[int, ...], ...],
-    table: Table,
+    table: CountTable,
     exact: Cells,
     flags: tuple[Flagged, ...],
     inputs: Inputs,
@@ -296,7 +296,7 @@ def _judged(
     step: Step | None,
     codes: tuple[str, ...],
     exact: Cells,
-    unseen: Table,
+    unseen: CountTable,
 ) -> Judged:
     chosen, by_step = take_cell(choice, step, exact)
     dose = None if step is None else dose_curve(unseen, name, step.days or unseen.days[-1])
@@ -322,7 +322,7 @@ def _follow(
     )
 
 
-def _asked(answers: Answers, inputs: Inputs, times: tuple[tuple[int, ...], ...], table: Table) -> Asked:
+def _asked(answers: Answers, inputs: Inputs, times: tuple[tuple[int, ...], ...], table: CountTable) -> Asked:
     return Asked(
         inputs=inputs,
         behaviours=table.behaviours,

@@ -69,27 +69,19 @@ def gather(
     Raises:
         Refused: when no unit is eligible.
     """
-    definition, windows = inputs.definition, valid_windows(inputs.days, inputs.definition, gap=inputs.gap)
-    first, last = inputs.dates
-    basis = questions.basis
-    asked = queries.units(
-        questions.log, basis, signup=inputs.signup_event, definition=definition, first=first, last=last
-    )
-    everyone = questions.warehouse.arrow(asked).sort_by("user_id")
+    windows, basis = valid_windows(inputs.days, inputs.definition, gap=inputs.gap), questions.basis
+    everyone = _everyone(questions, inputs)
     progress("units", 0.2)
     eligible, names, excluded = _eligible(everyone, restriction)
-    if not eligible.num_rows:
-        raise _nobody(excluded)
     ids = np.asarray(eligible["user_id"].to_pylist(), dtype=np.object_)
     chosen = sample(ids, f"study {seed}".encode(), most=most_units)
     picked = eligible.take(pa.array(chosen))
     behaviours, left_out = behaviours_of(questions, inputs)
     users, some = (_users(rows, None) for rows in (eligible, picked))
-    whole = chosen.size == ids.size
     days = list(windows.valid)
     counted = questions.run(queries.unit_counts(questions.log, some, basis, days=days, behaviours=behaviours))
     progress("counts", 0.5)
-    histogram = None if whole else _histogram(questions, inputs, users, windows, behaviours)
+    histogram = None if chosen.size == ids.size else _histogram(questions, inputs, users, windows, behaviours)
     progress("histogram", 0.6)
     attributes = _attributes(questions, some, inputs.signup_event, picked)
     progress("attributes", 0.7)
@@ -117,18 +109,38 @@ def gather(
     )
 
 
+def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
+    """Who signed up in the cohort, in a fixed order."""
+    first, last = inputs.dates
+    asked = queries.units(
+        questions.log,
+        questions.basis,
+        signup=inputs.signup_event,
+        definition=inputs.definition,
+        first=first,
+        last=last,
+    )
+    return questions.warehouse.arrow(asked).sort_by("user_id")
+
+
 def _eligible(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, Any, dict[str, int]]:
-    """Eligible rows, their segment names, and the number excluded by reason; they add up to all signups."""
-    mature = np.asarray(everyone["mature"].to_pylist(), dtype=np.bool_)
-    excluded = {"too_young": int((~mature).sum())}
-    if restriction.members is None:
-        return everyone.filter(pa.array(mature)), None, excluded
-    ids = everyone["user_id"].to_pylist()
-    inside = np.fromiter((unit in restriction.members for unit in ids), dtype=np.bool_, count=len(ids))
-    excluded["outside_segment"] = int((mature & ~inside).sum())
-    kept = mature & inside
-    names = np.asarray([restriction.members[ids[place]] for place in np.flatnonzero(kept)], dtype=np.object_)
-    return everyone.filter(pa.array(kept)), names if restriction.compare else None, excluded
+    """Eligible rows, their segment names, and the number excluded by reason; they add up to all signups.
+
+    Raises:
+        Refused: when no unit is eligible.
+    """
+    kept = np.asarray(everyone["mature"].to_pylist(), dtype=np.bool_)
+    excluded, names = {"too_young": int((~kept).sum())}, None
+    if restriction.members is not None:
+        ids = everyone["user_id"].to_pylist()
+        inside = np.fromiter((unit in restriction.members for unit in ids), dtype=np.bool_, count=len(ids))
+        excluded["outside_segment"] = int((kept & ~inside).sum())
+        kept &= inside
+        if restriction.compare:
+            names = np.asarray([restriction.members[ids[place]] for place in np.flatnonzero(kept)], dtype=np.object_)
+    if not kept.any():
+        raise _nobody(excluded)
+    return everyone.filter(pa.array(kept)), names, excluded
 
 
 def _nobody(excluded: dict[str, int]) -> Refused:
@@ -219,9 +231,7 @@ def check_population(questions: Questions, inputs: Inputs, restriction: Restrict
     first, last = inputs.dates
     users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
     users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
-    eligible, _, excluded = _eligible(questions.warehouse.arrow(users), restriction)
-    if not eligible.num_rows:
-        raise _nobody(excluded)
+    _eligible(questions.warehouse.arrow(users), restriction)
 
 
 def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

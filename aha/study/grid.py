@@ -24,7 +24,7 @@ SIGNATURE_SEED = 20_260_101
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class CountTable:
     """One row per eligible unit (or per unit of a sample). All behaviours share one population and one outcome.
 
     Attributes:
@@ -64,9 +64,9 @@ class Table:
         """Per unit, different active days within one of the table's Y values."""
         return self.active[:, self.days.index(days)]
 
-    def take(self, rows: Ints | Flags) -> "Table":
+    def take(self, rows: Ints | Flags) -> "CountTable":
         """The same table for some of the units."""
-        return Table(
+        return CountTable(
             self.behaviours,
             self.days,
             self.unit_ids[rows],
@@ -78,10 +78,10 @@ class Table:
             self.active[rows],
         )
 
-    def only(self, behaviours: Sequence[str]) -> "Table":
+    def only(self, behaviours: Sequence[str]) -> "CountTable":
         """The same table for some of the behaviours, in the table's order."""
         places = [place for place, name in enumerate(self.behaviours) if name in set(behaviours)]
-        return Table(
+        return CountTable(
             tuple(self.behaviours[place] for place in places),
             self.days,
             self.unit_ids,
@@ -109,7 +109,7 @@ def build_table(
     active_days: npt.ArrayLike,
     rows: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
     segment: Sequence[str] | None = None,
-) -> Table:
+) -> CountTable:
     """The dense table from the rows that the warehouse answers.
 
     Args:
@@ -118,7 +118,7 @@ def build_table(
         unit_ids: one per unit; a unit's place is its number in `rows`.
         retained: 0 or 1 per unit.
         week: number of the signup week per unit.
-        active_days: per unit and Y (units × days), as in `Table.active`; with one Y a number per unit will do.
+        active_days: per unit and Y (units × days), as in `CountTable.active`; with one Y a number per unit will do.
         rows: unit numbers, behaviour names, and counts (rows × days): only what was done at least once.
         segment: name per unit, or None.
 
@@ -138,7 +138,7 @@ def build_table(
     names, segment_codes = (
         ((""), np.zeros(ids.size)) if segment is None else np.unique(np.asarray(segment), return_inverse=True)
     )
-    return Table(
+    return CountTable(
         behaviours=tuple(behaviours),
         days=tuple(days),
         unit_ids=ids,
@@ -161,7 +161,7 @@ def codes(names: npt.NDArray[np.generic], listed: Sequence[str]) -> Ints:
     return np.asarray([place[name] for name in different], dtype=np.int64)[inverse.reshape(-1)]
 
 
-def thresholds(table: Table, max_times: int | None = None) -> tuple[tuple[int, ...], ...]:
+def thresholds(table: CountTable, max_times: int | None = None) -> tuple[tuple[int, ...], ...]:
     """The times (Z) to look at, for each behaviour: 1 to `max_times`.
 
     Without `max_times`, 1 to 10; for a behaviour that a tenth of its doers do more than ten times, 1 and the rounded
@@ -272,7 +272,7 @@ class Levels:
         return np.asarray(first[inverse.reshape(-1)], dtype=np.int64)
 
 
-def levels(table: Table, times: Sequence[Sequence[int]]) -> Levels:
+def levels(table: CountTable, times: Sequence[Sequence[int]]) -> Levels:
     """Sort the units of a table into the levels of every behaviour and days.
 
     Args:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from aha.study.cell_metrics import NULL_REACH
-from aha.study.grid import Flags, Floats, Ints, Levels, Table
+from aha.study.grid import CountTable, Flags, Floats, Ints, Levels
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
@@ -65,7 +65,7 @@ def enough(retained: Flags) -> NotComputable | None:
 
 
 def grid_null(
-    table: Table,
+    table: CountTable,
     grid: Levels,
     *,
     rng: np.random.Generator,
@@ -120,7 +120,7 @@ class _Together:
     places: Ints
 
 
-def _tests(table: Table, grid: Levels, *, by_activity: bool) -> list[_Together]:
+def _tests(table: CountTable, grid: Levels, *, by_activity: bool) -> list[_Together]:
     """All cells at once, or those of each Y with its own strata. Cells with the same doers are tested once in each."""
     groups = (
         [(table.strata(active_within=days), *grid.within(days)) for days in table.days]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from aha.study.exhibits import Swarm
-from aha.study.grid import Floats, Table
+from aha.study.drawn_results import Swarm
+from aha.study.grid import CountTable, Floats
 from aha.study.result import BEESWARM_BEHAVIOURS, BEESWARM_UNITS, Model, Ranked
 from runs.progress import Progress, silent
 from segments.search.importance import Ranking, rank_features
@@ -51,7 +51,7 @@ def attributes_of(rows: Sequence[Mapping[str, object]]) -> Attributes:
 
 
 def judge_model(
-    table: Table,
+    table: CountTable,
     attributes: Attributes,
     *,
     seed: int,

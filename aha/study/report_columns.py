@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.study.cell_metrics import Interval, jaccard, phi, phi_limits, risk_difference, youden
-from aha.study.exhibits import NullPicture, Week, WeekCell
+from aha.study.drawn_results import NullPicture, Week, WeekCell
 from aha.study.grid import Cells, Flags, Floats, Ints
 from aha.study.null import Null
 from aha.study.result import Column, Grid

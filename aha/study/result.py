@@ -13,7 +13,7 @@ from aha.evidence.retention_curve import Curve
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.study.cell_metrics import Cell, Number
 from aha.study.choice import Choice, Honesty, Pick
-from aha.study.exhibits import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.drawn_results import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.study.question import Inputs
 from aha.study.step import SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flagged

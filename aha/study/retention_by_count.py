@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from aha.study.exhibits import Dose, DosePoint
-from aha.study.grid import Floats, Ints, Table
+from aha.study.drawn_results import Dose, DosePoint
+from aha.study.grid import CountTable, Floats, Ints
 from aha.study.smooth import design, knots, patterns_of, smooth_terms
 from stats.shares import wilson_limits
 
@@ -11,7 +11,7 @@ MOST_POINTS = 20
 FEWEST_UNITS = 20
 
 
-def dose_curve(table: Table, behaviour: str, days: int) -> Dose:
+def dose_curve(table: CountTable, behaviour: str, days: int) -> Dose:
     """Observed and smoothly expected retention by count.
 
     Args:
@@ -48,7 +48,7 @@ def dose_curve(table: Table, behaviour: str, days: int) -> Dose:
     return Dose(days, points)
 
 
-def _smooth(table: Table, counts: Ints, days: int) -> Floats | None:
+def _smooth(table: CountTable, counts: Ints, days: int) -> Floats | None:
     """Per unit the chance of staying under the smooth model; None where it can't be fitted."""
     import statsmodels.api as sm
 

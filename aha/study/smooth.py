@@ -7,7 +7,7 @@ fixed cubic could not: with enough units every law that isn't a cubic was taken 
 import numpy as np
 from scipy.special import expit, logit
 
-from aha.study.grid import Floats, Ints, Table
+from aha.study.grid import CountTable, Floats, Ints
 
 # Fewest units and number of knots, the largest first (METHODS 2.10).
 KNOTS = ((100_000, 7), (20_000, 5), (0, 3))
@@ -61,7 +61,7 @@ def smooth_terms(counts: Ints) -> int | None:
     return terms if np.unique(counts).size >= 2 * terms else None
 
 
-def patterns_of(table: Table, counts: Ints, days: int) -> tuple[Ints, Ints]:
+def patterns_of(table: CountTable, counts: Ints, days: int) -> tuple[Ints, Ints]:
     """The different (count, active days within the window, segment), and which of them each unit has."""
     keys = np.stack([counts, table.active_within(days), table.segment], axis=1)
     patterns, pattern = np.unique(keys, axis=0, return_inverse=True)

@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 
 from aha.study.cell_metrics import NULL_REACH, RECOMMENDED_REACH, Interval
 from aha.study.choice import resample
-from aha.study.grid import Flags, Floats, Ints, Table
+from aha.study.grid import CountTable, Flags, Floats, Ints
 from aha.study.smooth import design as smooth_design
 from aha.study.smooth import fit, information, knots, patterns_of, smooth_terms
 from runs.progress import Progress, silent
@@ -121,7 +121,7 @@ class _Tested:
 
 
 def step_evidence(
-    table: Table,
+    table: CountTable,
     times: Sequence[Sequence[int]],
     *,
     rng: np.random.Generator,
@@ -165,7 +165,7 @@ def step_evidence(
 
 
 def _test(
-    table: Table, place: int, times: Sequence[int], coins: npt.NDArray[np.float32], alpha: float
+    table: CountTable, place: int, times: Sequence[int], coins: npt.NDArray[np.float32], alpha: float
 ) -> _Tested | NotComputable:
     designs = tuple(
         design for column in range(len(table.days)) if (design := _design(table, place, column, times)) is not None
@@ -191,7 +191,7 @@ def _test(
 
 
 def _conclude(
-    table: Table,
+    table: CountTable,
     place: int,
     found: _Tested,
     adjusted: float,
@@ -235,12 +235,12 @@ def _conclude(
     )
 
 
-def _untested(table: Table, place: int, reason: NotComputable) -> Step:
+def _untested(table: CountTable, place: int, reason: NotComputable) -> Step:
     name, ever = table.behaviours[place], _ever(table, place)
     return Step(name, StepVerdict.CANNOT_TELL, 0, 0, reason, reason, reason, reason, (), None, ever, reason)
 
 
-def _design(table: Table, place: int, column: int, times: Sequence[int]) -> _Design | None:
+def _design(table: CountTable, place: int, column: int, times: Sequence[int]) -> _Design | None:
     """None when the counts have too few different values for the smooth part, or no threshold can be tested."""
     counts = table.counts[:, place, column].astype(np.int64)
     reach = np.array([(counts >= z).mean() if table.n else 0.0 for z in times])
@@ -303,7 +303,7 @@ def _scores(design: _Design, n: Floats, stayed: Floats, beta: Floats) -> tuple[F
     return slope * u, slope
 
 
-def _settled(table: Table, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
+def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
     """The smallest set of times that holds 90 % of the places of the maximum in resampled users, ascending."""
     best = np.full(weights.shape[1], -1.0)
     at = np.zeros(weights.shape[1], dtype=np.int64)
@@ -358,7 +358,7 @@ def _range(design: _Design, powered: Flags) -> SmoothRange | None:
     return SmoothRange(design.days, int(design.times[longest[0]]), int(design.times[longest[-1]]))
 
 
-def _beside_a_bend(table: Table, found: _Tested) -> float:
+def _beside_a_bend(table: CountTable, found: _Tested) -> float:
     """The step of the best cell in its standard errors when the curve may also bend there; the smaller of two bends.
 
     A bend at Z is a rise that changes from Z on, one at Z - 1 a rise that begins with Z. One-step estimates of bend and
@@ -381,7 +381,7 @@ def _beside_a_bend(table: Table, found: _Tested) -> float:
     return smallest
 
 
-def _ever(table: Table, place: int) -> Interval | NotComputable:
+def _ever(table: CountTable, place: int) -> Interval | NotComputable:
     did, stayed = table.counts[:, place, -1] > 0, table.retained
     did_it, others = (Mean.from_counts(int((stayed & rows).sum()), int(rows.sum())) for rows in (did, ~did))
     found = newcombe_interval(others, did_it)

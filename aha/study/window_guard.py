@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from aha.study.grid import Floats, Table
+from aha.study.grid import CountTable, Floats
 from events.metrics import Behaviour, MinEvents, Retention, Survival, is_display_only
 from events.windows import guard
 from runs.refusals import Refused
@@ -110,7 +110,7 @@ class Flagged:
 
 
 def flag_behaviours(
-    table: Table,
+    table: CountTable,
     behaviours: Sequence[Behaviour],
     definition: Retention,
     *,
@@ -152,13 +152,13 @@ def flag_behaviours(
     return tuple(found)
 
 
-def may_be_candidates(table: Table, flags: Sequence[Flagged]) -> tuple[str, ...]:
+def may_be_candidates(table: CountTable, flags: Sequence[Flagged]) -> tuple[str, ...]:
     """The behaviours that no flag keeps out of the candidates, in the table's order."""
     out = {mark.behaviour for mark in flags if mark.flag in NO_CANDIDATE}
     return tuple(name for name in table.behaviours if name not in out)
 
 
-def correlations(table: Table) -> Floats:
+def correlations(table: CountTable) -> Floats:
     """Spearman correlations of the counts up to the landmark; the last row and column are the active days.
 
     A behaviour that all units did equally often has correlation 0 with everything.
@@ -174,7 +174,7 @@ def correlations(table: Table) -> Floats:
 
 
 def not_yet_available(
-    table: Table, anchors: npt.NDArray[np.datetime64], first_times: Mapping[str, datetime | None]
+    table: CountTable, anchors: npt.NDArray[np.datetime64], first_times: Mapping[str, datetime | None]
 ) -> dict[str, datetime | None]:
     """Behaviours that came later than the cohort's start, and since when (None: never): only later units count.
 

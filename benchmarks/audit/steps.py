@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from aha.study.grid import Floats, Ints, Table, build_table
+from aha.study.grid import CountTable, Floats, Ints, build_table
 from aha.study.step import Step, StepVerdict, step_evidence
 from benchmarks.audit.figure import Figure
 
@@ -37,7 +37,7 @@ def one(seed: int, units: int, curve: str, jump: float) -> Step:
     return step_evidence(table(seed, units, curve, jump), [TIMES], rng=np.random.default_rng(seed), replicates=499)[0]
 
 
-def table(seed: int, units: int, curve: str, jump: float) -> Table:
+def table(seed: int, units: int, curve: str, jump: float) -> CountTable:
     """One behaviour within seven days."""
     rng = np.random.default_rng(seed)
     engagement = rng.normal(0, 0.7, units)

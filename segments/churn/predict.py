@@ -19,7 +19,7 @@ from segments.churn import model as churn
 from segments.churn.payload_versions import CHURN
 from segments.churn.result import ChurnResult
 from segments.models import ChurnRun, Membership, Segment
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.search.gather import read_units
 from segments.search.question import Inputs
 from stats.results import NotComputable

@@ -12,7 +12,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.published.payload_versions import COMPARISON
 from segments.published.run_results import ComparisonResult
 from segments.search.composition import find_drivers

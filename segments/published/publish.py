@@ -18,7 +18,7 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion, slug_of
 from segments.published.drift import match_centroids
-from segments.published.fitted import fitted_of
+from segments.published.fitted_model import fitted_of
 from segments.published.measure_drift import baseline, measure_drift
 from segments.published.payload_versions import BASELINE, DRIFT
 from segments.published.rule_members import rule_places

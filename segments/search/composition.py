@@ -7,7 +7,7 @@ import numpy as np
 from runs.progress import Progress, part, silent
 from segments.search import clustering
 from segments.search.features import MIN_ACTIVE_DAYS, Flags, Floats, Ints, UnitTable
-from segments.search.importance import Group
+from segments.search.importance import FeatureGroup
 from segments.search.leaving import Share, leaving, rate, share
 from segments.search.profiles import Profiles, describe, profile_clusters, suggest_name
 from segments.search.question import Inputs
@@ -256,7 +256,7 @@ def find_drivers(
     importance = found.importance
     if isinstance(importance, NotComputable):
         auc: float | NotComputable = importance
-        ranking: tuple[Group, ...] | NotComputable = importance
+        ranking: tuple[FeatureGroup, ...] | NotComputable = importance
     else:
         auc, kept = importance.trees.auc.estimate, importance.ranking
         ranking = kept if isinstance(kept, NotComputable) else kept.groups

@@ -24,7 +24,7 @@ GROUP_DISTANCE = 0.3
 
 
 @dataclass(frozen=True)
-class Feature:
+class RankedFeature:
     """One feature's part in the model.
 
     Attributes:
@@ -41,7 +41,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Group:
+class FeatureGroup:
     """Features that can't be told apart by the model, ranked as one.
 
     Attributes:
@@ -81,8 +81,8 @@ class Explained:
 class Ranking:
     """What may be shown once the skill gate is passed: groups by importance, features in the caller's order."""
 
-    groups: tuple[Group, ...]
-    features: tuple[Feature, ...]
+    groups: tuple[FeatureGroup, ...]
+    features: tuple[RankedFeature, ...]
     explained: Explained
 
 
@@ -189,19 +189,25 @@ def rank_features(
     if not trees.beats_base_rate:
         return Importance(trees, linear, NotComputable(Reason.NO_SKILL, {"auc": trees.auc.estimate}), seed)
     chosen = _sample(np.arange(len(rows)), max_explained, rng)
-    each = [_out_of_fold_shap(fit, x, chosen) for fit in fits]
+    shap, explained = _explain(fits, x, chosen, rows)
     progress("shap", 0.9)
-    explained = Explained(
+    # Groups are learnt on all units of the model, not on the few that are drawn.
+    ranking = _ranking(group_features(x), shap, explained, names, replicates, rng)
+    progress("ranks", 1.0)
+    return Importance(trees, linear, ranking, seed)
+
+
+def _explain(fits: Sequence[OutOfFold], values: Floats, chosen: Ints, rows: Ints) -> tuple[list[Floats], Explained]:
+    """SHAP values of the chosen units by each fit, and their averages over the fits."""
+    each = [_out_of_fold_shap(fit, values, chosen) for fit in fits]
+    shap = [of_fit for _, of_fit in each]
+    return shap, Explained(
         rows=rows[chosen],
-        values=x[chosen],
-        shap=np.mean([shap for _, shap in each], axis=0),
+        values=values[chosen],
+        shap=np.mean(shap, axis=0),
         base=np.mean([base for base, _ in each], axis=0),
         margin=np.mean([fit.margin[chosen] for fit in fits], axis=0),
     )
-    # Groups are learnt on all units of the model, not on the few that are drawn.
-    ranking = _ranking(group_features(x), [shap for _, shap in each], explained, names, replicates, rng)
-    progress("ranks", 1.0)
-    return Importance(trees, linear, ranking, seed)
 
 
 def _sample(rows: Ints, most: int, rng: np.random.Generator) -> Ints:
@@ -234,11 +240,11 @@ def _ranking(
     single = np.mean([np.abs(shap).mean(axis=0) for shap in each], axis=0)
     position = {int(number): place for place, number in enumerate(order)}
     features = tuple(
-        Feature(name, position[int(group[j])], float(single[j]), _direction(explained, j))
+        RankedFeature(name, position[int(group[j])], float(single[j]), _direction(explained, j))
         for j, name in enumerate(names)
     )
     groups = tuple(
-        Group(
+        FeatureGroup(
             members=tuple(names[j] for j in np.argsort(-single, kind="stable") if group[j] == number),
             importance=float(importance[number]),
             rank=place + 1,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from segments.search.clustering import KChoice, KScore, Null, Standing
 from segments.search.features import Dropped
 from segments.search.gaps import Gap, Shape
-from segments.search.importance import Group
+from segments.search.importance import FeatureGroup
 from segments.search.leaving import Association, Share
 from segments.search.profiles import Agreement, Profile
 from segments.search.question import Inputs
@@ -83,7 +83,7 @@ class Drivers:
     exposure_days: int
     contrasts: tuple[Contrast, ...]
     auc: float | NotComputable
-    ranking: tuple[Group, ...] | NotComputable
+    ranking: tuple[FeatureGroup, ...] | NotComputable
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ first 1,500 of them); pictures show 3,000. Every unit gets its label from the fi
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
@@ -172,7 +173,7 @@ class _Sample:
 
 
 @dataclass(frozen=True)
-class _Table:
+class _GroupCount:
     """The choice of K on one reduction."""
 
     scores: tuple[KScore, ...]
@@ -223,35 +224,18 @@ def _segment(
     reference = min(options.reference_rows, int(0.7 * len(train)))
     held = slice(reference, min(len(train), 2 * reference))
     sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
-    found = _table(sample, Method.PCA, options, part(progress, 0.02, 0.2))
+    found = _choose_k(sample, Method.PCA, options, part(progress, 0.02, 0.2))
     held_outcome = None if outcome is None else outcome[train[held]]
     rows = tuple(
         _scorecard_row(sample, method, found.k, values[held], held_outcome, options)
         for method in (Method.PCA, Method.UMAP)
     )
     progress("scorecard", 0.4)
-    method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
-    if method is Method.UMAP:
-        sample = sample.head(options.refit_rows)
-        found_umap = _table(sample, method, options, part(progress, 0.4, 0.6))
-        model = _model(preparation, values, method, found_umap.k, options)
-        if model.fidelity is not None and model.fidelity < placement.MIN_FIDELITY:
-            # A segment nobody can be placed into can't be published; PCA's clusters can.
-            method, why = Method.PCA, "fidelity"
-            sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
-        else:
-            found = found_umap
-    if method is Method.PCA:
-        model = _model(preparation, values, method, found.k, options)
+    method, why, sample, found, model = _fit(sample, found, rows, values, options, part(progress, 0.4, 0.6))
     progress("model", 0.65)
+    observed, draws = clustering.silhouette(sample.values, found.labels), options.null_draws[method is Method.UMAP]
     null = clustering.compare_with_null(
-        clustering.silhouette(sample.values, found.labels),
-        sample.redraw,
-        method,
-        found.k,
-        draws=options.null_draws[method is Method.UMAP],
-        seed=options.seed,
-        progress=part(progress, 0.65, 0.9),
+        observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=part(progress, 0.65, 0.9)
     )
     stability = _in_order_of(model, sample.values, found)
     clusters_found = (
@@ -292,6 +276,27 @@ def _segment(
     )
 
 
+def _fit(
+    sample: _Sample,
+    found: _GroupCount,
+    rows: Sequence[ScorecardRow],
+    values: Floats,
+    options: Options,
+    progress: Progress,
+) -> tuple[Method, str, _Sample, _GroupCount, FittedModel]:
+    """The method that is used and why, its sample, number of groups and model; `sample` and `found` are PCA's."""
+    method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
+    if method is Method.UMAP:
+        smaller = sample.head(options.refit_rows)
+        found_umap = _choose_k(smaller, method, options, progress)
+        model = _model(sample.preparation, values, method, found_umap.k, options)
+        if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
+            return method, why, smaller, found_umap, model
+        # A segment nobody can be placed into can't be published; PCA's clusters can.
+        why = "fidelity"
+    return Method.PCA, why, sample, found, _model(sample.preparation, values, Method.PCA, found.k, options)
+
+
 def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ...]:
     """The gap test on every unit that the model was learnt from, by how many events of the features each has."""
     place = {name: index for index, name in enumerate(table.behaviours)}
@@ -299,7 +304,7 @@ def _gaps(table: UnitTable, values: Floats, model: FittedModel) -> tuple[Gap, ..
     return find_gaps(values, model.labels_of(values), events)
 
 
-def _table(sample: _Sample, method: Method, options: Options, progress: Progress) -> _Table:
+def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progress) -> _GroupCount:
     """The table of K on the sample, and the K it recommends."""
     progress("k", 0.0)
     values, seed = sample.values, options.seed
@@ -315,7 +320,7 @@ def _table(sample: _Sample, method: Method, options: Options, progress: Progress
     scores = clustering.score_ks(values, base, stability, gaps)
     choice = clustering.choose_k(scores, clustering.gap_choice(gaps), given=options.clusters)
     k = choice.votes["stability"] if choice.k is None else choice.k
-    return _Table(scores, choice, k, base[k], stability[k])
+    return _GroupCount(scores, choice, k, base[k], stability[k])
 
 
 def _scorecard_row(
@@ -364,7 +369,7 @@ def _model(preparation: Preparation, values: Floats, method: Method, k: int, opt
     return placement.by_classifier(preparation, values, clusters.labels, seed=options.seed)
 
 
-def _in_order_of(model: FittedModel, values: Floats, found: _Table) -> Stability:
+def _in_order_of(model: FittedModel, values: Floats, found: _GroupCount) -> Stability:
     """The per-cluster stability of the sample's clusters, in the order of the model's labels (Hungarian matching)."""
     from scipy.optimize import linear_sum_assignment
 

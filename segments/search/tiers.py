@@ -6,8 +6,8 @@ a skewed count, tells the tiers apart by the graininess alone. Unit-level measur
 over the *same* number of active days: drawn days where the caller has them, else counts thinned at random.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -187,19 +187,12 @@ def separate(
     for j in range(len(names)):
         deltas.append(cliffs_delta(rates[~is_second, j], rates[is_second, j], rng=rng, replicates=replicates))
         progress("contrasts", 0.3 * (j + 1) / len(names))
-    adjusted_p = iter(benjamini_hochberg([delta.p_value for delta in deltas if isinstance(delta, Delta)]))
     contrasts = []
-    for j, (name, delta) in enumerate(zip(names, deltas, strict=True)):
+    for j, (name, delta) in enumerate(zip(names, _adjusted(deltas), strict=True)):
         sides = [(counts[group, j], active_days[group]) for group in (first, second)]
         smd = standardised_difference(rates[~is_second, j], rates[is_second, j])
-        contrasts.append(
-            Contrast(
-                name,
-                *_rates(sides),
-                NotComputable(Reason.NO_VARIANCE) if smd is None else smd,
-                delta if isinstance(delta, NotComputable) else _with_adjusted(delta, next(adjusted_p)),
-            )
-        )
+        difference = NotComputable(Reason.NO_VARIANCE) if smd is None else smd
+        contrasts.append(Contrast(name, *_rates(sides), difference, delta))
     importance = rank_features(
         rates, is_second, names=names, seed=int(rng.integers(2**31)), progress=part(progress, 0.3, 1.0)
     )
@@ -251,8 +244,11 @@ def _stochastic_p(first: Floats, second: Floats) -> float:
     return float(stats.brunnermunzel(first, second).pvalue)
 
 
-def _with_adjusted(delta: Delta, adjusted_p: float) -> Delta:
-    return Delta(delta.estimate, delta.low, delta.high, delta.p_value, adjusted_p)
+def _adjusted(deltas: Sequence[Delta | NotComputable]) -> Iterator[Delta | NotComputable]:
+    """The same, with p-values adjusted for the number of behaviours that could be tested."""
+    adjusted_p = iter(benjamini_hochberg([delta.p_value for delta in deltas if isinstance(delta, Delta)]))
+    for delta in deltas:
+        yield replace(delta, adjusted_p_value=next(adjusted_p)) if isinstance(delta, Delta) else delta
 
 
 def _thin(counts: Ints, days: Ints, rng: np.random.Generator) -> EqualExposure:

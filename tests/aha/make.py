@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aha.study.grid import Table, build_table
+from aha.study.grid import CountTable, build_table
 from events.simulation import Simulation
 
 # What a question about units needs of the answer of `aha.study.queries.units`.
@@ -12,7 +12,7 @@ UNIT_COLUMNS = ("user_id", "anchor", "anchor_date", "unit", "retained")
 WEEK_US = 7 * 86_400 * 1_000_000
 
 
-def table_of_world(simulation: Simulation, days: Sequence[int] = range(1, 8), *, by_group: bool = False) -> Table:
+def table_of_world(simulation: Simulation, days: Sequence[int] = range(1, 8), *, by_group: bool = False) -> CountTable:
     """What the warehouse would answer for a world, straight from the simulation's arrays. Everybody is mature."""
     names = [behaviour.name for behaviour in simulation.world.behaviours]
     unit, behaviour = np.divmod(np.arange(simulation.units * len(names)), len(names))
@@ -35,7 +35,7 @@ def table_of_world(simulation: Simulation, days: Sequence[int] = range(1, 8), *,
     )
 
 
-def table_of(counts: Sequence[Sequence[int]], retained: Sequence[int], days: Sequence[int] = (1,)) -> Table:
+def table_of(counts: Sequence[Sequence[int]], retained: Sequence[int], days: Sequence[int] = (1,)) -> CountTable:
     """One behaviour "x": a row of counts per unit (one number per Y), all in one week and segment."""
     return build_table(
         behaviours=["x"],

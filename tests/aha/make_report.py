@@ -12,7 +12,7 @@ from aha.headline import HEADLINE, headline_of
 from aha.payload_versions import STUDY
 from aha.study.cell_metrics import Cell, Interval
 from aha.study.choice import Choice, Choosing, Honesty, Pick
-from aha.study.exhibits import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.drawn_results import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
 from aha.study.question import Inputs
 from aha.study.report_columns import wilson_interval
 from aha.study.result import (

@@ -5,7 +5,7 @@ from typing import Any
 
 from segments.search.clustering import KChoice, KReason, KScore, Null, standing
 from segments.search.features import Drop, Dropped
-from segments.search.importance import Group
+from segments.search.importance import FeatureGroup
 from segments.search.leaving import Association, Residual, Share
 from segments.search.profiles import Agreement, Direction, FeatureContrast, Profile
 from segments.search.question import Inputs
@@ -45,7 +45,7 @@ def drivers() -> Drivers:
         Contrast("battle", rate, Rate(2.0, 1.9, 2.1), Rate(1.0, 0.8, 1.2), 0.5, Delta(0.4, 0.3, 0.5, 1e-9, 1e-8)),
         Contrast("shop", rate, rate, Rate(0.0, -0.1, 0.1), 0.0, Delta(0.0, -0.1, 0.1, 0.9, 0.9)),
     )
-    ranking = (Group(("battle",), 0.4, 1, 1, 1), Group(("shop",), 0.01, 2, 2, 2))
+    ranking = (FeatureGroup(("battle",), 0.4, 1, 1, 1), FeatureGroup(("shop",), 0.01, 2, 2, 2))
     return Drivers("mid", "high", 600, 700, 3, contrasts, 0.7, ranking)
 
 

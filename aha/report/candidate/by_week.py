@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aha.report.axes import WIDTH, share_mark, week_axis
 from aha.study.cell_metrics import Interval
-from aha.study.exhibits import WeekCell
+from aha.study.drawn_results import WeekCell
 from aha.study.report_columns import wilson_interval
 from aha.study.result import Candidate
 from reporting.charts import BLUE, GREY, YELLOW, Drawn, alt, data, share_axis

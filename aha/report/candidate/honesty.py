@@ -1,7 +1,7 @@
 """Whether a candidate holds on users who did not choose its number. Pure."""
 
 from aha.study.cell_metrics import Cell, Interval
-from aha.study.exhibits import JudgedBy
+from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate
 from reporting.numbers import decimal, difference, number, share
 from reporting.table import Part, Table

@@ -2,7 +2,7 @@
 
 from aha.report.axes import WIDTH
 from aha.report.claim import days_words, times_words
-from aha.study.exhibits import Dose, DosePoint
+from aha.study.drawn_results import Dose, DosePoint
 from aha.study.result import Candidate, Judged, Report
 from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis

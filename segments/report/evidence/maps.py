@@ -59,9 +59,7 @@ def tsne_part(report: Report) -> Part | None:
     if points is None:
         return None
     heading, text = gettext("The same groups by t-SNE"), tsne_finding(report)
-    return drawn_part(
-        "tsne", heading, text, table(report, points), lambda: (_by_group(report, points, size=600), len(points.x))
-    )
+    return drawn_part("tsne", heading, text, table(report, points), lambda: tsne_chart(report, points))
 
 
 def tsne_finding(report: Report) -> str:

@@ -9,7 +9,7 @@ import pytest
 from aha.evidence.sensitivity import EmpiricalNull
 from aha.study.candidates import Evidence, follow, ladder_of, qualifying, take_cell
 from aha.study.choice import Choice, Choosing, Pick, split
-from aha.study.grid import Table, build_table, count_cells, levels
+from aha.study.grid import CountTable, build_table, count_cells, levels
 from aha.study.ranking import Attributes
 from aha.study.report_columns import grid_columns
 from aha.study.result import Controls, Judged
@@ -40,7 +40,7 @@ def judged(behaviour: str, **more: Any) -> Judged:
     return Judged(behaviour, **{**values, **more})
 
 
-def table(n: int = 1_000) -> Table:
+def table(n: int = 1_000) -> CountTable:
     rng = np.random.default_rng(1)
     counts = rng.poisson(1.0, size=(n, 3))
     retained = rng.random(n) < 0.2 + 0.3 * (counts[:, 0] >= 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import jaccard_score, matthews_corrcoef
 
 from aha.study.cell_metrics import Interval, describe, jaccard, odds_ratio, phi, phi_limits, risk_ratio
-from aha.study.grid import Cells, Table, count_cells, levels, thresholds
+from aha.study.grid import Cells, CountTable, count_cells, levels, thresholds
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
@@ -18,7 +18,7 @@ TIMES = (1, 2, 3, 5)
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> Table:
+def tables(draw: st.DrawFn) -> CountTable:
     rows = draw(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans()), min_size=1, max_size=40))
     counts = [(min(one, two), max(one, two)) for one, two, _ in rows]
     return table_of(counts, [int(kept) for *_, kept in rows], days=(1, 3))
@@ -26,7 +26,7 @@ def tables(draw: st.DrawFn) -> Table:
 
 @given(tables())
 @settings(max_examples=25, deadline=None)
-def test_cells__any_table__equal_a_slow_pandas_grid_and_scikit_learn(table: Table) -> None:
+def test_cells__any_table__equal_a_slow_pandas_grid_and_scikit_learn(table: CountTable) -> None:
     cells = count_cells(levels(table, [TIMES]), table.retained)
 
     records = describe(cells, rng=np.random.default_rng(1))

@@ -17,14 +17,14 @@ from aha.study.choice import (
     sample,
     split,
 )
-from aha.study.grid import Table, build_table, count_cells, levels
+from aha.study.grid import CountTable, build_table, count_cells, levels
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
 BY_J = Choosing()
 
 
-def planted(n: int, seed: int = 1, *, weeks: int = 8) -> Table:
+def planted(n: int, seed: int = 1, *, weeks: int = 8) -> CountTable:
     """Retention .2 below three times within 7 days, .7 from there on."""
     rng = np.random.default_rng(seed)
     counts = np.sort(rng.poisson(2.0, (n, 2)), axis=1)
@@ -40,7 +40,7 @@ def planted(n: int, seed: int = 1, *, weeks: int = 8) -> Table:
     )
 
 
-def chosen(table: Table, choosing: Choosing = BY_J, times: tuple[int, ...] = tuple(range(1, 9))) -> Choice:
+def chosen(table: CountTable, choosing: Choosing = BY_J, times: tuple[int, ...] = tuple(range(1, 9))) -> Choice:
     grid = levels(table, [times])
     choice = choose(table, grid, rng=np.random.default_rng(1), choosing=choosing, replicates=200)["x"]
     assert isinstance(choice, Choice)
@@ -192,7 +192,7 @@ def test_judge__large_study__shows_three_parts_with_gaps() -> None:
 def test_judge__small_study__subtracts_the_bootstrap_optimism() -> None:
     rng = np.random.default_rng(8)
     table = planted(300)
-    noise = Table(**{**vars(table), "retained": rng.random(300) < 0.4})
+    noise = CountTable(**{**vars(table), "retained": rng.random(300) < 0.4})
     choice = chosen(noise)
 
     honesty = judge(noise, split(noise), "x", days=choice.best.days, times=choice.best.times, rng=rng, choice=choice)
@@ -208,7 +208,7 @@ def test_optimism__pure_noise__makes_up_for_choosing() -> None:
     apparent, corrected = [], []
     for seed in range(60):
         table = planted(300, seed)
-        noise = Table(**{**vars(table), "retained": np.random.default_rng(seed).random(300) < 0.4})
+        noise = CountTable(**{**vars(table), "retained": np.random.default_rng(seed).random(300) < 0.4})
         choice = chosen(noise, Choosing(Rule.PHI))
         honesty = judge(
             noise,

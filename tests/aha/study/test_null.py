@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from aha.study.cell_metrics import phi
-from aha.study.grid import Table, count_cells, levels, thresholds
+from aha.study.grid import CountTable, count_cells, levels, thresholds
 from aha.study.null import Null, enough, grid_null, stratified_moments
 from events.simulation import WORLDS, simulate
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of, table_of_world
 
 
-def random_table(seed: int, n: int = 400, *, rate: float = 0.4) -> Table:
+def random_table(seed: int, n: int = 400, *, rate: float = 0.4) -> CountTable:
     rng = np.random.default_rng(seed)
     counts = np.sort(rng.poisson(1.5, (n, 2)), axis=1)
     table = table_of(counts.tolist(), (rng.random(n) < rate).tolist(), days=(1, 3))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aha.study import queries
-from aha.study.grid import Cells, Table, build_table, cells_of_histogram, count_cells, levels
+from aha.study.grid import Cells, CountTable, build_table, cells_of_histogram, count_cells, levels
 from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
 from events.windows import Clock
@@ -44,7 +44,7 @@ def log_of(rows: Rows) -> Any:
     return ibis.memtable([dict(zip(SCHEMA, row, strict=True)) for row in rows], schema=SCHEMA)
 
 
-def ask(engine: Any, rows: Rows) -> tuple[Table, Cells, Cells]:
+def ask(engine: Any, rows: Rows) -> tuple[CountTable, Cells, Cells]:
     """The table of all units, and the cells of both ways."""
     log, listed = log_of(rows), [parse_behaviour(text) for text in LISTED]
     answer = engine.to_pyarrow(queries.units(log, BASIS, signup="signup", definition=RETENTION))

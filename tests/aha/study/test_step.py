@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from aha.study.choice import Choice, choose, split
-from aha.study.grid import Table, build_table, levels, thresholds
+from aha.study.grid import CountTable, build_table, levels, thresholds
 from aha.study.smooth import fit, knots, spline
 from aha.study.step import Step, StepVerdict, _Design, _design, _scores, _sums, _test, _Tested, step_evidence
 from events.simulation import WORLDS, simulate
@@ -19,7 +19,7 @@ from tests.aha.make import table_of, table_of_world
 TIMES = tuple(range(1, 11))
 
 
-def curved(n: int, seed: int, jump: float = 0.0, *, at: int = 4, days: int = 1) -> Table:
+def curved(n: int, seed: int, jump: float = 0.0, *, at: int = 4, days: int = 1) -> CountTable:
     """Retention that rises smoothly with the count, with active days, and by `jump` log-odds from `at` on."""
     rng = np.random.default_rng(seed)
     active = rng.integers(1, 8, n)
@@ -37,11 +37,11 @@ def curved(n: int, seed: int, jump: float = 0.0, *, at: int = 4, days: int = 1) 
     )
 
 
-def evidence(table: Table, seed: int = 1, **options: Any) -> Step:
+def evidence(table: CountTable, seed: int = 1, **options: Any) -> Step:
     return step_evidence(table, [TIMES] * len(table.behaviours), rng=np.random.default_rng(seed), **options)[0]
 
 
-def design_of(table: Table) -> _Design:
+def design_of(table: CountTable) -> _Design:
     design = _design(table, 0, 0, TIMES)
     assert design is not None
     return design
@@ -177,7 +177,7 @@ def test_knots__few_counts__never_lie_on_neighbours() -> None:
     assert (np.diff(found) >= 2).all()
 
 
-def kinked(n: int, seed: int) -> Table:
+def kinked(n: int, seed: int) -> CountTable:
     """No jump: retention rises with each of four times, and stays from there on."""
     rng = np.random.default_rng(seed)
     active = rng.integers(1, 8, n)

@@ -9,7 +9,7 @@ import pytest
 
 from aha.study import queries
 from aha.study.cell_metrics import risk_difference
-from aha.study.grid import Table, build_table, count_cells, levels
+from aha.study.grid import CountTable, build_table, count_cells, levels
 from aha.study.window_guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
 from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
@@ -22,7 +22,7 @@ from tests.aha.make import UNIT_COLUMNS, table_of, table_of_world
 WINDOW = parse_retention("window:7-13")
 
 
-def table_with(columns: dict[str, list[int]], active_days: list[int]) -> Table:
+def table_with(columns: dict[str, list[int]], active_days: list[int]) -> CountTable:
     n = len(active_days)
     names = list(columns)
     return build_table(
@@ -40,7 +40,7 @@ def table_with(columns: dict[str, list[int]], active_days: list[int]) -> Table:
     )
 
 
-def flags(table: Table, definition: str = "window:7-13", **options: object) -> set[tuple[str, Flag]]:
+def flags(table: CountTable, definition: str = "window:7-13", **options: object) -> set[tuple[str, Flag]]:
     found = flag_behaviours(
         table,
         [parse_behaviour(name) for name in table.behaviours],

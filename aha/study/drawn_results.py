@@ -1,4 +1,4 @@
-"""Parts of a study's report that are drawn: beeswarm, nulls, dose curve, segments, weeks."""
+"""Results of a study that are drawn: beeswarm, nulls, dose curve, segments, weeks. Pure records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
