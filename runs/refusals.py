@@ -1,4 +1,4 @@
-"""A refusal is an answer: services and pure code raise it, the door that was asked words it for a person. Pure."""
+"""`Refused`: services and pure code raise it; the page, command or API that was asked words it for the person. Pure."""
 
 import re
 from typing import Any
