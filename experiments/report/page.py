@@ -9,8 +9,9 @@ from experiments.analyse.codes import NOT_THE_BEHAVIOUR
 from experiments.analyse.effects import Comparison, Report, leading
 from experiments.analyse.result import Readout, Shrunk
 from experiments.plan.design import Kind
-from experiments.report import acts, direct_effect, effect_tables, over_time, senders
+from experiments.report import effect_tables, over_time, senders
 from experiments.report import tables as report_tables
+from experiments.report.behaviour import acts, direct_effect
 from experiments.report.comparison_words import versus
 from experiments.report.first_lines import rule_words, take_up_sentences, worded
 from experiments.report.promise_and_finding import contrasts, promise_finding

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
-from experiments.report import charts, direct_effect, over_time_charts, page
+from experiments.report import charts, over_time_charts, page
+from experiments.report.behaviour import direct_effect
 from experiments.report.first_lines import worded
 from experiments.report.promise_and_finding import contrasts
 from reporting.charts import Drawing, Drawn, titled

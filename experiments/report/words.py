@@ -9,7 +9,7 @@ from events.metrics import display_name
 from experiments.analyse.codes import Code
 from experiments.analyse.health.file_checks import Finding, Severity
 from experiments.analyse.verdict import Verdict
-from experiments.report.breakdown import toward_zero, undone_template, unless_added, unless_template
+from experiments.report.behaviour.breakdown import toward_zero, undone_template, unless_added, unless_template
 from experiments.report.comparison_words import added, causal_template
 from experiments.report.stored_health import live_template
 from reporting.numbers import count, decimal, effect_text, level_text, p_relation, percent, significant

@@ -11,7 +11,8 @@ from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Encouragement, OutcomeReport, Report
 from experiments.plan.design import Kind
 from experiments.report import charts as report_charts
-from experiments.report import direct_effect, effect_charts, effect_tables, words
+from experiments.report import effect_charts, effect_tables, words
+from experiments.report.behaviour import direct_effect
 from experiments.report.comparison_words import versus
 from experiments.report.definitions import definitions
 from insight_site import __version__

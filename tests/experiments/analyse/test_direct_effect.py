@@ -16,8 +16,9 @@ from experiments.analyse.engine import analyze
 from experiments.analyse.result import Readout
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.report import charts, direct_effect, effect_tables, page, pictures
-from experiments.report.breakdown import toward_zero
+from experiments.report import charts, effect_tables, page, pictures
+from experiments.report.behaviour import direct_effect
+from experiments.report.behaviour.breakdown import toward_zero
 from experiments.report.document import document
 from experiments.report.first_lines import opening
 from experiments.report.stored_document import document as readout_document

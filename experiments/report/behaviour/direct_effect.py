@@ -5,7 +5,7 @@ from math import copysign
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport, Report
 from experiments.plan.design import Kind
-from experiments.report.breakdown import toward_zero
+from experiments.report.behaviour.breakdown import toward_zero
 from experiments.report.set_words import set_text
 from experiments.report.words import breakdown_text, undone
 from reporting.numbers import between, effect_text, level_text, percent
