@@ -108,16 +108,17 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
 
 def report_body(run: Analysis) -> dict[str, Any]:
     """What `experiments/report_body.html` shows of a done analysis: on its page, and where it is taken away."""
-    from experiments.report import first_lines, page, promise_and_finding, tables
+    from experiments.report import first_lines, flow, page, promise_and_finding
     from experiments.report.calibration_page import share_left
     from experiments.report.definitions import definitions
+    from experiments.report.names import metric_sentence
 
     readout = read_analysis(run)
     if readout is None:
         return {}
     if isinstance(readout, Unreadable):
         return {"unreadable": readout.sentence()}
-    promise = page.promise(readout)
+    promise = promise_and_finding.promise(readout)
     return {
         "readout": readout,
         "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
@@ -126,11 +127,11 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "promise": promise,
         "contrasts": promise_and_finding.contrasts(readout),
         "worth": share_left(calibrating.calibrate().pooled) if promise is not None else "",
-        "health": tables.health(readout),
-        "split": tables.split(readout),
+        "health": first_lines.health(readout),
+        "split": flow.split(readout),
         "sections": page.sections(readout),
         "definitions": () if readout.report is None else definitions(readout.report),
-        "metrics": [tables.metric_sentence(name) for name in readout.plan.outcomes],
+        "metrics": [metric_sentence(name) for name in readout.plan.outcomes],
     }
 
 
@@ -174,17 +175,17 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
 @require_safe
 def calibration(request: HttpRequest) -> HttpResponse:
     """Naive promise against causal finding, over all experiments."""
-    from experiments.report import calibration_page as words
+    from experiments.report import calibration_page
 
     found = calibrating.calibrate()
-    sentence = words.finding(found.pooled)
+    sentence = calibration_page.finding(found.pooled)
     left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
     context = {
         "finding": sentence,
-        "spread": words.spread(found.pooled),
-        "drawing": words.draw(found.trials, sentence),
-        "trials": words.trials(found.trials) if found.trials else None,
-        "left_out": words.left_out(left_out),
+        "spread": calibration_page.spread(found.pooled),
+        "drawing": calibration_page.draw(found.trials, sentence),
+        "trials": calibration_page.trials(found.trials) if found.trials else None,
+        "left_out": calibration_page.left_out(left_out),
     }
     return render(request, "experiments/calibration.html", context)
 

@@ -1,6 +1,9 @@
-"""A page of a report: sections of parts, each with its sentence, its table and the name of its picture. Pure."""
+"""A page of a report: sections of parts, each with its sentence, its table and its picture. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reporting.charts import Drawn
 
 type Row = tuple[str, ...]
 
@@ -33,6 +36,7 @@ class Part:
         table: the rows behind the picture, or None.
         picture: there is a picture.
         note: how to read it, or "".
+        draw: makes the picture, in the worker alone; None where another module draws it, or there is none.
     """
 
     slug: str
@@ -41,6 +45,20 @@ class Part:
     table: Table | None
     picture: bool = True
     note: str = ""
+    draw: Callable[[], Drawn] | None = field(default=None, compare=False, repr=False)
+
+
+def part(
+    slug: str,
+    heading: str,
+    finding: str,
+    table: Table | None,
+    *,
+    note: str = "",
+    draw: Callable[[], Drawn] | None = None,
+) -> Part:
+    """A part that draws its picture itself: without `draw` it has none."""
+    return Part(slug, heading, finding, table, draw is not None, note, draw)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ def concern_words(concern: Concern) -> str:
             return text.format(p=p_relation(concern.details["p"]))
         case "finding":
             from experiments.analyse.health import file_checks as health
-            from experiments.report import words
+            from experiments.report.words import finding_sentence
 
             found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
-            return words.finding_sentence(found)
+            return finding_sentence(found)
         case "past_end":
             return _("The planned end has gone by: stop it and read the verdict.")
         case "paused":

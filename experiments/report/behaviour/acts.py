@@ -1,209 +1,61 @@
-"""Does the nudge work only through the behaviour, for whom, and does the threshold matter? Tables of text. Pure."""
+"""Does the threshold matter, or each act? Which acts the nudge added, and what one act more does. Pure."""
 
-from experiments.analyse.result import ByTimes, Through
+from functools import partial
+from statistics import NormalDist
+
+from experiments.analyse.effects import Report
+from experiments.analyse.result import ByTimes, Readout
+from experiments.plan.design import Kind
+from experiments.report.chart_pieces import PANEL, WIDTH
+from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
 from reporting.numbers import (
     between,
     decimal,
     effect_limits,
     effect_text,
-    limits,
+    level_text,
     p_value,
     percent,
     points,
     significant,
 )
-from reporting.table import Row, Table
+from reporting.table import Part, Section, Table, part
 from reporting.words import gettext, reason_words
 from stats.instrument.arms import ArmsFit, Dose, DoseTest
-from stats.instrument.bounds import Bounds
-from stats.instrument.compliers import Level
 from stats.instrument.dose import DoseWeights
-from stats.results import Estimate, Interval, NotComputable, computable
+from stats.results import NotComputable, computable
 
 
-def kinds(found: Through) -> Table:
-    """Shares of compliers, always-takers and never-takers."""
-    columns = (gettext("kind of unit"), gettext("share"), gettext("what they do"))
-    title = gettext("Who is moved by {variant}").format(variant=found.variant)
-    shares = found.shares
-    if not computable(shares):
-        return Table(title, columns, ((gettext("moved by the nudge"), reason_words(shares), ""),))
-    rows = (
-        (gettext("moved by the nudge"), _interval(shares.compliers), gettext("reach it only if nudged (compliers)")),
-        (gettext("reach it anyway"), _interval(shares.always_takers), gettext("nudged or not (always-takers)")),
-        (gettext("never reach it"), _interval(shares.never_takers), gettext("not even if nudged (never-takers)")),
-    )
-    return Table(title, columns, rows, gettext("Nobody is known by name; only how many there are of each kind."))
+def section(readout: Readout, report: Report) -> Section:
+    """The acts that each variant added, the effect of one more, and the dose arms where the plan has them."""
+    share = report.outcomes[0].kind is Kind.PROPORTION
+    parts: list[Part] = []
+    for place, row in enumerate(readout.by_times, start=1):
+        effect = response(row, share)
+        parts.append(_added(place, row, report.design.level))
+        parts.append(part(f"response-{place}", effect.title, "", effect))
+    lead = ""
+    if readout.by_times and readout.dose is not None:
+        lead, table = dose_finding(readout.dose), dose(readout.dose)
+        parts.append(part("dose-arms", table.title, lead, table))
+    return Section("acts", gettext("Does the threshold matter, or each act?"), lead, tuple(parts))
 
 
-def kinds_finding(found: Through, *, of_behaviour: bool = True) -> str:
-    """For how many the effect holds; or, where the verdict denies an effect of the behaviour, how many are moved."""
-    if not computable(found.shares):
-        return reason_words(found.shares)
-    text = (
-        gettext("The effect holds for the {share} of units that {variant} moves; it says nothing of the others.")
-        if of_behaviour
-        else gettext(
-            "{variant} moves {share} of the units, but the verdict keeps this from telling what the behaviour does."
-        )
-    )
-    return text.format(share=percent(found.shares.compliers.estimate), variant=found.variant)
-
-
-def levels(found: Through, share: bool) -> Table:
-    """The outcome among compliers with and without the nudge."""
-    title = gettext("The outcome of those moved by {variant}").format(variant=found.variant)
-    columns = (gettext("group"), gettext("level"), gettext("interval"))
-    both = found.levels
-    if not computable(both):
-        return Table(title, columns, ((gettext("moved by the nudge"), reason_words(both), ""),))
-    rows = (
-        (gettext("without the nudge"), *_level(both.control, share)),
-        (gettext("with the nudge"), *_level(both.nudged, share)),
-    )
-    flag = gettext(
-        "A level below 0 or above 100 %: that can't be, so the nudge works on another path, or keeps somebody from it."
-    )
-    return Table(title, columns, rows, flag if both.impossible else "")
-
-
-def traits(found: Through) -> Table | None:
-    """Who the compliers are, beside everybody."""
-    rows: list[Row] = []
-    for name, trait in found.traits:
-        if not computable(trait):
-            rows.append((name, reason_words(trait), "", ""))
-            continue
-        ratio = decimal(trait.ratio) if computable(trait.ratio) else reason_words(trait.ratio)
-        rows.append((name, percent(trait.everybody), _in_one(trait.compliers), ratio))
-    columns = (gettext("known before"), gettext("of everybody"), gettext("of those moved"), gettext("ratio"))
-    title = gettext("Who those moved by {variant} are").format(variant=found.variant)
-    return Table(title, columns, tuple(rows)) if rows else None
-
-
-def checks(found: Through, share: bool) -> Table:
-    """Bounds for everybody, instrument inequalities, the tF error, placebo."""
-
-    def text(value: float) -> str:
-        return effect_text(value, share=share)
-
-    bounds, test = found.bounds, found.inequalities
-    range_ = bounds_range(bounds)
-    rows: list[Row] = [
-        (gettext("effect on everybody, points (Balke-Pearl bounds)"), range_, bounds_words(found)),
-        (
-            gettext("instrument inequalities, smallest adjusted p"),
-            p_value(test.p_value) if computable(test) else reason_words(test),
-            gettext("Rejected: the nudge works on another path, or keeps somebody from it.")
-            if computable(test) and test.p_value < 0.05
-            else gettext("Not rejected, which proves little: small direct effects go unseen."),
-        ),
-    ]
-    if computable(found.tf):
-        numbers = f"{text(found.tf.estimate)} ({effect_limits(found.tf.low, found.tf.high, share)})"
-        rows.append(
-            (
-                gettext("effect with the tF-adjusted error"),
-                numbers,
-                gettext("An extra; the Anderson-Rubin set decides."),
-            )
-        )
-    if found.placebo is not None:
-        alone = gettext("What being nudged does by itself, against control.")
-        still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
-        for name, effect, words in (
-            (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
-            (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),
-        ):
-            rows.append((name, placebo_text(effect), words))
-    columns = (gettext("check"), gettext("value"), gettext("how to read it"))
-    return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
-
-
-def placebo_text(found: Estimate | NotComputable) -> str:
-    """The placebo's effect with its interval and p."""
-    if not computable(found):
-        return reason_words(found)
-    return f"{points(found.estimate)} ({between(points(found.low), points(found.high))}), p {p_value(found.p_value)}"
-
-
-def dose(found: DoseTest) -> Table:
-    """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
-    rows = tuple(
-        (name, *_fit(fit))
-        for name, fit in (
-            (gettext("it takes the moment's number"), found.step),
-            (gettext("each act counts"), found.dose),
-        )
-    )
-    columns = (gettext("reading"), gettext("effect"), gettext("interval"), gettext("p of the misfit"))
-    note = gettext("A small p says that no single effect of this kind fits all arms. Power is low.")
-    return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
-
-
-def _fit(found: ArmsFit | NotComputable) -> tuple[str, str, str]:
-    if not computable(found):
-        return reason_words(found), "", ""
-    effect = found.effect
-    return (
-        significant(effect.estimate),
-        between(significant(effect.low), significant(effect.high)),
-        p_value(found.p_value),
+def _added(place: int, row: ByTimes, level: float) -> Part:
+    slug, heading = f"acts-{place}", gettext("Which acts did {variant} add?").format(variant=row.variant)
+    if not computable(row.weights):
+        return part(slug, heading, acts_finding(row), None)
+    note = gettext("Orange: the moment's own number. Lines: the interval of each bar at {level}.")
+    return part(
+        slug,
+        heading,
+        acts_finding(row),
+        weights(row.weights),
+        note=note.format(level=level_text(level)),
+        draw=partial(draw, row.weights, level),
     )
 
 
-def dose_finding(found: DoseTest) -> str:
-    """The answer of the dose arms in one sentence."""
-    return {
-        Dose.STEP: gettext("The dose arms fit a step at the moment's number, and not an effect of each act."),
-        Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),
-        Dose.UNCLEAR: gettext("The dose arms don't tell a step from an effect of each act."),
-    }[found.answer]
-
-
-def bounds_range(bounds: Bounds | NotComputable) -> str:
-    """The bounds with their confidence limits, which are wider: chance moves the shares."""
-    if not computable(bounds):
-        return reason_words(bounds)
-    text = between(points(bounds.low), points(bounds.high))
-    if bounds.limit_low is None or bounds.limit_high is None:
-        return text
-    limits_text = gettext("{bounds}; with {level} limits {limits}")
-    return limits_text.format(
-        bounds=text, level=percent(bounds.level, 0), limits=between(points(bounds.limit_low), points(bounds.limit_high))
-    )
-
-
-def bounds_words(found: Through) -> str:
-    """What the bounds say about everybody."""
-    if not computable(found.bounds):
-        return ""
-    direction = found.bounds.direction
-    if direction == 0:
-        return gettext("The sign of the effect on everybody isn't known.")
-    return gettext("Also on everybody it is a gain.") if direction > 0 else gettext("Also on everybody it is a loss.")
-
-
-def _in_one(value: Level) -> str:
-    text, around = _level(value, True)
-    if not computable(value.error):
-        return f"{text} ({around})"
-    return limits(value.value, value.error.low, value.error.high)
-
-
-def _interval(value: Interval) -> str:
-    return limits(value.estimate, value.low, value.high)
-
-
-def _level(value: Level, share: bool) -> tuple[str, str]:
-    write = percent if share else significant
-    text = write(value.value)
-    if not computable(value.error):
-        return text, reason_words(value.error)
-    return text, between(write(value.error.low), write(value.error.high))
-
-
-# ── Acts ──────────────────────────────────────────────────────────────────────
 def weights(found: DoseWeights) -> Table:
     """Which acts the nudge added."""
     rows = tuple(
@@ -240,6 +92,32 @@ def acts_finding(row: ByTimes) -> str:
     return sentence
 
 
+def draw(found: DoseWeights, level: float) -> Drawn:
+    """By how many points more units reach each number of times; the moment's own number stands out.
+
+    Args:
+        found: differences of shares and their standard errors.
+        level: of the limits that are drawn, the plan's, for example 0.95.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    rows = [
+        {
+            "times": n, "raised": raised * 100, "low": (raised - z * error) * 100,
+            "high": (raised + z * error) * 100, "own": n == found.threshold,
+        }
+        for n, raised, error in zip(found.times, found.raised, found.errors, strict=True)
+    ]  # fmt: skip
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X("times:O", title=gettext("number of times (at least)"), axis=alt.Axis(labelAngle=0))
+    )
+    y = alt.Y("raised:Q", title=gettext("reach it more with the nudge, points"), scale=alt.Scale(zero=True))
+    layers = [
+        base.mark_bar().encode(y=y, color=alt.condition("datum.own", alt.value(ORANGE), alt.value(LIGHT))),
+        base.mark_rule(color=INK).encode(y=alt.Y("low:Q"), y2="high:Q"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 2 * len(rows)
+
+
 def response(row: ByTimes, share: bool) -> Table:
     """The effect of one act more."""
     found = row.response
@@ -264,3 +142,37 @@ def response(row: ByTimes, share: bool) -> Table:
         (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
     )
     return Table(title, columns, rows)
+
+
+def dose(found: DoseTest) -> Table:
+    """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
+    rows = tuple(
+        (name, *_fit(fit))
+        for name, fit in (
+            (gettext("it takes the moment's number"), found.step),
+            (gettext("each act counts"), found.dose),
+        )
+    )
+    columns = (gettext("reading"), gettext("effect"), gettext("interval"), gettext("p of the misfit"))
+    note = gettext("A small p says that no single effect of this kind fits all arms. Power is low.")
+    return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
+
+
+def _fit(found: ArmsFit | NotComputable) -> tuple[str, str, str]:
+    if not computable(found):
+        return reason_words(found), "", ""
+    effect = found.effect
+    return (
+        significant(effect.estimate),
+        between(significant(effect.low), significant(effect.high)),
+        p_value(found.p_value),
+    )
+
+
+def dose_finding(found: DoseTest) -> str:
+    """The answer of the dose arms in one sentence."""
+    return {
+        Dose.STEP: gettext("The dose arms fit a step at the moment's number, and not an effect of each act."),
+        Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),
+        Dose.UNCLEAR: gettext("The dose arms don't tell a step from an effect of each act."),
+    }[found.answer]
