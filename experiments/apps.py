@@ -24,7 +24,7 @@ class ExperimentsConfig(AppConfig):
             stages=STAGES,
             home=("experiments:report", "experiment.key"),
             read="experiments.analyse.payload_versions.read",
-            draw="experiments.report.pictures.draw",
+            draw="experiments.report.page.draw",
             body="experiments.views.report_body",
             template="experiments/report_body.html",
             document="experiments.report.stored_document.document",

@@ -16,10 +16,10 @@ from experiments.analyse.analyses import ANALYSED, has_final, latest_analysis, r
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.latest_findings import history_of, with_findings
 from experiments.models import Analysis, Experiment
-from experiments.report import calibration_page as words
-from experiments.report import first_lines, page, promise_and_finding, tables
+from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
 from experiments.report.calibration_page import share_left
 from experiments.report.definitions import definitions
+from experiments.report.names import metric_sentence
 from runs.listing import listing
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -117,7 +117,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
         return {}
     if isinstance(readout, Unreadable):
         return {"unreadable": readout.sentence()}
-    promise = page.promise(readout)
+    promise = promise_and_finding.promise(readout)
     return {
         "readout": readout,
         "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
@@ -126,11 +126,11 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "promise": promise,
         "contrasts": promise_and_finding.contrasts(readout),
         "worth": share_left(calibrating.calibrate().pooled) if promise is not None else "",
-        "health": tables.health(readout),
-        "split": tables.split(readout),
+        "health": first_lines.health(readout),
+        "split": flow.split(readout),
         "sections": page.sections(readout),
         "definitions": () if readout.report is None else definitions(readout.report),
-        "metrics": [tables.metric_sentence(name) for name in readout.plan.outcomes],
+        "metrics": [metric_sentence(name) for name in readout.plan.outcomes],
     }
 
 
@@ -175,14 +175,14 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
 def calibration(request: HttpRequest) -> HttpResponse:
     """Naive promise against causal finding, over all experiments."""
     found = calibrating.calibrate()
-    sentence = words.finding(found.pooled)
+    sentence = calibration_page.finding(found.pooled)
     left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
     context = {
         "finding": sentence,
-        "spread": words.spread(found.pooled),
-        "drawing": words.draw(found.trials, sentence),
-        "trials": words.trials(found.trials) if found.trials else None,
-        "left_out": words.left_out(left_out),
+        "spread": calibration_page.spread(found.pooled),
+        "drawing": calibration_page.draw(found.trials, sentence),
+        "trials": calibration_page.trials(found.trials) if found.trials else None,
+        "left_out": calibration_page.left_out(left_out),
     }
     return render(request, "experiments/calibration.html", context)
 

@@ -67,9 +67,11 @@ def drawing(slug: str, label: str, chart: Any, *, marks: int) -> Drawing:
 
 
 def titled(slug: str, finding: str, made: Drawn) -> Drawing:
-    """A chart with its finding as title."""
+    """A chart with its finding as title, unless it brings its own."""
     chart, marks = made
-    return drawing(slug, finding, chart.properties(title=headline(finding)), marks=marks)
+    if chart.title is alt.Undefined:
+        chart = chart.properties(title=headline(finding))
+    return drawing(slug, finding, chart, marks=marks)
 
 
 # ── Pieces of charts ──────────────────────────────────────────────────────────

@@ -45,7 +45,7 @@ class Part:
     table: Table | None
     picture: bool = True
     note: str = ""
-    draw: Callable[[], Drawing] | None = field(default=None, compare=False, repr=False)
+    draw: Callable[[], Drawn] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,24 @@ class Section:
     closed: bool = False
 
 
-def drawn_part(
+def make_part(
     slug: str,
     heading: str,
     finding: str,
     table: Table | None,
-    chart: Callable[[], Drawn],
     *,
-    picture: bool = True,
     note: str = "",
+    draw: Callable[[], Drawn] | None = None,
 ) -> Part:
-    """A part with its chart, whose title is the part's finding.
+    """A part that makes its own picture, where it has one.
 
     Args:
         slug, heading, finding, table, note: as in `Part`.
-        chart: draws it.
-        picture: False when there is nothing to draw.
+        draw: makes the chart; None where there is nothing to draw.
     """
-    draw = (lambda: titled(slug, finding, chart())) if picture else None
-    return Part(slug, heading, finding, table, picture, note, draw)
+    return Part(slug, heading, finding, table, draw is not None, note, draw)
 
 
-def drawings(sections: Iterable[Section]) -> tuple[Drawing, ...]:
-    """Every picture of these sections, in the order of the page."""
-    return tuple(part.draw() for section in sections for part in section.parts if part.draw is not None)
+def drawings(parts: Iterable[Part]) -> tuple[Drawing, ...]:
+    """The pictures of these parts in their order, each with the part's finding as its title."""
+    return tuple(titled(part.slug, part.finding, part.draw()) for part in parts if part.draw is not None)

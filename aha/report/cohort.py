@@ -7,20 +7,19 @@ from aha.report.axes import WIDTH
 from aha.study.result import Report
 from reporting.charts import DASHES, INK, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import count, limits, percent, share
-from reporting.table import Part, Row, Table, drawn_part
+from reporting.table import Part, Row, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
 
 def part(report: Report) -> Part:
     """How the cohort stays."""
-    return drawn_part(
+    return make_part(
         "curve",
         gettext("How the cohort stays"),
         finding(report.curve),
         table(report),
-        lambda: chart(report),
-        picture=bool(report.curve.points),
+        draw=(lambda: chart(report)) if report.curve.points else None,
         note=gettext("Raising the plateau is what an AHA moment is for."),
     )
 

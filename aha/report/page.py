@@ -54,7 +54,7 @@ def draw(report: Report) -> tuple[Drawing, ...]:
     sections = list(study_sections(report))
     for place, candidate in enumerate(report.candidates, start=1):
         sections += candidate_sections(report, candidate, place)
-    return drawings(sections)
+    return drawings(part for section in sections for part in section.parts)
 
 
 def _section(slug: str, title: str, *parts: Part | None) -> Section:

@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.audit.figure import Figure, percent
 from benchmarks.audit.stored_world import plan_of, read
 from experiments.analyse.codes import Code
-from experiments.report.words import verdict_sentence
+from experiments.report.verdict import verdict_sentence
 from stats.results import computable
 
 TITLE = "Effect of crossing the number, and of one act more"

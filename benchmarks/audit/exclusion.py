@@ -10,7 +10,8 @@ from experiments.analyse.effects import Comparison
 from experiments.analyse.engine import Judgement, compare_all
 from experiments.analyse.gather.answers import Block, Cells
 from experiments.plan.design import Design
-from experiments.report.words import breakdown_text, verdict_sentence
+from experiments.report.behaviour.breakdown import breakdown_text
+from experiments.report.verdict import verdict_sentence
 from stats.counts import joint_of_counts
 from stats.instrument.exclusion import breakdown_value
 from stats.instrument.moments import iv_moments

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.deflation import Deflation, Trial
-from experiments.report import charts
-from reporting.charts import Drawing, drawing
+from experiments.report.chart_pieces import WIDTH
+from reporting.charts import BLUE, GREY, INK, Drawing, alt, data, drawing, headline, rule
 from reporting.numbers import between, decimal, percent, points
 from reporting.table import Table
 from reporting.words import gettext, reason_words
@@ -81,11 +81,33 @@ def spread(pooled: Deflation | NotComputable) -> str:
 
 
 def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
-    """The scatter with its identity line; None without a trial."""
+    """Promise across, finding up, with the line on which both agree; None without a trial."""
     if not rows:
         return None
-    chart, marks = charts.calibration(rows, sentence)
-    return drawing("calibration", sentence, chart, marks=marks)
+    marks = [
+        {
+            "name": row.name, "promised": row.promised * 100, "found": row.found * 100,
+            "low": None if row.low is None else row.low * 100, "high": None if row.high is None else row.high * 100,
+            "text": str(place),
+        }
+        for place, row in enumerate(rows, start=1)
+    ]  # fmt: skip
+    edge = max(10.0, *(abs(value) for row in rows for value in (row.promised * 100, row.found * 100))) * 1.15
+    base = alt.Chart(data(marks))
+    line = alt.Chart(data([{"at": 0.0}, {"at": edge}])).mark_line(color=GREY, strokeDash=[6, 4])
+    x = alt.X("promised:Q", title=gettext("promised by the correlation, points"), scale=alt.Scale(domain=[0, edge]))
+    y = alt.Y("found:Q", title=gettext("found by the experiment, points"), scale=alt.Scale(zero=True))
+    layers = [
+        line.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")),
+        rule(channel="y"),
+        base.transform_filter("datum.low !== null")
+        .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),
+        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK)
+        .encode(x=x, y="found:Q", text="text:N"),
+    ]  # fmt: skip
+    chart = alt.layer(*layers).properties(width=WIDTH - 60, height=340, title=headline(sentence))
+    return drawing("calibration", sentence, chart, marks=3 * len(marks))
 
 
 def share_left(pooled: Deflation | NotComputable) -> str:

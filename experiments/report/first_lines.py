@@ -1,23 +1,24 @@
-"""What the report of a stored experiment says first: state, verdict, estimand, promise. Pure; sentences alone."""
+"""What the report of a stored experiment says first: state, verdict, estimand, health. Pure; sentences alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aha.report.claim import cell_words
-from events.metrics import Active, MinDays, display_name, parse_metric
+from events.metrics import display_name
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
-from experiments.analyse.effects import Report
 from experiments.analyse.health.file_checks import Finding
-from experiments.analyse.result import LookTaken, Readout, State
+from experiments.analyse.result import Readout, State
 from experiments.analyse.verdict import Verdict
-from experiments.plan.planned import Planned
+from experiments.report.behaviour.take_up import take_up_sentences
+from experiments.report.names import clock_words, metric_words
 from experiments.report.stored_health import state_sentence
-from experiments.report.words import finding_sentence, verdict_sentence
-from reporting.numbers import between, count, percent
-from reporting.words import gettext, reason_words
-from runs.refusals import Refused
-from stats.instrument.encouragement import TakeUp
-from stats.results import NotComputable, computable
+from experiments.report.verdict import verdict_sentence
+from experiments.report.words import finding_sentence, severity_words
+from reporting.numbers import (
+    count,
+    percent,
+)
+from reporting.words import gettext
 
 PENDING = "PENDING"
 
@@ -90,6 +91,15 @@ def health_sentence(finding: Finding) -> str:
     return finding_sentence(replace(finding, details={**finding.details, "outcome": name}))
 
 
+def health(readout: Readout) -> tuple[tuple[str, str, str], ...]:
+    """Light, word and sentence of every finding, the gravest first."""
+    lights = {"error": "bad", "warning": "warn", "info": ""}
+    return tuple(
+        (lights[str(found.severity)], severity_words(found.severity), health_sentence(found))
+        for found in readout.health
+    )
+
+
 def peek_sentence(readout: Readout) -> str:
     """That a fixed plan was read before its end, and what this costs."""
     text = gettext(
@@ -119,41 +129,6 @@ def _known(readout: Readout) -> Iterator[str]:
         yield text.format(n=len(plan.guardrails), alarms=alarms)
 
 
-def take_up_sentences(readout: Readout) -> Iterator[str]:
-    """How many units each variant moves to the behaviour, against what it is compared with."""
-    compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
-    for stage in readout.first_stage:
-        row = compared.get(stage.variant)
-        if stage.variant == readout.plan.placebo:
-            text = gettext(
-                "The placebo moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the "
-                "placebo, {without} in control."
-            )
-            yield _take_up(stage.variant, stage.take_up, text)
-        elif row is not None and row.compared_with and row.encouragement is not None:
-            text = gettext(
-                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-                "{without} with the placebo."
-            )
-            yield _take_up(stage.variant, row.encouragement.take_up, text)
-        else:
-            text = gettext(
-                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-                "{without} without."
-            )
-            yield _take_up(stage.variant, stage.take_up, text)
-
-
-def _take_up(variant: str, found: TakeUp | NotComputable, text: str) -> str:
-    if not computable(found):
-        return f"{variant}: {reason_words(found)}"
-    limits = between(percent(found.low), percent(found.high))
-    return text.format(
-        variant=variant, moved=percent(found.difference), limits=limits,
-        with_nudge=percent(found.variant), without=percent(found.control),
-    )  # fmt: skip
-
-
 def estimand(readout: Readout) -> str:
     """What is estimated, among whom, counted from when."""
     plan = readout.plan
@@ -164,7 +139,9 @@ def estimand(readout: Readout) -> str:
             "Asked: what does being given {variants} rather than {control} do to {outcome}? Of all units that met "
             "their variant, days counted from {clock}."
         )
-        return text.format(variants=_nudges(plan), control=plan.variants[0], outcome=outcome, clock=from_when)
+        return text.format(
+            variants=", ".join(plan.variants[1:]), control=plan.variants[0], outcome=outcome, clock=from_when
+        )
     text = gettext(
         "Asked: what does reaching “{claim}” ({behaviour}) do to {outcome}, among units that reach it only if nudged? "
         "Days are counted from {clock}."
@@ -176,71 +153,3 @@ def estimand(readout: Readout) -> str:
         return asked
     against = gettext("The nudge is compared with the placebo, where that leaves the behaviour alone.")
     return f"{asked} {against}"
-
-
-def _nudges(plan: Planned) -> str:
-    return ", ".join(plan.variants[1:])
-
-
-def clock_words(plan: Planned) -> str:
-    """What starts a unit's day 0."""
-    return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
-
-
-def metric_words(text: str) -> str:
-    """A metric's short name for headings and sentences; what has none keeps its text."""
-    try:
-        definition = parse_metric(text)
-    except Refused:
-        return display_name(text)
-    if isinstance(definition, MinDays):
-        name = gettext("retention ({n} days of {first}–{last})")
-        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
-    if not isinstance(definition, Active):
-        return display_name(text)
-    first, last = definition.window.start_day, definition.window.end_day
-    if last is None:
-        return gettext("retention from day {first} on").format(first=first)
-    if first == last:
-        return gettext("retention on day {first}").format(first=first)
-    return gettext("retention on days {first}–{last}").format(first=first, last=last)
-
-
-def worded(report: Report) -> Report:
-    """The same report with its outcomes in words; where two would be called alike, both keep their text."""
-    names = [metric_words(outcome.name) for outcome in report.outcomes]
-    behaviour = report.design.behaviour
-    return replace(
-        report,
-        design=replace(report.design, behaviour=None if behaviour is None else display_name(behaviour)),
-        outcomes=tuple(
-            replace(outcome, name=name if names.count(name) == 1 else display_name(outcome.name))
-            for outcome, name in zip(report.outcomes, names, strict=True)
-        ),
-    )
-
-
-def rule_words(rule: str) -> str:
-    """What the last look of a plan with planned looks could spend, and why; "" for any other look."""
-    rest = gettext("The last look spends all of the error rate that is left: {why}.")
-    return {
-        "complete": rest.format(why=gettext("the planned units are in")),
-        "planned_end": rest.format(why=gettext("enrolment ran to its planned end")),
-        "blind": rest.format(why=gettext("enrolment was closed before any outcome was shown")),
-        "early": gettext(
-            "Enrolment was closed early, after an outcome had been shown. So the last look spends only what the plan "
-            "allows at its share of the planned units; all that was left would give false alarms."
-        ),
-    }.get(rule, "")
-
-
-def look_words(look: LookTaken) -> str:
-    """How a look came about, in a few words."""
-    if look.peeked:
-        return gettext("peeked")
-    return {
-        "complete": gettext("the last: planned units in"),
-        "planned_end": gettext("the last: planned end"),
-        "blind": gettext("the last: closed unseen"),
-        "early": gettext("the last: closed early, after a look"),
-    }.get(look.rule, gettext("as planned"))

@@ -1,7 +1,7 @@
 """The power curve of a plan as a picture. Pure: the curve in, a drawing out."""
 
 from reporting.charts import BLUE, GREY, ORANGE, Drawing, alt, data, drawing
-from reporting.numbers import effect_text
+from reporting.numbers import count, effect_text, percent
 from reporting.words import gettext
 
 WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
@@ -26,8 +26,8 @@ def power_curve(
         effect: that is planned for, absolute.
         share: True when the effect is a difference of shares, and told in points.
     """
-    title = gettext("With {units} units, an effect of {effect} is found with a chance of {power} %").format(
-        units=f"{units:,}", effect=effect_text(effect, share=share), power=f"{100 * reached:.0f}"
+    title = gettext("With {units} units, an effect of {effect} is found with a chance of {power}").format(
+        units=count(units), effect=effect_text(effect, share=share), power=percent(reached, 0)
     )
     rows = [{"units": one, "power": power} for one, power in points]
     axis = alt.Axis(format="%", tickCount=5)

@@ -6,9 +6,9 @@ from experiments.analyse.codes import code_words
 from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM
 from experiments.analyse.result import Readout, Without
 from experiments.plan.design import Kind
-from experiments.report.comparison_words import versus
+from experiments.report.names import versus
 from reporting.numbers import count, effect_text, level_text, p_value
-from reporting.table import Part, Row, Table
+from reporting.table import Part, Row, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
@@ -16,18 +16,14 @@ from stats.results import Estimate, NotComputable, computable
 def parts(readout: Readout) -> Iterator[Part]:
     """Up to two parts of the flow of units."""
     if readout.flow.not_admitted:
-        yield Part(
-            "not-admitted", gettext("Exposures that were not admitted"),
-            gettext("They entered no count and no test above or below."), not_admitted(readout),
-            picture=False,
-        )  # fmt: skip
+        heading = gettext("Exposures that were not admitted")
+        text = gettext("They entered no count and no test above or below.")
+        yield make_part("not-admitted", heading, text, not_admitted(readout))
     found = readout.without_unverified
     if found is not None:
+        heading = gettext("The same analysis without unverified units")
         text = gettext("Without the {n} units that only a client key has reported.").format(n=count(found.left_out))
-        yield Part(
-            "without-unverified", gettext("The same analysis without unverified units"), text,
-            without(readout, found), picture=False,
-        )  # fmt: skip
+        yield make_part("without-unverified", heading, text, without(readout, found))
 
 
 def not_admitted(readout: Readout) -> Table:

@@ -14,7 +14,7 @@ from experiments.analyse.analyses import read_analysis
 from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
 from experiments.report.document import document
-from experiments.report.set_words import set_text
+from experiments.report.estimates import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
 from insight_site.takeaways.file_report import file_report

@@ -8,17 +8,20 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from experiments.analyse.codes import code_words
-from experiments.analyse.effects import Encouragement, OutcomeReport, Report
-from experiments.plan.design import Kind
-from experiments.report import charts as report_charts
-from experiments.report import direct_effect, effect_charts, effect_tables, words
-from experiments.report.comparison_words import versus
+from experiments.analyse.effects import Comparison, OutcomeReport, Report
+from experiments.report.behaviour import direct_effect, effect
 from experiments.report.definitions import definitions
+from experiments.report.flow import flow_of_file
+from experiments.report.names import versus
+from experiments.report.outcomes import effects, segments
+from experiments.report.verdict import verdict_sentence, warning_sentence
+from experiments.report.words import finding_sentence, severity_words
 from insight_site import __version__
 from insight_site.takeaways.rendering import svg
-from reporting.charts import theme
+from reporting.charts import Drawn, drawing
 
 type Context = dict[str, Any]
+type Picture = dict[str, str | SafeString]
 
 
 def file_report(report: Report) -> str:
@@ -35,83 +38,68 @@ def file_report(report: Report) -> str:
 
 def _context(report: Report) -> Context:
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
-    outcome = report.outcomes[0]
-    level = report.design.level
+    direct = direct_effect.of_report(report)
     return {
         "report": report,
         "subtitle": _subtitle(report),
         "verdict_heading": code_words(report.verdict.code),
-        "verdict_reason": words.verdict_sentence(report.verdict),
+        "verdict_reason": verdict_sentence(report.verdict),
         "findings": [
             {
                 "severity": finding.severity,
-                "label": words.severity_words(finding.severity),
-                "message": words.finding_sentence(finding),
+                "label": severity_words(finding.severity),
+                "message": finding_sentence(finding),
             }
             for finding in report.health
         ],
-        "flow": effect_tables.flow(report),
-        "levels": effect_tables.levels(report),
-        "comparisons": effect_tables.comparisons(report),
-        "outcome_chart": _picture(effect_charts.outcome_forest(report), "effects", gettext("Effects with intervals")),
-        "verdicts": [
-            {
-                "heading": gettext("What being nudged does by itself")
-                if row.variant == report.design.placebo
-                else code_words(row.verdict.code),
-                "reason": f"{outcome.name} · {versus(row.variant, row.compared_with)}: "
-                f"{words.verdict_sentence(row.verdict)}",
-            }
-            for outcome, row in pairs
-        ],
-        "adjusted": effect_tables.adjusted(report),
+        "flow": flow_of_file(report),
+        "levels": effects.levels(report),
+        "comparisons": effects.comparisons(report),
+        "outcome_chart": _picture("effects", gettext("Effects with intervals"), effects.draw_all(report)),
+        "verdicts": [_verdict(report, outcome, row) for outcome, row in pairs],
+        "adjusted": effects.adjusted(report),
         "segments": [
             {
-                "table": effect_tables.segments(outcome, row, level),
-                "chart": _picture(
-                    effect_charts.segment_forest(outcome, row),
-                    f"segment{place}",
-                    gettext("Effects by segment"),
-                ),
+                "table": segments.table(outcome, row, report.design.level),
+                "chart": _by_segment(outcome, row, place),
             }
             for place, (outcome, row) in enumerate(pairs)
             if row.by_segment
         ],
         "behaviours": [
-            {
-                "table": table,
-                "chart": _picture(
-                    None if row.variant == report.design.placebo else effect_charts.causal_bars(outcome, row),
-                    f"causal{place}",
-                    gettext("As treated against causal"),
-                ),
-            }
+            {"table": table, "chart": _as_treated(report, outcome, row, place)}
             for place, (outcome, row) in enumerate(pairs)
-            if row.encouragement is not None and (table := effect_tables.behaviour(report, outcome, row)) is not None
+            if (table := effect.table(report, outcome, row)) is not None
         ],
-        "directs": [
-            {
-                "heading": gettext("Nudged by {variant}").format(variant=row.variant),
-                "finding": direct_effect.finding(outcome, found),
-                "note": direct_effect.note(outcome, found),
-                "table": direct_effect.table(outcome, row.variant, found),
-                "chart": _direct_picture(outcome, found, place),
-            }
-            for place, row, found in direct_effect.shown(report)
+        "behaviour_warnings": [warning_sentence(code) for code in _warnings(report)],
+        "direct": direct,
+        "direct_parts": [
+            {"part": part, "chart": part.draw and _picture(part.slug.replace("-", ""), part.finding, part.draw())}
+            for part in direct.parts
         ],
-        "direct_lead": direct_effect.lead(),
-        "behaviour_warnings": [words.warning_sentence(code) for code in _warnings(report)],
         "definitions": definitions(report),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
 
 
-def _direct_picture(outcome: OutcomeReport, found: Encouragement, place: int) -> dict[str, str | SafeString] | None:
-    if not direct_effect.drawable(found):
-        return None
-    chart, _marks = report_charts.direct(found, outcome.kind is Kind.PROPORTION)
-    return _picture(chart.configure(**theme()), f"direct{place}", direct_effect.finding(outcome, found))
+def _verdict(report: Report, outcome: OutcomeReport, row: Comparison) -> dict[str, str]:
+    placebo = row.variant == report.design.placebo
+    return {
+        "heading": gettext("What being nudged does by itself") if placebo else code_words(row.verdict.code),
+        "reason": f"{outcome.name} · {versus(row.variant, row.compared_with)}: {verdict_sentence(row.verdict)}",
+    }
+
+
+def _by_segment(outcome: OutcomeReport, row: Comparison, place: int) -> Picture | None:
+    made = segments.draw(outcome, row) if segments.drawable(row) else None
+    return _picture(f"segment{place}", gettext("Effects by segment"), made)
+
+
+def _as_treated(report: Report, outcome: OutcomeReport, row: Comparison, place: int) -> Picture | None:
+    """No effect is read from what a placebo moved, so there is no picture of it."""
+    made = None if row.variant == report.design.placebo else effect.draw(outcome, row)
+    return _picture(f"causal{place}", gettext("As treated against causal"), made)
 
 
 def _warnings(report: Report) -> list[str]:
@@ -135,8 +123,9 @@ def _subtitle(report: Report) -> str:
     return " · ".join(parts)
 
 
-def _picture(chart: Any, slug: str, label: str) -> dict[str, str | SafeString] | None:
-    if chart is None:
+def _picture(slug: str, label: str, made: Drawn | None) -> Picture | None:
+    if made is None:
         return None
+    chart, marks = made
     # vl-convert escapes what comes from the data (names of columns and variants); the markup itself is ours.
-    return {"label": label, "svg": mark_safe(svg(chart.to_dict(), slug))}  # noqa: S308
+    return {"label": label, "svg": mark_safe(svg(drawing(slug, label, chart, marks=marks).spec, slug))}  # noqa: S308

@@ -33,7 +33,8 @@ def activity(report: Report) -> Section:
 
 def draw(report: Report) -> tuple[Drawing, ...]:
     """Every picture of a finished search, in the order of the page; the app's kind of run names this function."""
-    return drawings((evidence(report), groups(report), activity(report)))
+    sections = (evidence(report), groups(report), activity(report))
+    return drawings(part for section in sections for part in section.parts)
 
 
 def _section(slug: str, title: str, *parts: Part | None) -> Section:

@@ -2,7 +2,7 @@
 
 from reporting.charts import Drawn
 from reporting.numbers import percent, share
-from reporting.table import Part, Table, drawn_part
+from reporting.table import Part, Table, make_part
 from reporting.words import gettext, reason_words
 from segments.report.axes import retained_bars
 from segments.search.result import Report
@@ -15,7 +15,7 @@ def part(report: Report) -> Part:
     if not computable(found.cuts):
         return Part("tiers", heading, reason_words(found.cuts), None, picture=False)
     known = any(computable(tier.retained) for tier in found.tiers)
-    return drawn_part("tiers", heading, finding(report), table(report), lambda: chart(report), picture=known)
+    return make_part("tiers", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None)
 
 
 def finding(report: Report) -> str:

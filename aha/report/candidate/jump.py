@@ -7,7 +7,7 @@ from aha.study.result import Candidate, Judged, Report
 from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
 from reporting.numbers import count, limits, percent, short_count
-from reporting.table import Part, Table, drawn_part
+from reporting.table import Part, Table, make_part
 from reporting.words import gettext, reason_words
 
 
@@ -18,7 +18,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     if judged is None or judged.dose is None:
         return Part(slug, heading, text, None, picture=False)
     dose = judged.dose
-    return drawn_part(slug, heading, text, table(dose), lambda: chart(dose, judged.step))
+    return make_part(slug, heading, text, table(dose), draw=lambda: chart(dose, judged.step))
 
 
 def finding(candidate: Candidate, judged: Judged | None) -> str:

@@ -6,20 +6,21 @@ from aha.report.claim import days_words
 from aha.study.result import Candidate
 from reporting.charts import GREY, Drawn, alt, categories, data, forest
 from reporting.numbers import count, decimal, difference, percent
-from reporting.table import Part, Table, drawn_part
+from reporting.table import Part, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
 
 def part(candidate: Candidate, prefix: str) -> Part:
     """What is left when more is held equal?"""
-    return drawn_part(
+    return make_part(
         f"{prefix}ladder",
         gettext("What is left when more is held equal?"),
         finding(candidate),
         table(candidate),
-        lambda: chart(candidate),
-        picture=any(computable(rung.difference) for rung in candidate.ladder.rungs),
+        draw=(lambda: chart(candidate))
+        if any(computable(rung.difference) for rung in candidate.ladder.rungs)
+        else None,
         note=" ".join((caution(), overlap(candidate))).strip(),
     )
 

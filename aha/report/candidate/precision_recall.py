@@ -5,19 +5,19 @@ from aha.report.claim import claim_words, number_words
 from aha.study.result import Candidate, Report
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
 from reporting.numbers import percent
-from reporting.table import Part, drawn_part
+from reporting.table import Part, make_part
 from reporting.words import gettext
 from stats.results import computable
 
 
 def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     """Precision against recall; the numbers are in the table of `cell_map`."""
-    return drawn_part(
+    return make_part(
         f"{prefix}pareto",
         gettext("Precision against recall"),
         finding(candidate),
         None,
-        lambda: chart(report, candidate),
+        draw=lambda: chart(report, candidate),
         note=gettext(
             "Each mark is a cell; the front is drawn through those with a reach of 5 to 80 % that no other beats in "
             "both. The numbers are in the table above."

@@ -18,7 +18,6 @@ from runs.terminal import Bar, add_language, console, fail, print_table, refuse,
 
 if TYPE_CHECKING:
     from experiments.analyse.result import Readout
-    from reporting.table import Table
 
 
 class Command(BaseCommand):
@@ -62,31 +61,22 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments.report import effect_tables, first_lines, stored_health, words
+    from experiments.report import first_lines, stored_health, text_report
+    from experiments.report.names import worded
+    from experiments.report.verdict import verdict_sentence
+    from experiments.report.words import severity_words
 
     verdict = first_lines.named_verdict(readout)
     if verdict is not None:
         out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
-        out.print(escape(words.verdict_sentence(verdict)))
+        out.print(escape(verdict_sentence(verdict)))
     out.print(escape(stored_health.state_sentence(readout.standing.why)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:
-        label = words.severity_words(finding.severity)
+        label = severity_words(finding.severity)
         out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding))}")
     if readout.report is None:
         return
-    report = first_lines.worded(readout.report)
-    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
-    level = report.design.level
-    shown: list[Table | None] = [
-        effect_tables.flow(report),
-        effect_tables.levels(report),
-        effect_tables.comparisons(report),
-        *(effect_tables.behaviour(report, outcome, row) for outcome, row in pairs),
-        effect_tables.adjusted(report),
-        *(effect_tables.segments(outcome, row, level) for outcome, row in pairs if row.by_segment),
-    ]
-    for table in shown:
-        if table is not None:
-            print_table(out, table.title, table.columns, table.rows, note=table.note)
+    for table in text_report.tables(worded(readout.report)):
+        print_table(out, table.title, table.columns, table.rows, note=table.note)

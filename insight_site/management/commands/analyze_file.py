@@ -14,10 +14,11 @@ from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Report
 from experiments.from_file.analyze import analyze_file
 from experiments.plan.design import Covariate, Design
-from experiments.report import effect_tables, words
+from experiments.report import text_report
 from experiments.report.document import document
+from experiments.report.verdict import verdict_sentence
+from experiments.report.words import finding_sentence, severity_words
 from insight_site.commands import write_whole
-from reporting.table import Table
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
 
@@ -155,23 +156,9 @@ def _print(report: Report, out: Console) -> None:
     verdict = report.verdict
     out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
-    out.print(escape(words.verdict_sentence(verdict)))
+    out.print(escape(verdict_sentence(verdict)))
     for finding in report.health:
-        label = words.severity_words(finding.severity)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding))}")
-    _print_table(effect_tables.flow(report), out)
-    _print_table(effect_tables.levels(report), out)
-    _print_table(effect_tables.comparisons(report), out)
-    for outcome in report.outcomes:
-        for row in outcome.comparisons:
-            _print_table(effect_tables.behaviour(report, outcome, row), out)
-    _print_table(effect_tables.adjusted(report), out)
-    for outcome in report.outcomes:
-        for row in outcome.comparisons:
-            if row.by_segment:
-                _print_table(effect_tables.segments(outcome, row, report.design.level), out)
-
-
-def _print_table(table: Table | None, out: Console) -> None:
-    if table is not None:
+        label = severity_words(finding.severity)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(finding_sentence(finding))}")
+    for table in text_report.tables(report):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from events.simulation.generate import check_request
-from experiments.report import words
+from experiments.report.verdict import verdict_sentence
 from insight_site.demo import loop, whose_site
 from insight_site.demo.summary import Findings
 from runs.refusals import Refused
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             table.add_row(*(escape(cell) for cell in row))
         out.print(table)
         verdict = found.report.verdict
-        out.print(f"{verdict.code}: {words.verdict_sentence(verdict)}", markup=False)
+        out.print(f"{verdict.code}: {verdict_sentence(verdict)}", markup=False)
         out.print(gettext("Open, after `make serve`:"), markup=False)
         for page in found.pages():
             out.print(f"  {page}", markup=False, soft_wrap=True)

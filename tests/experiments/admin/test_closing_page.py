@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from experiments.analyse.result import Readout
-from experiments.report import tables
-from experiments.report.page import path_finding
+from experiments.report import looks
+from experiments.report.looks import path_finding
 from tests.experiments.analyse.test_closing import closed_early
 from tests.experiments.make_readout import make_readout, started, stored
 
@@ -83,6 +83,6 @@ def test_report__says_which_rule_was_applied(day: date, sentence: str, words: st
     found = closed_early(day)
 
     assert sentence in path_finding(found)
-    table = tables.looks(found.path, share=True)
+    table = looks.looks(found.path, share=True)
     assert table is not None
     assert [row[-1] for row in table.rows] == ["as planned", words]

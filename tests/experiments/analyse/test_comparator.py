@@ -17,13 +17,14 @@ from experiments.analyse.health.context import Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.plan.design import Design, Kind, Outcome, Units
+from experiments.report.behaviour import effect
 from experiments.report.document import document
-from experiments.report.effect_charts import outcome_forest
-from experiments.report.effect_tables import behaviour, comparisons
 from experiments.report.first_lines import estimand
-from experiments.report.page import promise, sections
-from experiments.report.promise_and_finding import contrasts
-from experiments.report.words import finding_sentence, verdict_sentence
+from experiments.report.outcomes.effects import comparisons, draw_all
+from experiments.report.page import sections
+from experiments.report.promise_and_finding import contrasts, promise
+from experiments.report.verdict import verdict_sentence
+from experiments.report.words import finding_sentence
 from reporting.document import dump, load
 from stats.compare import compare_unpooled
 from stats.instrument.validity import instrument_inequalities
@@ -158,16 +159,17 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     assert names == ["nudge against placebo", "placebo", "nudge against control"]
     codes = [cells[-1] for cells in comparisons(report).rows]
     assert (bool(codes[0]), *codes[1:]) == (True, "", "")
-    table = behaviour(report, report.outcomes[0], row(report, "nudge"))
+    table = effect.table(report, report.outcomes[0], row(report, "nudge"))
     assert table is not None
     assert table.title == "Effect of did on kept, nudge against placebo"
     assert "with the placebo" in table.rows[0][1]
-    own = behaviour(report, report.outcomes[0], row(report, "placebo"))
+    own = effect.table(report, report.outcomes[0], row(report, "placebo"))
     assert own is not None
     assert (own.title, len(own.rows)) == ("Whether the placebo moves did", 2)
     assert [cells[0] for cells in own.rows][1] == "Moved by the placebo"  # it is no nudge and has no strength
-    chart = outcome_forest(report)
-    assert chart is not None
+    made = draw_all(report)
+    assert made is not None
+    chart, _marks = made
     assert "nudge against placebo" in str(chart.to_dict())
     assert "Difference to control" not in str(chart.to_dict())
     shown = document(report)["outcomes"][0]["comparisons"]

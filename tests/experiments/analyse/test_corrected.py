@@ -12,8 +12,7 @@ from experiments.analyse.analyses import finding_of
 from experiments.analyse.calibration import calibrate
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
 from experiments.analyse.result import LookTaken, Readout
-from experiments.report.page import promise
-from experiments.report.promise_and_finding import contrasts, promise_finding
+from experiments.report.promise_and_finding import contrasts, promise, promise_finding
 from experiments.report.stopping import stopping_sentence
 from stats.results import computable
 from stats.sequential.stagewise import stagewise

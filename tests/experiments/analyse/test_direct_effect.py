@@ -16,12 +16,13 @@ from experiments.analyse.engine import analyze
 from experiments.analyse.result import Readout
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.report import charts, direct_effect, effect_tables, page, pictures
-from experiments.report.breakdown import toward_zero
+from experiments.report import page
+from experiments.report.behaviour import direct_effect, effect
+from experiments.report.behaviour.breakdown import toward_zero
 from experiments.report.document import document
 from experiments.report.first_lines import opening
 from experiments.report.stored_document import document as readout_document
-from experiments.report.words import verdict_sentence
+from experiments.report.verdict import verdict_sentence
 from reporting.document import dump, load
 from stats.instrument.anderson_rubin import Shape
 from stats.results import NotComputable, Reason, computable
@@ -154,7 +155,7 @@ def test_payload__of_an_earlier_version__still_loads() -> None:
 
 
 def _behaviour_rows(report: Report) -> tuple[tuple[str, ...], ...]:
-    table = effect_tables.behaviour(report, report.outcomes[0], report.outcomes[0].comparisons[0])
+    table = effect.table(report, report.outcomes[0], report.outcomes[0].comparisons[0])
     assert table is not None
     return table.rows
 
@@ -176,7 +177,7 @@ def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
     assert (shown["low"], shown["high"], shown["anderson_rubin"]["low"]) == (-0.01, 0.02, union.low)
     assert "If being nudged by itself changes the outcome by" in direct_effect.note(report.outcomes[0], found)
     # The breakdown value lies outside the range: the picture doesn't mark it. The group "old" stands in it.
-    chart, _marks = charts.direct(found, True)
+    chart, _marks = direct_effect.draw(found, True)
     drawn = json.dumps(chart.to_dict())
     assert "breakdown value" not in drawn
     assert "direct effect in old, with its interval" in drawn
@@ -185,7 +186,7 @@ def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
 def test_registered_range__breakdown_inside__is_a_row_and_marked() -> None:
     found = found_in(report_of((0.0, 0.3)))
     assert found.breakdown in [row.direct for row in found.sensitivity]
-    chart, _marks = charts.direct(found, True)
+    chart, _marks = direct_effect.draw(found, True)
     assert "breakdown value: " in json.dumps(chart.to_dict())
 
 
@@ -230,7 +231,7 @@ def test_page__behaviour_convicted__shows_the_condition_open(language: str) -> N
     readout = make_readout()
     with translation.override(language):
         section = next(one for one in page.sections(readout) if one.slug == "direct")
-        drawn = next(one for one in pictures.draw(readout) if one.slug == "direct-1")
+        drawn = next(one for one in page.draw(readout) if one.slug == "direct-1")
         headline = opening(readout).sentence
     part = section.parts[0]
     assert (section.closed, part.picture, len(part.table.rows if part.table else ())) == (False, True, 13)

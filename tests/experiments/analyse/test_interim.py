@@ -9,7 +9,7 @@ from scipy import stats
 
 from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.result import Readout
-from experiments.report import acts as report_acts
+from experiments.report.behaviour import acts
 from experiments.report.page import sections
 from reporting.document import dump, load
 from stats.instrument.compliers import complier_levels
@@ -225,6 +225,6 @@ def test_needed__of_a_plan_with_looks__takes_its_inflation() -> None:
 
 
 def test_single_acts__show_their_error_and_no_plain_interval() -> None:
-    table = report_acts.response(interim("always_valid").by_times[0], True)
+    table = acts.response(interim("always_valid").by_times[0], True)
 
     assert "standard error" in table.rows[0][2]

@@ -15,8 +15,8 @@ from experiments.analyse.per_act import per_act
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import ByTimes, Readout
 from experiments.analyse.verdict import Verdict
-from experiments.report import charts
-from experiments.report.words import verdict_sentence
+from experiments.report.behaviour import acts
+from experiments.report.verdict import verdict_sentence
 from stats.instrument.dose import DoseWeights
 from stats.results import computable
 from stats.sequential.looks import fixed
@@ -115,7 +115,7 @@ def test_set_of_one_act__is_read_at_the_look() -> None:
 def test_weights__drawn__have_limits_of_the_plans_level(level: float, low: float, high: float) -> None:
     found = DoseWeights((1, 2), (0.1, 0.1), (0.01, 0.01), (0.5, 0.5), 2, 0.5, 0.5, ())
 
-    chart, _marks = charts.weights(found, level)
+    chart, _marks = acts.draw(found, level)
 
     row = next(iter(chart.to_dict()["datasets"].values()))[0]
     assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-3)

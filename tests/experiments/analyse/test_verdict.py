@@ -7,7 +7,7 @@ import pytest
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.verdict import Evidence, Verdict, decide
 from experiments.plan.design import Kind
-from experiments.report.words import verdict_sentence
+from experiments.report.verdict import verdict_sentence
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.validity import Inequalities

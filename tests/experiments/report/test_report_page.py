@@ -20,9 +20,11 @@ from experiments.analyse.verdict import Verdict
 from experiments.management.commands import analyze
 from experiments.plan.planned import Amended
 from experiments.plan.record import Claim
-from experiments.report import first_lines, page, pictures, stored_document, tables
-from experiments.report.first_lines import metric_words, opening
-from experiments.report.promise_and_finding import contrasts, promise_finding
+from experiments.report import first_lines, looks, page, stored_document
+from experiments.report.behaviour.take_up import first_stage
+from experiments.report.first_lines import opening
+from experiments.report.names import metric_sentence, metric_words, worded
+from experiments.report.promise_and_finding import contrasts, promise, promise_finding
 from stats.results import computable
 from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
 from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, stored
@@ -110,10 +112,10 @@ def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
     readout = make_readout(**RUNNING)
 
     assert slugs(readout) == ["plan", "units", "acts"]
-    assert page.promise(readout) is None
+    assert promise(readout) is None
     assert contrasts(readout) == ()
     assert promise_finding(readout) == ""
-    assert [drawing.slug for drawing in pictures.draw(readout)] == ["inflow"]
+    assert [drawing.slug for drawing in page.draw(readout)] == ["inflow"]
 
 
 def test_sections__of_an_open_outcome__come_in_the_order_of_the_brief() -> None:
@@ -148,12 +150,12 @@ def test_contrasts__of_a_gain__strike_out_who_chose_and_keep_what_chance_chose()
 
 
 def test_promise__of_another_outcome__is_compared_with_care() -> None:
-    part = page.promise(make_readout(primary=("window:21-27",)))
+    part = promise(make_readout(primary=("window:21-27",)))
     readout = make_readout()
     claim = readout.plan.claim
     assert claim is not None
     other = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention="on_day:1")))
-    careful = page.promise(other)
+    careful = promise(other)
 
     assert part is not None
     assert careful is not None
@@ -199,8 +201,8 @@ def test_segments__say_the_interaction_test_before_any_segment() -> None:
 
 
 def test_path__of_a_peek__says_that_nobody_paid_for_it() -> None:
-    assert page.path_finding(make_readout()).startswith("One look at the end, as planned")
-    peeked = page.path_finding(make_readout(peek=True, **RUNNING))
+    assert looks.path_finding(make_readout()).startswith("One look at the end, as planned")
+    peeked = looks.path_finding(make_readout(peek=True, **RUNNING))
     assert peeked == "Looks: 1. Peeks among them, for which the plan didn't pay: 1."
 
 
@@ -219,15 +221,15 @@ def test_beliefs__say_that_they_never_enter_the_verdict() -> None:
 )
 def test_pictures__are_drawn_for_exactly_the_parts_that_have_one(make: Callable[[], Readout]) -> None:
     readout = make()
-    found = {drawing.slug: drawing for drawing in pictures.draw(readout)}
+    found = {drawing.slug: drawing for drawing in page.draw(readout)}
 
-    assert list(found) == list(page.pictures(readout))
+    assert list(found) == [part.slug for part in page.parts(readout) if part.picture]
     assert all(one.marks > 0 and one.label for one in found.values())
 
 
 def test_picture_of_promise__says_the_finding_and_marks_what_is_no_effect() -> None:
     readout = make_readout()
-    drawing = next(one for one in pictures.draw(readout) if one.slug == "promise")
+    drawing = next(one for one in page.draw(readout) if one.slug == "promise")
     rows = next(iter(drawing.spec["datasets"].values())) if "datasets" in drawing.spec else []
     text = str(drawing.spec)
 
@@ -265,14 +267,14 @@ def test_worded__keeps_texts_apart_that_would_be_called_alike() -> None:
     report = make_readout().report
     assert report is not None
     twin = replace(report.outcomes[0], name="week:4")
-    alike = first_lines.worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)))
+    alike = worded(replace(report, outcomes=(replace(twin, name="window:22-28"), twin)))
 
     assert [outcome.name for outcome in alike.outcomes] == ["window:22-28", "week:4"]
 
 
 def test_first_stage_table__gives_take_up_of_every_segment() -> None:
     readout = make_readout()
-    table = tables.first_stage(readout)
+    table = first_stage(readout).table
 
     assert table is not None
     assert [row[1] for row in table.rows] == ["all units", "new", "old"]
@@ -309,13 +311,13 @@ def of_escaped_names() -> Readout:
 def test_every_text__escaped_name__is_read_without_backslashes() -> None:
     readout = of_escaped_names()
 
-    drawn = json.dumps([row.spec for row in pictures.draw(readout)], ensure_ascii=False)
+    drawn = json.dumps([row.spec for row in page.draw(readout)], ensure_ascii=False)
     headings = " ".join(part.table.title for section in page.sections(readout) for part in section.parts if part.table)
     first = opening(readout)
     texts = [
         first.sentence, first.estimand, every_text(readout), headings, drawn, promise_finding(readout),
-        *(row.label + row.text for row in contrasts(readout)), str(tables.health(readout)),
-        *(tables.metric_sentence(name) for name in readout.plan.outcomes),
+        *(row.label + row.text for row in contrasts(readout)), str(first_lines.health(readout)),
+        *(metric_sentence(name) for name in readout.plan.outcomes),
     ]  # fmt: skip
 
     assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence

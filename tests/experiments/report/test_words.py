@@ -9,7 +9,7 @@ from django.utils import translation
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.health import file_checks
 from experiments.analyse.verdict import Evidence, decide
-from experiments.report import words
+from experiments.report import verdict, words
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 from tests.experiments.analyse.test_verdict import CASES
@@ -24,7 +24,7 @@ def filled(sentence: str) -> bool:
 @pytest.mark.parametrize("evidence", [case[0] for case in CASES.values()], ids=list(CASES))
 def test_verdict_sentence__every_row_of_the_table__is_filled(evidence: Evidence, language: str) -> None:
     with translation.override(language):
-        assert filled(words.verdict_sentence(decide(evidence)))
+        assert filled(verdict.verdict_sentence(decide(evidence)))
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -49,4 +49,4 @@ def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
         assert all(filled(reason_words(NotComputable(reason))) for reason in Reason)
         assert all(code_words(code) for code in Code)
         for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only"):
-            assert filled(words.warning_sentence(code))
+            assert filled(verdict.warning_sentence(code))

@@ -1,15 +1,19 @@
-"""What a direct effect of being nudged would leave of the behaviour's effect: sentences and table. Pure."""
+"""What a direct effect of being nudged would leave of the behaviour's effect. Pure."""
 
+from functools import partial
 from math import copysign
+from typing import Any
 
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
-from experiments.report.breakdown import toward_zero
-from experiments.report.set_words import set_text
-from experiments.report.words import breakdown_text, undone
-from reporting.numbers import between, effect_text, level_text, percent
-from reporting.table import Row, Table
+from experiments.report.behaviour.breakdown import breakdown_text, toward_zero, undone
+from experiments.report.chart_pieces import PANEL, WIDTH
+from experiments.report.estimates import set_text
+from reporting.charts import BLUE, GREEN, INK, LIGHT, ORANGE, Drawn, alt, data, rule
+from reporting.numbers import between, count, effect_text, level_text, percent
+from reporting.table import Part, Row, Section, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.exclusion import ZeroFirstStage
@@ -17,6 +21,38 @@ from stats.results import Reason, computable
 
 # With these verdicts no set is read as the behaviour's effect, whatever the direct effect.
 SILENT = (Code.INVALID, Code.NUDGE_NOT_BEHAVIOUR, Code.NUDGE_FAILED)
+
+
+def section(_readout: Readout, report: Report) -> Section:
+    """The section of a stored experiment, which is the one of a file."""
+    return of_report(report)
+
+
+def of_report(report: Report) -> Section:
+    """Always open: it is the condition of whatever is said about the behaviour."""
+    found = _parts(report)
+    title = gettext("What if being nudged does something by itself?")
+    lead = gettext(
+        "The effect of the behaviour is read from the nudge on one condition: that being nudged does nothing by "
+        "itself. No test can see a small direct effect, so this is what the data say for each size of it."
+    )
+    return Section("direct", title, lead if found else "", found)
+
+
+def _parts(report: Report) -> tuple[Part, ...]:
+    # Variants are counted from 1.
+    outcome = report.outcomes[0]
+    return tuple(
+        make_part(
+            f"direct-{place}",
+            gettext("Nudged by {variant}").format(variant=row.variant),
+            finding(outcome, found),
+            table(outcome, row.variant, found),
+            note=note(outcome, found),
+            draw=partial(draw, found, outcome.kind is Kind.PROPORTION) if drawable(found) else None,
+        )
+        for place, row, found in shown(report)
+    )
 
 
 def shown(report: Report) -> tuple[tuple[int, Comparison, Encouragement], ...]:
@@ -35,22 +71,9 @@ def shown(report: Report) -> tuple[tuple[int, Comparison, Encouragement], ...]:
     )
 
 
-def slug(place: int) -> str:
-    """The picture of one variant; variants are counted from 1."""
-    return f"direct-{place}"
-
-
 def drawable(found: Encouragement) -> bool:
     """Every set is bounded: whether it is doesn't depend on the direct effect."""
     return bool(found.sensitivity) and all(row.shape is Shape.INTERVAL for row in found.sensitivity)
-
-
-def lead() -> str:
-    """Why the section is there."""
-    return gettext(
-        "The effect of the behaviour is read from the nudge on one condition: that being nudged does nothing by "
-        "itself. No test can see a small direct effect, so this is what the data say for each size of it."
-    )
 
 
 def finding(outcome: OutcomeReport, found: Encouragement) -> str:
@@ -101,7 +124,7 @@ def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
     )
     moved = between(percent(group.take_up.low), percent(group.take_up.high))
     return sentence.format(
-        group=group.group, n=f"{group.units:,}", take_up=moved,
+        group=group.group, n=count(group.units), take_up=moved,
         direct=text(group.direct.estimate), limits=between(text(group.direct.low), text(group.direct.high)),
         breakdown=breakdown_text(found.breakdown, share=share) if computable(found.breakdown) else "–",
         effects=set_text(group.effect_set, share=share),
@@ -136,3 +159,70 @@ def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table |
     )
     title = gettext("Effect of the behaviour under a direct effect of {variant}").format(variant=variant)
     return Table(title, columns, tuple(rows))
+
+
+def draw(found: Encouragement, share: bool) -> Drawn:
+    """The set of the behaviour's effects against the direct effect of being nudged, and where it takes in no effect."""
+    factor = 100.0 if share else 1.0
+    rows = [
+        {"direct": row.direct * factor, "low": row.low * factor, "high": row.high * factor}
+        for row in found.sensitivity
+        if row.low is not None and row.high is not None
+    ]
+    titles = (
+        (gettext("direct effect of being nudged, points"), gettext("effect of the behaviour, points"))
+        if share
+        else (
+            gettext("direct effect of being nudged, in the outcome's unit"),
+            gettext("effect of the behaviour, in the outcome's unit"),
+        )
+    )
+    x = alt.X("direct:Q", title=titles[0], scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=8))
+    low = alt.Y("low:Q", title=titles[1], scale=alt.Scale(zero=True))
+    base = alt.Chart(data(rows)).encode(x=x)
+    layers = [
+        base.mark_area(color=BLUE, opacity=0.18).encode(y=low, y2="high:Q"),
+        base.mark_line(color=BLUE, strokeWidth=2).encode(y=low),
+        base.mark_line(color=BLUE, strokeWidth=2).encode(y="high:Q"),
+        rule(channel="y"),
+    ]
+    ends = [row["direct"] for row in rows]
+    if computable(found.breakdown) and min(ends) <= found.breakdown * factor <= max(ends):
+        text = breakdown_text(found.breakdown, share=share)
+        label = gettext("breakdown value: {value}").format(value=text)
+        edge = max(ends) if found.breakdown > 0 else min(ends)
+        at = {"breakdown": found.breakdown * factor, "edge": edge, "label": label}
+        mark = alt.Chart(data([at])).encode(x="breakdown:Q")
+        layers.insert(0, mark.mark_rect(color=LIGHT, opacity=0.35).encode(x2="edge:Q"))
+        layers.append(mark.mark_rule(color=ORANGE, strokeWidth=2))
+        layers.append(
+            mark.mark_text(align="left", baseline="bottom", dx=-2, dy=-4, color=INK, fontWeight=600).encode(
+                text="label:N", y=alt.value(0)
+            )
+        )
+    if found.zero_first_stage is not None:
+        layers += _unmoved_marks(found.zero_first_stage, min(ends), max(ends), factor)
+    return alt.layer(*layers).properties(width=WIDTH, height=PANEL), 3 * len(rows)
+
+
+def _unmoved_marks(group: ZeroFirstStage, left: float, right: float, factor: float) -> list[Any]:
+    """Along the lower edge: the direct effect that a group shows whose behaviour the nudge can't move.
+
+    Source: METHODS 4.16: its interval is put beside the breakdown value. What lies outside the picture is cut off.
+    """
+    effect = group.direct
+    low, high = max(effect.low * factor, left), min(effect.high * factor, right)
+    text = gettext("direct effect in {group}, with its interval").format(group=group.group)
+    marks: list[Any] = []
+    if low <= high:
+        line = alt.Chart(data([{"low": low, "high": high}])).mark_rule(color=GREEN, strokeWidth=3)
+        marks.append(line.encode(x="low:Q", x2="high:Q", y=alt.value(PANEL - 8)))
+    if left <= effect.estimate * factor <= right:
+        point = alt.Chart(data([{"own": effect.estimate * factor}])).mark_point(
+            filled=True, size=80, opacity=1, color=GREEN, shape="diamond"
+        )
+        marks.append(point.encode(x="own:Q", y=alt.value(PANEL - 8)))
+    label = alt.Chart(data([{"at": left, "label": text}])).mark_text(
+        align="left", baseline="bottom", dx=6, color=INK, limit=WIDTH - 20
+    )
+    return [*marks, label.encode(x="at:Q", y=alt.value(PANEL - 16), text="label:N")]

@@ -1,24 +1,49 @@
-"""Does the nudge work only through the behaviour, for whom, and does the threshold matter? Tables of text. Pure."""
+"""Does the nudge work only through the behaviour, and for whom? Kinds of units, levels, checks, traits. Pure."""
 
-from experiments.analyse.result import ByTimes, Through
+from experiments.analyse.codes import NOT_THE_BEHAVIOUR
+from experiments.analyse.effects import Report
+from experiments.analyse.result import Readout, Through
+from experiments.plan.design import Kind
+from experiments.report.behaviour.take_up import first_stage
 from reporting.numbers import (
     between,
     decimal,
     effect_limits,
     effect_text,
+    level_text,
     limits,
     p_value,
     percent,
     points,
     significant,
 )
-from reporting.table import Row, Table
+from reporting.table import Row, Section, Table, make_part
 from reporting.words import gettext, reason_words
-from stats.instrument.arms import ArmsFit, Dose, DoseTest
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Level
-from stats.instrument.dose import DoseWeights
 from stats.results import Estimate, Interval, NotComputable, computable
+
+
+def section(readout: Readout, report: Report) -> Section:
+    """Closed: who is moved, and what speaks against reading the behaviour's effect."""
+    share = report.outcomes[0].kind is Kind.PROPORTION
+    parts = [first_stage(readout)] if readout.through else []
+    for found in readout.through:
+        named = {
+            "kinds": kinds(found),
+            "levels": levels(found, share),
+            "checks": checks(found, share),
+            "traits": traits(found),
+        }
+        parts += [
+            make_part(f"{slug}-{found.variant}", table.title, "", table)
+            for slug, table in named.items()
+            if table is not None
+        ]
+    title = gettext("Only through the behaviour, and for whom?")
+    causal = report.verdict.code not in NOT_THE_BEHAVIOUR
+    lead = " ".join(kinds_finding(found, of_behaviour=causal) for found in readout.through)
+    return Section("validity", title, lead, tuple(parts), closed=True)
 
 
 def kinds(found: Through) -> Table:
@@ -127,40 +152,6 @@ def placebo_text(found: Estimate | NotComputable) -> str:
     return f"{points(found.estimate)} ({between(points(found.low), points(found.high))}), p {p_value(found.p_value)}"
 
 
-def dose(found: DoseTest) -> Table:
-    """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
-    rows = tuple(
-        (name, *_fit(fit))
-        for name, fit in (
-            (gettext("it takes the moment's number"), found.step),
-            (gettext("each act counts"), found.dose),
-        )
-    )
-    columns = (gettext("reading"), gettext("effect"), gettext("interval"), gettext("p of the misfit"))
-    note = gettext("A small p says that no single effect of this kind fits all arms. Power is low.")
-    return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
-
-
-def _fit(found: ArmsFit | NotComputable) -> tuple[str, str, str]:
-    if not computable(found):
-        return reason_words(found), "", ""
-    effect = found.effect
-    return (
-        significant(effect.estimate),
-        between(significant(effect.low), significant(effect.high)),
-        p_value(found.p_value),
-    )
-
-
-def dose_finding(found: DoseTest) -> str:
-    """The answer of the dose arms in one sentence."""
-    return {
-        Dose.STEP: gettext("The dose arms fit a step at the moment's number, and not an effect of each act."),
-        Dose.DOSE: gettext("The dose arms fit an effect of each act, and not a step at the moment's number."),
-        Dose.UNCLEAR: gettext("The dose arms don't tell a step from an effect of each act."),
-    }[found.answer]
-
-
 def bounds_range(bounds: Bounds | NotComputable) -> str:
     """The bounds with their confidence limits, which are wider: chance moves the shares."""
     if not computable(bounds):
@@ -170,7 +161,7 @@ def bounds_range(bounds: Bounds | NotComputable) -> str:
         return text
     limits_text = gettext("{bounds}; with {level} limits {limits}")
     return limits_text.format(
-        bounds=text, level=percent(bounds.level, 0), limits=between(points(bounds.limit_low), points(bounds.limit_high))
+        bounds=text, level=level_text(bounds.level), limits=between(points(bounds.limit_low), points(bounds.limit_high))
     )
 
 
@@ -201,66 +192,3 @@ def _level(value: Level, share: bool) -> tuple[str, str]:
     if not computable(value.error):
         return text, reason_words(value.error)
     return text, between(write(value.error.low), write(value.error.high))
-
-
-# ── Acts ──────────────────────────────────────────────────────────────────────
-def weights(found: DoseWeights) -> Table:
-    """Which acts the nudge added."""
-    rows = tuple(
-        (_times(n, found), points(raised), decimal(100 * error, 1), percent(weight),
-         gettext("the moment's own number") if n == found.threshold else "")
-        for n, raised, error, weight in zip(found.times, found.raised, found.errors, found.weights, strict=True)
-    )  # fmt: skip
-    columns = (
-        gettext("number of times"), gettext("reach it more with the nudge, points"), gettext("standard error, points"),
-        gettext("weight"), "",
-    )  # fmt: skip
-    return Table(gettext("Which acts the nudge added"), columns, rows)
-
-
-def _times(n: int, found: DoseWeights) -> str:
-    return gettext("{n} or more").format(n=n) if n == found.times[-1] else str(n)
-
-
-def acts_finding(row: ByTimes) -> str:
-    """How many of the added acts cross the moment's number."""
-    found = row.weights
-    if not computable(found):
-        return reason_words(found)
-    text = gettext(
-        "{share} of the acts that {variant} added cross the number {times}; the rest lie on one side of it, and if "
-        "each act matters, they work around the threshold."
-    )
-    sentence = text.format(share=percent(found.share_at_threshold, 0), variant=row.variant, times=found.threshold)
-    if found.negative:
-        caution = gettext(
-            "At {times} times the nudge lowered the behaviour, which contradicts the method's assumption."
-        )
-        sentence += " " + caution.format(times=", ".join(map(str, found.negative)))
-    return sentence
-
-
-def response(row: ByTimes, share: bool) -> Table:
-    """The effect of one act more."""
-    found = row.response
-    columns = (gettext("quantity"), gettext("value"), gettext("interval or set"))
-    title = gettext("Effect of one act more, nudged by {variant}").format(variant=row.variant)
-    if isinstance(found, NotComputable):
-        return Table(title, columns, ((gettext("effect of one act more"), reason_words(found), ""),))
-    effect = found.effect
-
-    def text(value: float) -> str:
-        return effect_text(value, share=share)
-
-    shown = text(effect.estimate) if computable(effect) else reason_words(effect)
-    around = effect_limits(effect.low, effect.high, share) if computable(effect) else ""
-    standard_error = gettext("standard error {error}").format(error=decimal(found.acts_error))
-    whole = found.effect_set
-    ends = (whole.low, whole.high)
-    bounded = effect_limits(ends[0], ends[1], share) if ends[0] is not None and ends[1] is not None else ""
-    rows = (
-        (gettext("acts that the nudge added per unit"), decimal(found.acts), standard_error),
-        (gettext("effect of one act more"), shown, around),
-        (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
-    )
-    return Table(title, columns, rows)

@@ -7,6 +7,7 @@ from math import floor
 
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
+from reporting.numbers import effect_text
 from reporting.words import gettext
 
 
@@ -17,6 +18,17 @@ def toward_zero(value: float, *, share: bool) -> float:
     cut = floor(round(size * 10**digits, 6)) / 10**digits
     # Too small to be printed with these digits: a zero would read as if nothing were needed.
     return cut if cut > 0 else size
+
+
+def breakdown_text(value: float, *, share: bool) -> str:
+    """The size of a breakdown value with its unit, never rounded up."""
+    return effect_text(toward_zero(value, share=share), share=share)
+
+
+def undone(breakdown: float, outcome: str, *, share: bool) -> str:
+    """From which direct effect of being nudged on nothing is shown about the behaviour."""
+    text = breakdown_text(breakdown, share=share)
+    return _undone_template(breakdown, share=share) % {"breakdown": text, "outcome": outcome}
 
 
 def unless_template(verdict: Verdict) -> str:
@@ -54,10 +66,10 @@ def unless_added(verdict: Verdict) -> str:
     value = verdict.details.get("breakdown")
     if verdict.reason != "crossed" or not isinstance(value, float):
         return ""
-    return " " + undone_template(value, share=verdict.details.get("kind") == "proportion")
+    return " " + _undone_template(value, share=verdict.details.get("kind") == "proportion")
 
 
-def undone_template(breakdown: float, *, share: bool) -> str:
+def _undone_template(breakdown: float, *, share: bool) -> str:
     """From which direct effect on nothing is shown about the behaviour."""
     sentences = {
         (True, True): gettext(

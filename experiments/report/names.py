@@ -1,0 +1,62 @@
+"""What metrics, outcomes and comparisons are called on a page. Pure."""
+
+from dataclasses import replace
+
+from events.metrics import Active, MinDays, display_name, parse_metric, sentence
+from experiments.analyse.effects import Report
+from experiments.plan.planned import Planned
+from reporting.words import gettext
+from runs.refusals import Refused
+
+
+def versus(variant: str, comparator: str) -> str:
+    """A comparison's name: the variant alone where it is compared with control."""
+    if not comparator:
+        return variant
+    return gettext("{variant} against {placebo}").format(variant=variant, placebo=comparator)
+
+
+def metric_words(text: str) -> str:
+    """A metric's short name for headings and sentences; what has none keeps its text."""
+    try:
+        definition = parse_metric(text)
+    except Refused:
+        return display_name(text)
+    if isinstance(definition, MinDays):
+        name = gettext("retention ({n} days of {first}–{last})")
+        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
+    if not isinstance(definition, Active):
+        return display_name(text)
+    first, last = definition.window.start_day, definition.window.end_day
+    if last is None:
+        return gettext("retention from day {first} on").format(first=first)
+    if first == last:
+        return gettext("retention on day {first}").format(first=first)
+    return gettext("retention on days {first}–{last}").format(first=first, last=last)
+
+
+def metric_sentence(name: str) -> str:
+    """A metric as its definition reads; what can't be read keeps its text."""
+    try:
+        return sentence(parse_metric(name))
+    except Refused:
+        return display_name(name)
+
+
+def clock_words(plan: Planned) -> str:
+    """What starts a unit's day 0."""
+    return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
+
+
+def worded(report: Report) -> Report:
+    """The same report with its outcomes in words; where two would be called alike, both keep their text."""
+    names = [metric_words(outcome.name) for outcome in report.outcomes]
+    behaviour = report.design.behaviour
+    return replace(
+        report,
+        design=replace(report.design, behaviour=None if behaviour is None else display_name(behaviour)),
+        outcomes=tuple(
+            replace(outcome, name=name if names.count(name) == 1 else display_name(outcome.name))
+            for outcome, name in zip(report.outcomes, names, strict=True)
+        ),
+    )

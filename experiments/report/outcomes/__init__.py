@@ -1,0 +1,1 @@
+"""What the nudge does to every outcome, over all units and by segment."""

@@ -1,0 +1,1 @@
+"""Retention over time, one file a chart."""

@@ -1,0 +1,93 @@
+"""The plan, and whether it was kept: what was registered, and each amendment with its reason. Pure."""
+
+from events.metrics import display_name
+from experiments.analyse.result import Readout
+from experiments.plan.design import Kind, kind_of
+from experiments.report.names import clock_words, metric_sentence
+from reporting.numbers import count, effect_text, percent
+from reporting.table import Row, Section, Table, make_part
+from reporting.words import gettext
+
+
+def section(readout: Readout) -> Section:
+    """Closed, since it is read once: what was registered, and what was changed."""
+    plan = readout.plan
+    if not plan.intact:
+        lead = gettext("The plan was not kept: it differs from the one at the start, and no amendment says why.")
+    elif plan.amendments:
+        lead = gettext("The plan was amended {n} times after the start; each change stands below with its reason.")
+        lead = lead.format(n=len(plan.amendments))
+    else:
+        lead = gettext("The plan was kept: nothing changed after the start.")
+    parts = [make_part("registered", gettext("What was registered"), "", registered(readout))]
+    changed = amendments(readout)
+    if changed is not None:
+        parts.append(make_part("amendments", changed.title, "", changed))
+    return Section("plan", gettext("The plan, and whether it was kept"), lead, tuple(parts), closed=True)
+
+
+def registered(readout: Readout) -> Table:
+    """What was registered before."""
+    found = readout.plan
+    methods = {
+        "fixed": gettext("one look at the planned end"),
+        "group_sequential": gettext("planned looks"),
+        "always_valid": gettext("any look, any time"),
+    }
+    rows: list[Row] = [
+        (gettext("Hypothesis"), found.hypothesis),
+        (gettext("Nudge"), found.nudge),
+        (gettext("Variants, control first"), ", ".join(_variant(readout, name) for name in found.variants)),
+        *((gettext("Planned split"), _split(segment, shares)) for segment, shares in found.shares.items()),
+        (gettext("Verdict rests on"), _metrics(found.primary)),
+        (gettext("Also read"), _metrics(found.secondary)),
+        (gettext("Must not get worse"), _metrics(found.guardrails)),
+        (gettext("Covariates known before"), ", ".join(found.covariates)),
+        (gettext("Error rate, two-sided"), percent(found.alpha)),
+        (gettext("Smallest effect of interest"), _margin(readout)),
+        (gettext("Expected take-up"), "" if found.take_up is None else percent(found.take_up)),
+        (gettext("Planned units"), count(found.planned_units)),
+        (gettext("When it is read"), methods[found.method]),
+        (gettext("Day 0"), clock_words(found)),
+        (gettext("Started"), found.started.isoformat()),
+        (gettext("Enrolment ended"), "" if found.enrolment_ended is None else found.enrolment_ended.isoformat()),
+    ]
+    kept = tuple(row for row in rows if row[1])
+    return Table(gettext("The plan"), (gettext("part"), gettext("registered")), kept)
+
+
+def _variant(readout: Readout, name: str) -> str:
+    if name == readout.plan.placebo:
+        return gettext("{variant} (placebo)").format(variant=name)
+    dose = readout.plan.doses.get(name)
+    return name if dose is None else gettext("{variant} (dose {n})").format(variant=name, n=dose)
+
+
+def _split(segment: str, shares: tuple[float, ...]) -> str:
+    text = " / ".join(percent(share, 0) for share in shares)
+    return f"{segment}: {text}" if segment else text
+
+
+def _metrics(names: tuple[str, ...]) -> str:
+    return " ".join(metric_sentence(name) for name in names)
+
+
+def _margin(readout: Readout) -> str:
+    margin = readout.plan.smallest_effect
+    if margin is None:
+        return ""
+    share = kind_of(readout.plan.primary[0]) is Kind.PROPORTION
+    return effect_text(margin, share=share)
+
+
+def amendments(readout: Readout) -> Table | None:
+    """Logged changes of the plan after the start."""
+    rows = tuple(
+        (made.on.isoformat(), name, display_name(before), display_name(after), made.why, made.by)
+        for made in readout.plan.amendments
+        for name, (before, after) in made.changes.items()
+    )
+    columns = (
+        gettext("day"), gettext("part"), gettext("before"), gettext("after"), gettext("reason"), gettext("by"),
+    )  # fmt: skip
+    return Table(gettext("Amendments after the start"), columns, rows) if rows else None

@@ -1,0 +1,21 @@
+"""One report as tables of text, in reading order: what the terminal shows of files and stored experiments. Pure."""
+
+from experiments.analyse.effects import Report
+from experiments.report.behaviour import effect
+from experiments.report.flow import flow_of_file
+from experiments.report.outcomes import effects, segments
+from reporting.table import Table
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """Flow, levels, effects, the behaviour, and what is sharper or finer; what the report lacks is left out."""
+    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    found = (
+        flow_of_file(report),
+        effects.levels(report),
+        effects.comparisons(report),
+        *(effect.table(report, outcome, row) for outcome, row in pairs),
+        effects.adjusted(report),
+        *(segments.table(outcome, row, report.design.level) for outcome, row in pairs if row.by_segment),
+    )
+    return tuple(table for table in found if table is not None)
