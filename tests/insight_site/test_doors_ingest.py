@@ -302,3 +302,17 @@ def test_admin__adding_a_key__shows_it_once(admin_client: Client) -> None:
     assert caller.source_id == source.pk
     assert shown not in admin_client.get(f"/admin/insight_site/apikey/{row.pk}/change/").content.decode()
     assert admin_client.get("/admin/events/rejected/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "userId or anonymousId is required"), ("ko", "userId 또는 anonymousId가 필요합니다")]
+)
+def test_quarantine__a_reason__is_in_the_readers_language(admin_client: Client, language: str, said: str) -> None:
+    row = Rejected.objects.create(received_at=timezone.now(), code="missing_identity", message="as sent", payload="{}")
+
+    pages = [
+        admin_client.get(f"/admin/events/rejected/{path}", headers={"accept-language": language}).content.decode()
+        for path in ("", f"{row.pk}/change/")
+    ]
+
+    assert all(said in page for page in pages)
