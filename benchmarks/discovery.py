@@ -107,8 +107,9 @@ def study(house: Any) -> float:
 
     from aha.study import queries as questions
     from aha.study.cell_metrics import describe
-    from aha.study.choice import choose, sample, split
+    from aha.study.choice import choose
     from aha.study.grid import build_table, cells_of_histogram, count_cells, levels
+    from aha.study.hold_out import sample, split
     from aha.study.null import grid_null
     from aha.study.step import step_evidence
     from events.counting import queries
@@ -205,8 +206,9 @@ def worlds(seeds: int | None) -> None:
     """Where the step is found, and how often a jump is claimed where there is none."""
     import numpy as np
 
-    from aha.study.choice import choose, split
+    from aha.study.choice import choose
     from aha.study.grid import levels, thresholds
+    from aha.study.hold_out import split
     from aha.study.step import StepVerdict, step_evidence
     from events.simulation import WORLDS, simulate
     from events.simulation.worlds import NEGATIVE_CONTROLS

@@ -10,9 +10,10 @@ from aha.evidence.ladder import Ladder, Units, climb
 from aha.evidence.promise import Promise, promise
 from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
 from aha.study.cell_metrics import RECOMMENDED_REACH, describe
-from aha.study.choice import Choice, Parts, Pick, judge
+from aha.study.choice import Choice, Pick
 from aha.study.drawn_results import SegmentCell
 from aha.study.grid import Cells, CountTable, Flags, count_cells, levels
+from aha.study.hold_out import Parts, judge
 from aha.study.ranking import Attributes
 from aha.study.report_columns import week_cells
 from aha.study.result import Candidate, Control, Controls, Grid, Judged

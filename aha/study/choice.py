@@ -1,10 +1,9 @@
-"""Choose "at least Z times within Y days", and say how sure and how large: bootstrap picks, hold-out, later cohorts.
+"""Choose "at least Z times within Y days", and say how sure: every resample of the users picks anew.
 
 A stable choice is no evidence that a threshold exists or causes anything: a smooth confounded curve has a stable best
 cell too. That question belongs to `aha.study.step`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,16 +13,13 @@ import numpy.typing as npt
 
 from aha.study.cell_metrics import (
     RECOMMENDED_REACH,
-    Cell,
-    Interval,
     Numbers,
-    describe,
     jaccard,
     phi,
     risk_difference,
     youden,
 )
-from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Levels, Names, count_cells, levels
+from aha.study.grid import Cells, CountTable, Floats, Ints, Levels, count_cells
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 from stats.shares import share
@@ -31,11 +27,6 @@ from stats.shares import share
 REPLICATES = 500
 BLOCK = 100
 PICKED_SHARE = 0.90
-SMALL_STUDY = 2_000
-LATER_WEEKS = 4
-TRAIN_SHARE = 0.60
-# Fixed for ever: a rerun of a study must not move units from the hold-out to the training part.
-SPLIT_SALT = b"insight.hold-out"
 
 
 class Rule(StrEnum):
@@ -245,158 +236,3 @@ def _bootstrap(
     progress("choice", 1.0)
     m, b, r = np.concatenate(did, axis=1), np.concatenate(stayed, axis=1), np.concatenate(retained)
     return r - b, b.astype(np.float64), (m - b).astype(np.float64), table.n - m - (r - b)
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Which units choose, which judge, and which came later: places in the table.
-
-    Attributes:
-        train: 60 % of the earlier units, by hash of the unit id; all units of a small study.
-        hold_out: the other 40 %; none in a small study.
-        later: units of the last quarter of the signup weeks; none below four weeks, or in a small study.
-    """
-
-    train: Ints
-    hold_out: Ints
-    later: Ints
-
-    @property
-    def for_steps(self) -> Ints:
-        """Units on which a jump is looked for: the hold-out, so that a cell found there can be judged on the training
-        part and on later cohorts; in a small study all units."""
-        return self.train if self.small else self.hold_out
-
-    @property
-    def small(self) -> bool:
-        """Too few units to set any aside: the optimism is bootstrapped instead."""
-        return not self.hold_out.size
-
-
-def split(table: CountTable) -> Parts:
-    """Part the units once and for all. A unit's side depends on its id alone, so it is stable across reruns."""
-    nobody = np.zeros(0, dtype=np.int64)
-    if table.n < SMALL_STUDY:
-        return Parts(np.arange(table.n), nobody, nobody)
-    weeks = np.unique(table.week)
-    last = weeks.size // LATER_WEEKS
-    later = table.week >= weeks[-last] if last else np.zeros(table.n, dtype=np.bool_)
-    train = hashes(table.unit_ids, SPLIT_SALT) < TRAIN_SHARE
-    return Parts(np.flatnonzero(~later & train), np.flatnonzero(~later & ~train), np.flatnonzero(later))
-
-
-def hashes(unit_ids: Names, salt: bytes) -> Floats:
-    """A number from 0 to 1 (1 excluded) per unit id and salt, the same on every machine and in every version."""
-    digests = b"".join(hashlib.blake2b(str(unit).encode(), digest_size=8, salt=salt[:16]).digest() for unit in unit_ids)
-    return np.asarray((np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / 2.0**53)
-
-
-def sample(unit_ids: Names, salt: bytes, *, most: int = 200_000) -> Ints:
-    """Places of at most `most` units, in their order: those with the smallest hash under the study's salt."""
-    if unit_ids.size <= most:
-        return np.arange(unit_ids.size)
-    return np.sort(np.argpartition(hashes(unit_ids, salt), most)[:most])
-
-
-@dataclass(frozen=True)
-class Honesty:
-    """One cell where it was chosen and where it was not.
-
-    The rule chooses on the training part: the hold-out judges. A step is found there: the training part judges it.
-
-    Attributes:
-        train, hold_out, later: the cell on each part, or why there is nothing.
-        optimism: per metric the part that chose minus the part that judges; bootstrapped, without interval, for the
-            rule's cell in a small study; empty for a step there.
-        drift: per metric the part that judges minus later cohorts.
-        corrected: per metric the train value minus the bootstrap optimism, only for the rule's cell of a small study.
-        chosen_on: ``train`` or ``hold_out``.
-    """
-
-    train: Cell
-    hold_out: Cell | NotComputable
-    later: Cell | NotComputable
-    optimism: dict[str, Interval | float]
-    drift: dict[str, Interval]
-    corrected: dict[str, float]
-    chosen_on: str = "train"
-
-
-def judge(
-    table: CountTable,
-    parts: Parts,
-    behaviour: str,
-    *,
-    days: int,
-    times: int,
-    rng: np.random.Generator,
-    choice: Choice | None = None,
-    by_step: bool = False,
-    alpha: float = 0.05,
-) -> Honesty:
-    """Look at one cell on all three parts.
-
-    Args:
-        table: the whole feature table.
-        parts: from `split`.
-        behaviour, days, times: the cell.
-        rng: the randomness of the bootstrap intervals.
-        choice: how the cell was chosen; a small study takes its bootstrap optimism from it.
-        by_step: the step chose the cell, not the rule: the optimism of the rule's choice says nothing about it.
-        alpha: of the intervals.
-    """
-    one = table.only([behaviour])
-    train, hold_out, later = (_one_cell(one, rows, days, times) for rows in (parts.train, parts.hold_out, parts.later))
-    here = describe(train, rng=rng, alpha=alpha)[0]
-    optimism: dict[str, Interval | float] = {}
-    corrected: dict[str, float] = {}
-    chose, judges = (hold_out, train) if by_step else (train, hold_out)
-    if not parts.small:
-        optimism = {**_gaps(chose, judges, rng, alpha)}
-    elif choice is not None and not by_step:
-        optimism = {**choice.optimism}
-        apparent = {name: float(metric(train.a, train.b, train.c, train.o)[0]) for name, metric in METRICS.items()}
-        corrected = {name: apparent[name] - choice.optimism[name] for name in METRICS}
-    missing = NotComputable(Reason.NO_HOLD_OUT)
-    return Honesty(
-        train=here,
-        hold_out=describe(hold_out, rng=rng, alpha=alpha)[0] if parts.hold_out.size else missing,
-        later=(
-            describe(later, rng=rng, alpha=alpha)[0]
-            if parts.later.size
-            else (missing if parts.small else NotComputable(Reason.NO_LATER_COHORT))
-        ),
-        optimism=optimism,
-        drift=_gaps(judges, later, rng, alpha) if parts.hold_out.size and parts.later.size else {},
-        corrected=corrected,
-        chosen_on="hold_out" if by_step and not parts.small else "train",
-    )
-
-
-def _one_cell(table: CountTable, rows: Ints | Flags, days: int, times: int) -> Cells:
-    cells = count_cells(levels(table.take(rows), [(times,)]), table.retained[rows])
-    place = cells.find(table.behaviours[0], days, times)
-    parts = (part[place : place + 1] for part in (cells.a, cells.b, cells.c, cells.o))
-    return Cells(
-        cells.behaviours, *(part[place : place + 1] for part in (cells.behaviour, cells.days, cells.times)), *parts
-    )
-
-
-def _gaps(one: Cells, other: Cells, rng: np.random.Generator, alpha: float) -> dict[str, Interval]:
-    """Metrics of a fixed cell on one part minus another, with bootstrap percentile intervals."""
-    drawn = [_draw(cells, rng) for cells in (one, other)]
-    gaps = {}
-    for name, metric in METRICS.items():
-        here, there = (float(metric(cells.a, cells.b, cells.c, cells.o)[0]) for cells in (one, other))
-        spread = metric(*drawn[0]) - metric(*drawn[1])
-        spread = spread[~np.isnan(spread)]
-        if spread.size and not np.isnan(here - there):
-            low, high = np.quantile(spread, [alpha / 2, 1 - alpha / 2])
-            gaps[name] = Interval(here - there, float(low), float(high))
-    return gaps
-
-
-def _draw(cells: Cells, rng: np.random.Generator) -> Ints:
-    """Resampling the users of a fixed cell is drawing its four counts anew: 4 × replicates."""
-    counts = np.concatenate([cells.a, cells.b, cells.c, cells.o])
-    return rng.multinomial(counts.sum(), counts / counts.sum(), size=REPLICATES).T

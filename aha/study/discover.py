@@ -16,7 +16,7 @@ from aha.evidence.aipw import MAX_UNITS
 from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
-from aha.study.choice import REPLICATES, Choice, Choosing, Parts, Rule, choose, split
+from aha.study.choice import REPLICATES, Choice, Choosing, Rule, choose
 from aha.study.drawn_results import SegmentCurve
 from aha.study.grid import (
     Cells,
@@ -31,6 +31,7 @@ from aha.study.grid import (
     levels,
     thresholds,
 )
+from aha.study.hold_out import Parts, split
 from aha.study.null import PERMUTATIONS, Null, enough, grid_null
 from aha.study.question import Inputs
 from aha.study.ranking import Attributes, judge_model

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from aha.evidence.retention_curve import DayCount
 from aha.study import queries
-from aha.study.choice import sample
 from aha.study.discover import Answers
+from aha.study.hold_out import sample
 from aha.study.population import Restriction
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of

@@ -12,8 +12,9 @@ from aha.evidence.promise import Promise
 from aha.evidence.retention_curve import Curve
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.study.cell_metrics import Cell, Number
-from aha.study.choice import Choice, Honesty, Pick
+from aha.study.choice import Choice, Pick
 from aha.study.drawn_results import Dose, JudgedBy, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.hold_out import Honesty
 from aha.study.question import Inputs
 from aha.study.step import SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flagged

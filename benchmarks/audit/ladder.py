@@ -6,8 +6,9 @@ import numpy as np
 
 from aha.evidence.ladder import Ladder
 from aha.study.candidates import ALPHA, Evidence, ladder_of
-from aha.study.choice import Pick, split
+from aha.study.choice import Pick
 from aha.study.grid import count_cells, levels, thresholds
+from aha.study.hold_out import split
 from aha.study.null import grid_null
 from aha.study.ranking import attributes_of
 from aha.study.report_columns import grid_columns

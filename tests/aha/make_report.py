@@ -11,8 +11,9 @@ from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValu
 from aha.headline import HEADLINE, headline_of
 from aha.payload_versions import STUDY
 from aha.study.cell_metrics import Cell, Interval
-from aha.study.choice import Choice, Choosing, Honesty, Pick
+from aha.study.choice import Choice, Choosing, Pick
 from aha.study.drawn_results import Dose, DosePoint, NullPicture, SegmentCell, SegmentCurve, Swarm, Week, WeekCell
+from aha.study.hold_out import Honesty
 from aha.study.question import Inputs
 from aha.study.report_columns import wilson_interval
 from aha.study.result import (

@@ -8,8 +8,9 @@ import pytest
 
 from aha.evidence.sensitivity import EmpiricalNull
 from aha.study.candidates import Evidence, follow, ladder_of, qualifying, take_cell
-from aha.study.choice import Choice, Choosing, Pick, split
+from aha.study.choice import Choice, Choosing, Pick
 from aha.study.grid import CountTable, build_table, count_cells, levels
+from aha.study.hold_out import split
 from aha.study.ranking import Attributes
 from aha.study.report_columns import grid_columns
 from aha.study.result import Controls, Judged

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from aha.study.choice import Choice, choose, split
+from aha.study.choice import Choice, choose
 from aha.study.grid import CountTable, build_table, levels, thresholds
+from aha.study.hold_out import split
 from aha.study.smooth import fit, knots, spline
 from aha.study.step import Step, StepVerdict, _Design, _design, _scores, _sums, _test, _Tested, step_evidence
 from events.simulation import WORLDS, simulate
