@@ -175,7 +175,6 @@ AMBIGUOUS_CLASSES = {
     ("experiments", "Context"),  # being renamed: what checks of a file see, and of a stored experiment
     ("experiments", "Standing"),  # being renamed: a row of the overview, and the state of the outcome's lock
     ("segments", "Feature"),  # being renamed: of a model's ranking, and of a rule
-    ("segments", "Group"),  # being renamed: of a page, and of correlated features
 }
 
 
