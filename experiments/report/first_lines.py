@@ -7,12 +7,13 @@ from aha.report.words import cell_words
 from events.metrics import Active, MinDays, display_name, parse_metric
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.effects import Report
-from experiments.analyse.health.file_checks import Finding
+from experiments.analyse.health.findings import Finding
 from experiments.analyse.result import LookTaken, Readout, State
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
-from experiments.report.stored_health import state_sentence
-from experiments.report.words import finding_sentence, verdict_sentence
+from experiments.report.health import finding_sentence
+from experiments.report.outcome_lock import state_sentence
+from experiments.report.words import verdict_sentence
 from reporting.numbers import between, count, percent
 from reporting.words import gettext, reason_words
 from runs.refusals import Refused

@@ -9,8 +9,8 @@ from experiments.analyse.result import Belief, LookTaken, OverTime, Readout, Shr
 from experiments.plan.design import Kind, kind_of
 from experiments.report import effect_tables
 from experiments.report.first_lines import clock_words, health_sentence, look_words, metric_words
+from experiments.report.health import severity_words
 from experiments.report.promise_and_finding import Contrast
-from experiments.report.words import severity_words
 from reporting.numbers import between, count, decimal, effect_limits, effect_text, limits, p_value, percent, points
 from reporting.table import Row, Table
 from reporting.words import gettext, reason_words

@@ -11,7 +11,7 @@ from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Encouragement, OutcomeReport, Report
 from experiments.plan.design import Kind
 from experiments.report import charts as report_charts
-from experiments.report import direct_effect, effect_charts, effect_tables, words
+from experiments.report import direct_effect, effect_charts, effect_tables, health, words
 from experiments.report.comparison_words import versus
 from experiments.report.definitions import definitions
 from insight_site import __version__
@@ -45,8 +45,8 @@ def _context(report: Report) -> Context:
         "findings": [
             {
                 "severity": finding.severity,
-                "label": words.severity_words(finding.severity),
-                "message": words.finding_sentence(finding),
+                "label": health.severity_words(finding.severity),
+                "message": health.finding_sentence(finding),
             }
             for finding in report.health
         ],

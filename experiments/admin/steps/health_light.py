@@ -3,6 +3,8 @@
 from django.utils.translation import gettext as _
 
 from experiments.admin.overview import Concern, Light, Standing
+from experiments.analyse.health.findings import Finding, Severity
+from experiments.report.health import finding_sentence
 from reporting.numbers import p_relation
 
 
@@ -28,11 +30,7 @@ def concern_words(concern: Concern) -> str:
             )
             return text.format(p=p_relation(concern.details["p"]))
         case "finding":
-            from experiments.analyse.health import file_checks as health
-            from experiments.report import words
-
-            found = health.Finding(concern.details["check"], health.Severity.WARNING, concern.details["figures"])
-            return words.finding_sentence(found)
+            return finding_sentence(Finding(concern.details["check"], Severity.WARNING, concern.details["figures"]))
         case "past_end":
             return _("The planned end has gone by: stop it and read the verdict.")
         case "paused":

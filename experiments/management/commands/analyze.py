@@ -62,17 +62,17 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments.report import effect_tables, first_lines, stored_health, words
+    from experiments.report import effect_tables, first_lines, health, outcome_lock, words
 
     verdict = first_lines.named_verdict(readout)
     if verdict is not None:
         out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
         out.print(escape(words.verdict_sentence(verdict)))
-    out.print(escape(stored_health.state_sentence(readout.standing.why)))
+    out.print(escape(outcome_lock.state_sentence(readout.standing.why)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:
-        label = words.severity_words(finding.severity)
+        label = health.severity_words(finding.severity)
         out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding))}")
     if readout.report is None:
         return

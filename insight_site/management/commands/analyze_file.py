@@ -14,7 +14,7 @@ from experiments.analyse.codes import code_words
 from experiments.analyse.effects import Report
 from experiments.from_file.analyze import analyze_file
 from experiments.plan.design import Covariate, Design
-from experiments.report import effect_tables, words
+from experiments.report import effect_tables, health, words
 from experiments.report.document import document
 from insight_site.commands import write_whole
 from reporting.table import Table
@@ -153,8 +153,8 @@ def _print(report: Report, out: Console) -> None:
     out.print(escape(f"{report.outcomes[0].name} · {report.leading}"))
     out.print(escape(words.verdict_sentence(verdict)))
     for finding in report.health:
-        label = words.severity_words(finding.severity)
-        out.print(f"[bold]{escape(label)}[/bold]: {escape(words.finding_sentence(finding))}")
+        label = health.severity_words(finding.severity)
+        out.print(f"[bold]{escape(label)}[/bold]: {escape(health.finding_sentence(finding))}")
     _print_table(effect_tables.flow(report), out)
     _print_table(effect_tables.levels(report), out)
     _print_table(effect_tables.comparisons(report), out)

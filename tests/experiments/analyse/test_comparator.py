@@ -13,7 +13,7 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.effects import Comparison, Encouragement, Report
 from experiments.analyse.engine import analyze
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.plan.design import Design, Kind, Outcome, Units
@@ -21,9 +21,10 @@ from experiments.report.document import document
 from experiments.report.effect_charts import outcome_forest
 from experiments.report.effect_tables import behaviour, comparisons
 from experiments.report.first_lines import estimand
+from experiments.report.health import finding_sentence
 from experiments.report.page import promise, sections
 from experiments.report.promise_and_finding import contrasts
-from experiments.report.words import finding_sentence, verdict_sentence
+from experiments.report.words import verdict_sentence
 from reporting.document import dump, load
 from stats.compare import compare_unpooled
 from stats.instrument.validity import instrument_inequalities
