@@ -23,7 +23,7 @@ from benchmarks.calibration_worlds import (
     with_covariates,
 )
 from benchmarks.ratio_of_sums import ratio_difference
-from experiments.analyse.health import file_checks
+from experiments.analyse.health.balance import joint_balance_p
 from stats import adjust, compare, novelty, stratified
 from stats.counts import joint_of_counts
 from stats.instrument.anderson_rubin import anderson_rubin
@@ -136,7 +136,7 @@ def balance(rng: Rng, runs: int, n: int = 1_000) -> list[float]:
     found = []
     for _ in range(runs):
         covariates = np.column_stack([rng.normal(size=n), rng.random((n, 3)) < (0.5, 0.3, 0.1)]).astype(float)
-        p_value = file_checks._balance_p(rng.integers(0, 3, n), covariates)
+        p_value = joint_balance_p(rng.integers(0, 3, n), covariates)
         found.append(1.0 if p_value is None else p_value)
     return found
 

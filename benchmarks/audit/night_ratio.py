@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.audit.figure import Figure, percent
-from experiments.analyse.health.file_checks import SAMPLE_RATIO_ALARM
-from experiments.analyse.health.split import MATURE, OVERALL, SEGMENTS
+from experiments.analyse.health.split import SAMPLE_RATIO_ALARM
+from experiments.analyse.health.stored_context import MATURE, OVERALL, SEGMENTS
 from stats.srm import split_evidence
 
 TITLE = "Sample ratio every night"

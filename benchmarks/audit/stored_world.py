@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analyse.gather.answers import Answers, Block, Cells
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Answers, Audit, Block, Cells
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import Readout
 from experiments.plan.planned import Planned

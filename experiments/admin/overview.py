@@ -10,14 +10,10 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from aha.models import AhaMoment
+from experiments.analyse.health.findings import Severity
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
-from stats.results import computable
-from stats.srm import sample_ratio
 
-# Fabijan et al. 2019, as in `experiments.analyse.health.file_checks`: rare false alarms for a check on every
-# experiment; its watch level.
-RATIO_ALARM, RATIO_WATCH, RATIO_UNITS = 0.001, 0.01, 100
 QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
 
 
@@ -30,7 +26,7 @@ class Light(StrEnum):
     NONE = "none"
 
 
-LIGHT_OF = {"error": Light.BAD, "warning": Light.WATCH}
+LIGHT_OF = {Severity.ERROR: Light.BAD, Severity.WARNING: Light.WATCH}
 
 
 @dataclass(frozen=True)
@@ -200,10 +196,12 @@ def _concerns(
 def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
     observed = {str(position): row["exposed"] for position, row in counts.items()}
-    own_weights = any(row.weights for row in experiment.audience.all())
-    if sum(observed.values()) < RATIO_UNITS or own_weights:
+    if not any(observed.values()) or any(row.weights for row in experiment.audience.all()):
         return
-    found = sample_ratio(observed, {str(row.position): float(row.weight) for row in experiment.variants.all()})
-    if computable(found) and found.p_value < RATIO_WATCH:
-        light = Light.BAD if found.p_value < RATIO_ALARM else Light.WATCH
-        yield Concern("sample_ratio", light, {"p": found.p_value})
+    from experiments.analyse.health.context import Context, split_of
+    from experiments.analyse.health.split import check_sample_ratio
+
+    split = split_of(observed, {str(row.position): float(row.weight) for row in experiment.variants.all()})
+    for finding in check_sample_ratio(Context(counts=observed, split=split)):
+        if finding.severity in LIGHT_OF:
+            yield Concern("sample_ratio", LIGHT_OF[finding.severity], {"p": finding.details["p_value"]})

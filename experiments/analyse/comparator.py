@@ -8,20 +8,23 @@ Source: METHODS 4.14.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scipy import stats
+
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.protocol import Data
 from experiments.analyse.corrected import measured
-from experiments.analyse.health.file_checks import Detail, Finding, Severity
-from experiments.analyse.result import LookTaken, Standing
+from experiments.analyse.health.findings import FindingCode
+from experiments.analyse.result import FirstStage, LookTaken, Standing
 from experiments.plan.design import Design
 from experiments.plan.planned import Planned
 from stats.instrument.encouragement import effect_on_behaviour
 from stats.instrument.placebo import Equivalence, leaves_alone
-from stats.results import Estimate, NotComputable, computable
+from stats.results import Estimate, NotComputable, Reason, computable
 
 MOVES_BEHAVIOUR = "placebo_moves_behaviour"
 FOUND = (Code.CAUSES, Code.HARMS)
-WAITS, CROSSED = "placebo_waits", "placebo_crossed"
+WAITS: FindingCode = "placebo_waits"
+CROSSED: FindingCode = "placebo_crossed"
 
 type Stages = Mapping[str, Estimate | NotComputable]
 
@@ -43,7 +46,7 @@ class Comparator:
     label: str
     reason: str | None = None
     equivalence: Equivalence | NotComputable | None = None
-    kept: str | None = None
+    kept: FindingCode | None = None
 
 
 def comparators(
@@ -51,7 +54,7 @@ def comparators(
     labels: tuple[str, ...],
     stages: Stages,
     planned: float | None,
-    kept: Mapping[str, str] | None = None,
+    kept: Mapping[str, FindingCode] | None = None,
 ) -> dict[str, Comparator]:
     """The comparator of every arm but control; the placebo itself is compared with control.
 
@@ -79,7 +82,7 @@ def comparators(
     return found
 
 
-def kept_at(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) -> dict[str, str]:
+def kept_at(plan: Planned, standing: Standing, earlier: Sequence[LookTaken]) -> dict[str, FindingCode]:
     """Variants whose placebo stays in control's place at this look of a plan with several, and why.
 
     Were the comparator chosen anew at each look, two differences would be tested, and the one with control, which holds
@@ -108,27 +111,19 @@ def stages_of(design: Design, data: Data) -> Stages:
     }
 
 
-def placebo_findings(placebo: str, found: Mapping[str, Comparator]) -> list[Finding]:
-    """Whether the placebo may stand in for control, as a line of the report's health."""
-    lines: list[Finding] = []
-    for one in found.values():
-        test = one.equivalence
-        if test is None:
-            continue
-        details: dict[str, Detail] = {"variant": placebo}
-        if computable(test):
-            details |= {
-                "take_up": test.effect, "take_up_low": test.low, "take_up_high": test.high, "take_up_bound": test.bound,
-            }  # fmt: skip
-            line = (
-                Finding("placebo_serves", Severity.INFO, details)
-                if one.reason is None
-                else Finding("placebo_unfit", Severity.WARNING, details)
-            )
-        else:
-            line = Finding("placebo_unknown", Severity.WARNING, details)
-        if one.kept is not None:
-            line = Finding(one.kept, Severity.INFO if one.kept == WAITS else Severity.WARNING, {"variant": placebo})
-        if line not in lines:
-            lines.append(line)
-    return lines
+def stages_known(found: tuple[FirstStage, ...], alpha: float) -> Stages:
+    """First stage of each arm with its interval at level 1 - 2 alpha, of all units whose behaviour window is over."""
+    return {row.variant: _stage(row, alpha) for row in found}
+
+
+def _stage(row: FirstStage, alpha: float) -> Estimate | NotComputable:
+    moved = row.take_up
+    if not computable(moved):
+        return moved
+    error = moved.standard_error
+    if error <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    half = float(stats.norm.isf(min(alpha, 0.499))) * error
+    p_value = 2 * float(stats.norm.sf(abs(moved.difference) / error))
+    low, high = moved.difference - half, moved.difference + half
+    return Estimate(moved.difference, error, low, high, p_value, 1 - 2 * alpha, "first-stage")

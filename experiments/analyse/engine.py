@@ -9,12 +9,14 @@ from scipy import stats
 from experiments.analyse import verdict
 from experiments.analyse.by_segment import adjust_all, segment_effects, stratified_effects
 from experiments.analyse.codes import Code
-from experiments.analyse.comparator import Comparator, comparators, placebo_findings, stages_of
+from experiments.analyse.comparator import Comparator, comparators, stages_of
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.direct_effect import with_direct_effect
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
-from experiments.analyse.health import file_checks
+from experiments.analyse.health.checks import examine
+from experiments.analyse.health.file_context import file_context
+from experiments.analyse.health.findings import Detail, Finding, Severity, gravest_first
 from experiments.plan.design import Design, Kind, Units
 from stats import adjust
 from stats.clusters import count_by_arm
@@ -60,22 +62,21 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     Returns:
         The whole report; numbers that can't be computed are in it as reasons.
     """
-    split = file_checks.split_of(design, units)
-    findings = file_checks.examine(file_checks.Context(design, units, split))
-    invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     data = RowData(units)
     against = comparators(design, data.labels, stages_of(design, data), None)
+    context = file_context(design, units, against)
+    findings = examine(context)
+    invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     outcomes = compare_all(design, data, Judgement(invalid, comparators=against))
     leading = leading_comparison(design, outcomes[0])
-    told = [] if design.placebo is None else placebo_findings(design.placebo, against)
-    findings = file_checks.sorted_findings((*findings, *told, *segment_findings(outcomes[0], leading.variant)))
+    findings = gravest_first((*findings, *segment_findings(outcomes[0], leading.variant)))
     return Report(
         source=source,
         design=design,
         rows=units.rows,
         units=units.counts,
         excluded=units.excluded,
-        sample_ratio=split,
+        sample_ratio=context.split.found,
         sample_ratio_passed="srm" not in invalid,
         outcomes=outcomes,
         health=findings,
@@ -147,7 +148,7 @@ def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> d
     }
 
 
-def segment_findings(outcome: OutcomeReport, leading: str) -> list[file_checks.Finding]:
+def segment_findings(outcome: OutcomeReport, leading: str) -> list[Finding]:
     """Segments that gain beside segments that lose: then the total describes nobody, and the reader must know first.
 
     METHODS 4.6: the test of differences comes before any forest; signs count only where a segment's own effect is
@@ -165,10 +166,10 @@ def segment_findings(outcome: OutcomeReport, leading: str) -> list[file_checks.F
     gains, losses = ([name for name, effect in found if sign * effect > 0] for sign in (1, -1))
     if not gains or not losses:
         return []
-    details: dict[str, file_checks.Detail] = {
+    details: dict[str, Detail] = {
         "outcome": outcome.name, "p_value": test.p_value, "gains": ", ".join(gains), "losses": ", ".join(losses)
     }  # fmt: skip
-    return [file_checks.Finding("segments_differ", file_checks.Severity.WARNING, details)]
+    return [Finding("segments_differ", Severity.WARNING, details)]
 
 
 def _look(design: Design, judgement: Judgement, label: str) -> Look:

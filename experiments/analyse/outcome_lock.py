@@ -12,7 +12,6 @@ from events.metrics import days_needed, parse_metric
 from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.analyse.corrected import measured
 from experiments.analyse.gather.answers import Answers, Cells
-from experiments.analyse.health.context import mature_units
 from experiments.analyse.result import LookTaken, Standing, State
 from experiments.plan.planned import Planned
 from stats.sequential.boundaries import FEWEST_MATURE, Spending
@@ -100,6 +99,12 @@ def planned_pair(plan: Planned, label: str, other: str | None = None) -> int:
 def mature_by_arm(plan: Planned, cells: Cells) -> dict[str, int]:
     """Units by arm with every primary outcome known."""
     return units_by_arm(cells, mature_units(plan, cells))
+
+
+def mature_units(plan: Planned, cells: Cells) -> np.ndarray:
+    """Units per cell with every primary outcome known."""
+    blocks = [cells.blocks[name].n for name in plan.primary if name in cells.blocks]
+    return np.minimum.reduce(blocks) if blocks else np.zeros_like(cells.exposed)
 
 
 def units_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:

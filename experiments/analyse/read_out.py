@@ -7,26 +7,25 @@ from datetime import date
 from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
-from experiments.analyse.comparator import Comparator, comparators, kept_at
+from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
 from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
-from experiments.analyse.gather.answers import Answers
-from experiments.analyse.health import context as live_context
-from experiments.analyse.health import file_checks, stored_checks
-from experiments.analyse.health.context import Audit, Context
-from experiments.analyse.health.file_checks import Finding, Severity
-from experiments.analyse.health.split import at_any_look
-from experiments.analyse.outcome_lock import looks_of, planned_pair, standing_of, units_by_arm
+from experiments.analyse.gather.answers import Answers, Audit, Cells
+from experiments.analyse.health.checks import examine
+from experiments.analyse.health.findings import Finding, Severity, gravest_first
+from experiments.analyse.health.guardrails import guardrails_of
+from experiments.analyse.health.stored_context import expected_shares, stored_context
+from experiments.analyse.outcome_lock import looks_of, standing_of, units_by_arm
 from experiments.analyse.per_act import per_act
 from experiments.analyse.result import Flow, LookTaken, Readout, Standing, State
 from experiments.analyse.verdict import Verdict
 from experiments.plan import derived
 from experiments.plan.design import Design, kind_of
 from experiments.plan.planned import Planned
-from stats.results import Estimate, NotComputable, computable
-from stats.sequential.looks import Look, at_look
+from stats.results import computable
+from stats.sequential.looks import Look
 
 FOUND = (Code.CAUSES, Code.HARMS)
 
@@ -56,42 +55,27 @@ def read_out(
         The readout. Before the outcome may be read it holds the state, the health and the take-up, and nothing else.
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
-    split = live_context.split_of(plan, answers)
-    if not standing.final:
-        split = at_any_look(plan, answers, split)
-    data = CellData(
-        answers.cells,
-        tuple(name for name in plan.outcomes if name in answers.cells.blocks),
-        answers.bins,
-        plan.same_split,
-    )
+    outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
+    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split)
     stages = behaviour.first_stages(plan, answers, data)
-    design = derived.design(
+    design = _design(plan, data, answers.cells)
+    against = comparators(
+        design, data.labels, stages_known(stages, plan.alpha), plan.take_up, kept_at(plan, standing, earlier)
+    )
+    context = stored_context(
         plan,
-        outcomes=data.outcomes,
-        covariates=answers.cells.covariates,
-        segmented=len(answers.cells.segments) > 1,
-        shares=live_context.expected_shares(plan, answers.cells),
-    )
-    known = live_context.stages_known(stages, plan.alpha)
-    against = comparators(design, data.labels, known, plan.take_up, kept_at(plan, standing, earlier))
-    context = Context(
-        plan=plan,
-        answers=answers,
-        standing=standing,
-        audit=audit,
-        sample_ratio=split,
+        answers,
+        standing,
+        audit,
         first_stage=stages,
-        guardrails=_guardrails(plan, data),
-        running=plan.enrolment_ended is None,
-        today=today,
-        earlier=tuple(earlier),
+        guardrails=guardrails_of(plan, data),
         comparators=against,
+        earlier=tuple(earlier),
     )
-    findings = stored_checks.examine(context)
+    findings = examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     found = Readout(
-        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=split, health=findings,
+        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=context.split.found, health=findings,
         first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
         by_times=(), dose=None, arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
         time_zone=answers.time_zone, events=answers.events, seed=seed,
@@ -100,6 +84,17 @@ def read_out(
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
     return _opened(found, answers, data, design, against, invalid, earlier, today)
+
+
+def _design(plan: Planned, data: CellData, cells: Cells) -> Design:
+    """What the plan fixes for the comparisons, with the cells' segments and covariates."""
+    return derived.design(
+        plan,
+        outcomes=data.outcomes,
+        covariates=cells.covariates,
+        segmented=len(cells.segments) > 1,
+        shares=expected_shares(plan, cells),
+    )
 
 
 def _opened(
@@ -121,30 +116,10 @@ def _opened(
     leading = leading_comparison(design, outcomes[0])
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
     notes += segment_findings(outcomes[0], variant)
-    findings = file_checks.sorted_findings((*found.health, *notes))
+    findings = gravest_first((*found.health, *notes))
     taken = _looks_taken(plan, standing, answers, outcomes[0], looks, today)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
-    report = Report(
-        source=plan.key,
-        design=design,
-        rows=sum(standing.exposed.values()) + answers.several_variants + sum(answers.unknown_variants.values()),
-        units=standing.exposed,
-        excluded={
-            name: n
-            for name, n in (
-                ("several_variants", answers.several_variants),
-                ("unknown_variant", sum(answers.unknown_variants.values())),
-                ("no_signup", answers.no_signup),
-            )
-            if n
-        },
-        sample_ratio=found.sample_ratio,
-        sample_ratio_passed="srm" not in invalid,
-        outcomes=outcomes,
-        health=findings,
-        verdict=concluded,
-        leading=variant,
-    )
+    report = _report(found, answers, design, outcomes, leading=variant, verdict=concluded, health=findings)
     return replace(
         found,
         health=findings,
@@ -160,6 +135,35 @@ def _opened(
         over_time=behaviour.over_time(plan, answers, data, tau, looks),
         corrected=correct(plan, standing, outcomes[0], earlier),
         hidden=hidden,
+    )
+
+
+def _report(
+    found: Readout,
+    answers: Answers,
+    design: Design,
+    outcomes: tuple[OutcomeReport, ...],
+    *,
+    leading: str,
+    verdict: Verdict,
+    health: tuple[Finding, ...],
+) -> Report:
+    """What a file's report holds, too."""
+    unknown = sum(answers.unknown_variants.values())
+    left_out = {"several_variants": answers.several_variants}
+    left_out |= {"unknown_variant": unknown, "no_signup": answers.no_signup}
+    return Report(
+        source=found.plan.key,
+        design=design,
+        rows=sum(found.standing.exposed.values()) + answers.several_variants + unknown,
+        units=found.standing.exposed,
+        excluded={name: n for name, n in left_out.items() if n},
+        sample_ratio=found.sample_ratio,
+        sample_ratio_passed=all(finding.invalid != "srm" for finding in found.health),
+        outcomes=outcomes,
+        health=health,
+        verdict=verdict,
+        leading=leading,
     )
 
 
@@ -224,20 +228,6 @@ def _looks_taken(
             )
         )
     return taken
-
-
-def _guardrails(plan: Planned, data: CellData) -> dict[tuple[str, str], Estimate | NotComputable]:
-    """Guardrails are watched every night, whatever the plan's method: by an interval that allows it."""
-    found: dict[tuple[str, str], Estimate | NotComputable] = {}
-    for name in (one for one in plan.guardrails if one in data.order):
-        for code, label in enumerate(plan.variants[1:], start=1):
-            pair = data.pair(name, code)
-            units = pair.control.n + pair.variant.n
-            if min(pair.control.n, pair.variant.n) < stored_checks.GUARDRAIL_UNITS:
-                continue
-            look = Look(plan.alpha, "always_valid", units=units, planned_units=planned_pair(plan, label))
-            found[name, label] = at_look(pair.difference(alpha=look.nominal_alpha), look)
-    return found
 
 
 def _flow(plan: Planned, answers: Answers) -> Flow:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from experiments.analyse.effects import Corrected, Report
 from experiments.analyse.gather.admission import SetAside, Unverified
-from experiments.analyse.health.file_checks import Finding
+from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior

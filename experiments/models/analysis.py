@@ -22,7 +22,7 @@ class Analysis(Run):
     exposed = models.JSONField(null=True, editable=False)  # units that met each arm, by its key
     checks = models.JSONField(
         null=True, editable=False
-    )  # `experiments.analyse.health.file_checks.Finding` of each check that found something
+    )  # `experiments.analyse.health.findings.Finding` of each check that found something
 
     class Meta(Run.Meta):
         verbose_name = _("analysis")

@@ -12,8 +12,8 @@ from experiments.analyse.effects import (
     Stratified,
 )
 from experiments.analyse.verdict import Verdict
+from experiments.report.health import finding_sentence
 from experiments.report.verdict import verdict_sentence, warning_sentence
-from experiments.report.words import finding_sentence
 from reporting.document import chosen, outward
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.exclusion import ZeroFirstStage

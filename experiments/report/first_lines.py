@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from aha.report.claim import cell_words
 from events.metrics import display_name
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
-from experiments.analyse.health.file_checks import Finding
+from experiments.analyse.health.findings import Finding
 from experiments.analyse.result import Readout, State
 from experiments.analyse.verdict import Verdict
 from experiments.report.behaviour.take_up import take_up_sentences
+from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import clock_words, metric_words
-from experiments.report.stored_health import state_sentence
+from experiments.report.outcome_lock import state_sentence
 from experiments.report.verdict import verdict_sentence
-from experiments.report.words import finding_sentence, severity_words
 from reporting.numbers import (
     count,
     percent,

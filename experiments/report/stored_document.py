@@ -5,8 +5,8 @@ from typing import Any
 from experiments.analyse.result import Readout
 from experiments.report.document import document as report_document
 from experiments.report.first_lines import health_sentence, opening
+from experiments.report.outcome_lock import state_sentence
 from experiments.report.promise_and_finding import contrasts, promise_finding
-from experiments.report.stored_health import state_sentence
 from experiments.report.verdict import verdict_sentence
 from reporting.document import dump, outward
 

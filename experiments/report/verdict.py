@@ -7,7 +7,7 @@ from events.metrics import display_name
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import Verdict
 from experiments.report.behaviour.breakdown import unless_added, unless_template
-from experiments.report.words import filled
+from experiments.report.figures import filled
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, Reason
 

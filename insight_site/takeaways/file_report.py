@@ -12,10 +12,10 @@ from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.report.behaviour import direct_effect, effect
 from experiments.report.definitions import definitions
 from experiments.report.flow import flow_of_file
+from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import versus
 from experiments.report.outcomes import effects, segments
 from experiments.report.verdict import verdict_sentence, warning_sentence
-from experiments.report.words import finding_sentence, severity_words
 from insight_site import __version__
 from insight_site.takeaways.rendering import svg
 from reporting.charts import Drawn, drawing

@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 
 from aha.models import AhaMoment, Study
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
 from experiments.models import Analysis
 from insight_site.models import Picture

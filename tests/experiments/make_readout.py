@@ -5,7 +5,7 @@ from typing import Any
 
 from aha.models import AhaMoment
 from experiments.analyse.analyses import for_lists
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout

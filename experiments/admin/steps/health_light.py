@@ -3,8 +3,8 @@
 from django.utils.translation import gettext as _
 
 from experiments.admin.overview import Concern, Light, Standing
-from experiments.analyse.health import file_checks
-from experiments.report import words
+from experiments.analyse.health.findings import Finding, Severity
+from experiments.report.health import finding_sentence
 from reporting.numbers import p_relation
 
 
@@ -30,10 +30,7 @@ def concern_words(concern: Concern) -> str:
             )
             return text.format(p=p_relation(concern.details["p"]))
         case "finding":
-            found = file_checks.Finding(
-                concern.details["check"], file_checks.Severity.WARNING, concern.details["figures"]
-            )
-            return words.finding_sentence(found)
+            return finding_sentence(Finding(concern.details["check"], Severity.WARNING, concern.details["figures"]))
         case "past_end":
             return _("The planned end has gone by: stop it and read the verdict.")
         case "paused":

@@ -11,7 +11,7 @@ from scipy import stats
 
 from experiments.analyse.comparison.protocol import Strata, plain_difference
 from experiments.analyse.effects import ArmValue
-from experiments.analyse.health.file_checks import FEW_CLUSTERS
+from experiments.analyse.health.clusters import FEW_CLUSTERS
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import adjust, compare, stratified

@@ -1,4 +1,4 @@
-"""What the warehouse answers about an experiment: per-cell moments and counts, never rows."""
+"""What warehouse and database answer about an experiment: per-cell moments and counts, never rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,3 +108,18 @@ class Answers:
     last_mature_on: date | None
     not_admitted: tuple[SetAside, ...] = ()
     unverified: Unverified = field(default_factory=Unverified)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the database says of the assignments.
+
+    Attributes:
+        checked: stored assignments whose draw was computed again.
+        differ: of these, with another arm than the draw's.
+        assigned: assigned units by arm, exposed or not.
+    """
+
+    checked: int
+    differ: int
+    assigned: Mapping[str, int]

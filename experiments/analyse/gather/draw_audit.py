@@ -1,22 +1,17 @@
 """Compute the draws of stored assignments again: a stored arm that isn't the draw's was written past the doors."""
 
-from typing import TYPE_CHECKING
-
 from django.db.models import Count
 
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.draw.bucketing import choose_all, read_units, unit_hashes
 from experiments.models import Assignment, Experiment
 from experiments.plan.served import flag_of, with_parts
-
-if TYPE_CHECKING:
-    from experiments.analyse.health.context import Audit
 
 # Precision, not volume: .1 % of 50,000 assignments are 50.
 MOST_AUDITED = 50_000
 
 
-def audit_of(experiment: Experiment) -> "Audit":
+def audit_of(experiment: Experiment) -> Audit:
     """Compute the draws of stored assignments again (the newest, at most 50,000) and count the assigned units by arm.
 
     Units with an override have no row, so every stored arm must be the draw's.

@@ -3,14 +3,14 @@
 Source: METHODS 4.2, "Admitted exposures" and "Unverified share".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from scipy import stats
 
-from experiments.analyse.gather.admission import Unverified
-from experiments.analyse.health.context import Context
-from experiments.analyse.health.file_checks import Detail, Finding, Severity
+from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, Unverified
+from experiments.analyse.health.findings import Detail, Finding, FindingCode, Severity
+from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.result import Readout, Without
 from reporting.numbers import percent
 
@@ -18,16 +18,17 @@ from reporting.numbers import percent
 UNVERIFIED_SHARE = 0.05
 UNVERIFIED_SILENT = 0.001
 DOUBTFUL = ("unverified", "unverified_silent")
+NOT_ADMITTED: Mapping[str, FindingCode] = {OTHER_SOURCE: "not_admitted_source", WRONG_ARM: "not_admitted_arm"}
 
 
-def check_not_admitted(context: Context) -> Iterator[Finding]:
+def check_not_admitted(context: StoredContext) -> Iterator[Finding]:
     """Exposures that entered no count and no test, by sender."""
     for row in context.answers.not_admitted:
         details: dict[str, Detail] = {"sender": row.sender, "n": row.exposures, "units": row.units}
-        yield Finding(f"not_admitted_{row.reason}", Severity.WARNING, details)
+        yield Finding(NOT_ADMITTED[row.reason], Severity.WARNING, details)
 
 
-def check_unverified(context: Context) -> Iterator[Finding]:
+def check_unverified(context: StoredContext) -> Iterator[Finding]:
     """Invented users with the right arm look like new ones, but they do nothing else."""
     found = context.answers.unverified
     if not found.units or not found.others:

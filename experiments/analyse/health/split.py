@@ -1,175 +1,165 @@
-"""Does a stored experiment's split fit its plan: overall, mature, by segment, over time? Source: METHODS 4.2. Pure."""
+"""Do the arms have the units that the plan gives them? Source: METHODS 4.2. Pure."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
+from scipy import stats
 
-from experiments.analyse.gather.answers import Answers, Cells
-from experiments.analyse.health.context import (
-    Context,
-    expected_shares,
-    exposed_by_arm,
-    mature_units,
-    segment_shares,
-    units_in,
-)
-from experiments.analyse.health.file_checks import (
-    SAMPLE_RATIO_ALARM,
-    SAMPLE_RATIO_UNITS,
-    SAMPLE_RATIO_WATCH,
-    Finding,
-    Severity,
-    exact_split,
-    large_enough,
-)
-from experiments.plan.planned import Planned
-from stats.results import NotComputable, computable
-from stats.srm import SampleRatio, any_look_p, evidence_against_split, sample_ratio
+from experiments.analyse.health.context import Context, Split
+from experiments.analyse.health.file_context import FileContext, planned_shares
+from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.health.stored_context import StoredContext
+from stats.results import computable
+from stats.srm import SampleRatio
 
-# How the nightly tests share one error rate of .001; they sum to 1. Segments divide theirs again.
-OVERALL, MATURE, SEGMENTS = 9 / 15, 1 / 15, 5 / 15
+# Fabijan et al. 2019: .001 keeps the false alarms of a check that runs on every experiment rare.
+SAMPLE_RATIO_ALARM = 0.001
+SAMPLE_RATIO_WATCH = 0.01
+# The chi-square approximation needs expected counts of at least 5 (Cochran 1954); below 100 units nothing is alarming.
+SAMPLE_RATIO_UNITS = 100
+SAMPLE_RATIO_EXPECTED = 5
+# METHODS 4.2: units in several variants.
+SEVERAL_VARIANTS_SHARE = 0.01
+SEVERAL_VARIANTS_UNITS = 10
+# METHODS 4.2: share of stored arms that differ from the recomputed hash.
+AUDIT_SHARE = 0.001
 
 
 def check_sample_ratio(context: Context) -> Iterator[Finding]:
-    """Exposed units against the plan: p < .001, at the final look by chi-square, before by a test for any look.
-
-    Source: METHODS 4.2.
-    """
-    counts, result = exposed_by_arm(context.answers), context.sample_ratio
-    if context.standing.final or not computable(result):
-        yield from _split_findings("sample_ratio", counts, result)
+    """All units against the plan at .001: at one look by chi-square, every night by a test for any look."""
+    split, n = context.split, sum(context.split.counts.values())
+    if not computable(split.found):
         return
-    if not large_enough(counts, result) and sum(counts.values()) < SAMPLE_RATIO_UNITS:
-        yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
-    p_value = any_look_p(_evidence(context, context.answers.cells.exposed), share=OVERALL)
-    details = {"p_value": p_value, **_sizes(counts, result)}
+    if n < SAMPLE_RATIO_UNITS:
+        yield Finding("sample_ratio_small", Severity.INFO, {"n": n})
+    p_value = _deciding_p(split)
+    if p_value is None:
+        return
     if p_value < SAMPLE_RATIO_ALARM:
-        yield Finding("sample_ratio", Severity.ERROR, details, invalid="srm")
-    elif p_value < SAMPLE_RATIO_WATCH:
-        yield Finding("sample_ratio_watch", Severity.WARNING, details)
+        yield Finding("sample_ratio", Severity.ERROR, _details(split, p_value), invalid="srm")
+    elif p_value < SAMPLE_RATIO_WATCH and _approximates(split, split.found):
+        yield Finding("sample_ratio_watch", Severity.WARNING, _details(split, p_value))
 
 
-def check_sample_ratio_mature(context: Context) -> Iterator[Finding]:
+def check_sample_ratio_mature(context: StoredContext) -> Iterator[Finding]:
     """The same among mature units: arms may also lose units on the way."""
-    standing = context.standing
-    if standing.mature == standing.exposed:
-        return
-    cells = context.answers.cells
-    mature = mature_units(context.plan, cells)
-    found = sample_ratio(standing.mature, expected_shares(context.plan, cells, mature))
-    if not computable(found):
-        return
-    if standing.final:
-        if found.p_value < SAMPLE_RATIO_ALARM:
-            yield from _split_findings("sample_ratio_mature", standing.mature, found)
-        return
-    p_value = any_look_p(_evidence(context, mature), share=MATURE)
-    if p_value < SAMPLE_RATIO_ALARM:
-        details = {"p_value": p_value, **_sizes(standing.mature, found)}
-        yield Finding("sample_ratio_mature", Severity.ERROR, details, invalid="srm")
+    split = context.mature
+    p_value = None if split.counts == context.counts else _deciding_p(split)
+    if p_value is not None and p_value < SAMPLE_RATIO_ALARM:
+        yield Finding("sample_ratio_mature", Severity.ERROR, _details(split, p_value), invalid="srm")
 
 
 def check_sample_ratio_by_segment(context: Context) -> Iterator[Finding]:
-    """Inside each segment at .001/K; before the final look by the test for any look at .001/(3K). METHODS 4.2."""
-    cells, final = context.answers.cells, context.standing.final
-    tested = []
-    # Segments that come in later must not have been cheaper before: the plan's number counts where it is larger.
-    share = SEGMENTS / max(len(cells.segments), len(context.plan.shares))
-    for code, label in enumerate(cells.segments):
-        here = cells.segment == code
-        counts = units_in(context.answers, here)
-        shares = dict(zip(context.plan.variants, segment_shares(context.plan, label), strict=True))
-        result = sample_ratio(counts, shares)
-        if not computable(result) or (final and not large_enough(counts, result)):
-            continue
-        if not final:
-            p_value = any_look_p(evidence_against_split([(counts, shares)]), share=share)
-            result = replace(result, p_value=p_value)
-        tested.append((label or "–", counts, result))
-    alarm = SAMPLE_RATIO_ALARM / max(len(tested), 1) if final else SAMPLE_RATIO_ALARM
-    yield from _worst("sample_ratio_by_segment", "segment", tested, alarm, invalid="srm", severity=Severity.ERROR)
+    """The same inside each segment at .001/K: totals can balance while the parts don't.
+
+    Every night K is in the p-values already, which hold at any look.
+    """
+    tested = _tested(context.segments)
+    nightly = any(found.any_look is not None for _, found in tested)
+    bad = _below(SAMPLE_RATIO_ALARM if nightly else SAMPLE_RATIO_ALARM / max(len(tested), 1), tested)
+    if bad:
+        details = _worst("segment", bad, tested)
+        yield Finding("sample_ratio_by_segment", Severity.ERROR, details, invalid="srm")
 
 
-def at_any_look(plan: Planned, answers: Answers, split: SampleRatio | NotComputable) -> SampleRatio | NotComputable:
-    """The test of all exposed units with the p-value that decides while the experiment is looked at every night."""
-    if not computable(split):
-        return split
-    evidence = evidence_against_split(_parts(plan, answers.cells, answers.cells.exposed))
-    return replace(split, any_look=any_look_p(evidence, share=OVERALL))
-
-
-def check_sample_ratio_over_time(context: Context) -> Iterator[Finding]:
+def check_sample_ratio_over_time(context: StoredContext) -> Iterator[Finding]:
     """Week by week at .001/K: an allocation that changed can balance in total and still mix effect with time."""
-    cells = context.answers.cells
-    tested = []
-    for code, week in enumerate(cells.weeks):
-        counts = units_in(context.answers, cells.week == code)
-        shares = expected_shares(context.plan, cells, np.where(cells.week == code, cells.exposed, 0))
-        result = sample_ratio(counts, shares)
-        if computable(result) and large_enough(counts, result):
-            tested.append((week.isoformat(), counts, result))
-    if len(tested) > 1:
-        alarm = SAMPLE_RATIO_ALARM / len(tested)
-        yield from _worst("sample_ratio_over_time", "week", tested, alarm, invalid=None, severity=Severity.WARNING)
+    tested = _tested(context.weeks)
+    bad = _below(SAMPLE_RATIO_ALARM / max(len(tested), 1), tested)
+    if bad and len(tested) > 1:
+        yield Finding("sample_ratio_over_time", Severity.WARNING, _worst("week", bad, tested))
 
 
-def _evidence(context: Context, units: np.ndarray) -> float:
-    return evidence_against_split(_parts(context.plan, context.answers.cells, units))
+def check_unplanned_units(context: FileContext) -> Iterator[Finding]:
+    """Units in an arm whose planned share is 0; the sample ratio leaves such arms out."""
+    for label, share in planned_shares(context.design, context.units).items():
+        n = context.split.counts.get(label, 0)
+        if share == 0 and n > 0:
+            yield Finding("unplanned_units", Severity.ERROR, {"variant": label, "n": n}, invalid="srm")
 
 
-def _parts(plan: Planned, cells: Cells, units: np.ndarray) -> Iterator[tuple[dict[str, int], dict[str, float]]]:
-    """Units and planned shares, one pair for each different split of the plan: segments of one split are one part."""
-    splits: dict[tuple[float, ...], np.ndarray] = {}
-    for code, label in enumerate(cells.segments):
-        shares = segment_shares(plan, label)
-        splits[shares] = splits.get(shares, np.zeros(len(units), dtype=bool)) | (cells.segment == code)
-    for shares, here in splits.items():
-        sums = np.bincount(cells.variant[here], weights=units[here], minlength=len(cells.variants))
-        counts = {label: int(n) for label, n in zip(cells.variants, sums, strict=True)}
-        yield counts, dict(zip(plan.variants, shares, strict=True))
-
-
-def _split_findings(check: str, counts: Mapping[str, int], result: SampleRatio | NotComputable) -> Iterator[Finding]:
-    if not computable(result):
+def check_several_variants(context: Context) -> Iterator[Finding]:
+    """Units seen in more than one variant were left out; many of them mean that assignment leaks."""
+    seen = context.several_variants
+    if not seen:
         return
-    if sum(counts.values()) >= SAMPLE_RATIO_UNITS and not large_enough(counts, result):
-        # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
-        p_value = exact_split(counts, result)
-        if p_value < SAMPLE_RATIO_ALARM:
-            yield Finding(check, Severity.ERROR, {"p_value": p_value, **_sizes(counts, result)}, invalid="srm")
-        return
-    if not large_enough(counts, result):
-        yield Finding("sample_ratio_small", Severity.INFO, {"n": sum(counts.values())})
-        return
-    details = {"p_value": result.p_value, **_sizes(counts, result)}
-    if result.p_value < SAMPLE_RATIO_ALARM:
-        yield Finding(check, Severity.ERROR, details, invalid="srm")
-    elif result.p_value < SAMPLE_RATIO_WATCH:
-        yield Finding("sample_ratio_watch", Severity.WARNING, details)
+    share = seen / (seen + sum(context.counts.values()))
+    leaks = share >= SEVERAL_VARIANTS_SHARE and seen >= SEVERAL_VARIANTS_UNITS
+    yield Finding(
+        "several_variants",
+        Severity.ERROR if leaks else Severity.WARNING,
+        {"n": seen, "share": share},
+        invalid="multi_exposure" if leaks else None,
+    )
 
 
-def _worst(
-    check: str,
-    name: str,
-    tested: list[tuple[str, dict[str, int], SampleRatio]],
-    alarm: float,
-    *,
-    invalid: str | None,
-    severity: Severity,
-) -> Iterator[Finding]:
-    bad = [row for row in tested if row[2].p_value < alarm]
-    if not bad:
-        return
-    label, counts, result = min(bad, key=lambda row: row[2].p_value)
-    details: dict[str, str | int | float] = {
-        name: label, "bad": len(bad), f"{name}s": len(tested), "p_value": result.p_value, **_sizes(counts, result)
-    }  # fmt: skip
-    yield Finding(check, severity, details, invalid=invalid)
+def check_unknown_variants(context: StoredContext) -> Iterator[Finding]:
+    """Exposures that name an arm which the plan doesn't have."""
+    for label, n in context.answers.unknown_variants.items():
+        yield Finding("unknown_variant", Severity.WARNING, {"variant": label, "n": n})
 
 
-def _sizes(counts: Mapping[str, int], result: SampleRatio) -> dict[str, str | int | float]:
-    total = sum(counts.values())
-    seen = ", ".join(f"{label} {n:,}" for label, n in counts.items())
-    planned = ", ".join(f"{label} {result.expected.get(label, 0) * total:,.0f}" for label in counts)
-    return {"counts": seen, "expected": planned}
+def check_assignments(context: StoredContext) -> Iterator[Finding]:
+    """Stored arms against their draws, computed again: more than .1 % differ."""
+    audit = context.audit
+    if audit.checked and audit.differ / audit.checked > AUDIT_SHARE:
+        share = audit.differ / audit.checked
+        details: dict[str, Detail] = {"n": audit.differ, "checked": audit.checked, "share": share}
+        yield Finding("bucket_mismatch", Severity.ERROR, details, invalid="bucket_mismatch")
+
+
+# ── The tests ─────────────────────────────────────────────────────────────────
+def _deciding_p(split: Split) -> float | None:
+    """The p-value that decides: of any look, else of the chi-square, else exact; None below 100 units."""
+    found = split.found
+    if not computable(found):
+        return None
+    if _approximates(split, found):
+        return _p_value(found)
+    # An arm planned to be this small has no chi-square; the exact test of each arm against the rest has.
+    return exact_split(split.counts, found) if sum(split.counts.values()) >= SAMPLE_RATIO_UNITS else None
+
+
+def _approximates(split: Split, found: SampleRatio) -> bool:
+    """Enough units for the chi-square approximation; the test for any look approximates nothing."""
+    total = sum(split.counts.values())
+    return found.any_look is not None or (
+        total >= SAMPLE_RATIO_UNITS and all(share * total >= SAMPLE_RATIO_EXPECTED for share in found.expected.values())
+    )
+
+
+def _p_value(found: SampleRatio) -> float:
+    return found.p_value if found.any_look is None else found.any_look
+
+
+def exact_split(counts: Mapping[str, int], found: SampleRatio) -> float:
+    """Smallest exact binomial p of an arm against the rest, times the number of arms (Bonferroni)."""
+    total = sum(counts[label] for label in found.expected)
+    p_values = [stats.binomtest(counts[label], total, share).pvalue for label, share in found.expected.items()]
+    return min(1.0, len(p_values) * float(min(p_values)))
+
+
+type Tested = list[tuple[Split, SampleRatio]]
+
+
+def _tested(splits: Iterable[Split]) -> Tested:
+    """The segments or weeks that have enough units for their test."""
+    pairs = [(split, split.found) for split in splits]
+    return [(split, found) for split, found in pairs if computable(found) and _approximates(split, found)]
+
+
+def _below(alarm: float, tested: Tested) -> Tested:
+    return [(split, found) for split, found in tested if _p_value(found) < alarm]
+
+
+def _worst(name: str, bad: Tested, tested: Tested) -> dict[str, Detail]:
+    split, found = min(bad, key=lambda row: _p_value(row[1]))
+    return {name: split.label, "bad": len(bad), f"{name}s": len(tested), **_details(split, _p_value(found))}
+
+
+def _details(split: Split, p_value: float) -> dict[str, Detail]:
+    """The p-value with counts and planned counts as text."""
+    total = sum(split.counts.values())
+    expected = split.found.expected if computable(split.found) else {}
+    seen = ", ".join(f"{label} {n:,}" for label, n in split.counts.items())
+    planned = ", ".join(f"{label} {expected.get(label, 0) * total:,.0f}" for label in split.counts)
+    return {"p_value": p_value, "counts": seen, "expected": planned}

@@ -16,8 +16,8 @@ from experiments.from_file.analyze import analyze_file
 from experiments.plan.design import Covariate, Design
 from experiments.report import text_report
 from experiments.report.document import document
+from experiments.report.health import finding_sentence, severity_words
 from experiments.report.verdict import verdict_sentence
-from experiments.report.words import finding_sentence, severity_words
 from insight_site.commands import write_whole
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.audit import closing as audit
 from experiments.analyse.closing import SpendingRule, cost_of, fractions_of, rule_of
 from experiments.analyse.codes import Code
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.outcome_lock import looks_of, standing_of
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout

@@ -13,18 +13,18 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.effects import Comparison, Encouragement, Report
 from experiments.analyse.engine import analyze
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report.behaviour import effect
 from experiments.report.document import document
 from experiments.report.first_lines import estimand
+from experiments.report.health import finding_sentence
 from experiments.report.outcomes.effects import comparisons, draw_all
 from experiments.report.page import sections
 from experiments.report.promise_and_finding import contrasts, promise
 from experiments.report.verdict import verdict_sentence
-from experiments.report.words import finding_sentence
 from reporting.document import dump, load
 from stats.compare import compare_unpooled
 from stats.instrument.validity import instrument_inequalities

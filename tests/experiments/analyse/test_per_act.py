@@ -10,7 +10,7 @@ import pytest
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.effects import OutcomeReport
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Audit
 from experiments.analyse.per_act import per_act
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import ByTimes, Readout

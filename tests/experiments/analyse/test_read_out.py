@@ -9,8 +9,7 @@ import pytest
 
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.warehouse_cells import CellData
-from experiments.analyse.gather.answers import Answers
-from experiments.analyse.health.context import Audit
+from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout, State
 from experiments.plan.planned import Planned

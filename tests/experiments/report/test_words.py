@@ -1,15 +1,11 @@
 """Every code has a sentence, in both languages, with its figures filled in."""
 
-import inspect
-import re
-
 import pytest
 from django.utils import translation
 
 from experiments.analyse.codes import Code, code_words
-from experiments.analyse.health import file_checks
 from experiments.analyse.verdict import Evidence, decide
-from experiments.report import verdict, words
+from experiments.report import verdict
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason
 from tests.experiments.analyse.test_verdict import CASES
@@ -25,22 +21,6 @@ def filled(sentence: str) -> bool:
 def test_verdict_sentence__every_row_of_the_table__is_filled(evidence: Evidence, language: str) -> None:
     with translation.override(language):
         assert filled(verdict.verdict_sentence(decide(evidence)))
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_finding_sentence__every_check_in_the_source__is_filled(language: str) -> None:
-    # Every code that the module can put into a Finding, read from its source, with every detail it could mention.
-    source = inspect.getsource(file_checks)
-    codes = set(re.findall(r'Finding\(\s*"(\w+)"', source)) | set(re.findall(r'"(missing_\w+)"', source))
-    details: dict[str, file_checks.Detail] = dict.fromkeys(re.findall(r'"(\w+)":', source), 0.5)
-    details |= dict.fromkeys(("p_value", "counts", "expected", "segment", "column", "variant", "error", "check"), "x")
-    details["p_value"] = 0.0004
-
-    assert len(codes) > 15
-    with translation.override(language):
-        for code in codes:
-            finding = file_checks.Finding(code, file_checks.Severity.INFO, details)
-            assert filled(words.finding_sentence(finding)), code
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -1,0 +1,114 @@
+"""What a health check finds: code, severity and figures. Without SciPy, so that pages and the admin can import it.
+
+`experiments.report.health` says each code in words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+type Detail = str | int | float
+
+# Stored payloads hold these codes: one that nothing finds any more stays here and keeps its sentence.
+type FindingCode = Literal[
+    # how units fell on the arms
+    "sample_ratio",
+    "sample_ratio_watch",
+    "sample_ratio_small",
+    "sample_ratio_mature",
+    "sample_ratio_by_segment",
+    "sample_ratio_over_time",
+    "unplanned_units",
+    "several_variants",
+    "unknown_variant",
+    "bucket_mismatch",
+    # who reported the exposures
+    "not_admitted_source",
+    "not_admitted_arm",
+    "unverified",
+    "unverified_silent",
+    # which units and events are there
+    "empty_variant",
+    "tiny_variant",
+    "missing_variant",
+    "missing_unit",
+    "missing_cluster",
+    "unexposed",
+    "unexposed_differs",
+    "silent",
+    "silent_differs",
+    "no_signup",
+    "inflow_stopped",
+    "late_events",
+    # values, clusters, balance
+    "missing_values",
+    "missing_differs",
+    "no_variation",
+    "outlier",
+    "unit_of_assignment",
+    "few_clusters",
+    "unequal_clusters",
+    "mixed_clusters",
+    "imbalance",
+    "imbalance_in",
+    "balance_unknown",
+    # the nudge
+    "behaviour_is_variant",
+    "take_up_below_plan",
+    "no_first_stage",  # of version 0.3
+    "first_stage_signs",
+    "placebo_serves",
+    "placebo_unfit",
+    "placebo_unknown",
+    "placebo_waits",
+    "placebo_crossed",
+    "placebo_moves_behaviour",  # of version 0.3
+    # the plan, and what to know about this reading
+    "plan_changed",
+    "amended",
+    "window_overlap",
+    "split_differs",
+    "planned_size_reached",
+    "peeked",
+    "peeked_before",
+    "crossed_earlier",
+    "guardrail",
+    "segments_differ",
+    # a check that broke
+    "check_failed",
+]
+
+
+class Severity(StrEnum):
+    """How much a finding should worry the reader."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        check: code of what was found.
+        severity: how much it matters.
+        details: figures and names for the sentence.
+        invalid: reason code when the finding makes the verdict INVALID: the data then can't answer, whatever the effect
+            looks like.
+    """
+
+    check: FindingCode
+    severity: Severity
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    invalid: str | None = None
+
+
+def gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The gravest first; otherwise in the order given."""
+    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))

@@ -1,0 +1,47 @@
+"""Guardrails are shown while the outcome is still locked: harm must not wait for the planned end. Pure."""
+
+from collections.abc import Iterator
+
+from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.health.stored_context import StoredContext
+from experiments.analyse.outcome_lock import planned_pair
+from experiments.plan.design import kind_of
+from experiments.plan.planned import Planned
+from stats.results import Estimate, NotComputable, computable
+from stats.sequential.looks import Look, at_look
+
+# Units of each arm; the confidence sequence rests on near normality (METHODS 4.8).
+GUARDRAIL_UNITS = 100
+
+
+def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estimate | NotComputable]:
+    """By guardrail and variant the difference with an interval that may be read every night, whatever the method."""
+    found: dict[tuple[str, str], Estimate | NotComputable] = {}
+    for name in (one for one in plan.guardrails if one in data.order):
+        for code, label in enumerate(plan.variants[1:], start=1):
+            pair = data.pair(name, code)
+            units = pair.control.n + pair.variant.n
+            if min(pair.control.n, pair.variant.n) < GUARDRAIL_UNITS:
+                continue
+            look = Look(plan.alpha, "always_valid", units=units, planned_units=planned_pair(plan, label))
+            found[name, label] = at_look(pair.difference(alpha=look.nominal_alpha), look)
+    return found
+
+
+def check_guardrails(context: StoredContext) -> Iterator[Finding]:
+    """Guardrails that moved, at any look: their p-values allow daily looking; Bonferroni over all of them."""
+    tests = {key: row for key, row in context.guardrails.items() if computable(row)}
+    for (outcome, variant), row in tests.items():
+        p_value = min(1.0, row.p_value * len(tests))
+        if p_value < context.plan.alpha:
+            details: dict[str, Detail] = {
+                "outcome": outcome,
+                "variant": variant,
+                "kind": str(kind_of(outcome)),
+                "estimate": row.estimate,
+                "low": row.low,
+                "high": row.high,
+                "p_value": p_value,
+            }
+            yield Finding("guardrail", Severity.WARNING, details)

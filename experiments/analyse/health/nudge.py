@@ -1,0 +1,81 @@
+"""Does the nudge move the behaviour as planned, and does the placebo leave it alone? Pure."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from experiments.analyse.comparator import WAITS, Comparator
+from experiments.analyse.health.context import Context
+from experiments.analyse.health.file_context import FileContext
+from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.health.stored_context import StoredContext
+from stats.instrument.encouragement import opposite_signs
+from stats.results import computable
+
+# Ours: a nudge that surely moves less than a quarter of what was planned needs at least 16 times the planned units.
+SHARE_OF_PLANNED_TAKE_UP = 0.25
+
+
+def check_behaviour(context: FileContext) -> Iterator[Finding]:
+    """A behaviour that equals the variant is the assignment under another name."""
+    behaviour, column = context.units.behaviour, context.design.behaviour
+    if behaviour is None or column is None or len(behaviour) == 0:
+        return
+    if np.array_equal(behaviour, (context.units.arm != 0).astype(float)):
+        yield Finding("behaviour_is_variant", Severity.WARNING, {"column": column})
+
+
+def check_first_stage(context: StoredContext) -> Iterator[Finding]:
+    """A take-up far below plan can be seen, and mended, long before the outcome is known.
+
+    A note of planning: how much was hoped for says nothing of what the nudge did. Source: METHODS 5.
+    """
+    planned = context.plan.take_up
+    for row in context.first_stage:
+        if planned is None or not computable(row.take_up) or row.variant == context.placebo:
+            continue
+        if row.take_up.high < SHARE_OF_PLANNED_TAKE_UP * planned:
+            details: dict[str, Detail] = {
+                "variant": row.variant,
+                "take_up": row.take_up.difference,
+                "take_up_high": row.take_up.high,
+                "take_up_planned": planned,
+            }
+            yield Finding("take_up_below_plan", Severity.INFO, details)
+
+
+def check_first_stage_signs(context: StoredContext) -> Iterator[Finding]:
+    """A nudge that keeps some segment from the behaviour breaks monotonicity there. Source: METHODS 4.12."""
+    for row in context.first_stage:
+        opposed = opposite_signs({name: found for name, found in row.by_segment if computable(found)})
+        if opposed and row.variant != context.placebo:
+            details: dict[str, Detail] = {"variant": row.variant, "segments": ", ".join(opposed)}
+            yield Finding("first_stage_signs", Severity.WARNING, details)
+
+
+def check_placebo(context: Context) -> Iterator[Finding]:
+    """Whether the placebo may stand in for control: shown by equivalence. Source: METHODS 4.14."""
+    if context.placebo is None:
+        return
+    lines: list[Finding] = []
+    for one in context.comparators.values():
+        line = _placebo_line(context.placebo, one)
+        if line is not None and line not in lines:
+            lines.append(line)
+    yield from lines
+
+
+def _placebo_line(placebo: str, one: Comparator) -> Finding | None:
+    """What one nudge's comparator says of the placebo."""
+    test, details = one.equivalence, dict[str, Detail](variant=placebo)
+    if test is None:
+        return None
+    if one.kept is not None:
+        return Finding(one.kept, Severity.INFO if one.kept == WAITS else Severity.WARNING, details)
+    if not computable(test):
+        return Finding("placebo_unknown", Severity.WARNING, details)
+    details |= {"take_up": test.effect, "take_up_low": test.low, "take_up_high": test.high}
+    details |= {"take_up_bound": test.bound}
+    if one.reason is None:
+        return Finding("placebo_serves", Severity.INFO, details)
+    return Finding("placebo_unfit", Severity.WARNING, details)

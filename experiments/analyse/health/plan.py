@@ -1,0 +1,41 @@
+"""Was the plan kept, and what must a person know about this reading? Pure."""
+
+from collections.abc import Iterator
+
+from events.metrics import first_day, parse_metric
+from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.analyse.health.stored_context import StoredContext
+
+
+def check_progress(context: StoredContext) -> Iterator[Finding]:
+    """What a person should do next, or know about the reading."""
+    if context.standing.peeked:
+        yield Finding("peeked", Severity.WARNING, {"share": context.standing.fraction})
+    before = [look for look in context.earlier if look.peeked]
+    if before and not context.standing.peeked:
+        yield Finding("peeked_before", Severity.WARNING, {"day": before[0].on.isoformat(), "share": before[0].fraction})
+    if not context.plan.same_split:
+        yield Finding("split_differs", Severity.INFO)
+    planned = context.plan.planned_units
+    if context.running and planned and sum(context.standing.exposed.values()) >= planned:
+        yield Finding("planned_size_reached", Severity.INFO, {"n": planned})
+
+
+def check_windows(context: StoredContext) -> Iterator[Finding]:
+    """The behaviour's days must end before the outcome's begin: being around is the outcome. Source: METHODS 2.4."""
+    claim = context.plan.claim
+    if claim is None:
+        return
+    for name in context.plan.primary:
+        begins = first_day(parse_metric(name))
+        if begins is not None and begins < claim.days:
+            details: dict[str, Detail] = {"outcome": name, "days": claim.days, "day": begins}
+            yield Finding("window_overlap", Severity.ERROR, details, invalid="window_overlap")
+
+
+def check_plan(context: StoredContext) -> Iterator[Finding]:
+    """A plan that changed without a trace can't be held against the result; logged changes are named."""
+    if not context.plan.intact:
+        yield Finding("plan_changed", Severity.ERROR, {}, invalid="plan_changed")
+    if context.plan.amendments:
+        yield Finding("amended", Severity.INFO, {"n": len(context.plan.amendments)})

@@ -1,0 +1,144 @@
+"""What the checks of a stored experiment look at: the warehouse's answers beside the plan. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from experiments.analyse.comparator import Comparator
+from experiments.analyse.gather.answers import Answers, Audit, Cells
+from experiments.analyse.health.context import Context, Split, split_of
+from experiments.analyse.outcome_lock import mature_units, units_by_arm
+from experiments.analyse.result import FirstStage, LookTaken, Standing
+from experiments.plan.planned import Planned
+from stats.results import Estimate, NotComputable, computable
+from stats.srm import any_look_p, evidence_against_split
+
+# How the nightly tests of the sample ratio share one error rate of .001; they sum to 1. Segments divide theirs again.
+OVERALL, MATURE, SEGMENTS = 9 / 15, 1 / 15, 5 / 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredContext(Context):
+    """A stored experiment, whether its outcome may be read or not.
+
+    Attributes:
+        mature: of the units with every primary outcome known.
+        weeks: by week of the first exposure, tested at one look.
+        guardrails: by guardrail outcome and variant, the difference as any look may read it.
+        earlier: looks taken before, oldest first.
+    """
+
+    plan: Planned
+    answers: Answers
+    standing: Standing
+    audit: Audit
+    mature: Split
+    weeks: tuple[Split, ...]
+    first_stage: tuple[FirstStage, ...]
+    guardrails: Mapping[tuple[str, str], Estimate | NotComputable]
+    earlier: tuple[LookTaken, ...]
+
+    @property
+    def running(self) -> bool:
+        """Units may still be enrolled."""
+        return self.plan.enrolment_ended is None
+
+
+def stored_context(
+    plan: Planned,
+    answers: Answers,
+    standing: Standing,
+    audit: Audit,
+    *,
+    first_stage: tuple[FirstStage, ...] = (),
+    guardrails: Mapping[tuple[str, str], Estimate | NotComputable] | None = None,
+    comparators: Mapping[str, Comparator] | None = None,
+    earlier: tuple[LookTaken, ...] = (),
+) -> StoredContext:
+    """The exposed units by arm: in total, mature, by segment and by week; each with the test that decides now."""
+    cells = answers.cells
+    return StoredContext(
+        counts=units_by_arm(cells, cells.exposed),
+        split=_split(plan, cells, cells.exposed, final=standing.final, share=OVERALL),
+        segments=tuple(_segments(plan, cells, final=standing.final)),
+        several_variants=answers.several_variants,
+        placebo=plan.placebo,
+        comparators=comparators or {},
+        plan=plan,
+        answers=answers,
+        standing=standing,
+        audit=audit,
+        mature=_split(plan, cells, mature_units(plan, cells), final=standing.final, share=MATURE),
+        weeks=tuple(_weeks(plan, cells)),
+        first_stage=first_stage,
+        guardrails=guardrails or {},
+        earlier=earlier,
+    )
+
+
+def _split(plan: Planned, cells: Cells, units: np.ndarray, *, final: bool, share: float) -> Split:
+    """Units per cell against the plan; before the final look with the p-value that holds every night."""
+    split = split_of(units_by_arm(cells, units), expected_shares(plan, cells, units))
+    return split if final else _nightly(split, _by_plan(plan, cells, units), share)
+
+
+def _segments(plan: Planned, cells: Cells, *, final: bool) -> Iterator[Split]:
+    # Segments that come in later must not have been cheaper before: the plan's number counts where it is larger.
+    share = SEGMENTS / max(len(cells.segments), len(plan.shares))
+    for code, label in enumerate(cells.segments):
+        counts = units_by_arm(cells, np.where(cells.segment == code, cells.exposed, 0))
+        shares = dict(zip(plan.variants, segment_shares(plan, label), strict=True))
+        split = split_of(counts, shares, label or "–")
+        yield split if final else _nightly(split, [(counts, shares)], share)
+
+
+def _weeks(plan: Planned, cells: Cells) -> Iterator[Split]:
+    for code, week in enumerate(cells.weeks):
+        units = np.where(cells.week == code, cells.exposed, 0)
+        yield split_of(units_by_arm(cells, units), expected_shares(plan, cells, units), week.isoformat())
+
+
+type Part = tuple[dict[str, int], dict[str, float]]
+
+
+def _nightly(split: Split, parts: list[Part], share: float) -> Split:
+    if not computable(split.found):
+        return split
+    return replace(split, found=replace(split.found, any_look=any_look_p(evidence_against_split(parts), share=share)))
+
+
+def _by_plan(plan: Planned, cells: Cells, units: np.ndarray) -> list[Part]:
+    """Units and planned shares, one pair for each different split of the plan: segments of one split are one part."""
+    splits: dict[tuple[float, ...], np.ndarray] = {}
+    for code, label in enumerate(cells.segments):
+        shares = segment_shares(plan, label)
+        splits[shares] = splits.get(shares, np.zeros(len(units), dtype=bool)) | (cells.segment == code)
+    return [
+        (units_by_arm(cells, np.where(here, units, 0)), dict(zip(plan.variants, shares, strict=True)))
+        for shares, here in splits.items()
+    ]
+
+
+def expected_shares(plan: Planned, cells: Cells, units: np.ndarray | None = None) -> dict[str, float]:
+    """Planned share of each arm, given how many units came from each segment.
+
+    Args:
+        plan: with its shares by segment.
+        cells: of the warehouse.
+        units: per cell, those that are counted; None for all exposed ones. Mature units, or those of one week, may have
+            another mix of segments than all.
+    """
+    counted = cells.exposed if units is None else units
+    by_segment = np.bincount(cells.segment, weights=counted, minlength=len(cells.segments))
+    total = max(float(by_segment.sum()), 1.0)
+    shares = np.zeros(len(plan.variants))
+    for label, n in zip(cells.segments, by_segment, strict=True):
+        shares += n / total * np.asarray(segment_shares(plan, label))
+    return dict(zip(plan.variants, (shares if by_segment.sum() else shares + 1 / len(shares)).tolist(), strict=True))
+
+
+def segment_shares(plan: Planned, segment: str) -> tuple[float, ...]:
+    """Planned share of each arm in one segment; exposures without one follow the row for everyone."""
+    found = plan.shares.get(segment) or plan.shares.get("")
+    return found if found is not None else next(iter(plan.shares.values()))

@@ -1,0 +1,82 @@
+"""Can the values in a file's columns be used? Pure. Thresholds without a source are ours."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+
+from experiments.analyse.health.file_context import FileContext
+from experiments.analyse.health.findings import Detail, Finding, Severity
+from experiments.plan.design import Floats, Kind
+
+MISSING_SHARE = 0.05
+MISSING_DIFFERS = 0.001
+# One unit with a fifth of an arm's whole variance: its presence or absence decides the interval.
+OUTLIER_SHARE = 0.2
+OUTLIER_UNITS = 50
+
+
+def check_missing_values(context: FileContext) -> Iterator[Finding]:
+    """Missing values per column; worse when one arm has more of them than chance would give (chi-square at .001)."""
+    sizes = np.array(list(context.units.counts.values()))
+    for column, by_arm in context.units.missing.items():
+        absent = np.array(by_arm)
+        if not absent.sum():
+            continue
+        share = absent.sum() / sizes.sum()
+        details: dict[str, Detail] = {"column": column, "n": int(absent.sum()), "share": float(share)}
+        used = sizes > 0
+        table = np.array([absent[used], (sizes - absent)[used]])
+        differs = (table.sum(axis=1) > 0).all() and used.sum() > 1
+        p_value = float(stats.chi2_contingency(table, correction=False).pvalue) if differs else 1.0
+        if p_value < MISSING_DIFFERS and context.units.cluster is None:
+            yield Finding("missing_differs", Severity.WARNING, {**details, "p_value": p_value})
+        else:
+            harmless = column in {row.name for row in context.design.covariates}
+            grave = share >= MISSING_SHARE and not harmless
+            yield Finding("missing_values", Severity.WARNING if grave else Severity.INFO, details)
+
+
+def check_variation(context: FileContext) -> Iterator[Finding]:
+    """An outcome or behaviour without variation in an arm carries no information there."""
+    columns = [(outcome.name, outcome.values) for outcome in context.units.outcomes]
+    if context.units.behaviour is not None and context.design.behaviour is not None:
+        columns.append((context.design.behaviour, context.units.behaviour))
+    for name, values in columns:
+        for label, kept in _by_arm(context, values):
+            if len(kept) > 1 and kept.min() == kept.max():
+                details: dict[str, Detail] = {"column": name, "variant": label, "value": float(kept[0])}
+                yield Finding("no_variation", Severity.WARNING, details)
+
+
+def check_outliers(context: FileContext) -> Iterator[Finding]:
+    """One unit that carries a fifth of an arm's variance decides the interval alone."""
+    for outcome in context.units.outcomes:
+        if outcome.kind is not Kind.MEAN:
+            continue
+        for label, kept in _by_arm(context, outcome.values):
+            details = _outlier(kept)
+            if details is not None:
+                yield Finding("outlier", Severity.WARNING, {"column": outcome.name, "variant": label, **details})
+
+
+def _by_arm(context: FileContext, values: Floats) -> Iterator[tuple[str, Floats]]:
+    """Each arm's values that aren't missing."""
+    for code, label in enumerate(context.units.labels):
+        yield label, values[(context.units.arm == code) & ~np.isnan(values)]
+
+
+def _outlier(values: Floats) -> dict[str, Detail] | None:
+    if len(values) < OUTLIER_UNITS:
+        return None
+    squares = (values - values.mean()) ** 2
+    total = squares.sum()
+    worst = int(squares.argmax())
+    if total == 0 or squares[worst] / total < OUTLIER_SHARE:
+        return None
+    return {
+        "value": float(values[worst]),
+        "share": float(squares[worst] / total),
+        "mean": float(values.mean()),
+        "mean_without": float(np.delete(values, worst).mean()),
+    }
