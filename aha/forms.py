@@ -5,6 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
+from reporting.words import gettext
 from runs.refusals import Refused, split_reason
 
 EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
@@ -93,10 +94,13 @@ class StudyForm(forms.Form):
 
 
 def form_words(reason: str) -> str:
-    """A stored refusal with the form's name of the field in place of the command's option."""
+    """A stored refusal with the form's name of the field in place of the command's option.
+
+    It was worded when the run failed; the sentences without fields can still be had in the reader's language.
+    """
     option, sentence = split_reason(reason)
     field = StudyForm.base_fields.get(FORM_FIELDS.get(option, ""))
-    return reason if field is None else f"{field.label}: {sentence}"
+    return reason if field is None else f"{field.label}: {gettext(sentence)}"
 
 
 class MomentForm(forms.Form):

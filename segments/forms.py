@@ -5,6 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
+from reporting.words import gettext
 from runs.refusals import Refused, split_reason
 from segments.rules import parse_rule, to_document
 from segments.search.question import FIELD_OF, MAX_WINDOW_DAYS, Inputs, check_inputs
@@ -98,10 +99,13 @@ class SegmentationForm(forms.Form):
 
 
 def form_words(reason: str) -> str:
-    """A stored refusal with the form's name of the field in place of the command's option."""
+    """A stored refusal with the form's name of the field in place of the command's option.
+
+    It was worded when the run failed; the sentences without fields can still be had in the reader's language.
+    """
     option, sentence = split_reason(reason)
     field = SegmentationForm.base_fields.get(FIELD_OF.get(option, ""))
-    return reason if field is None else f"{field.label}: {sentence}"
+    return reason if field is None else f"{field.label}: {gettext(sentence)}"
 
 
 class PublishForm(forms.Form):

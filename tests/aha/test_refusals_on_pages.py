@@ -41,10 +41,20 @@ def test_new_study__service_refuses__sentence_stands_at_the_field(
     assert korean.context["form"].errors["signup_event"] == ["'signup' 이벤트가 없습니다. 로그에 있는 이벤트: a, b."]
 
 
-def test_study_page__failed_by_an_option__names_the_field_without_dashes(editor: Client) -> None:
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Signed up until: nobody signed up in these dates."),
+        ("ko", "이 기간에 가입한 사용자가 없습니다."),
+    ],
+)
+def test_study_page__failed_by_an_option__names_the_field_without_dashes(
+    editor: Client, language: str, said: str
+) -> None:
     study = Study.objects.create(status="failed", reason="--from and --to: nobody signed up in these dates.")
 
-    pages = [editor.get(url).content.decode() for url in (f"/aha/studies/{study.pk}/", "/aha/studies/", "/")]
+    urls = (f"/aha/studies/{study.pk}/", "/aha/studies/", "/")
+    pages = [editor.get(url, headers={"accept-language": language}).content.decode() for url in urls]
 
-    assert all("Signed up until: nobody signed up in these dates." in page for page in pages)
+    assert all(said in page for page in pages)
     assert not any("--from" in page for page in pages)
