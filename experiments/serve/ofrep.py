@@ -101,7 +101,7 @@ def _unit(body: Any) -> tuple[str, dict[str, Any]]:
     if unit is None or unit == "":
         raise RefusedContextError("TARGETING_KEY_MISSING", "context.targetingKey is missing")
     if problem := assign.unit_problem(unit):
-        raise RefusedContextError("INVALID_CONTEXT", f"context.targetingKey: {problem}")
+        raise RefusedContextError("INVALID_CONTEXT", f"context.targetingKey: {problem.english}")
     return str(unit), context
 
 

@@ -62,7 +62,7 @@ def _answered(attributes: dict[str, Any], forced: dict[str, Any]) -> HttpRespons
     if unit is None or unit == "":  # nobody: every flag has its default
         found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
     elif problem := assign.unit_problem(unit):
-        return _error(400, f"attributes.id: {problem}")
+        return _error(400, f"attributes.id: {problem.english}")
     else:
         answers = assign.evaluate_all(unit, attributes)
         found = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
