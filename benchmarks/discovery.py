@@ -20,8 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from events.counting.unit_values import Basis
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -99,6 +97,17 @@ def make_store(folder: Path, users: int) -> None:
     engine.execute(f"COPY (SELECT user_id, event, time FROM ({sql}) WHERE part) TO '{folder / 'part.parquet'}'")
 
 
+def basis_of(house: Any) -> Any:
+    """How days are counted in the events of a warehouse, and where its data end."""
+    from events.counting import queries
+    from events.counting.unit_values import Basis
+    from events.windows import Clock, data_end
+
+    clock = Clock()
+    span = house.run(queries.span(house.events, clock)).iloc[0]
+    return Basis(clock, data_end(span.newest.to_pydatetime(), clock), dialect=house.dialect)
+
+
 def study(house: Any) -> float:
     """A whole study; returns the seconds of the exact grid, which all users enter."""
     import ibis
@@ -112,14 +121,10 @@ def study(house: Any) -> float:
     from aha.study.hold_out import sample, split
     from aha.study.null import grid_null
     from aha.study.step import step_evidence
-    from events.counting import queries
     from events.metrics import parse_behaviour, parse_retention
-    from events.windows import Clock, data_end
     from tests.aha.make import UNIT_COLUMNS
 
-    clock = Clock()
-    span = house.run(queries.span(house.events, clock)).iloc[0]
-    basis = Basis(clock, data_end(span.newest.to_pydatetime(), clock), dialect=house.dialect)
+    basis = basis_of(house)
     everyone = questions.units(house.events, basis, signup="signup", definition=parse_retention(RETENTION))
     answer, _ = timed("units and their retention", lambda: house.arrow(everyone))
     eligible = answer.filter(answer["mature"])

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from events.counting.unit_values import Basis
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -89,6 +87,7 @@ def ask(events: int, when: str) -> None:
     """Questions to the store as it is now."""
     from events import warehouse
     from events.counting import queries
+    from events.counting.unit_values import Basis
     from events.metrics import parse_retention
     from events.windows import Clock, data_end
 
