@@ -106,6 +106,17 @@ def test_sample_ratio__below_a_hundred_units__is_not_asked(units: int, found: li
     assert codes(row) == found
 
 
+# 4 of 400 are planned, too few for a chi-square (p .00044 at 11). The binomial test of both arms has p .0017 at 12 and
+# .0005 at 13.
+@pytest.mark.parametrize(("banner", "found"), [(12, []), (13, ["sample_ratio"])])
+def test_sample_ratio__arm_planned_tiny__is_tested_exactly_as_in_an_analysis(banner: int, found: list[str]) -> None:
+    arms = ({"key": "control", "value": "none", "weight": 9_900}, {"key": "banner", "value": "banner", "weight": 100})
+    row = running("exp", variants=arms)
+    assign(row, 400 - banner, banner)
+
+    assert codes(row) == found
+
+
 def test_sample_ratio__row_with_weights_of_its_own__is_left_to_the_analysis() -> None:
     row = running("exp", audience=[{"coverage": 10_000, "weights": [9_000, 1_000]}])
     assign(row, 180, 20)
