@@ -42,6 +42,7 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
         "version": version,
         "versions": model.versions.light("run", "published_by").prefetch_related("segments"),
         "rows": [_segment_row(segment) for segment in segments],
+        "second": segments[1].pk if len(segments) > 1 else None,
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
         "drift": drift(version.drift, names),
         "churn_form": ChurnForm(),
