@@ -17,7 +17,7 @@ STANDING_OUT = 6
 
 @dataclass(frozen=True)
 class GroupCard:
-    """One group as a card: its key, words, size and table of what stands out."""
+    """One group as a card: its key, words, size and table of what stands out; the first one is shown open."""
 
     key: str
     play: str
@@ -26,6 +26,7 @@ class GroupCard:
     size: str
     retained: str
     table: Table | None
+    open: bool
 
 
 def cards(report: Report) -> tuple[GroupCard, ...]:
@@ -41,6 +42,7 @@ def cards(report: Report) -> tuple[GroupCard, ...]:
             },
             retained=share(cluster.profile.retained),
             table=standing_out(cluster),
+            open=cluster is report.clusters[0],
         )
         for cluster in report.clusters
     )  # fmt: skip

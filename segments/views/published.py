@@ -51,6 +51,7 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
             Prefetch("segments", Segment.objects.light())
         ),
         "rows": [_segment_row(segment) for segment in segments],
+        "second": segments[1].pk if len(segments) > 1 else None,
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
         "drift": drift(version.drift, names),
         "churn_form": ChurnForm(),
