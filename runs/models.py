@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from runs.light import LightQuerySet
@@ -53,6 +54,11 @@ class Run(models.Model):
     def is_open(self) -> bool:
         """Neither done, failed nor cancelled."""
         return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def reason_in_words(self) -> str:
+        """Why there is no result, in the reader's language: sentences of ours are kept in English."""
+        return gettext(self.reason) if self.reason else ""
 
     @property
     def percent(self) -> int:

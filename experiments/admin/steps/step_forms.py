@@ -120,6 +120,11 @@ class ArmForm(forms.Form):
 
 
 class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
+    @property
+    def control(self) -> forms.Form:
+        """The first arm, with which the others are compared."""
+        return self.forms[0]  # type: ignore[no-any-return]
+
     def clean(self) -> None:
         """A row needs a key and a weight; an empty one is no arm."""
         for form in self.forms:
