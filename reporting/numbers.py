@@ -129,6 +129,11 @@ def effect_limits(low: float, high: float, share: bool) -> str:
     return gettext("%(value)s points") % {"value": between(decimal(100 * low, digits), decimal(100 * high, digits))}
 
 
+def signed_percent(value: float) -> str:
+    """A relative change as a percentage, with its sign."""
+    return f"{points(value)}{GLUE}%"
+
+
 # ── p-values ──────────────────────────────────────────────────────────────────
 def p_value(value: float | None) -> str:
     """A p-value for a cell of a table: never printed as 0, empty where it wasn't tested."""

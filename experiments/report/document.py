@@ -11,6 +11,7 @@ from experiments.analyse.effects import (
     SegmentEffect,
     Stratified,
 )
+from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.report.health import finding_sentence
 from experiments.report.verdict import verdict_sentence, warning_sentence
@@ -51,21 +52,20 @@ def document(report: Report) -> Json:
             if report.clusters is None
             else {label: {"n": row.clusters, "effective": row.effective} for label, row in report.clusters.items()},
             "outcomes": [_outcome(outcome) for outcome in report.outcomes],
-            "health": [
-                {
-                    "check": finding.check,
-                    "severity": str(finding.severity),
-                    "message": finding_sentence(finding),
-                }
-                for finding in report.health
-            ],
-            "verdict": _verdict(report.verdict),
+            "health": [health_document(finding, finding_sentence(finding)) for finding in report.health],
+            "verdict": verdict_document(report.verdict),
         },
     )
     return written
 
 
-def _verdict(verdict: Verdict) -> Json:
+def health_document(finding: Finding, message: str) -> Json:
+    """What a check found, with the sentence about it."""
+    return {"check": finding.check, "severity": str(finding.severity), "message": message}
+
+
+def verdict_document(verdict: Verdict) -> Json:
+    """A verdict with its reason, as sentence and as code."""
     return {"code": str(verdict.code), "reason": verdict_sentence(verdict), "reason_code": verdict.reason}
 
 
@@ -94,7 +94,7 @@ def _comparison(row: Comparison) -> Json:
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement),
         # Beside the difference of few clusters; null where units or many clusters were assigned.
         "randomisation": chosen(row.randomisation, "p_value", "draws", "seed"),
-        "verdict": _verdict(row.verdict),
+        "verdict": verdict_document(row.verdict),
     }
 
 

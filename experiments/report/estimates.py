@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from experiments.plan.design import Kind
-from reporting.numbers import between, effect_text, level_text, p_value
+from reporting.numbers import between, effect_limits, effect_text, level_text, p_value
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.results import Estimate, NotComputable, computable
@@ -27,6 +27,13 @@ def effect_cells(value: Estimate | NotComputable, kind: Kind) -> tuple[str, str]
     low = effect_text(value.low, share=share)
     high = effect_text(value.high, share=share)
     return effect_text(value.estimate, share=share), between(low, high)
+
+
+def effect_with_limits(value: Estimate | NotComputable, share: bool) -> tuple[str, str]:
+    """The same with one unit behind both limits."""
+    if not computable(value):
+        return reason_words(value), ""
+    return effect_text(value.estimate, share=share), effect_limits(value.low, value.high, share)
 
 
 def p_cell(value: Estimate | NotComputable) -> str:

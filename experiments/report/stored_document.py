@@ -4,10 +4,10 @@ from typing import Any
 
 from experiments.analyse.result import Readout
 from experiments.report.document import document as report_document
+from experiments.report.document import health_document, verdict_document
 from experiments.report.first_lines import health_sentence, opening
 from experiments.report.outcome_lock import state_sentence
 from experiments.report.promise_and_finding import contrasts, promise_finding
-from experiments.report.verdict import verdict_sentence
 from reporting.document import dump, outward
 
 
@@ -31,9 +31,7 @@ def document(readout: Readout) -> dict[str, Any]:
         "final": standing.final,
         "peeked": standing.peeked or any(look.peeked for look in readout.path),
         "opens_on": None if standing.opens_on is None else standing.opens_on.isoformat(),
-        "verdict": None
-        if verdict is None
-        else {"code": str(verdict.code), "reason": verdict_sentence(verdict), "reason_code": verdict.reason},
+        "verdict": None if verdict is None else verdict_document(verdict),
         "heading": first.heading,
         "sentence": first.sentence,
         "alarms": list(first.alarms),
@@ -45,14 +43,6 @@ def document(readout: Readout) -> dict[str, Any]:
             for row in contrasts(readout)
         ],
         **{name: value for name, value in whole.items() if name not in ("verdict", "report", "health")},
-        "health": [
-            {
-                "check": row.check,
-                "severity": str(row.severity),
-                "message": health_sentence(row),
-                "invalid": row.invalid,
-            }
-            for row in readout.health
-        ],
+        "health": [{**health_document(row, health_sentence(row)), "invalid": row.invalid} for row in readout.health],
         "report": None if readout.report is None else report_document(readout.report),
     }

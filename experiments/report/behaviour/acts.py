@@ -7,12 +7,12 @@ from experiments.analyse.effects import Report
 from experiments.analyse.result import ByTimes, Readout
 from experiments.plan.design import Kind
 from experiments.report.chart_pieces import PANEL, WIDTH
+from experiments.report.estimates import effect_with_limits
 from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
 from reporting.numbers import (
     between,
     decimal,
     effect_limits,
-    effect_text,
     level_text,
     p_value,
     percent,
@@ -125,20 +125,12 @@ def response(row: ByTimes, share: bool) -> Table:
     title = gettext("Effect of one act more, nudged by {variant}").format(variant=row.variant)
     if isinstance(found, NotComputable):
         return Table(title, columns, ((gettext("effect of one act more"), reason_words(found), ""),))
-    effect = found.effect
-
-    def text(value: float) -> str:
-        return effect_text(value, share=share)
-
-    shown = text(effect.estimate) if computable(effect) else reason_words(effect)
-    around = effect_limits(effect.low, effect.high, share) if computable(effect) else ""
     standard_error = gettext("standard error {error}").format(error=decimal(found.acts_error))
     whole = found.effect_set
-    ends = (whole.low, whole.high)
-    bounded = effect_limits(ends[0], ends[1], share) if ends[0] is not None and ends[1] is not None else ""
+    bounded = "" if whole.low is None or whole.high is None else effect_limits(whole.low, whole.high, share)
     rows = (
         (gettext("acts that the nudge added per unit"), decimal(found.acts), standard_error),
-        (gettext("effect of one act more"), shown, around),
+        (gettext("effect of one act more"), *effect_with_limits(found.effect, share)),
         (gettext("Anderson-Rubin set"), "", bounded if whole.bounded else gettext("unbounded")),
     )
     return Table(title, columns, rows)

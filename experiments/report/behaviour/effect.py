@@ -41,14 +41,13 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
     heading = gettext("Take-up (share that did it)")
     if not computable(take_up):
         return [(heading, reason_words(take_up), "", "")]
-    moved = effect_text(take_up.difference, share=True)
+    arms, moved = _arms(take_up, placebo, placebo_itself), effect_text(take_up.difference, share=True)
     interval = between(*(effect_text(end, share=True) for end in (take_up.low, take_up.high)))
     if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
         return [
-            (heading, _placebo_arms(take_up), "", ""),
+            (heading, arms, "", ""),
             (gettext("Moved by the placebo"), moved, interval, ""),
         ]
-    arms = _take_up_arms(take_up, placebo)
     strength = number_cell(take_up.f_statistic, lambda value: decimal(value, 1))
     return [
         (heading, arms, "", ""),
@@ -92,19 +91,13 @@ def _direct_rows(found: Encouragement, share: bool) -> list[tuple[str, str, str,
     return rows
 
 
-def _take_up_arms(found: TakeUp, placebo: str) -> str:
+def _arms(found: TakeUp, placebo: str, placebo_itself: bool) -> str:
     """Both shares that reached the behaviour."""
-    both = (
-        gettext("%(control)s with the placebo, %(variant)s with the nudge")
-        if placebo
-        else gettext("%(control)s in control, %(variant)s with the nudge")
-    )
-    return both % {"control": percent(found.control), "variant": percent(found.variant)}
-
-
-def _placebo_arms(found: TakeUp) -> str:
-    """Both shares that reached the behaviour, of control and of the placebo itself."""
-    both = gettext("%(control)s in control, %(variant)s with the placebo")
+    both = gettext("%(control)s in control, %(variant)s with the nudge")
+    if placebo_itself:
+        both = gettext("%(control)s in control, %(variant)s with the placebo")
+    elif placebo:
+        both = gettext("%(control)s with the placebo, %(variant)s with the nudge")
     return both % {"control": percent(found.control), "variant": percent(found.variant)}
 
 

@@ -50,25 +50,23 @@ def take_up_sentences(readout: Readout) -> Iterator[str]:
     """How many units each variant moves to the behaviour, against what it is compared with."""
     compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
     for stage in readout.first_stage:
-        row = compared.get(stage.variant)
+        row, found = compared.get(stage.variant), stage.take_up
+        text = gettext(
+            "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
+            "{without} without."
+        )
         if stage.variant == readout.plan.placebo:
             text = gettext(
                 "The placebo moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the "
                 "placebo, {without} in control."
             )
-            yield _take_up(stage.variant, stage.take_up, text)
         elif row is not None and row.compared_with and row.encouragement is not None:
+            found = row.encouragement.take_up
             text = gettext(
                 "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
                 "{without} with the placebo."
             )
-            yield _take_up(stage.variant, row.encouragement.take_up, text)
-        else:
-            text = gettext(
-                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-                "{without} without."
-            )
-            yield _take_up(stage.variant, stage.take_up, text)
+        yield _take_up(stage.variant, found, text)
 
 
 def _take_up(variant: str, found: TakeUp | NotComputable, text: str) -> str:

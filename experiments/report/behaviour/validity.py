@@ -8,6 +8,7 @@ from experiments.report.behaviour.take_up import first_stage
 from reporting.numbers import (
     between,
     decimal,
+    difference,
     effect_limits,
     effect_text,
     level_text,
@@ -21,7 +22,7 @@ from reporting.table import Row, Section, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Level
-from stats.results import Estimate, Interval, NotComputable, computable
+from stats.results import Interval, NotComputable, computable
 
 
 def section(readout: Readout, report: Report) -> Section:
@@ -108,14 +109,9 @@ def traits(found: Through) -> Table | None:
 
 def checks(found: Through, share: bool) -> Table:
     """Bounds for everybody, instrument inequalities, the tF error, placebo."""
-
-    def text(value: float) -> str:
-        return effect_text(value, share=share)
-
-    bounds, test = found.bounds, found.inequalities
-    range_ = bounds_range(bounds)
+    test = found.inequalities
     rows: list[Row] = [
-        (gettext("effect on everybody, points (Balke-Pearl bounds)"), range_, bounds_words(found)),
+        (gettext("effect on everybody, points (Balke-Pearl bounds)"), bounds_range(found.bounds), bounds_words(found)),
         (
             gettext("instrument inequalities, smallest adjusted p"),
             p_value(test.p_value) if computable(test) else reason_words(test),
@@ -125,14 +121,9 @@ def checks(found: Through, share: bool) -> Table:
         ),
     ]
     if computable(found.tf):
-        numbers = f"{text(found.tf.estimate)} ({effect_limits(found.tf.low, found.tf.high, share)})"
-        rows.append(
-            (
-                gettext("effect with the tF-adjusted error"),
-                numbers,
-                gettext("An extra; the Anderson-Rubin set decides."),
-            )
-        )
+        numbers = f"{effect_text(found.tf.estimate, share=share)} ({effect_limits(found.tf.low, found.tf.high, share)})"
+        extra = gettext("An extra; the Anderson-Rubin set decides.")
+        rows.append((gettext("effect with the tF-adjusted error"), numbers, extra))
     if found.placebo is not None:
         alone = gettext("What being nudged does by itself, against control.")
         still = gettext("About 0 where the placebo may stand in for control: the health of the data says which it is.")
@@ -140,16 +131,10 @@ def checks(found: Through, share: bool) -> Table:
             (gettext("placebo nudge on the outcome"), found.placebo.outcome, alone),
             (gettext("placebo nudge on the behaviour"), found.placebo.behaviour, still),
         ):
-            rows.append((name, placebo_text(effect), words))
+            p = f", p {p_value(effect.p_value)}" if computable(effect) else ""
+            rows.append((name, difference(effect) + p, words))
     columns = (gettext("check"), gettext("value"), gettext("how to read it"))
     return Table(gettext("Checks of {variant}").format(variant=found.variant), columns, tuple(rows))
-
-
-def placebo_text(found: Estimate | NotComputable) -> str:
-    """The placebo's effect with its interval and p."""
-    if not computable(found):
-        return reason_words(found)
-    return f"{points(found.estimate)} ({between(points(found.low), points(found.high))}), p {p_value(found.p_value)}"
 
 
 def bounds_range(bounds: Bounds | NotComputable) -> str:

@@ -13,7 +13,6 @@ from experiments.report.estimates import effect_cells, level_heading, number_cel
 from experiments.report.names import versus
 from reporting.charts import Drawn, Mark, alt, data, forest
 from reporting.numbers import (
-    GLUE,
     between,
     count,
     decimal,
@@ -22,9 +21,10 @@ from reporting.numbers import (
     p_value,
     percent,
     points,
+    signed_percent,
     significant,
 )
-from reporting.table import Section, Table, make_part
+from reporting.table import Row, Section, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, Interval, NotComputable, computable
 
@@ -89,22 +89,18 @@ def _level_interval(value: Interval | NotComputable, kind: Kind) -> str:
 
 
 def comparisons(report: Report) -> Table:
-    """Each variant against control on each outcome."""
-    rows = tuple(
-        (
-            outcome.name,
-            versus(row.variant, row.compared_with),
-            _sizes(outcome, row, row.compared_with or report.design.control),
-            *effect_cells(row.difference, outcome.kind),
-            p_cell(row.difference),
-            _family_p(report, row),
-            _lift(row.lift),
-            _needed(row.difference, outcome.kind),
-            _code(report, row),
-        )
-        for outcome in report.outcomes
-        for row in outcome.comparisons
-    ) + _beside(report)
+    """Each variant against what it is compared with, on each outcome; then a placebo's nudge against control too."""
+    control, placebo = report.design.control, report.design.placebo
+    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    rows = []
+    for outcome, row in pairs:
+        judged = ("", _lift(row.lift), "")  # a placebo against control is a diagnostic, in no family
+        if row.variant != placebo:
+            judged = (number_cell(row.adjusted_p, p_value), _lift(row.lift), code_words(row.verdict.code))
+        rows.append(_compared(outcome, row, row.difference, row.compared_with, row.compared_with or control, judged))
+    for outcome, row in pairs:
+        if row.against_control is not None:  # what giving it to everybody would do
+            rows.append(_compared(outcome, row, row.against_control, control, control, ("", "", "")))
     columns = (
         gettext("outcome"),
         gettext("variant"),
@@ -118,40 +114,34 @@ def comparisons(report: Report) -> Table:
         gettext("verdict"),
     )
     note = _comparison_note(report)
-    together = [_together(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    together = [_together(outcome, row) for outcome, row in pairs]
     if any(together):
         heading = gettext("Intervals that hold for all confirmatory comparisons together: %(intervals)s.")
         note += " " + heading % {"intervals": "; ".join(text for text in together if text)}
     note += _randomisation_sentence(report)
-    return Table(gettext("Effect of the nudge (intention to treat)"), columns, rows, note)
+    return Table(gettext("Effect of the nudge (intention to treat)"), columns, tuple(rows), note)
 
 
-def _family_p(report: Report, row: Comparison) -> str:
-    """A placebo against control is a diagnostic and in no family."""
-    return "" if row.variant == report.design.placebo else number_cell(row.adjusted_p, p_value)
-
-
-def _code(report: Report, row: Comparison) -> str:
-    return "" if row.variant == report.design.placebo else code_words(row.verdict.code)
-
-
-def _beside(report: Report) -> tuple[tuple[str, ...], ...]:
-    """Each nudge that is compared with a placebo against control too: what giving it to everybody would do."""
-    return tuple(
-        (
-            outcome.name,
-            versus(row.variant, report.design.control),
-            _sizes(outcome, row, report.design.control),
-            *effect_cells(row.against_control, outcome.kind),
-            p_cell(row.against_control),
-            "",
-            "",
-            _needed(row.against_control, outcome.kind),
-            "",
-        )
-        for outcome in report.outcomes
-        for row in outcome.comparisons
-        if row.against_control is not None
+def _compared(
+    outcome: OutcomeReport,
+    row: Comparison,
+    found: Estimate | NotComputable,
+    named: str,
+    comparator: str,
+    judged: tuple[str, str, str],
+) -> Row:
+    sizes = f"{count(outcome.values[comparator].n)} / {count(outcome.values[row.variant].n)}"
+    family_p, lift, verdict = judged
+    return (
+        outcome.name,
+        versus(row.variant, named),
+        sizes,
+        *effect_cells(found, outcome.kind),
+        p_cell(found),
+        family_p,
+        lift,
+        _needed(found, outcome.kind),
+        verdict,
     )
 
 
@@ -161,10 +151,6 @@ def _together(outcome: OutcomeReport, row: Comparison) -> str:
     share = outcome.kind is Kind.PROPORTION
     low, high = (effect_text(v, share=share) for v in (row.simultaneous.low, row.simultaneous.high))
     return f"{outcome.name} · {versus(row.variant, row.compared_with)} {between(low, high)}"
-
-
-def _sizes(outcome: OutcomeReport, row: Comparison, control: str) -> str:
-    return f"{count(outcome.values[control].n)} / {count(outcome.values[row.variant].n)}"
 
 
 def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
@@ -177,7 +163,7 @@ def _needed(value: Estimate | NotComputable, kind: Kind) -> str:
 def _lift(value: Interval | NotComputable) -> str:
     if not computable(value):
         return reason_words(value)
-    return f"{points(value.estimate)}{GLUE}% ({between(points(value.low), points(value.high))})"
+    return f"{signed_percent(value.estimate)} ({between(points(value.low), points(value.high))})"
 
 
 def _placebo_serves(report: Report) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind
 from experiments.report.chart_pieces import WIDTH
+from experiments.report.estimates import effect_with_limits
 from experiments.report.over_time.curves import PANEL, POINTS, panel_title, sizes, titled_above
 from reporting.charts import GREY, SERIES, Drawn, Mark, alt, data, rule
-from reporting.numbers import count, effect_limits, effect_text, level_text, p_text
+from reporting.numbers import count, effect_text, level_text, p_text
 from reporting.table import Part, Row, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.novelty import Change, Novelty, Trend
@@ -62,15 +63,7 @@ def table(found: Mapping[str, Novelty], share: bool) -> Table | None:
     rows: list[Row] = []
     for name, one in found.items():
         for week in one.weeks:
-            effect = week.effect
-            shown = (
-                (reason_words(effect), "")
-                if not computable(effect)
-                else (
-                    effect_text(effect.estimate, share=share),
-                    effect_limits(effect.low, effect.high, share),
-                )
-            )
+            shown = effect_with_limits(week.effect, share)
             rows.append((name, week.week.isoformat(), f"{count(week.control_n)} / {count(week.variant_n)}", *shown))
     columns = (
         gettext("variant"), gettext("week of enrolment (Monday)"), gettext("n, control and variant"),

@@ -1,7 +1,6 @@
 """How long do units stay? Time to churn, and the mean days before it. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,11 +45,7 @@ def differences(readout: Readout) -> dict[str, Estimate | NotComputable]:
 
 
 def _draw_readout(readout: Readout, curves: Mapping[str, SurvivalCurve]) -> Drawn:
-    arms = readout.arms_over_time
-    at_risk = AtRisk(
-        tuple(float(day) for day, _units in arms[0].at_risk),
-        {arm.variant: tuple(units for _day, units in arm.at_risk) for arm in arms},
-    )
+    at_risk = {arm.variant: [(float(day), units) for day, units in arm.at_risk] for arm in readout.arms_over_time}
     return draw(curves, at_risk, differences(readout), readout.over_time[0].tau)
 
 
@@ -112,17 +107,8 @@ def _crossing(crosses: bool, clearly: bool) -> str:
     return gettext("a little, as noise does") if crosses else gettext("no")
 
 
-@dataclass(frozen=True)
-class AtRisk:
-    """The table below a Kaplan-Meier chart: units still observed and not gone, by variant and day.
-
-    Attributes:
-        days: the days of the columns.
-        units: one row of counts per variant, in the curves' order.
-    """
-
-    days: tuple[float, ...]
-    units: Mapping[str, tuple[int, ...]]
+# Units still observed and not gone, of each arm by day.
+type AtRisk = Mapping[str, Sequence[tuple[float, int]]]
 
 
 def draw(
@@ -193,25 +179,21 @@ def _bands(name: str, curve: SurvivalCurve) -> list[Mark]:
 def _units_at_risk(at_risk: AtRisk, end: float) -> Any:
     rows = [
         {"name": name, "day": day, "text": count(units)}
-        for name, counts in at_risk.units.items()
-        for day, units in zip(at_risk.days, counts, strict=True)
+        for name, counts in at_risk.items()
+        for day, units in counts
         if day <= end
     ]
-    names = list(at_risk.units)
+    names = list(at_risk)
     title = gettext("days since day 0 of the unit; below the curves: units at risk")
-    return (
+    axis = alt.Axis(ticks=False, domain=False, grid=False, labelLimit=110, labelPadding=28)
+    chart = (
         alt.Chart(data(rows))
         .mark_text(fontSize=11)
         .encode(
             x=_until(end, title, alt.Axis(ticks=False, domain=False, grid=False, labels=False)),
-            y=alt.Y(
-                "name:N",
-                sort=names,
-                title=None,
-                axis=alt.Axis(ticks=False, domain=False, grid=False, labelLimit=110, labelPadding=28),
-            ),
+            y=alt.Y("name:N", sort=names, title=None, axis=axis),
             text="text:N",
             color=alt.Color("name:N", scale=alt.Scale(domain=names, range=colours(names)), legend=None),
         )
-        .properties(width=WIDTH, height=ROW * len(names))
     )
+    return chart.properties(width=WIDTH, height=ROW * len(names))

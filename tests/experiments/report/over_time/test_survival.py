@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.report.over_time.survival import AtRisk, draw, finding, part_of
+from experiments.report.over_time.survival import draw, finding, part_of
 from reporting.charts import Drawing
 from stats.results import NotComputable, Reason
 from stats.survival.kaplan_meier import Durations, kaplan_meier
@@ -26,7 +26,7 @@ def survival(groups: dict[str, Durations], days: tuple[float, ...] = (0, 7, 14))
     control, *others = groups
     differences = {name: compare_restricted_means(groups[control], groups[name], tau=14) for name in others}
     curves = {name: computed(kaplan_meier(group)) for name, group in groups.items()}
-    risk = AtRisk(days, {name: group.at_risk(days) for name, group in groups.items()})
+    risk = {name: list(zip(days, group.at_risk(days), strict=True)) for name, group in groups.items()}
     return drawing_of(finding(differences, 14), draw(curves, risk, differences, 14))
 
 

@@ -1,0 +1,74 @@
+"""The first lines of a report: verdict, alarms, what is asked, what may be known while it is locked."""
+
+from dataclasses import replace
+
+import pytest
+
+from experiments.analyse.codes import LIGHTS, SIGNS, Code
+from experiments.analyse.read_out import read_out
+from experiments.report import first_lines
+from experiments.report.first_lines import opening
+from experiments.report.promise_and_finding import contrasts
+from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout
+
+
+def test_opening__of_a_final_gain__says_verdict_and_estimand_without_alarms() -> None:
+    found = opening(make_readout())
+
+    assert (found.code, found.light, found.alarms) == ("CAUSES", "good", ())
+    assert "causes a gain" in found.sentence
+    assert "retention on days 21–27" in found.sentence
+    assert "only if nudged" in found.estimand
+    assert "3 friends" in found.estimand
+    assert found.known == ()
+
+
+def test_opening__without_a_moment__asks_about_the_nudge() -> None:
+    found = opening(make_readout(claim=None))
+
+    assert "being given nudge rather than control" in found.estimand
+
+
+def test_opening__of_a_peek__alarms_before_the_verdict() -> None:
+    found = opening(make_readout(peek=True, **RUNNING))
+
+    assert len(found.alarms) == 1
+    assert found.alarms[0].startswith("Peeked: a person asked to see the outcome when 20.0\u00a0%")
+
+
+def test_opening__of_broken_data__alarms_and_strikes_out_every_number() -> None:
+    readout = broken()
+
+    assert opening(readout).code == "INVALID"
+    assert opening(readout).alarms[0].startswith("These data are broken.")
+    assert all(row.struck for row in contrasts(readout))
+
+
+def test_opening__while_locked__tells_progress_take_up_and_the_day() -> None:
+    readout = make_readout(**RUNNING)
+    found = opening(readout)
+
+    assert (found.code, found.light) == (first_lines.PENDING, "")
+    assert "The outcome is locked" in found.sentence
+    assert "4,000 units have met their variant" in found.known[0]
+    assert found.known[1] == f"As planned it opens on {readout.standing.opens_on}."
+    assert "moves" in found.known[2]
+
+
+def test_opening__while_locked__tells_whether_a_guardrail_alarms() -> None:
+    units = draw_units(4_000)
+    cells = make_cells(units, outcomes=("window:21-27", "on_day:1"))
+    readout = read_out(
+        make_plan(**RUNNING, guardrails=("on_day:1",)), make_answers(units, cells=cells), CLEAN, today=TODAY
+    )
+
+    assert opening(readout).known[-1] == "1 guardrail alarms among 1 guardrails: see the health of the data."
+    quiet = replace(readout, health=())
+    assert opening(quiet).known[-1] == "None of the 1 guardrails alarms."
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_verdict__has_light_and_sign(code: Code) -> None:
+    assert LIGHTS[code] in ("good", "bad", "warn")
+    assert SIGNS[code]

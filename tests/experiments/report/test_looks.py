@@ -1,0 +1,10 @@
+"""The looks on the page."""
+
+from experiments.report import looks
+from tests.experiments.make_readout import RUNNING, make_readout
+
+
+def test_path__of_a_peek__says_that_nobody_paid_for_it() -> None:
+    assert looks.path_finding(make_readout()).startswith("One look at the end, as planned")
+    peeked = looks.path_finding(make_readout(peek=True, **RUNNING))
+    assert peeked == "Looks: 1. Peeks among them, for which the plan didn't pay: 1."
