@@ -1,0 +1,63 @@
+"""New runs give the numbers that they gave at the end of issue 13, before the house was put in order."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURE = ROOT / "tests" / "fixtures" / "end_of_issue_13"
+DOCUMENTS = ("analyze", "analyze_file", "discover", "segment_units")
+# Of the run and not of the data: its own time and number, and sentences, whose wording may become better.
+OTHER = {"created_at", "version", "made", "id"}
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("numbers")
+    place = {"DATABASE_URL": f"sqlite:///{folder}/site.sqlite3", "EVENTS_URL": f"{folder}/events", "SECRET_KEY": "x"}
+    subprocess.run(
+        [sys.executable, str(FIXTURE / "compute.py"), str(folder / "out")],
+        env={**os.environ, **place, "OMP_NUM_THREADS": "1"}, cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    return {name: json.loads((folder / "out" / f"{name}.json").read_text(encoding="utf-8")) for name in DOCUMENTS}
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_new_run__of_the_same_world__gives_the_numbers_of_then(computed: dict[str, Any], name: str) -> None:
+    then = dict(leaves(json.loads((FIXTURE / f"{name}.json").read_text(encoding="utf-8"))))
+    now = dict(leaves(computed[name]))
+
+    missing = sorted(then.keys() - now.keys())
+    moved = {
+        place: (value, now[place]) for place, value in then.items() if place in now and not same(value, now[place])
+    }
+
+    assert len(then) > 20
+    assert (missing, moved) == ([], {})
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number, code and truth of a document with its place."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name not in OTHER:
+                yield from leaves(part, f"{place}.{name}")
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from leaves(part, f"{place}[{number}]")
+    elif not isinstance(value, str) or " " not in value:
+        yield place, value
+
+
+def same(then: Any, now: Any) -> bool:
+    if isinstance(then, float) and isinstance(now, int | float):
+        return bool(then == pytest.approx(now, rel=1e-9, abs=1e-12))
+    return bool(then == now)
