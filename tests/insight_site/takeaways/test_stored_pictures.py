@@ -13,6 +13,7 @@ from django.utils import translation
 from insight_site.models import Picture
 from insight_site.takeaways import stored_pictures
 from reporting import charts
+from reporting.words import gettext
 from runs.kinds import kind_of
 from segments.models import SegmentationRun
 
@@ -24,7 +25,7 @@ def read(payload: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def draw(report: dict[str, Any], gettext: Any) -> tuple[charts.Drawing, ...]:
+def draw(report: dict[str, Any]) -> tuple[charts.Drawing, ...]:
     import altair as alt
     import pandas as pd
 
