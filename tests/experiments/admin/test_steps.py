@@ -294,7 +294,7 @@ def test_curve__too_few_planned__is_said(admin_client: Client, inflow: None) -> 
 
     assert "would often be missed" in few.content.decode()
     assert "would often be missed" not in enough.content.decode()
-    assert "3,068 units, an effect of 5.00 points is found with a chance of 80 %" in enough.content.decode()
+    assert "3,068 units, an effect of 5.00 points is found with a chance of 80\u00a0%" in enough.content.decode()
 
 
 def test_curve__no_events__is_a_sentence_and_not_an_error(
