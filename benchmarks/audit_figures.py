@@ -23,8 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.audit.figure import Figure  # noqa: E402
-from benchmarks.audit.subjects import NAMES  # noqa: E402
+from benchmarks.audit.frame.figure import Figure  # noqa: E402
+from benchmarks.audit.frame.subjects import NAMES  # noqa: E402
 
 PAGE = ROOT / "docs" / "audit.md"
 KEPT = ROOT / "docs" / "audit" / "figures.json"

@@ -17,7 +17,6 @@ from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
 from experiments.analyse.latest_findings import history_of, with_findings
 from experiments.models import Analysis, Experiment
 from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
-from experiments.report.calibration_page import share_left
 from experiments.report.definitions import definitions
 from experiments.report.names import metric_sentence
 from runs.listing import listing
@@ -125,7 +124,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "percent": round(100 * min(readout.standing.fraction, 1.0)),
         "promise": promise,
         "contrasts": promise_and_finding.contrasts(readout),
-        "worth": share_left(calibrating.calibrate().pooled) if promise is not None else "",
+        "worth": calibration_page.share_left(calibrating.calibrate().pooled) if promise is not None else "",
         "health": first_lines.health(readout),
         "split": flow.split(readout),
         "sections": page.sections(readout),

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from benchmarks.audit.figure import Figure, percent
+from benchmarks.audit.frame.figure import Figure, percent
 from events.simulation import WORLDS, draw_arms, simulate, truth
 from stats.adjust import cluster_difference
 from stats.clusters import randomisation_test
 from stats.instrument.anderson_rubin import anderson_rubin
-from stats.instrument.moments import iv_moments_adjusted
+from stats.instrument.five_moments import iv_moments_adjusted
 from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
 from stats.stratified import clustered_risk_difference

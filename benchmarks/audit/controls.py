@@ -4,7 +4,7 @@ import numpy as np
 
 from aha.evidence.aipw import normal_difference
 from aha.evidence.sensitivity import calibrate, empirical_null
-from benchmarks.audit.figure import Figure, percent
+from benchmarks.audit.frame.figure import Figure, percent
 from stats.results import computable
 
 TITLE = "Negative controls"

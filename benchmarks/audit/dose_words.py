@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmarks.audit.figure import Figure, percent
-from benchmarks.audit.stored_world import plan_of, read
+from benchmarks.audit.frame.figure import Figure, percent
+from benchmarks.audit.worlds.stored_world import plan_of, read
 from experiments.analyse.codes import Code
 from experiments.report.verdict import verdict_sentence
 from stats.results import computable

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchmarks.audit.figure import Figure, percent
+from benchmarks.audit.frame.figure import Figure, percent
 from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.effects import Comparison
 from experiments.analyse.engine import Judgement, compare_all
@@ -14,7 +14,7 @@ from experiments.report.behaviour.breakdown import breakdown_text
 from experiments.report.verdict import verdict_sentence
 from stats.counts import joint_of_counts
 from stats.instrument.exclusion import breakdown_value
-from stats.instrument.moments import iv_moments
+from stats.instrument.five_moments import iv_moments
 from stats.results import computable
 
 TITLE = "Exclusion: how much would undo the verdict"

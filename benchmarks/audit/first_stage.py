@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from benchmarks.audit.figure import Figure
-from benchmarks.audit.stored_world import plan_of, read
+from benchmarks.audit.frame.figure import Figure
+from benchmarks.audit.worlds.stored_world import plan_of, read
 from experiments.analyse.codes import Code
 from stats.results import computable
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.audit.figure import Figure, percent
+from benchmarks.audit.frame.figure import Figure, percent
 from experiments.analyse.codes import Code
 from experiments.analyse.engine import analyze
 from experiments.plan.design import Design, Kind, Outcome, Units

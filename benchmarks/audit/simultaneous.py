@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from benchmarks.audit.figure import Figure
+from benchmarks.audit.frame.figure import Figure
 from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.engine import simultaneous
 from stats.compare import by_z

@@ -5,7 +5,7 @@ from scipy.special import expit
 
 from aha.study.grid import CountTable, Floats, Ints, build_table
 from aha.study.step import Step, StepVerdict, step_evidence
-from benchmarks.audit.figure import Figure
+from benchmarks.audit.frame.figure import Figure
 
 TITLE = "Step words"
 TEXT = """

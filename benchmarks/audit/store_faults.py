@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.audit.figure import Figure
+from benchmarks.audit.frame.figure import Figure
 
 TITLE = "Faults of the event store, poison events, and taken message ids"
 TEXT = """
@@ -50,7 +50,7 @@ def _run(folder: Path, scenario: str, *more: str) -> dict[str, Any]:
         "VAR_DIR": str(place), "DJANGO_SETTINGS_MODULE": "insight_site.settings", "WAREHOUSE_URL": "",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.audit.store_world", scenario, str(place), *more],
+        [sys.executable, "-m", "benchmarks.audit.worlds.store_world", scenario, str(place), *more],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

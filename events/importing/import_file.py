@@ -16,7 +16,7 @@ from events import store
 from events.importing.options import ImportOptions
 from events.importing.parquet_files import Job, Progress, Staged, settle
 from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.sources import SourceFile, estimated_rows, line_at_byte, lines_of_records, open_source
+from events.importing.source_files import SourceFile, estimated_rows, line_at_byte, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
 from events.warehouse import literal

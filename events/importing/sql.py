@@ -7,7 +7,7 @@ only.
 from collections.abc import Sequence
 
 from events.importing.options import ImportOptions
-from events.importing.sources import SourceFile
+from events.importing.source_files import SourceFile
 from events.warehouse import literal
 
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds

@@ -10,7 +10,9 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from aha.models import AhaMoment
+from experiments.analyse.health.context import Context, split_of
 from experiments.analyse.health.findings import Severity
+from experiments.analyse.health.split import check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
 
@@ -39,7 +41,7 @@ class Concern:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Progress:
     """How far an experiment is, and how it does.
 
     Attributes:
@@ -80,7 +82,7 @@ class Standing:
         return 0 if self.share is None else int(100 * self.share)
 
 
-def standing(experiment: Experiment) -> Standing:
+def standing(experiment: Experiment) -> Progress:
     """How one experiment stands, by its assignments and its last finished analysis.
 
     Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
@@ -89,14 +91,14 @@ def standing(experiment: Experiment) -> Standing:
     return standings([experiment])[0]
 
 
-def standings(rows: Iterable[Experiment]) -> list[Standing]:
+def standings(rows: Iterable[Experiment]) -> list[Progress]:
     """`standing` of several, with as many questions to the database as for one."""
     experiments = list(rows)
     lasts, counts = _lasts(experiments), _counts(experiments)
     return [_standing(row, counts.get(row.pk, {}), lasts.get(row.pk)) for row in experiments]
 
 
-def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, Any] | None) -> Standing:
+def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, Any] | None) -> Progress:
     _add_met(counts, experiment, {} if last is None else last["exposed"] or {})
     assigned = sum(row["assigned"] for row in counts.values())
     exposed = sum(row["exposed"] for row in counts.values())
@@ -106,7 +108,7 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
     end = experiment.planned_end
     found = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
     concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
-    return Standing(
+    return Progress(
         experiment=experiment,
         assigned=assigned,
         exposed=exposed,
@@ -120,7 +122,7 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
     )
 
 
-def live() -> list[Standing]:
+def live() -> list[Progress]:
     """Experiments that run or pause, the one that ends first on top."""
     rows = Experiment.objects.filter(status__in=[one.value for one in LIVE]).select_related("moment")
     found = standings(rows.defer("moment__evidence").prefetch_related("variants", "audience"))
@@ -198,8 +200,6 @@ def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
     observed = {str(position): row["exposed"] for position, row in counts.items()}
     if not any(observed.values()) or any(row.weights for row in experiment.audience.all()):
         return
-    from experiments.analyse.health.context import Context, split_of
-    from experiments.analyse.health.split import check_sample_ratio
 
     split = split_of(observed, {str(row.position): float(row.weight) for row in experiment.variants.all()})
     for finding in check_sample_ratio(Context(counts=observed, split=split)):

@@ -17,7 +17,7 @@ from experiments.analyse.corrected import best_difference, best_effect, of_varia
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
-from experiments.analyse.health.senders import beside, is_doubtful
+from experiments.analyse.health.sender_checks import beside, is_doubtful
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.read_out import read_out
 from experiments.models import Analysis, Experiment

@@ -19,7 +19,7 @@ from stats.instrument.bounds import Bounds, balke_pearl
 from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
 from stats.instrument.dose import DoseWeights, dose_weights, response_of
 from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
-from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.placebo import Placebo
 from stats.instrument.tf import tf_adjusted
 from stats.instrument.validity import inequalities_at

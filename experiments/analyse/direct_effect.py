@@ -22,7 +22,7 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from stats.instrument.moments import IvMoments
+from stats.instrument.five_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.looks import Look
 

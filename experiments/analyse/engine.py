@@ -14,7 +14,7 @@ from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.direct_effect import with_direct_effect
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
-from experiments.analyse.health.checks import examine
+from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import file_context
 from experiments.analyse.health.findings import Detail, Finding, Severity, gravest_first
 from experiments.plan.design import Design, Kind, Units

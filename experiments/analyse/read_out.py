@@ -13,7 +13,7 @@ from experiments.analyse.corrected import correct, measured
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.analyse.gather.answers import Answers, Audit, Cells
-from experiments.analyse.health.checks import examine
+from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.guardrails import guardrails_of
 from experiments.analyse.health.stored_context import expected_shares, stored_context

@@ -16,7 +16,7 @@ from experiments.analyse.latest_findings import history_of
 from experiments.api import analysis_serializers as shapes
 from experiments.api.base import Newest, asked
 from experiments.models import Analysis, Experiment
-from experiments.plan.rules import KEY
+from experiments.plan.mistakes import KEY
 from experiments.report.stored_document import document
 from reporting.document import dump, outward
 from runs.payloads import Unreadable

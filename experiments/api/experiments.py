@@ -22,8 +22,8 @@ from experiments.api.base import Newest, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import amend, drafts, moves, size
 from experiments.plan.lifecycle import Action
+from experiments.plan.mistakes import KEY
 from experiments.plan.planned_power import WhatIf
-from experiments.plan.rules import KEY
 from experiments.serve import overrides
 from reporting.document import dump, outward
 from runs.web import person

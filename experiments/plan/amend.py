@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
-from experiments.plan import rules
+from experiments.plan import mistakes
+from experiments.plan.event_sources import check_sources
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
-from experiments.plan.sources import check_sources
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked, save_fields
 from runs.refusals import Refused
@@ -34,11 +34,11 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
-        found = rules.problems(plan_of(experiment), situation_of(experiment))
+        found = mistakes.problems(plan_of(experiment), situation_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
         if found:
-            sentences = " ".join(rules.words(problem) for problem in found)
+            sentences = " ".join(mistakes.words(problem) for problem in found)
             raise Refused(sentences)
         save_fields(experiment, by, why, list(changes))
         return _log(experiment, by, why, {name: [before[name], changes[name]] for name in changes})

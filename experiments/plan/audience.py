@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
-from experiments.plan import rules
+from experiments.plan import mistakes
 from experiments.plan.derived import audience_share
 from experiments.plan.record import WHOLE, PlannedRow
 from experiments.plan.stored import plan_of, situation_of
@@ -16,7 +16,7 @@ from segments.models import Membership, Segment
 from segments.published.publish import find_segment
 from segments.rules import is_live, parse_rule
 
-# Where a person mends what `plan.problems` finds; the page of the outcomes for whatever is new there.
+# Where a person mends what `plan.mistakes` finds; the page of the outcomes for whatever is new there.
 STEP_OF = {
     "bad_key": "variants", "flag_taken": "variants", "no_hypothesis": "hypothesis",
     "too_few_variants": "variants",
@@ -90,8 +90,8 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 def troubles(experiment: Experiment) -> list[Trouble]:
     """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
     found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), rules.words(problem))
-        for problem in rules.problems(plan_of(experiment), situation_of(experiment))
+        Trouble(STEP_OF.get(problem.code, "outcomes"), mistakes.words(problem))
+        for problem in mistakes.problems(plan_of(experiment), situation_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")

@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from experiments.models import Holdout, Layer
+from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
-from experiments.plan.rules import KEY
 from runs.refusals import Refused
 
 

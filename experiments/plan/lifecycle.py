@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from experiments.plan import rules
+from experiments.plan import mistakes
+from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan
-from experiments.plan.rules import Situation
 from reporting.words import gettext
 
 
@@ -55,7 +55,7 @@ class Refusal:
     code: str
     status: Status
     action: Action
-    problem: rules.Problem | None = None
+    problem: mistakes.Problem | None = None
 
 
 def target(status: Status, action: Action) -> Status | None:
@@ -68,7 +68,7 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
-        return tuple(Refusal("plan", status, action, one) for one in rules.problems(plan, situation))
+        return tuple(Refusal("plan", status, action, one) for one in mistakes.problems(plan, situation))
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
         return (Refusal("enrolment_closed", status, action),)
     return ()
@@ -77,7 +77,7 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
 def words(refusal: Refusal) -> str:
     """The refusal as one plain sentence in the reader's language."""
     if refusal.problem is not None:
-        return rules.words(refusal.problem)
+        return mistakes.words(refusal.problem)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
     states = {

@@ -7,8 +7,8 @@ from django.utils import timezone
 from aha.moments.promote import begin_test
 from experiments.models import ConfigVersion, Experiment, Layer
 from experiments.plan.audience import freeze_audience
+from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
-from experiments.plan.sources import only_source
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
 from experiments.webhooks.deliver import announce

@@ -11,9 +11,9 @@ from experiments.models import Amendment, Experiment
 from experiments.plan import derived
 from experiments.plan.derived import History
 from experiments.plan.lifecycle import LIVE
+from experiments.plan.mistakes import Situation
 from experiments.plan.planned import Amended, Planned
 from experiments.plan.record import AMENDABLE, WHOLE, WORDS, Claim, Plan, PlannedRow, PlannedVariant, Slice
-from experiments.plan.rules import Situation
 
 
 def plan_of(experiment: Experiment) -> Plan:

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from experiments.models import ConfigVersion, Experiment
-from experiments.plan.sources import check_sources
+from experiments.plan.event_sources import check_sources
 from runs.refusals import Refused
 
 

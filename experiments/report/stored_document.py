@@ -5,8 +5,7 @@ from typing import Any
 from experiments.analyse.result import Readout
 from experiments.report.document import document as report_document
 from experiments.report.document import health_document, verdict_document
-from experiments.report.first_lines import health_sentence, opening
-from experiments.report.outcome_lock import state_sentence
+from experiments.report.first_lines import health_sentence, opening, state_sentence
 from experiments.report.promise_and_finding import contrasts, promise_finding
 from reporting.document import dump, outward
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation, Failed
-from experiments.plan.rules import KEY
+from experiments.plan.mistakes import KEY
 from experiments.serve import assign
 from experiments.serve.http_body import BadBodyError, read_json
 

@@ -20,7 +20,7 @@ from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
 from insight_site.demo import client, made_up_users, team, whose_site
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
-from insight_site.demo.served import served, wait_for_others
+from insight_site.demo.running_site import served, wait_for_others
 from insight_site.demo.whose_site import Keys
 from runs.refusals import Refused
 

@@ -25,7 +25,7 @@ from experiments.plan.drafts import create_draft, draft_from_moment, update_draf
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
-from insight_site.demo.served import environment
+from insight_site.demo.running_site import environment
 from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
 from runs.refusals import Refused
 from segments.models import SegmentVersion

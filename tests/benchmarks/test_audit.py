@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 
 from benchmarks.audit import controls, placebo
-from benchmarks.audit.figure import Figure
+from benchmarks.audit.frame.figure import Figure
 from experiments.analyse.codes import Code
 
 

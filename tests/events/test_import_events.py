@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from events import store, warehouse
 from events.importing import import_file, parquet_files
 from events.importing.scratch import scratch
-from events.importing.sources import line_at_byte, open_source
+from events.importing.source_files import line_at_byte, open_source
 from tests.events.conftest import file_uris
 
 BASE = ["--user", "user", "--event", "event", "--time", "time"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stats.adjust import cluster_difference
-from stats.instrument.moments import iv_moments_adjusted
+from stats.instrument.five_moments import iv_moments_adjusted
 from tests.real.load import analysis, checks, first
 from tests.stats.make import computed
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experiments.admin.overview import Standing
+from experiments.admin.overview import Progress
 from experiments.models import Experiment
 from experiments.plan.lifecycle import MOVES, Action, Status
 from reporting.numbers import percent
@@ -63,7 +63,7 @@ def question(action: Action, name: str) -> str:
     return questions[action].format(name=name)
 
 
-def sentences(action: Action, standing: Standing, cost: "Cost | None" = None) -> list[str]:
+def sentences(action: Action, standing: Progress, cost: "Cost | None" = None) -> list[str]:
     """What will happen, who is affected, what the last look may still spend, and what can't be undone."""
     row = standing.experiment
     counts = {"assigned": f"{standing.assigned:,}", "exposed": f"{standing.exposed:,}"}
@@ -127,7 +127,7 @@ def _start(row: Experiment) -> list[str]:
     return found
 
 
-def _short_of(standing: Standing) -> list[str]:
+def _short_of(standing: Progress) -> list[str]:
     """Stopping before the plan is done weakens the verdict: said before, not after."""
     if standing.planned is None or standing.exposed >= standing.planned:
         return []

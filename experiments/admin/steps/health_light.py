@@ -2,13 +2,13 @@
 
 from django.utils.translation import gettext as _
 
-from experiments.admin.overview import Concern, Light, Standing
+from experiments.admin.overview import Concern, Light, Progress
 from experiments.analyse.health.findings import Finding, Severity
 from experiments.report.health import finding_sentence
 from reporting.numbers import p_relation
 
 
-def health(standing: Standing) -> dict[str, str]:
+def health(standing: Progress) -> dict[str, str]:
     """The light with its sentence."""
     if standing.concerns:
         return {"light": standing.light.value, "sentence": " ".join(concern_words(one) for one in standing.concerns)}

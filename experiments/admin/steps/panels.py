@@ -56,7 +56,7 @@ def with_segments(formset: Any) -> list[tuple[Any, Any]]:
     return [(form, known.get(form["slug"].value())) for form in formset.forms]
 
 
-def audience(row: Experiment, form: step_forms.AudienceForm, formset: Any) -> list[dict[str, Any]]:
+def audience(row: Experiment, form: step_forms.AudienceStepForm, formset: Any) -> list[dict[str, Any]]:
     """Rows of the audience from the form; what the page doesn't ask, weights and a copied rule, stays.
 
     Raises:
@@ -81,7 +81,7 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
     """How many units the audience in the form, or the stored one, has now, and how many of them come a day."""
     wanted = counting.rows_of(row)
     if data is not None:
-        form, formset = step_forms.AudienceForm(data, experiment=row), step_forms.Segments(data, prefix="segments")
+        form, formset = step_forms.AudienceStepForm(data, experiment=row), step_forms.Segments(data, prefix="segments")
         if not (form.is_valid() and formset.is_valid()):
             return {"refusal": _("Correct the form to see how many units it takes.")}
         for name, value in form.values().items():

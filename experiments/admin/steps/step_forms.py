@@ -17,8 +17,8 @@ from aha.models import AhaMoment
 from events.metrics import parse_metric
 from experiments.admin.forms import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.models import Experiment, Holdout, Layer, Variant
+from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
-from experiments.plan.rules import KEY
 from runs.refusals import Refused
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
@@ -99,7 +99,7 @@ class VariantsForm(StepForm):
     )  # fmt: skip
 
 
-class ArmForm(forms.Form):
+class ArmStepForm(forms.Form):
     key = forms.CharField(label=_("key"), max_length=128, widget=TEXT, required=False)
     name = forms.CharField(label=_("name"), max_length=200, widget=TEXT, required=False)
     value = ValueField(label=_("value"), required=False)
@@ -140,10 +140,10 @@ class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
         return [{name: row[name] for name in ARM_FIELDS} for row in kept]
 
 
-Arms = forms.formset_factory(ArmForm, formset=BaseArms, extra=0)
+Arms = forms.formset_factory(ArmStepForm, formset=BaseArms, extra=0)
 
 
-class AudienceForm(StepForm):
+class AudienceStepForm(StepForm):
     names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources")
     enrolment = forms.ChoiceField(label=_("Whom"), choices=Experiment.Enrolment.choices, widget=SELECT)
     who = forms.ChoiceField(

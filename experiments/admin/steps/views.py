@@ -96,7 +96,7 @@ def _variants(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse
 
 
 def _audience(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
-    form = step_forms.AudienceForm(request.POST or None, experiment=row)
+    form = step_forms.AudienceStepForm(request.POST or None, experiment=row)
     segments = panels.segments(row, request.POST or None)
     return _stored(
         request, desk, row, "audience", form,

@@ -11,7 +11,7 @@ from scipy import stats
 
 from experiments.analyse.comparison.protocol import Strata, plain_difference
 from experiments.analyse.effects import ArmValue
-from experiments.analyse.health.clusters import FEW_CLUSTERS
+from experiments.analyse.health.few_clusters import FEW_CLUSTERS
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import adjust, compare, stratified
@@ -23,7 +23,7 @@ from stats.clusters import (
     randomisation_test,
 )
 from stats.instrument import encouragement
-from stats.instrument.moments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean

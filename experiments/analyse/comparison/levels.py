@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 
 from experiments.analyse.gather.answers import Cells
-from stats.instrument.moments import IvMoments
+from stats.instrument.five_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, computable
 
 # Beyond this, no further levels are searched for a group that the nudge can't move.

@@ -19,7 +19,7 @@ from experiments.plan.design import Kind, kind_of
 from stats import adjust, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.instrument.encouragement import wald
-from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
 from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised

@@ -14,7 +14,7 @@ import numpy as np
 from events.asking import Questions
 from events.counting import day_bits
 from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
-from experiments.analyse.gather import queries
+from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers, Block, Cells
@@ -175,7 +175,7 @@ def _answers(
     basis = questions.basis
     cells = _cells(questions, asked, values)
     progress("cells", 0.9)
-    followed = _rows(questions, queries.complete_days(values))
+    followed = _rows(questions, over_time_queries.complete_days(values))
     return Answers(
         data_end=_aware(basis.data_end),
         time_zone=basis.clock.time_zone,
@@ -244,7 +244,7 @@ def _block(asked: Question, place: int, rows: Sequence[Mapping[str, Any]]) -> Bl
 
 
 def _exposures(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
-    rows = _rows(questions, queries.exposures_by_day(values))
+    rows = _rows(questions, over_time_queries.exposures_by_day(values))
     rows.sort(key=lambda row: (row["exposed_on"], row["arm"]))
     return tuple((row["exposed_on"], asked.variants[row["arm"]], int(row["units"])) for row in rows)
 
@@ -254,11 +254,11 @@ def _durations(
 ) -> tuple[tuple[str, str, int, bool, int], ...]:
     found: dict[tuple[int, str, int, bool], int] = {}
     if asked.churn_gap > day_bits.MOST_GAP:
-        question = queries.long_durations(questions.log, units, questions.basis, asked.churn_gap)
+        question = over_time_queries.long_durations(questions.log, units, questions.basis, asked.churn_gap)
         for row in _rows(questions, question):
             found[row["arm"], row["segment"], int(row["duration"]), bool(row["churned"])] = int(row["units"])
     else:
-        question = queries.durations(values, asked.churn_gap, day_bits.words_for(span.most_days))
+        question = over_time_queries.durations(values, asked.churn_gap, day_bits.words_for(span.most_days))
         for row in _rows(questions, question):
             word = row["churn_word"]
             day = int(row["censored_on"]) if word is None else day_bits.day_of(int(word), int(row["churn_bit"]))
@@ -270,7 +270,7 @@ def _curve(
     questions: Questions, asked: Question, followed: Sequence[Mapping[str, Any]], values: ir.Table
 ) -> tuple[tuple[str, int, int, int], ...]:
     found = []
-    for row in sorted(_rows(questions, queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
+    for row in sorted(_rows(questions, over_time_queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
         ages = [(each["complete_days"], int(each["units"])) for each in followed if each["arm"] == row["arm"]]
         for day in range(CURVE_DAYS + 1):
             eligible = sum(number for age, number in ages if age > day)

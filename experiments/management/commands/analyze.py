@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 def _print(readout: "Readout", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
-    from experiments.report import first_lines, outcome_lock, text_report
+    from experiments.report import first_lines, text_report
     from experiments.report.health import severity_words
     from experiments.report.names import worded
     from experiments.report.verdict import verdict_sentence
@@ -70,7 +70,7 @@ def _print(readout: "Readout", out: Console) -> None:
     if verdict is not None:
         out.print(f"[bold]{escape(code_words(verdict.code))}[/bold] ({verdict.code})")
         out.print(escape(verdict_sentence(verdict)))
-    out.print(escape(outcome_lock.state_sentence(readout.standing.why)))
+    out.print(escape(first_lines.state_sentence(readout.standing.why)))
     if readout.standing.opens_on is not None:
         out.print(escape(gettext("It opens on %(day)s.") % {"day": readout.standing.opens_on.isoformat()}))
     for finding in readout.health:

@@ -373,7 +373,7 @@ def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
     import inspect
     import re
 
-    from experiments.plan import rules
+    from experiments.plan import mistakes
 
-    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(rules)))
+    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(mistakes)))
     assert codes == set(audience.STEP_OF)

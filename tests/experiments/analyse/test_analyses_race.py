@@ -14,7 +14,7 @@ from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
 from experiments.analyse import analyses
 from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.analyse.gather import gather as gathering
+from experiments.analyse.gather.gather import gather as whole
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
 from runs.perform import close_lost
@@ -39,7 +39,7 @@ def _store(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
     """Let something happen once while the warehouse answers."""
-    whole, left = gathering.gather, [happens]
+    left = [happens]
 
     def gather(*args: Any, **kwargs: Any) -> Any:
         answers = whole(*args, **kwargs)
@@ -47,7 +47,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> No
             left.pop()()
         return answers
 
-    monkeypatch.setattr(gathering, "gather", gather)
+    monkeypatch.setattr("experiments.analyse.analyses.gather", gather)
 
 
 @pytest.mark.django_db

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
+from experiments.plan.mistakes import problems
+from experiments.plan.mistakes import words as problem_words
 from experiments.plan.record import Claim, PlannedRow, PlannedVariant, Slice
-from experiments.plan.rules import problems
-from experiments.plan.rules import words as problem_words
 from tests.experiments.make import a_plan, a_situation
 
 ALLOWED = {

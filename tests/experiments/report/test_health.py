@@ -2,8 +2,6 @@
 
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -64,12 +62,3 @@ def test_codes__nothing_finds_them_any_more__are_named_as_old() -> None:
 def test_severity_words__each__has_its_own(language: str) -> None:
     with translation.override(language):
         assert len({severity_words(one) for one in Severity}) == len(Severity)
-
-
-def test_words_and_findings__imported__load_no_scipy() -> None:
-    """Pages and the admin import them on top of the file and must start quickly."""
-    script = "import experiments.report.health, sys; print('scipy' in sys.modules)"
-
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-
-    assert done.stdout.strip() == "False"

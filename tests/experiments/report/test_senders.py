@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from experiments.analyse.gather.admission import SetAside
-from experiments.analyse.health.senders import beside
+from experiments.analyse.health.sender_checks import beside
 from experiments.analyse.read_out import read_out
 from experiments.report.page import sections
 from experiments.report.senders import parts

@@ -22,7 +22,7 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
-from stats.instrument.moments import IvMoments, iv_moments
+from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import inequalities_from_counts
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from experiments.analyse import health
-from experiments.analyse.health import checks
-from experiments.analyse.health.checks import CHECKS, Check, examine
+from experiments.analyse.health import all_checks
+from experiments.analyse.health.all_checks import CHECKS, Check, examine
 from experiments.analyse.health.context import Context
 from experiments.analyse.health.findings import Finding, Severity
 from tests.experiments.analyse.health.make_context import of_file, stored, units
@@ -66,7 +66,7 @@ def test_examine__a_check_that_breaks__becomes_a_finding(context: Context, monke
     def broken(context: Context) -> Iterator[Finding]:
         yield Finding("late_events", Severity.INFO, {"n": 1 // len(context.counts) // 0})
 
-    monkeypatch.setattr(checks, "CHECKS", (Check(Context, broken),))
+    monkeypatch.setattr(all_checks, "CHECKS", (Check(Context, broken),))
 
     (finding,) = examine(context)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.health.plan import check_plan, check_progress, check_windows
+from experiments.analyse.health.plan_changes import check_plan, check_progress, check_windows
 from experiments.analyse.result import LookTaken
 from tests.experiments.analyse.health.make_context import codes, only, stored
 from tests.experiments.make_answers import make_plan

@@ -24,7 +24,7 @@ from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
 from events.windows import Clock, DayMode
-from experiments.analyse.gather import queries
+from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
 from experiments.plan.question import Question
@@ -250,11 +250,11 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "values": values,
         "levels": queries.level_counts(kept, 0, 10),
         "cells": queries.cells(kept, plan, [["ios"], ["ad"], ["0"]]),
-        "exposures": queries.exposures_by_day(kept),
-        "durations": queries.durations(kept, 7, 3),
-        "long": queries.long_durations(log, units, basis, 40),
-        "complete": queries.complete_days(kept),
-        "curve": queries.curve(kept, 40),
+        "exposures": over_time_queries.exposures_by_day(kept),
+        "durations": over_time_queries.durations(kept, 7, 3),
+        "long": over_time_queries.long_durations(log, units, basis, 40),
+        "complete": over_time_queries.complete_days(kept),
+        "curve": over_time_queries.curve(kept, 40),
         "times": queries.times(kept, 20),
         "bins": queries.bins(kept, plan, 1),
         "late": queries.late(log, basis, YOUNG),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.analyse.health.balance import check_balance, check_balance_by_covariate
-from experiments.analyse.health.clusters import check_clusters, check_unit_of_assignment
 from experiments.analyse.health.context import Context
+from experiments.analyse.health.few_clusters import check_clusters, check_unit_of_assignment
 from experiments.analyse.health.file_context import FileContext
 from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.flow import (
@@ -24,8 +24,8 @@ from experiments.analyse.health.flow import (
 )
 from experiments.analyse.health.guardrails import check_guardrails
 from experiments.analyse.health.nudge import check_behaviour, check_first_stage, check_first_stage_signs, check_placebo
-from experiments.analyse.health.plan import check_plan, check_progress, check_windows
-from experiments.analyse.health.senders import check_not_admitted, check_unverified
+from experiments.analyse.health.plan_changes import check_plan, check_progress, check_windows
+from experiments.analyse.health.sender_checks import check_not_admitted, check_unverified
 from experiments.analyse.health.split import (
     check_assignments,
     check_sample_ratio,

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from benchmarks.audit import forging
-from benchmarks.audit.forging_site import (
+from benchmarks.audit.worlds.forging_site import (
     ELSEWHERE,
     SHOWN,
     analysed,

@@ -1,4 +1,4 @@
-"""One scenario of `store_faults` in a process of its own: python -m benchmarks.audit.store_world SCENARIO FOLDER."""
+"""One scenario of `store_faults` in a process of its own: `python -m …worlds.store_world SCENARIO FOLDER`."""
 
 import json
 import shutil

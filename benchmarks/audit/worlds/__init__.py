@@ -1,0 +1,1 @@
+"""The worlds that several subjects of the audit look at."""

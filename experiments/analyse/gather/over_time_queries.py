@@ -1,0 +1,60 @@
+"""Questions about the days after exposure, as Ibis expressions: who stays, who leaves and when. Nothing runs here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from events.counting import queries
+from events.counting.day_bits import active_on, churn
+from events.counting.unit_values import Basis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+LATE = timedelta(hours=48)
+# What arrives later than this was read from a file of history and says nothing about the senders.
+HISTORY = timedelta(days=14)
+OTHER = "other"
+UNKNOWN = -1
+BEFORE = "active_days_before"
+BINS = 5
+SO_FAR = "times_so_far"
+
+
+def exposures_by_day(values: ir.Table) -> ir.Table:
+    """First exposures: ``exposed_on, arm, units``."""
+    return values.group_by("exposed_on", "arm").aggregate(units=values.count())
+
+
+def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`events.counting.day_bits.churn`).
+
+    A unit without churn is censored on its last day on which churn could be seen
+    (`events.counting.queries.survival_times`).
+    """
+    table = churn(values, gap, words)
+    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))
+    return table.group_by("arm", "segment", "churn_word", "churn_bit", "censored_on").aggregate(units=table.count())
+
+
+def long_durations(events: ir.Table, units: ir.Table, basis: Basis, gap: int) -> ir.Table:
+    """The same for a gap that doesn't fit into the words: ``arm, segment, duration, churned, units``."""
+    table = queries.survival_times(events, units, basis, gap)
+    return table.group_by("arm", "segment", "duration", "churned").aggregate(units=table.count())
+
+
+def complete_days(values: ir.Table) -> ir.Table:
+    """Follow-up: ``arm, complete_days, verified, units``, and ``seen``: these did something but be exposed."""
+    return values.group_by("arm", "complete_days", "verified").aggregate(
+        units=values.count(), seen=(values.seen > 0).ifelse(1, 0).sum()
+    )
+
+
+def curve(values: ir.Table, days: int) -> ir.Table:
+    """Active units: ``arm, a_0, …, a_days``, of the units with that whole day observed."""
+    active = {
+        f"a_{day}": (active_on(values, day) & (values.complete_days > day)).ifelse(1, 0).sum()
+        for day in range(days + 1)
+    }
+    return values.group_by("arm").aggregate(**active)
