@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from events.counting import queries
@@ -11,15 +10,6 @@ from events.counting.unit_values import Basis
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-LATE = timedelta(hours=48)
-# What arrives later than this was read from a file of history and says nothing about the senders.
-HISTORY = timedelta(days=14)
-OTHER = "other"
-UNKNOWN = -1
-BEFORE = "active_days_before"
-BINS = 5
-SO_FAR = "times_so_far"
 
 
 def exposures_by_day(values: ir.Table) -> ir.Table:
