@@ -117,8 +117,8 @@ def study(house: Any) -> float:
     from aha.study import queries as questions
     from aha.study.cell_metrics import describe
     from aha.study.choice import choose
-    from aha.study.grid import build_table, cells_of_histogram, count_cells, levels
-    from aha.study.hold_out import sample, split
+    from aha.study.grid import cells_of_histogram, count_cells, levels
+    from aha.study.hold_out import split
     from aha.study.null import grid_null
     from aha.study.step import step_evidence
     from events.metrics import parse_behaviour, parse_retention
@@ -144,6 +144,31 @@ def study(house: Any) -> float:
     begun = time.perf_counter()
     cells, seconds = timed("exact grid of everybody", grid)
     timed("metrics and intervals of all cells", lambda: describe(cells, rng=np.random.default_rng(1)))
+    table = sample_table(house, basis, eligible, listed)
+    rng = np.random.default_rng(1)
+    sorted_units, _ = timed("levels of the sample", lambda: levels(table, times))
+    timed("cells of the sample", lambda: count_cells(sorted_units, table.retained))
+    timed("null, 1,000 shuffles", lambda: grid_null(table, sorted_units, rng=rng))
+    timed("null of equally active users", lambda: grid_null(table, sorted_units, rng=rng, by_activity=True))
+    parts = split(table)
+    train = table.take(parts.train)
+    timed("choice, 500 replicates", lambda: choose(train, levels(train, times), rng=rng))
+    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.for_steps), times, rng=rng))
+    print(f"{'whole study':36} {time.perf_counter() - begun:8.2f} s without the units")
+    return seconds
+
+
+def sample_table(house: Any, basis: Any, eligible: Any, listed: list[Any]) -> Any:
+    """The feature table of the study's sample."""
+    import ibis
+    import numpy as np
+    import pyarrow as pa
+
+    from aha.study import queries as questions
+    from aha.study.grid import build_table
+    from aha.study.hold_out import sample
+    from tests.aha.make import UNIT_COLUMNS
+
     chosen = sample(eligible["user_id"].to_numpy(zero_copy_only=False), b"benchmark")
     few = eligible.take(pa.array(chosen)).drop_columns(["unit"])
     few = few.append_column("unit", pa.array(np.arange(chosen.size, dtype=np.int32)))
@@ -161,8 +186,8 @@ def study(house: Any) -> float:
     days = np.zeros((ids.size, len(DAYS)), dtype=np.int64)
     rows = [place[name] for name in active["user_id"].to_pylist()]
     days[rows] = np.column_stack([active[f"active_{y}"].to_numpy() for y in DAYS])
-    table = build_table(
-        behaviours=names,
+    return build_table(
+        behaviours=[str(one) for one in listed],
         days=DAYS,
         unit_ids=ids,
         retained=few["retained"].to_numpy(),
@@ -174,17 +199,6 @@ def study(house: Any) -> float:
             np.column_stack([counts[f"n_{y}"].to_numpy() for y in DAYS]),
         ),
     )
-    rng = np.random.default_rng(1)
-    sorted_units, _ = timed("levels of the sample", lambda: levels(table, times))
-    timed("cells of the sample", lambda: count_cells(sorted_units, table.retained))
-    timed("null, 1,000 shuffles", lambda: grid_null(table, sorted_units, rng=rng))
-    timed("null of equally active users", lambda: grid_null(table, sorted_units, rng=rng, by_activity=True))
-    parts = split(table)
-    train = table.take(parts.train)
-    timed("choice, 500 replicates", lambda: choose(train, levels(train, times), rng=rng))
-    timed("steps, 499 replicates", lambda: step_evidence(table.take(parts.for_steps), times, rng=rng))
-    print(f"{'whole study':36} {time.perf_counter() - begun:8.2f} s without the units")
-    return seconds
 
 
 def pandas_grid(path: Path, users: int) -> float:

@@ -60,7 +60,12 @@ def say(text: str, /, **fields: Any) -> Message:
 
 def reason_words(missing: NotComputable) -> str:
     """The reason as one plain sentence in the reader's language."""
-    sentences = {
+    return {**_of_data(), **_of_methods()}[missing.reason]
+
+
+def _of_data() -> dict[Reason, str]:
+    """Reasons that lie in the data: too little, or nothing that differs."""
+    return {
         Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
         Reason.NO_VARIANCE: gettext(
             "Within the groups all values are the same, so there is no variation to compare by."
@@ -111,6 +116,12 @@ def reason_words(missing: NotComputable) -> str:
         Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
             "Too few different counts: a smooth curve and a jump can't be told apart."
         ),
+    }
+
+
+def _of_methods() -> dict[Reason, str]:
+    """Reasons that lie in the method, the plan or the time."""
+    return {
         Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
         Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
         Reason.NOBODY_JUDGES: gettext(
@@ -156,4 +167,3 @@ def reason_words(missing: NotComputable) -> str:
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
     }
-    return sentences[missing.reason]

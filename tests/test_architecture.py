@@ -165,15 +165,7 @@ def test_classes__a_name__occurs_once_in_an_app() -> None:
     assert {name for name, count in names.items() if count > 1} == set()
 
 
-# "app: function" of what is longer than it should be, with the lines that it may have: less is welcome.
 MOST_LINES = 60
-LONG_FUNCTIONS = {
-    "benchmarks: study": 80,
-    "insight_site: cause": 70,
-    "insight_site: instrument": 63,
-    "insight_site: navigation": 84,
-    "reporting: reason_words": 99,
-}
 
 
 def test_functions__at_most_60_lines() -> None:
@@ -185,8 +177,7 @@ def test_functions__at_most_60_lines() -> None:
         if isinstance(node, FUNCTIONS) and (lines := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES
     ]
 
-    assert [(name, lines) for name, lines in long if lines > LONG_FUNCTIONS.get(name, MOST_LINES)] == []
-    assert set(LONG_FUNCTIONS) - {name for name, _ in long} == set(), "short by now: strike it from the list"
+    assert long == []
 
 
 def test_imports__of_our_own_modules__stand_on_top() -> None:

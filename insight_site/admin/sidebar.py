@@ -23,88 +23,123 @@ def item(title: str, icon: str, route: str, permission: str | None = None) -> di
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups in the order of the loop: find, test, read, connect, run."""
-    groups: list[dict[str, Any]] = [
-        {"items": [item(_("Dashboard"), "dashboard", "admin:index")]},
-        {
-            "title": _("Find what may matter"),
-            "separator": True,
-            "items": [
-                item(_("Studies"), "search_insights", "aha:studies"),
-                item(_("AHA moments"), "lightbulb", "admin:aha_ahamoment_changelist", "aha.view_ahamoment"),
-                item(_("Segments"), "group_work", "segments:list"),
-                item(_("Names of segments"), "label", "admin:segments_segment_changelist", "segments.view_segment"),
-            ],
-        },
-        {
-            "title": _("Test whether it is the cause"),
-            "separator": True,
-            "items": [
-                item(
-                    _("Experiments"), "experiment", "admin:experiments_experiment_changelist",
-                    "experiments.view_experiment",
-                ),
-                item(_("Layers"), "layers", "admin:experiments_layer_changelist", "experiments.view_layer"),
-                item(_("Holdouts"), "shield", "admin:experiments_holdout_changelist", "experiments.view_holdout"),
-            ],
-        },
-        {
-            "title": _("Read the reports"),
-            "separator": True,
-            "items": [item(_("For analysts"), "analytics", "home")],
-        },
-        {
-            "title": _("Connect services"),
-            "separator": True,
-            "collapsible": True,
-            "items": [
-                item(_("Sources"), "input", "admin:events_source_changelist", "events.view_source"),
-                item(_("API keys"), "key", "admin:insight_site_apikey_changelist", "insight_site.view_apikey"),
-                item(
-                    _("Webhooks"), "webhook", "admin:experiments_webhookendpoint_changelist",
-                    "experiments.view_webhookendpoint",
-                ),
-                item(
-                    _("Deliveries"), "outgoing_mail", "admin:experiments_webhookdelivery_changelist",
-                    "experiments.view_webhookdelivery",
-                ),
-                item(_("Refused events"), "report", "admin:events_rejected_changelist", "events.view_rejected"),
-                item(_("Traits of users"), "badge", "admin:events_unittraits_changelist", "events.view_unittraits"),
-                item(_("API documentation"), "menu_book", "api_docs"),
-            ],
-        },
-        {
-            "title": _("Runs and logs"),
-            "separator": True,
-            "collapsible": True,
-            "items": [
-                item(_("Log of studies"), "history", "admin:aha_study_changelist", "aha.view_study"),
-                item(
-                    _("Segmentations"), "scatter_plot", "admin:segments_segmentationrun_changelist",
-                    "segments.view_segmentationrun",
-                ),
-                item(_("Models of leaving"), "logout", "admin:segments_churnrun_changelist", "segments.view_churnrun"),
-                item(
-                    _("Published versions"), "inventory", "admin:segments_segmentversion_changelist",
-                    "segments.view_segmentversion",
-                ),
-                item(
-                    _("Where a user belongs"), "person_search", "admin:segments_membership_changelist",
-                    "segments.view_membership",
-                ),
-                item(_("Flushes to the store"), "database", "admin:events_flush_changelist", "events.view_flush"),
-                item(_("Failed tasks"), "error", "admin:django_q_failure_changelist", "django_q.view_failure"),
-            ],
-        },
-        {
-            "title": _("People"),
-            "separator": True,
-            "items": [
-                item(_("Accounts"), "person", "admin:auth_user_changelist", "auth.view_user"),
-                item(_("Roles"), "groups", "admin:auth_group_changelist", "auth.view_group"),
-            ],
-        },
-    ]  # fmt: skip
+    home = {"items": [item(_("Dashboard"), "dashboard", "admin:index")]}
+    groups: list[dict[str, Any]] = [home, _find(), _test(), _read(), _connect(), _logs(), _people()]
     return [group for group in groups if any(_allowed(one, request) for one in group["items"])]
+
+
+def _find() -> dict[str, Any]:
+    """Where studies, moments and segments are."""
+    return {
+        "title": _("Find what may matter"),
+        "separator": True,
+        "items": [
+            item(_("Studies"), "search_insights", "aha:studies"),
+            item(_("AHA moments"), "lightbulb", "admin:aha_ahamoment_changelist", "aha.view_ahamoment"),
+            item(_("Segments"), "group_work", "segments:list"),
+            item(_("Names of segments"), "label", "admin:segments_segment_changelist", "segments.view_segment"),
+        ],
+    }
+
+
+def _test() -> dict[str, Any]:
+    """Experiments and what surrounds them."""
+    return {
+        "title": _("Test whether it is the cause"),
+        "separator": True,
+        "items": [
+            item(
+                _("Experiments"),
+                "experiment",
+                "admin:experiments_experiment_changelist",
+                "experiments.view_experiment",
+            ),
+            item(_("Layers"), "layers", "admin:experiments_layer_changelist", "experiments.view_layer"),
+            item(_("Holdouts"), "shield", "admin:experiments_holdout_changelist", "experiments.view_holdout"),
+        ],
+    }
+
+
+def _read() -> dict[str, Any]:
+    """Reports, for those who only read."""
+    return {
+        "title": _("Read the reports"),
+        "separator": True,
+        "items": [item(_("For analysts"), "analytics", "home")],
+    }
+
+
+def _connect() -> dict[str, Any]:
+    """What services need: sources, keys, webhooks."""
+    return {
+        "title": _("Connect services"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            item(_("Sources"), "input", "admin:events_source_changelist", "events.view_source"),
+            item(_("API keys"), "key", "admin:insight_site_apikey_changelist", "insight_site.view_apikey"),
+            item(
+                _("Webhooks"),
+                "webhook",
+                "admin:experiments_webhookendpoint_changelist",
+                "experiments.view_webhookendpoint",
+            ),
+            item(
+                _("Deliveries"),
+                "outgoing_mail",
+                "admin:experiments_webhookdelivery_changelist",
+                "experiments.view_webhookdelivery",
+            ),
+            item(_("Refused events"), "report", "admin:events_rejected_changelist", "events.view_rejected"),
+            item(_("Traits of users"), "badge", "admin:events_unittraits_changelist", "events.view_unittraits"),
+            item(_("API documentation"), "menu_book", "api_docs"),
+        ],
+    }
+
+
+def _logs() -> dict[str, Any]:
+    """What ran, and what came in."""
+    return {
+        "title": _("Runs and logs"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            item(_("Log of studies"), "history", "admin:aha_study_changelist", "aha.view_study"),
+            item(
+                _("Segmentations"),
+                "scatter_plot",
+                "admin:segments_segmentationrun_changelist",
+                "segments.view_segmentationrun",
+            ),
+            item(_("Models of leaving"), "logout", "admin:segments_churnrun_changelist", "segments.view_churnrun"),
+            item(
+                _("Published versions"),
+                "inventory",
+                "admin:segments_segmentversion_changelist",
+                "segments.view_segmentversion",
+            ),
+            item(
+                _("Where a user belongs"),
+                "person_search",
+                "admin:segments_membership_changelist",
+                "segments.view_membership",
+            ),
+            item(_("Flushes to the store"), "database", "admin:events_flush_changelist", "events.view_flush"),
+            item(_("Failed tasks"), "error", "admin:django_q_failure_changelist", "django_q.view_failure"),
+        ],
+    }
+
+
+def _people() -> dict[str, Any]:
+    """Accounts and roles."""
+    return {
+        "title": _("People"),
+        "separator": True,
+        "items": [
+            item(_("Accounts"), "person", "admin:auth_user_changelist", "auth.view_user"),
+            item(_("Roles"), "groups", "admin:auth_group_changelist", "auth.view_group"),
+        ],
+    }
 
 
 def _allowed(one: dict[str, Any], request: HttpRequest) -> bool:

@@ -45,6 +45,13 @@ def cause() -> tuple[Term, ...]:
                 "who chooses to do it, so it is shown for comparison and never decides."
             ), "statistics", "As treated",
         ),
+        *_trust(),
+    )  # fmt: skip
+
+
+def _trust() -> tuple[Term, ...]:
+    """How the nudge's effect is kept honest."""
+    return (
         Term(
             "sample-ratio", gettext("Sample ratio"),
             gettext(
@@ -108,6 +115,13 @@ def instrument() -> tuple[Term, ...]:
                 "follows from the checks and intervals alone, so nobody can argue it into another one."
             ), "statistics", "Verdict",
         ),
+        *_placebo(),
+    )  # fmt: skip
+
+
+def _placebo() -> tuple[Term, ...]:
+    """What else the nudge may do."""
+    return (
         Term(
             "not-only-through", gettext("Not only through the behaviour"),
             gettext(
