@@ -43,9 +43,20 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
     empty_text = _("No claim yet. A study finds candidates; promote one, and test it.")
     empty_route, empty_link = "aha:studies", _("Open the studies")
     fields = [
-        "name", "note", "key", "behaviour_shown", "times", "days", "signup_event", "retention_shown", "status", "study",
-        "evidence_hash", "created_by", "created_at",
-    ]  # fmt: skip
+        "name",
+        "note",
+        "key",
+        "behaviour_shown",
+        "times",
+        "days",
+        "signup_event",
+        "retention_shown",
+        "status",
+        "study",
+        "evidence_hash",
+        "created_by",
+        "created_at",
+    ]
     readonly_fields = [name for name in fields if name not in ("name", "note")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AhaMoment]:

@@ -52,9 +52,19 @@ class StudySerializer(serializers.ModelSerializer[Study]):
     class Meta:
         model = Study
         fields = [
-            "id", "title", "status", "stage", "share", "reason", "seed", "inputs", "as_of", "created_at", "started_at",
+            "id",
+            "title",
+            "status",
+            "stage",
+            "share",
+            "reason",
+            "seed",
+            "inputs",
+            "as_of",
+            "created_at",
+            "started_at",
             "finished_at",
-        ]  # fmt: skip
+        ]
         read_only_fields = fields
 
 
@@ -85,9 +95,22 @@ class AhaMomentSerializer(serializers.ModelSerializer[AhaMoment]):
     class Meta:
         model = AhaMoment
         fields = [
-            "key", "name", "behaviour", "times", "days", "signup_event", "retention", "status", "study", "evidence",
-            "evidence_hash", "intact", "finding", "note", "created_at",
-        ]  # fmt: skip
+            "key",
+            "name",
+            "behaviour",
+            "times",
+            "days",
+            "signup_event",
+            "retention",
+            "status",
+            "study",
+            "evidence",
+            "evidence_hash",
+            "intact",
+            "finding",
+            "note",
+            "created_at",
+        ]
         read_only_fields = fields
 
     def get_intact(self, moment: AhaMoment) -> bool:

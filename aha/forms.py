@@ -21,42 +21,60 @@ RULE_WORDS = {
 class StudyForm(forms.Form):
     title = forms.CharField(label=_("Title"), max_length=100, required=False)
     signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"), initial="signup", max_length=256,
-        help_text=_("Write * to take each user's first event of any kind."), widget=EVENT,
-    )  # fmt: skip
+        label=_("Event that starts a user's clock"),
+        initial="signup",
+        max_length=256,
+        help_text=_("Write * to take each user's first event of any kind."),
+        widget=EVENT,
+    )
     first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
     last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
     behaviours = forms.CharField(
-        label=_("Behaviours"), required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        label=_("Behaviours"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
-    )  # fmt: skip
+    )
     days = forms.CharField(
-        label=_("Within … days"), initial="1 2 3 4 5 6 7",
+        label=_("Within … days"),
+        initial="1 2 3 4 5 6 7",
         help_text=_("Whole numbers. They must end before the days on which retention is measured."),
-    )  # fmt: skip
+    )
     max_times = forms.IntegerField(
-        label=_("Largest number of times"), required=False, min_value=1, max_value=MAX_TIMES,
+        label=_("Largest number of times"),
+        required=False,
+        min_value=1,
+        max_value=MAX_TIMES,
         help_text=_("Empty: up to 10, or the deciles of frequent behaviours."),
-    )  # fmt: skip
+    )
     retention = forms.CharField(
-        label=_("Retention"), initial="window:14-20", max_length=400,
+        label=_("Retention"),
+        initial="window:14-20",
+        max_length=400,
         help_text=_(
             "on_day:14, window:14-20, week:3, min_days:14-20:2 or min_events:EVENT:14-20:3; days count from signup."
         ),
-    )  # fmt: skip
+    )
     choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
     gap = forms.IntegerField(
-        label=_("Days between behaviour and retention"), initial=0, min_value=0, max_value=365,
+        label=_("Days between behaviour and retention"),
+        initial=0,
+        min_value=0,
+        max_value=365,
         help_text=_("A gap keeps the same session from being both."),
-    )  # fmt: skip
+    )
     inert = forms.CharField(
-        label=_("Behaviours that can't cause retention"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        label=_("Behaviours that can't cause retention"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("One a line, at least five: they show what the method finds where nothing is."),
-    )  # fmt: skip
+    )
     segment = forms.SlugField(
-        label=_("Segment"), required=False, max_length=60,
+        label=_("Segment"),
+        required=False,
+        max_length=60,
         help_text=_("Key of a segment: only its users. Key of a segment model: its segments side by side."),
-    )  # fmt: skip
+    )
     day_mode = forms.ChoiceField(
         label=_("Days are"),
         choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
@@ -79,9 +97,13 @@ class StudyForm(forms.Form):
         inputs = Inputs(**{name: data[name] for name in same})
         first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
         self.inputs = replace(
-            inputs, behaviours=_lines(data["behaviours"]), inert=_lines(data["inert"]),
-            segment=data["segment"] or None, first_date=first, last_date=last,
-        )  # fmt: skip
+            inputs,
+            behaviours=_lines(data["behaviours"]),
+            inert=_lines(data["inert"]),
+            segment=data["segment"] or None,
+            first_date=first,
+            last_date=last,
+        )
         try:
             check_inputs(self.inputs)
         except Refused as refusal:
@@ -106,18 +128,22 @@ def form_words(reason: str) -> str:
 class MomentForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What the team calls it."))
     behaviour = forms.CharField(
-        label=_("Behaviour"), max_length=400, widget=EVENT,
+        label=_("Behaviour"),
+        max_length=400,
+        widget=EVENT,
         help_text=_("EVENT, EVENT[property=value] or EVENT#property."),
-    )  # fmt: skip
+    )
     times = forms.IntegerField(label=_("At least … times"), initial=1, min_value=1, max_value=MAX_TIMES)
     days = forms.IntegerField(label=_("Within … days"), initial=7, min_value=1, max_value=90)
     signup_event = forms.CharField(
         label=_("Event that starts a user's clock"), initial="signup", max_length=256, widget=EVENT
     )
     retention = forms.CharField(
-        label=_("Retention"), initial="window:14-20", max_length=400,
+        label=_("Retention"),
+        initial="window:14-20",
+        max_length=400,
         help_text=_("What an experiment will judge it by, for example window:14-20."),
-    )  # fmt: skip
+    )
 
 
 class PromoteForm(forms.Form):

@@ -20,15 +20,7 @@ from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments import reach
 from aha.moments.claims import read_finding
-from aha.report import (
-    behaviours,
-    claim,
-    cohort,
-    marks,
-    negative_controls,
-    page,
-    provenance,
-)
+from aha.report import behaviours, claim, cohort, marks, negative_controls, page, provenance
 from aha.report import moment_page as moment_parts
 from aha.report import reach as reach_parts
 from aha.report.candidate import hidden_cause, promise
@@ -192,9 +184,13 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
     if form.is_valid():
         try:
             moment = moments.promote_candidate(
-                study=study, behaviour=candidate.behaviour, times=candidate.times, days=candidate.days,
-                name=form.cleaned_data["name"], by=person(request),
-            )  # fmt: skip
+                study=study,
+                behaviour=candidate.behaviour,
+                times=candidate.times,
+                days=candidate.days,
+                name=form.cleaned_data["name"],
+                by=person(request),
+            )
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:

@@ -127,11 +127,13 @@ def wait(port: int) -> None:
 def report(name: str, port: int, key: str, options: argparse.Namespace) -> None:
     flag = "/ofrep/v1/evaluate/flags/bench"
     paths = {
-        "OFREP known": (flag, False), "bare SELECT, with middleware and key": ("/ofrep/bench/known", False),
-        "bare SELECT": ("/bare/known", False), "OFREP new": (flag, True),
+        "OFREP known": (flag, False),
+        "bare SELECT, with middleware and key": ("/ofrep/bench/known", False),
+        "bare SELECT": ("/bare/known", False),
+        "OFREP new": (flag, True),
         "bare SELECT + INSERT, with middleware and key": ("/ofrep/bench/new", True),
         "bare SELECT + INSERT": ("/bare/new", True),
-    }  # fmt: skip
+    }
     for unit in range(100):
         send(port, flag, key, f"known-{unit}")
     rates: dict[str, list[float]] = {label: [] for label in paths}

@@ -178,8 +178,7 @@ def sample_table(house: Any, basis: Any, eligible: Any, listed: list[Any]) -> An
         lambda: house.arrow(questions.unit_counts(house.events, some, basis, days=DAYS, behaviours=listed)),
     )
     active, _ = timed(
-        "active days of the sample",
-        lambda: house.arrow(questions.active_days(house.events, some, basis, days=DAYS)),
+        "active days of the sample", lambda: house.arrow(questions.active_days(house.events, some, basis, days=DAYS))
     )
     ids = few["user_id"].to_numpy(zero_copy_only=False)
     place = {name: number for number, name in enumerate(ids)}

@@ -31,12 +31,7 @@ def same(what: str, name: str, peer: str, theirs: str, keys: dict[str, str]) -> 
     return [Row(f"{what}: {label}", f"{name}.{label}", peer, f"{theirs}.{key}") for label, key in keys.items()]
 
 
-TEA = {
-    "estimate": "effect_size",
-    "low": "effect_size_ci_lower",
-    "high": "effect_size_ci_upper",
-    "pvalue": "pvalue",
-}
+TEA = {"estimate": "effect_size", "low": "effect_size_ci_lower", "high": "effect_size_ci_upper", "pvalue": "pvalue"}
 TEA_LIFT = {"estimate": "rel_effect_size", "low": "rel_effect_size_ci_lower", "high": "rel_effect_size_ci_upper"}
 PLAIN = {key: key for key in ("estimate", "low", "high", "pvalue")}
 ERROR = {"estimate": "estimate", "se": "se"}

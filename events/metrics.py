@@ -228,11 +228,7 @@ def parse_retention(text: str) -> Retention:
             return MinEvents(_unescape(":".join(event)), _window(text, days), _number(text, least, least=1))
         case "survival", [gap]:
             return Survival(_number(text, gap, least=1))
-    raise Refused(
-        "'{given}' is no retention definition. Write one of: {forms}.",
-        given=text,
-        forms=RETENTION_FORMS,
-    )
+    raise Refused("'{given}' is no retention definition. Write one of: {forms}.", given=text, forms=RETENTION_FORMS)
 
 
 def parse_metric(text: str) -> Metric:

@@ -56,9 +56,7 @@ class OutboxEvent(models.Model):
     flush = models.ForeignKey(Flush, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
-        indexes = [
-            models.Index(fields=["id"], name="outbox_waiting", condition=models.Q(flush__isnull=True)),
-        ]
+        indexes = [models.Index(fields=["id"], name="outbox_waiting", condition=models.Q(flush__isnull=True))]
 
     def __str__(self) -> str:
         return self.message_id

@@ -61,9 +61,12 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
     ]
     choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
     context = {
-        "rows": shown, "listing": found, "verdicts": choices, "verdict": chosen,
+        "rows": shown,
+        "listing": found,
+        "verdicts": choices,
+        "verdict": chosen,
         "any_at_all": bool(found.total) or bool(chosen),
-    }  # fmt: skip
+    }
     template = "experiments/rows.html" if is_htmx(request) else "experiments/list.html"
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])

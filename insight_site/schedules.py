@@ -63,7 +63,11 @@ def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any
     for job in JOBS:
         if not rows.filter(name=job.name).exists():
             rows.create(
-                name=job.name, func=job.task, schedule_type=job.every, minutes=job.minutes, repeats=-1,
+                name=job.name,
+                func=job.task,
+                schedule_type=job.every,
+                minutes=job.minutes,
+                repeats=-1,
                 next_run=job.first_run(),
-            )  # fmt: skip
+            )
         rows.filter(name=job.name).exclude(func=job.task).update(func=job.task)

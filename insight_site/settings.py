@@ -86,9 +86,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "insight_site.pages.navigation.navigation",
-            ],
+            ]
         },
-    },
+    }
 ]
 
 # ── Data ──────────────────────────────────────────────────────────────────────
@@ -194,14 +194,23 @@ UNFOLD = {
     # The blue of the pages and charts (Okabe and Ito's, made lighter and darker).
     "COLORS": {
         "primary": {
-            "50": "#f0f7fc", "100": "#ddeefa", "200": "#b9dcf4", "300": "#86c3ec", "400": "#6ab6e6",
-            "500": "#4aa4de", "600": "#0b63b0", "700": "#0a5192", "800": "#0c4577", "900": "#0f3a63", "950": "#0a2542",
+            "50": "#f0f7fc",
+            "100": "#ddeefa",
+            "200": "#b9dcf4",
+            "300": "#86c3ec",
+            "400": "#6ab6e6",
+            "500": "#4aa4de",
+            "600": "#0b63b0",
+            "700": "#0a5192",
+            "800": "#0c4577",
+            "900": "#0f3a63",
+            "950": "#0a2542",
         }
     },
     "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},
     "COMMAND": {"search_models": ["experiments.experiment", "aha.ahamoment", "segments.segment"]},
-}  # fmt: skip
+}
 
 # ── The management API ────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
@@ -225,10 +234,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "insight_site.rest.openapi.add_common",
-    ],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "insight_site.rest.openapi.add_common"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -20,11 +20,7 @@ urlpatterns = [
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", choose_language, name="set_language"),
-    path(
-        "pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>",
-        pages.picture,
-        name="picture",
-    ),
+    path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
     path("share/<str:label>/<int:pk>/", downloads.share, name="share"),
     path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),

@@ -131,11 +131,7 @@ def forest(base: Any, title: str | list[str], *, colour: Any = None, shape: Any 
     bounded = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=2.5, **paint)
     points = base.mark_point(filled=True, size=90, opacity=1, **paint)
     shapes: Mark = {} if shape is None else {"shape": shape}
-    return [
-        rule(),
-        bounded.encode(x=x, x2="high:Q", **channels),
-        points.encode(x="estimate:Q", **channels, **shapes),
-    ]
+    return [rule(), bounded.encode(x=x, x2="high:Q", **channels), points.encode(x="estimate:Q", **channels, **shapes)]
 
 
 # ── Charts that are done ──────────────────────────────────────────────────────
@@ -154,9 +150,20 @@ def darkened(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 PAINTED = frozenset(
-    ("background", "color", "fill", "stroke", "value", "labelColor", "titleColor", "gridColor", "domainColor",
-     "tickColor", "subtitleColor")
-)  # fmt: skip
+    (
+        "background",
+        "color",
+        "fill",
+        "stroke",
+        "value",
+        "labelColor",
+        "titleColor",
+        "gridColor",
+        "domainColor",
+        "tickColor",
+        "subtitleColor",
+    )
+)
 
 
 def columns(spec: dict[str, Any]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:

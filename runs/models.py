@@ -37,9 +37,13 @@ class Run(models.Model):
     reason = models.TextField(_("reason"), blank=True)
     versions = models.JSONField(_("library versions"), default=dict, blank=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("started by"),
-    )  # fmt: skip
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     heard_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)

@@ -27,9 +27,19 @@ class SegmentationSerializer(serializers.ModelSerializer[SegmentationRun]):
     class Meta:
         model = SegmentationRun
         fields = [
-            "id", "title", "status", "stage", "share", "reason", "inputs", "seed", "as_of", "created_at", "started_at",
+            "id",
+            "title",
+            "status",
+            "stage",
+            "share",
+            "reason",
+            "inputs",
+            "seed",
+            "as_of",
+            "created_at",
+            "started_at",
             "finished_at",
-        ]  # fmt: skip
+        ]
         read_only_fields = fields
 
 
@@ -174,9 +184,7 @@ class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segm
     def perform_update(self, serializer: serializers.BaseSerializer[Segment]) -> None:
         """Rename through the service, which may refuse."""
         if "name" in serializer.validated_data:
-            serializer.instance = publish.rename(
-                segment=self.get_object(), name=serializer.validated_data["name"]
-            )  # fmt: skip
+            serializer.instance = publish.rename(segment=self.get_object(), name=serializer.validated_data["name"])
 
 
 # ── Who belongs ───────────────────────────────────────────────────────────────

@@ -19,27 +19,37 @@ EXAMPLE_RULE = """{"all": [
 class SegmentationForm(forms.Form):
     title = forms.CharField(label=_("Title"), max_length=100, required=False)
     signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"), initial="signup",
+        label=_("Event that starts a user's clock"),
+        initial="signup",
         help_text=_("Write * to take each user's first event of any kind."),
         widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
-    )  # fmt: skip
+    )
     first_day = forms.IntegerField(label=_("First day of play to look at"), initial=0, min_value=0)
     last_day = forms.IntegerField(
-        label=_("Last day of play to look at"), initial=13, min_value=0,
+        label=_("Last day of play to look at"),
+        initial=13,
+        min_value=0,
         help_text=_("Only users whose whole window has passed are taken."),
-    )  # fmt: skip
+    )
     retention = forms.CharField(
-        label=_("Retention that the groups are compared by"), initial="window:21-27", required=False,
+        label=_("Retention that the groups are compared by"),
+        initial="window:21-27",
+        required=False,
         help_text=_("For example window:21-27. It must begin after the last day of play."),
-    )  # fmt: skip
+    )
     behaviours = forms.CharField(
-        label=_("Behaviours"), required=False, widget=forms.Textarea(attrs={"rows": 4}),
+        label=_("Behaviours"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
-    )  # fmt: skip
+    )
     clusters = forms.IntegerField(
-        label=_("Number of groups"), required=False, min_value=2, max_value=10,
+        label=_("Number of groups"),
+        required=False,
+        min_value=2,
+        max_value=10,
         help_text=_("Empty lets the data choose, and say so when there are none."),
-    )  # fmt: skip
+    )
     first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
     last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
     seed = forms.IntegerField(
@@ -56,11 +66,15 @@ class SegmentationForm(forms.Form):
             return data
         try:
             self.inputs = Inputs(
-                signup_event=data["signup_event"], first_day=data["first_day"], last_day=data["last_day"],
-                retention=data["retention"] or None, clusters=data["clusters"],
+                signup_event=data["signup_event"],
+                first_day=data["first_day"],
+                last_day=data["last_day"],
+                retention=data["retention"] or None,
+                clusters=data["clusters"],
                 behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()),
-                first_date=first, last_date=last,
-            )  # fmt: skip
+                first_date=first,
+                last_date=last,
+            )
             self._check_retention(self.inputs)
             if not self.errors:
                 check_inputs(self.inputs)
@@ -112,23 +126,29 @@ class PublishForm(forms.Form):
     key = forms.SlugField(label=_("Key"), max_length=60, help_text=_("Services use it; it stays the same."))
     name = forms.CharField(label=_("Name"), max_length=100)
     refresh_days = forms.IntegerField(
-        label=_("Refresh every … days"), required=False, min_value=1, max_value=365, initial=1,
+        label=_("Refresh every … days"),
+        required=False,
+        min_value=1,
+        max_value=365,
+        initial=1,
         help_text=_("New users are placed by the same model. Empty: only when a person asks."),
-    )  # fmt: skip
+    )
 
 
 class RuleQuestionForm(forms.Form):
     """The part of a rule segment that a preview needs."""
 
     signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"), initial="signup",
+        label=_("Event that starts a user's clock"),
+        initial="signup",
         widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
-    )  # fmt: skip
+    )
     rule = forms.CharField(
-        label=_("Rule"), widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "code"}),
+        label=_("Rule"),
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "code"}),
         initial=EXAMPLE_RULE,
         help_text=_("Conditions on traits, on behaviour within days of signing up, and on features, as JSON."),
-    )  # fmt: skip
+    )
 
     def clean_rule(self) -> dict[str, Any]:
         try:
@@ -151,9 +171,11 @@ class RuleForm(PublishForm, RuleQuestionForm):
 
 class ChurnForm(forms.Form):
     retention = forms.CharField(
-        label=_("Retention: who of its users stayed"), initial="window:21-27", max_length=100,
+        label=_("Retention: who of its users stayed"),
+        initial="window:21-27",
+        max_length=100,
         help_text=_("For example window:21-27. It must begin after the days whose play is looked at."),
-    )  # fmt: skip
+    )
 
 
 class RenameForm(forms.Form):

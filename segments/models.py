@@ -40,9 +40,13 @@ class SegmentModel(models.Model):
         _("refresh every … days"), null=True, blank=True, help_text=_("Empty: only when a person asks.")
     )
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("created by"),
-    )  # fmt: skip
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     history = HistoricalRecords()
 
@@ -95,9 +99,12 @@ class SegmentVersion(models.Model):
     fitted = models.JSONField(_("fitted model"), null=True, blank=True)
     # What the run's gap test called them; empty for rules, and for what version 0.3 published.
     shape = models.CharField(
-        _("shape"), max_length=10, blank=True, default="",
+        _("shape"),
+        max_length=10,
+        blank=True,
+        default="",
         choices=[("groups", _("groups")), ("styles", _("styles of a continuum (corners, not groups)"))],
-    )  # fmt: skip
+    )
     fidelity = models.FloatField(_("fidelity"), null=True, blank=True)  # out-of-fold agreement; None: exact
     baseline = models.JSONField(null=True, editable=False)  # the population of the first membership
     drift = models.JSONField(_("drift"), null=True, blank=True)
@@ -107,9 +114,13 @@ class SegmentVersion(models.Model):
     units = models.PositiveBigIntegerField(_("units"), default=0)
     pinned = models.BooleanField(_("kept fresh for experiments"), default=False)
     published_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("published by"),
-    )  # fmt: skip
+    )
     published_at = models.DateTimeField(_("published"), auto_now_add=True)
     refreshed_at = models.DateTimeField(_("membership of"), null=True, blank=True)  # None: it has no members yet
     objects = VersionQuerySet.as_manager()

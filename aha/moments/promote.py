@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 Status = AhaMoment.Status
 # What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).
-STATUS_OF_VERDICT = {
-    "CAUSES": Status.CONFIRMED,
-    "HARMS": Status.REFUTED,
-    "NO_MATERIAL_EFFECT": Status.REFUTED,
-}
+STATUS_OF_VERDICT = {"CAUSES": Status.CONFIRMED, "HARMS": Status.REFUTED, "NO_MATERIAL_EFFECT": Status.REFUTED}
 
 
 def promote_candidate(
@@ -64,13 +60,21 @@ def promote_candidate(
             raise Refused("This candidate is an AHA moment already.")
         moment = AhaMoment(
             key=_free_key(f"{behaviour}-{times}-in-{days}"),
-            name=name or gettext("{behaviour} ≥ {times} within {days} days").format(
+            name=name
+            or gettext("{behaviour} ≥ {times} within {days} days").format(
                 behaviour=display_name(behaviour), times=times, days=days
             ),
-            behaviour=behaviour, times=times, days=days, signup_event=inputs["signup_event"],
-            retention=inputs["retention"], study=study, evidence=evidence, evidence_hash=_hash(evidence),
-            headline=EVIDENCE_LINE.store(evidence_line(candidate)), created_by=by,
-        )  # fmt: skip
+            behaviour=behaviour,
+            times=times,
+            days=days,
+            signup_event=inputs["signup_event"],
+            retention=inputs["retention"],
+            study=study,
+            evidence=evidence,
+            evidence_hash=_hash(evidence),
+            headline=EVIDENCE_LINE.store(evidence_line(candidate)),
+            created_by=by,
+        )
         moment.full_clean()
         moment.save()
     return moment
@@ -89,9 +93,15 @@ def create_moment(
     if times < 1 or days < 1:
         raise Refused("Times and days are whole numbers of 1 or more.")
     moment = AhaMoment(
-        key=_free_key(f"{behaviour}-{times}-in-{days}"), name=name, behaviour=behaviour, times=times, days=days,
-        signup_event=signup_event, retention=retention, created_by=by,
-    )  # fmt: skip
+        key=_free_key(f"{behaviour}-{times}-in-{days}"),
+        name=name,
+        behaviour=behaviour,
+        times=times,
+        days=days,
+        signup_event=signup_event,
+        retention=retention,
+        created_by=by,
+    )
     moment.full_clean()
     moment.save()
     return moment

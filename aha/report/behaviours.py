@@ -14,20 +14,28 @@ from stats.results import computable
 def side_by_side(report: Report) -> Table:
     """All candidates side by side."""
     columns = (
-        gettext("candidate"), gettext("does it jump?"), gettext("reach"), gettext("stay of the doers"),
-        gettext("stay of the others"), gettext("J where it was not chosen"),
-        gettext("left when all is held equal, points"), gettext("marks"),
-    )  # fmt: skip
+        gettext("candidate"),
+        gettext("does it jump?"),
+        gettext("reach"),
+        gettext("stay of the doers"),
+        gettext("stay of the others"),
+        gettext("J where it was not chosen"),
+        gettext("left when all is held equal, points"),
+        gettext("marks"),
+    )
     rows = tuple(
         (
-            claim_words(row), step_words(row.step, row.smooth_range),
+            claim_words(row),
+            step_words(row.step, row.smooth_range),
             share(row.cell.reach),
-            share(row.cell.ppv), share(row.cell.retained_without),
-            number(row.honest_j), difference(row.ladder.rungs[3].difference),
+            share(row.cell.ppv),
+            share(row.cell.retained_without),
+            number(row.honest_j),
+            difference(row.ladder.rungs[3].difference),
             mark_words(row.flags),
         )
         for row in report.candidates
-    )  # fmt: skip
+    )
     note = gettext(
         "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read J where "
         "it was not chosen. Order: a jump first, then what beats equally active users."
@@ -41,9 +49,13 @@ def side_by_side(report: Report) -> Table:
 def all_behaviours(report: Report) -> Table:
     """Every behaviour: what the rule picked, whether retention jumps, what was taken, and its marks."""
     columns = (
-        gettext("behaviour"), gettext("pick of the rule"), gettext("share of picks"),
-        gettext("does it jump? (p, adjusted)"), gettext("taken"), gettext("marks"),
-    )  # fmt: skip
+        gettext("behaviour"),
+        gettext("pick of the rule"),
+        gettext("share of picks"),
+        gettext("does it jump? (p, adjusted)"),
+        gettext("taken"),
+        gettext("marks"),
+    )
     rows = tuple((display_name(row.behaviour), *_judged(row)) for row in report.judged)
     return Table(gettext("All behaviours"), columns, rows, choice_caption())
 

@@ -52,15 +52,16 @@ def table(report: Report) -> Table:
     """Both nulls in numbers."""
     rows = tuple(
         (name, *_row(picture))
-        for name, picture in (
-            (gettext("luck"), report.luck),
-            (gettext("equally active users"), report.active),
-        )
+        for name, picture in ((gettext("luck"), report.luck), (gettext("equally active users"), report.active))
     )
     columns = (
-        gettext("compared with"), gettext("largest |z| of the data"), gettext("largest |z| by chance, 95th percentile"),
-        gettext("adjusted p of the best cell"), gettext("cells tested"), gettext("shuffles"),
-    )  # fmt: skip
+        gettext("compared with"),
+        gettext("largest |z| of the data"),
+        gettext("largest |z| by chance, 95th percentile"),
+        gettext("adjusted p of the best cell"),
+        gettext("cells tested"),
+        gettext("shuffles"),
+    )
     note = gettext("Retention is shuffled within signup week and segment; in the second row also within active days.")
     return Table(gettext("Better than chance?"), columns, rows, note)
 
@@ -75,9 +76,12 @@ def _row(picture: NullPicture | NotComputable) -> tuple[str, ...]:
             at = picture.edges[place + 1]
             break
     return (
-        decimal(picture.observed, 1), decimal(at, 1), p_value(picture.smallest_p), count(picture.tested),
+        decimal(picture.observed, 1),
+        decimal(at, 1),
+        p_value(picture.smallest_p),
+        count(picture.tested),
         count(picture.permutations),
-    )  # fmt: skip
+    )
 
 
 def chart(report: Report) -> Drawn:
@@ -97,9 +101,11 @@ def _panel(picture: NullPicture, title: str) -> Any:
     axis = alt.X(
         "from:Q", title=gettext("largest |z| of a shuffle"), scale=alt.Scale(domain=[edges[0], last], nice=False)
     )
-    bars = alt.Chart(data(rows)).mark_bar(color="#9CA3AF").encode(
-        x=axis, x2="to:Q", y=alt.Y("n:Q", title=gettext("shuffles")), y2=alt.datum(0)
-    )  # fmt: skip
+    bars = (
+        alt.Chart(data(rows))
+        .mark_bar(color="#9CA3AF")
+        .encode(x=axis, x2="to:Q", y=alt.Y("n:Q", title=gettext("shuffles")), y2=alt.datum(0))
+    )
     mark = alt.Chart(data([{"at": at, "text": text}])).encode(x="at:Q")
     return alt.layer(
         bars,

@@ -64,13 +64,14 @@ def chart(report: Report) -> Drawn:
     # The bands are pale, and the legend would take their paleness over.
     legend = alt.Legend(orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2) if many else None
     colour = alt.Color(
-        "name:N", title=None, scale=alt.Scale(domain=names, range=[INK, *SERIES][: len(names)]),
-        legend=legend,
-    )  # fmt: skip
+        "name:N", title=None, scale=alt.Scale(domain=names, range=[INK, *SERIES][: len(names)]), legend=legend
+    )
     dash = alt.StrokeDash(
-        "name:N", title=None, scale=alt.Scale(domain=names, range=[DASHES[n % 5] for n in range(len(names))]),
+        "name:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=[DASHES[n % 5] for n in range(len(names))]),
         legend=legend,
-    )  # fmt: skip
+    )
     layers = [
         base.mark_area(opacity=0.16).encode(y="low:Q", y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2).encode(y=y, color=colour, strokeDash=dash),

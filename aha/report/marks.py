@@ -17,12 +17,14 @@ def table(report: Report) -> Table | None:
         return None
     rows = tuple(
         (
-            display_name(row.behaviour), flag_words(row.flag.value),
-            "" if row.value is None else decimal(row.value, 2), display_name(row.other or ""),
+            display_name(row.behaviour),
+            flag_words(row.flag.value),
+            "" if row.value is None else decimal(row.value, 2),
+            display_name(row.other or ""),
             flag_sentence(row.flag.value),
         )
         for row in report.flags
-    )  # fmt: skip
+    )
     columns = (gettext("behaviour"), gettext("mark"), gettext("measured"), gettext("with"), gettext("what it means"))
     return Table(gettext("Marked behaviours"), columns, rows)
 

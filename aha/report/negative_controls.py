@@ -36,13 +36,7 @@ def table(found: Controls) -> Table | None:
     """The negative controls; None when nobody named any."""
     if not found.rows:
         return None
-    rows = tuple(
-        (
-            cell_words(row.behaviour, row.times, row.days),
-            difference(row.adjusted),
-        )
-        for row in found.rows
-    )
+    rows = tuple((cell_words(row.behaviour, row.times, row.days), difference(row.adjusted)) for row in found.rows)
     columns = (gettext("inert behaviour"), gettext("left when all is held equal, points"))
     return Table(gettext("Negative controls"), columns, rows)
 

@@ -37,16 +37,22 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
     prefix = f"c{place}-"
     return (
         _section(
-            "number", gettext("Why this number?"),
-            by_times.part(report, candidate, prefix), cell_map.part(report, candidate, prefix),
-            precision_recall.part(report, candidate, prefix), jump.part(report, candidate, prefix),
+            "number",
+            gettext("Why this number?"),
+            by_times.part(report, candidate, prefix),
+            cell_map.part(report, candidate, prefix),
+            precision_recall.part(report, candidate, prefix),
+            jump.part(report, candidate, prefix),
         ),
         _section(
-            "evidence", gettext("What speaks for it, and how much is left"),
-            ladder.part(candidate, prefix), honesty.part(candidate, prefix),
-            by_week.part(candidate, prefix), by_segment.part(candidate, prefix),
+            "evidence",
+            gettext("What speaks for it, and how much is left"),
+            ladder.part(candidate, prefix),
+            honesty.part(candidate, prefix),
+            by_week.part(candidate, prefix),
+            by_segment.part(candidate, prefix),
         ),
-    )  # fmt: skip
+    )
 
 
 def draw(report: Report) -> tuple[Drawing, ...]:

@@ -43,9 +43,11 @@ def invalid_days(report: Report) -> Table | None:
 def samples(report: Report) -> Table:
     """How many units each computation used, and its seed."""
     names = {
-        "eligible": gettext("cells"), "sample": gettext("nulls, choice, steps, ladder"),
-        "model": gettext("models"), "explained": gettext("SHAP"),
-    }  # fmt: skip
+        "eligible": gettext("cells"),
+        "sample": gettext("nulls, choice, steps, ladder"),
+        "model": gettext("models"),
+        "explained": gettext("SHAP"),
+    }
     rows = [(names.get(name, name), count(n), "") for name, n in report.samples.items()]
     rows += [(gettext("seed of {name}").format(name=name), "", str(seed)) for name, seed in report.seeds.items()]
     columns = (gettext("computation"), gettext("users"), gettext("seed"))

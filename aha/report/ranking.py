@@ -61,9 +61,12 @@ def skill(report: Report) -> str:
     )
     auc = model.trees.auc
     return text.format(
-        trees=percent(auc.estimate), low=percent(auc.low), high=percent(auc.high),
-        logistic=percent(model.logistic.auc.estimate), n=count(model.trees.units),
-    )  # fmt: skip
+        trees=percent(auc.estimate),
+        low=percent(auc.low),
+        high=percent(auc.high),
+        logistic=percent(model.logistic.auc.estimate),
+        n=count(model.trees.units),
+    )
 
 
 def table(report: Report) -> Table | None:
@@ -73,18 +76,26 @@ def table(report: Report) -> Table | None:
         return None
     kinds = _kinds()
     columns = (
-        gettext("feature"), gettext("kind"), gettext("rank of its group (95 % CI)"), gettext("tied"),
-        gettext("mean |SHAP|, log-odds"), gettext("of its group"), gettext("direction (−1 to 1)"),
-    )  # fmt: skip
+        gettext("feature"),
+        gettext("kind"),
+        gettext("rank of its group (95 % CI)"),
+        gettext("tied"),
+        gettext("mean |SHAP|, log-odds"),
+        gettext("of its group"),
+        gettext("direction (−1 to 1)"),
+    )
     texts = tuple(
         (
-            feature_name(row), kinds[row.kind],
+            feature_name(row),
+            kinds[row.kind],
             f"{row.rank} ({between(str(row.rank_low), str(row.rank_high))})",
-            gettext("yes") if tied(row, rows) else "", decimal(row.importance, 3),
-            decimal(row.group_importance, 3), number(row.direction, 2),
+            gettext("yes") if tied(row, rows) else "",
+            decimal(row.importance, 3),
+            decimal(row.group_importance, 3),
+            number(row.direction, 2),
         )
         for row in rows
-    )  # fmt: skip
+    )
     note = gettext(
         "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the order "
         "is not known. Direction: does more of it raise the prediction?"
@@ -99,12 +110,16 @@ def chart(report: Report) -> Drawn:
     labels = [feature_name(row) for row in found]
     rows = [
         {
-            "label": feature_name(row), "value": row.importance, "kind": kinds[row.kind],
-            "low": row.rank_low, "high": row.rank_high, "rank": row.rank,
+            "label": feature_name(row),
+            "value": row.importance,
+            "kind": kinds[row.kind],
+            "low": row.rank_low,
+            "high": row.rank_high,
+            "rank": row.rank,
             "tie": gettext("tied") if tied(row, found) else "",
         }
         for row in found
-    ]  # fmt: skip
+    ]
     names = categories(labels)
     scale = alt.Scale(domain=list(kinds.values()), range=[BLUE, "#9CA3AF", YELLOW])
     base = alt.Chart(data(rows))
@@ -147,8 +162,4 @@ def feature_name(row: Ranked) -> str:
 
 
 def _kinds() -> dict[str, str]:
-    return {
-        "behaviour": gettext("behaviour"),
-        "activity": gettext("activity"),
-        "attribute": gettext("known at signup"),
-    }
+    return {"behaviour": gettext("behaviour"), "activity": gettext("activity"), "attribute": gettext("known at signup")}

@@ -26,15 +26,23 @@ def table(found: WeeklyReach) -> Table:
     """The weeks, newest first."""
     rows: tuple[Row, ...] = tuple(
         (
-            str(row.week), count(row.signups), count(row.eligible), count(row.reached), share(row.share),
+            str(row.week),
+            count(row.signups),
+            count(row.eligible),
+            count(row.reached),
+            share(row.share),
             gettext("yes") if row.complete else gettext("not yet"),
         )
         for row in reversed(found.weeks)
-    )  # fmt: skip
+    )
     columns = (
-        gettext("week of signup (Monday)"), gettext("signed up"), gettext("days complete"), gettext("reached it"),
-        gettext("share (95 % CI)"), gettext("week complete"),
-    )  # fmt: skip
+        gettext("week of signup (Monday)"),
+        gettext("signed up"),
+        gettext("days complete"),
+        gettext("reached it"),
+        gettext("share (95 % CI)"),
+        gettext("week complete"),
+    )
     note = gettext(
         "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
     )

@@ -57,10 +57,7 @@ def venn(a: int, b: int, c: int) -> Venn:
     did, stayed = sqrt((b + c) / pi), sqrt((a + b) / pi)
     apart = _distance(did, stayed, float(b))
     left, right = min(-did, apart - stayed), max(did, apart + stayed)
-    scale = min(
-        (WIDTH - 2 * MARGIN) / (right - left or 1.0),
-        (HEIGHT - 2 * MARGIN) / (2 * max(did, stayed) or 1.0),
-    )
+    scale = min((WIDTH - 2 * MARGIN) / (right - left or 1.0), (HEIGHT - 2 * MARGIN) / (2 * max(did, stayed) or 1.0))
     start = (WIDTH - (right - left) * scale) / 2 - left * scale
     one = Circle(round(start, 2), HEIGHT / 2, round(did * scale, 2))
     other = Circle(round(start + apart * scale, 2), HEIGHT / 2, round(stayed * scale, 2))

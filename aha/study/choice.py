@@ -11,14 +11,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from aha.study.cell_metrics import (
-    RECOMMENDED_REACH,
-    Numbers,
-    jaccard,
-    phi,
-    risk_difference,
-    youden,
-)
+from aha.study.cell_metrics import RECOMMENDED_REACH, Numbers, jaccard, phi, risk_difference, youden
 from aha.study.grid import Cells, CountTable, Floats, Ints, Levels, count_cells
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason

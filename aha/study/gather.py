@@ -113,12 +113,7 @@ def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
     """Who signed up in the cohort, in a fixed order."""
     first, last = inputs.dates
     asked = queries.units(
-        questions.log,
-        questions.basis,
-        signup=inputs.signup_event,
-        definition=inputs.definition,
-        first=first,
-        last=last,
+        questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
     )
     return questions.warehouse.arrow(asked).sort_by("user_id")
 

@@ -5,11 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aha.study.cell_metrics import (
-    Cell,
-    Interval,
-    describe,
-)
+from aha.study.cell_metrics import Cell, Interval, describe
 from aha.study.choice import METRICS, REPLICATES, Choice
 from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Names, count_cells, levels
 from stats.results import NotComputable, Reason

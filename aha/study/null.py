@@ -59,8 +59,7 @@ def enough(retained: Flags) -> NotComputable | None:
     if n >= LEAST_UNITS and min(stayed, n - stayed) >= LEAST_PER_OUTCOME:
         return None
     return NotComputable(
-        Reason.STUDY_TOO_SMALL,
-        {"n": n, "retained": stayed, "needed": LEAST_UNITS, "needed_each": LEAST_PER_OUTCOME},
+        Reason.STUDY_TOO_SMALL, {"n": n, "retained": stayed, "needed": LEAST_UNITS, "needed_each": LEAST_PER_OUTCOME}
     )
 
 

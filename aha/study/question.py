@@ -110,12 +110,7 @@ def check_inputs(inputs: Inputs) -> Inputs:
     if list(inputs.days) != sorted(set(inputs.days)):
         raise Refused("each number once, in ascending order.", at="days")
     if inputs.max_times is not None and not 1 <= inputs.max_times <= MAX_TIMES:
-        raise Refused(
-            "from 1 to {most}, not {given}.",
-            most=MAX_TIMES,
-            given=inputs.max_times,
-            at="max-times",
-        )
+        raise Refused("from 1 to {most}, not {given}.", most=MAX_TIMES, given=inputs.max_times, at="max-times")
     if inputs.choose not in RULES:
         raise Refused(
             "{names} or {last}, not {given}.",
@@ -131,12 +126,7 @@ def check_inputs(inputs: Inputs) -> Inputs:
     _named("behaviours", lambda: [parse_behaviour(text) for text in inputs.behaviours])
     _named("inert", lambda: [parse_behaviour(text) for text in inputs.inert])
     if len(inputs.listed) > MAX_BEHAVIOURS:
-        raise Refused(
-            "at most {most}, not {count}.",
-            most=MAX_BEHAVIOURS,
-            count=len(inputs.listed),
-            at="behaviours",
-        )
+        raise Refused("at most {most}, not {count}.", most=MAX_BEHAVIOURS, count=len(inputs.listed), at="behaviours")
     _check_dates(inputs)
     definition = _named("retention", lambda: parse_retention(inputs.retention))
     _named("retention days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))

@@ -30,13 +30,25 @@ def figures(size: float) -> list[Figure]:
         world = f"mean {mean:g} friends"
         acts, crossing, share = (float(np.median([row[name] for row in seen])) for name in ("act", "crossing", "share"))
         found += [
-            Figure(f"{world}: CAUSES whose sentence leads with the effect per act", "every one",
-                   f"{led} of {len(causes)} ({runs} runs)", led == len(causes)),
-            Figure(f"{world}: its set of one act more holds 2.0 points", "at least 90 %",
-                   f"{percent(covers / max(len(causes), 1))} of {len(causes)}", covers >= 0.9 * len(causes)),
-            Figure(f"{world}: median effect per act and per crossing, share of acts that cross", "shown",
-                   f"{100 * acts:.1f} and {100 * crossing:.1f} points, {percent(share, 0)}", None),
-        ]  # fmt: skip
+            Figure(
+                f"{world}: CAUSES whose sentence leads with the effect per act",
+                "every one",
+                f"{led} of {len(causes)} ({runs} runs)",
+                led == len(causes),
+            ),
+            Figure(
+                f"{world}: its set of one act more holds 2.0 points",
+                "at least 90 %",
+                f"{percent(covers / max(len(causes), 1))} of {len(causes)}",
+                covers >= 0.9 * len(causes),
+            ),
+            Figure(
+                f"{world}: median effect per act and per crossing, share of acts that cross",
+                "shown",
+                f"{100 * acts:.1f} and {100 * crossing:.1f} points, {percent(share, 0)}",
+                None,
+            ),
+        ]
     return found
 
 

@@ -106,9 +106,18 @@ def judged(control: Table, variant: Table) -> Comparison:
         ("value", "reached"), sizes, np.array([arm.means for arm in arms]), np.array([arm.covariance for arm in arms])
     )
     cells = Cells(
-        variants=("control", "nudge"), segments=("",), weeks=(), covariates=(), levels=(), variant=np.array([0, 1]),
-        segment=zero, week=zero, covariate=np.empty((2, 0), dtype=np.int64), exposed=sizes, blocks={OUTCOME: block},
-    )  # fmt: skip
+        variants=("control", "nudge"),
+        segments=("",),
+        weeks=(),
+        covariates=(),
+        levels=(),
+        variant=np.array([0, 1]),
+        segment=zero,
+        week=zero,
+        covariate=np.empty((2, 0), dtype=np.int64),
+        exposed=sizes,
+        blocks={OUTCOME: block},
+    )
     return compare_all(DESIGN, CellData(cells, (OUTCOME,), {}), Judgement())[0].comparisons[0]
 
 

@@ -32,18 +32,23 @@ def figures(size: float = 1.0) -> list[Figure]:
     first, fixed = _sound(runs, rng)
     found = [
         Figure(
-            f"sound 50:50, INVALID at some of {nights} nights", "at most .3 %" if nights == NIGHTS else "",
+            f"sound 50:50, INVALID at some of {nights} nights",
+            "at most .3 %" if nights == NIGHTS else "",
             f"{percent(float((first < nights).mean()), 2)} of {runs:,} runs (chi-square each night: "
             f"{percent(float((fixed < nights).mean()))})",
             bool((first < nights).mean() <= 0.003) if nights == NIGHTS else None,
         )
         for nights in SOUND
-    ]  # fmt: skip
+    ]
     power = found_by(1.5, runs, rng)
     found.append(
-        Figure("true 49:51, found within 1.5 times the units of the fixed test at power .8", "at least 80 %",
-               f"{percent(power)} of {runs:,} runs", power >= 0.8)
-    )  # fmt: skip
+        Figure(
+            "true 49:51, found within 1.5 times the units of the fixed test at power .8",
+            "at least 80 %",
+            f"{percent(power)} of {runs:,} runs",
+            power >= 0.8,
+        )
+    )
     for arms in ((50, 0), (600, 400)):
         hit = alarms(np.array(arms, dtype=np.float64), OVERALL)
         found.append(

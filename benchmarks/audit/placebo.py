@@ -82,6 +82,9 @@ def draw(seed: int, direct: float, effect: float, take_up: float) -> Units:
     base = np.where(kind < 0.2, 0.5, np.where(kind < 0.2 + take_up, 0.3, 0.25))
     kept = rng.random(3 * UNITS) < base + direct * (arm > 0) + effect * moved
     return Units(
-        ("control", "nudge", "placebo"), arm, (Outcome("kept", Kind.PROPORTION, kept.astype(float)),), 3 * UNITS,
+        ("control", "nudge", "placebo"),
+        arm,
+        (Outcome("kept", Kind.PROPORTION, kept.astype(float)),),
+        3 * UNITS,
         behaviour=((kind < 0.2) | moved).astype(float),
-    )  # fmt: skip
+    )

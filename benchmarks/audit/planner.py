@@ -38,10 +38,7 @@ PLANS = (
     ),
     ("five looks at any time", replace(BASE, method=Method.ALWAYS_VALID)),
 )
-MARGINS = (
-    ("one look", BASE),
-    ("five O'Brien-Fleming looks, read at the end", LOOKS),
-)
+MARGINS = (("one look", BASE), ("five O'Brien-Fleming looks, read at the end", LOOKS))
 INFLATIONS = (
     (Spending.POCOCK, "five Pocock looks", 1.213),
     (Spending.OBRIEN_FLEMING, "five O'Brien-Fleming looks", 1.025),
@@ -111,9 +108,13 @@ def _repeated_p(plan: Plan, z: np.ndarray, look: int, units: tuple[int, ...]) ->
     critical = []
     for level in levels:
         one = Look(
-            alpha=float(level), method=str(plan.method), units=round(pair * plan.times[look]), planned_units=pair,
-            fractions=plan.times[: look + 1], spending=plan.spending,
-        )  # fmt: skip
+            alpha=float(level),
+            method=str(plan.method),
+            units=round(pair * plan.times[look]),
+            planned_units=pair,
+            fractions=plan.times[: look + 1],
+            spending=plan.spending,
+        )
         critical.append(one.critical)
     order = np.minimum(np.array(critical)[::-1], 40.0)
     repeated: np.ndarray = np.exp(np.interp(z, order, np.log(levels)[::-1], left=0.0))

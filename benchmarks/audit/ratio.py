@@ -57,9 +57,18 @@ def data_of(arm: NDArray[np.int64], segment: NDArray[np.int64], values: Floats, 
     g, s = (np.array(part) for part in zip(*keys, strict=True))
     none = np.zeros(len(keys), dtype=np.int64)
     cells = Cells(
-        ("control", "nudge"), names, (), (), (), g, s, none, np.empty((len(keys), 0), dtype=np.int64),
-        block.n, {METRIC: block},
-    )  # fmt: skip
+        ("control", "nudge"),
+        names,
+        (),
+        (),
+        (),
+        g,
+        s,
+        none,
+        np.empty((len(keys), 0), dtype=np.int64),
+        block.n,
+        {METRIC: block},
+    )
     return CellData(cells, (METRIC,), {}, same_split=True)
 
 

@@ -50,18 +50,34 @@ def _rows(run: dict[str, Floats], drift: float, runs: int, name: str) -> list[Fi
     held = float(np.mean((run["low"] <= drift) & (run["high"] >= drift)))
     above = float(np.mean(corrected > 1))
     return [
-        Figure(f"mean of the corrected estimate over the truth, {name}", ".92 to 1.08", _ratio(mean, runs),
-               abs(mean - 1) <= 0.08),
+        Figure(
+            f"mean of the corrected estimate over the truth, {name}",
+            ".92 to 1.08",
+            _ratio(mean, runs),
+            abs(mean - 1) <= 0.08,
+        ),
         Figure(f"the same of the plain estimate, {name}", "shown", _ratio(plain, runs), None),
-        Figure(f"plain estimate over the truth where a bound was crossed, {name}", "shown",
-               _ratio(float(naive[crossed].mean()), int(crossed.sum())), None),
-        Figure(f"corrected estimate over the truth where a bound was crossed, {name}", "shown",
-               _ratio(float(corrected[crossed].mean()), int(crossed.sum())), None),
-        Figure(f"corrected estimate over the truth where it ended before the end, {name}", "shown",
-               _ratio(float(corrected[stopped].mean()), int(stopped.sum())), None),
+        Figure(
+            f"plain estimate over the truth where a bound was crossed, {name}",
+            "shown",
+            _ratio(float(naive[crossed].mean()), int(crossed.sum())),
+            None,
+        ),
+        Figure(
+            f"corrected estimate over the truth where a bound was crossed, {name}",
+            "shown",
+            _ratio(float(corrected[crossed].mean()), int(crossed.sum())),
+            None,
+        ),
+        Figure(
+            f"corrected estimate over the truth where it ended before the end, {name}",
+            "shown",
+            _ratio(float(corrected[stopped].mean()), int(stopped.sum())),
+            None,
+        ),
         Figure(f"corrected estimate above the truth, {name}", "48 to 52 %", _of(above, runs), abs(above - 0.5) <= 0.02),
         Figure(f"interval holds the truth, {name}", "at least 94 %", _of(held, runs), held >= 0.94),
-    ]  # fmt: skip
+    ]
 
 
 def _of(share: float, runs: int) -> str:

@@ -46,13 +46,21 @@ def _run(folder: Path, scenario: str, *more: str) -> dict[str, Any]:
     place = folder / scenario
     place.mkdir()
     environment = {
-        **os.environ, "DATABASE_URL": f"sqlite:///{place}/insight.sqlite3", "EVENTS_URL": f"{place}/events",
-        "VAR_DIR": str(place), "DJANGO_SETTINGS_MODULE": "insight_site.settings", "WAREHOUSE_URL": "",
-    }  # fmt: skip
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{place}/insight.sqlite3",
+        "EVENTS_URL": f"{place}/events",
+        "VAR_DIR": str(place),
+        "DJANGO_SETTINGS_MODULE": "insight_site.settings",
+        "WAREHOUSE_URL": "",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.audit.worlds.store_world", scenario, str(place), *more],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-2_000:])
     answer: dict[str, Any] = json.loads(done.stdout.strip().split("\n")[-1])
@@ -67,9 +75,13 @@ def _fault(folder: Path, name: str) -> Figure:
         "refused, nothing written, nothing lost, each event once after the repair",
         f"{seen['refused']} of {seen['doors']} doors refused, /readyz {seen['ready']}; {seen['waiting']} of "
         f"{seen['sent_late']} events kept, {seen['written']} files written meanwhile; {stored}",
-        seen["refused"] == seen["doors"] and seen["ready"] == 503 and seen["waiting"] == seen["sent_late"]
-        and not seen["written"] and seen["once"] and seen["stored"] == seen["sent"],
-    )  # fmt: skip
+        seen["refused"] == seen["doors"]
+        and seen["ready"] == 503
+        and seen["waiting"] == seen["sent_late"]
+        and not seen["written"]
+        and seen["once"]
+        and seen["stored"] == seen["sent"],
+    )
 
 
 def _poison(seen: dict[str, Any]) -> Figure:
@@ -78,9 +90,11 @@ def _poison(seen: dict[str, Any]) -> Figure:
         "all good ones in the store after each minute's flush",
         f"{seen['stored_good']:,} good and {seen['stored_poison']} poison events in the store, {seen['waiting']} "
         f"waiting, {seen['rejected']} damaged rows among the rejected; longest flush {seen['slowest']:.1f} s",
-        seen["stored_good"] == seen["good"] and seen["stored_poison"] == seen["minutes"] and not seen["waiting"]
+        seen["stored_good"] == seen["good"]
+        and seen["stored_poison"] == seen["minutes"]
+        and not seen["waiting"]
         and seen["rejected"] == seen["minutes"],
-    )  # fmt: skip
+    )
 
 
 def _purchase(seen: dict[str, Any]) -> Figure:

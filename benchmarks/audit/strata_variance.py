@@ -21,13 +21,16 @@ type Ints = NDArray[np.int64]
 type Cells = tuple[tuple[int, int, float, float], ...]
 LARGE: dict[str, Cells] = {
     "four strata, effects +.30 to -.20": (
-        (200, 200, 0.3, 0.6), (200, 200, 0.5, 0.3), (150, 150, 0.1, 0.3), (300, 300, 0.6, 0.6),
+        (200, 200, 0.3, 0.6),
+        (200, 200, 0.5, 0.3),
+        (150, 150, 0.1, 0.3),
+        (300, 300, 0.6, 0.6),
     ),
     "unequal splits, effects +.45 and -.25": ((80, 400, 0.2, 0.65), (400, 80, 0.6, 0.35), (120, 120, 0.9, 0.9)),
     "unequal splits, effects +.25 and 0": ((200, 1_600, 0.7, 0.95), (200, 1_000, 0.05, 0.05)),
     "50 units an arm, effects +.35 to -.35": ((50, 50, 0.1, 0.45), (50, 50, 0.85, 0.5), (50, 50, 0.4, 0.4)),
     "one effect of +.10": ((200, 200, 0.2, 0.3), (150, 250, 0.5, 0.6), (300, 100, 0.7, 0.8)),
-}  # fmt: skip
+}
 SPARSE = tuple((2, 3, 0.2 + 0.004 * k, 0.3 + 0.004 * k) for k in range(100))
 NAMES = ("mantel-haenszel-difference-greenland-robins", "mantel-haenszel-difference-sato")
 

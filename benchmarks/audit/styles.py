@@ -35,14 +35,18 @@ def figures(size: float) -> list[Figure]:
     allowed, wanted = seeds // 20, -(-18 * seeds // 20)
     return [
         Figure(
-            'world `styles` called "groups"', f"at most {allowed} of {seeds}", _seen(styles, seeds),
+            'world `styles` called "groups"',
+            f"at most {allowed} of {seeds}",
+            _seen(styles, seeds),
             styles[Shape.GROUPS] <= allowed,
         ),
         Figure(
-            'world `planted_groups` called "groups"', f"at least {wanted} of {seeds}", _seen(planted, seeds),
+            'world `planted_groups` called "groups"',
+            f"at least {wanted} of {seeds}",
+            _seen(planted, seeds),
             planted[Shape.GROUPS] >= wanted,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def shape_found(world: str, seed: int) -> Shape:
@@ -72,10 +76,17 @@ def shape_found(world: str, seed: int) -> Shape:
         activity = [head.active_days, head.sessions, head.tenure, head.recency]
         drawn = clustering.copula_draw(np.column_stack([head.counts[:, place], *activity]), rng)
         null = UnitTable(head.unit_ids, names, drawn[:, : len(names)], *drawn[:, len(names) :].T)
-        again: np.ndarray = relearn(
-            null, names, activity_weight=0.0, prior_days=preparation.prior_days,
-            min_active_days=preparation.min_active_days,
-        ).apply(null).values  # fmt: skip
+        again: np.ndarray = (
+            relearn(
+                null,
+                names,
+                activity_weight=0.0,
+                prior_days=preparation.prior_days,
+                min_active_days=preparation.min_active_days,
+            )
+            .apply(null)
+            .values
+        )
         return again
 
     null = clustering.compare_with_null(observed, redraw, Method.PCA, k, draws=NULL_DRAWS, seed=seed)

@@ -56,13 +56,21 @@ def _figures(where: str, units: int, durations: Durations) -> list[Figure]:
     seen = {day: by_time[time] for day, time in shares.items()}
     rows = [
         Figure(
-            f"S({day}), {where}", f"within .003 of {truth(day):.4f}", f"{seen[day]:.4f} ({units:,} units)",
+            f"S({day}), {where}",
+            f"within .003 of {truth(day):.4f}",
+            f"{seen[day]:.4f} ({units:,} units)",
             abs(seen[day] - truth(day)) <= 0.003,
         )
         for day in SHOWN
-    ]  # fmt: skip
+    ]
     true = true_mean(HORIZON)
     text = f"{mean.estimate:.3f} ± {mean.standard_error:.3f} days ({units:,} units)"
-    rows.append(Figure(f"mean stay in the first {HORIZON} days, {where}", f"within .02 of {true:.2f} days", text,
-        abs(mean.estimate - true) <= 0.02))  # fmt: skip
+    rows.append(
+        Figure(
+            f"mean stay in the first {HORIZON} days, {where}",
+            f"within .02 of {true:.2f} days",
+            text,
+            abs(mean.estimate - true) <= 0.02,
+        )
+    )
     return rows

@@ -6,12 +6,7 @@ from typing import Any
 
 import numpy as np
 from gbstats.bayesian.tests import EffectBayesianABTest, EffectBayesianConfig
-from gbstats.frequentist.tests import (
-    FrequentistConfig,
-    SequentialConfig,
-    SequentialTwoSidedTTest,
-    TwoSidedTTest,
-)
+from gbstats.frequentist.tests import FrequentistConfig, SequentialConfig, SequentialTwoSidedTTest, TwoSidedTTest
 from gbstats.models.statistics import (
     ProportionStatistic,
     RatioStatistic,

@@ -54,10 +54,7 @@ def strangers(events: ir.Table, prefix: str) -> ir.Table:
 def event_names(events: ir.Table) -> ir.Table:
     """One row per event name: ``event, events, users, first_time, last_time``."""
     return events.group_by("event").aggregate(
-        events=events.count(),
-        users=events.user_id.nunique(),
-        first_time=events.time.min(),
-        last_time=events.time.max(),
+        events=events.count(), users=events.user_id.nunique(), first_time=events.time.min(), last_time=events.time.max()
     )
 
 
@@ -246,8 +243,7 @@ def outcomes(
     joined = users.left_join(found, "user_id").drop("user_id_right")
     values = {
         name: ibis.cases(
-            (mature(joined, definition.window), finish(joined[f"_{name}"], definition)),
-            else_=ibis.null("float64"),
+            (mature(joined, definition.window), finish(joined[f"_{name}"], definition)), else_=ibis.null("float64")
         )
         for name, definition in definitions.items()
         if not isinstance(definition, Survival)

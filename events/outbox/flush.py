@@ -68,12 +68,7 @@ def maintain_store() -> dict[str, int]:
     dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
     ownership.check_to_write()
     done = store.compact()
-    return {
-        "files_added": done["added"],
-        "files_removed": done["removed"],
-        "files_deleted": store.vacuum(),
-        **dropped,
-    }
+    return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": store.vacuum(), **dropped}
 
 
 def drop_old_message_ids() -> int:

@@ -8,13 +8,7 @@ import numpy as np
 from events.simulation.draws import Floats
 from events.simulation.generate import COMPLIANCE_NAMES, COMPLIER, Simulation
 from events.simulation.people import Flags
-from events.simulation.worlds import (
-    DAYS,
-    GROUP_NAMES,
-    NEGATIVE_CONTROLS,
-    RETENTION,
-    TARGET,
-)
+from events.simulation.worlds import DAYS, GROUP_NAMES, NEGATIVE_CONTROLS, RETENTION, TARGET
 
 Json = dict[str, Any]
 NOBODY = "no user belongs to this group"

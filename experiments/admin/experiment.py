@@ -33,17 +33,15 @@ from experiments.admin.inlines import (
     save_overrides,
 )
 from experiments.admin.layers import Saying
+from experiments.admin.size_rows import size_rows
 from experiments.admin.steps import consequences, health_light, plan_summary, views
 from experiments.analyse import closing_cost
 from experiments.models import Experiment, Override
 from experiments.plan import amend, audience, drafts, moves, size
 from experiments.plan.lifecycle import LIVE, Action, Status
 from experiments.serve import overrides
-from reporting.numbers import count, decimal, effect_text, percent, significant
-from reporting.words import reason_words
 from runs.refusals import Refused
 from runs.web import person
-from stats.results import NotComputable
 
 View = Callable[[Any, HttpRequest, str], HttpResponse]
 STATE_COLOURS = {
@@ -94,15 +92,36 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     fieldsets = [
         (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
         (_("Values"), {"fields": ["value_type", "default_value"]}),
-        (_("How it is judged"), {"fields": [
-            "primary_metrics", "secondary_metrics", "guardrail_metrics", "method", "alpha", "power", "smallest_effect",
-            "expected_take_up", "planned_units", "planned_end", "looks", "spending", "covariates", "signup_event",
-            "clock", "day_mode", "churn_gap",
-        ]}),
-        (_("Who is in"), {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only",
-                                    "sources"]}),
+        (
+            _("How it is judged"),
+            {
+                "fields": [
+                    "primary_metrics",
+                    "secondary_metrics",
+                    "guardrail_metrics",
+                    "method",
+                    "alpha",
+                    "power",
+                    "smallest_effect",
+                    "expected_take_up",
+                    "planned_units",
+                    "planned_end",
+                    "looks",
+                    "spending",
+                    "covariates",
+                    "signup_event",
+                    "clock",
+                    "day_mode",
+                    "churn_gap",
+                ]
+            },
+        ),
+        (
+            _("Who is in"),
+            {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},
+        ),
         (_("Where it stands"), {"fields": state}),
-    ]  # fmt: skip
+    ]
 
     @display(description=_("experiment"), ordering="name", header=True)  # type: ignore[untyped-decorator]
     def title_and_key(self, row: Experiment) -> tuple[str, str]:
@@ -227,11 +246,15 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                 return HttpResponseRedirect(reverse(route, args=[rows[0].pk] if single else []))
         asked = [self._asked(what, row, refusals.get(row.pk, "")) for row in rows]
         context = {
-            **self.admin_site.each_context(request), "opts": self.opts, "action": what.value, "asked": asked,
-            "title": consequences.ACTIONS[what], "final": what in consequences.FINAL,
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "action": what.value,
+            "asked": asked,
+            "title": consequences.ACTIONS[what],
+            "final": what in consequences.FINAL,
             "why": request.POST.get("why", ""),
             "possible": any(not one["troubles"] and not one["refusal"] for one in asked),
-        }  # fmt: skip
+        }
         return TemplateResponse(request, "experiments/admin_do.html", context)
 
     def _move(self, request: HttpRequest, what: Action, rows: list[Experiment]) -> dict[int, str]:
@@ -278,9 +301,13 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         form = shapes.CoverageForm(request.POST or None, rows=list(row.audience.order_by("position")))
         about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
-            request, row, form, _("Raise coverage"),
-            lambda values: amend.raise_coverage(key=row.key, by=person(request), **values), about,
-        )  # fmt: skip
+            request,
+            row,
+            form,
+            _("Raise coverage"),
+            lambda values: amend.raise_coverage(key=row.key, by=person(request), **values),
+            about,
+        )
 
     @detail(_("Testers"), "test", "bug_report")
     def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -303,9 +330,13 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                 messages.success(request, gettext("The override is served within two seconds."))
                 return HttpResponseRedirect(request.path)
         context = {
-            **self.admin_site.each_context(request), "title": _("Testers"), "experiment": row, "form": form,
-            "opts": self.opts, "overrides": row.overrides.select_related("variant"),
-        }  # fmt: skip
+            **self.admin_site.each_context(request),
+            "title": _("Testers"),
+            "experiment": row,
+            "form": form,
+            "opts": self.opts,
+            "overrides": row.overrides.select_related("variant"),
+        }
         return TemplateResponse(request, "experiments/admin_testers.html", context)
 
     @detail(_("Clone"), "clone", "content_copy")
@@ -314,9 +345,13 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         form = shapes.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
-            request, row, form, _("Clone"),
-            lambda values: drafts.clone(experiment=row, by=person(request), key=values["key"]), about,
-        )  # fmt: skip
+            request,
+            row,
+            form,
+            _("Clone"),
+            lambda values: drafts.clone(experiment=row, by=person(request), key=values["key"]),
+            about,
+        )
 
     @detail(_("Size"), "view", "straighten")
     def size(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -324,15 +359,20 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         row = get_object_or_404(Experiment, pk=object_id)
         context = {**self.admin_site.each_context(request), "title": _("Size"), "experiment": row, "opts": self.opts}
         try:
-            context["rows"] = _size_rows(size.suggest_size(row))
+            context["rows"] = size_rows(size.suggest_size(row))
         except Refused as refusal:
             context["refusal"] = refusal.sentence
         return TemplateResponse(request, "experiments/admin_size.html", context)
 
     def _page(
-        self, request: HttpRequest, row: Experiment, form: forms.BaseForm, title: Any,
-        do: Callable[[dict[str, Any]], Any], about: str,
-    ) -> HttpResponse:  # fmt: skip
+        self,
+        request: HttpRequest,
+        row: Experiment,
+        form: forms.BaseForm,
+        title: Any,
+        do: Callable[[dict[str, Any]], Any],
+        about: str,
+    ) -> HttpResponse:
         """A small form before something is done; a link alone must never change anything."""
         if not self.has_change_permission(request, row) and not self.has_add_permission(request):
             raise PermissionDenied
@@ -349,38 +389,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                     )
                 return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
         context = {
-            **self.admin_site.each_context(request), "title": title, "experiment": row, "form": form,
-            "opts": self.opts, "about": about,
-        }  # fmt: skip
+            **self.admin_site.each_context(request),
+            "title": title,
+            "experiment": row,
+            "form": form,
+            "opts": self.opts,
+            "about": about,
+        }
         return TemplateResponse(request, "experiments/admin_form.html", context)
-
-
-def _size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
-    """What the page says, one line each; a missing number is its reason."""
-    inflow = found.inflow
-
-    def say(value: Any, write: Callable[[Any], str] = str) -> str:
-        return reason_words(value) if isinstance(value, NotComputable) else write(value)
-
-    outcome = percent if inflow.sd is None else significant
-    effect = partial(effect_text, share=inflow.sd is None, plus=True)
-    rows: list[tuple[Any, Any]] = [
-        (_("Units that arrived"), f"{count(inflow.units)} ({inflow.first} – {inflow.last})"),
-        (_("Units a day"), decimal(inflow.per_day, 1)),
-        (_("Outcome without the nudge"), say(inflow.base, outcome)),
-        (_("Share of them that is enrolled"), say(found.coverage, percent)),
-        (_("Expected take-up"), say(found.take_up, percent)),
-        (_("Smallest effect of interest"), say(found.smallest_effect, effect)),
-        (_("Planned units"), say(found.planned_units, count)),
-        (_("Days until the last outcome is known"), say(found.days, count)),
-        (_("End if it started today"), say(found.planned_end)),
-        (_("Level of one comparison"), say(found.level, partial(percent, digits=2))),
-        (_("Units, as a multiple of one look's"), say(found.inflation, partial(decimal, digits=3))),
-        (
-            _("Chance to conclude no effect that matters, if there is none"),
-            say(found.power_no_material_effect, partial(percent, digits=0)),
-        ),
-    ]
-    if inflow.reach is not None:
-        rows.insert(3, (_("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
-    return rows

@@ -201,12 +201,13 @@ class DraftForm(ExperimentForm):
     looks = LooksField(label=_("planned looks (%)"), required=False)
     covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
     sources = SourcesField(
-        label=_("sources whose client keys report exposures"), required=False,
+        label=_("sources whose client keys report exposures"),
+        required=False,
         help_text=_(
             "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
             "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
         ),
-    )  # fmt: skip
+    )
     layer_low = PercentField(label=_("slice from (%)"), required=False)
     layer_high = PercentField(label=_("slice to (%)"), required=False)
 
@@ -308,13 +309,18 @@ class OneTesterForm(forms.Form):
     """An arm for one tester, or by a rule on the context: one of the two."""
 
     unit = forms.CharField(
-        label=_("unit"), required=False, max_length=256, widget=UnfoldAdminTextInputWidget,
+        label=_("unit"),
+        required=False,
+        max_length=256,
+        widget=UnfoldAdminTextInputWidget,
         help_text=_("The id with which the service asks, for example that of a tester's account."),
-    )  # fmt: skip
+    )
     rule = RuleField(
-        label=_("rule on the context"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text=_("Instead of a unit, as JSON: for example {\"all\": [{\"trait\": \"qa\", \"is\": true}]}."),
-    )  # fmt: skip
+        label=_("rule on the context"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_('Instead of a unit, as JSON: for example {"all": [{"trait": "qa", "is": true}]}.'),
+    )
     variant = forms.ChoiceField(label=_("variant"), widget=UnfoldAdminSelectWidget)
 
     def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:

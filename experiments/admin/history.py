@@ -62,10 +62,17 @@ def story(row: Any) -> list[dict[str, Any]]:
 def reason(record: Any) -> str:
     """Why a version was written; words of the services are translated, a person's own stay."""
     known = {
-        "created": _("made"), "changed": _("plan changed"), "override": _("override changed"), "start": _("started"),
-        "pause": _("paused"), "resume": _("resumed"), "close_enrolment": _("enrolment closed"), "stop": _("stopped"),
-        "conclude": _("concluded"), "archive": _("archived"),
-    }  # fmt: skip
+        "created": _("made"),
+        "changed": _("plan changed"),
+        "override": _("override changed"),
+        "start": _("started"),
+        "pause": _("paused"),
+        "resume": _("resumed"),
+        "close_enrolment": _("enrolment closed"),
+        "stop": _("stopped"),
+        "conclude": _("concluded"),
+        "archive": _("archived"),
+    }
     why = record.history_change_reason or ""
     return str(known.get(why, why))
 
@@ -87,8 +94,12 @@ class Story:
             first, last = sorted(chosen, key=lambda record: record.history_date)  # type: ignore[union-attr]
             compared = {"before": first, "after": last, "changes": changes(first, last)}
         context = {
-            **desk.admin_site.each_context(request), "title": _("Log of %(name)s") % {"name": row}, "object": row,
-            "opts": desk.opts, "story": told, "compared": compared,
+            **desk.admin_site.each_context(request),
+            "title": _("Log of %(name)s") % {"name": row},
+            "object": row,
+            "opts": desk.opts,
+            "story": told,
+            "compared": compared,
             "chosen": [request.GET.get(one) for one in ("from", "to")],
-        }  # fmt: skip
+        }
         return TemplateResponse(request, "experiments/admin_history.html", context)

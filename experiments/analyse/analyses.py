@@ -160,9 +160,14 @@ def _compute(analysis: Analysis, progress: Progress) -> "Readout":
         def read(told: Progress, *, verified: bool) -> "Readout":
             answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
             return read_out(
-                plan, answers, audit, earlier=earlier, peek=analysis.peek, today=timezone.localdate(),
+                plan,
+                answers,
+                audit,
+                earlier=earlier,
+                peek=analysis.peek,
+                today=timezone.localdate(),
                 seed=analysis.seed,
-            )  # fmt: skip
+            )
 
         readout = read(part(progress, 0, GATHERED), verified=False)
         if is_doubtful(readout.health):

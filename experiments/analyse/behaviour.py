@@ -212,9 +212,11 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
     """Levels of the covariates and segments among compliers, beside everybody."""
     cells, block = answers.cells, answers.cells.blocks[outcome]
     reached = block.names.index(REACHED)
-    columns = [(f"{name} = {level or '–'}", cells.covariate[:, place] == number)
-               for place, name in enumerate(cells.covariates)
-               for number, level in enumerate(cells.levels[place])]  # fmt: skip
+    columns = [
+        (f"{name} = {level or '–'}", cells.covariate[:, place] == number)
+        for place, name in enumerate(cells.covariates)
+        for number, level in enumerate(cells.levels[place])
+    ]
     if len(cells.segments) > 1:
         columns += [(label or "–", cells.segment == number) for number, label in enumerate(cells.segments)]
     for name, inside in columns[:MOST_TRAITS]:
@@ -273,8 +275,11 @@ def durations_of(answers: Answers, variant: str, segment: str | None = None) -> 
     counts = {True: dict.fromkeys(days, 0), False: dict.fromkeys(days, 0)}
     for _variant, _segment, day, churned, units in rows:
         counts[churned][day] += units
-    return Durations(np.array(days, dtype=np.float64), np.array([counts[True][day] for day in days], dtype=np.int64),
-                     np.array([counts[False][day] for day in days], dtype=np.int64))  # fmt: skip
+    return Durations(
+        np.array(days, dtype=np.float64),
+        np.array([counts[True][day] for day in days], dtype=np.int64),
+        np.array([counts[False][day] for day in days], dtype=np.int64),
+    )
 
 
 def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:

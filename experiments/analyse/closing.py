@@ -104,7 +104,11 @@ def fractions_of(looks: Sequence[LookTaken], fraction: float) -> tuple[float, ..
 
 def _critical(plan: Planned, fraction: float, looks: Sequence[LookTaken], *, rest: bool) -> float | None:
     look = Look(
-        plan.alpha, "group_sequential", fractions=fractions_of(looks, fraction), spending=Spending(plan.spending),
-        final=True, rest=rest,
-    )  # fmt: skip
+        plan.alpha,
+        "group_sequential",
+        fractions=fractions_of(looks, fraction),
+        spending=Spending(plan.spending),
+        final=True,
+        rest=rest,
+    )
     return look.critical if look.critical < UNREACHABLE else None

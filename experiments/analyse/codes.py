@@ -19,13 +19,23 @@ class Code(StrEnum):
 
 # Colours have their meaning from the style sheets; the sign says the same without colour.
 LIGHTS = {
-    Code.CAUSES: "good", Code.HARMS: "bad", Code.INVALID: "bad", Code.NO_MATERIAL_EFFECT: "warn",
-    Code.NUDGE_FAILED: "warn", Code.NUDGE_NOT_BEHAVIOUR: "warn", Code.INCONCLUSIVE: "warn",
-}  # fmt: skip
+    Code.CAUSES: "good",
+    Code.HARMS: "bad",
+    Code.INVALID: "bad",
+    Code.NO_MATERIAL_EFFECT: "warn",
+    Code.NUDGE_FAILED: "warn",
+    Code.NUDGE_NOT_BEHAVIOUR: "warn",
+    Code.INCONCLUSIVE: "warn",
+}
 SIGNS = {
-    Code.CAUSES: "▲", Code.HARMS: "▼", Code.INVALID: "✕", Code.NO_MATERIAL_EFFECT: "＝",
-    Code.NUDGE_FAILED: "○", Code.NUDGE_NOT_BEHAVIOUR: "○", Code.INCONCLUSIVE: "?",
-}  # fmt: skip
+    Code.CAUSES: "▲",
+    Code.HARMS: "▼",
+    Code.INVALID: "✕",
+    Code.NO_MATERIAL_EFFECT: "＝",
+    Code.NUDGE_FAILED: "○",
+    Code.NUDGE_NOT_BEHAVIOUR: "○",
+    Code.INCONCLUSIVE: "?",
+}
 
 
 def code_words(code: Code) -> str:

@@ -84,9 +84,14 @@ def best_difference(readout: Readout, row: Comparison) -> Estimate | NotComputab
         return effect
     found = corrected.difference
     return Estimate(
-        found.estimate, _error(found.high - found.low, found.level), found.low, found.high, found.p_value, found.level,
+        found.estimate,
+        _error(found.high - found.low, found.level),
+        found.low,
+        found.high,
+        found.p_value,
+        found.level,
         found.method,
-    )  # fmt: skip
+    )
 
 
 def best_effect(readout: Readout, row: Comparison) -> tuple[float, float] | NotComputable:

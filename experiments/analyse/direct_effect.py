@@ -84,6 +84,11 @@ def _zero_first_stage(pair: Pair, moments: IvMoments, look: Look) -> ZeroFirstSt
     if not computable(group) or not computable(others):
         return None
     return zero_first_stage(
-        group, others, label=label, take_up=first_stage(group, *inside.take_up(), alpha=level),
-        band=ZERO_BAND * abs(moments.first_stage), nominal_alpha=look.nominal_alpha, alpha=look.alpha,
-    )  # fmt: skip
+        group,
+        others,
+        label=label,
+        take_up=first_stage(group, *inside.take_up(), alpha=level),
+        band=ZERO_BAND * abs(moments.first_stage),
+        nominal_alpha=look.nominal_alpha,
+        alpha=look.alpha,
+    )

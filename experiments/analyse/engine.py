@@ -7,9 +7,10 @@ from math import ceil
 from scipy import stats
 
 from experiments.analyse import verdict
-from experiments.analyse.by_segment import adjust_all, segment_effects, stratified_effects
+from experiments.analyse.by_segment import segment_effects, stratified_effects
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, stages_of
+from experiments.analyse.comparison.family import with_adjusted_p
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.direct_effect import with_direct_effect
@@ -23,7 +24,6 @@ from stats.clusters import count_by_arm
 from stats.instrument import encouragement
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.validity import inequalities_at, over_arms
-from stats.multiplicity import benjamini_hochberg, holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.sequential.looks import Look, at_look, fixed, told_at
 from stats.summaries import Mean
@@ -104,8 +104,11 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
     """Every outcome: levels, comparisons with control or placebo, Holm over the family, verdicts."""
     codes = range(1, len(data.labels))
     nudges = [label for label in data.labels[1:] if label != design.placebo]
-    against = {code: judgement.comparators.get(label) or Comparator(0, data.labels[0])
-               for code, label in enumerate(data.labels) if code}  # fmt: skip
+    against = {
+        code: judgement.comparators.get(label) or Comparator(0, data.labels[0])
+        for code, label in enumerate(data.labels)
+        if code
+    }
     confirmatory = [name for name in data.outcomes if judgement.family is None or name in judgement.family]
     pairs = {
         (name, code): data.pair(name, code, against=against[code].code) for name in data.outcomes for code in codes
@@ -135,7 +138,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
     ]
     return tuple(
         _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
-        for outcome in _with_adjusted_p(found, judgement.family, design.placebo)
+        for outcome in with_adjusted_p(found, judgement.family, design.placebo)
     )
 
 
@@ -167,8 +170,11 @@ def segment_findings(outcome: OutcomeReport, leading: str) -> list[Finding]:
     if not gains or not losses:
         return []
     details: dict[str, Detail] = {
-        "outcome": outcome.name, "p_value": test.p_value, "gains": ", ".join(gains), "losses": ", ".join(losses)
-    }  # fmt: skip
+        "outcome": outcome.name,
+        "p_value": test.p_value,
+        "gains": ", ".join(gains),
+        "losses": ", ".join(losses),
+    }
     return [Finding("segments_differ", Severity.WARNING, details)]
 
 
@@ -283,30 +289,6 @@ def _warnings(
 
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────
-def _with_adjusted_p(
-    outcomes: list[OutcomeReport], family: tuple[str, ...] | None, placebo: str | None
-) -> list[OutcomeReport]:
-    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes (METHODS 4.7).
-
-    A placebo arm is a comparator and no member: what it does to the outcome is a diagnostic with its own p.
-    """
-    inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
-    others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
-    done: dict[str, OutcomeReport] = {}
-    for group, method in ((inside, holm), (others, benjamini_hochberg)):
-        tests = [row.difference for outcome in group for row in outcome.comparisons if row.variant != placebo]
-        adjusted = iter(adjust_all([_p_of(effect) for effect in tests], method))
-        for outcome in group:
-            rows = tuple(
-                replace(row, adjusted_p=_p_of(row.difference) if row.variant == placebo else next(adjusted))
-                for row in outcome.comparisons
-            )
-            done[outcome.name] = replace(outcome, comparisons=rows)
-    return [done[outcome.name] for outcome in outcomes]
-
-
-def _p_of(effect: Estimate | NotComputable) -> float | NotComputable:
-    return effect.p_value if computable(effect) else effect
 
 
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
@@ -325,8 +307,9 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
         found.append(evidence)
     nudges = [one for one in found if one.names["variant"] != design.placebo]
     adjusted = iter(over_arms([one.inequalities for one in nudges]))
-    found = [one if one.names["variant"] == design.placebo else replace(one, inequalities=next(adjusted))
-             for one in found]  # fmt: skip
+    found = [
+        one if one.names["variant"] == design.placebo else replace(one, inequalities=next(adjusted)) for one in found
+    ]
     rows = tuple(replace(row, verdict=verdict.decide(one)) for row, one in zip(outcome.comparisons, found, strict=True))
     return replace(outcome, comparisons=rows)
 

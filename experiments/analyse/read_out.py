@@ -16,7 +16,7 @@ from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.findings import Finding, Severity, gravest_first
 from experiments.analyse.health.guardrails import guardrails_of
-from experiments.analyse.health.stored_context import expected_shares, stored_context
+from experiments.analyse.health.stored_context import StoredContext, expected_shares, stored_context
 from experiments.analyse.outcome_lock import looks_of, standing_of, units_by_arm
 from experiments.analyse.per_act import per_act
 from experiments.analyse.result import Flow, LookTaken, Readout, Standing, State
@@ -74,16 +74,39 @@ def read_out(
     )
     findings = examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
-    found = Readout(
-        plan=plan, standing=standing, flow=_flow(plan, answers), sample_ratio=context.split.found, health=findings,
-        first_stage=stages, verdict=None, report=None, path=tuple(earlier), beliefs=(), shrunk=(), through=(),
-        by_times=(), dose=None, arms_over_time=(), over_time=(), data_end=answers.data_end.isoformat(),
-        time_zone=answers.time_zone, events=answers.events, seed=seed,
-    )  # fmt: skip
+    found = _locked(plan, answers, context, findings, seed)
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
         return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
     return _opened(found, answers, data, design, against, invalid, earlier, today)
+
+
+def _locked(
+    plan: Planned, answers: Answers, context: StoredContext, findings: tuple[Finding, ...], seed: int
+) -> Readout:
+    """What may be said before the outcome is read."""
+    return Readout(
+        plan=plan,
+        standing=context.standing,
+        flow=_flow(plan, answers),
+        sample_ratio=context.split.found,
+        health=findings,
+        first_stage=context.first_stage,
+        verdict=None,
+        report=None,
+        path=context.earlier,
+        beliefs=(),
+        shrunk=(),
+        through=(),
+        by_times=(),
+        dose=None,
+        arms_over_time=(),
+        over_time=(),
+        data_end=answers.data_end.isoformat(),
+        time_zone=answers.time_zone,
+        events=answers.events,
+        seed=seed,
+    )
 
 
 def _design(plan: Planned, data: CellData, cells: Cells) -> Design:
@@ -189,9 +212,14 @@ def _standing_verdict(
     first = crossed[0]
     note = Finding("crossed_earlier", Severity.INFO, {"day": first.on.isoformat(), "share": first.fraction})
     facts: dict[str, verdict.Detail] = {
-        "outcome": plan.primary[0], "variant": first.variant, "day": first.on.isoformat(),
-        "estimate": first.estimate, "low": first.low, "high": first.high, "kind": str(kind_of(plan.primary[0])),
-    }  # fmt: skip
+        "outcome": plan.primary[0],
+        "variant": first.variant,
+        "day": first.on.isoformat(),
+        "estimate": first.estimate,
+        "low": first.low,
+        "high": first.high,
+        "kind": str(kind_of(plan.primary[0])),
+    }
     if against[first.variant].label != plan.variants[0]:
         facts["comparator"] = against[first.variant].label
     elif plan.claim is not None:

@@ -24,9 +24,19 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     class Meta:
         model = Analysis
         fields = [
-            "id", "experiment", "status", "verdict", "final", "peek", "seed", "as_of", "reason", "created_at",
-            "finished_at", "versions",
-        ]  # fmt: skip
+            "id",
+            "experiment",
+            "status",
+            "verdict",
+            "final",
+            "peek",
+            "seed",
+            "as_of",
+            "reason",
+            "created_at",
+            "finished_at",
+            "versions",
+        ]
         read_only_fields = fields
 
 

@@ -83,19 +83,25 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     )
     primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
     looks = serializers.ListField(
-        child=serializers.FloatField(min_value=0, max_value=1), max_length=20, required=False,
+        child=serializers.FloatField(min_value=0, max_value=1),
+        max_length=20,
+        required=False,
         help_text="of planned looks: rising shares of the planned units, the last one 1; empty for five equal ones",
-    )  # fmt: skip
+    )
     covariates = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=10, required=False,
+        child=serializers.CharField(max_length=100),
+        max_length=10,
+        required=False,
         help_text="properties of the signup event, known before assignment",
-    )  # fmt: skip
+    )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
     churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
     sources = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), max_length=100, required=False,
+        child=serializers.IntegerField(min_value=1),
+        max_length=100,
+        required=False,
         help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
-    )  # fmt: skip
+    )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -105,16 +111,59 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     class Meta:
         model = Experiment
         fields = [
-            "key", "flag_key", "name", "hypothesis", "moment", "nudge", "value_type", "default_value", "variants",
-            "audience", "primary_metrics", "secondary_metrics", "guardrail_metrics", "alpha", "power",
-            "smallest_effect", "method", "looks", "spending", "expected_take_up", "planned_units", "planned_end",
-            "covariates", "signup_event", "clock", "day_mode", "churn_gap", "enrolment", "layer",
-            "layer_low", "layer_high", "holdout", "remote_only", "sources", "status", "version", "seed", "created_by",
-            "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
-        ]  # fmt: skip
+            "key",
+            "flag_key",
+            "name",
+            "hypothesis",
+            "moment",
+            "nudge",
+            "value_type",
+            "default_value",
+            "variants",
+            "audience",
+            "primary_metrics",
+            "secondary_metrics",
+            "guardrail_metrics",
+            "alpha",
+            "power",
+            "smallest_effect",
+            "method",
+            "looks",
+            "spending",
+            "expected_take_up",
+            "planned_units",
+            "planned_end",
+            "covariates",
+            "signup_event",
+            "clock",
+            "day_mode",
+            "churn_gap",
+            "enrolment",
+            "layer",
+            "layer_low",
+            "layer_high",
+            "holdout",
+            "remote_only",
+            "sources",
+            "status",
+            "version",
+            "seed",
+            "created_by",
+            "created_at",
+            "started_at",
+            "enrolment_closed_at",
+            "stopped_at",
+            "concluded_at",
+        ]
         read_only_fields = [
-            "version", "seed", "created_at", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at",
-        ]  # fmt: skip
+            "version",
+            "seed",
+            "created_at",
+            "started_at",
+            "enrolment_closed_at",
+            "stopped_at",
+            "concluded_at",
+        ]
         validators: list[Any] = []
 
 
@@ -133,9 +182,17 @@ class ListedExperimentSerializer(serializers.ModelSerializer[Experiment]):
     class Meta:
         model = Experiment
         fields = [
-            "key", "flag_key", "name", "status", "version", "moment", "created_at", "started_at", "stopped_at",
+            "key",
+            "flag_key",
+            "name",
+            "status",
+            "version",
+            "moment",
+            "created_at",
+            "started_at",
+            "stopped_at",
             "planned_end",
-        ]  # fmt: skip
+        ]
         read_only_fields = fields
 
 
@@ -339,7 +396,5 @@ class WebhookSecretSerializer(WebhookEndpointSerializer):
 class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
     class Meta:
         model = WebhookDelivery
-        fields = [
-            "id", "message_id", "type", "created_at", "tries", "next_try_at", "delivered_at", "status", "trouble",
-        ]  # fmt: skip
+        fields = ["id", "message_id", "type", "created_at", "tries", "next_try_at", "delivered_at", "status", "trouble"]
         read_only_fields = fields

@@ -145,9 +145,12 @@ class Evaluation:
         """All five fields, always: a client without one of them falls back to its own default."""
         own = {"experiment": self.flag.key, "experimentVersion": self.flag.version, **self.metadata}
         return {
-            "key": self.flag.flag, "value": self.value, "variant": self.variant, "reason": self.reason,
+            "key": self.flag.flag,
+            "value": self.value,
+            "variant": self.variant,
+            "reason": self.reason,
             "metadata": own,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)

@@ -110,9 +110,13 @@ class Experiment(models.Model):
     name = models.CharField(_("name"), max_length=200)
     hypothesis = models.TextField(_("hypothesis"), blank=True)
     moment = models.ForeignKey(
-        AhaMoment, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments",
+        AhaMoment,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="experiments",
         verbose_name=_("AHA moment"),
-    )  # fmt: skip
+    )
     nudge = models.TextField(_("nudge"), blank=True)
     value_type = models.CharField(_("type of value"), max_length=10, choices=ValueType, default=ValueType.STRING)
     default_value = models.JSONField(_("value outside the experiment"), null=True, blank=True)
@@ -153,9 +157,13 @@ class Experiment(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
         verbose_name=_("created by"),
-    )  # fmt: skip
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)
     enrolment_closed_at = models.DateTimeField(_("enrolment closed"), null=True, editable=False)

@@ -118,11 +118,19 @@ def draft_from_moment(
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
     with transaction.atomic():
         experiment = create_draft(
-            key=key or free_key(f"{moment.key}-test"), name=name_for_test(moment), by=by,
-            hypothesis=hypothesis(moment), moment=moment, value_type=Experiment.ValueType.BOOLEAN, default_value=False,
-            variants=VARIANTS, primary_metrics=[moment.retention], enrolment=Experiment.Enrolment.NEW_UNITS,
-            expected_take_up=round(moved, 4) or None, smallest_effect=_promised(moment, inflow, moved),
-        )  # fmt: skip
+            key=key or free_key(f"{moment.key}-test"),
+            name=name_for_test(moment),
+            by=by,
+            hypothesis=hypothesis(moment),
+            moment=moment,
+            value_type=Experiment.ValueType.BOOLEAN,
+            default_value=False,
+            variants=VARIANTS,
+            primary_metrics=[moment.retention],
+            enrolment=Experiment.Enrolment.NEW_UNITS,
+            expected_take_up=round(moved, 4) or None,
+            smallest_effect=_promised(moment, inflow, moved),
+        )
         if inflow is None:
             return experiment
         found = sized(experiment, inflow)
@@ -152,9 +160,12 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
             row["rule"] = None  # it was copied at the start, and will be again
     return create_draft(
-        key=key or free_key(experiment.key), variants=list(arms), audience=rows, by=by,
+        key=key or free_key(experiment.key),
+        variants=list(arms),
+        audience=rows,
+        by=by,
         **{name: getattr(experiment, name) for name in kept},
-    )  # fmt: skip
+    )
 
 
 def free_key(base: str) -> str:
@@ -176,9 +187,11 @@ def hypothesis(moment: AhaMoment) -> str:
         "(%(retention)s)."
     )
     return text % {
-        "behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days,
+        "behaviour": display_name(moment.behaviour),
+        "times": moment.times,
+        "days": moment.days,
         "retention": display_name(moment.retention),
-    }  # fmt: skip
+    }
 
 
 def _replace(

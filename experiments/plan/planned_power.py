@@ -76,14 +76,18 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "ari
     method = arithmetic.Method(what_if.method or plan.method)
     planned_looks = plan.looks if method is arithmetic.Method.GROUP_SEQUENTIAL else ()
     found = arithmetic.Plan(
-        baseline=inflow.base if computable(inflow.base) else 0.0, sd=inflow.sd, alpha=plan.alpha,
-        power=plan.power, shares=tuple(weight / WHOLE for weight in plan.weights),
-        take_up=plan.expected_take_up or 1.0, method=method,
+        baseline=inflow.base if computable(inflow.base) else 0.0,
+        sd=inflow.sd,
+        alpha=plan.alpha,
+        power=plan.power,
+        shares=tuple(weight / WHOLE for weight in plan.weights),
+        take_up=plan.expected_take_up or 1.0,
+        method=method,
         looks=what_if.looks if what_if.looks is not None else planned_looks or arithmetic.USUAL_LOOKS,
         primaries=what_if.primaries or max(len(plan.primary), 1),
         spending=Spending(what_if.spending or plan.spending),
         placebo=plan.placebo,
-    )  # fmt: skip
+    )
     if what_if.variants is None:
         return found
     return replace(found, shares=(1 / what_if.variants,) * what_if.variants, placebo=None)
@@ -109,10 +113,7 @@ def effect_and_units(
 
 
 def planned_prices(
-    plan: Plan,
-    planned: "arithmetic.Plan",
-    units: tuple[int, ...] | NotComputable,
-    what_if: WhatIf = AS_PLANNED,
+    plan: Plan, planned: "arithmetic.Plan", units: tuple[int, ...] | NotComputable, what_if: WhatIf = AS_PLANNED
 ) -> tuple[float, float, float | NotComputable]:
     """Level of one comparison, inflation by looks, and the power to conclude NO_MATERIAL_EFFECT if there is no effect.
 

@@ -27,15 +27,25 @@ def trials(rows: Sequence[Trial]) -> Table:
     """Promise and finding of each experiment."""
     cells = tuple(
         (
-            f"{place}. {row.name}", points(row.promised), points(row.found), _limits(row), decimal(row.ratio),
-            code_words(Code(row.verdict)), row.on,
+            f"{place}. {row.name}",
+            points(row.promised),
+            points(row.found),
+            _limits(row),
+            decimal(row.ratio),
+            code_words(Code(row.verdict)),
+            row.on,
         )
         for place, row in enumerate(rows, start=1)
-    )  # fmt: skip
+    )
     columns = (
-        gettext("experiment"), gettext("promised, points"), gettext("found, points"), gettext("Anderson-Rubin set"),
-        gettext("found per promised"), gettext("verdict"), gettext("data up to"),
-    )  # fmt: skip
+        gettext("experiment"),
+        gettext("promised, points"),
+        gettext("found, points"),
+        gettext("Anderson-Rubin set"),
+        gettext("found per promised"),
+        gettext("verdict"),
+        gettext("data up to"),
+    )
     note = gettext(
         "Found: effect of the behaviour on those whom the nudge moved, by the final analysis, corrected for the "
         "looks of plans with planned ones. Promised: as the study observed it."
@@ -86,12 +96,15 @@ def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
         return None
     marks = [
         {
-            "name": row.name, "promised": row.promised * 100, "found": row.found * 100,
-            "low": None if row.low is None else row.low * 100, "high": None if row.high is None else row.high * 100,
+            "name": row.name,
+            "promised": row.promised * 100,
+            "found": row.found * 100,
+            "low": None if row.low is None else row.low * 100,
+            "high": None if row.high is None else row.high * 100,
             "text": str(place),
         }
         for place, row in enumerate(rows, start=1)
-    ]  # fmt: skip
+    ]
     edge = max(10.0, *(abs(value) for row in rows for value in (row.promised * 100, row.found * 100))) * 1.15
     base = alt.Chart(data(marks))
     line = alt.Chart(data([{"at": 0.0}, {"at": edge}])).mark_line(color=GREY, strokeDash=[6, 4])
@@ -101,11 +114,13 @@ def draw(rows: Sequence[Trial], sentence: str) -> Drawing | None:
         line.encode(x=alt.X("at:Q"), y=alt.Y("at:Q")),
         rule(channel="y"),
         base.transform_filter("datum.low !== null")
-        .mark_rule(color=BLUE, strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        .mark_rule(color=BLUE, strokeWidth=2)
+        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=110, color=BLUE, opacity=1).encode(x=x, y=y),
-        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK)
-        .encode(x=x, y="found:Q", text="text:N"),
-    ]  # fmt: skip
+        base.mark_text(align="left", dx=9, fontSize=12, fontWeight=600, color=INK).encode(
+            x=x, y="found:Q", text="text:N"
+        ),
+    ]
     chart = alt.layer(*layers).properties(width=WIDTH - 60, height=340, title=headline(sentence))
     return drawing("calibration", sentence, chart, marks=3 * len(marks))
 

@@ -54,7 +54,7 @@ def document(report: Report) -> Json:
             "outcomes": [_outcome(outcome) for outcome in report.outcomes],
             "health": [health_document(finding, finding_sentence(finding)) for finding in report.health],
             "verdict": verdict_document(report.verdict),
-        },
+        }
     )
     return written
 
@@ -103,10 +103,7 @@ def _with_adjusted_p(value: Any, adjusted_p: float | NotComputable) -> Any:
 
 
 def _segment(segment: SegmentEffect) -> Json:
-    return {
-        **chosen(segment, "segment", "n"),
-        "difference": _with_adjusted_p(segment.difference, segment.adjusted_p),
-    }
+    return {**chosen(segment, "segment", "n"), "difference": _with_adjusted_p(segment.difference, segment.adjusted_p)}
 
 
 def _stratified(value: Stratified) -> Json:

@@ -13,10 +13,7 @@ from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import clock_words, metric_words
 from experiments.report.verdict import verdict_sentence
-from reporting.numbers import (
-    count,
-    percent,
-)
+from reporting.numbers import count, percent
 from reporting.words import gettext
 
 PENDING = "PENDING"

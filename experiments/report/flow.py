@@ -9,14 +9,7 @@ from experiments.analyse.result import Readout
 from experiments.report import senders
 from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.names import metric_words
-from reporting.charts import (
-    INK,
-    SERIES,
-    Drawn,
-    Mark,
-    alt,
-    data,
-)
+from reporting.charts import INK, SERIES, Drawn, Mark, alt, data
 from reporting.numbers import count, decimal, p_relation, p_value, percent
 from reporting.table import Row, Section, Table, make_part
 from reporting.words import gettext, reason_words
@@ -102,12 +95,18 @@ def draw_inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -
     dashes = [[1, 0], *([6, 3] if n % 2 else [3, 2] for n in range(len(totals) - 1))]
     legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=2)
     domain = list(totals)
-    chart = alt.Chart(data(rows)).mark_line(strokeWidth=2).encode(
-        x=alt.X("day:T", title=gettext("day of first exposure"), axis=alt.Axis(format="%m-%d")),
-        y=alt.Y("units:Q", title=gettext("units so far")),
-        color=alt.Color("name:N", title=None, scale=alt.Scale(domain=domain, range=colours), legend=legend),
-        strokeDash=alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=domain, range=dashes), legend=legend),
-    )  # fmt: skip
+    chart = (
+        alt.Chart(data(rows))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("day:T", title=gettext("day of first exposure"), axis=alt.Axis(format="%m-%d")),
+            y=alt.Y("units:Q", title=gettext("units so far")),
+            color=alt.Color("name:N", title=None, scale=alt.Scale(domain=domain, range=colours), legend=legend),
+            strokeDash=alt.StrokeDash(
+                "name:N", title=None, scale=alt.Scale(domain=domain, range=dashes), legend=legend
+            ),
+        )
+    )
     return chart.properties(width=WIDTH, height=PANEL), len(rows)
 
 

@@ -12,11 +12,7 @@ def finding_sentence(finding: Finding) -> str:
 
 def severity_words(severity: Severity) -> str:
     """How much a finding matters, in a word."""
-    names = {
-        Severity.ERROR: gettext("Problem"),
-        Severity.WARNING: gettext("Caution"),
-        Severity.INFO: gettext("Note"),
-    }
+    names = {Severity.ERROR: gettext("Problem"), Severity.WARNING: gettext("Caution"), Severity.INFO: gettext("Note")}
     return names[severity]
 
 

@@ -68,20 +68,33 @@ def looks(path: tuple[LookTaken, ...], share: bool, *, placebo: str | None = Non
     """Every look at the first outcome; that of a placebo is a diagnostic and has no verdict."""
     rows = tuple(
         (
-            look.on.isoformat(), look.variant, count(look.units), percent(look.fraction, 0),
+            look.on.isoformat(),
+            look.variant,
+            count(look.units),
+            percent(look.fraction, 0),
             effect_text(look.estimate, share=share),
             effect_limits(look.low, look.high, share),
-            decimal(look.z), decimal(look.critical), p_value(look.p_value),
+            decimal(look.z),
+            decimal(look.critical),
+            p_value(look.p_value),
             "" if look.variant == placebo else code_words(Code(look.verdict)),
             look_words(look),
         )
         for look in path
-    )  # fmt: skip
+    )
     columns = (
-        gettext("data up to"), gettext("variant"), gettext("n"), gettext("of the plan"), gettext("difference"),
-        gettext("interval at this look"), gettext("z"), gettext("bound for |z|"), gettext("p over all looks"),
-        gettext("verdict"), gettext("look"),
-    )  # fmt: skip
+        gettext("data up to"),
+        gettext("variant"),
+        gettext("n"),
+        gettext("of the plan"),
+        gettext("difference"),
+        gettext("interval at this look"),
+        gettext("z"),
+        gettext("bound for |z|"),
+        gettext("p over all looks"),
+        gettext("verdict"),
+        gettext("look"),
+    )
     return Table(gettext("Every look at the outcome"), columns, rows) if rows else None
 
 
@@ -103,27 +116,35 @@ def draw(looks: Sequence[LookTaken]) -> Drawn:
     words = {True: gettext("peeked"), False: gettext("as planned")}
     rows = [
         {
-            "variant": look.variant, "share": look.fraction, "z": abs(look.z), "bound": min(look.critical, 8.0),
+            "variant": look.variant,
+            "share": look.fraction,
+            "z": abs(look.z),
+            "bound": min(look.critical, 8.0),
             "look": words[look.peeked],
         }
         for look in looks
-    ]  # fmt: skip
+    ]
     panels = []
     domain = [words[False], words[True]]
     legend = alt.Legend(orient="bottom", title=None) if any(look.peeked for look in looks) else None
     for name in names:
         base = alt.Chart(data([row for row in rows if row["variant"] == name])).encode(
-            x=alt.X("share:Q", title=gettext("mature units, share of the plan"), axis=alt.Axis(format=".0%"),
-                    scale=alt.Scale(zero=True))
-        )  # fmt: skip
+            x=alt.X(
+                "share:Q",
+                title=gettext("mature units, share of the plan"),
+                axis=alt.Axis(format=".0%"),
+                scale=alt.Scale(zero=True),
+            )
+        )
         y = alt.Y("z:Q", title=gettext("|z|, and its bound"), scale=alt.Scale(zero=True))
         colour = alt.Color("look:N", scale=alt.Scale(domain=domain, range=[BLUE, ORANGE]), legend=legend)
         shape = alt.Shape("look:N", scale=alt.Scale(domain=domain, range=["circle", "cross"]), legend=legend)
         layers = [
-            base.mark_line(color=INK, strokeDash=[5, 3], point=alt.OverlayMarkDef(color=INK, shape="stroke", size=160))
-            .encode(y=alt.Y("bound:Q")),
+            base.mark_line(
+                color=INK, strokeDash=[5, 3], point=alt.OverlayMarkDef(color=INK, shape="stroke", size=160)
+            ).encode(y=alt.Y("bound:Q")),
             base.mark_line(color=BLUE).encode(y=y),
             base.mark_point(filled=True, size=90, opacity=1).encode(y="z:Q", color=colour, shape=shape),
-        ]  # fmt: skip
+        ]
         panels.append(alt.layer(*layers).properties(width=WIDTH, height=PANEL, title=name))
     return alt.vconcat(*panels, spacing=14), 3 * len(rows)

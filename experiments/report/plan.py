@@ -87,7 +87,5 @@ def amendments(readout: Readout) -> Table | None:
         for made in readout.plan.amendments
         for name, (before, after) in made.changes.items()
     )
-    columns = (
-        gettext("day"), gettext("part"), gettext("before"), gettext("after"), gettext("reason"), gettext("by"),
-    )  # fmt: skip
+    columns = (gettext("day"), gettext("part"), gettext("before"), gettext("after"), gettext("reason"), gettext("by"))
     return Table(gettext("Amendments after the start"), columns, rows) if rows else None

@@ -8,13 +8,7 @@ WIDTH, HEIGHT = 330, 190  # it stands in the narrow column beside the form
 
 
 def power_curve(
-    points: tuple[tuple[int, float], ...],
-    *,
-    units: int,
-    reached: float,
-    wanted: float,
-    effect: float,
-    share: bool,
+    points: tuple[tuple[int, float], ...], *, units: int, reached: float, wanted: float, effect: float, share: bool
 ) -> Drawing:
     """Chance to find the planned effect by the number of units, with the plan's own size marked.
 

@@ -196,9 +196,12 @@ def table(found: tuple[Contrast, ...]) -> Table:
     """Promise and finding as rows."""
     rows = tuple((row.label, row.text, row.limits, row.trust, row.how) for row in found)
     columns = (
-        gettext("quantity"), gettext("value"), gettext("interval or set"), gettext("is it an effect?"),
+        gettext("quantity"),
+        gettext("value"),
+        gettext("interval or set"),
+        gettext("is it an effect?"),
         gettext("how it comes about"),
-    )  # fmt: skip
+    )
     return Table(gettext("What the correlation promised, what the experiment found"), columns, rows)
 
 
@@ -208,13 +211,15 @@ def draw(rows: Sequence[Contrast], share: bool) -> Drawn:
     shown = [row for row in rows if row.estimate is not None]
     marks = [
         {
-            "label": row.label, "estimate": (row.estimate or 0.0) * factor, "text": row.text,
+            "label": row.label,
+            "estimate": (row.estimate or 0.0) * factor,
+            "text": row.text,
             "low": None if row.low is None else row.low * factor,
             "high": None if row.high is None else row.high * factor,
             "kind": gettext("not an effect") if row.struck else gettext("an effect"),
         }
         for row in shown
-    ]  # fmt: skip
+    ]
     kinds = [gettext("not an effect"), gettext("an effect")]
     legend = alt.Legend(orient="bottom", title=None, symbolSize=110, labelLimit=320)
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, BLUE]), legend=legend)

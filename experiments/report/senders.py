@@ -67,7 +67,7 @@ def without(readout: Readout, found: Without) -> Table:
                 _difference(row.difference, share) if row is not None and same else "",
                 _difference(one, share),
             )
-        )  # fmt: skip
+        )
     columns = (gettext("quantity"), gettext("all admitted units"), gettext("without the unverified"))
     return Table(gettext("The same analysis without unverified units"), columns, tuple(rows))
 
@@ -76,7 +76,8 @@ def _difference(found: Estimate | NotComputable, share: bool) -> str:
     if not computable(found):
         return reason_words(found)
     return gettext("{estimate} ({level} interval {low} to {high})").format(
-        estimate=effect_text(found.estimate, share=share), level=level_text(found.level),
+        estimate=effect_text(found.estimate, share=share),
+        level=level_text(found.level),
         low=effect_text(found.low, share=share),
         high=effect_text(found.high, share=share),
-    )  # fmt: skip
+    )

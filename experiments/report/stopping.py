@@ -31,9 +31,10 @@ def stopping_sentence(readout: Readout) -> str:
         "experiments was within 8 percent of the truth; after an early stop they stayed 1.1 to 1.3 times too large."
     )
     return text.format(
-        n=found.looks, effect=effect_text(found.estimate, share=share),
+        n=found.looks,
+        effect=effect_text(found.estimate, share=share),
         limits=effect_limits(found.low, found.high, share),
-    )  # fmt: skip
+    )
 
 
 def hidden_sentence(readout: Readout) -> str:

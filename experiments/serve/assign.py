@@ -230,11 +230,7 @@ def _draws(pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any]) -> Ite
 
 
 def _keep(
-    fresh: Sequence[tuple[str, Flag]],
-    drawn: Mapping[Pair, Draw],
-    unseen: Sequence[tuple[str, Flag]],
-    *,
-    expose: bool,
+    fresh: Sequence[tuple[str, Flag]], drawn: Mapping[Pair, Draw], unseen: Sequence[tuple[str, Flag]], *, expose: bool
 ) -> dict[Pair, _Stored]:
     """Insert or ignore, read again, stamp and expose: one transaction."""
     now = timezone.now()

@@ -28,10 +28,8 @@ PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}
 SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
     "server": ("assign:read", "config:read", "events:write", "segments:read", "reports:read"),
-    "admin": (
-        "assign:read", "config:read", "events:write", "segments:read", "reports:read", "metrics:read", "admin:*",
-    ),
-}  # fmt: skip
+    "admin": ("assign:read", "config:read", "events:write", "segments:read", "reports:read", "metrics:read", "admin:*"),
+}
 KEY_CHARS = 46  # the prefix and 43 URL-safe characters
 FRESH_SECONDS = 2.0
 UNKNOWN_SECONDS = 60.0
@@ -75,10 +73,19 @@ def issue_key(
         raise ValueError(f"a {kind} key may not have the scope {refused[0]}")
     key = PREFIXES[kind] + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
-        name=name, source=source, kind=kind, scopes=wanted, allowed_origins=list(allowed_origins), rate=rate,
-        expires_at=expires_at, created_by=created_by, digest=digest(key), prefix=key[:8], log_exposures=log_exposures,
+        name=name,
+        source=source,
+        kind=kind,
+        scopes=wanted,
+        allowed_origins=list(allowed_origins),
+        rate=rate,
+        expires_at=expires_at,
+        created_by=created_by,
+        digest=digest(key),
+        prefix=key[:8],
+        log_exposures=log_exposures,
         preview=preview,
-    )  # fmt: skip
+    )
     return row, key
 
 
@@ -88,9 +95,16 @@ def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, 
     with transaction.atomic():
         row = ApiKey.objects.select_for_update().get(pk=row.pk)
         successor = issue_key(
-            name=row.name, source=row.source, kind=row.kind, scopes=row.scopes, allowed_origins=row.allowed_origins,
-            rate=row.rate, created_by=created_by, log_exposures=row.log_exposures, preview=row.preview,
-        )  # fmt: skip
+            name=row.name,
+            source=row.source,
+            kind=row.kind,
+            scopes=row.scopes,
+            allowed_origins=row.allowed_origins,
+            rate=row.rate,
+            created_by=created_by,
+            log_exposures=row.log_exposures,
+            preview=row.preview,
+        )
         row.expires_at = min(row.expires_at or end, end)
         row.save(update_fields=["expires_at"])
     return successor

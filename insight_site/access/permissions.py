@@ -237,10 +237,14 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if "code" not in found or "message" not in found:
         return response
     body = {
-        "type": f"urn:insight:{found['code']}", "title": found["code"].replace("_", " "),
-        "status": response.status_code, "detail": found["message"], "instance": request.path, "code": found["code"],
+        "type": f"urn:insight:{found['code']}",
+        "title": found["code"].replace("_", " "),
+        "status": response.status_code,
+        "detail": found["message"],
+        "instance": request.path,
+        "code": found["code"],
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
-    }  # fmt: skip
+    }
     response.content = json.dumps(body).encode()
     response["Content-Type"] = "application/problem+json"
     return response

@@ -11,38 +11,71 @@ WRITE = ("view", "add", "change")
 ALL = ("view", "add", "change", "delete")
 
 EVERYBODY: dict[str, tuple[str, ...]] = {
-    "aha.study": READ, "aha.ahamoment": READ,
-    "segments.segmentationrun": READ, "segments.segmentmodel": READ, "segments.segmentversion": READ,
-    "segments.segment": READ, "segments.churnrun": READ, "segments.comparisonrun": READ,
-    "experiments.experiment": READ, "experiments.variant": READ, "experiments.audiencerow": READ,
-    "experiments.override": READ, "experiments.amendment": READ, "experiments.layer": READ,
-    "experiments.holdout": READ, "experiments.analysis": READ, "events.source": READ,
-}  # fmt: skip
+    "aha.study": READ,
+    "aha.ahamoment": READ,
+    "segments.segmentationrun": READ,
+    "segments.segmentmodel": READ,
+    "segments.segmentversion": READ,
+    "segments.segment": READ,
+    "segments.churnrun": READ,
+    "segments.comparisonrun": READ,
+    "experiments.experiment": READ,
+    "experiments.variant": READ,
+    "experiments.audiencerow": READ,
+    "experiments.override": READ,
+    "experiments.amendment": READ,
+    "experiments.layer": READ,
+    "experiments.holdout": READ,
+    "experiments.analysis": READ,
+    "events.source": READ,
+}
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
 RESEARCH: dict[str, tuple[str, ...]] = {
-    "aha.study": WRITE, "aha.ahamoment": WRITE,
-    "segments.segmentationrun": WRITE, "segments.segmentmodel": WRITE, "segments.segmentversion": WRITE,
-    "segments.segment": WRITE, "segments.churnrun": WRITE, "segments.comparisonrun": WRITE,
-    "segments.membership": READ, "experiments.analysis": ("view", "add"),
+    "aha.study": WRITE,
+    "aha.ahamoment": WRITE,
+    "segments.segmentationrun": WRITE,
+    "segments.segmentmodel": WRITE,
+    "segments.segmentversion": WRITE,
+    "segments.segment": WRITE,
+    "segments.churnrun": WRITE,
+    "segments.comparisonrun": WRITE,
+    "segments.membership": READ,
+    "experiments.analysis": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
-}  # fmt: skip
+}
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {
-    "experiments.experiment": WRITE, "experiments.variant": ALL, "experiments.audiencerow": ALL,
-    "experiments.override": ALL, "experiments.layer": WRITE, "experiments.assignment": READ,
-}  # fmt: skip
+    "experiments.experiment": WRITE,
+    "experiments.variant": ALL,
+    "experiments.audiencerow": ALL,
+    "experiments.override": ALL,
+    "experiments.layer": WRITE,
+    "experiments.assignment": READ,
+}
 # Connect services: where events come from, keys, webhooks, what was refused, and an arm for a tester.
 CONNECT: dict[str, tuple[str, ...]] = {
-    "events.source": WRITE, "events.rejected": READ, "events.unittraits": READ, "events.flush": READ,
-    "insight_site.apikey": WRITE, "experiments.webhookendpoint": WRITE,
-    "experiments.webhookdelivery": ("view", "change"), "experiments.override": ALL, "experiments.assignment": READ,
-}  # fmt: skip
+    "events.source": WRITE,
+    "events.rejected": READ,
+    "events.unittraits": READ,
+    "events.flush": READ,
+    "insight_site.apikey": WRITE,
+    "experiments.webhookendpoint": WRITE,
+    "experiments.webhookdelivery": ("view", "change"),
+    "experiments.override": ALL,
+    "experiments.assignment": READ,
+}
 PEOPLE: dict[str, tuple[str, ...]] = {
     "insight_site.sharelink": ALL,
-    "auth.user": ALL, "auth.group": ("view",), "experiments.holdout": WRITE, "experiments.layer": ALL,
-    "events.rejected": ALL, "experiments.webhookendpoint": ALL,
-    "django_q.schedule": READ, "django_q.success": READ, "django_q.failure": READ,
-}  # fmt: skip
+    "auth.user": ALL,
+    "auth.group": ("view",),
+    "experiments.holdout": WRITE,
+    "experiments.layer": ALL,
+    "events.rejected": ALL,
+    "experiments.webhookendpoint": ALL,
+    "django_q.schedule": READ,
+    "django_q.success": READ,
+    "django_q.failure": READ,
+}
 ROLES: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "Analyst": (EVERYBODY, RESEARCH),
     "PM": (EVERYBODY, RESEARCH, TEST),

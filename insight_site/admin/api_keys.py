@@ -89,10 +89,17 @@ class ApiKeyAdmin(ModelAdmin):
             keys.forget_cached_keys()
             return
         row, key = keys.issue_key(
-            name=obj.name, source=obj.source, kind=obj.kind, scopes=obj.scopes, allowed_origins=obj.allowed_origins,
-            rate=obj.rate, expires_at=obj.expires_at, created_by=person(request), log_exposures=obj.log_exposures,
+            name=obj.name,
+            source=obj.source,
+            kind=obj.kind,
+            scopes=obj.scopes,
+            allowed_origins=obj.allowed_origins,
+            rate=obj.rate,
+            expires_at=obj.expires_at,
+            created_by=person(request),
+            log_exposures=obj.log_exposures,
             preview=obj.preview,
-        )  # fmt: skip
+        )
         obj.pk, obj.digest, obj.prefix, obj.created_at = row.pk, row.digest, row.prefix, row.created_at
         request.issued_key = key  # type: ignore[attr-defined]
 

@@ -44,18 +44,21 @@ def _first_steps() -> list[dict[str, Any]]:
             "done": Study.objects.filter(status=Study.Status.DONE).exists(),
             "title": _("Ask what those who stay did early"),
             "text": _("A study ranks behaviours, chooses how often and by when, and says how far to believe it."),
-            "route": "aha:new_study", "action": _("Start a study"),
+            "route": "aha:new_study",
+            "action": _("Start a study"),
         },
         {
             "done": Segment.objects.exists(),
             "title": _("Tell users apart by how they play"),
             "text": _("Groups that were published can be targeted by an experiment and split its result."),
-            "route": "segments:new_run", "action": _("Look for groups"),
+            "route": "segments:new_run",
+            "action": _("Look for groups"),
         },
         {
             "done": Experiment.objects.filter(started_at__isnull=False).exists(),
             "title": _("Test whether it is the cause"),
             "text": _("An experiment nudges some users towards the behaviour. Only this separates cause from habit."),
-            "route": "admin:experiments_experiment_new", "action": _("Plan an experiment"),
+            "route": "admin:experiments_experiment_new",
+            "action": _("Plan an experiment"),
         },
-    ]  # fmt: skip
+    ]

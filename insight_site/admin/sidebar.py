@@ -49,10 +49,7 @@ def _test() -> dict[str, Any]:
         "separator": True,
         "items": [
             item(
-                _("Experiments"),
-                "experiment",
-                "admin:experiments_experiment_changelist",
-                "experiments.view_experiment",
+                _("Experiments"), "experiment", "admin:experiments_experiment_changelist", "experiments.view_experiment"
             ),
             item(_("Layers"), "layers", "admin:experiments_layer_changelist", "experiments.view_layer"),
             item(_("Holdouts"), "shield", "admin:experiments_holdout_changelist", "experiments.view_holdout"),
@@ -62,11 +59,7 @@ def _test() -> dict[str, Any]:
 
 def _read() -> dict[str, Any]:
     """Reports, for those who only read."""
-    return {
-        "title": _("Read the reports"),
-        "separator": True,
-        "items": [item(_("For analysts"), "analytics", "home")],
-    }
+    return {"title": _("Read the reports"), "separator": True, "items": [item(_("For analysts"), "analytics", "home")]}
 
 
 def _connect() -> dict[str, Any]:

@@ -79,6 +79,8 @@ WORDS = (
     _("You have been successfully logged out from the administration"),
     _("After you've created a user, you’ll be able to edit more user options."),
     _("This item will be deleted."),
-    _("Are you sure you want to delete the %(object_name)s \"%(escaped_object)s\"? All of the following related items "
-      "will be deleted:"),
-)  # fmt: skip
+    _(
+        'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? All of the following related items '
+        "will be deleted:"
+    ),
+)

@@ -72,11 +72,14 @@ class Population:
         rows = zip(self.ids, self.signups, people.platform, people.channel, people.country, strict=True)
         return [
             {
-                "targetingKey": unit, "createdAt": stamp(int(at)), "platform": PLATFORMS[platform],
-                "channel": CHANNELS[channel], "country": COUNTRIES[country],
+                "targetingKey": unit,
+                "createdAt": stamp(int(at)),
+                "platform": PLATFORMS[platform],
+                "channel": CHANNELS[channel],
+                "country": COUNTRIES[country],
             }
             for unit, at, platform, channel, country in rows
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,12 @@ def identities(who: Population) -> Iterator[dict[str, Any]]:
         traits = {name: value for name, value in context.items() if name != "targetingKey"}
         unit = context["targetingKey"]
         yield {
-            "type": "identify", "userId": unit, "traits": traits, "timestamp": context["createdAt"],
+            "type": "identify",
+            "userId": unit,
+            "traits": traits,
+            "timestamp": context["createdAt"],
             "messageId": f"{unit}-identify",
-        }  # fmt: skip
+        }
 
 
 def calls_until(
@@ -176,6 +182,9 @@ def exposure(answer: dict[str, Any]) -> dict[str, Any]:
     facts = answer["metadata"]
     segment = {"segment": facts["segment"]} if "segment" in facts else {}
     return {
-        "experiment_id": facts["experiment"], "variation_id": answer["variant"], "bucket": facts["bucket"], **segment,
+        "experiment_id": facts["experiment"],
+        "variation_id": answer["variant"],
+        "bucket": facts["bucket"],
+        **segment,
         "source": "demo",
-    }  # fmt: skip
+    }

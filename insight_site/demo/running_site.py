@@ -36,9 +36,19 @@ def served(folder: Path) -> Iterator[int]:
     log = folder / "gunicorn.log"
     # gthread: unlike the sync worker it keeps connections open, as a proxy in front would.
     command = [
-        sys.executable, "-m", "gunicorn", "insight_site.wsgi", "--bind", f"127.0.0.1:{port}", "--workers",
-        str(WORKERS), "--worker-class", "gthread", "--threads", "2",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "insight_site.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        str(WORKERS),
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "2",
+    ]
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment(), stdout=out, stderr=out, start_new_session=True

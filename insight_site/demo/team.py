@@ -52,9 +52,22 @@ class Segmentation:
     def __init__(self, folder: Path, seed: int) -> None:
         self.log = (folder / "segment_units.log").open("w+")
         command = [
-            sys.executable, "manage.py", "segment_units", "--signup-event", SIGNUP, "--window", "0", "13",
-            "--retention", RETENTION, "--publish", STYLE, "--seed", str(seed), "--json",
-        ]  # fmt: skip
+            sys.executable,
+            "manage.py",
+            "segment_units",
+            "--signup-event",
+            SIGNUP,
+            "--window",
+            "0",
+            "13",
+            "--retention",
+            RETENTION,
+            "--publish",
+            STYLE,
+            "--seed",
+            str(seed),
+            "--json",
+        ]
         self.process = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment(), stdout=subprocess.PIPE, stderr=self.log
         )
@@ -113,26 +126,36 @@ def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
     """The moment's experiment as it is drafted, with what its team adds: the nudge, strata and covariates."""
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
     return update_draft(
-        key=draft.key, nudge="A step of the tutorial that shows three players to befriend.", covariates=COVARIATES,
+        key=draft.key,
+        nudge="A step of the tutorial that shows three players to befriend.",
+        covariates=COVARIATES,
         # The size and the end that will come, as a team plans with the inflow it has; one seed, one draw.
         planned_end=timezone.localdate() + SIGNUPS,
-        planned_units=units, smallest_effect=SMALLEST_EFFECT, seed=f"demo-{seed}",
+        planned_units=units,
+        smallest_effect=SMALLEST_EFFECT,
+        seed=f"demo-{seed}",
         audience=[{"segment_key": f"{KOREA}.v1"}, {"segment_key": None}],
-    )  # fmt: skip
+    )
 
 
 def plan_second(units: int, seed: int) -> Experiment:
     """A plain A/B test that is still enrolling when the demo ends."""
     return create_draft(
-        key=SECOND, name="Banner that invites to a guild", hypothesis="A banner in the lobby makes more players stay.",
-        nudge="A banner in the lobby.", value_type=Experiment.ValueType.BOOLEAN, default_value=False,
-        variants=[
-            {"key": CONTROL, "value": False, "weight": 5_000}, {"key": NUDGE, "value": True, "weight": 5_000},
-        ],
-        primary_metrics=["window:14-20"], enrolment=Experiment.Enrolment.NEW_UNITS, smallest_effect=0.03,
-        planned_units=max(3 * units, 100), planned_end=timezone.localdate() + timedelta(days=28), covariates=COVARIATES,
+        key=SECOND,
+        name="Banner that invites to a guild",
+        hypothesis="A banner in the lobby makes more players stay.",
+        nudge="A banner in the lobby.",
+        value_type=Experiment.ValueType.BOOLEAN,
+        default_value=False,
+        variants=[{"key": CONTROL, "value": False, "weight": 5_000}, {"key": NUDGE, "value": True, "weight": 5_000}],
+        primary_metrics=["window:14-20"],
+        enrolment=Experiment.Enrolment.NEW_UNITS,
+        smallest_effect=0.03,
+        planned_units=max(3 * units, 100),
+        planned_end=timezone.localdate() + timedelta(days=28),
+        covariates=COVARIATES,
         seed=f"demo-second-{seed}",
-    )  # fmt: skip
+    )
 
 
 def draft_next(moment: AhaMoment) -> Experiment:

@@ -120,9 +120,25 @@ def _clear() -> None:
     if folder is None:
         raise Refused("--fresh removes a folder of events, and EVENTS_URL is none: give the demo another EVENTS_URL.")
     rows: tuple[Any, ...] = (
-        Picture, ShareLink, Analysis, Assignment, Experiment, AhaMoment, Study, Membership, ChurnRun, ComparisonRun,
-        Segment, SegmentVersion, SegmentModel, SegmentationRun, OutboxEvent, Flush, UnitTraits, Rejected,
-    )  # fmt: skip
+        Picture,
+        ShareLink,
+        Analysis,
+        Assignment,
+        Experiment,
+        AhaMoment,
+        Study,
+        Membership,
+        ChurnRun,
+        ComparisonRun,
+        Segment,
+        SegmentVersion,
+        SegmentModel,
+        SegmentationRun,
+        OutboxEvent,
+        Flush,
+        UnitTraits,
+        Rejected,
+    )
     with transaction.atomic():
         for model in rows:
             model._default_manager.all().delete()

@@ -82,26 +82,30 @@ def next_step(user: User | AnonymousUser) -> Step | None:
             return None
         return Step(
             gettext("Start with a study: it looks for the early behaviours that go with staying."),
-            gettext("New study"), reverse("aha:new_study"),
-        )  # fmt: skip
+            gettext("New study"),
+            reverse("aha:new_study"),
+        )
     if not AhaMoment.objects.exists():
         study = Study.objects.light().filter(status=Run.Status.DONE).latest("created_at")
         return Step(
             gettext("A study is done. Choose a candidate worth testing and make it an AHA moment."),
-            gettext("Open the study"), reverse("aha:study", args=[study.pk]),
-        )  # fmt: skip
+            gettext("Open the study"),
+            reverse("aha:study", args=[study.pk]),
+        )
     if not Experiment.objects.exists():
         if not user.has_perm("experiments.add_experiment"):
             return None
         return Step(
             gettext("There is an AHA moment, and no experiment yet that tells whether it is the cause."),
-            gettext("Plan an experiment"), reverse("admin:experiments_experiment_add"),
-        )  # fmt: skip
+            gettext("Plan an experiment"),
+            reverse("admin:experiments_experiment_add"),
+        )
     if not SegmentModel.objects.exists() and user.has_perm("segments.add_segmentationrun"):
         return Step(
             gettext("Nobody has looked yet who plays how; experiments can target such groups."),
-            gettext("Look for groups"), reverse("segments:new_run"),
-        )  # fmt: skip
+            gettext("Look for groups"),
+            reverse("segments:new_run"),
+        )
     return None
 
 

@@ -31,8 +31,12 @@ class Login(LoginView):
         preference = Preference.objects.filter(user=form.get_user()).first()
         if preference is not None:
             response.set_cookie(
-                settings.LANGUAGE_COOKIE_NAME, preference.language, max_age=settings.LANGUAGE_COOKIE_AGE,
-                path=settings.LANGUAGE_COOKIE_PATH, secure=settings.LANGUAGE_COOKIE_SECURE,
-                httponly=settings.LANGUAGE_COOKIE_HTTPONLY, samesite=settings.LANGUAGE_COOKIE_SAMESITE,
-            )  # fmt: skip
+                settings.LANGUAGE_COOKIE_NAME,
+                preference.language,
+                max_age=settings.LANGUAGE_COOKIE_AGE,
+                path=settings.LANGUAGE_COOKIE_PATH,
+                secure=settings.LANGUAGE_COOKIE_SECURE,
+                httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+                samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            )
         return response

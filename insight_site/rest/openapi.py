@@ -5,15 +5,21 @@ from typing import Any
 Json = dict[str, Any]
 METHODS = ("get", "post", "patch", "put", "delete")
 READING = {
-    400: "The question can't be read.", 401: "No key, or one that isn't known.", 403: "The key may not do this.",
-    404: "There is no such thing.", 406: "Only JSON is spoken.",
-    409: "Refused, with the reason in a sentence.", 429: "Too many calls; see Retry-After.",
+    400: "The question can't be read.",
+    401: "No key, or one that isn't known.",
+    403: "The key may not do this.",
+    404: "There is no such thing.",
+    406: "Only JSON is spoken.",
+    409: "Refused, with the reason in a sentence.",
+    429: "Too many calls; see Retry-After.",
     503: "The database is away; try again.",
-}  # fmt: skip
+}
 WRITING = {
-    411: "No Content-Length.", 413: "The body is too large.",
-    415: "The body isn't JSON.", 422: "The Idempotency-Key came with another body before.",
-}  # fmt: skip
+    411: "No Content-Length.",
+    413: "The body is too large.",
+    415: "The body isn't JSON.",
+    422: "The Idempotency-Key came with another body before.",
+}
 PROBLEM: Json = {
     "type": "object",
     "description": "An error (RFC 9457).",
@@ -32,9 +38,11 @@ PROBLEM: Json = {
     },
 }
 IDEMPOTENCY: Json = {
-    "in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     "description": "The same key and body within 24 hours get the first answer again and change nothing.",
-}  # fmt: skip
+}
 
 
 NULL = {"type": "null"}

@@ -52,10 +52,15 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def _response(request: Request, status_code: int, code: str, detail: str, **more: Any) -> Response:
     body = {
-        "type": f"urn:insight:{code}", "title": code.replace("_", " "), "status": status_code, "detail": detail,
-        "instance": request.path, "code": code,
-        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""), **more,
-    }  # fmt: skip
+        "type": f"urn:insight:{code}",
+        "title": code.replace("_", " "),
+        "status": status_code,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        **more,
+    }
     return Response(body, status=status_code, content_type=PROBLEM)
 
 

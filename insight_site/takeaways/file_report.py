@@ -59,10 +59,7 @@ def _context(report: Report) -> Context:
         "verdicts": [_verdict(report, outcome, row) for outcome, row in pairs],
         "adjusted": effects.adjusted(report),
         "segments": [
-            {
-                "table": segments.table(outcome, row, report.design.level),
-                "chart": _by_segment(outcome, row, place),
-            }
+            {"table": segments.table(outcome, row, report.design.level), "chart": _by_segment(outcome, row, place)}
             for place, (outcome, row) in enumerate(pairs)
             if row.by_segment
         ],

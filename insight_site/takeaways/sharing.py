@@ -38,9 +38,12 @@ def create_link(*, run: Run, days: int, by: User | None) -> tuple[ShareLink, str
         raise ValueError(f"days must be one of {DAYS}")
     token = secrets.token_urlsafe(32)
     row = ShareLink.objects.create(
-        digest=digest(token), run_label=run._meta.label, run_pk=run.pk, created_by=by,
+        digest=digest(token),
+        run_label=run._meta.label,
+        run_pk=run.pk,
+        created_by=by,
         expires_at=timezone.now() + timedelta(days=days),
-    )  # fmt: skip
+    )
     log.info("share.created", link=row.pk, run=row.run_label, pk=row.run_pk)
     return row, token
 

@@ -36,9 +36,7 @@ def drawings(run: Run, language: str) -> tuple[Drawing, ...]:
 
 def picture(run: Run, language: str, slug: str) -> Picture | None:
     """One stored picture, rendered now if the worker hasn't come to it; None when the run has no such chart."""
-    key: dict[str, Any] = {
-        "run_label": run._meta.label, "run_pk": run.pk, "language": language, "slug": slug,
-    }  # fmt: skip
+    key: dict[str, Any] = {"run_label": run._meta.label, "run_pk": run.pk, "language": language, "slug": slug}
     stored = Picture.objects.filter(**key).first()
     if stored is not None or run.status != Run.Status.DONE:
         return stored
@@ -50,7 +48,10 @@ def _store(run: Run, language: str, drawing: Drawing) -> Picture:
     many = drawing.marks > MANY_MARKS
     content = rendering.png(drawing.spec) if many else rendering.svg(drawing.spec, drawing.slug).encode()
     row, _ = Picture.objects.update_or_create(
-        run_label=run._meta.label, run_pk=run.pk, language=language, slug=drawing.slug,
+        run_label=run._meta.label,
+        run_pk=run.pk,
+        language=language,
+        slug=drawing.slug,
         defaults={"label": drawing.label, "spec": drawing.spec, "marks": drawing.marks, "content": content},
-    )  # fmt: skip
+    )
     return row

@@ -46,10 +46,15 @@ def as_html(run: Run, *, shared: bool = False) -> str:
     """
     kind = kind_of(run)
     context = {
-        **kind.context(run), "run": run, "standalone": True, "shared": shared, "body": kind.template,
+        **kind.context(run),
+        "run": run,
+        "standalone": True,
+        "shared": shared,
+        "body": kind.template,
         "style": mark_safe(STYLE.read_text(encoding="utf-8")),  # noqa: S308 - our own file
-        "version": __version__, "made": timezone.now(),
-    }  # fmt: skip
+        "version": __version__,
+        "made": timezone.now(),
+    }
     return render_to_string("insight_site/takeaway.html", context)
 
 

@@ -81,9 +81,10 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
     probability = scores.probability.copy()
     probability[known] = found.scores.probability  # out of fold where the model has seen the unit
     reasons = _reasons(found.model, scores)
-    _store(run.segment, {
-        str(unit): (float(risk), why) for unit, risk, why in zip(table.unit_ids, probability, reasons, strict=True)
-    })  # fmt: skip
+    _store(
+        run.segment,
+        {str(unit): (float(risk), why) for unit, risk, why in zip(table.unit_ids, probability, reasons, strict=True)},
+    )
     ChurnRun.objects.filter(pk=run.pk).update(model=churn.to_document(found.model))
     return CHURN.store(result(found.quality, float(probability.mean())))
 

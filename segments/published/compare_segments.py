@@ -63,7 +63,12 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
         members = set(segment.members.values_list("unit", flat=True))
         groups.append(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
     found = find_drivers(
-        table, table.behaviours, first=groups[0], second=groups[1], labels=(str(run.first), str(run.second)),
-        seed=run.seed, progress=part(progress, 0.2, 1.0),
-    )  # fmt: skip
+        table,
+        table.behaviours,
+        first=groups[0],
+        second=groups[1],
+        labels=(str(run.first), str(run.second)),
+        seed=run.seed,
+        progress=part(progress, 0.2, 1.0),
+    )
     return COMPARISON.store(ComparisonResult(found, str(inputs.window)))

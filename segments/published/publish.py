@@ -59,9 +59,15 @@ def publish_run(
         model = open_model(key, name, SegmentModel.Kind.CLUSTER, refresh_days, by)
         before = model.current
         version = SegmentVersion.objects.create(
-            model=model, number=model.next_number, run=run, inputs=run.inputs, fitted=run.model,
-            fidelity=fitted.fidelity, published_by=by, shape=report.shape or "",
-        )  # fmt: skip
+            model=model,
+            number=model.next_number,
+            run=run,
+            inputs=run.inputs,
+            fitted=run.model,
+            fidelity=fitted.fidelity,
+            published_by=by,
+            shape=report.shape or "",
+        )
         _add_clusters(version, report, _names(before, fitted))
     return first_membership(version)
 
@@ -228,9 +234,14 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
 def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
     for number, cluster in enumerate(report.clusters):
         segment = Segment(
-            version=version, key=cluster.key, number=number, name=names.get(number, ""), stability=cluster.stability,
-            targetable=cluster.stability >= MIN_JACCARD, profile=PROFILE.store(cluster.profile),
-        )  # fmt: skip
+            version=version,
+            key=cluster.key,
+            number=number,
+            name=names.get(number, ""),
+            stability=cluster.stability,
+            targetable=cluster.stability >= MIN_JACCARD,
+            profile=PROFILE.store(cluster.profile),
+        )
         segment.save()
 
 

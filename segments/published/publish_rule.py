@@ -57,8 +57,11 @@ def publish_rule(
     with transaction.atomic():
         model = open_model(key, name, SegmentModel.Kind.RULE, refresh_days, by)
         version = SegmentVersion.objects.create(
-            model=model, number=model.next_number, rule=rule, published_by=by,
+            model=model,
+            number=model.next_number,
+            rule=rule,
+            published_by=by,
             inputs={"signup_event": signup_event, "first_day": 0, "last_day": 13},
-        )  # fmt: skip
+        )
         Segment.objects.create(version=version, key="members", number=0, name=name)
     return first_membership(version)

@@ -16,12 +16,15 @@ def retained_bars(rows: list[tuple[str, Share | NotComputable, int]], everybody:
     """Bars of the share retained with Wilson intervals, and everybody's share as a line."""
     found = [
         {
-            "label": f"{label} (n {n:,})", "value": value.estimate * 100, "low": value.low * 100,
-            "high": value.high * 100, "text": percent(value.estimate),
+            "label": f"{label} (n {n:,})",
+            "value": value.estimate * 100,
+            "low": value.low * 100,
+            "high": value.high * 100,
+            "text": percent(value.estimate),
         }
         for label, value, n in rows
         if computable(value)
-    ]  # fmt: skip
+    ]
     base = alt.Chart(data(found)).encode(y=categories([str(row["label"]) for row in found]))
     title = gettext("users retained, % (bar: share; line: 95 % CI)")
     layers: list[Any] = [

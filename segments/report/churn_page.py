@@ -43,7 +43,8 @@ def _quality(found: Quality) -> Table:
     skill = found.skill
     rows = (
         (
-            gettext("users judged, of these left"), f"{skill.units:,} / {skill.positives:,}",
+            gettext("users judged, of these left"),
+            f"{skill.units:,} / {skill.positives:,}",
             gettext("on users it never saw"),
         ),
         (
@@ -52,18 +53,17 @@ def _quality(found: Quality) -> Table:
             gettext("0.5: chance, 1: every leaver above every other"),
         ),
         (
-            gettext("Brier score, base rate alone"), f"{decimal(found.brier, 4)} / {decimal(found.base_brier, 4)}",
+            gettext("Brier score, base rate alone"),
+            f"{decimal(found.brier, 4)} / {decimal(found.base_brier, 4)}",
             gettext("mean squared error of the chance; less is better"),
         ),
         (
-            gettext("calibration slope"), number(found.slope, 2),
+            gettext("calibration slope"),
+            number(found.slope, 2),
             gettext("1: as spread as it should be; less: too extreme"),
         ),
-        (
-            gettext("calibration intercept"), number(found.intercept, 2),
-            gettext("0: right on average; more: too low"),
-        ),
-    )  # fmt: skip
+        (gettext("calibration intercept"), number(found.intercept, 2), gettext("0: right on average; more: too low")),
+    )
     columns = (gettext("quantity"), gettext("value (95 % CI)"), gettext("how to read it"))
     return Table(gettext("How good the scores are"), columns, rows)
 

@@ -22,22 +22,32 @@ def document(report: Report) -> dict[str, Any]:
         "dropped": [dump(row) for row in report.dropped],
         "reductions": [
             {
-                "name": str(row.method), "trustworthiness": row.faithfulness.trustworthiness,
-                "continuity": row.faithfulness.continuity, "neighbours_kept": row.faithfulness.overlap,
-                "distance_rank_correlation": row.faithfulness.distances, "reproducibility": row.reproducibility,
-                "stability": row.stability, "silhouette": row.silhouette, "usefulness": row.usefulness,
+                "name": str(row.method),
+                "trustworthiness": row.faithfulness.trustworthiness,
+                "continuity": row.faithfulness.continuity,
+                "neighbours_kept": row.faithfulness.overlap,
+                "distance_rank_correlation": row.faithfulness.distances,
+                "reproducibility": row.reproducibility,
+                "stability": row.stability,
+                "silhouette": row.silhouette,
+                "usefulness": row.usefulness,
                 "seconds": row.seconds,
             }
             for row in report.scorecard
         ],
         "reduction": {"chosen": str(report.method), "reason": report.method_reason},
         "k": {
-            "chosen": report.choice.k, "shown": report.k, "reason": str(report.choice.reason),
-            "gap_choice": report.choice.gap_k, "votes": report.choice.votes,
+            "chosen": report.choice.k,
+            "shown": report.k,
+            "reason": str(report.choice.reason),
+            "gap_choice": report.choice.gap_k,
+            "votes": report.choice.votes,
             "scores": [dump(row) for row in report.k_scores],
         },
         "null": {
-            "percentile": report.null.percentile, "p_value": report.null.p_value, "observed": report.null.observed,
+            "percentile": report.null.percentile,
+            "p_value": report.null.p_value,
+            "observed": report.null.observed,
             "clusters_found": report.found,
         },
         "shape": _shape(report),
@@ -49,7 +59,7 @@ def document(report: Report) -> dict[str, Any]:
         "tiers": dump(report.tiers),
         "fidelity": report.fidelity,
         "seed": report.seed,
-    }  # fmt: skip
+    }
     answer: dict[str, Any] = outward(found)
     return answer
 
@@ -63,9 +73,13 @@ def _shape(report: Report) -> str | None:
 
 def _gap(row: Gap) -> dict[str, Any]:
     return {
-        "between": [f"g{row.first + 1}", f"g{row.second + 1}"], "units": row.units, "dip": row.dip,
-        "p_value": row.p_value, "adjusted_p_value": row.adjusted_p, "gap": row.found,
-    }  # fmt: skip
+        "between": [f"g{row.first + 1}", f"g{row.second + 1}"],
+        "units": row.units,
+        "dip": row.dip,
+        "p_value": row.p_value,
+        "adjusted_p_value": row.adjusted_p,
+        "gap": row.found,
+    }
 
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:

@@ -80,9 +80,7 @@ def drift(document: dict[str, Any] | None, names: Mapping[int, str]) -> DriftVie
         "Population stability index against the users the groups were made from: below %(watch)s as before, from "
         "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
         "are unlike any group; 1 in 100 was so when the groups were made."
-    ) % {
-        "watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share),
-    }  # fmt: skip
+    ) % {"watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share)}
     moves = result.migration
     return DriftView(tuple(lights), note, None if moves is None else migration(moves, names))
 

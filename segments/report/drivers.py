@@ -49,9 +49,13 @@ def table(found: Drivers) -> Table:
         rates = (number(row.first, 2), number(row.second, 2), number(row.difference, 2))
         rows.append((feature_name(row.name), *rates, *last))
     columns = (
-        gettext("behaviour"), tier_name(found.first), tier_name(found.second),
-        gettext("difference (95 % CI)"), gettext("Cliff's delta (95 % CI)"), gettext("adjusted p"),
-    )  # fmt: skip
+        gettext("behaviour"),
+        tier_name(found.first),
+        tier_name(found.second),
+        gettext("difference (95 % CI)"),
+        gettext("Cliff's delta (95 % CI)"),
+        gettext("adjusted p"),
+    )
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
         "%(days)s active days: 0 alike, 1 when each of the more active does it more often."
@@ -64,13 +68,15 @@ def chart(found: Drivers) -> Drawn:
     names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
     rows = [
         {
-            "label": feature_name(row.name), "estimate": row.delta.estimate,
-            "low": row.delta.low, "high": row.delta.high,
+            "label": feature_name(row.name),
+            "estimate": row.delta.estimate,
+            "low": row.delta.low,
+            "high": row.delta.high,
             "clear": names[0] if row.delta.adjusted_p_value <= 0.05 else names[1],
         }
         for row in found.contrasts
         if isinstance(row.delta, Delta)
-    ][:MOST_BEHAVIOURS]  # fmt: skip
+    ][:MOST_BEHAVIOURS]
     base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     title = gettext("Cliff's delta on an active day, with its interval; right of 0: %(second)s does it more often") % {
         "second": tier_name(found.second)

@@ -37,15 +37,14 @@ def cards(report: Report) -> tuple[GroupCard, ...]:
             play=play_words(cluster.profile.name),
             standing=standing_words(cluster.standing),
             light=standing_of(cluster.stability)[0],
-            size=gettext("%(n)s users, %(share)s of all") % {
-                "n": f"{cluster.profile.size:,}", "share": percent(cluster.profile.share),
-            },
+            size=gettext("%(n)s users, %(share)s of all")
+            % {"n": f"{cluster.profile.size:,}", "share": percent(cluster.profile.share)},
             retained=share(cluster.profile.retained),
             table=standing_out(cluster),
             open=cluster is report.clusters[0],
         )
         for cluster in report.clusters
-    )  # fmt: skip
+    )
 
 
 def standing_out(cluster: Cluster) -> Table | None:
@@ -56,10 +55,14 @@ def standing_out(cluster: Cluster) -> Table | None:
     ordered = sorted(features, key=lambda row: -abs(row.smd) if computable(row.smd) else 0.0)[:STANDING_OUT]
     rows = tuple(_feature(row) for row in ordered)
     columns = (
-        gettext("feature"), gettext("standardised difference"), gettext("share doing it"),
-        gettext("share of the others"), gettext("median per active day"), gettext("median of the others"),
+        gettext("feature"),
+        gettext("standardised difference"),
+        gettext("share doing it"),
+        gettext("share of the others"),
+        gettext("median per active day"),
+        gettext("median of the others"),
         gettext("adjusted p"),
-    )  # fmt: skip
+    )
     untested = [row.adjusted_p_value for row in ordered if not computable(row.adjusted_p_value)]
     # One reason for all rows is said once, below them.
     note = reason_words(untested[0]) if len(untested) == len(ordered) > 0 else ""
@@ -69,10 +72,14 @@ def standing_out(cluster: Cluster) -> Table | None:
 def _feature(row: FeatureContrast) -> tuple[str, ...]:
     tested = row.adjusted_p_value
     return (
-        feature_name(row.name), number(row.smd, 2), percent(row.doing),
-        percent(row.rest_doing), decimal(row.median), decimal(row.rest_median),
+        feature_name(row.name),
+        number(row.smd, 2),
+        percent(row.doing),
+        percent(row.rest_doing),
+        decimal(row.median),
+        decimal(row.rest_median),
         p_value(tested) if computable(tested) else gettext("not tested"),
-    )  # fmt: skip
+    )
 
 
 def cluster_words(cluster: Cluster) -> str:

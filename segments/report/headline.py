@@ -25,9 +25,13 @@ def headline(report: Report) -> str:
 def why(report: Report) -> str:
     """Why the groups were believed, or weren't."""
     details = {
-        "k": report.k, "ari": decimal(report.stability), "needed": decimal(STABLE_ARI),
-        "p": p_text(report.null.p_value), "draws": len(report.null.values), "level": NULL_LEVEL,
-    }  # fmt: skip
+        "k": report.k,
+        "ari": decimal(report.stability),
+        "needed": decimal(STABLE_ARI),
+        "p": p_text(report.null.p_value),
+        "draws": len(report.null.values),
+        "level": NULL_LEVEL,
+    }
     if report.found:
         return " ".join(part for part in (_believed(details), gap_why(report)) if part)
     if report.choice.k is None:

@@ -54,13 +54,15 @@ def chart(report: Report) -> Drawn:
     most = max(strongest[place] for place in chosen) or 1.0
     rows = [
         {
-            "label": feature_name(report.features[place]), "group": cluster.key,
-            "value": cluster.heat[place], "text": decimal(cluster.heat[place], 1),
+            "label": feature_name(report.features[place]),
+            "group": cluster.key,
+            "value": cluster.heat[place],
+            "text": decimal(cluster.heat[place], 1),
             "strong": abs(cluster.heat[place]) > 0.6 * most,
         }
         for place in chosen
         for cluster in report.clusters
-    ]  # fmt: skip
+    ]
     keys = [cluster.key for cluster in report.clusters]
     base = alt.Chart(data(rows)).encode(
         x=alt.X("group:N", sort=keys, title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),

@@ -14,10 +14,16 @@ from segments.search.result import Report
 def evidence(report: Report) -> Section:
     """Maps, and whether there are groups at all."""
     return _section(
-        "evidence", gettext("Are there groups?"),
-        maps.part(report), maps.tsne_part(report), scorecard.part(report), number_of_groups.part(report),
-        null_test.part(report), gaps.part(report), stability.part(report),
-    )  # fmt: skip
+        "evidence",
+        gettext("Are there groups?"),
+        maps.part(report),
+        maps.tsne_part(report),
+        scorecard.part(report),
+        number_of_groups.part(report),
+        null_test.part(report),
+        gaps.part(report),
+        stability.part(report),
+    )
 
 
 def groups(report: Report) -> Section:

@@ -34,15 +34,19 @@ def table(found: Drivers) -> Table | None:
         return None
     rows = tuple(
         (
-            str(row.rank), between(str(row.rank_low), str(row.rank_high)), feature_names(row.members),
+            str(row.rank),
+            between(str(row.rank_low), str(row.rank_high)),
+            feature_names(row.members),
             decimal(row.importance, 3),
         )
         for row in found.ranking
-    )  # fmt: skip
+    )
     columns = (
-        gettext("rank"), gettext("rank (95 % CI)"), gettext("behaviours that can't be told apart"),
+        gettext("rank"),
+        gettext("rank (95 % CI)"),
+        gettext("behaviours that can't be told apart"),
         gettext("mean |SHAP|, log-odds"),
-    )  # fmt: skip
+    )
     note = gettext(
         "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
         "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
@@ -55,11 +59,14 @@ def chart(found: Drivers) -> Drawn:
     groups = found.ranking[:MOST_BEHAVIOURS] if computable(found.ranking) else ()
     rows = [
         {
-            "label": feature_names(group.members), "importance": group.importance, "rank": group.rank,
-            "low": group.rank_low, "high": group.rank_high,
+            "label": feature_names(group.members),
+            "importance": group.importance,
+            "rank": group.rank,
+            "low": group.rank_low,
+            "high": group.rank_high,
         }
         for group in groups
-    ]  # fmt: skip
+    ]
     labels = [str(row["label"]) for row in rows]
     height = 24 * max(len(rows), 1)
     bars = (
@@ -74,8 +81,7 @@ def chart(found: Drivers) -> Drawn:
     base = alt.Chart(data(rows)).encode(y=categories(labels, shown=False))
     axis = alt.Axis(tickMinStep=1, format="d")
     interval = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
-        x=alt.X("low:Q", title=gettext("rank with its 95 % CI"), axis=axis, scale=alt.Scale(zero=False)),
-        x2="high:Q",
+        x=alt.X("low:Q", title=gettext("rank with its 95 % CI"), axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"
     )
     point = base.mark_point(filled=True, size=80, opacity=1, color=BLUE).encode(x="rank:Q")
     ranks = alt.layer(interval, point).properties(width=260, height=height)

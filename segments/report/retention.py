@@ -30,8 +30,11 @@ def finding(report: Report) -> str:
     if not computable(report.association) or report.association.p_value > NULL_LEVEL:
         return gettext("Retention does not differ detectably between the groups")
     return gettext("Retention runs from %(low)s in %(last)s to %(high)s in %(first)s") % {
-        "low": percent(low), "last": last, "high": percent(high), "first": first,
-    }  # fmt: skip
+        "low": percent(low),
+        "last": last,
+        "high": percent(high),
+        "first": first,
+    }
 
 
 def table(report: Report) -> Table:
@@ -41,18 +44,26 @@ def table(report: Report) -> Table:
         profile = cluster.profile
         rows.append(
             (
-                cluster_words(cluster), f"{profile.size:,}", percent(profile.share),
-                share(profile.retained), share(profile.left),
-                _residual(profile.residual), number(profile.tenure_median, 0),
+                cluster_words(cluster),
+                f"{profile.size:,}",
+                percent(profile.share),
+                share(profile.retained),
+                share(profile.left),
+                _residual(profile.residual),
+                number(profile.tenure_median, 0),
             )
-        )  # fmt: skip
+        )
     everybody = share(report.retention_rate)
     rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
-        gettext("group"), gettext("users"), gettext("share"), gettext("retained (95 % CI)"),
-        gettext("left (95 % CI)"), gettext("more or fewer leavers than by chance"),
+        gettext("group"),
+        gettext("users"),
+        gettext("share"),
+        gettext("retained (95 % CI)"),
+        gettext("left (95 % CI)"),
+        gettext("more or fewer leavers than by chance"),
         gettext("median days since the first activity"),
-    )  # fmt: skip
+    )
     return Table(gettext("Retention of each group"), columns, tuple(rows), _association(report))
 
 
@@ -72,9 +83,11 @@ def _association(report: Report) -> str:
         "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
         "includes users without a group, who were hardly active."
     ) % {
-        "statistic": decimal(found.statistic, 1), "df": found.df, "p": p_text(found.p_value),
+        "statistic": decimal(found.statistic, 1),
+        "df": found.df,
+        "p": p_text(found.p_value),
         "v": decimal(found.cramers_v),
-    }  # fmt: skip
+    }
 
 
 def chart(report: Report) -> Drawn:

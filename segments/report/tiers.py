@@ -24,8 +24,9 @@ def finding(report: Report) -> str:
     if len(known) < 2:
         return gettext("Three activity tiers by active days")
     return gettext("Retention is %(low)s among the least active and %(high)s among the most active") % {
-        "low": percent(known[0]), "high": percent(known[-1]),
-    }  # fmt: skip
+        "low": percent(known[0]),
+        "high": percent(known[-1]),
+    }
 
 
 def table(report: Report) -> Table:
@@ -34,8 +35,9 @@ def table(report: Report) -> Table:
     cuts, note = report.tiers.cuts, ""
     if computable(cuts):
         note = gettext("Low: up to %(low)s active days; middle: up to %(mid)s; high: more.") % {
-            "low": cuts.low, "mid": cuts.mid,
-        }  # fmt: skip
+            "low": cuts.low,
+            "mid": cuts.mid,
+        }
     columns = (gettext("tier"), gettext("users"), gettext("retained (95 % CI)"))
     return Table(gettext("Activity tiers"), columns, rows, note)
 
@@ -48,8 +50,6 @@ def chart(report: Report) -> Drawn:
 
 def tier_name(name: str) -> str:
     """An activity tier."""
-    return {
-        "low": gettext("low activity"),
-        "mid": gettext("middle activity"),
-        "high": gettext("high activity"),
-    }.get(name, name)
+    return {"low": gettext("low activity"), "mid": gettext("middle activity"), "high": gettext("high activity")}.get(
+        name, name
+    )

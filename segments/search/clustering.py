@@ -240,10 +240,7 @@ def standing(jaccard: float) -> Standing:
 
 
 def score_ks(
-    values: Floats,
-    base: dict[int, Ints],
-    stability: dict[int, Stability],
-    gaps: dict[int, tuple[float, float]],
+    values: Floats, base: dict[int, Ints], stability: dict[int, Stability], gaps: dict[int, tuple[float, float]]
 ) -> tuple[KScore, ...]:
     """The table of K: criteria in the scaled features `values`, for labels found in any space."""
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score

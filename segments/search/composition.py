@@ -85,25 +85,49 @@ def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles,
     heat = _heat(play.whole, found)
     clusters = tuple(
         Cluster(
-            f"g{place + 1}", found.stability.jaccard[place], found.standings[place], profile,
+            f"g{place + 1}",
+            found.stability.jaccard[place],
+            found.standings[place],
+            profile,
             tuple(map(float, heat[place])),
         )
         for place, profile in enumerate(profiles.clusters)
-    )  # fmt: skip
+    )
     eligible = len(play.whole)
     units = Units(
-        signed_up=play.signed_up, too_young=play.signed_up - eligible, eligible=eligible,
-        too_little_data=found.too_little_data, clustered=eligible - found.too_little_data,
+        signed_up=play.signed_up,
+        too_young=play.signed_up - eligible,
+        eligible=eligible,
+        too_little_data=found.too_little_data,
+        clustered=eligible - found.too_little_data,
         unlike=int(found.unlike.sum()),
-    )  # fmt: skip
+    )
     return Report(
-        inputs=inputs, units=units, retention_rate=_rate(play.retained), features=found.features,
-        dropped=found.dropped, scorecard=found.scorecard, method=found.method, method_reason=found.method_reason,
-        k=found.k, choice=found.choice, k_scores=found.k_scores, null=found.null, stability=found.stability.mean_ari,
-        found=found.clusters_found, clusters=clusters, association=profiles.association,
-        agreement=profiles.agreement, tiers=tiers, points=_points(play, found), fidelity=found.model.fidelity,
-        seed=found.seed, rows=found.rows, gaps=found.gaps, shape=found.shape,
-    )  # fmt: skip
+        inputs=inputs,
+        units=units,
+        retention_rate=_rate(play.retained),
+        features=found.features,
+        dropped=found.dropped,
+        scorecard=found.scorecard,
+        method=found.method,
+        method_reason=found.method_reason,
+        k=found.k,
+        choice=found.choice,
+        k_scores=found.k_scores,
+        null=found.null,
+        stability=found.stability.mean_ari,
+        found=found.clusters_found,
+        clusters=clusters,
+        association=profiles.association,
+        agreement=profiles.agreement,
+        tiers=tiers,
+        points=_points(play, found),
+        fidelity=found.model.fidelity,
+        seed=found.seed,
+        rows=found.rows,
+        gaps=found.gaps,
+        shape=found.shape,
+    )
 
 
 def _rate(retained: Floats | None) -> Share | NotComputable:
@@ -160,11 +184,14 @@ def _from_everybody(profiles: Profiles, play: Play, found: Segmentation) -> Prof
         size = int(mine.sum())
         clusters.append(
             replace(
-                profile, size=size, share=size / total, retained=share(retained, mine),
+                profile,
+                size=size,
+                share=size / total,
+                retained=share(retained, mine),
                 left=share(None if retained is None else ~retained, mine),
                 residual=residuals.get(profile.cluster, profile.residual),
             )
-        )  # fmt: skip
+        )
     return Profiles(tuple(clusters), association, profiles.agreement)
 
 
@@ -248,9 +275,14 @@ def find_drivers(
     rows = np.random.default_rng(seed).permutation(members)[:DRIVER_ROWS]
     sample = table.take(rows)
     found = separate(
-        sample.counts[:, _columns(sample, names)].astype(np.int64), sample.active_days.astype(np.int64),
-        first=first[rows], second=second[rows], names=names, seed=seed, progress=progress,
-    )  # fmt: skip
+        sample.counts[:, _columns(sample, names)].astype(np.int64),
+        sample.active_days.astype(np.int64),
+        first=first[rows],
+        second=second[rows],
+        names=names,
+        seed=seed,
+        progress=progress,
+    )
     if isinstance(found, NotComputable):
         return found
     importance = found.importance
@@ -261,11 +293,15 @@ def find_drivers(
         auc, kept = importance.trees.auc.estimate, importance.ranking
         ranking = kept if isinstance(kept, NotComputable) else kept.groups
     return Drivers(
-        first=labels[0], second=labels[1], first_units=int(first.sum()), second_units=int(second.sum()),
+        first=labels[0],
+        second=labels[1],
+        first_units=int(first.sum()),
+        second_units=int(second.sum()),
         exposure_days=found.exposure_days,
         contrasts=tuple(sorted(found.contrasts, key=_by_delta)),
-        auc=auc, ranking=ranking,
-    )  # fmt: skip
+        auc=auc,
+        ranking=ranking,
+    )
 
 
 def _by_delta(row: Contrast) -> float:

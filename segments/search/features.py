@@ -220,22 +220,13 @@ def learn_features(
     if len(kept) < 2:
         return NotComputable(Reason.TOO_FEW_FEATURES, {"features": len(kept), "needed": 2})
     learnt = relearn(
-        table,
-        kept,
-        activity_weight=activity_weight,
-        prior_days=prior_days,
-        min_active_days=min_active_days,
+        table, kept, activity_weight=activity_weight, prior_days=prior_days, min_active_days=min_active_days
     )
     return Features(learnt, dropped)
 
 
 def relearn(
-    table: UnitTable,
-    behaviours: tuple[str, ...],
-    *,
-    activity_weight: float,
-    prior_days: float,
-    min_active_days: int,
+    table: UnitTable, behaviours: tuple[str, ...], *, activity_weight: float, prior_days: float, min_active_days: int
 ) -> Preparation:
     """The constants for a fixed choice of behaviours, from these units: what a null draw needs as well."""
     columns = _columns(table, behaviours)

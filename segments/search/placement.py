@@ -132,12 +132,7 @@ def by_classifier(preparation: Preparation, values: Floats, labels: Ints, *, see
     booster = lightgbm.train(options, lightgbm.Dataset(values, labels), num_boost_round=ROUNDS)
     centres, cutoff = _centres(values, labels)
     return FittedModel(
-        preparation,
-        Method.UMAP,
-        centres,
-        cutoff,
-        classifier=booster.model_to_string(),
-        fidelity=float(agreed.mean()),
+        preparation, Method.UMAP, centres, cutoff, classifier=booster.model_to_string(), fidelity=float(agreed.mean())
     )
 
 

@@ -85,19 +85,9 @@ def check_inputs(inputs: Inputs) -> Inputs:
     if not inputs.signup_event:
         raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
     if len(window) > MAX_WINDOW_DAYS:
-        raise Refused(
-            "at most {most} days, not {count}.",
-            most=MAX_WINDOW_DAYS,
-            count=len(window),
-            at="window",
-        )
+        raise Refused("at most {most} days, not {count}.", most=MAX_WINDOW_DAYS, count=len(window), at="window")
     if inputs.clusters is not None and not 2 <= inputs.clusters <= MAX_CLUSTERS:
-        raise Refused(
-            "from 2 to {most}, not {given}.",
-            most=MAX_CLUSTERS,
-            given=inputs.clusters,
-            at="clusters",
-        )
+        raise Refused("from 2 to {most}, not {given}.", most=MAX_CLUSTERS, given=inputs.clusters, at="clusters")
     if inputs.day_mode not in list(DayMode):
         raise Refused("rolling or calendar, not {given}.", given=inputs.day_mode, at="day-mode")
     if not 0 <= inputs.activity_weight <= 10:

@@ -44,10 +44,13 @@ def segment_list(request: HttpRequest) -> HttpResponse:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
             rows.append(
                 {
-                    "model": model, "version": version, "segments": version.segments.all(),
-                    "colour": colour, "drift": drift,
+                    "model": model,
+                    "version": version,
+                    "segments": version.segments.all(),
+                    "colour": colour,
+                    "drift": drift,
                 }
-            )  # fmt: skip
+            )
     return render(request, "segments/list.html", {"rows": rows, "listing": found})
 
 

@@ -43,9 +43,13 @@ class Stagewise:
 
 
 def stagewise(
-    estimate: float, standard_error: float, *, fraction: float, before: Sequence[tuple[float, float]] = (),
+    estimate: float,
+    standard_error: float,
+    *,
+    fraction: float,
+    before: Sequence[tuple[float, float]] = (),
     alpha: float = 0.05,
-) -> Stagewise | NotComputable:  # fmt: skip
+) -> Stagewise | NotComputable:
     """Median-unbiased estimate and interval of the look at which a plan with planned looks ended.
 
     Args:

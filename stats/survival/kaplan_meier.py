@@ -183,10 +183,14 @@ def kaplan_meier(durations: Durations, *, alpha: float = 0.05) -> SurvivalCurve 
     steps = tuple(
         _step(*row, z=z, level=1 - alpha)
         for row in zip(
-            times.tolist(), at_risk.tolist(), left.tolist(), survival.tolist(), np.cumsum(hazard_variance).tolist(),
+            times.tolist(),
+            at_risk.tolist(),
+            left.tolist(),
+            survival.tolist(),
+            np.cumsum(hazard_variance).tolist(),
             strict=True,
         )
-    )  # fmt: skip
+    )
     return SurvivalCurve(durations.n, durations.left, steps, durations.follow_up, 1 - alpha)
 
 

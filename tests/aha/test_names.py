@@ -58,9 +58,14 @@ def test_moment__named_by_version_0_3__is_read_without_backslashes() -> None:
 
 def test_admin__escaped_name__is_read_without_backslashes(admin_client: Client) -> None:
     row = AhaMoment.objects.create(
-        key="hard", name=f"{SPEC} ≥ 3 within 7 days", behaviour=SPEC, times=3, days=7, signup_event="signup",
+        key="hard",
+        name=f"{SPEC} ≥ 3 within 7 days",
+        behaviour=SPEC,
+        times=3,
+        days=7,
+        signup_event="signup",
         retention=f"min_events:{SPEC}:14-20:2",
-    )  # fmt: skip
+    )
 
     for path in ("", f"{row.pk}/change/"):
         shown = read_by_people(page(admin_client, f"/admin/aha/ahamoment/{path}"))

@@ -43,10 +43,7 @@ def test_new_study__service_refuses__sentence_stands_at_the_field(
 
 @pytest.mark.parametrize(
     ("language", "said"),
-    [
-        ("en", "Signed up until: nobody signed up in these dates."),
-        ("ko", "이 기간에 가입한 사용자가 없습니다."),
-    ],
+    [("en", "Signed up until: nobody signed up in these dates."), ("ko", "이 기간에 가입한 사용자가 없습니다.")],
 )
 def test_study_page__failed_by_an_option__names_the_field_without_dashes(
     editor: Client, language: str, said: str

@@ -22,9 +22,17 @@ from tests.aha.make_report import INPUTS, report, result
 
 pytestmark = pytest.mark.django_db
 ASKED = {
-    "signup_event": "signup", "days": "1 3", "retention": "window:7-13", "choose": "j", "gap": "0",
-    "day_mode": "rolling", "seed": "5", "behaviours": "friend_add\n rotate ", "inert": "", "title": "First",
-}  # fmt: skip
+    "signup_event": "signup",
+    "days": "1 3",
+    "retention": "window:7-13",
+    "choose": "j",
+    "gap": "0",
+    "day_mode": "rolling",
+    "seed": "5",
+    "behaviours": "friend_add\n rotate ",
+    "inert": "",
+    "title": "First",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +57,12 @@ def editor(client: Client) -> Client:
 
 def study(**more: Any) -> Study:
     values: dict[str, Any] = {
-        "title": "First", "status": "done", "inputs": dump(INPUTS), **result(),
+        "title": "First",
+        "status": "done",
+        "inputs": dump(INPUTS),
+        **result(),
         "as_of": datetime(2026, 3, 1, tzinfo=UTC),
-    }  # fmt: skip
+    }
     return Study.objects.create(**{**values, **more})
 
 

@@ -97,9 +97,15 @@ def make_world() -> World:
     for key, name in (("g1", "Fighters"), ("g2", "Builders")):
         Segment.objects.create(version=version, key=key, name=name, stability=0.9, size=1_234)
     AhaMoment.objects.create(
-        key="friends", name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
-        retention="window:14-20", status="candidate",
-    )  # fmt: skip
+        key="friends",
+        name="Three friends",
+        behaviour="friend_add",
+        times=3,
+        days=7,
+        signup_event="signup",
+        retention="window:14-20",
+        status="candidate",
+    )
     analysis = _analysis()
     _draw("experiments.Analysis", analysis.pk)
     return World(study, search, analysis)
@@ -110,9 +116,13 @@ def _analysis() -> Analysis:
     if readout.verdict is None:
         raise AssertionError("the example is final")
     return Analysis.objects.create(
-        experiment=running("hint", name="Hint: add friends"), status="done", payload=dump(readout), share=1.0,
-        verdict=readout.verdict.code, final=True,
-    )  # fmt: skip
+        experiment=running("hint", name="Hint: add friends"),
+        status="done",
+        payload=dump(readout),
+        share=1.0,
+        verdict=readout.verdict.code,
+        final=True,
+    )
 
 
 @pytest.fixture

@@ -17,17 +17,28 @@ pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transact
 MOST_SCREENS = 8
 SAID = {
     "en": {
-        "test": "Test it", "go": "Save and continue", "start": "Start the experiment", "running": "runs now",
-        "stop": "Stop", "yes": "Yes: Stop", "stopped": "is stopped", "mend": "Mend it",
+        "test": "Test it",
+        "go": "Save and continue",
+        "start": "Start the experiment",
+        "running": "runs now",
+        "stop": "Stop",
+        "yes": "Yes: Stop",
+        "stopped": "is stopped",
+        "mend": "Mend it",
         "refused": "The plan needs a hypothesis.",
     },
     "ko": {
-        "test": "실험하기", "go": "저장하고 계속", "start": "실험 시작",
-        "running": "실험을 시작했습니다", "stop": "중단",
-        "yes": "예, 중단", "stopped": "실험을 중단했습니다", "mend": "고치기",
+        "test": "실험하기",
+        "go": "저장하고 계속",
+        "start": "실험 시작",
+        "running": "실험을 시작했습니다",
+        "stop": "중단",
+        "yes": "예, 중단",
+        "stopped": "실험을 중단했습니다",
+        "mend": "고치기",
         "refused": "계획에 가설이 필요합니다.",
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture

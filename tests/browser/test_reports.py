@@ -24,16 +24,26 @@ __all__ = ["log", "world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 SAID = {
     "en": {
-        "older": "This is an older analysis.", "newest": "Open the newest", "peek": "Look before the planned end",
-        "yes": "Look all the same", "cost": "Every look before makes a false finding likelier.", "peeked": "Peeked:",
-        "cancel": "Cancel", "cancelled": "A person cancelled this run.",
+        "older": "This is an older analysis.",
+        "newest": "Open the newest",
+        "peek": "Look before the planned end",
+        "yes": "Look all the same",
+        "cost": "Every look before makes a false finding likelier.",
+        "peeked": "Peeked:",
+        "cancel": "Cancel",
+        "cancelled": "A person cancelled this run.",
     },
     "ko": {
-        "older": "이전 분석입니다.", "newest": "최신 분석 열기", "peek": "계획한 끝보다 먼저 보기",
-        "yes": "그래도 보기", "cost": "잘못된 발견의 가능성이 커집니다.", "peeked": "미리 봄:", "cancel": "취소",
+        "older": "이전 분석입니다.",
+        "newest": "최신 분석 열기",
+        "peek": "계획한 끝보다 먼저 보기",
+        "yes": "그래도 보기",
+        "cost": "잘못된 발견의 가능성이 커집니다.",
+        "peeked": "미리 봄:",
+        "cancel": "취소",
         "cancelled": "사람이 이 실행을 취소했습니다.",
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture

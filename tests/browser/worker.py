@@ -36,10 +36,14 @@ def worker(folder: Path) -> Iterator[None]:
     with (
         (folder / "worker.log").open("wb") as lines,
         subprocess.Popen(
-            [sys.executable, "manage.py", "qcluster"], cwd=ROOT, env=environment, stdout=lines, stderr=lines,
+            [sys.executable, "manage.py", "qcluster"],
+            cwd=ROOT,
+            env=environment,
+            stdout=lines,
+            stderr=lines,
             start_new_session=True,
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
             yield
         finally:

@@ -60,9 +60,12 @@ def remote(job: dict[str, Any]) -> list[Any]:
     for unit in job["units"]:
         seen: list[Any] = []
         book = GrowthBook(
-            attributes=unit, api_host=job["url"], client_key=job["key"], remote_eval=True,
+            attributes=unit,
+            api_host=job["url"],
+            client_key=job["key"],
+            remote_eval=True,
             on_experiment_viewed=lambda experiment, result, *_, to=seen, **__: to.append([experiment.key, result.key]),
-        )  # fmt: skip
+        )
         book.load_features()
         values = [book.get_feature_value(flag, "unknown") for flag in job["flags"]]
         answers.append({"values": values, "tracked": seen})

@@ -86,11 +86,19 @@ def by_our_own_draw(people: list[dict[str, Any]]) -> list[list[str]]:
         given = tuple(Row(s, r, c / 10_000, tuple(w / 10_000 for w in ws)) for s, r, c, ws in rows)
         low, high = SLICES.get(flag, (0, 10_000))
         made = Flag(
-            pk=at, flag=flag, key=flag, name=flag, version=1, state="running", default=None, seed=SEEDS[flag],
-            arms=tuple(Arm(n, f"arm{n}", "", None) for n in range(len(given[0].weights))), rows=given,
+            pk=at,
+            flag=flag,
+            key=flag,
+            name=flag,
+            version=1,
+            state="running",
+            default=None,
+            seed=SEEDS[flag],
+            arms=tuple(Arm(n, f"arm{n}", "", None) for n in range(len(given[0].weights))),
+            rows=given,
             layer=Slot("layer:gb", low / 10_000, high / 10_000) if flag in SLICES else None,
             holdout=Slot("holdout:2026h2", 0.05, 1.0) if flag in HELD else None,
-        )  # fmt: skip
+        )
         first = [
             next((n for n, row in enumerate(given) if row.segment is None or row.segment in one["segments"]), -1)
             for one in people

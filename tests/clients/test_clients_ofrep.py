@@ -20,10 +20,14 @@ LANGUAGES = ("python", "node")
 def keys(site: Site) -> list[str]:
     defaults = {"string": "", "integer": 0, "number": 0, "boolean": False, "json": {}}
     typed = [
-        {"key": f"type-{kind}", "value_type": kind, "variants": arms(5_000, 5_000, values=[value] * 2),
-         "default_value": defaults[kind]}
+        {
+            "key": f"type-{kind}",
+            "value_type": kind,
+            "variants": arms(5_000, 5_000, values=[value] * 2),
+            "default_value": defaults[kind],
+        }
         for kind, value in TYPES.items()
-    ]  # fmt: skip
+    ]
     create(
         site,
         *typed,
@@ -38,8 +42,10 @@ def keys(site: Site) -> list[str]:
         {"key": "nobody", "variants": arms(5_000, 5_000), "audience": [{"coverage": 0}]},
         {"key": "draft", "variants": arms(5_000, 5_000), "actions": []},
     )
-    site.run("from experiments.models import Holdout; Holdout.objects.update(share=10000)\n"
-             "from experiments.models import ConfigVersion; ConfigVersion.touch(); print('null')")  # fmt: skip
+    site.run(
+        "from experiments.models import Holdout; Holdout.objects.update(share=10000)\n"
+        "from experiments.models import ConfigVersion; ConfigVersion.touch(); print('null')"
+    )
     time.sleep(2)  # what another process writes is seen within two seconds
     return issue(site, ("server", 1_000_000, []), ("server", 3, []), ("server", 3, []))
 

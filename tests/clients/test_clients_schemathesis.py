@@ -62,11 +62,27 @@ def test_site__asked_by_schemathesis__keeps_its_contract(
     if not PROGRAM.exists():
         missing("schemathesis (make clients)")
     command = [
-        str(PROGRAM), "run", str(ROOT / document), "--url", own_site.url, "-H", f"Authorization: Bearer {admin_key}",
-        "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
-        "--generation-deterministic", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off",
+        str(PROGRAM),
+        "run",
+        str(ROOT / document),
+        "--url",
+        own_site.url,
+        "-H",
+        f"Authorization: Bearer {admin_key}",
+        "--checks",
+        CHECKS,
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        str(examples),
+        "--generation-deterministic",
+        "--continue-on-failure",
+        "--suppress-health-check",
+        "all",
+        "--warnings",
+        "off",
         "--no-color",
-    ]  # fmt: skip
+    ]
 
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=240)
 

@@ -19,9 +19,14 @@ from tests.conftest import missing
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 RULE = {"all": [{"trait": "level", "at_least": 10}]}
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 PAGE = b"""<!doctype html><title>t</title><link rel="icon" href="data:,"><script type="importmap">{"imports": {
 "@openfeature/web-sdk": "/node_modules/@openfeature/web-sdk/dist/esm/index.js",
 "@openfeature/core": "/node_modules/@openfeature/core/dist/esm/index.js",

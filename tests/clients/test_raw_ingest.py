@@ -112,11 +112,7 @@ def test_body__over_the_limit__gets_a_413_that_the_sender_can_read(
 
 @pytest.mark.parametrize(
     ("lines", "path", "status"),
-    [
-        (("Content-Encoding: br",), "/v1/batch", 415),
-        ((), "/v1/nothing", 404),
-        (("X-Request-ID: a",), "/v1/batch", 401),
-    ],
+    [(("Content-Encoding: br",), "/v1/batch", 415), ((), "/v1/nothing", 404), (("X-Request-ID: a",), "/v1/batch", 401)],
 )
 def test_large_body__refused_before_it_is_read__can_read_why(
     site: Site, key: str, lines: tuple[str, ...], path: str, status: int

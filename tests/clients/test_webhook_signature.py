@@ -50,7 +50,7 @@ def test_signature__the_published_package__accepts_ours_and_nothing_changed() ->
             {**sent, "secret": new, "headers": {**signed, "webhook-id": "msg_other"}},
             {**sent, "secret": new, "headers": late},
         ]
-    )  # fmt: skip
+    )
 
     document = json.dumps(json.loads(body))
     assert found == [

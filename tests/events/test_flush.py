@@ -126,8 +126,11 @@ module = store if name in ("append", "write_deltalake", "_sync_commit") else flu
 setattr(module, name, die) if where == "before" else after(module, name)
 flush.flush_events()
 """
-STEPS = [f"{when}:{step}" for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "settle")
-         for when in ("before", "after")]  # fmt: skip
+STEPS = [
+    f"{when}:{step}"
+    for step in ("_take_rows", "_seal", "append", "write_deltalake", "_sync_commit", "settle")
+    for when in ("before", "after")
+]
 
 
 @DB

@@ -90,8 +90,7 @@ def test_import__milliseconds_and_fractions__are_kept_to_the_microsecond(
 
 
 @pytest.mark.parametrize(
-    ("wall", "utc"),
-    [("2024-03-10 01:59:59", "2024-03-10T06:59:59"), ("2024-03-10 03:00:00", "2024-03-10T07:00:00")],
+    ("wall", "utc"), [("2024-03-10 01:59:59", "2024-03-10T06:59:59"), ("2024-03-10 03:00:00", "2024-03-10T07:00:00")]
 )
 def test_import__change_of_clocks__uses_the_zone_of_that_day(
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str], wall: str, utc: str

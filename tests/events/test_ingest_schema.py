@@ -180,10 +180,7 @@ def test_traits__in_any_order_of_arrival__end_as_the_latest_said(order: list[tup
     assert values == {"plan": "pro", "age": None}
 
 
-@pytest.mark.parametrize(
-    ("body", "number"),
-    [(b"9223372036854775807", 2**63 - 1), (b"-9223372036854775808", -(2**63))],
-)
+@pytest.mark.parametrize(("body", "number"), [(b"9223372036854775807", 2**63 - 1), (b"-9223372036854775808", -(2**63))])
 def test_json__with_the_largest_integers__keeps_them(body: bytes, number: int) -> None:
     assert schema.load_json(body) == number
 
@@ -231,11 +228,13 @@ def test_event__of_any_shape__is_kept_as_clean_text_or_refused(raw: dict[str, An
         ({"type": "identify", "traits": {}, "context": {"traits": {"a": 2}}}, {}),
         ({"type": "identify", "context": {"traits": {"a": 2}}}, {"a": 2}),
         ({"type": "identify", "context": {"traits": 7}}, {}),
-        ({"type": "page", "name": "home", "category": "docs", "properties": {"n": 1}},
-         {"n": 1, "name": "home", "category": "docs"}),
+        (
+            {"type": "page", "name": "home", "category": "docs", "properties": {"n": 1}},
+            {"n": 1, "name": "home", "category": "docs"},
+        ),
         ({"type": "screen", "name": "home", "category": 7, "properties": {"name": "own"}}, {"name": "own"}),
     ],
-)  # fmt: skip
+)
 def test_fields__outside_of_the_properties__are_kept_with_them(raw: dict[str, Any], kept: dict[str, Any]) -> None:
     record = read_one({"userId": "u1", **raw})
 

@@ -120,9 +120,10 @@ def test_store__older_than_its_database__is_refused_and_goes_on_after_the_repair
     assert plain_ids() == dict.fromkeys("abc", 1)
 
 
-@pytest.mark.parametrize(("damage", "trouble"), [
-    ("empty", Trouble.UNREADABLE), ("cut", Trouble.UNREADABLE), ("gap", Trouble.UNREADABLE), ("gone", Trouble.BEHIND),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("damage", "trouble"),
+    [("empty", Trouble.UNREADABLE), ("cut", Trouble.UNREADABLE), ("gap", Trouble.UNREADABLE), ("gone", Trouble.BEHIND)],
+)
 def test_store__with_a_damaged_log__is_refused(
     damage: str, trouble: Trouble, event_store: Path, tmp_path: Path
 ) -> None:

@@ -18,8 +18,7 @@ def break_row(name: str, column: str = "user_id", value: str = "X'C328'") -> Non
     """Bytes that are no UTF-8, as only a hand in the database can write them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE events_outboxevent SET {column} = CAST({value} AS TEXT) WHERE message_id LIKE %s",
-            [f"%:{name}"],
+            f"UPDATE events_outboxevent SET {column} = CAST({value} AS TEXT) WHERE message_id LIKE %s", [f"%:{name}"]
         )
 
 

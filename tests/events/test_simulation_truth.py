@@ -174,8 +174,15 @@ def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
     times, days = (1, 1) if name == "daily_cause" else (3, 7)
     moment = {"behaviour": "friend_add", "times": times, "days": days}
     without = {
-        "no_effect", "smooth", "direct_nudge", "planted_groups", "noise", "salience_null", "guilds_null", "styles"
-    }  # fmt: skip
+        "no_effect",
+        "smooth",
+        "direct_nudge",
+        "planted_groups",
+        "noise",
+        "salience_null",
+        "guilds_null",
+        "styles",
+    }
     assert found["moment"] == (None if name in without else moment)
     assert found["retention"] == "window:21-27"
     assert (found["world"], found["units"], found["seed"]) == (name, 1_500, 6)

@@ -21,22 +21,36 @@ MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 def a_flag(**changes: Any) -> Flag:
     """A running flag with two equal arms for everyone."""
     given: dict[str, Any] = {
-        "pk": 1, "flag": "guild-invite", "key": "guild-invite-2026q4", "name": "Guild invite", "version": 3,
-        "state": "running", "default": "none", "seed": "9f2c41d07ab3",
+        "pk": 1,
+        "flag": "guild-invite",
+        "key": "guild-invite-2026q4",
+        "name": "Guild invite",
+        "version": 3,
+        "state": "running",
+        "default": "none",
+        "seed": "9f2c41d07ab3",
         "arms": (Arm(11, "control", "Control", "none"), Arm(12, "banner", "Banner", "banner")),
-        "rows": (Row(None, None, 1.0, (0.5, 0.5)),), **changes,
-    }  # fmt: skip
+        "rows": (Row(None, None, 1.0, (0.5, 0.5)),),
+        **changes,
+    }
     return Flag(**given)
 
 
 def a_plan(**changes: Any) -> Plan:
     """A plan that may start."""
     given: dict[str, Any] = {
-        "key": "guild-invite-2026q4", "flag": "guild-invite", "hypothesis": "An invitation keeps people.",
+        "key": "guild-invite-2026q4",
+        "flag": "guild-invite",
+        "hypothesis": "An invitation keeps people.",
         "variants": (PlannedVariant("control", "none", 5_000), PlannedVariant("banner", "banner", 5_000)),
-        "value_type": "string", "default": "none", "primary": ("window:14-20",), "planned_units": 20_000,
-        "planned_end": date(2026, 12, 24), "smallest_effect": 0.02, **changes,
-    }  # fmt: skip
+        "value_type": "string",
+        "default": "none",
+        "primary": ("window:14-20",),
+        "planned_units": 20_000,
+        "planned_end": date(2026, 12, 24),
+        "smallest_effect": 0.02,
+        **changes,
+    }
     return Plan(**given)
 
 
@@ -48,10 +62,15 @@ def a_situation(**changes: Any) -> Situation:
 def draft(key: str = "exp", **fields: Any) -> Experiment:
     """A stored draft that may start."""
     given: dict[str, Any] = {
-        "variants": ARMS, "hypothesis": "It helps.", "default_value": "none", "primary_metrics": ["window:14-20"],
-        "smallest_effect": 0.02, "planned_units": 1_000, "planned_end": timezone.localdate() + timedelta(days=30),
+        "variants": ARMS,
+        "hypothesis": "It helps.",
+        "default_value": "none",
+        "primary_metrics": ["window:14-20"],
+        "smallest_effect": 0.02,
+        "planned_units": 1_000,
+        "planned_end": timezone.localdate() + timedelta(days=30),
         **fields,
-    }  # fmt: skip
+    }
     return drafts.create_draft(key=key, **given)
 
 

@@ -17,14 +17,35 @@ END = datetime(2026, 4, 1, tzinfo=UTC)
 def make_plan(**changes: Any) -> Planned:
     """A fixed plan with a moment, whose enrolment has ended."""
     given: dict[str, Any] = {
-        "key": "exp", "name": "Exp", "hypothesis": "It helps.", "nudge": "A banner.", "variants": ("control", "nudge"),
-        "placebo": None, "doses": {}, "shares": {"": (0.5, 0.5)}, "primary": ("window:21-27",), "secondary": (),
-        "guardrails": (), "alpha": 0.05, "power": 0.8, "smallest_effect": 0.05, "take_up": 0.2, "planned_units": 2_000,
-        "planned_end": date(2026, 2, 1), "method": "fixed", "looks": (), "spending": "obrien_fleming",
-        "covariates": (), "clock": "exposure", "day_mode": "rolling", "churn_gap": 7, "started": date(2026, 1, 1),
+        "key": "exp",
+        "name": "Exp",
+        "hypothesis": "It helps.",
+        "nudge": "A banner.",
+        "variants": ("control", "nudge"),
+        "placebo": None,
+        "doses": {},
+        "shares": {"": (0.5, 0.5)},
+        "primary": ("window:21-27",),
+        "secondary": (),
+        "guardrails": (),
+        "alpha": 0.05,
+        "power": 0.8,
+        "smallest_effect": 0.05,
+        "take_up": 0.2,
+        "planned_units": 2_000,
+        "planned_end": date(2026, 2, 1),
+        "method": "fixed",
+        "looks": (),
+        "spending": "obrien_fleming",
+        "covariates": (),
+        "clock": "exposure",
+        "day_mode": "rolling",
+        "churn_gap": 7,
+        "started": date(2026, 1, 1),
         "enrolment_ended": date(2026, 2, 1),
-        "claim": Claim("friends", "3 friends", "friend_add", 3, 7, "window:21-27", 0.4, 0.38, 0.42), **changes,
-    }  # fmt: skip
+        "claim": Claim("friends", "3 friends", "friend_add", 3, 7, "window:21-27", 0.4, 0.38, 0.42),
+        **changes,
+    }
     return Planned(**given)
 
 
@@ -40,9 +61,15 @@ def draw_units(
     times = np.where(did, 3 + rng.poisson(1, n), rng.integers(0, 3, n))
     kept = rng.random(n) < 0.2 + effect * did + 0.1 * segment
     units = {
-        "arm": arm, "segment": segment, "level": level, "week": week, "reached": did.astype(float),
-        "times": times.astype(float), "value": kept.astype(float), "mature": np.ones(n, dtype=bool),
-    }  # fmt: skip
+        "arm": arm,
+        "segment": segment,
+        "level": level,
+        "week": week,
+        "reached": did.astype(float),
+        "times": times.astype(float),
+        "value": kept.astype(float),
+        "mature": np.ones(n, dtype=bool),
+    }
     return {**units, **changes}
 
 
@@ -71,10 +98,18 @@ def make_cells(
             covariance[cell] = np.atleast_2d(np.cov(rows.T, ddof=1))
     block = Block(names, n, means, covariance)
     return Cells(
-        variants=variants, segments=segments, weeks=WEEKS, covariates=("platform",), levels=(("", "android", "ios"),),
-        variant=found[:, 0], segment=found[:, 1], week=found[:, 2], covariate=found[:, 3:],
-        exposed=np.bincount(place, minlength=len(found)), blocks=dict.fromkeys(outcomes, block),
-    )  # fmt: skip
+        variants=variants,
+        segments=segments,
+        weeks=WEEKS,
+        covariates=("platform",),
+        levels=(("", "android", "ios"),),
+        variant=found[:, 0],
+        segment=found[:, 1],
+        week=found[:, 2],
+        covariate=found[:, 3:],
+        exposed=np.bincount(place, minlength=len(found)),
+        blocks=dict.fromkeys(outcomes, block),
+    )
 
 
 def make_answers(units: Mapping[str, Any] | None = None, *, cells: Cells | None = None, **changes: Any) -> Answers:
@@ -84,23 +119,33 @@ def make_answers(units: Mapping[str, Any] | None = None, *, cells: Cells | None 
     labels = cells.variants
     arms = [units["arm"] == code for code in range(len(labels))]
     given: dict[str, Any] = {
-        "data_end": END, "time_zone": "UTC", "day_mode": "rolling", "events": 100_000, "cells": cells,
-        "several_variants": 0, "unknown_variants": {}, "no_signup": 0,
-        "exposures_by_day": tuple(
-            (WEEKS[0] + timedelta(days=day), label, 10) for day in range(14) for label in labels
-        ),
+        "data_end": END,
+        "time_zone": "UTC",
+        "day_mode": "rolling",
+        "events": 100_000,
+        "cells": cells,
+        "several_variants": 0,
+        "unknown_variants": {},
+        "no_signup": 0,
+        "exposures_by_day": tuple((WEEKS[0] + timedelta(days=day), label, 10) for day in range(14) for label in labels),
         "durations": tuple(
             (label, segment, day, churned, 10 * day + 5 * churned)
-            for label in labels for segment in cells.segments for day in (1, 5, 20, 40) for churned in (True, False)
+            for label in labels
+            for segment in cells.segments
+            for day in (1, 5, 20, 40)
+            for churned in (True, False)
         ),
         "curve": tuple((label, day, 1_000, 500 - 10 * day) for label in labels for day in range(29)),
         "times": tuple(
             (label, value, int((units["times"][arm] == value).sum()))
-            for label, arm in zip(labels, arms, strict=True) for value in range(12)
+            for label, arm in zip(labels, arms, strict=True)
+            for value in range(12)
         ),
         "silent": tuple((label, int(arm.sum()), 0) for label, arm in zip(labels, arms, strict=True)),
-        "late": (100_000, 0), "bins": {}, "latest_exposure": END - timedelta(days=50),
+        "late": (100_000, 0),
+        "bins": {},
+        "latest_exposure": END - timedelta(days=50),
         "last_mature_on": date(2026, 3, 1),
         **changes,
-    }  # fmt: skip
+    }
     return Answers(**given)

@@ -20,9 +20,13 @@ RUNNING: dict[str, Any] = {"enrolment_ended": None, "planned_units": 20_000}
 
 
 def make_readout(
-    *, peek: bool = False, units: dict[str, Any] | None = None, answers: dict[str, Any] | None = None,
-    earlier: tuple[LookTaken, ...] = (), **plan: Any,
-) -> Readout:  # fmt: skip
+    *,
+    peek: bool = False,
+    units: dict[str, Any] | None = None,
+    answers: dict[str, Any] | None = None,
+    earlier: tuple[LookTaken, ...] = (),
+    **plan: Any,
+) -> Readout:
     """A final readout with a moment, two arms and two segments; `plan` changes its plan. Made once per question."""
     key = None if units or answers else repr((peek, earlier, sorted(plan.items())))
     if key is not None and key in MADE:
@@ -49,12 +53,16 @@ def stored(key: str = "exp", readout: Readout | None = None, *, moment: bool = F
     experiment = Experiment.objects.filter(key=key).first() or started(key, moment=moment)
     readout = make_readout() if readout is None else readout
     given: dict[str, Any] = {
-        "status": "done", "payload": READOUT.store(readout), **for_lists(readout),
+        "status": "done",
+        "payload": READOUT.store(readout),
+        **for_lists(readout),
         "as_of": datetime(2026, 3, 31, tzinfo=UTC),
         "finished_at": datetime(2026, 4, 1, 2, tzinfo=UTC),
-        "verdict": "" if readout.verdict is None else str(readout.verdict.code), "final": readout.standing.final,
-        "peek": readout.standing.peeked, **more,
-    }  # fmt: skip
+        "verdict": "" if readout.verdict is None else str(readout.verdict.code),
+        "final": readout.standing.final,
+        "peek": readout.standing.peeked,
+        **more,
+    }
     return Analysis.objects.create(experiment=experiment, **given)
 
 
@@ -62,8 +70,13 @@ def started(key: str = "exp", *, moment: bool = False, **fields: Any) -> Experim
     """A running experiment, with an AHA moment when asked for."""
     if moment:
         fields["moment"] = AhaMoment.objects.create(
-            key=f"m-{key}", name="3 friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
+            key=f"m-{key}",
+            name="3 friends",
+            behaviour="friend_add",
+            times=3,
+            days=7,
+            signup_event="signup",
             retention="window:21-27",
-        )  # fmt: skip
+        )
     draft(key, **fields)
     return do(key, "start")

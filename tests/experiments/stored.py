@@ -11,9 +11,14 @@ from experiments.models import Assignment, Experiment, Variant
 from tests.experiments.make import do, draft
 
 MOMENT = {
-    "key": "friends", "name": "3 friends within 7 days", "behaviour": "friend_add", "times": 3, "days": 7,
-    "signup_event": "signup", "retention": "window:21-27",
-}  # fmt: skip
+    "key": "friends",
+    "name": "3 friends within 7 days",
+    "behaviour": "friend_add",
+    "times": 3,
+    "days": 7,
+    "signup_event": "signup",
+    "retention": "window:21-27",
+}
 
 
 def stored_experiment(world: Simulation, *, moment: bool = True, stopped: bool = True, **fields: Any) -> Experiment:
@@ -26,10 +31,14 @@ def stored_experiment(world: Simulation, *, moment: bool = True, stopped: bool =
             {"key": arm, "value": arm, "weight": weight, "role": "placebo" if arm == "placebo" else "nudge"}
             for arm, weight in zip(arms, weights, strict=True)
         ],
-        "primary_metrics": ["window:21-27"], "smallest_effect": 0.05, "planned_units": world.units,
-        "covariates": ["platform", "channel", "country"], "expected_take_up": 0.3,
-        "moment": AhaMoment.objects.create(**MOMENT) if moment else None, **fields,
-    }  # fmt: skip
+        "primary_metrics": ["window:21-27"],
+        "smallest_effect": 0.05,
+        "planned_units": world.units,
+        "covariates": ["platform", "channel", "country"],
+        "expected_take_up": 0.3,
+        "moment": AhaMoment.objects.create(**MOMENT) if moment else None,
+        **fields,
+    }
     draft(EXPERIMENT_KEY, **given)
     experiment = do(EXPERIMENT_KEY, "start")
     signups = world.people.signup

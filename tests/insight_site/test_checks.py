@@ -86,10 +86,16 @@ def test_check__of_the_default_settings__finds_nothing() -> None:
 
 def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) -> None:
     done = manage(
-        "check", "--deploy", "--fail-level", "WARNING",
-        HTTPS="1", DEBUG="0", SECRET_KEY="0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        ALLOWED_HOSTS="insight.example", EVENTS_URL=str(tmp_path),
-    )  # fmt: skip
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        HTTPS="1",
+        DEBUG="0",
+        SECRET_KEY="0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        ALLOWED_HOSTS="insight.example",
+        EVENTS_URL=str(tmp_path),
+    )
 
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (2 silenced)."), done.stderr
 
@@ -115,9 +121,7 @@ def test_https__binds_other_hosts__only_when_asked(asked: dict[str, str], sent: 
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
-    [({"EVENT_ID_DAYS": "6"}, "insight.E004"), ({"RATE_INGEST": "0"}, "insight.E006")],
-    ids=str,
+    ("environment", "said"), [({"EVENT_ID_DAYS": "6"}, "insight.E004"), ({"RATE_INGEST": "0"}, "insight.E006")], ids=str
 )
 def test_check__of_a_bad_environment__ends_with_an_error(environment: dict[str, str], said: str) -> None:
     done = manage("check", **environment)

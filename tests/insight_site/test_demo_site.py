@@ -170,8 +170,10 @@ def test_calls__exposed_users__carry_what_the_door_said_one_second_after_the_sig
     arms = np.array([0, 1] * 20)
     who = made_up_users.population("new", 40, 1, made_up_users.line_of(NOW).experiment, arms)
     answer = {
-        "variant": "nudge", "reason": "SPLIT", "metadata": {"experiment": "x", "bucket": 0.25, "segment": "korea.v1"},
-    }  # fmt: skip
+        "variant": "nudge",
+        "reason": "SPLIT",
+        "metadata": {"experiment": "x", "bucket": 0.25, "segment": "korea.v1"},
+    }
     said = {unit: made_up_users.exposure(answer) for unit in who.ids}
 
     calls = [call for call in made_up_users.calls(who, 1, said) if call["event"] == EXPOSURE]
@@ -180,8 +182,12 @@ def test_calls__exposed_users__carry_what_the_door_said_one_second_after_the_sig
     expected = {unit: made_up_users.stamp(int(at) + 1_000_000) for unit, at in zip(who.ids, who.signups, strict=True)}
     assert all(call["timestamp"] == expected[call["userId"]] for call in calls)
     assert calls[0]["properties"] == {
-        "experiment_id": "x", "variation_id": "nudge", "bucket": 0.25, "segment": "korea.v1", "source": "demo",
-    }  # fmt: skip
+        "experiment_id": "x",
+        "variation_id": "nudge",
+        "bucket": 0.25,
+        "segment": "korea.v1",
+        "source": "demo",
+    }
 
 
 def test_calls_until__an_end__holds_back_what_is_still_to_come() -> None:

@@ -58,12 +58,7 @@ def test_batch__with_good_bad_and_repeated_events__answers_for_each() -> None:
         "duplicates": 1,
         "rejectedCount": 1,
         "rejected": [
-            {
-                "index": 2,
-                "messageId": "m2",
-                "code": "missing_identity",
-                "message": "userId or anonymousId is required",
-            }
+            {"index": 2, "messageId": "m2", "code": "missing_identity", "message": "userId or anonymousId is required"}
         ],
     }
     assert OutboxEvent.objects.count() == 1
@@ -210,8 +205,10 @@ def test_id_of_a_purchase__taken_first_with_a_public_key__keeps_the_servers_even
     assert [answer.json()["duplicates"] for answer in (forged, kept, again)] == [0, 0, 1]
     source = Source.objects.get().pk
     assert set(OutboxEvent.objects.filter(event="purchase", user_id="buyer").values_list("message_id", flat=True)) == {
-        f"{source}:c:s:order-10042", f"{source}:s:order-10042", f"{source}:s:c:order-10042",
-    }  # fmt: skip
+        f"{source}:c:s:order-10042",
+        f"{source}:s:order-10042",
+        f"{source}:s:c:order-10042",
+    }
 
 
 @pytest.mark.parametrize("kind", ["client", "server", "admin"])

@@ -26,11 +26,16 @@ LISTS = [("/aha/studies/", Study), ("/segments/", SegmentationRun)]
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("", ["Spring", "Autumn"]), ("?q=spr", ["Spring"]), ("?state=failed", ["Autumn"]), ("?q=spr&state=failed", []),
-        ("?state=nonsense", ["Spring", "Autumn"]), ("?q=%00spring", ["Spring"]), ("?page=99", ["Spring", "Autumn"]),
+        ("", ["Spring", "Autumn"]),
+        ("?q=spr", ["Spring"]),
+        ("?state=failed", ["Autumn"]),
+        ("?q=spr&state=failed", []),
+        ("?state=nonsense", ["Spring", "Autumn"]),
+        ("?q=%00spring", ["Spring"]),
+        ("?page=99", ["Spring", "Autumn"]),
         ("?page=x", ["Spring", "Autumn"]),
     ],
-)  # fmt: skip
+)
 def test_list__filtered__shows_what_was_asked(
     reader: Client, path: str, model: Any, query: str, shown: list[str]
 ) -> None:
@@ -97,10 +102,14 @@ def test_aligned__columns_of_numbers__are_set_to_the_right(cells: list[str], end
 @pytest.mark.parametrize(
     ("cell", "kept"),
     [
-        ("6.36 points", True), ("< 0.0001", True), ("2026-04-01", True), ("as planned", False), ("", False),
+        ("6.36 points", True),
+        ("< 0.0001", True),
+        ("2026-04-01", True),
+        ("as planned", False),
+        ("", False),
         ("4.99 … 7.73 points", False),
     ],
-)  # fmt: skip
+)
 def test_aligned__short_figures__are_not_torn(cell: str, kept: bool) -> None:
     found = aligned(SimpleNamespace(columns=("name", "value"), rows=(("a", "words"), ("b", cell))))
 

@@ -23,8 +23,11 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     place = {"DATABASE_URL": f"sqlite:///{folder}/site.sqlite3", "EVENTS_URL": f"{folder}/events", "SECRET_KEY": "x"}
     subprocess.run(
         [sys.executable, str(FIXTURE / "compute.py"), str(folder / "out")],
-        env={**os.environ, **place, "OMP_NUM_THREADS": "1"}, cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
+        env={**os.environ, **place, "OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     return {name: json.loads((folder / "out" / f"{name}.json").read_text(encoding="utf-8")) for name in DOCUMENTS}
 
 

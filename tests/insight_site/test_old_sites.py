@@ -30,8 +30,12 @@ def opened(version: str, folder: Path) -> dict[str, Any]:
     }
     done = subprocess.run(
         [sys.executable, str(FIXTURES / "visit.py"), str(kept / "tokens.json")],
-        env=os.environ | own, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -43,10 +43,13 @@ def test_members__by_session__need_the_role_that_holds_them(path: str, role: str
 @pytest.mark.parametrize(
     "path",
     [
-        "/experiments/%00/", "/experiments/%00/1/", "/experiments/%00/peek/", "/experiments/%00/1/progress/",
+        "/experiments/%00/",
+        "/experiments/%00/1/",
+        "/experiments/%00/peek/",
+        "/experiments/%00/1/progress/",
         "/admin/experiments/experiment/%00/change/",
     ],
-)  # fmt: skip
+)
 def test_pages__with_nul_in_their_address__are_unknown(path: str) -> None:
     client = person("")
     User.objects.update(is_superuser=True)

@@ -13,15 +13,7 @@ from aha.models import AhaMoment, Study
 from experiments.analyse.analyses import for_lists
 from experiments.analyse.payload_versions import READOUT
 from experiments.models import Analysis, Experiment
-from segments.models import (
-    ChurnRun,
-    ComparisonRun,
-    Membership,
-    Segment,
-    SegmentationRun,
-    SegmentModel,
-    SegmentVersion,
-)
+from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.experiments.make_readout import make_readout
 
 pytestmark = pytest.mark.django_db
@@ -30,14 +22,32 @@ MOST, OVERVIEWS = 12, {"/": 24, "/admin/": 16}  # an overview asks each of its t
 NEWER: dict[str, Any] = {"schema": 99}  # of a version to come: whoever reads it can't go on
 HEAVY = re.compile(r'"(payload|fitted|baseline|drift|evidence|profile)"|run"\."model"')
 LISTS = (
-    "/", "/aha/studies/", "/aha/moments/", "/experiments/", "/experiments/-/calibration/", "/segments/", "/admin/",
-    "/admin/aha/study/", "/admin/aha/ahamoment/", "/admin/experiments/experiment/", "/admin/segments/segment/",
-    "/admin/segments/segmentmodel/", "/admin/segments/segmentversion/", "/admin/segments/segmentationrun/",
-    "/admin/segments/churnrun/", "/admin/segments/membership/",
-    "/api/v1/studies?page_size=500", "/api/v1/moments?page_size=500", "/api/v1/experiments?page_size=500",
-    "/api/v1/experiments/e7/analyses", "/api/v1/segmentations?page_size=500", "/api/v1/segment-models?page_size=500",
-    "/api/v1/segments?page_size=500", "/api/v1/segments/{segment}/members", "/api/v1/units/u1/segments",
-)  # fmt: skip
+    "/",
+    "/aha/studies/",
+    "/aha/moments/",
+    "/experiments/",
+    "/experiments/-/calibration/",
+    "/segments/",
+    "/admin/",
+    "/admin/aha/study/",
+    "/admin/aha/ahamoment/",
+    "/admin/experiments/experiment/",
+    "/admin/segments/segment/",
+    "/admin/segments/segmentmodel/",
+    "/admin/segments/segmentversion/",
+    "/admin/segments/segmentationrun/",
+    "/admin/segments/churnrun/",
+    "/admin/segments/membership/",
+    "/api/v1/studies?page_size=500",
+    "/api/v1/moments?page_size=500",
+    "/api/v1/experiments?page_size=500",
+    "/api/v1/experiments/e7/analyses",
+    "/api/v1/segmentations?page_size=500",
+    "/api/v1/segment-models?page_size=500",
+    "/api/v1/segments?page_size=500",
+    "/api/v1/segments/{segment}/members",
+    "/api/v1/units/u1/segments",
+)
 # Their answers hold these columns by contract, or are made of them and kept until the next analysis.
 SHOWS = {
     "/api/v1/moments?page_size=500": "evidence",
@@ -53,11 +63,20 @@ def site(runs: int, others: int) -> None:
     studies = Study.objects.bulk_create(Study(title=f"s{n}", **done) for n in range(runs))
     AhaMoment.objects.bulk_create(
         AhaMoment(
-            key=f"m{n}", name=f"M{n}", behaviour="a", times=1, days=1, signup_event="signup", retention="window:1-2",
-            study=studies[n], evidence=NEWER, evidence_hash="0", finding=NEWER,
+            key=f"m{n}",
+            name=f"M{n}",
+            behaviour="a",
+            times=1,
+            days=1,
+            signup_event="signup",
+            retention="window:1-2",
+            study=studies[n],
+            evidence=NEWER,
+            evidence_hash="0",
+            finding=NEWER,
         )
         for n in range(others)
-    )  # fmt: skip
+    )
     searches = SegmentationRun.objects.bulk_create(SegmentationRun(model=NEWER, **done) for n in range(runs))
     models = SegmentModel.objects.bulk_create(
         SegmentModel(key=f"k{n}", name=f"K{n}", kind="cluster") for n in range(others)
@@ -105,9 +124,7 @@ def test_lists__five_hundred_runs__few_questions_and_no_result(boss: Client) -> 
     segment = Segment.objects.latest("pk").pk
     found = {}
     for path in LISTS:
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
+        with CaptureQueriesContext(connection) as asked:
             answer = boss.get(path.format(segment=segment))
         heavy = {name for row in asked for name in HEAVY.findall(row["sql"]) if name != SHOWS.get(path)}
         if answer.status_code != 200 or len(asked) > OVERVIEWS.get(path, MOST) or heavy:
@@ -119,11 +136,9 @@ def test_lists__five_hundred_runs__few_questions_and_no_result(boss: Client) -> 
 def test_reports__one_of_a_hundred_can_not_be_read__costs_its_own_page(boss: Client) -> None:
     readout = make_readout()
     AhaMoment.objects.bulk_create(
-        AhaMoment(
-            key=f"m{n}", name=f"M{n}", behaviour="a", times=1, days=1, signup_event="s", retention="window:1-2"
-        )
+        AhaMoment(key=f"m{n}", name=f"M{n}", behaviour="a", times=1, days=1, signup_event="s", retention="window:1-2")
         for n in range(100)
-    )  # fmt: skip
+    )
     experiments(
         100, READOUT.store(readout), verdict=str(readout.verdict and readout.verdict.code), **for_lists(readout)
     )
@@ -161,10 +176,14 @@ def test_own_pages__results_that_can_not_be_read__say_so(boss: Client) -> None:
     study, search, churn = Study.objects.get(), SegmentationRun.objects.get(), ChurnRun.objects.get()
     ComparisonRun.objects.update(status="done", payload=NEWER)
     paths = (
-        f"/aha/studies/{study.pk}/", f"/segments/runs/{search.pk}/", f"/segments/churn/{churn.pk}/",
-        f"/segments/comparisons/{ComparisonRun.objects.get().pk}/", "/experiments/e0/", "/aha/moments/m0/",
+        f"/aha/studies/{study.pk}/",
+        f"/segments/runs/{search.pk}/",
+        f"/segments/churn/{churn.pk}/",
+        f"/segments/comparisons/{ComparisonRun.objects.get().pk}/",
+        "/experiments/e0/",
+        "/aha/moments/m0/",
         "/segments/models/k0/",
-    )  # fmt: skip
+    )
 
     for path in paths:
         answer = boss.get(path)

@@ -35,8 +35,13 @@ def test_lung__missing_values__cost_only_the_question_that_needs_them(real_data:
     frame, men, women = lung(real_data)
     missing = frame.isna().sum()
     assert missing[missing > 0].to_dict() == {
-        "inst": 1, "ph.ecog": 1, "ph.karno": 1, "pat.karno": 3, "meal.cal": 47, "wt.loss": 14,
-    }  # fmt: skip
+        "inst": 1,
+        "ph.ecog": 1,
+        "ph.karno": 1,
+        "pat.karno": 3,
+        "meal.cal": 47,
+        "wt.loss": 14,
+    }
     assert men.n + women.n == len(frame) == 228
     assert len(frame.dropna()) < 170
 

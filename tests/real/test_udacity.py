@@ -72,8 +72,9 @@ def test_udacity__clicks_of_unfinished_days__are_left_out_and_counted(
     assert found["units"] == {"control": 28378, "screener": 28325}
     values = found["outcomes"][0]["values"]
     assert [(value["n"], round(value["n"] * value["mean"])) for value in values.values()] == [
-        (17293, counts[0]), (17260, counts[1]),
-    ]  # fmt: skip
+        (17293, counts[0]),
+        (17260, counts[1]),
+    ]
     row = first(found)["difference"]
     assert row["estimate"] == pytest.approx(effect, abs=6e-7)
     half = Z95 * pooled_error(row)

@@ -18,9 +18,11 @@ def spec() -> dict[str, object]:
     base = alt.Chart(rows)
     rule = alt.Chart(alt.InlineData(values=[{"at": 0.5}])).mark_rule(color=charts.INK).encode(x="at:Q")
     return charts.drawing(
-        "s", "t", alt.layer(base.mark_point(color=charts.BLUE).encode(x="x:Q"), base.mark_text().encode(x="x:Q"), rule),
+        "s",
+        "t",
+        alt.layer(base.mark_point(color=charts.BLUE).encode(x="x:Q"), base.mark_text().encode(x="x:Q"), rule),
         marks=2,
-    ).spec  # fmt: skip
+    ).spec
 
 
 def test_darkened__chart__changes_paper_and_ink_but_neither_marks_nor_data() -> None:
@@ -45,8 +47,10 @@ def test_columns__two_sets_of_rows__each_once_and_told_apart() -> None:
 
     assert names == ("set", "x", "label", "at")
     assert rows == [
-        {"set": 1, "x": 1, "label": "#ffffff"}, {"set": 1, "x": 2, "label": charts.INK}, {"set": 2, "at": 0.5},
-    ]  # fmt: skip
+        {"set": 1, "x": 1, "label": "#ffffff"},
+        {"set": 1, "x": 2, "label": charts.INK},
+        {"set": 2, "at": 0.5},
+    ]
 
 
 def test_columns__data_kept_by_name__are_found() -> None:

@@ -16,11 +16,23 @@ def test_csv_lines__hangul_and_a_formula__mark_first_and_every_cell_harmless() -
 @pytest.mark.parametrize(
     ("text", "safe"),
     [
-        ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd", "'+cmd"), ("-cmd", "'-cmd"), ("\t=1", "'\t=1"),
-        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"), ("+1-WEBSERVICE(A1)", "'+1-WEBSERVICE(A1)"),
-        ("-2+A1", "'-2+A1"), ("-1", "-1"), ("+24.1 (+21.3\u00a0…\u00a0+26.9)", "+24.1 (+21.3\u00a0…\u00a0+26.9)"),
-        ("+8.1", "+8.1"), ("-3", "-3"), ("friend_add", "friend_add"), ("", ""), (3, 3), (None, None),
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd", "'+cmd"),
+        ("-cmd", "'-cmd"),
+        ("\t=1", "'\t=1"),
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
+        ("+1-WEBSERVICE(A1)", "'+1-WEBSERVICE(A1)"),
+        ("-2+A1", "'-2+A1"),
+        ("-1", "-1"),
+        ("+24.1 (+21.3\u00a0…\u00a0+26.9)", "+24.1 (+21.3\u00a0…\u00a0+26.9)"),
+        ("+8.1", "+8.1"),
+        ("-3", "-3"),
+        ("friend_add", "friend_add"),
+        ("", ""),
+        (3, 3),
+        (None, None),
     ],
-)  # fmt: skip
+)
 def test_harmless__formulas__get_an_apostrophe_and_numbers_none(text: Any, safe: Any) -> None:
     assert harmless(text) == safe

@@ -32,15 +32,26 @@ def without_numbers(report: Report) -> Report:
     first, *rest = report.outcomes
     rows = [
         replace(
-            row, difference=MISSING, adjusted_p=MISSING, lift=MISSING, covariate_adjusted=MISSING,
+            row,
+            difference=MISSING,
+            adjusted_p=MISSING,
+            lift=MISSING,
+            covariate_adjusted=MISSING,
             randomisation=MISSING,
-            encouragement=None if row.encouragement is None else replace(
-                row.encouragement, take_up=MISSING, effect=MISSING, effect_set=MISSING, as_treated=MISSING,
-                breakdown=MISSING, blind_spot=MISSING,
+            encouragement=None
+            if row.encouragement is None
+            else replace(
+                row.encouragement,
+                take_up=MISSING,
+                effect=MISSING,
+                effect_set=MISSING,
+                as_treated=MISSING,
+                breakdown=MISSING,
+                blind_spot=MISSING,
             ),
         )
         for row in first.comparisons
-    ]  # fmt: skip
+    ]
     return replace(report, sample_ratio=MISSING, outcomes=(replace(first, comparisons=tuple(rows)), *rest))
 
 

@@ -69,11 +69,13 @@ def test_stages__each_that_a_computation_names__has_words_in_both_languages(app:
         (Study(pk=7), "/aha/studies/7/", "/aha/studies/7/progress/", "/aha/studies/7/"),
         (SegmentationRun(pk=7), "/segments/runs/7/", "/segments/runs/7/progress/", "/segments/runs/7/"),
         (
-            Analysis(pk=7, experiment=Experiment(key="exp")), "/experiments/exp/7/", "/experiments/exp/7/progress/",
+            Analysis(pk=7, experiment=Experiment(key="exp")),
+            "/experiments/exp/7/",
+            "/experiments/exp/7/progress/",
             "/experiments/exp/",
         ),
     ],
-)  # fmt: skip
+)
 def test_urls__of_a_run__are_those_of_bookmarks(run: Run, page: str, progress: str, home: str) -> None:
     kind = kind_of(run)
 

@@ -28,10 +28,17 @@ def cluster(number: int, *, stability: float = 0.9, retained: int = 300, heat: t
         for name, smd in (("battle", 0.8 - number), ("shop", 0.1))
     )
     profile = Profile(
-        cluster=number, size=1_000, share=0.5, retained=share(retained, 1_000), left=share(1_000 - retained, 1_000),
-        residual=Residual(-2.0, 0.045, 0.09), survival=NO_DATA, tenure_median=30.0, features=features,
+        cluster=number,
+        size=1_000,
+        share=0.5,
+        retained=share(retained, 1_000),
+        left=share(1_000 - retained, 1_000),
+        residual=Residual(-2.0, 0.045, 0.09),
+        survival=NO_DATA,
+        tenure_median=30.0,
+        features=features,
         name=(("battle", Direction.MORE if number == 0 else Direction.LESS),),
-    )  # fmt: skip
+    )
     return Cluster(f"g{number + 1}", stability, standing(stability), profile, heat)
 
 
@@ -67,10 +74,7 @@ def report(**changes: Any) -> Report:
         method_reason="tie",
         k=2,
         choice=KChoice(
-            2,
-            KReason.GAP,
-            2,
-            {"silhouette": 2, "davies_bouldin": 3, "calinski_harabasz": 2, "stability": 2},
+            2, KReason.GAP, 2, {"silhouette": 2, "davies_bouldin": 3, "calinski_harabasz": 2, "stability": 2}
         ),
         k_scores=scores,
         null=Null(0.3, tuple(0.1 + 0.001 * place for place in range(50)), 1 / 51, 1.0),

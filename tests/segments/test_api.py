@@ -145,9 +145,11 @@ def test_segment__renamed__unless_unstable(client: Client, stability: float, sta
     row = segment(stability)
 
     answer = client.patch(
-        f"{API}/segments/{row.pk}", {"name": "Brawlers", "key": "other", "size": 9}, content_type="application/json",
+        f"{API}/segments/{row.pk}",
+        {"name": "Brawlers", "key": "other", "size": 9},
+        content_type="application/json",
         headers=key("admin", "admin:*"),
-    )  # fmt: skip
+    )
 
     row.refresh_from_db()
     assert answer.status_code == status

@@ -80,15 +80,28 @@ def paths(segment: Segment) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["new_run", "cancel_run", "publish_run", "new_rule", "preview_rule", "refresh_model", "rename", "start_churn",
-     "cancel_churn"],
-)  # fmt: skip
+    [
+        "new_run",
+        "cancel_run",
+        "publish_run",
+        "new_rule",
+        "preview_rule",
+        "refresh_model",
+        "rename",
+        "start_churn",
+        "cancel_churn",
+    ],
+)
 def test_post__by_permission__login_403_or_allowed(client: Client, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for module, verb in (
-        (segmentations, "start_segmentation"), (publishing, "publish_run"), (publishing, "refresh"),
-        (publishing, "rename"), (publish_rule, "publish_rule"), (publish_rule, "preview_rule"),
+        (segmentations, "start_segmentation"),
+        (publishing, "publish_run"),
+        (publishing, "refresh"),
+        (publishing, "rename"),
+        (publish_rule, "publish_rule"),
+        (publish_rule, "preview_rule"),
         (predict, "start_churn"),
-    ):  # fmt: skip
+    ):
         monkeypatch.setattr(module, verb, refuse)
     path, permission = paths(published())[name]
     ann = User.objects.create_user("ann")
@@ -365,30 +378,3 @@ def test_members_csv__segment__a_file_that_spreadsheets_read(pm: Client) -> None
     assert text.startswith("\ufeffuser,")
     assert "사용자1" in text
     assert answer.headers["Content-Disposition"] == 'attachment; filename="style-v1-g1.csv"'
-
-
-# ── Churn ─────────────────────────────────────────────────────────────────────
-def test_start_churn__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "start_churn", refuse)
-
-    page = pm.post(f"/segments/{published().pk}/churn/", {"retention": "window:21-27"}, follow=True).content.decode()
-
-    assert "No, because." in page
-
-
-def test_churn_page__no_skill__the_reason_and_no_picture(analyst: Client) -> None:
-    missing = {"reason": "no_skill", "details": {}}
-    payload = {"units": 900, "known": 800, "definition": "window:21-27", "quality": missing}
-    run = ChurnRun.objects.create(segment=published(), status="done", payload=payload)
-
-    page = analyst.get(f"/segments/churn/{run.pk}/").content.decode()
-
-    assert "does not beat the base rate" in page
-    assert "active on at least one day from day 21 to day 27" in page
-    assert "<figure" not in page
-
-
-def test_churn_progress__ended__refresh(analyst: Client) -> None:
-    run = ChurnRun.objects.create(segment=published(), status="done", payload={})
-
-    assert analyst.get(f"/segments/churn/{run.pk}/progress/", headers=HTMX).headers["HX-Refresh"] == "true"

@@ -83,7 +83,7 @@ REFUSALS: list[tuple[str, Callable[[], Any], Reason]] = [
     ("2sls, one unit", lambda: two_stage(Y[:5], D[:5], G[:5], NO_X[:5]), Reason.TOO_FEW_UNITS),
     ("2sls, no first stage", lambda: two_stage(Y, D * 0, G, NO_X), Reason.NO_FIRST_STAGE),
     ("as treated, all", lambda: as_treated(STILL, STILL), Reason.NO_VARIANCE),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "call", "reason"), REFUSALS, ids=[row[0] for row in REFUSALS])

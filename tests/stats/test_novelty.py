@@ -156,10 +156,13 @@ def test_effect_by_week__steady_effect__alarms_at_its_level() -> None:
     runs, alarms = 2000, np.zeros(2)
     for _ in range(runs):
         rows = [
-            (week(k), Mean.from_counts(int(rng.binomial(300, 0.3)), 300),
-             Mean.from_counts(int(rng.binomial(300, 0.35)), 300))
+            (
+                week(k),
+                Mean.from_counts(int(rng.binomial(300, 0.3)), 300),
+                Mean.from_counts(int(rng.binomial(300, 0.35)), 300),
+            )
             for k in range(6)
-        ]  # fmt: skip
+        ]
         found = effect_by_week(rows)
         alarms += (
             computed(found.trend).change is not Change.NONE_DETECTED,

@@ -20,8 +20,12 @@ MOMENTS = st.builds(
     lambda t_r, t_d, rho, v_r, v_d: IvMoments(
         t_r * v_r**0.5, t_d * v_d**0.5, v_r, v_d, rho * (v_r * v_d) ** 0.5, 100, 100
     ),
-    st.floats(-6, 6), st.floats(-6, 6), st.floats(-0.99, 0.99), st.floats(1e-3, 1e6), st.floats(1e-6, 1e-2),
-)  # fmt: skip
+    st.floats(-6, 6),
+    st.floats(-6, 6),
+    st.floats(-0.99, 0.99),
+    st.floats(1e-3, 1e6),
+    st.floats(1e-6, 1e-2),
+)
 Q = float(stats.chi2.isf(0.05, 1))
 
 

@@ -110,14 +110,27 @@ def _curve(given: Answer) -> Answer:
 
 
 ANSWERS: dict[str, Callable[[Answer], Answer]] = {
-    "srm_1": _split, "srm_2": _split, "sm_ztest": _pooled_z, "fag_diff": _differences, "fag_ratio": _ratio,
-    "cmh_rabbits": _strata, "cmh_2": _strata, "gsd_obf5": _looks,
+    "srm_1": _split,
+    "srm_2": _split,
+    "sm_ztest": _pooled_z,
+    "fag_diff": _differences,
+    "fag_ratio": _ratio,
+    "cmh_rabbits": _strata,
+    "cmh_2": _strata,
+    "gsd_obf5": _looks,
     "holm": lambda given: {"adjusted": holm(given["p"])},
     "bh": lambda given: {"adjusted": benjamini_hochberg(given["p"])},
-    "r_pp_n": _share_plan, "r_pp_power": _share_plan, "r_pp_p2": _share_plan, "pwr_t": _t_power, "pwr_t2": _t_power,
-    "gpower_1": _total, "gpower_2": _total,
-    "logrank_small": _two_groups, "logrank_nocens": _grouped, "km_small": _curve,
-}  # fmt: skip
+    "r_pp_n": _share_plan,
+    "r_pp_power": _share_plan,
+    "r_pp_p2": _share_plan,
+    "pwr_t": _t_power,
+    "pwr_t2": _t_power,
+    "gpower_1": _total,
+    "gpower_2": _total,
+    "logrank_small": _two_groups,
+    "logrank_nocens": _grouped,
+    "km_small": _curve,
+}
 
 
 def known_rows(real_data: Path) -> dict[str, Answer]:

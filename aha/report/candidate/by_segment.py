@@ -28,16 +28,23 @@ def table(candidate: Candidate) -> Table:
     """The same cell inside each segment."""
     rows = tuple(
         (
-            row.segment, count(row.cell.a + row.cell.b + row.cell.c + row.cell.o), share(row.cell.reach),
-            share(row.cell.ppv), share(row.cell.retained_without),
+            row.segment,
+            count(row.cell.a + row.cell.b + row.cell.c + row.cell.o),
+            share(row.cell.reach),
+            share(row.cell.ppv),
+            share(row.cell.retained_without),
             difference(row.cell.difference),
         )
         for row in candidate.by_segment
-    )  # fmt: skip
+    )
     columns = (
-        gettext("segment"), gettext("users"), gettext("reach"), gettext("stay of the doers"),
-        gettext("stay of the others"), gettext("difference, points"),
-    )  # fmt: skip
+        gettext("segment"),
+        gettext("users"),
+        gettext("reach"),
+        gettext("stay of the doers"),
+        gettext("stay of the others"),
+        gettext("difference, points"),
+    )
     return Table(gettext("By segment"), columns, rows)
 
 

@@ -56,14 +56,18 @@ def table(found: Sequence[Split], candidate: Candidate) -> Table:
     rows = tuple(
         (
             f"{row.times}{' ◆' if row.chosen else ''}",
-            *(f"{count(n)} ({percent(row.share(n), 0)})" for n in (row.a, row.b, row.c)), count(row.union),
+            *(f"{count(n)} ({percent(row.share(n), 0)})" for n in (row.a, row.b, row.c)),
+            count(row.union),
         )
         for row in found
-    )  # fmt: skip
+    )
     columns = (
-        gettext("at least … times"), gettext("A: stayed without"), gettext("B: did it and stayed"),
-        gettext("C: did it and left"), gettext("A + B + C"),
-    )  # fmt: skip
+        gettext("at least … times"),
+        gettext("A: stayed without"),
+        gettext("B: did it and stayed"),
+        gettext("C: did it and left"),
+        gettext("A + B + C"),
+    )
     title = gettext("A, B and C within {days}").format(days=days_words(candidate.days))
     return Table(title, columns, rows, gettext("Shares of A + B + C; B's share is J. ◆: the candidate."))
 
@@ -71,34 +75,43 @@ def table(found: Sequence[Split], candidate: Candidate) -> Table:
 def chart(found: Sequence[Split]) -> Drawn:
     """A, B and C by number of times."""
     parts = {
-        "b": gettext("B: did it and stayed"), "a": gettext("A: stayed without"), "c": gettext("C: did it and left"),
-    }  # fmt: skip
+        "b": gettext("B: did it and stayed"),
+        "a": gettext("A: stayed without"),
+        "c": gettext("C: did it and left"),
+    }
     rows = [
         {
-            "times": row.times, "part": parts[name], "share": row.share(n), "order": place, "chosen": row.chosen,
+            "times": row.times,
+            "part": parts[name],
+            "share": row.share(n),
+            "order": place,
+            "chosen": row.chosen,
             "text": percent(row.share(n), 0) if row.share(n) >= 0.08 else "",
         }
         for row in found
         for place, (name, n) in enumerate((("b", row.b), ("a", row.a), ("c", row.c)))
-    ]  # fmt: skip
+    ]
     x = alt.X("times:O", title=gettext("at least so many times"), axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x, order="order:Q")
     y = alt.Y(
         "share:Q", stack=True, title=gettext("share of A + B + C"), axis=share_axis(), scale=alt.Scale(domain=[0, 1])
     )
     colour = alt.Color(
-        "part:N", title=None, scale=alt.Scale(domain=list(parts.values()), range=[BLUE, SKY, YELLOW]),
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=list(parts.values()), range=[BLUE, SKY, YELLOW]),
         legend=alt.Legend(orient="bottom", labelLimit=300),
-    )  # fmt: skip
+    )
     mark = alt.Chart(data([{"times": row.times, "text": "◆"} for row in found if row.chosen]))
     layers = [
         base.mark_bar().encode(y=y, color=colour),
         base.mark_text(fontSize=11, dy=9, baseline="top").encode(
-            y=alt.Y("share:Q", stack=True), text="text:N",
+            y=alt.Y("share:Q", stack=True),
+            text="text:N",
             color=alt.condition(f"datum.part === '{parts['b']}'", alt.value("#FFFFFF"), alt.value(ON_MARK)),
         ),
         mark.mark_text(fontSize=16, color=INK, dy=-10).encode(x=x, y=alt.value(0), text="text:N"),
-    ]  # fmt: skip
+    ]
     return alt.layer(*layers).properties(width=WIDTH, height=240), 2 * len(rows) + 1
 
 

@@ -49,15 +49,20 @@ def table(candidate: Candidate) -> Table:
     """Reach and retention of both sides by signup week."""
     rows = tuple(
         (
-            row.week, count(row.units), share(row.reach),
+            row.week,
+            count(row.units),
+            share(row.reach),
             *("" if side is None else share(side) for side in (row.doers, row.others)),
         )
         for row in week_rows(candidate.by_week)
-    )  # fmt: skip
+    )
     columns = (
-        gettext("week of signup (Monday)"), gettext("users"), gettext("reach"), gettext("stay of the doers"),
+        gettext("week of signup (Monday)"),
+        gettext("users"),
+        gettext("reach"),
+        gettext("stay of the doers"),
         gettext("stay of the others"),
-    )  # fmt: skip
+    )
     return Table(gettext("By signup week"), columns, rows)
 
 

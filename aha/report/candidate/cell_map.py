@@ -79,9 +79,14 @@ def table(cells: Sequence[GridCell], candidate: Candidate) -> Table:
             (*key, "" if cell.j is None else decimal(cell.j, 3), *texts, gettext("yes") if cell.on_front else "")
         )
     columns = (
-        gettext("within days"), gettext("at least … times"), "J", gettext("stay of the doers (precision)"),
-        gettext("doers of those who stay (recall)"), gettext("reach"), gettext("on the front"),
-    )  # fmt: skip
+        gettext("within days"),
+        gettext("at least … times"),
+        "J",
+        gettext("stay of the doers (precision)"),
+        gettext("doers of those who stay (recall)"),
+        gettext("reach"),
+        gettext("on the front"),
+    )
     note = gettext(
         "◆: the candidate. ○: as good within one standard error. The front: no other cell is better in both."
     )
@@ -97,12 +102,16 @@ def chart(found: Sequence[GridCell]) -> Drawn:
     """J of every cell, with the candidate, the cells as good, and those that may not be computed."""
     rows = [
         {
-            "days": cell.days, "times": cell.times, "j": cell.j, "good": cell.as_good and not cell.chosen,
-            "chosen": cell.chosen, "invalid": cell.reason is not None,
+            "days": cell.days,
+            "times": cell.times,
+            "j": cell.j,
+            "good": cell.as_good and not cell.chosen,
+            "chosen": cell.chosen,
+            "invalid": cell.reason is not None,
             "text": "" if cell.j is None else decimal(cell.j),
         }
         for cell in found
-    ]  # fmt: skip
+    ]
     strongest = max((cell.j for cell in found if cell.j is not None), default=1.0)
     base = alt.Chart(data(rows)).encode(
         x=alt.X("times:O", title=gettext("at least so many times"), axis=alt.Axis(labelAngle=0)),
@@ -117,17 +126,19 @@ def chart(found: Sequence[GridCell]) -> Drawn:
         base.transform_filter("datum.good").mark_rect(filled=False, stroke=YELLOW, strokeWidth=2.5),
         base.transform_filter("datum.chosen").mark_rect(filled=False, stroke=ORANGE, strokeWidth=4),
         valid.mark_text(fontSize=11).encode(
-            text="text:N",
-            color=alt.condition(f"datum.j > {0.7 * strongest}", alt.value("#FFFFFF"), alt.value(ON_MARK)),
+            text="text:N", color=alt.condition(f"datum.j > {0.7 * strongest}", alt.value("#FFFFFF"), alt.value(ON_MARK))
         ),
     ]
     width = max(38 * len({cell.times for cell in found}), 240)
     signs = gettext("Bold frame: the candidate. Thin frames: as good within one standard error.")
     if any(cell.reason for cell in found):
         signs += " " + gettext("Hatched: these days reach into those on which retention is measured.")
-    note = alt.Chart(data([{}])).mark_text(
-        text=lines(signs, 100), align="left", baseline="top", fontSize=12, color=GREY, lineHeight=16
-    ).encode(x=alt.value(0), y=alt.value(0)).properties(width=width, height=34)  # fmt: skip
+    note = (
+        alt.Chart(data([{}]))
+        .mark_text(text=lines(signs, 100), align="left", baseline="top", fontSize=12, color=GREY, lineHeight=16)
+        .encode(x=alt.value(0), y=alt.value(0))
+        .properties(width=width, height=34)
+    )
     grid = alt.layer(*layers).properties(width=width, height=32 * len({cell.days for cell in found}))
     return alt.vconcat(grid, note, spacing=8), 3 * len(rows)
 
@@ -140,16 +151,24 @@ def cells_of(report: Report, candidate: Candidate) -> tuple[GridCell, ...]:
     front = () if judged is None or not computable(judged.choice) else judged.choice.front
     found = [
         GridCell(
-            days=grid.days[place], times=grid.times[place], j=grid.j[place],
+            days=grid.days[place],
+            times=grid.times[place],
+            j=grid.j[place],
             chosen=(grid.days[place], grid.times[place]) == (candidate.days, candidate.times),
             as_good=_among(candidate.indifference, grid.days[place], grid.times[place]),
-            reason=None, a=grid.a[place], b=grid.b[place], c=grid.c[place], o=grid.o[place],
-            recall=grid.recall[place], ppv=grid.ppv[place], reach=grid.reach[place],
+            reason=None,
+            a=grid.a[place],
+            b=grid.b[place],
+            c=grid.c[place],
+            o=grid.o[place],
+            recall=grid.recall[place],
+            ppv=grid.ppv[place],
+            reach=grid.reach[place],
             on_front=_among(front, grid.days[place], grid.times[place]),
         )
         for place in range(grid.size)
         if grid.behaviour[place] == number
-    ]  # fmt: skip
+    ]
     found += [
         GridCell(invalid.days, times, None, False, False, invalid.reason)
         for invalid in asked.invalid_days

@@ -17,9 +17,11 @@ def four_counts(a: int, b: int, c: int, o: int) -> Table:
     """A, B, C, O as counts, as shares of A + B + C and of all users."""
     union, everybody = a + b + c, a + b + c + o
     names = (
-        gettext("A: stayed without"), gettext("B: did it and stayed"), gettext("C: did it and left"),
+        gettext("A: stayed without"),
+        gettext("B: did it and stayed"),
+        gettext("C: did it and left"),
         gettext("O: neither"),
-    )  # fmt: skip
+    )
     rows = [
         (name, count(n), "" if name is names[3] else _of(n, union), _of(n, everybody))
         for name, n in zip(names, (a, b, c, o), strict=True)

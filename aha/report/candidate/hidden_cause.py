@@ -22,9 +22,10 @@ def benchmark(candidate: Candidate) -> str:
         "as frequent among doers, and {retained} times as likely to stay."
     )
     return f"{text} " + more.format(
-        limit=decimal(candidate.e_value.limit), did=decimal(found.ratio_did, 1),
+        limit=decimal(candidate.e_value.limit),
+        did=decimal(found.ratio_did, 1),
         retained=decimal(found.ratio_retained, 1),
-    )  # fmt: skip
+    )
 
 
 def calibrated(candidate: Candidate) -> str:

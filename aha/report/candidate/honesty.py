@@ -26,8 +26,7 @@ def finding(candidate: Candidate) -> str:
     gap = candidate.honesty.optimism.get("difference")
     text = gettext("On users who had no part in the choice doers stay {difference} points more; optimism {optimism}.")
     return text.format(
-        difference=difference(cell.difference),
-        optimism=gettext("unknown") if gap is None else difference(gap),
+        difference=difference(cell.difference), optimism=gettext("unknown") if gap is None else difference(gap)
     )
 
 
@@ -35,24 +34,28 @@ def table(candidate: Candidate) -> Table:
     """The cell where it was chosen, where it was not, and later."""
     found = candidate.honesty
     names = {
-        "ppv": gettext("stay of the doers"), "recall": gettext("recall"), "difference": gettext("difference, points"),
-        "phi": "φ", "j": "J",
-    }  # fmt: skip
+        "ppv": gettext("stay of the doers"),
+        "recall": gettext("recall"),
+        "difference": gettext("difference, points"),
+        "phi": "φ",
+        "j": "J",
+    }
     rows = []
     for name, label in names.items():
         show = difference if name in ("ppv", "recall", "difference") else number
         places = [_metric(cell, name) for cell in (found.train, found.hold_out, found.later)]
         gaps = [found.optimism.get(name), found.drift.get(name)]
         rows.append(
-            (
-                label, *(_shown(value, name) for value in places),
-                *("" if gap is None else show(gap) for gap in gaps),
-            )
-        )  # fmt: skip
+            (label, *(_shown(value, name) for value in places), *("" if gap is None else show(gap) for gap in gaps))
+        )
     columns = (
-        gettext("measure"), gettext("training part"), gettext("hold-out"), gettext("later cohorts"),
-        gettext("optimism"), gettext("drift"),
-    )  # fmt: skip
+        gettext("measure"),
+        gettext("training part"),
+        gettext("hold-out"),
+        gettext("later cohorts"),
+        gettext("optimism"),
+        gettext("drift"),
+    )
     note = judges_note(candidate)
     return Table(gettext("Does it hold elsewhere?"), columns, tuple(rows), note)
 

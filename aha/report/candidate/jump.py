@@ -32,11 +32,13 @@ def table(dose: Dose) -> Table:
     """Retention by count with the smooth curve."""
     rows = tuple(
         (
-            _count(point), count(point.units),
-            limits(point.share, point.low, point.high), "" if point.smooth is None else percent(point.smooth),
+            _count(point),
+            count(point.units),
+            limits(point.share, point.low, point.high),
+            "" if point.smooth is None else percent(point.smooth),
         )
         for point in dose.points
-    )  # fmt: skip
+    )
     columns = (gettext("times"), gettext("users"), gettext("stayed"), gettext("expected by a smooth curve"))
     title = gettext("Retention by count within {days}").format(days=days_words(dose.days))
     return Table(title, columns, rows, gettext("On the users among whom a jump is looked for."))
@@ -47,11 +49,15 @@ def chart(dose: Dose, step: Step | None) -> Drawn:
     names = [_count(point) for point in dose.points]
     rows = [
         {
-            "times": name, "share": point.share, "low": point.low, "high": point.high, "smooth": point.smooth,
+            "times": name,
+            "share": point.share,
+            "low": point.low,
+            "high": point.high,
+            "smooth": point.smooth,
             "units": short_count(point.units),
         }
         for name, point in zip(names, dose.points, strict=True)
-    ]  # fmt: skip
+    ]
     title = gettext("times within {days}; above: users").format(days=days_words(dose.days))
     x = alt.X("times:O", sort=names, title=title, axis=alt.Axis(labelAngle=0))
     base = alt.Chart(data(rows)).encode(x=x)
@@ -61,13 +67,16 @@ def chart(dose: Dose, step: Step | None) -> Drawn:
     legend = alt.Legend(orient="bottom", title=None, labelLimit=300)
     colour = alt.Color("what:N", scale=scale, legend=legend)
     layers = [
-        base.transform_filter("datum.smooth !== null").transform_calculate(what=f"'{smooth}'")
-        .mark_line(strokeDash=[6, 3], strokeWidth=2).encode(y="smooth:Q", color=colour),
+        base.transform_filter("datum.smooth !== null")
+        .transform_calculate(what=f"'{smooth}'")
+        .mark_line(strokeDash=[6, 3], strokeWidth=2)
+        .encode(y="smooth:Q", color=colour),
         base.mark_rule(color=BLUE, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
-        base.transform_calculate(what=f"'{seen}'").mark_point(filled=True, size=60, opacity=1)
+        base.transform_calculate(what=f"'{seen}'")
+        .mark_point(filled=True, size=60, opacity=1)
         .encode(y=y, color=colour),
         base.mark_text(fontSize=10, color=GREY, dy=-6).encode(y=alt.value(0), text="units:N"),
-    ]  # fmt: skip
+    ]
     if step is not None and step.reason is None and str(step.times) in names:
         sign = {"times": str(step.times), "text": step_words(step.verdict, step.smooth_range)}
         mark = alt.Chart(data([sign])).encode(x=alt.X("times:O", sort=names, bandPosition=0))

@@ -53,9 +53,11 @@ def overlap(candidate: Candidate) -> str:
     )
     found = adjusted.overlap
     return text.format(
-        clipped=percent(found.clipped), outside=percent(found.outside),
-        did=percent(found.effective_with), other=percent(found.effective_without),
-    )  # fmt: skip
+        clipped=percent(found.clipped),
+        outside=percent(found.outside),
+        did=percent(found.effective_with),
+        other=percent(found.effective_without),
+    )
 
 
 def table(candidate: Candidate) -> Table:
@@ -79,21 +81,27 @@ def chart(candidate: Candidate) -> Drawn:
     labels = [rung_words(rung.name) for rung in rungs]
     rows = [
         {
-            "label": label, "low": 100 * rung.difference.low, "high": 100 * rung.difference.high,
+            "label": label,
+            "low": 100 * rung.difference.low,
+            "high": 100 * rung.difference.high,
             "estimate": 100 * rung.difference.estimate,
         }
         for label, rung in zip(labels, rungs, strict=True)
         if computable(rung.difference)
-    ]  # fmt: skip
-    gone = [{"label": label, "text": gettext("no number: too few comparable users")} for label, rung in
-            zip(labels, rungs, strict=True) if not computable(rung.difference)]  # fmt: skip
+    ]
+    gone = [
+        {"label": label, "text": gettext("no number: too few comparable users")}
+        for label, rung in zip(labels, rungs, strict=True)
+        if not computable(rung.difference)
+    ]
     names = categories(labels)
     layers = forest(alt.Chart(data(rows)).encode(y=names), gettext("doers stay more by so many points"))
     if gone:
         layers.append(
-            alt.Chart(data(gone)).mark_text(align="left", dx=8, color=GREY, fontSize=12)
+            alt.Chart(data(gone))
+            .mark_text(align="left", dx=8, color=GREY, fontSize=12)
             .encode(y=names, x=alt.datum(0), text="text:N")
-        )  # fmt: skip
+        )
     return alt.layer(*layers).properties(width=420, height=ROW * len(labels)), 3 * len(rows) + 2
 
 

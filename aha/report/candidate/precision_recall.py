@@ -40,13 +40,14 @@ def chart(report: Report, candidate: Candidate) -> Drawn:
     # The candidate comes last, so that it is drawn on top.
     rows = [
         {
-            "recall": cell.recall, "ppv": cell.ppv,
+            "recall": cell.recall,
+            "ppv": cell.ppv,
             "kind": kinds[0] if cell.chosen else kinds[1] if cell.on_front else kinds[2],
             "order": 0 if cell.chosen else 1 if cell.on_front else 2,
         }
         for cell in sorted(cells_of(report, candidate), key=lambda cell: (cell.chosen, cell.on_front))
         if cell.recall is not None and cell.ppv is not None and cell.reason is None
-    ]  # fmt: skip
+    ]
     base = alt.Chart(data(rows)).encode(
         x=alt.X(
             "recall:Q",

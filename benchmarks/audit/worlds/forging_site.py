@@ -39,11 +39,16 @@ def make_experiment(units: int) -> Any:
     from experiments.serve.assign import assign_units
 
     drafts.create_draft(
-        key=KEY, variants=[{"key": arm, "value": arm, "weight": 5_000} for arm in ("control", "banner")],
-        hypothesis="It helps.", default_value="none", primary_metrics=["window:7-13"], smallest_effect=0.02,
-        planned_units=units, planned_end=timezone.localdate() + timedelta(days=30),
+        key=KEY,
+        variants=[{"key": arm, "value": arm, "weight": 5_000} for arm in ("control", "banner")],
+        hypothesis="It helps.",
+        default_value="none",
+        primary_metrics=["window:7-13"],
+        smallest_effect=0.02,
+        planned_units=units,
+        planned_end=timezone.localdate() + timedelta(days=30),
         sources=[Source.objects.get(name=SHOWN).pk],
-    )  # fmt: skip
+    )
     made = moves.move(key=KEY, action=Action.START)
     began = timezone.now() - timedelta(days=42)
     Experiment.objects.filter(pk=made.pk).update(started_at=began)
@@ -86,10 +91,15 @@ def forge(key: str, pairs: Mapping[str, str]) -> None:
 
     at = (timezone.now() - timedelta(days=20)).astimezone(UTC).isoformat()
     batch = [
-        {"type": "track", "event": "Experiment Viewed", "userId": unit, "timestamp": at,
-         "properties": {"experiment_id": KEY, "variation_id": arm}}
+        {
+            "type": "track",
+            "event": "Experiment Viewed",
+            "userId": unit,
+            "timestamp": at,
+            "properties": {"experiment_id": KEY, "variation_id": arm},
+        }
         for unit, arm in pairs.items()
-    ]  # fmt: skip
+    ]
     answer = Client(headers={"Authorization": f"Bearer {key}"}).post(
         "/v1/batch", json.dumps({"batch": batch}), content_type="application/json", SERVER_NAME="localhost"
     )
@@ -151,19 +161,22 @@ def attacks() -> dict[str, tuple[str, dict[str, str]]]:
     return {
         "60 known units in the other arm, client key of another source": (ELSEWHERE, other_arms(60)),
         "300 invented units, all control, client key of another source": (
-            ELSEWHERE, dict.fromkeys([f"strange{number}" for number in range(300)], "control"),
+            ELSEWHERE,
+            dict.fromkeys([f"strange{number}" for number in range(300)], "control"),
         ),
         "60 known units in the other arm, client key of the same source": (SHOWN, other_arms(60)),
         "300 invented units in wrong arms, client key of the same source": (SHOWN, wrong(invented)),
-    }  # fmt: skip
+    }
 
 
 def main(folder: str, units: int) -> None:
     """Make the site, attack it, and print one line of JSON."""
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "insight_site.settings", "EVENTS_URL": f"{folder}/events",
-        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3", "VAR_DIR": folder,
-    }  # fmt: skip
+        "DJANGO_SETTINGS_MODULE": "insight_site.settings",
+        "EVENTS_URL": f"{folder}/events",
+        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
+        "VAR_DIR": folder,
+    }
     import django
 
     django.setup()

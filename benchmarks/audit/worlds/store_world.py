@@ -107,9 +107,14 @@ def fault(scenario: str, folder: Path) -> dict[str, Any]:
     flush_events()
     found = stored() - foreign
     return {
-        **seen, "written": written, "waiting": waiting, "sent_late": len(late), "sent": sent,
-        "stored": len(found), "once": set(found.values()) == {1},
-    }  # fmt: skip
+        **seen,
+        "written": written,
+        "waiting": waiting,
+        "sent_late": len(late),
+        "sent": sent,
+        "stored": len(found),
+        "once": set(found.values()) == {1},
+    }
 
 
 def sealed_then_overtaken(folder: Path) -> Counter[str]:
@@ -194,11 +199,14 @@ def poison(good_a_minute: int) -> dict[str, Any]:
         slowest = max(slowest, time.perf_counter() - begun)
     found = stored()
     return {
-        "good": good_a_minute * MINUTES, "minutes": MINUTES, "slowest": slowest,
+        "good": good_a_minute * MINUTES,
+        "minutes": MINUTES,
+        "slowest": slowest,
         "stored_good": sum(count for name, count in found.items() if name.startswith("good")),
         "stored_poison": sum(count for name, count in found.items() if name.startswith("poison")),
-        "waiting": OutboxEvent.objects.exclude(user_id="").count(), "rejected": Rejected.objects.count(),
-    }  # fmt: skip
+        "waiting": OutboxEvent.objects.exclude(user_id="").count(),
+        "rejected": Rejected.objects.count(),
+    }
 
 
 def purchase() -> dict[str, Any]:

@@ -19,13 +19,34 @@ MOST = 20
 def plan_of(variants: tuple[str, ...], units: int, **changes: Any) -> Planned:
     """A fixed plan of an AHA moment, 3 friends within 7 days, whose enrolment has ended."""
     given: dict[str, Any] = {
-        "key": "audit", "name": "Audit", "hypothesis": "", "nudge": "", "variants": variants, "placebo": None,
-        "doses": {}, "shares": {"": (1 / len(variants),) * len(variants)}, "primary": (METRIC,), "secondary": (),
-        "guardrails": (), "alpha": 0.05, "power": 0.8, "smallest_effect": None, "take_up": None,
-        "planned_units": units, "planned_end": ENDED, "method": "fixed", "looks": (), "spending": "obrien_fleming",
-        "covariates": (), "clock": "exposure", "day_mode": "rolling", "churn_gap": 7, "started": date(2026, 1, 1),
-        "enrolment_ended": ENDED, "claim": Claim("friends", "3 friends", "friend_add", 3, 7, METRIC, 0.4, 0.38, 0.42),
-    }  # fmt: skip
+        "key": "audit",
+        "name": "Audit",
+        "hypothesis": "",
+        "nudge": "",
+        "variants": variants,
+        "placebo": None,
+        "doses": {},
+        "shares": {"": (1 / len(variants),) * len(variants)},
+        "primary": (METRIC,),
+        "secondary": (),
+        "guardrails": (),
+        "alpha": 0.05,
+        "power": 0.8,
+        "smallest_effect": None,
+        "take_up": None,
+        "planned_units": units,
+        "planned_end": ENDED,
+        "method": "fixed",
+        "looks": (),
+        "spending": "obrien_fleming",
+        "covariates": (),
+        "clock": "exposure",
+        "day_mode": "rolling",
+        "churn_gap": 7,
+        "started": date(2026, 1, 1),
+        "enrolment_ended": ENDED,
+        "claim": Claim("friends", "3 friends", "friend_add", 3, 7, METRIC, 0.4, 0.38, 0.42),
+    }
     return Planned(**{**given, **changes})
 
 
@@ -37,23 +58,47 @@ def read(plan: Planned, arm: np.ndarray, value: np.ndarray, reached: np.ndarray,
     n = np.array([len(group) for group in groups])
     zero = np.zeros(len(codes), dtype=np.int64)
     block = Block(
-        ("value", "reached", "times"), n, np.array([group.mean(axis=0) for group in groups]),
+        ("value", "reached", "times"),
+        n,
+        np.array([group.mean(axis=0) for group in groups]),
         np.array([np.cov(group.T, ddof=1) for group in groups]),
-    )  # fmt: skip
+    )
     cells = Cells(
-        variants=plan.variants, segments=("",), weeks=(MONDAY,), covariates=(), levels=(), variant=codes, segment=zero,
-        week=zero, covariate=np.empty((len(codes), 0), dtype=np.int64), exposed=n, blocks={METRIC: block},
-    )  # fmt: skip
+        variants=plan.variants,
+        segments=("",),
+        weeks=(MONDAY,),
+        covariates=(),
+        levels=(),
+        variant=codes,
+        segment=zero,
+        week=zero,
+        covariate=np.empty((len(codes), 0), dtype=np.int64),
+        exposed=n,
+        blocks={METRIC: block},
+    )
     capped = [np.bincount(np.minimum(group[:, 2], MOST).astype(np.int64), minlength=MOST + 1) for group in groups]
     histogram = tuple(
-        (label, count, int(units)) for label, row in zip(plan.variants, capped, strict=True)
+        (label, count, int(units))
+        for label, row in zip(plan.variants, capped, strict=True)
         for count, units in enumerate(row)
-    )  # fmt: skip
+    )
     answers = Answers(
-        data_end=datetime(2026, 4, 1, tzinfo=UTC), time_zone="UTC", day_mode="rolling", events=len(arm), cells=cells,
-        several_variants=0, unknown_variants={}, no_signup=0,
+        data_end=datetime(2026, 4, 1, tzinfo=UTC),
+        time_zone="UTC",
+        day_mode="rolling",
+        events=len(arm),
+        cells=cells,
+        several_variants=0,
+        unknown_variants={},
+        no_signup=0,
         exposures_by_day=tuple((MONDAY, label, int(units)) for label, units in zip(plan.variants, n, strict=True)),
-        durations=(), curve=(), times=histogram, silent=(), late=(len(arm), 0), bins={},
-        latest_exposure=datetime(2026, 1, 5, tzinfo=UTC), last_mature_on=ENDED,
-    )  # fmt: skip
+        durations=(),
+        curve=(),
+        times=histogram,
+        silent=(),
+        late=(len(arm), 0),
+        bins={},
+        latest_exposure=datetime(2026, 1, 5, tzinfo=UTC),
+        last_mature_on=ENDED,
+    )
     return read_out(plan, answers, Audit(0, 0, {}), today=TODAY)

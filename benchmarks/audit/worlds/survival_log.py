@@ -67,4 +67,4 @@ def _log(units: int, days: int, churn: float, seed: int) -> pa.Table:
             "message_id": pa.nulls(units + len(unit), pa.string()),
             "received_at": empty,
         }
-    )  # fmt: skip
+    )

@@ -53,8 +53,7 @@ class Command(BaseCommand):
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
-                _("OUT_DIR: %(path)s can't be written (%(reason)s).") % {"path": folder, "reason": reason},
-                returncode=2,
+                _("OUT_DIR: %(path)s can't be written (%(reason)s).") % {"path": folder, "reason": reason}, returncode=2
             ) from error
         for path in paths.values():
             self.stderr.write(_("Wrote %(path)s") % {"path": path})

@@ -32,10 +32,14 @@ DONE = {
     Action.ARCHIVE: gettext_lazy("{name} is archived."),
 }
 ICONS = {
-    Action.START: "play_arrow", Action.PAUSE: "pause", Action.RESUME: "play_arrow",
+    Action.START: "play_arrow",
+    Action.PAUSE: "pause",
+    Action.RESUME: "play_arrow",
     Action.CLOSE_ENROLMENT: "door_front",
-    Action.STOP: "stop", Action.CONCLUDE: "flag", Action.ARCHIVE: "archive",
-}  # fmt: skip
+    Action.STOP: "stop",
+    Action.CONCLUDE: "flag",
+    Action.ARCHIVE: "archive",
+}
 FINAL = (Action.STOP, Action.CONCLUDE, Action.ARCHIVE, Action.CLOSE_ENROLMENT)  # no way back: shown in red
 
 

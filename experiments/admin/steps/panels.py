@@ -43,11 +43,18 @@ def segments(row: Experiment, data: Any) -> Any:
     places = {one.segment_key: one for one in row.audience.all() if one.segment_key is not None}
     known = [one.slug for one in counting.choices()]
     slugs = [*places, *(slug for slug in known if slug not in places)]
-    return step_forms.Segments(prefix="segments", initial=[
-        {"slug": slug, "taken": slug in places, "order": at if slug in places else None,
-         "coverage": places[slug].coverage if slug in places else WHOLE}
-        for at, slug in enumerate(slugs, start=1)
-    ])  # fmt: skip
+    return step_forms.Segments(
+        prefix="segments",
+        initial=[
+            {
+                "slug": slug,
+                "taken": slug in places,
+                "order": at if slug in places else None,
+                "coverage": places[slug].coverage if slug in places else WHOLE,
+            }
+            for at, slug in enumerate(slugs, start=1)
+        ],
+    )
 
 
 def with_segments(formset: Any) -> list[tuple[Any, Any]]:
@@ -180,8 +187,13 @@ def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
         return {"no_curve": reason_words(curve)}
     drawing = power_chart.power_curve(
-        curve.points, units=curve.units, reached=curve.reached, wanted=curve.wanted, effect=curve.effect,
-        share=curve.share, )  # fmt: skip
+        curve.points,
+        units=curve.units,
+        reached=curve.reached,
+        wanted=curve.wanted,
+        effect=curve.effect,
+        share=curve.share,
+    )
     low = curve.reached < curve.wanted - 0.005
     return {"drawing": drawing, "points": [(count(one), percent(power, 0)) for one, power in curve.points], "low": low}
 

@@ -38,9 +38,12 @@ class StepLines:
 def parts(row: Experiment) -> list[StepLines]:
     """All parts in the order of the steps."""
     made = {
-        "hypothesis": _hypothesis(row), "variants": _variants(row), "audience": _audience(row),
-        "outcomes": _outcomes(row), "plan": _plan(row),
-    }  # fmt: skip
+        "hypothesis": _hypothesis(row),
+        "variants": _variants(row),
+        "audience": _audience(row),
+        "outcomes": _outcomes(row),
+        "plan": _plan(row),
+    }
     return [StepLines(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
 
 
@@ -86,13 +89,19 @@ def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
 
 def _variants(row: Experiment) -> list[tuple[str, str]]:
     arms = [
-        (_("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
-         _("{arm}: {value} for {weight} %").format(
-             arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)))
+        (
+            _("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
+            _("{arm}: {value} for {weight} %").format(
+                arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)
+            ),
+        )
         for arm in row.variants.all()
-    ]  # fmt: skip
-    arms += [(_("Role of {arm}").format(arm=arm.key), arm.get_role_display()) for arm in row.variants.all()
-             if not arm.is_control and arm.role != Variant.Role.NUDGE]  # fmt: skip
+    ]
+    arms += [
+        (_("Role of {arm}").format(arm=arm.key), arm.get_role_display())
+        for arm in row.variants.all()
+        if not arm.is_control and arm.role != Variant.Role.NUDGE
+    ]
     outside = (_("Outside the experiment"), _value(row.default_value))
     return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
 
@@ -100,10 +109,12 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
 def _audience(row: Experiment) -> list[tuple[str, str]]:
     names = {one.slug: str(one) for one in choices()}
     lines = [
-        (names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
-         _("of them {coverage} %").format(coverage=f"{one.coverage / 100:g}"))
+        (
+            names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
+            _("of them {coverage} %").format(coverage=f"{one.coverage / 100:g}"),
+        )
         for one in row.audience.all()
-    ]  # fmt: skip
+    ]
     if len(lines) < 2 and not any(one.segment_key for one in row.audience.all()):
         lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage} %").format(coverage=100))]
     if row.layer is not None:

@@ -48,18 +48,26 @@ class HypothesisForm(StepForm):
     names = ("name", "moment", "hypothesis")
     name = forms.CharField(label=_("Name"), max_length=200, widget=TEXT)
     moment = forms.ModelChoiceField(
-        AhaMoment.objects.none(), label=_("AHA moment"), required=False, widget=SELECT,
+        AhaMoment.objects.none(),
+        label=_("AHA moment"),
+        required=False,
+        widget=SELECT,
         empty_label=_("none: only the nudge itself is tested"),
         help_text=_("The claim that is tested. Its behaviour and its retention come into the plan."),
-    )  # fmt: skip
+    )
     hypothesis = forms.CharField(
-        label=_("Hypothesis"), widget=AREA(attrs={"rows": 4}), required=False,
+        label=_("Hypothesis"),
+        widget=AREA(attrs={"rows": 4}),
+        required=False,
         help_text=_("If we do this, that will change, because … Without one the experiment can't start."),
-    )  # fmt: skip
+    )
     key = forms.CharField(
-        label=_("Key"), max_length=128, widget=TEXT, required=False,
+        label=_("Key"),
+        max_length=128,
+        widget=TEXT,
+        required=False,
         help_text=_("How services and reports call it. Empty: made from the moment or the name."),
-    )  # fmt: skip
+    )
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)
@@ -83,9 +91,11 @@ class HypothesisForm(StepForm):
 class VariantsForm(StepForm):
     names = ("nudge", "flag_key", "value_type", "default_value")
     nudge = forms.CharField(
-        label=_("Nudge"), required=False, widget=AREA(attrs={"rows": 3}),
+        label=_("Nudge"),
+        required=False,
+        widget=AREA(attrs={"rows": 3}),
         help_text=_("What users of the treatment see, and where. The developer builds what stands here."),
-    )  # fmt: skip
+    )
     flag_key = forms.CharField(
         label=_("Flag key"),
         max_length=128,
@@ -94,9 +104,10 @@ class VariantsForm(StepForm):
     )
     value_type = forms.ChoiceField(label=_("Type of value"), choices=Experiment.ValueType.choices, widget=SELECT)
     default_value = ValueField(
-        label=_("Value outside the experiment"), required=False,
+        label=_("Value outside the experiment"),
+        required=False,
         help_text=_("Everybody else gets it, and everybody after the stop."),
-    )  # fmt: skip
+    )
 
 
 class ArmStepForm(forms.Form):
@@ -155,26 +166,36 @@ class AudienceStepForm(StepForm):
         label=_("Coverage (%)"), required=False, help_text=_("This share of them is enrolled. It can only grow later.")
     )
     rest_coverage = PercentField(
-        label=_("Coverage of everyone else (%)"), required=False,
+        label=_("Coverage of everyone else (%)"),
+        required=False,
         help_text=_("Empty leaves out everyone who is in none of these segments. Coverage can only grow later."),
-    )  # fmt: skip
+    )
     layer = forms.ModelChoiceField(
-        Layer.objects.none(), label=_("Layer"), required=False, widget=SELECT, empty_label=_("none"),
+        Layer.objects.none(),
+        label=_("Layer"),
+        required=False,
+        widget=SELECT,
+        empty_label=_("none"),
         help_text=_("Experiments of one layer share no user: each owns a slice of it."),
-    )  # fmt: skip
+    )
     layer_low = PercentField(label=_("Slice from (%)"), required=False)
     layer_high = PercentField(label=_("Slice to (%)"), required=False)
     holdout = forms.ModelChoiceField(
-        Holdout.objects.none(), label=_("Holdout"), required=False, widget=SELECT, empty_label=_("none"),
+        Holdout.objects.none(),
+        label=_("Holdout"),
+        required=False,
+        widget=SELECT,
+        empty_label=_("none"),
         help_text=_("Users whom no experiment touches."),
-    )  # fmt: skip
+    )
     sources = SourcesField(
-        label=_("Sources whose client keys report exposures"), required=False,
+        label=_("Sources whose client keys report exposures"),
+        required=False,
         help_text=_(
             "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
             "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
         ),
-    )  # fmt: skip
+    )
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)
@@ -239,27 +260,35 @@ class MetricField(forms.CharField):
 class OutcomesForm(StepForm):
     names = ("secondary_metrics", "guardrail_metrics", "covariates", "signup_event", "clock", "day_mode", "churn_gap")
     first = MetricField(
-        label=_("Primary outcome"), required=False, widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
+        label=_("Primary outcome"),
+        required=False,
+        widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("It alone gives the verdict. Choose it before the start, and don't change it."),
-    )  # fmt: skip
+    )
     second = MetricField(
-        label=_("Second primary outcome"), required=False,
+        label=_("Second primary outcome"),
+        required=False,
         widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("Only if both matter equally: the error rate is shared between them."),
-    )  # fmt: skip
+    )
     secondary_metrics = MetricsField(
-        label=_("Secondary outcomes"), required=False, widget=AREA(attrs={"rows": 3}),
+        label=_("Secondary outcomes"),
+        required=False,
+        widget=AREA(attrs={"rows": 3}),
         help_text=_("One a line. They explain the result, and never give the verdict."),
-    )  # fmt: skip
+    )
     guardrail_metrics = MetricsField(
-        label=_("Guardrails"), required=False, widget=AREA(attrs={"rows": 3}),
+        label=_("Guardrails"),
+        required=False,
+        widget=AREA(attrs={"rows": 3}),
         help_text=_("One a line. What must not get worse while the primary outcome improves."),
-    )  # fmt: skip
+    )
 
     covariates = LinesField(
-        label=_("Covariates"), required=False,
+        label=_("Covariates"),
+        required=False,
         help_text=_("Properties of the signup event, one a line. Known before the start, they sharpen the result."),
-    )  # fmt: skip
+    )
     signup_event = forms.CharField(label=_("Signup event"), max_length=256, required=False, widget=TEXT)
     clock = forms.ChoiceField(label=_("Day 0 begins with"), choices=Experiment.ClockZero.choices, widget=SELECT)
     day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices, widget=SELECT)
@@ -289,44 +318,74 @@ class OutcomesForm(StepForm):
 
 
 class PlanForm(StepForm):
-    names = ("method", "smallest_effect", "expected_take_up", "alpha", "power", "planned_units", "planned_end", "looks",
-             "spending")  # fmt: skip
+    names = (
+        "method",
+        "smallest_effect",
+        "expected_take_up",
+        "alpha",
+        "power",
+        "planned_units",
+        "planned_end",
+        "looks",
+        "spending",
+    )
     smallest_effect = forms.FloatField(
-        label=_("Smallest effect of interest"), required=False, min_value=0, widget=NUMBER(attrs={"step": "any"}),
+        label=_("Smallest effect of interest"),
+        required=False,
+        min_value=0,
+        widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
             "Below it you would not act; the size is computed for it too. Absolute: 0.02 is two points of a share. "
             "With a take-up it is that of the behaviour."
         ),
-    )  # fmt: skip
+    )
     expected_take_up = forms.FloatField(
-        label=_("Expected take-up"), required=False, min_value=0, max_value=1, widget=NUMBER(attrs={"step": "any"}),
+        label=_("Expected take-up"),
+        required=False,
+        min_value=0,
+        max_value=1,
+        widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Share of users whom the nudge moves to the behaviour, 0 to 1. 0.1 is an ordinary nudge."),
-    )  # fmt: skip
+    )
     planned_units = forms.IntegerField(
-        label=_("Planned units"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget,
+        label=_("Planned units"),
+        required=False,
+        min_value=1,
+        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Of all variants together. Leave it empty and take the suggestion."),
-    )  # fmt: skip
+    )
     planned_end = forms.DateField(
-        label=_("Planned end"), required=False, widget=TEXT(attrs={"type": "date"}),
+        label=_("Planned end"),
+        required=False,
+        widget=TEXT(attrs={"type": "date"}),
         help_text=_("The day on which the verdict is read."),
-    )  # fmt: skip
+    )
     method = forms.ChoiceField(
-        label=_("When you look"), choices=Experiment.Method.choices, widget=SELECT,
+        label=_("When you look"),
+        choices=Experiment.Method.choices,
+        widget=SELECT,
         help_text=_("Looking early costs units. One look needs the fewest."),
-    )  # fmt: skip
+    )
     alpha = forms.FloatField(
-        label=_("Alpha"), min_value=0, max_value=0.5, widget=NUMBER(attrs={"step": "any"}),
+        label=_("Alpha"),
+        min_value=0,
+        max_value=0.5,
+        widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Chance of a false alarm when nothing happens. 0.05 is usual."),
-    )  # fmt: skip
+    )
     power = forms.FloatField(
-        label=_("Power"), min_value=0, max_value=1, widget=NUMBER(attrs={"step": "any"}),
+        label=_("Power"),
+        min_value=0,
+        max_value=1,
+        widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Chance to find an effect of this size. 0.8 is usual."),
-    )  # fmt: skip
+    )
 
     looks = LooksField(
-        label=_("Planned looks (%)"), required=False,
+        label=_("Planned looks (%)"),
+        required=False,
         help_text=_("Only for planned looks: shares of the planned units, the last one 100. Empty: five equal ones."),
-    )  # fmt: skip
+    )
     spending = forms.ChoiceField(label=_("How looks spend alpha"), choices=Experiment.Spending.choices, widget=SELECT)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:

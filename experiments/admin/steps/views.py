@@ -60,9 +60,13 @@ def step(request: HttpRequest, desk: Desk, pk: int, step: str) -> HttpResponse:
         messages.info(request, _("The experiment has started: its plan can only be amended, with a reason."))
         return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
     pages: dict[str, Callable[[HttpRequest, Desk, Experiment], HttpResponse]] = {
-        "hypothesis": _hypothesis, "variants": _variants, "audience": _audience, "outcomes": _outcomes, "plan": _plan,
+        "hypothesis": _hypothesis,
+        "variants": _variants,
+        "audience": _audience,
+        "outcomes": _outcomes,
+        "plan": _plan,
         "review": _review,
-    }  # fmt: skip
+    }
     if step not in pages:
         raise Http404
     return pages[step](request, desk, row)
@@ -99,11 +103,16 @@ def _audience(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse
     form = step_forms.AudienceStepForm(request.POST or None, experiment=row)
     segments = panels.segments(row, request.POST or None)
     return _stored(
-        request, desk, row, "audience", form,
+        request,
+        desk,
+        row,
+        "audience",
+        form,
         lambda: {**form.values(), "audience": panels.audience(row, form, segments)},
-        segments=segments, rows=panels.with_segments(segments),
+        segments=segments,
+        rows=panels.with_segments(segments),
         seen=panels.eligible_context(row, request.POST or None),
-    )  # fmt: skip
+    )
 
 
 def _outcomes(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
@@ -116,9 +125,13 @@ def _outcomes(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse
 def _plan(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
     if "suggest" in request.POST:
         form = panels.suggested(row, request.POST)
-        return _page(request, desk, row, "plan", {
-            "form": form, "seen": panels.curve_context(row, form.data), "worth": _worth(row),
-        })  # fmt: skip
+        return _page(
+            request,
+            desk,
+            row,
+            "plan",
+            {"form": form, "seen": panels.curve_context(row, form.data), "worth": _worth(row)},
+        )
     form = step_forms.PlanForm(request.POST or None, experiment=row)
     seen = {"later": True} if request.method != "POST" else panels.curve_context(row, request.POST)
     return _stored(request, desk, row, "plan", form, lambda: form.values(), seen=seen, worth=_worth(row))
@@ -144,16 +157,29 @@ def _review(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
             messages.success(request, str(consequences.DONE[Action.START]).format(name=row.name))
             return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
     troubles = audience.troubles(row)
-    return _page(request, desk, row, "review", {
-        "parts": plan_summary.parts(row), "troubles": troubles, "refusal": "" if troubles else refusal,
-        "sentences": consequences.sentences(Action.START, overview.standing(row)),
-    })  # fmt: skip
+    return _page(
+        request,
+        desk,
+        row,
+        "review",
+        {
+            "parts": plan_summary.parts(row),
+            "troubles": troubles,
+            "refusal": "" if troubles else refusal,
+            "sentences": consequences.sentences(Action.START, overview.standing(row)),
+        },
+    )
 
 
 def _stored(
-    request: HttpRequest, desk: Desk, row: Experiment, step: str, form: step_forms.StepForm,
-    values: Callable[[], dict[str, Any]], **context: Any,
-) -> HttpResponse:  # fmt: skip
+    request: HttpRequest,
+    desk: Desk,
+    row: Experiment,
+    step: str,
+    form: step_forms.StepForm,
+    values: Callable[[], dict[str, Any]],
+    **context: Any,
+) -> HttpResponse:
     """Store a valid form and go on; else show it again with what is wrong."""
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
@@ -175,9 +201,14 @@ def _create(given: dict[str, Any], by: User | None) -> Experiment:
         return drafts.update_draft(key=made.key, by=by, **texts)
     key = key or drafts.free_key(slugify(given["name"]) or "experiment")
     return drafts.create_draft(
-        key=key, by=by, name=given["name"], hypothesis=given["hypothesis"], variants=drafts.VARIANTS,
-        value_type=Experiment.ValueType.BOOLEAN, default_value=False,
-    )  # fmt: skip
+        key=key,
+        by=by,
+        name=given["name"],
+        hypothesis=given["hypothesis"],
+        variants=drafts.VARIANTS,
+        value_type=Experiment.ValueType.BOOLEAN,
+        default_value=False,
+    )
 
 
 def _go(request: HttpRequest, row: Experiment, step: str) -> HttpResponse:
@@ -190,16 +221,26 @@ def _page(request: HttpRequest, desk: Desk, row: Experiment | None, step: str, c
     place = ORDER.index(step)
     troubled = {one.step for one in audience.troubles(row)} if row is not None else set()
     context = {
-        **desk.admin_site.each_context(request), "opts": desk.opts, "experiment": row, "step": step,
-        "title": _("New experiment") if row is None else row.name, "step_title": plan_summary.STEPS[step],
+        **desk.admin_site.each_context(request),
+        "opts": desk.opts,
+        "experiment": row,
+        "step": step,
+        "title": _("New experiment") if row is None else row.name,
+        "step_title": plan_summary.STEPS[step],
         "steps": [
-            {"slug": slug, "title": title, "number": at + 1, "here": at == place,
-             "done": row is not None and slug not in (*troubled, "review"),
-             "troubled": row is not None and slug in troubled}
+            {
+                "slug": slug,
+                "title": title,
+                "number": at + 1,
+                "here": at == place,
+                "done": row is not None and slug not in (*troubled, "review"),
+                "troubled": row is not None and slug in troubled,
+            }
             for at, (slug, title) in enumerate(plan_summary.STEPS.items())
         ],
-        "before": ORDER[place - 1] if place and row is not None else None, **context,
-    }  # fmt: skip
+        "before": ORDER[place - 1] if place and row is not None else None,
+        **context,
+    }
     return TemplateResponse(request, f"experiments/admin_steps/{step}.html", context)
 
 

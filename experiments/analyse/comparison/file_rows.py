@@ -15,13 +15,7 @@ from experiments.analyse.health.few_clusters import FEW_CLUSTERS
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import adjust, compare, stratified
-from stats.clusters import (
-    Randomisation,
-    count_clusters,
-    difference_scores,
-    mean_scores,
-    randomisation_test,
-)
+from stats.clusters import Randomisation, count_clusters, difference_scores, mean_scores, randomisation_test
 from stats.instrument import encouragement
 from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
@@ -202,9 +196,8 @@ class RowPair:
         if known.covariates is None:
             return None
         return encouragement.two_stage(
-            known.values, known._did, known.treated.astype(float), known.covariates,
-            clusters=known.cluster, alpha=alpha,
-        )  # fmt: skip
+            known.values, known._did, known.treated.astype(float), known.covariates, clusters=known.cluster, alpha=alpha
+        )
 
     def inequalities(self) -> Inequalities | NotComputable:
         """Of units whose behaviour is known."""

@@ -216,9 +216,17 @@ class CellPair:
 
     def _of(self, kept: np.ndarray) -> Self:
         return replace(
-            self, n=self.n[kept], means=self.means[kept], covariance=self.covariance[kept], treated=self.treated[kept],
-            segment=self.segment[kept], x=self.x[kept], bins=None, traits={}, segment_units=None,
-        )  # fmt: skip
+            self,
+            n=self.n[kept],
+            means=self.means[kept],
+            covariance=self.covariance[kept],
+            treated=self.treated[kept],
+            segment=self.segment[kept],
+            x=self.x[kept],
+            bins=None,
+            traits={},
+            segment_units=None,
+        )
 
     @cached_property
     def strata(self) -> list[tuple[str, Joint, Joint]]:
@@ -237,10 +245,12 @@ class CellPair:
     @cached_property
     def _sizes(self) -> Array:
         """Units by arm and segment."""
-        return np.array([
-            np.bincount(self.segment[kept], weights=self.n[kept], minlength=len(self.segment_labels))
-            for kept in (self.treated == 0, self.treated == 1)
-        ])  # fmt: skip
+        return np.array(
+            [
+                np.bincount(self.segment[kept], weights=self.n[kept], minlength=len(self.segment_labels))
+                for kept in (self.treated == 0, self.treated == 1)
+            ]
+        )
 
     @cached_property
     def _shares(self) -> Array:

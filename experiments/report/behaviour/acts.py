@@ -9,16 +9,7 @@ from experiments.plan.design import Kind
 from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.estimates import effect_with_limits
 from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
-from reporting.numbers import (
-    between,
-    decimal,
-    effect_limits,
-    level_text,
-    p_value,
-    percent,
-    points,
-    significant,
-)
+from reporting.numbers import between, decimal, effect_limits, level_text, p_value, percent, points, significant
 from reporting.table import Part, Section, Table, make_part
 from reporting.words import gettext, reason_words
 from stats.instrument.arms import ArmsFit, Dose, DoseTest
@@ -59,14 +50,22 @@ def _added(place: int, row: ByTimes, level: float) -> Part:
 def weights(found: DoseWeights) -> Table:
     """Which acts the nudge added."""
     rows = tuple(
-        (_times(n, found), points(raised), decimal(100 * error, 1), percent(weight),
-         gettext("the moment's own number") if n == found.threshold else "")
+        (
+            _times(n, found),
+            points(raised),
+            decimal(100 * error, 1),
+            percent(weight),
+            gettext("the moment's own number") if n == found.threshold else "",
+        )
         for n, raised, error, weight in zip(found.times, found.raised, found.errors, found.weights, strict=True)
-    )  # fmt: skip
+    )
     columns = (
-        gettext("number of times"), gettext("reach it more with the nudge, points"), gettext("standard error, points"),
-        gettext("weight"), "",
-    )  # fmt: skip
+        gettext("number of times"),
+        gettext("reach it more with the nudge, points"),
+        gettext("standard error, points"),
+        gettext("weight"),
+        "",
+    )
     return Table(gettext("Which acts the nudge added"), columns, rows)
 
 
@@ -102,11 +101,14 @@ def draw(found: DoseWeights, level: float) -> Drawn:
     z = NormalDist().inv_cdf((1 + level) / 2)
     rows = [
         {
-            "times": n, "raised": raised * 100, "low": (raised - z * error) * 100,
-            "high": (raised + z * error) * 100, "own": n == found.threshold,
+            "times": n,
+            "raised": raised * 100,
+            "low": (raised - z * error) * 100,
+            "high": (raised + z * error) * 100,
+            "own": n == found.threshold,
         }
         for n, raised, error in zip(found.times, found.raised, found.errors, strict=True)
-    ]  # fmt: skip
+    ]
     base = alt.Chart(data(rows)).encode(
         x=alt.X("times:O", title=gettext("number of times (at least)"), axis=alt.Axis(labelAngle=0))
     )

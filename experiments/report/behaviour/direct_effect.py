@@ -124,11 +124,14 @@ def unmoved(group: ZeroFirstStage, found: Encouragement, *, share: bool) -> str:
     )
     moved = between(percent(group.take_up.low), percent(group.take_up.high))
     return sentence.format(
-        group=group.group, n=count(group.units), take_up=moved,
-        direct=text(group.direct.estimate), limits=between(text(group.direct.low), text(group.direct.high)),
+        group=group.group,
+        n=count(group.units),
+        take_up=moved,
+        direct=text(group.direct.estimate),
+        limits=between(text(group.direct.low), text(group.direct.high)),
         breakdown=breakdown_text(found.breakdown, share=share) if computable(found.breakdown) else "–",
         effects=set_text(group.effect_set, share=share),
-    )  # fmt: skip
+    )
 
 
 def table(outcome: OutcomeReport, variant: str, found: Encouragement) -> Table | None:

@@ -44,10 +44,7 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
     arms, moved = _arms(take_up, placebo, placebo_itself), effect_text(take_up.difference, share=True)
     interval = between(*(effect_text(end, share=True) for end in (take_up.low, take_up.high)))
     if placebo_itself:  # it is no nudge, and no effect is read from it: its strength means nothing
-        return [
-            (heading, arms, "", ""),
-            (gettext("Moved by the placebo"), moved, interval, ""),
-        ]
+        return [(heading, arms, "", ""), (gettext("Moved by the placebo"), moved, interval, "")]
     strength = number_cell(take_up.f_statistic, lambda value: decimal(value, 1))
     return [
         (heading, arms, "", ""),
@@ -58,13 +55,7 @@ def _take_up_rows(found: Encouragement, placebo: str, placebo_itself: bool) -> l
 
 def _effect_rows(found: Encouragement, kind: Kind) -> list[tuple[str, str, str, str]]:
     share = kind is Kind.PROPORTION
-    rows = [
-        (
-            gettext("Effect among the moved (Wald)"),
-            *effect_cells(found.effect, kind),
-            p_cell(found.effect),
-        )
-    ]
+    rows = [(gettext("Effect among the moved (Wald)"), *effect_cells(found.effect, kind), p_cell(found.effect))]
     if found.adjusted_effect is not None:
         effect = effect_cells(found.adjusted_effect, kind)
         rows.append((gettext("The same with covariates (2SLS)"), *effect, p_cell(found.adjusted_effect)))

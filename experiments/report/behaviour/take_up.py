@@ -35,13 +35,23 @@ def first_stage_table(readout: Readout) -> Table | None:
             strength = found.f_statistic
             force = decimal(strength, 1) if computable(strength) else reason_words(strength)
             rows.append(
-                (stage.variant, name or gettext("Everyone else"), percent(found.control), percent(found.variant),
-                 f"{points(found.difference)} ({around})", force)
-            )  # fmt: skip
+                (
+                    stage.variant,
+                    name or gettext("Everyone else"),
+                    percent(found.control),
+                    percent(found.variant),
+                    f"{points(found.difference)} ({around})",
+                    force,
+                )
+            )
     columns = (
-        gettext("variant"), gettext("units"), gettext("do it in control"), gettext("do it with the nudge"),
-        gettext("moved, points"), gettext("robust F"),
-    )  # fmt: skip
+        gettext("variant"),
+        gettext("units"),
+        gettext("do it in control"),
+        gettext("do it with the nudge"),
+        gettext("moved, points"),
+        gettext("robust F"),
+    )
     note = gettext("A robust F below 104.7 makes the plain interval of the effect unreliable; the set holds anyway.")
     return Table(gettext("Take-up by variant and segment"), columns, tuple(rows), note) if rows else None
 
@@ -74,6 +84,9 @@ def _take_up(variant: str, found: TakeUp | NotComputable, text: str) -> str:
         return f"{variant}: {reason_words(found)}"
     limits = between(percent(found.low), percent(found.high))
     return text.format(
-        variant=variant, moved=percent(found.difference), limits=limits,
-        with_nudge=percent(found.variant), without=percent(found.control),
-    )  # fmt: skip
+        variant=variant,
+        moved=percent(found.difference),
+        limits=limits,
+        with_nudge=percent(found.variant),
+        without=percent(found.control),
+    )

@@ -38,7 +38,12 @@ def beliefs(found: tuple[Belief, ...], shares: dict[str, bool]) -> Table | None:
         around = effect_limits(belief.low, belief.high, share)
         rows.append((name, row.variant, percent(belief.chance_better), text[0], around, text[1], text[2]))
     columns = (
-        gettext("outcome"), gettext("variant"), gettext("chance to beat control"), gettext("difference"),
-        gettext("credible interval"), gettext("expected loss of the variant"), gettext("expected loss of control"),
-    )  # fmt: skip
+        gettext("outcome"),
+        gettext("variant"),
+        gettext("chance to beat control"),
+        gettext("difference"),
+        gettext("credible interval"),
+        gettext("expected loss of the variant"),
+        gettext("expected loss of control"),
+    )
     return Table(gettext("Bayesian companion"), columns, tuple(rows)) if rows else None

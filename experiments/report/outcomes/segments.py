@@ -59,7 +59,7 @@ def pooled_finding(row: Comparison, share: bool) -> str:
         variant=versus(row.variant, row.compared_with),
         effect=effect_text(found.estimate, share=share),
         limits=effect_limits(found.low, found.high, share),
-    )  # fmt: skip
+    )
 
 
 def interaction(row: Comparison) -> str:
@@ -142,10 +142,8 @@ def shrunk_table(outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None,
     share = outcome.kind is Kind.PROPORTION
     pulled = {
         name: (effect_text(found.estimate, share=share), percent(kept, 0))
-        for name, found, kept in zip(
-            shrunk.segments, shrunk.shrinkage.effects, shrunk.shrinkage.kept, strict=True
-        )
-    }  # fmt: skip
+        for name, found, kept in zip(shrunk.segments, shrunk.shrinkage.effects, shrunk.shrinkage.kept, strict=True)
+    }
     mean = effect_text(shrunk.shrinkage.mean.estimate, share=share)
     pooled = (mean, "")
     rows = tuple(

@@ -50,11 +50,14 @@ def eligible(arms: Mapping[str, Sequence[DayShare]]) -> str:
     """The denominators of the first and of the last day."""
     parts = [
         gettext("{name} {first} on day {from_day}, {last} on day {to_day}").format(
-            name=name, first=count(days[0].eligible), from_day=days[0].day,
-            last=count(days[-1].eligible), to_day=days[-1].day,
+            name=name,
+            first=count(days[0].eligible),
+            from_day=days[0].day,
+            last=count(days[-1].eligible),
+            to_day=days[-1].day,
         )
         for name, days in arms.items()
-    ]  # fmt: skip
+    ]
     return "n: " + " · ".join(parts)
 
 

@@ -6,12 +6,7 @@ from functools import partial
 from experiments.analyse.result import Readout
 from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import HEIGHT, colour_of, dash_of, eligible, titled_above
-from reporting.charts import (
-    Drawn,
-    alt,
-    data,
-    share_axis,
-)
+from reporting.charts import Drawn, alt, data, share_axis
 from reporting.numbers import GLUE, count, level_text, limits, percent
 from reporting.table import Part, Table, make_part
 from reporting.words import gettext

@@ -7,15 +7,7 @@ from typing import Any
 from experiments.analyse.result import Readout
 from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import PANEL, POINTS, eligible, panel_title, titled_above
-from reporting.charts import (
-    LIGHT,
-    SERIES,
-    Drawn,
-    Mark,
-    alt,
-    data,
-    rule,
-)
+from reporting.charts import LIGHT, SERIES, Drawn, Mark, alt, data, rule
 from reporting.numbers import between, level_text, points
 from reporting.table import Part, Table, make_part
 from reporting.words import gettext
@@ -69,18 +61,24 @@ def table(found: Mapping[str, CurveDifference]) -> Table:
     """Difference by day with the limits of that day alone and of all days together."""
     rows = tuple(
         (
-            name, str(day.day), points(day.difference.estimate),
+            name,
+            str(day.day),
+            points(day.difference.estimate),
             between(points(day.difference.low), points(day.difference.high)),
             between(points(day.band.low), points(day.band.high)),
             gettext("yes") if day.sign else gettext("no"),
         )
         for name, curve in found.items()
         for day in curve.days
-    )  # fmt: skip
+    )
     columns = (
-        gettext("variant"), gettext("day"), gettext("difference, points"), gettext("interval of that day alone"),
-        gettext("band over all days"), gettext("differs, all days considered"),
-    )  # fmt: skip
+        gettext("variant"),
+        gettext("day"),
+        gettext("difference, points"),
+        gettext("interval of that day alone"),
+        gettext("band over all days"),
+        gettext("differs, all days considered"),
+    )
     return Table(gettext("Difference to control by day"), columns, rows)
 
 
@@ -90,12 +88,16 @@ def draw(found: Mapping[str, CurveDifference]) -> Drawn:
     for place, (name, curve) in enumerate(found.items()):
         rows = [
             {
-                "day": day.day, "estimate": day.difference.estimate * POINTS,
-                "low": day.difference.low * POINTS, "high": day.difference.high * POINTS,
-                "band_low": day.band.low * POINTS, "band_high": day.band.high * POINTS, "apart": day.sign != 0,
+                "day": day.day,
+                "estimate": day.difference.estimate * POINTS,
+                "low": day.difference.low * POINTS,
+                "high": day.difference.high * POINTS,
+                "band_low": day.band.low * POINTS,
+                "band_high": day.band.high * POINTS,
+                "apart": day.sign != 0,
             }
             for day in curve.days
-        ]  # fmt: skip
+        ]
         marks += 3 * len(rows)
         panels.append(_panel(rows, name, SERIES[place % len(SERIES)]))
     first = next(iter(found.values()))

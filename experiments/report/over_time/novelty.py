@@ -66,9 +66,12 @@ def table(found: Mapping[str, Novelty], share: bool) -> Table | None:
             shown = effect_with_limits(week.effect, share)
             rows.append((name, week.week.isoformat(), f"{count(week.control_n)} / {count(week.variant_n)}", *shown))
     columns = (
-        gettext("variant"), gettext("week of enrolment (Monday)"), gettext("n, control and variant"),
-        gettext("difference"), gettext("interval"),
-    )  # fmt: skip
+        gettext("variant"),
+        gettext("week of enrolment (Monday)"),
+        gettext("n, control and variant"),
+        gettext("difference"),
+        gettext("interval"),
+    )
     return Table(gettext("Effect by week of enrolment"), columns, tuple(rows)) if rows else None
 
 
@@ -124,12 +127,15 @@ def _panel(novelty: Novelty, scale: float, name: str, title: str, colour: str) -
 def _weeks(novelty: Novelty, scale: float) -> list[Mark]:
     return [
         {
-            "week": str(row.week), "estimate": row.effect.estimate * scale,
-            "low": row.effect.low * scale, "high": row.effect.high * scale, "tested": row.tested,
+            "week": str(row.week),
+            "estimate": row.effect.estimate * scale,
+            "low": row.effect.low * scale,
+            "high": row.effect.high * scale,
+            "tested": row.tested,
         }
         for row in novelty.weeks
         if isinstance(row.effect, Estimate)
-    ]  # fmt: skip
+    ]
 
 
 def _ticks(weeks: Sequence[str]) -> list[Mark]:

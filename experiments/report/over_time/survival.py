@@ -7,14 +7,7 @@ from typing import Any
 from experiments.analyse.result import OverTime, Readout
 from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import HEIGHT, colour_of, colours, dash_of, sizes, titled_above
-from reporting.charts import (
-    GREY,
-    Drawn,
-    Mark,
-    alt,
-    data,
-    share_axis,
-)
+from reporting.charts import GREY, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import between, count, decimal, level_text, p_value, signed
 from reporting.table import Part, Row, Table, make_part
 from reporting.words import gettext, reason_words
@@ -83,15 +76,20 @@ def table(rows: tuple[OverTime, ...]) -> Table:
                 row.variant,
                 gettext("chi-square {statistic}, p {p}, {n} strata").format(
                     statistic=decimal(test.statistic), p=p_value(test.p_value), n=test.strata
-                ) if computable(test) else reason_words(test),
-                _days(mean), crossing,
+                )
+                if computable(test)
+                else reason_words(test),
+                _days(mean),
+                crossing,
             )
-        )  # fmt: skip
+        )
     tau = f"{rows[0].tau:g}" if rows else ""
     columns = (
-        gettext("variant"), gettext("log-rank test, stratified by segment"),
-        gettext("days longer before churn, of the first {tau}").format(tau=tau), gettext("do the curves cross?"),
-    )  # fmt: skip
+        gettext("variant"),
+        gettext("log-rank test, stratified by segment"),
+        gettext("days longer before churn, of the first {tau}").format(tau=tau),
+        gettext("do the curves cross?"),
+    )
     return Table(gettext("Time to churn"), columns, tuple(found))
 
 

@@ -32,9 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=SEED, help=f"same seed, same world and draw ({SEED})")
         parser.add_argument("--fresh", action="store_true", help="remove what an earlier demo left on this site first")
         parser.add_argument(
-            "--with-users", action="store_true",
+            "--with-users",
+            action="store_true",
             help="make the users demo-pm and demo-analyst and print their new passwords once; with DEBUG always",
-        )  # fmt: skip
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:

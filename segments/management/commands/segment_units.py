@@ -43,11 +43,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             inputs = Inputs(
-                signup_event=options["signup_event"], first_day=options["window"][0], last_day=options["window"][1],
-                retention=options["retention"], behaviours=tuple(options["behaviours"]), clusters=options["clusters"],
-                day_mode=options["day_mode"], first_date=options["first_date"], last_date=options["last_date"],
+                signup_event=options["signup_event"],
+                first_day=options["window"][0],
+                last_day=options["window"][1],
+                retention=options["retention"],
+                behaviours=tuple(options["behaviours"]),
+                clusters=options["clusters"],
+                day_mode=options["day_mode"],
+                first_date=options["first_date"],
+                last_date=options["last_date"],
                 activity_weight=options["activity_weight"],
-            )  # fmt: skip
+            )
             with Bar() as bar:
                 run = segment_now(inputs=inputs, seed=options["seed"], listen=bar.show)
             if run.status != SegmentationRun.Status.DONE:

@@ -33,22 +33,24 @@ def finding(report: Report) -> str:
     """Between how many pairs of neighbours there is a gap."""
     found = sum(gap.found for gap in report.gaps)
     return gettext("A gap was found between %(found)s of %(pairs)s pairs of neighbours") % {
-        "found": found, "pairs": len(report.gaps),
-    }  # fmt: skip
+        "found": found,
+        "pairs": len(report.gaps),
+    }
 
 
 def table(report: Report) -> Table:
     """The gap test of each pair of neighbours."""
     rows = tuple(
         (
-            f"g{row.first + 1} – g{row.second + 1}", f"{row.units:,}", decimal(row.dip, 4), p_value(row.adjusted_p),
+            f"g{row.first + 1} – g{row.second + 1}",
+            f"{row.units:,}",
+            decimal(row.dip, 4),
+            p_value(row.adjusted_p),
             gettext("yes") if row.found else gettext("not found"),
         )
         for row in report.gaps
-    )  # fmt: skip
-    columns = (
-        gettext("pair"), gettext("users looked at"), gettext("dip"), gettext("adjusted p"), gettext("gap"),
-    )  # fmt: skip
+    )
+    columns = (gettext("pair"), gettext("users looked at"), gettext("dip"), gettext("adjusted p"), gettext("gap"))
     note = gettext(
         "The most active third of a pair, at most 2,000 users, on the line that tells the two best apart. Dip: how far "
         "their places are from one hill (Hartigan), 0 to 0.25; p against samples of one hill, Holm over the pairs. A "

@@ -13,9 +13,17 @@ from segments.search.result import Points, Report
 
 PANEL = 330
 SHAPES = (
-    "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left", "wedge",
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+    "triangle-left",
+    "wedge",
     "arrow",
-)  # fmt: skip
+)
 
 
 def part(report: Report) -> Part | None:
@@ -38,9 +46,11 @@ def finding(report: Report) -> str:
     pca, umap = report.scorecard
     better, worse = (umap, pca) if umap.faithfulness.overlap >= pca.faithfulness.overlap else (pca, umap)
     return gettext("%(better)s keeps %(more)s of each user's nearest neighbours, %(worse)s keeps %(fewer)s") % {
-        "better": METHODS[better.method], "more": percent(better.faithfulness.overlap),
-        "worse": METHODS[worse.method], "fewer": percent(worse.faithfulness.overlap),
-    }  # fmt: skip
+        "better": METHODS[better.method],
+        "more": percent(better.faithfulness.overlap),
+        "worse": METHODS[worse.method],
+        "fewer": percent(worse.faithfulness.overlap),
+    }
 
 
 def chart(report: Report, maps: Sequence[Points]) -> Drawn:
@@ -110,10 +120,11 @@ def _by_group(report: Report, points: Points, size: int = PANEL) -> Any:
     x, y = _axes(points)
     base = alt.Chart(data(_dots(points)))
     dots = base.mark_point(filled=True, size=16, opacity=0.6).encode(
-        x=x, y=y,
+        x=x,
+        y=y,
         color=alt.Color("group:N", scale=alt.Scale(domain=keys, range=list(SERIES[: len(keys)])), legend=None),
         shape=alt.Shape("group:N", scale=alt.Scale(domain=keys, range=list(SHAPES[: len(keys)])), legend=None),
-    )  # fmt: skip
+    )
     middle = base.transform_aggregate(mx="median(x)", my="median(y)", groupby=["group"])
     position = {"x": alt.X("mx:Q"), "y": alt.Y("my:Q"), "text": alt.Text("group:N")}
     halo = middle.mark_text(fontSize=15, fontWeight="bold", stroke="white", strokeWidth=5).encode(**position)
@@ -130,9 +141,10 @@ def _by_leaving(points: Points) -> Any:
         alt.Chart(data(rows))
         .mark_point(filled=True, size=16, opacity=0.55)
         .encode(
-            x=x, y=y,
+            x=x,
+            y=y,
             color=alt.Color("fate:N", scale=alt.Scale(domain=fates, range=[LIGHT, ORANGE]), legend=legend),
             shape=alt.Shape("fate:N", scale=alt.Scale(domain=fates, range=["circle", "triangle-up"]), legend=legend),
         )
         .properties(width=PANEL, height=round(PANEL * 0.82))
-    )  # fmt: skip
+    )

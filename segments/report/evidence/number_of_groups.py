@@ -36,27 +36,37 @@ def table(report: Report) -> Table:
     rows = tuple(
         (
             str(row.k) + (" ←" if row.k == report.k else ""),
-            decimal(row.stability), percent(row.smallest_share), gettext("yes") if row.admissible else gettext("no"),
-            decimal(row.silhouette, 3), decimal(row.davies_bouldin), f"{row.calinski_harabasz:,.0f}",
+            decimal(row.stability),
+            percent(row.smallest_share),
+            gettext("yes") if row.admissible else gettext("no"),
+            decimal(row.silhouette, 3),
+            decimal(row.davies_bouldin),
+            f"{row.calinski_harabasz:,.0f}",
             f"{decimal(row.gap, 3)} ± {decimal(row.gap_error, 3)}",
         )
         for row in report.k_scores
-    )  # fmt: skip
+    )
     columns = (
-        gettext("groups"), gettext("stability"), gettext("smallest group"), gettext("may be chosen"),
-        gettext("silhouette"), gettext("Davies-Bouldin (less is better)"), gettext("Calinski-Harabasz"),
+        gettext("groups"),
+        gettext("stability"),
+        gettext("smallest group"),
+        gettext("may be chosen"),
+        gettext("silhouette"),
+        gettext("Davies-Bouldin (less is better)"),
+        gettext("Calinski-Harabasz"),
         gettext("gap ± s"),
-    )  # fmt: skip
+    )
     votes = report.choice.votes
     note = gettext(
         "A number may be chosen when its stability is %(ari)s or more and no group is smaller than %(smallest)s. What "
         "each criterion alone would take: silhouette %(silhouette)s, Davies-Bouldin %(davies_bouldin)s, "
         "Calinski-Harabasz %(calinski_harabasz)s, stability %(stability)s, gap %(gap)s."
     ) % {
-        "ari": decimal(STABLE_ARI), "smallest": percent(SMALLEST_SHARE),
+        "ari": decimal(STABLE_ARI),
+        "smallest": percent(SMALLEST_SHARE),
         "gap": gettext("none") if report.choice.gap_k is None else report.choice.gap_k,
         **votes,
-    }  # fmt: skip
+    }
     return Table(gettext("Numbers of groups that were tried"), columns, rows, note)
 
 
@@ -73,9 +83,14 @@ def chart(report: Report) -> Drawn:
 
 def _mark(row: KScore, chosen: int) -> Mark:
     return {
-        "k": row.k, "stability": row.stability, "silhouette": row.silhouette, "gap": row.gap,
-        "low": row.gap - row.gap_error, "high": row.gap + row.gap_error, "shown": row.k == chosen,
-    }  # fmt: skip
+        "k": row.k,
+        "stability": row.stability,
+        "silhouette": row.silhouette,
+        "gap": row.gap,
+        "low": row.gap - row.gap_error,
+        "high": row.gap + row.gap_error,
+        "shown": row.k == chosen,
+    }
 
 
 def _panel(rows: list[Mark], name: str, title: str, level: float | None = None) -> Any:

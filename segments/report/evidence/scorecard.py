@@ -34,22 +34,40 @@ def table(report: Report) -> Table:
         (gettext("continuity"), *_both(report, "continuity"), 1, gettext("near before is near in the map")),
         (gettext("neighbours kept"), *_both(report, "overlap"), 1, gettext("share of the 15 nearest that stay")),
         (gettext("distances kept"), *_both(report, "distances"), 1, gettext("rank correlation of distances")),
-        (gettext("reproducibility"), pca.reproducibility, umap.reproducibility, 1,
-         gettext("agreement of the groups of five seeds; decides first")),
-        (gettext("usefulness"), pca.usefulness, umap.usefulness, 1,
-         gettext("share of later leaving that groups explain among users outside the fit; decides next")),
-        (gettext("stability"), pca.stability, umap.stability, 1,
-         gettext("agreement over resamples; measured for the one that was used")),
-        (gettext("silhouette"), pca.silhouette, umap.silhouette, 1,
-         gettext("how separate the groups are, before any map")),
-        (gettext("seconds"), pca.seconds, umap.seconds, -1, gettext("time of one fit")),
-    ]  # fmt: skip
-    rows = [
         (
-            name, _measured(one), _measured(two), _better(one, two, sign), meaning,
-        )
+            gettext("reproducibility"),
+            pca.reproducibility,
+            umap.reproducibility,
+            1,
+            gettext("agreement of the groups of five seeds; decides first"),
+        ),
+        (
+            gettext("usefulness"),
+            pca.usefulness,
+            umap.usefulness,
+            1,
+            gettext("share of later leaving that groups explain among users outside the fit; decides next"),
+        ),
+        (
+            gettext("stability"),
+            pca.stability,
+            umap.stability,
+            1,
+            gettext("agreement over resamples; measured for the one that was used"),
+        ),
+        (
+            gettext("silhouette"),
+            pca.silhouette,
+            umap.silhouette,
+            1,
+            gettext("how separate the groups are, before any map"),
+        ),
+        (gettext("seconds"), pca.seconds, umap.seconds, -1, gettext("time of one fit")),
+    ]
+    rows = [
+        (name, _measured(one), _measured(two), _better(one, two, sign), meaning)
         for name, one, two, sign, meaning in measures
-    ]  # fmt: skip
+    ]
     rows.append((gettext("dimensions"), str(pca.components), str(umap.components), "", gettext("what grouping sees")))
     columns = (gettext("measure"), "PCA", "UMAP", gettext("better"), gettext("what it measures"))
     note = gettext("All but the seconds: 1 is best. Ties: up to 0.05 in reproducibility, up to 0.01 in usefulness.")

@@ -28,11 +28,13 @@ def table(report: Report) -> Table:
     """How well each group is found again."""
     rows = tuple(
         (
-            cluster_words(cluster), f"{cluster.profile.size:,}", decimal(cluster.stability),
+            cluster_words(cluster),
+            f"{cluster.profile.size:,}",
+            decimal(cluster.stability),
             standing_words(cluster.standing),
         )
         for cluster in report.clusters
-    )  # fmt: skip
+    )
     columns = (gettext("group"), gettext("users"), gettext("mean best Jaccard"), gettext("what it allows"))
     note = gettext(
         "1: every resample finds the same users together. From %(stable)s on stable, from %(pattern)s on a pattern, "
@@ -45,12 +47,13 @@ def chart(report: Report) -> Drawn:
     """How well each group is found again."""
     rows = [
         {
-            "label": cluster_words(cluster), "value": cluster.stability,
+            "label": cluster_words(cluster),
+            "value": cluster.stability,
             "standing": str(cluster.standing),
             "text": f"{decimal(cluster.stability)}  {standing_words(cluster.standing)}",
         }
         for cluster in report.clusters
-    ]  # fmt: skip
+    ]
     base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     colours = {Standing.STABLE.value: BLUE, Standing.PATTERN.value: YELLOW, Standing.DISSOLVES.value: "#9CA3AF"}
     bars = base.mark_bar(height=16).encode(

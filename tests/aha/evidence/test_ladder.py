@@ -30,8 +30,10 @@ from tests.stats.make import computed
 
 SAMPLES = st.builds(
     lambda seed, n, strata: tuple(np.random.default_rng(seed).integers(0, (2, 2, strata), size=(n, 3)).T),
-    st.integers(0, 2**32), st.integers(4, 300), st.integers(1, 40),
-)  # fmt: skip
+    st.integers(0, 2**32),
+    st.integers(4, 300),
+    st.integers(1, 40),
+)
 
 
 def flags(with_it: tuple[int, int], without: tuple[int, int]) -> tuple[Flags, Flags]:
@@ -67,9 +69,7 @@ def test_raw__fewer_than_two_in_a_group__not_computable(doers: int, others: int)
 
 @settings(max_examples=200, deadline=None)
 @given(SAMPLES)
-def test_stratified__random_tables__equals_the_experiments_code(
-    sample: tuple[Codes, Codes, Codes],
-) -> None:
+def test_stratified__random_tables__equals_the_experiments_code(sample: tuple[Codes, Codes, Codes]) -> None:
     retained, did, strata = sample[0] == 1, sample[1] == 1, sample[2]
 
     def summary(rows: Flags) -> Mean:
@@ -92,9 +92,7 @@ def test_stratified__random_tables__equals_the_experiments_code(
 
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES)
-def test_both_differences__turned_and_doubled__flip_and_halve(
-    sample: tuple[Codes, Codes, Codes],
-) -> None:
+def test_both_differences__turned_and_doubled__flip_and_halve(sample: tuple[Codes, Codes, Codes]) -> None:
     retained, did, strata = sample[0] == 1, sample[1] == 1, sample[2]
 
     def within(retained: Flags, did: Flags) -> Difference | NotComputable:
@@ -273,12 +271,7 @@ def test_climb__nobody_did_it__every_rung_has_a_reason() -> None:
     ladder = climb(replace(units, did=np.zeros(300, dtype=np.bool_)), seed=1)
 
     reasons = [rung.difference.reason for rung in ladder.rungs if isinstance(rung.difference, NotComputable)]
-    assert reasons == [
-        Reason.TOO_FEW_UNITS,
-        Reason.TOO_FEW_STRATA,
-        Reason.TOO_FEW_FOR_MODEL,
-        Reason.TOO_FEW_FOR_MODEL,
-    ]
+    assert reasons == [Reason.TOO_FEW_UNITS, Reason.TOO_FEW_STRATA, Reason.TOO_FEW_FOR_MODEL, Reason.TOO_FEW_FOR_MODEL]
     assert isinstance(ladder.surviving_share, NotComputable)
     assert [rung.units for rung in ladder.rungs] == [300, 0, 0, 0]
 

@@ -14,10 +14,7 @@ from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 
 
-@pytest.mark.parametrize(
-    ("ratio", "expected"),
-    [(1.0, 1.0), (2.0, 2 + sqrt(2)), (0.5, 2 + sqrt(2))],
-)
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, 1.0), (2.0, 2 + sqrt(2)), (0.5, 2 + sqrt(2))])
 def test_e_value__by_hand__exact(ratio: float, expected: float) -> None:
     assert e_value(ratio) == pytest.approx(expected, rel=1e-15)
 

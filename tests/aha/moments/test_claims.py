@@ -17,18 +17,32 @@ from aha.moments.claims import (
 )
 
 FOUND = ExperimentFinding(
-    code="CAUSES", experiment="invite", analysis=3, on=date(2026, 11, 24), retest_on=date(2027, 11, 24),
-    outcome="window:14-20", reason="found", effect=Effect(0.06, 0.02), effect_set=EffectSet("ray", 0.01),
-    kind="proportion", take_up=TakeUp(0.2, 0.5, 0.3),
-)  # fmt: skip
+    code="CAUSES",
+    experiment="invite",
+    analysis=3,
+    on=date(2026, 11, 24),
+    retest_on=date(2027, 11, 24),
+    outcome="window:14-20",
+    reason="found",
+    effect=Effect(0.06, 0.02),
+    effect_set=EffectSet("ray", 0.01),
+    kind="proportion",
+    take_up=TakeUp(0.2, 0.5, 0.3),
+)
 # As version 0.3 wrote it: no kind, no breakdown, and the promise of a moment without a study is null.
 STORED = {
-    "code": "CAUSES", "experiment": "invite", "analysis": 3, "on": "2026-11-24", "retest_on": "2027-11-24",
-    "outcome": "window:14-20", "promised": None, "reason": "found",
+    "code": "CAUSES",
+    "experiment": "invite",
+    "analysis": 3,
+    "on": "2026-11-24",
+    "retest_on": "2027-11-24",
+    "outcome": "window:14-20",
+    "promised": None,
+    "reason": "found",
     "effect": {"estimate": 0.06, "standard_error": 0.02},
     "effect_set": {"shape": "ray", "low": 0.01, "high": None},
     "take_up": {"control": 0.2, "variant": 0.5, "difference": 0.3},
-}  # fmt: skip
+}
 
 
 def test_finding__written__keeps_the_keys_that_others_read() -> None:

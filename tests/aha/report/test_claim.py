@@ -15,11 +15,13 @@ from tests.aha.make_report import candidate
     ("verdict", "said"),
     [
         (StepVerdict.JUMP, ": a jump at 2. Only an experiment"),
-        (StepVerdict.SMOOTH, ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only"
-         " an experiment"),
+        (
+            StepVerdict.SMOOTH,
+            ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only an experiment",
+        ),
         (StepVerdict.CANNOT_TELL, "; whether it jumps at 2 can't be told. Only an experiment"),
     ],
-)  # fmt: skip
+)
 def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict: StepVerdict, said: str) -> None:
     found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
     sentence = claim(candidate(step=verdict, smooth_range=found))

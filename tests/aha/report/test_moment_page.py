@@ -17,10 +17,13 @@ MEASURED = {
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("CAUSES", "causes retention"), ("HARMS", "harms retention"), ("NO_MATERIAL_EFFECT", "no effect that matters"),
-        ("INCONCLUSIVE", "could not decide"), ("NUDGE_FAILED", "could not decide"),
+        ("CAUSES", "causes retention"),
+        ("HARMS", "harms retention"),
+        ("NO_MATERIAL_EFFECT", "no effect that matters"),
+        ("INCONCLUSIVE", "could not decide"),
+        ("NUDGE_FAILED", "could not decide"),
     ],
-)  # fmt: skip
+)
 def test_finding__each_verdict__in_words(code: str, said: str) -> None:
     found = moment_page.finding({"code": code, **MEASURED})
 

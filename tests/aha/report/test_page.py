@@ -5,13 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aha import payload_versions
-from aha.report import (
-    behaviours,
-    cohort,
-    marks,
-    page,
-    provenance,
-)
+from aha.report import behaviours, cohort, marks, page, provenance
 from aha.report.candidate import counts, promise
 from aha.report.document import document
 from aha.study.result import Report
@@ -27,11 +21,13 @@ from tests.aha.make_report import candidate, grid, judged, report
         (((), ()), "2 behaviours are worth an experiment; the first is the most promising."),
         (((), ("activity_only",)), "One behaviour is worth an experiment."),
         (((), ("duplicate",)), "2 behaviours are worth an experiment; the first is the most promising."),
-        ((("as_strong_as_inert",), ("no_better_than_everybody",)),
-         "Some behaviours beat luck, but none tells more than activity does."),
+        (
+            (("as_strong_as_inert",), ("no_better_than_everybody",)),
+            "Some behaviours beat luck, but none tells more than activity does.",
+        ),
         ((), "No behaviour tells who stays better than luck does."),
     ],
-)  # fmt: skip
+)
 def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str, ...], ...], said: str) -> None:
     made = report(candidates=tuple(candidate(flags=row) for row in flags))
 

@@ -2,10 +2,7 @@
 
 from dataclasses import replace
 
-from aha.report import (
-    page,
-    ranking,
-)
+from aha.report import page, ranking
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import model, report, skill
 

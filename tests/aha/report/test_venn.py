@@ -29,9 +29,15 @@ def test_venn__any_counts__areas_in_proportion_inside_the_picture(a: int, b: int
 
 @pytest.mark.parametrize(
     ("counts", "letters", "lens"),
-    [((100, 100, 100), "CBA", True), ((100, 0, 100), "CA", False), ((0, 100, 100), "CB", True),
-     ((100, 100, 0), "BA", True), ((0, 100, 0), "B", True), ((0, 0, 0), "", False)],
-)  # fmt: skip
+    [
+        ((100, 100, 100), "CBA", True),
+        ((100, 0, 100), "CA", False),
+        ((0, 100, 100), "CB", True),
+        ((100, 100, 0), "BA", True),
+        ((0, 100, 0), "B", True),
+        ((0, 0, 0), "", False),
+    ],
+)
 def test_venn__empty_regions__have_no_letter(counts: tuple[int, int, int], letters: str, lens: bool) -> None:
     made = venn(*counts)
 

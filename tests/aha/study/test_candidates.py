@@ -35,9 +35,13 @@ def step(behaviour: str, verdict: StepVerdict, times: int = 3) -> Step:
 
 def judged(behaviour: str, **more: Any) -> Judged:
     values: dict[str, Any] = {
-        "flags": (), "choice": choice(behaviour), "step": step(behaviour, StepVerdict.CANNOT_TELL), "dose": None,
-        "chosen": Pick(1, 1, 0.5), "by_step": False,
-    }  # fmt: skip
+        "flags": (),
+        "choice": choice(behaviour),
+        "step": step(behaviour, StepVerdict.CANNOT_TELL),
+        "dose": None,
+        "chosen": Pick(1, 1, 0.5),
+        "by_step": False,
+    }
     return Judged(behaviour, **{**values, **more})
 
 
@@ -47,9 +51,14 @@ def table(n: int = 1_000) -> CountTable:
     retained = rng.random(n) < 0.2 + 0.3 * (counts[:, 0] >= 1)
     unit, place = np.divmod(np.arange(3 * n), 3)
     return build_table(
-        behaviours=NAMES, days=[1], unit_ids=[f"u{k}" for k in range(n)], retained=retained, week=np.arange(n) % 5,
-        active_days=rng.integers(1, 3, n), rows=(unit, np.asarray(NAMES, dtype=object)[place], counts.reshape(-1, 1)),
-    )  # fmt: skip
+        behaviours=NAMES,
+        days=[1],
+        unit_ids=[f"u{k}" for k in range(n)],
+        retained=retained,
+        week=np.arange(n) % 5,
+        active_days=rng.integers(1, 3, n),
+        rows=(unit, np.asarray(NAMES, dtype=object)[place], counts.reshape(-1, 1)),
+    )
 
 
 def evidence(flags: tuple[Flagged, ...] = (), **columns: Any) -> Evidence:
@@ -73,10 +82,14 @@ def evidence(flags: tuple[Flagged, ...] = (), **columns: Any) -> Evidence:
 def test_take__step_at_either_side_of_the_recommended_reach(reach: float, by_step: bool) -> None:
     n, did = 1_000, round(reach * 1_000)
     data = build_table(
-        behaviours=["a"], days=[1], unit_ids=[str(k) for k in range(n)], retained=np.zeros(n), week=np.zeros(n),
+        behaviours=["a"],
+        days=[1],
+        unit_ids=[str(k) for k in range(n)],
+        retained=np.zeros(n),
+        week=np.zeros(n),
         active_days=np.ones(n),
         rows=(np.arange(n), np.asarray(["a"] * n, dtype=object), np.where(np.arange(n) < did, 3, 1)[:, None]),
-    )  # fmt: skip
+    )
     exact = count_cells(levels(data, [(1, 2, 3)]), data.retained)
 
     pick, found = take_cell(choice("a"), step("a", StepVerdict.JUMP), exact)
@@ -93,14 +106,7 @@ def test_take__no_jump__the_rule_decides(verdict: StepVerdict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "z", "expected"),
-    [
-        (0.05, 2.0, ["a"]),
-        (0.0501, 2.0, []),
-        (0.05, -2.0, []),
-        (0.05, 0.0, []),
-        (None, None, []),
-    ],
+    ("p", "z", "expected"), [(0.05, 2.0, ["a"]), (0.0501, 2.0, []), (0.05, -2.0, []), (0.05, 0.0, []), (None, None, [])]
 )
 def test_qualify__both_sides_of_luck_and_sign(p: float | None, z: float | None, expected: list[str]) -> None:
     found = qualifying([judged("a")], evidence(p_luck=[p, None, None], z_luck=[z, None, None]))
@@ -115,9 +121,7 @@ def test_qualify__controls_and_rows_without_a_cell__never() -> None:
 
 
 def test_qualify__order__jump_then_beats_activity_then_its_statistic() -> None:
-    given = evidence(
-        p_luck=[0.01] * 3, z_luck=[9.0] * 3, p_active=[0.01, 0.06, 0.01], z_active=[3.0, 8.0, 4.0]
-    )  # fmt: skip
+    given = evidence(p_luck=[0.01] * 3, z_luck=[9.0] * 3, p_active=[0.01, 0.06, 0.01], z_active=[3.0, 8.0, 4.0])
 
     plain = qualifying([judged(name) for name in NAMES], given)
     jump = qualifying([judged("a"), judged("b", by_step=True), judged("c")], given)
@@ -147,13 +151,18 @@ def test_follow__controls_as_far_off__are_said_so() -> None:
 
 def test_ladder__a_behaviour_that_repeats_it__is_not_held_equal() -> None:
     repeated = build_table(
-        behaviours=["a", "b"], days=[1], unit_ids=[str(k) for k in range(1_000)], retained=table().retained,
-        week=np.zeros(1_000), active_days=np.ones(1_000),
+        behaviours=["a", "b"],
+        days=[1],
+        unit_ids=[str(k) for k in range(1_000)],
+        retained=table().retained,
+        week=np.zeros(1_000),
+        active_days=np.ones(1_000),
         rows=(
-            np.repeat(np.arange(1_000), 2), np.asarray(["a", "b"] * 1_000, dtype=object),
+            np.repeat(np.arange(1_000), 2),
+            np.asarray(["a", "b"] * 1_000, dtype=object),
             np.repeat(table().counts[:, 0, :], 2, axis=0),
         ),
-    )  # fmt: skip
+    )
     mark = Flagged("b", Flag.DUPLICATE, 1.0, "a")
     held, left = (replace(evidence(flags), table=repeated) for flags in ((), (mark,)))
 

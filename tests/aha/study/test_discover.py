@@ -257,17 +257,65 @@ def _cancel(stage: str, share: float) -> None:
 
 
 EXPECTED_KEYS = [
-    ".units", ".units.eligible", ".units.excluded", ".units.excluded.too_young",
-    ".retention", ".retention.definition", ".retention.rate",
-    ".model", ".model.auc", ".model.beats_base_rate",
-    ".ranking", *(f".ranking[].{name}" for name in ("behaviour", "importance", "rank_low", "rank_high", "group")),
-    ".cells", *(f".cells[].{name}" for name in (
-        "behaviour", "days", "times", "A", "B", "C", "O", "j", "phi", "ppv", "recall", "difference",
-        "difference.estimate", "difference.low", "difference.high", "adjusted_p_value", "valid", "reason",
-    )),
-    ".candidates", *(f".candidates[].{name}" for name in (
-        "behaviour", "days", "times", "j", "hold_out_j", "later_cohort_j", "honest_j", "judged_by", "pick_share",
-        "indifference", "step", "smooth_range", "ladder",
-        "ladder[].rung", "ladder[].estimate", "ladder[].low", "ladder[].high", "e_value", "flags",
-    )),
-]  # fmt: skip
+    ".units",
+    ".units.eligible",
+    ".units.excluded",
+    ".units.excluded.too_young",
+    ".retention",
+    ".retention.definition",
+    ".retention.rate",
+    ".model",
+    ".model.auc",
+    ".model.beats_base_rate",
+    ".ranking",
+    *(f".ranking[].{name}" for name in ("behaviour", "importance", "rank_low", "rank_high", "group")),
+    ".cells",
+    *(
+        f".cells[].{name}"
+        for name in (
+            "behaviour",
+            "days",
+            "times",
+            "A",
+            "B",
+            "C",
+            "O",
+            "j",
+            "phi",
+            "ppv",
+            "recall",
+            "difference",
+            "difference.estimate",
+            "difference.low",
+            "difference.high",
+            "adjusted_p_value",
+            "valid",
+            "reason",
+        )
+    ),
+    ".candidates",
+    *(
+        f".candidates[].{name}"
+        for name in (
+            "behaviour",
+            "days",
+            "times",
+            "j",
+            "hold_out_j",
+            "later_cohort_j",
+            "honest_j",
+            "judged_by",
+            "pick_share",
+            "indifference",
+            "step",
+            "smooth_range",
+            "ladder",
+            "ladder[].rung",
+            "ladder[].estimate",
+            "ladder[].low",
+            "ladder[].high",
+            "e_value",
+            "flags",
+        )
+    ),
+]

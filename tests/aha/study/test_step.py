@@ -185,9 +185,14 @@ def kinked(n: int, seed: int) -> CountTable:
     counts = rng.poisson(active * 0.4)
     retained = rng.random(n) < expit(-1.3 + 0.1 * active + 0.2 * np.minimum(counts, 4))
     return build_table(
-        behaviours=["x"], days=[7], unit_ids=np.arange(n).astype(str), retained=retained, week=np.zeros(n),
-        active_days=active, rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
-    )  # fmt: skip
+        behaviours=["x"],
+        days=[7],
+        unit_ids=np.arange(n).astype(str),
+        retained=retained,
+        week=np.zeros(n),
+        active_days=active,
+        rows=(np.arange(n), np.array(["x"] * n, dtype=object), counts[:, None]),
+    )
 
 
 @pytest.mark.slow

@@ -115,12 +115,7 @@ def test_flags__rules_of_names__are_applied() -> None:
 
     found = flags(table, "min_events:x:7-13:2", inert=["y"], unavailable=["x#p"])
 
-    assert found == {
-        ("x", Flag.GOAL_LIKE),
-        ("x#p", Flag.GOAL_LIKE),
-        ("x#p", Flag.NOT_AVAILABLE),
-        ("y", Flag.INERT),
-    }
+    assert found == {("x", Flag.GOAL_LIKE), ("x#p", Flag.GOAL_LIKE), ("x#p", Flag.NOT_AVAILABLE), ("y", Flag.INERT)}
     assert may_be_candidates(table, [Flagged("x", Flag.GOAL_LIKE), Flagged("y", Flag.DUPLICATE)]) == ("x#p", "y")
 
 

@@ -14,13 +14,28 @@ from tests.experiments.make import draft, running
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
 PLAN = {
-    "key": "guild", "flag_key": "guild", "name": "Guild", "hypothesis": "It helps.", "value_type": "string",
-    "default_value": "none", "primary_metrics": "window:14-20", "method": "fixed", "alpha": "0.05", "power": "0.8",
-    "smallest_effect": "0.02", "planned_units": "1000",
-    "planned_end": "2099-01-01", "enrolment": "all", "looks": "",
-    "covariates": "", "spending": "obrien_fleming",
-    "signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7",
-}  # fmt: skip
+    "key": "guild",
+    "flag_key": "guild",
+    "name": "Guild",
+    "hypothesis": "It helps.",
+    "value_type": "string",
+    "default_value": "none",
+    "primary_metrics": "window:14-20",
+    "method": "fixed",
+    "alpha": "0.05",
+    "power": "0.8",
+    "smallest_effect": "0.02",
+    "planned_units": "1000",
+    "planned_end": "2099-01-01",
+    "enrolment": "all",
+    "looks": "",
+    "covariates": "",
+    "spending": "obrien_fleming",
+    "signup_event": "signup",
+    "clock": "exposure",
+    "day_mode": "rolling",
+    "churn_gap": "7",
+}
 
 
 def rows(prefix: str, *given: dict[str, Any], initial: int = 0) -> dict[str, Any]:
@@ -40,9 +55,13 @@ def page(
         {"key": "banner", "value": "b", "weight": "50", "role": "nudge"},
     )
     return {
-        **PLAN, **changes, **rows("variants", *(two if arms is None else arms), initial=initial),
-        **rows("audience", *audience), **rows("overrides", *overrides), **rows("amendments"),
-    }  # fmt: skip
+        **PLAN,
+        **changes,
+        **rows("variants", *(two if arms is None else arms), initial=initial),
+        **rows("audience", *audience),
+        **rows("overrides", *overrides),
+        **rows("amendments"),
+    }
 
 
 def said(answer: Any) -> list[str]:
@@ -62,8 +81,9 @@ def test_add__whole_plan__is_a_draft_in_steps(admin_client: Client) -> None:
     row = Experiment.objects.filter(key="guild").first()
     assert row is not None, problems(answer)
     assert list(row.variants.values_list("position", "key", "value", "weight")) == [
-        (0, "control", "none", 5_000), (1, "banner", "b", 5_000),
-    ]  # fmt: skip
+        (0, "control", "none", 5_000),
+        (1, "banner", "b", 5_000),
+    ]
     assert list(row.audience.values_list("segment_key", "coverage", "weights")) == [(None, 1_250, [3_000, 7_000])]
     assert (row.primary_metrics, row.created_by) == (["window:14-20"], User.objects.get())
     assert row.history.get().history_user == User.objects.get()
@@ -85,7 +105,7 @@ def test_change__of_a_draft__replaces_arms_and_writes_once(admin_client: Client)
     arms = [
         {"id": first.pk, "key": "control", "value": "none", "weight": "20", "role": "nudge"},
         {"id": second.pk, "key": "banner", "value": '{"a": 1}', "weight": "80", "role": "placebo"},
-    ]  # fmt: skip
+    ]
 
     answer = admin_client.post(f"{LIST}{row.pk}/change/", page(arms=arms, initial=2, alpha="0.1"), follow=True)
 
@@ -186,8 +206,10 @@ def test_list_action__on_three__asks_then_does_what_it_can_and_names_each_refusa
     assert "needs a hypothesis" in page
     assert "The experiment is running" in page
     assert sorted(Experiment.objects.values_list("key", "status")) == [
-        ("bad", "draft"), ("good", "running"), ("live", "running"),
-    ]  # fmt: skip
+        ("bad", "draft"),
+        ("good", "running"),
+        ("live", "running"),
+    ]
 
 
 def test_amend__what_differs__is_logged(admin_client: Client) -> None:

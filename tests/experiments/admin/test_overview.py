@@ -21,12 +21,16 @@ def assign(row: Experiment, control: int, treated: int, *, exposed: bool = True)
     arms = list(row.variants.order_by("position"))
     Assignment.objects.bulk_create(
         Assignment(
-            unit=f"{arm.key}-{one}", experiment=row, variant=arm, bucket=1, assigned_at=now,
+            unit=f"{arm.key}-{one}",
+            experiment=row,
+            variant=arm,
+            bucket=1,
+            assigned_at=now,
             exposed_at=now if exposed else None,
         )
         for arm, count in zip(arms, (control, treated), strict=True)
         for one in range(count)
-    )  # fmt: skip
+    )
 
 
 def codes(row: Experiment) -> list[str]:

@@ -63,9 +63,14 @@ def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulatio
 
     pa_csv.write_csv(experiment_table(world), tmp_path / "experiment.csv")
     design = Design(
-        variant="variant", control="control", outcomes=("retained",), unit="unit", behaviour="reached", margin=0.05,
+        variant="variant",
+        control="control",
+        outcomes=("retained",),
+        unit="unit",
+        behaviour="reached",
+        margin=0.05,
         covariates=tuple(Covariate(name) for name in ("platform", "channel", "country")),
-    )  # fmt: skip
+    )
     file = analyze_file(tmp_path / "experiment.csv", design).outcomes[0].comparisons[0]
 
     row = done(stored_experiment(world))

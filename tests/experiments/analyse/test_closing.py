@@ -26,9 +26,21 @@ END, CLOSED, TODAY = date(2026, 3, 1), date(2026, 2, 1), date(2026, 4, 1)
 
 def taken(shown: date, fraction: float = 0.2, *, peeked: bool = False) -> LookTaken:
     return LookTaken(
-        shown, make_plan().measured, "nudge", 2_000, fraction, 0.0, -0.1, 0.1, 0.0, 4.9, 1.0, "INCONCLUSIVE", peeked,
+        shown,
+        make_plan().measured,
+        "nudge",
+        2_000,
+        fraction,
+        0.0,
+        -0.1,
+        0.1,
+        0.0,
+        4.9,
+        1.0,
+        "INCONCLUSIVE",
+        peeked,
         shown=shown,
-    )  # fmt: skip
+    )
 
 
 def sequential(**changes: object) -> Planned:
@@ -144,8 +156,7 @@ def test_payload__of_version_0_3__loads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("looks", "rule", "critical"),
-    [((), SpendingRule.BLIND, 1.96), ((date(2026, 1, 20),), SpendingRule.EARLY, 4.877)],
+    ("looks", "rule", "critical"), [((), SpendingRule.BLIND, 1.96), ((date(2026, 1, 20),), SpendingRule.EARLY, 4.877)]
 )
 def test_cost__says_what_closing_today_would_ask_for(
     looks: tuple[date, ...], rule: SpendingRule, critical: float

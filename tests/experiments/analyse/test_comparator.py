@@ -56,8 +56,13 @@ def draw(
 
 
 def units(found: Mapping[str, Any]) -> Units:
-    return Units(LABELS, found["arm"], (Outcome("kept", Kind.PROPORTION, found["kept"]),), len(found["arm"]),
-                 behaviour=found["did"])  # fmt: skip
+    return Units(
+        LABELS,
+        found["arm"],
+        (Outcome("kept", Kind.PROPORTION, found["kept"]),),
+        len(found["arm"]),
+        behaviour=found["did"],
+    )
 
 
 def row(report: Report, variant: str) -> Comparison:
@@ -80,8 +85,10 @@ def test_placebo__that_leaves_the_behaviour_alone__is_what_everything_is_compare
     assert nudge.difference == compare_unpooled(pair.control, pair.variant, alpha=0.05)
     assert nudge.against_control == compare_unpooled(RowData(units(found)).pair("kept", 1).control, pair.variant)
     assert (nudge.compared_with, told(report).comparator, told(report).comparator_reason) == (
-        "placebo", "placebo", None,
-    )  # fmt: skip
+        "placebo",
+        "placebo",
+        None,
+    )
     moved = told(report).take_up
     assert computable(moved)
     assert moved.difference == pytest.approx(did[arm == 1].mean() - did[arm == 2].mean())
@@ -174,8 +181,9 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
     assert "Difference to control" not in str(chart.to_dict())
     shown = document(report)["outcomes"][0]["comparisons"]
     assert [(one["encouragement"]["comparator"], one["encouragement"]["comparator_reason"]) for one in shown] == [
-        ("placebo", None), ("control", None),
-    ]  # fmt: skip
+        ("placebo", None),
+        ("control", None),
+    ]
 
 
 # ── Stored experiments ────────────────────────────────────────────────────────
@@ -230,9 +238,10 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
 def test_stored__take_up_planned__is_the_measure_of_the_placebo() -> None:
     """The placebo moves 3 points: inside a quarter of .2, and not of .05, however much the nudge really moved."""
     found = draw(30_000, pushes=0.03)
-    assert [one.report and row(one.report, "nudge").compared_with for one in (
-        stored(found, take_up=0.2), stored(found, take_up=0.05)
-    )] == ["placebo", ""]  # fmt: skip
+    assert [
+        one.report and row(one.report, "nudge").compared_with
+        for one in (stored(found, take_up=0.2), stored(found, take_up=0.05))
+    ] == ["placebo", ""]
 
 
 def test_stored__always_valid_look__counts_the_units_that_are_compared() -> None:
@@ -242,18 +251,30 @@ def test_stored__always_valid_look__counts_the_units_that_are_compared() -> None
 
     sizes = np.bincount(found["arm"][keep])
     assert {look.variant: look.units for look in readout.path} == {
-        "nudge": sizes[1] + sizes[2], "placebo": sizes[0] + sizes[2],
-    }  # fmt: skip
-    assert [look.measured for look in readout.path] == [
-        f"{readout.plan.measured} | placebo", readout.plan.measured,
-    ]  # fmt: skip
+        "nudge": sizes[1] + sizes[2],
+        "placebo": sizes[0] + sizes[2],
+    }
+    assert [look.measured for look in readout.path] == [f"{readout.plan.measured} | placebo", readout.plan.measured]
 
 
 @pytest.mark.parametrize(("against", "stands"), [("", False), (" | placebo", True)])
 def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo(against: str, stands: bool) -> None:
     plan = make_plan(variants=LABELS, placebo="placebo", shares=SHARES)
-    look = LookTaken(date(2026, 2, 1), f"{plan.measured}{against}", "nudge", 500, 0.4, 0.1, 0.01, 0.2, 4.0, 3.4, 0.001,
-                     "CAUSES", False)  # fmt: skip
+    look = LookTaken(
+        date(2026, 2, 1),
+        f"{plan.measured}{against}",
+        "nudge",
+        500,
+        0.4,
+        0.1,
+        0.01,
+        0.2,
+        4.0,
+        3.4,
+        0.001,
+        "CAUSES",
+        False,
+    )
     readout = stored(draw(9_000, direct=0.0), earlier=(look,), method="group_sequential")
 
     assert readout.verdict is not None

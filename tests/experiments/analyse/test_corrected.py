@@ -28,9 +28,21 @@ def plain(text: str) -> str:
 
 def look(fraction: float, critical: float, *, z: float = 1.0, **changes: Any) -> LookTaken:
     one = LookTaken(
-        date(2026, 1, 20), make_plan().measured, "nudge", 100, fraction, 0.0, -1.0, 1.0, z, critical, 1.0,
-        "INCONCLUSIVE", False, shown=date(2026, 1, 20),
-    )  # fmt: skip
+        date(2026, 1, 20),
+        make_plan().measured,
+        "nudge",
+        100,
+        fraction,
+        0.0,
+        -1.0,
+        1.0,
+        z,
+        critical,
+        1.0,
+        "INCONCLUSIVE",
+        False,
+        shown=date(2026, 1, 20),
+    )
     return replace(one, **changes)
 
 
@@ -92,9 +104,11 @@ def test_page__shows_both_says_which_is_naive_and_leads_with_the_corrected() -> 
     rows = contrasts(found)
     labels = [one.label for one in rows]
     assert labels[-4:] == [
-        "Effect of the nudge on everyone", "Effect of the nudge, corrected for the looks",
-        "Effect of the behaviour on those moved", "Effect of the behaviour, corrected for the looks",
-    ]  # fmt: skip
+        "Effect of the nudge on everyone",
+        "Effect of the nudge, corrected for the looks",
+        "Effect of the behaviour on those moved",
+        "Effect of the behaviour, corrected for the looks",
+    ]
     assert ["Naive" in one.how for one in rows[-4:]] == [True, False, True, False]
     assert rows[-1].estimate == found.corrected[0].effect
     assert rows[-1].text in promise_finding(found)
@@ -119,9 +133,11 @@ def test_moment__gets_the_corrected_effect() -> None:
     best = best_effect(found, row(found))
     assert computable(best)
     assert made["effect"] == {
-        "estimate": best[0], "standard_error": best[1], "caution": "corrected",
+        "estimate": best[0],
+        "standard_error": best[1],
+        "caution": "corrected",
         "naive": row(found).encouragement.effect.estimate,
-    }  # fmt: skip
+    }
     assert best[0] < row(found).encouragement.effect.estimate
     corrected = found.corrected[0].difference
     assert computable(corrected)

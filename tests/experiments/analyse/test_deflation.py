@@ -58,11 +58,14 @@ def test_pool__when_promises_and_findings_grow_alike__stays(pairs: list[tuple[fl
     rows = [trial(found, error, promised=0.4, promised_error=0.01) for found, error in pairs]
     scaled = [
         replace(
-            row, promised=row.promised * factor, promised_error=row.promised_error * factor, found=row.found * factor,
+            row,
+            promised=row.promised * factor,
+            promised_error=row.promised_error * factor,
+            found=row.found * factor,
             found_error=row.found_error * factor,
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     first, second = pool(rows), pool(scaled)
 
     assert computable(first)

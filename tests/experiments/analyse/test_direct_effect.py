@@ -38,9 +38,15 @@ def file_units(n: int = 4_000, *, sign: float = 1.0, numeric: bool = False, seed
     kept = rng.normal(10 * level, 1.0) if numeric else (rng.random(n) < level).astype(float)
     kind = Kind.MEAN if numeric else Kind.PROPORTION
     return Units(
-        labels=("control", "nudge"), arm=arm, outcomes=(Outcome("kept", kind, kept),), rows=n, behaviour=did,
-        segment=old, segment_labels=("new", "old"), **more,
-    )  # fmt: skip
+        labels=("control", "nudge"),
+        arm=arm,
+        outcomes=(Outcome("kept", kind, kept),),
+        rows=n,
+        behaviour=did,
+        segment=old,
+        segment_labels=("new", "old"),
+        **more,
+    )
 
 
 def report_of(direct: tuple[float, float] | None = None, **more: Any) -> Report:
@@ -84,8 +90,11 @@ def test_sentence__points_of_a_share__are_never_rounded_up() -> None:
         shown = replace(verdict, details={**verdict.details, "breakdown": value})
         assert f"more than {text} of users" in verdict_sentence(shown)
     assert [toward_zero(value, share=False) for value in (0.56789, 1.23456, 12.345, 12345.6)] == [
-        0.5678, 1.234, 12.34, 12345.0,
-    ]  # fmt: skip
+        0.5678,
+        1.234,
+        12.34,
+        12345.0,
+    ]
 
 
 def test_sentence__payload_of_an_earlier_version__is_the_old_one() -> None:
@@ -100,8 +109,16 @@ def test_sentence__payload_of_an_earlier_version__is_the_old_one() -> None:
 @pytest.mark.parametrize(("code", "word"), [(Code.CAUSES, "keeps"), (Code.HARMS, "loses")])
 def test_sentence__bound_crossed_at_an_earlier_look__adds_the_condition(code: Code, word: str) -> None:
     size = 0.02 if code is Code.CAUSES else -0.02
-    details: dict[str, Any] = {"outcome": "kept", "variant": "nudge", "day": "2026-03-01", "estimate": 2 * size,
-               "low": size, "high": 3 * size, "kind": "proportion", "breakdown": size}  # fmt: skip
+    details: dict[str, Any] = {
+        "outcome": "kept",
+        "variant": "nudge",
+        "day": "2026-03-01",
+        "estimate": 2 * size,
+        "low": size,
+        "high": 3 * size,
+        "kind": "proportion",
+        "breakdown": size,
+    }
     text = verdict_sentence(Verdict(code, "crossed", details))
     assert text.endswith(
         f"Nothing is shown about the behaviour if being nudged by itself {word} more than 2.00 points of users."
@@ -299,6 +316,10 @@ def test_moment__finding__carries_the_condition(found: dict[str, Any], text: str
 
 
 def test_moment__outcome_is_a_mean__effect_is_not_called_points() -> None:
-    found = {"code": "CAUSES", "kind": "mean", "effect": {"estimate": 3.0},
-             "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0}}  # fmt: skip
+    found = {
+        "code": "CAUSES",
+        "kind": "mean",
+        "effect": {"estimate": 3.0},
+        "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0},
+    }
     assert moment_page.finding(found).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")

@@ -86,8 +86,9 @@ def test_panels__have_the_numbers_of_the_look(method: str) -> None:
     assert computable(levels.nudged.error)
     assert computable(expected.nudged.error)
     assert (levels.nudged.error.low, levels.nudged.error.high) == (
-        expected.nudged.error.low, expected.nudged.error.high,
-    )  # fmt: skip
+        expected.nudged.error.low,
+        expected.nudged.error.high,
+    )
     test = pair.inequalities()
     assert computable(test)
     assert computable(through.inequalities)
@@ -201,8 +202,11 @@ def test_told_at__changes_p_and_level_in_every_part_and_nothing_else() -> None:
     one = Estimate(1.0, 0.5, 0.0, 2.0, 0.0002, 0.9999, "z")
 
     assert told_at((one, "text", None, 3), look) == (
-        Estimate(1.0, 0.5, 0.0, 2.0, look.p_value(0.0002), 0.95, "z"), "text", None, 3,
-    )  # fmt: skip
+        Estimate(1.0, 0.5, 0.0, 2.0, look.p_value(0.0002), 0.95, "z"),
+        "text",
+        None,
+        3,
+    )
     assert told_at(NotComputable(Reason.NO_DATA), look) == NotComputable(Reason.NO_DATA)
     assert told_at(one, Look(0.05)) is one
 
@@ -211,8 +215,11 @@ def test_needed__of_a_plan_with_looks__takes_its_inflation() -> None:
     """Five looks of Pocock's need 1.213 times the units of one look; any look at any time (3.0350 + .8416)^2/7.849."""
     units = draw_units(2_000, 3, effect=0.02)
     found = {}
-    for method, spending in (("fixed", "obrien_fleming"), *((METHODS[0], one) for one in ("pocock", "obrien_fleming")),
-                             (METHODS[1], "obrien_fleming")):  # fmt: skip
+    for method, spending in (
+        ("fixed", "obrien_fleming"),
+        *((METHODS[0], one) for one in ("pocock", "obrien_fleming")),
+        (METHODS[1], "obrien_fleming"),
+    ):
         readout = make_readout(units=units, method=method, spending=spending, planned_units=2_000, smallest_effect=0.1)
         assert readout.verdict is not None
         assert readout.verdict.reason == "underpowered"

@@ -94,10 +94,12 @@ def test_half_of_the_weight__is_the_border(share: float, led: bool) -> None:
 @pytest.mark.parametrize(
     "verdict",
     [
-        Verdict(Code.INCONCLUSIVE, "underpowered", {}), Verdict(Code.CAUSES, "nudge", {}),
-        Verdict(Code.CAUSES, "crossed", {}), Verdict(Code.NO_MATERIAL_EFFECT, "equivalent", {}),
+        Verdict(Code.INCONCLUSIVE, "underpowered", {}),
+        Verdict(Code.CAUSES, "nudge", {}),
+        Verdict(Code.CAUSES, "crossed", {}),
+        Verdict(Code.NO_MATERIAL_EFFECT, "equivalent", {}),
     ],
-)  # fmt: skip
+)
 def test_other_verdicts__say_nothing_of_single_acts(verdict: Verdict) -> None:
     assert judged(0.1, verdict).comparisons[0].verdict == verdict
 

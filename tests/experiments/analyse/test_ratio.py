@@ -106,15 +106,23 @@ def test_ratio__three_arms__control_has_one_level() -> None:
     keys = [(g, s) for g in (0, 1, 2) for s in (0, 1)]
     rows = [values[(arm == g) & (segment == s), :2] for g, s in keys]
     block = Block(
-        ("value", "denominator"), np.array([len(row) for row in rows]), np.array([row.mean(axis=0) for row in rows]),
+        ("value", "denominator"),
+        np.array([len(row) for row in rows]),
+        np.array([row.mean(axis=0) for row in rows]),
         np.array([np.cov(row.T) for row in rows]),
-    )  # fmt: skip
+    )
     two = ratio.data_of(arm.clip(0, 1), segment, values[:, :2], names=SEGMENTS).cells
     g, s = (np.array(part) for part in zip(*keys, strict=True))
     cells = replace(
-        two, variants=("control", "a", "b"), variant=g, segment=s, week=np.zeros(6, dtype=np.int64),
-        covariate=np.empty((6, 0), dtype=np.int64), exposed=block.n, blocks={ratio.METRIC: block},
-    )  # fmt: skip
+        two,
+        variants=("control", "a", "b"),
+        variant=g,
+        segment=s,
+        week=np.zeros(6, dtype=np.int64),
+        covariate=np.empty((6, 0), dtype=np.int64),
+        exposed=block.n,
+        blocks={ratio.METRIC: block},
+    )
     data = CellData(cells, (ratio.METRIC,), {})
 
     pairs = [data.pair(ratio.METRIC, code) for code in (1, 2)]

@@ -117,9 +117,20 @@ def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
 
 
 def earlier(verdict: str, **changes: Any) -> LookTaken:
-    given = {"on": date(2026, 2, 1), "measured": make_plan().measured,
-             "variant": "nudge", "units": 500, "fraction": 0.4, "estimate": 0.1, "low": 0.01,
-             "high": 0.2, "z": 4.0, "critical": 3.4, "p_value": 0.001, "peeked": False}  # fmt: skip
+    given = {
+        "on": date(2026, 2, 1),
+        "measured": make_plan().measured,
+        "variant": "nudge",
+        "units": 500,
+        "fraction": 0.4,
+        "estimate": 0.1,
+        "low": 0.01,
+        "high": 0.2,
+        "z": 4.0,
+        "critical": 3.4,
+        "p_value": 0.001,
+        "peeked": False,
+    }
     return LookTaken(**{**given, "verdict": verdict, **changes})
 
 

@@ -53,11 +53,7 @@ PLAIN = Evidence(
     adjusted_p=0.001,
 )
 NUDGED = replace(
-    PLAIN,
-    take_up=take_up(),
-    effect_set=interval(0.03, 0.1),
-    narrow_set=interval(0.04, 0.09),
-    inequalities=VALID,
+    PLAIN, take_up=take_up(), effect_set=interval(0.03, 0.1), narrow_set=interval(0.04, 0.09), inequalities=VALID
 )
 NULL = replace(NUDGED, adjusted_p=0.5, effect_set=interval(-0.05, 0.05), narrow_set=interval(-0.04, 0.04))
 
@@ -149,11 +145,7 @@ CASES = {
         "multiplicity",
     ),
     # A3: how small the first stage is says nothing, as long as the set is bounded.
-    "tiny first stage, bounded set": (
-        replace(NUDGED, take_up=take_up(0.005, 0.002, 0.008)),
-        Code.CAUSES,
-        "behaviour",
-    ),
+    "tiny first stage, bounded set": (replace(NUDGED, take_up=take_up(0.005, 0.002, 0.008)), Code.CAUSES, "behaviour"),
     "tiny first stage, the whole line": (
         replace(NUDGED, take_up=take_up(0.002, -0.005, 0.0099), effect_set=LINE),
         Code.INCONCLUSIVE,

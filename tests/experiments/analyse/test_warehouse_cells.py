@@ -125,15 +125,26 @@ def test_ratio__linearised_as_the_delta_method_does() -> None:
         arms.append(np.column_stack([below * (2 + shift) + rng.normal(0, 1, 500), below]))
     joints = [Joint.from_columns(arm) for arm in arms]
     block = Block(
-        ("value", "denominator"), np.array([500, 500]), np.array([joint.means for joint in joints]),
+        ("value", "denominator"),
+        np.array([500, 500]),
+        np.array([joint.means for joint in joints]),
         np.array([joint.covariance for joint in joints]),
-    )  # fmt: skip
+    )
     zeros = np.zeros(2, dtype=np.int64)
     metric = "sum:buy:amount:0-6 / active_days:0-6"
     cells = Cells(
-        ("control", "nudge"), ("",), (), (), (), np.array([0, 1]), zeros, zeros, np.empty((2, 0), dtype=np.int64),
-        np.array([500, 500]), {metric: block},
-    )  # fmt: skip
+        ("control", "nudge"),
+        ("",),
+        (),
+        (),
+        (),
+        np.array([0, 1]),
+        zeros,
+        zeros,
+        np.empty((2, 0), dtype=np.int64),
+        np.array([500, 500]),
+        {metric: block},
+    )
 
     found = CellData(cells, (metric,), {}).pair(metric, 1).difference(alpha=0.05)
 

@@ -10,12 +10,18 @@ from insight_site.access.keys import issue_key
 
 ROOT = "/api/v1/experiments"
 PLAN: dict[str, Any] = {
-    "key": "guild", "hypothesis": "It helps.", "default_value": "none", "primary_metrics": ["window:14-20"],
-    "smallest_effect": 0.02, "planned_units": 1_000, "planned_end": "2099-01-01",
+    "key": "guild",
+    "hypothesis": "It helps.",
+    "default_value": "none",
+    "primary_metrics": ["window:14-20"],
+    "smallest_effect": 0.02,
+    "planned_units": 1_000,
+    "planned_end": "2099-01-01",
     "variants": [
-        {"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "b", "weight": 5_000},
+        {"key": "control", "value": "none", "weight": 5_000},
+        {"key": "banner", "value": "b", "weight": 5_000},
     ],
-}  # fmt: skip
+}
 
 
 class Api:

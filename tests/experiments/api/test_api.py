@@ -23,8 +23,13 @@ def test_create__a_whole_plan__is_a_draft_that_may_start() -> None:
     row = made.json()
     assert (row["status"], row["flag_key"], row["name"]) == ("draft", "guild", "guild")
     assert row["variants"][1] == {
-        "key": "banner", "name": "", "value": "b", "weight": 5_000, "role": "nudge", "dose": None,
-    }  # fmt: skip
+        "key": "banner",
+        "name": "",
+        "value": "b",
+        "weight": 5_000,
+        "role": "nudge",
+        "dose": None,
+    }
     assert row["audience"] == [{"segment_key": None, "rule": None, "coverage": 4_000, "weights": None}]
     assert api.ok("POST", "guild/start", {"why": "go"})["status"] == "running"
     assert Experiment.objects.get().history.first().history_change_reason == "go"

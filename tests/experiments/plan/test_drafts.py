@@ -79,8 +79,14 @@ def test_arms_and_rows__of_a_started_experiment__are_frozen_but_for_growing_cove
     running(audience=[{"segment_key": "a", "rule": IOS, "coverage": 5_000}])
     arm, row = Variant.objects.order_by("position")[0], AudienceRow.objects.get()
 
-    for changed, field, value in ((arm, "weight", 1), (arm, "value", "x"), (arm, "key", "k"), (row, "segment_key", "b"),
-                                  (row, "weights", [1, 9_999]), (row, "rule", {})):  # fmt: skip
+    for changed, field, value in (
+        (arm, "weight", 1),
+        (arm, "value", "x"),
+        (arm, "key", "k"),
+        (row, "segment_key", "b"),
+        (row, "weights", [1, 9_999]),
+        (row, "rule", {}),
+    ):
         fresh = type(changed).objects.get(pk=changed.pk)
         setattr(fresh, field, value)
         with pytest.raises(ValidationError, match="frozen"):

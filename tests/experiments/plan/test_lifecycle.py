@@ -1,10 +1,13 @@
 """The whole table of states and actions, each guard on both sides of its edge, and the words of every refusal."""
 
+import inspect
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 
+from experiments.plan import audience, mistakes
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
 from experiments.plan.mistakes import problems
 from experiments.plan.mistakes import words as problem_words
@@ -147,3 +150,8 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
         assert sentence == problem_words(problem)
         assert sentence.endswith(".")
         assert "{" not in sentence
+
+
+def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
+    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(mistakes)))
+    assert codes == set(audience.STEP_OF)

@@ -14,20 +14,44 @@ from experiments.plan.planned_power import Inflow, effect_and_units, planned_pri
 from experiments.plan.record import COPIED, LOCKS, Claim, Plan, PlannedRow, PlannedVariant, Slice
 
 BASE = Plan(
-    key="invite", flag="guild", name="Invite", hypothesis="It helps.", nudge="a banner",
+    key="invite",
+    flag="guild",
+    name="Invite",
+    hypothesis="It helps.",
+    nudge="a banner",
     claim=Claim("adds", "two adds", "add", 2, 3, "window:14-20", 0.4, 0.3, 0.5),
     variants=(
         PlannedVariant("control", 1, 4_000),
         PlannedVariant("banner", 2, 3_000, "nudge", name="Banner"),
         PlannedVariant("loud", 3, 3_000, "dose", dose=5),
     ),
-    value_type="integer", default=0, primary=("window:14-20",), secondary=("window:7-13",), guardrails=("on_day:7",),
-    alpha=0.05, power=0.8, smallest_effect=0.1, expected_take_up=0.5, method="group_sequential", looks=(0.5, 1.0),
-    spending="obrien_fleming", planned_units=10_000, planned_end=date(2026, 12, 24), covariates=("platform",),
-    signup_event="signup", clock="exposure", day_mode="rolling", churn_gap=7, enrolment="all",
-    audience=(PlannedRow("solo", 5_000), PlannedRow(None, 10_000)), layer=Slice("layer:home", 0, 5_000),
-    holdout=Slice("holdout:all", 500, 10_000), sources=(1,), seed="9f2c", hash_version=2,
-)  # fmt: skip
+    value_type="integer",
+    default=0,
+    primary=("window:14-20",),
+    secondary=("window:7-13",),
+    guardrails=("on_day:7",),
+    alpha=0.05,
+    power=0.8,
+    smallest_effect=0.1,
+    expected_take_up=0.5,
+    method="group_sequential",
+    looks=(0.5, 1.0),
+    spending="obrien_fleming",
+    planned_units=10_000,
+    planned_end=date(2026, 12, 24),
+    covariates=("platform",),
+    signup_event="signup",
+    clock="exposure",
+    day_mode="rolling",
+    churn_gap=7,
+    enrolment="all",
+    audience=(PlannedRow("solo", 5_000), PlannedRow(None, 10_000)),
+    layer=Slice("layer:home", 0, 5_000),
+    holdout=Slice("holdout:all", 500, 10_000),
+    sources=(1,),
+    seed="9f2c",
+    hash_version=2,
+)
 HISTORY = History(date(2026, 11, 24))
 SERVING = Serving(1, (11, 12, 13), 3, "running", datetime(2026, 11, 24, tzinfo=UTC))
 INFLOW = Inflow(date(2026, 10, 1), date(2026, 10, 28), 2_800, 100.0, 0.3, None, 20, None)
@@ -114,9 +138,12 @@ def seen_by(plan: Plan) -> dict[str, str]:
     everyone = dict.fromkeys(kept.variants, 1_000)
     standing = Standing(State.OPEN, "look", None, False, False, 0.5, everyone, everyone)
     design = derived.design(
-        kept, outcomes=asked.outcomes, covariates=asked.covariates, segmented=False,
+        kept,
+        outcomes=asked.outcomes,
+        covariates=asked.covariates,
+        segmented=False,
         shares=dict(zip(kept.variants, next(iter(kept.shares.values())), strict=True)),
-    )  # fmt: skip
+    )
     made = {
         "questions": asked,
         "page": replace(kept, definition=""),
@@ -173,28 +200,52 @@ def test_placebo__is_never_the_control() -> None:
 # ── The columns ───────────────────────────────────────────────────────────────
 FROZEN, JUDGING, OPEN = "frozen", "judging", "open"
 COLUMNS: dict[str, tuple[str, str, Any]] = {
-    "key": ("key", FROZEN, "other"), "flag_key": ("flag", FROZEN, "other"), "name": ("name", OPEN, "Other"),
-    "hypothesis": ("hypothesis", OPEN, "It harms."), "nudge": ("nudge", OPEN, "a letter"),
-    "moment_id": ("claim", FROZEN, None), "value_type": ("value_type", FROZEN, "json"),
-    "default_value": ("default", FROZEN, "other"), "primary_metrics": ("primary", JUDGING, ["on_day:14"]),
-    "secondary_metrics": ("secondary", OPEN, ["on_day:7"]), "guardrail_metrics": ("guardrails", OPEN, ["on_day:7"]),
-    "alpha": ("alpha", JUDGING, 0.1), "power": ("power", OPEN, 0.9),
-    "smallest_effect": ("smallest_effect", JUDGING, 0.05), "method": ("method", JUDGING, "always_valid"),
-    "expected_take_up": ("expected_take_up", JUDGING, 0.4), "planned_units": ("planned_units", JUDGING, 2_000),
-    "planned_end": ("planned_end", JUDGING, date(2030, 1, 1)), "looks": ("looks", JUDGING, [0.5, 1.0]),
-    "spending": ("spending", JUDGING, "pocock"), "covariates": ("covariates", JUDGING, ["platform"]),
-    "signup_event": ("signup_event", JUDGING, "register"), "clock": ("clock", JUDGING, "signup"),
-    "day_mode": ("day_mode", JUDGING, "calendar"), "churn_gap": ("churn_gap", JUDGING, 14),
-    "enrolment": ("enrolment", FROZEN, "new_units"), "layer_id": ("layer", FROZEN, None),
-    "layer_low": ("layer", FROZEN, 10), "layer_high": ("layer", FROZEN, 20),
-    "holdout_id": ("holdout", FROZEN, None), "remote_only": ("remote_only", OPEN, True),
-    "sources": ("sources", OPEN, [1]), "seed": ("seed", FROZEN, "77aa"),
+    "key": ("key", FROZEN, "other"),
+    "flag_key": ("flag", FROZEN, "other"),
+    "name": ("name", OPEN, "Other"),
+    "hypothesis": ("hypothesis", OPEN, "It harms."),
+    "nudge": ("nudge", OPEN, "a letter"),
+    "moment_id": ("claim", FROZEN, None),
+    "value_type": ("value_type", FROZEN, "json"),
+    "default_value": ("default", FROZEN, "other"),
+    "primary_metrics": ("primary", JUDGING, ["on_day:14"]),
+    "secondary_metrics": ("secondary", OPEN, ["on_day:7"]),
+    "guardrail_metrics": ("guardrails", OPEN, ["on_day:7"]),
+    "alpha": ("alpha", JUDGING, 0.1),
+    "power": ("power", OPEN, 0.9),
+    "smallest_effect": ("smallest_effect", JUDGING, 0.05),
+    "method": ("method", JUDGING, "always_valid"),
+    "expected_take_up": ("expected_take_up", JUDGING, 0.4),
+    "planned_units": ("planned_units", JUDGING, 2_000),
+    "planned_end": ("planned_end", JUDGING, date(2030, 1, 1)),
+    "looks": ("looks", JUDGING, [0.5, 1.0]),
+    "spending": ("spending", JUDGING, "pocock"),
+    "covariates": ("covariates", JUDGING, ["platform"]),
+    "signup_event": ("signup_event", JUDGING, "register"),
+    "clock": ("clock", JUDGING, "signup"),
+    "day_mode": ("day_mode", JUDGING, "calendar"),
+    "churn_gap": ("churn_gap", JUDGING, 14),
+    "enrolment": ("enrolment", FROZEN, "new_units"),
+    "layer_id": ("layer", FROZEN, None),
+    "layer_low": ("layer", FROZEN, 10),
+    "layer_high": ("layer", FROZEN, 20),
+    "holdout_id": ("holdout", FROZEN, None),
+    "remote_only": ("remote_only", OPEN, True),
+    "sources": ("sources", OPEN, [1]),
+    "seed": ("seed", FROZEN, "77aa"),
     "hash_version": ("hash_version", FROZEN, 1),
-}  # fmt: skip
+}
 NO_PLAN = {
-    "id", "status", "version", "created_by_id", "created_at", "started_at", "enrolment_closed_at", "stopped_at",
+    "id",
+    "status",
+    "version",
+    "created_by_id",
+    "created_at",
+    "started_at",
+    "enrolment_closed_at",
+    "stopped_at",
     "concluded_at",
-}  # fmt: skip
+}
 
 
 def test_columns__every_one_of_the_row_is_in_the_table_or_no_plan() -> None:

@@ -55,9 +55,15 @@ def world(settings: Any, tmp_path: Path) -> None:
 
 def moment(**changes: Any) -> AhaMoment:
     given = {
-        "key": "two-adds", "name": "Two adds", "behaviour": "add", "times": 2, "days": 2, "signup_event": "signup",
-        "retention": "window:3-4", **changes,
-    }  # fmt: skip
+        "key": "two-adds",
+        "name": "Two adds",
+        "behaviour": "add",
+        "times": 2,
+        "days": 2,
+        "signup_event": "signup",
+        "retention": "window:3-4",
+        **changes,
+    }
     return AhaMoment.objects.create(**given)
 
 
@@ -106,9 +112,14 @@ def test_inflow__that_can_not_be_asked__is_refused(metric: str, signup: str, wor
 @pytest.mark.parametrize("method", list(Method))
 def test_suggestion__with_an_effect__is_the_calculators_own(method: Method) -> None:
     row = draft(
-        primary_metrics=["window:3-4"], smallest_effect=0.2, expected_take_up=0.5, enrolment="new_units", alpha=0.1,
-        method=method, audience=[{"coverage": 5_000}],
-    )  # fmt: skip
+        primary_metrics=["window:3-4"],
+        smallest_effect=0.2,
+        expected_take_up=0.5,
+        enrolment="new_units",
+        alpha=0.1,
+        method=method,
+        audience=[{"coverage": 5_000}],
+    )
 
     found = size.suggest_size(row, signup_event="signup")
 
@@ -127,16 +138,28 @@ def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_
         for key, weight, role in (("a", 5_000, "nudge"), ("b", 3_000, "nudge"), ("c", 2_000, "placebo"))
     ]
     row = draft(
-        primary_metrics=["window:3-4", "on_day:3"], smallest_effect=0.2, enrolment="new_units", variants=arms,
-        default_value="a", moment=moment(), method="group_sequential", looks=[0.4, 1.0], spending="pocock",
-    )  # fmt: skip
+        primary_metrics=["window:3-4", "on_day:3"],
+        smallest_effect=0.2,
+        enrolment="new_units",
+        variants=arms,
+        default_value="a",
+        moment=moment(),
+        method="group_sequential",
+        looks=[0.4, 1.0],
+        spending="pocock",
+    )
 
     found = size.suggest_size(row, signup_event="signup")
 
     judging = Plan(
-        baseline=0.5, shares=(0.5, 0.3, 0.2), placebo=2, primaries=2, method=Method.GROUP_SEQUENTIAL,
-        looks=(0.4, 1.0), spending=Spending.POCOCK,
-    )  # fmt: skip
+        baseline=0.5,
+        shares=(0.5, 0.3, 0.2),
+        placebo=2,
+        primaries=2,
+        method=Method.GROUP_SEQUENTIAL,
+        looks=(0.4, 1.0),
+        spending=Spending.POCOCK,
+    )
     needed = sample_size(judging, 0.2)
     assert not isinstance(needed, NotComputable)
     assert (found.per_variant, found.level) == (needed.units, 0.025)
@@ -147,14 +170,16 @@ def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_
 @pytest.mark.usefixtures("world")
 def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
     row = draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
-    tried = WhatIf(planned_effect=0.1, margin=0.05, primaries=2, variants=3, method="group_sequential", looks=3,
-                   spending="pocock")  # fmt: skip
+    tried = WhatIf(
+        planned_effect=0.1, margin=0.05, primaries=2, variants=3, method="group_sequential", looks=3, spending="pocock"
+    )
 
     found = size.suggest_size(row, signup_event="signup", what_if=tried)
 
     third = (1 / 3,) * 3
-    plan = Plan(baseline=0.5, shares=third, primaries=2, method=Method.GROUP_SEQUENTIAL, looks=3,
-                spending=Spending.POCOCK)  # fmt: skip
+    plan = Plan(
+        baseline=0.5, shares=third, primaries=2, method=Method.GROUP_SEQUENTIAL, looks=3, spending=Spending.POCOCK
+    )
     needed = sample_size(plan, 0.1)
     assert not isinstance(needed, NotComputable)
     assert (found.smallest_effect, found.per_variant) == (0.1, needed.units)
@@ -203,10 +228,12 @@ def test_share__of_layer_holdout_and_segments__multiplies_and_adds() -> None:
     version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, units=1_000)
     Segment.objects.create(version=version, key="solo", size=200)
     row = draft(
-        layer=Layer.objects.create(key="l"), layer_low=0, layer_high=5_000,
+        layer=Layer.objects.create(key="l"),
+        layer_low=0,
+        layer_high=5_000,
         holdout=Holdout.objects.create(key="h", share=1_000),
         audience=[{"segment_key": "style.v1.solo", "coverage": 5_000}, {"coverage": 2_500}],
-    )  # fmt: skip
+    )
 
     assert size.enrolled_share(plan_of(row)) == pytest.approx((0.2 * 0.5 + 0.8 * 0.25) * 0.5 * 0.9)
 
@@ -315,10 +342,16 @@ def test_rest__values_on_trial__come_as_query_parameters() -> None:
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("looks=0&method=always_valid", 409), ("looks=0.5", 409), ("looks=x", 400), ("looks=1.2.3", 400),
-        ("margin=-1", 409), ("planned_effect=nan", 400), ("spending=none", 400), ("variants=1", 400),
+        ("looks=0&method=always_valid", 409),
+        ("looks=0.5", 409),
+        ("looks=x", 400),
+        ("looks=1.2.3", 400),
+        ("margin=-1", 409),
+        ("planned_effect=nan", 400),
+        ("spending=none", 400),
+        ("variants=1", 400),
     ],
-)  # fmt: skip
+)
 def test_rest__values_that_can_not_be__are_refused(query: str, status: int) -> None:
     draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units", method="group_sequential")
 

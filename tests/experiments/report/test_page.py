@@ -125,10 +125,16 @@ def test_every_text__escaped_name__is_read_without_backslashes() -> None:
     headings = " ".join(part.table.title for section in page.sections(readout) for part in section.parts if part.table)
     first = opening(readout)
     texts = [
-        first.sentence, first.estimand, every_text(readout), headings, drawn, promise_finding(readout),
-        *(row.label + row.text for row in contrasts(readout)), str(first_lines.health(readout)),
+        first.sentence,
+        first.estimand,
+        every_text(readout),
+        headings,
+        drawn,
+        promise_finding(readout),
+        *(row.label + row.text for row in contrasts(readout)),
+        str(first_lines.health(readout)),
         *(metric_sentence(name) for name in readout.plan.outcomes),
-    ]  # fmt: skip
+    ]
 
     assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence
     assert "count:level_up[mode=hard]:21-27" in every_text(readout)

@@ -44,9 +44,13 @@ def test_new_unit__single__is_assigned_and_exposed_once() -> None:
     assert (row.bucket, row.exposed_at, row.segment_key) == (6863, event.time, None)
     assert (event.user_id, event.event) == ("user-1", "Experiment Viewed")
     assert json.loads(event.properties) == {
-        "experiment_id": "exp", "variation_id": "banner", "experiment_name": "exp", "variation_name": "banner",
-        "bucket": 0.6863, "source": "ofrep",
-    }  # fmt: skip
+        "experiment_id": "exp",
+        "variation_id": "banner",
+        "experiment_name": "exp",
+        "variation_name": "banner",
+        "bucket": 0.6863,
+        "source": "ofrep",
+    }
 
 
 def test_bulk__assigns_without_exposing__and_the_first_single_call_exposes() -> None:
@@ -164,8 +168,10 @@ def test_segment__by_traits__is_live_over_stored_traits_and_context() -> None:
     assert said(ask(unit="out", platform="android", spent=0)) == ("STATIC", "default", "segment")
     assert said(ask(unit="liar", segments=["ios"])) == ("STATIC", "default", "segment")
     assert set(Assignment.objects.values_list("unit", "segment_key")) == {
-        ("stored", "ios"), ("sent", "ios"), ("stored2", "paying"),
-    }  # fmt: skip
+        ("stored", "ios"),
+        ("sent", "ios"),
+        ("stored2", "paying"),
+    }
 
 
 def test_assigned_unit__is_not_moved_by_its_segment_or_by_coverage() -> None:
@@ -252,8 +258,12 @@ def test_database__that_cannot_be_written__still_answers(monkeypatch: pytest.Mon
 
 def test_values__of_each_type__are_served_as_declared() -> None:
     for kind, value, default in (
-        ("string", "x", ""), ("integer", 3, 0), ("number", 1, 0), ("boolean", False, True), ("json", {"a": [1]}, {}),
-    ):  # fmt: skip
+        ("string", "x", ""),
+        ("integer", 3, 0),
+        ("number", 1, 0),
+        ("boolean", False, True),
+        ("json", {"a": [1]}, {}),
+    ):
         arms = [{"key": key, "value": value, "weight": 5_000} for key in ("control", "t")]
         running(kind, value_type=kind, variants=arms, default_value=default)
 
@@ -274,8 +284,10 @@ def test_assign_command__for_a_file__prints_one_line_each_and_never_exposes(tmp_
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["unit"], line["variant"], line["metadata"]["sticky"]) for line in lines] == [
-        ("user-1", "banner", False), ("한글", lines[1]["variant"], False), ("user-1", "banner", False),
-    ]  # fmt: skip
+        ("user-1", "banner", False),
+        ("한글", lines[1]["variant"], False),
+        ("user-1", "banner", False),
+    ]
     assert ask(unit="한글", expose=False).variant == lines[1]["variant"]
     assert (Assignment.objects.count(), OutboxEvent.objects.count()) == (2, 0)
 

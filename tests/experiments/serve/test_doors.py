@@ -42,9 +42,12 @@ def test_single__of_a_running_flag__has_all_five_fields(slash: str) -> None:
 
     assert answer.status_code == 200
     assert answer.json() == {
-        "key": "guild-invite", "value": "banner", "variant": "banner", "reason": "SPLIT",
+        "key": "guild-invite",
+        "value": "banner",
+        "variant": "banner",
+        "reason": "SPLIT",
         "metadata": {"experiment": "exp", "experimentVersion": 2, "bucket": 0.6863, "sticky": False},
-    }  # fmt: skip
+    }
 
 
 def test_single__with_a_server_key__names_segment_and_assignment_and_a_client_key_never_does() -> None:

@@ -50,10 +50,15 @@ def test_errors__of_every_kind__fit_the_description() -> None:
     described = DOCUMENT["paths"]["/ofrep/v1/evaluate/flags/{key}"]["post"]["responses"]
 
     answers = [
-        post(f"{BULK}/exp", b"{", key), post(f"{BULK}/exp", {"context": 1}, key), post(f"{BULK}/none", unit(), key),
-        post(f"{BULK}/exp", {"context": {}}, key), post(f"{BULK}/exp", unit()), post(f"{BULK}/exp", b" " * 70_000, key),
-        post(f"{BULK}/exp", unit(), a_key("client", "config:read")), post(BULK, b"{", key),
-    ]  # fmt: skip
+        post(f"{BULK}/exp", b"{", key),
+        post(f"{BULK}/exp", {"context": 1}, key),
+        post(f"{BULK}/none", unit(), key),
+        post(f"{BULK}/exp", {"context": {}}, key),
+        post(f"{BULK}/exp", unit()),
+        post(f"{BULK}/exp", b" " * 70_000, key),
+        post(f"{BULK}/exp", unit(), a_key("client", "config:read")),
+        post(BULK, b"{", key),
+    ]
 
     for answer in answers:
         check("Error", answer.json())

@@ -91,14 +91,44 @@ def test_address__public__may_be_connected_to(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-        "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1",
-        "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "ff0e::1", "2001:db8::1",
-        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:224.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1",
-        "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::e000:1", "64:ff9b:1::7f00:1",
-        "2002:7f00:1::1", "2001:0:7f00:1::", "localhost", "127.1", "",
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "192.0.2.1",
+        "198.18.0.1",
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fec0::1",
+        "ff02::1",
+        "ff0e::1",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:224.0.0.1",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::e000:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::1",
+        "2001:0:7f00:1::",
+        "localhost",
+        "127.1",
+        "",
     ],
-)  # fmt: skip
+)
 def test_address__private_special_or_disguised__may_not(address: str) -> None:
     assert not is_public(address)
 
@@ -119,12 +149,26 @@ def test_url__https__is_split(url: str, parts: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://example.com/", "ftp://example.com/", "//example.com/", "example.com", "", "https://", "https:///path",
-        "https://example.com:80/", "https://example.com:8443/", "https://example.com:0/", "https://example.com:x/",
-        "https://user@example.com/", "https://user:pass@example.com/", "https://example.com/#part",
-        "https://example.com/a b", "https://example.com/\r\nHost: inside", "https://exämple.com/", "https://[::1",
+        "http://example.com/",
+        "ftp://example.com/",
+        "//example.com/",
+        "example.com",
+        "",
+        "https://",
+        "https:///path",
+        "https://example.com:80/",
+        "https://example.com:8443/",
+        "https://example.com:0/",
+        "https://example.com:x/",
+        "https://user@example.com/",
+        "https://user:pass@example.com/",
+        "https://example.com/#part",
+        "https://example.com/a b",
+        "https://example.com/\r\nHost: inside",
+        "https://exämple.com/",
+        "https://[::1",
     ],
-)  # fmt: skip
+)
 def test_url__anything_else__is_refused(url: str) -> None:
     with pytest.raises(Refused):
         check_url(url)

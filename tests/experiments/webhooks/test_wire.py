@@ -60,10 +60,29 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={NAME}",
+            "-addext",
+            f"subjectAltName=DNS:{NAME}",
+            "-keyout",
+            str(key),
+            "-out",
+            str(cert),
+        ],
+        check=True,
+        capture_output=True,
+    )
     return key, cert
 
 
@@ -193,10 +212,15 @@ def test_post__nobody_listens__is_undelivered(receiver: Receiver, trusting: ssl.
 @pytest.mark.parametrize(
     "addresses",
     [
-        [], ["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["10.0.0.1", "8.8.8.8"], ["64:ff9b::7f00:1"], ["::ffff:127.0.0.1"],
+        [],
+        ["127.0.0.1"],
+        ["8.8.8.8", "10.0.0.1"],
+        ["10.0.0.1", "8.8.8.8"],
+        ["64:ff9b::7f00:1"],
+        ["::ffff:127.0.0.1"],
         ["224.0.0.1"],
     ],
-)  # fmt: skip
+)
 def test_guard__any_address_that_is_not_public__nothing_is_connected_to(
     monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:

@@ -36,9 +36,24 @@ def test_term__meaning__is_two_sentences(term: Term) -> None:
 
 @pytest.mark.parametrize(
     "slug",
-    ["retention", "aha-moment", "take-up", "itt", "cace", "anderson-rubin", "p-value", "interval", "sample-ratio",
-     "shrinkage", "j", "phi", "shap", "e-value", "per-protocol"],
-)  # fmt: skip
+    [
+        "retention",
+        "aha-moment",
+        "take-up",
+        "itt",
+        "cace",
+        "anderson-rubin",
+        "p-value",
+        "interval",
+        "sample-ratio",
+        "shrinkage",
+        "j",
+        "phi",
+        "shap",
+        "e-value",
+        "per-protocol",
+    ],
+)
 def test_term__that_pages_use__is_explained(slug: str) -> None:
     assert entries.find(slug).slug == slug
 
@@ -58,9 +73,13 @@ def test_templates__words_they_ask_for__exist() -> None:
 
 @pytest.mark.parametrize(
     ("part", "words"),
-    [("c12-heat", ("j", "as-good")), ("heat", ("standardised-difference",)), ("c1-weeks", ("retention", "interval")),
-     ("unknown", ())],
-)  # fmt: skip
+    [
+        ("c12-heat", ("j", "as-good")),
+        ("heat", ("standardised-difference",)),
+        ("c1-weeks", ("retention", "interval")),
+        ("unknown", ()),
+    ],
+)
 def test_shown_with__part_of_a_candidate_or_a_page__its_own_words(part: str, words: tuple[str, ...]) -> None:
     assert entries.shown_with(part) == words
 

@@ -31,16 +31,26 @@ def study(**more: Any) -> Study:
 
 def moment(**more: Any) -> AhaMoment:
     return AhaMoment.objects.create(
-        key="friends", name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup",
-        retention="window:14-20", **more,
-    )  # fmt: skip
+        key="friends",
+        name="Three friends",
+        behaviour="friend_add",
+        times=3,
+        days=7,
+        signup_event="signup",
+        retention="window:14-20",
+        **more,
+    )
 
 
 def experiment(planned: int | None, assigned: int, status: str = "running") -> Experiment:
     row = Experiment.objects.create(
-        key=f"hint-{status}", flag_key="hint", name="Hint", status=status, planned_units=planned,
+        key=f"hint-{status}",
+        flag_key="hint",
+        name="Hint",
+        status=status,
+        planned_units=planned,
         started_at=timezone.now(),
-    )  # fmt: skip
+    )
     control = Variant.objects.create(experiment=row, position=0, key="control", weight=10_000)
     Assignment.objects.bulk_create(
         Assignment(unit=f"u{n}", experiment=row, variant=control, bucket=n, assigned_at=timezone.now())
@@ -90,9 +100,14 @@ def test_open_runs__of_every_kind__newest_first() -> None:
 
 @pytest.mark.parametrize(
     ("state", "url"),
-    [("nothing", "/aha/studies/new/"), ("study", "/aha/studies/"), ("moment", "/admin/experiments/experiment/add/"),
-     ("experiment", "/segments/runs/new/"), ("all", None)],
-)  # fmt: skip
+    [
+        ("nothing", "/aha/studies/new/"),
+        ("study", "/aha/studies/"),
+        ("moment", "/admin/experiments/experiment/add/"),
+        ("experiment", "/segments/runs/new/"),
+        ("all", None),
+    ],
+)
 def test_next_step__first_thing_missing__is_asked_for(state: str, url: str | None) -> None:
     states = ("nothing", "study", "moment", "experiment", "all")
     made: list[Callable[[], object]] = [

@@ -45,10 +45,15 @@ def test_svg__of_a_name_that_spells_the_separator__leaves_it_alone(name: str) ->
     assert f">{name}<" in svg(bar(name), "ranking")
 
 
-@pytest.mark.parametrize(("subject", "slug", "old"), [
-    ("study", "ranking", "friend_add"), ("study", "swarm", "friend_add"),
-    ("segments", "heat", "battle"), ("segments", "ranking", "battle"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("subject", "slug", "old"),
+    [
+        ("study", "ranking", "friend_add"),
+        ("study", "swarm", "friend_add"),
+        ("segments", "heat", "battle"),
+        ("segments", "ranking", "battle"),
+    ],
+)
 def test_chart__of_a_report_with_such_a_name__is_drawn(subject: str, slug: str, old: str) -> None:
     drawings = draw_study(study()) if subject == "study" else draw_segments(segmentation())
     spec = renamed(next(row.spec for row in drawings if row.slug == slug), old, "friend\u2028add")

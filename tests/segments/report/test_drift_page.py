@@ -18,10 +18,14 @@ DRIFT: dict[str, Any] = {
     "features": {"battle": INDEX, "shop": {"reason": "too_few_for_drift", "details": {"n": 2}}},
     "unlike_share": 0.0,
     "migration": {
-        "states": [0, 1, -3], "counts": [[90, 5, 5], [0, 50, 0], [0, 0, 0]], "stayed": 0.96, "adjusted_rand": 0.9,
-        "from_version": 1, "names": {"0": "Old fighters"},
+        "states": [0, 1, -3],
+        "counts": [[90, 5, 5], [0, 50, 0], [0, 0, 0]],
+        "stayed": 0.96,
+        "adjusted_rand": 0.9,
+        "from_version": 1,
+        "names": {"0": "Old fighters"},
     },
-}  # fmt: skip
+}
 
 
 def test_drift__stored__lights_and_reasons() -> None:

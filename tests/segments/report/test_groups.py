@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from segments.report import (
-    groups,
-)
+from segments.report import groups
 from stats.results import NotComputable, Reason
 from tests.segments.make_report import cluster
 

@@ -175,8 +175,7 @@ def test_matches__known_trait(condition: dict[str, Any], trait: object, holds: b
 
 @pytest.mark.parametrize("facts", [Facts(), Facts({"t": None}), Facts({"t": float("nan")})])
 @pytest.mark.parametrize(
-    "condition",
-    [{"is": "x"}, {"is_not": "x"}, {"in": ["x"]}, {"at_least": 0}, {"at_most": 9}, {"exists": True}],
+    "condition", [{"is": "x"}, {"is_not": "x"}, {"in": ["x"]}, {"at_least": 0}, {"at_most": 9}, {"exists": True}]
 )
 def test_matches__unknown_trait__every_condition_is_false(condition: dict[str, Any], facts: Facts) -> None:
     assert not matches(parse_rule(one({"trait": "t", **condition})), facts)
@@ -184,14 +183,11 @@ def test_matches__unknown_trait__every_condition_is_false(condition: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("count", "recency", "holds"),
-    [(3, 13, True), (2, 13, False), (3, 14, False), (None, 0, False), (3, None, True)],
+    ("count", "recency", "holds"), [(3, 13, True), (2, 13, False), (3, 14, False), (None, 0, False), (3, None, True)]
 )
 def test_matches__example(count: int | None, recency: float | None, holds: bool) -> None:
     facts = Facts(
-        {"platform": "ios"},
-        {} if count is None else {ADDED: count},
-        {} if recency is None else {"recency": recency},
+        {"platform": "ios"}, {} if count is None else {ADDED: count}, {} if recency is None else {"recency": recency}
     )
 
     assert matches(parse_rule(EXAMPLE), facts) is holds
@@ -211,10 +207,7 @@ TRAIT = st.fixed_dictionaries({"trait": st.sampled_from(["a", "b"])}).flatmap(
 NUMBER = st.tuples(st.sampled_from(["at_least", "at_most"]), st.integers(0, 3))
 OTHER = NUMBER.flatmap(
     lambda pair: st.sampled_from(
-        [
-            {"behaviour": "friend_add", "days": 7, pair[0]: pair[1]},
-            {"feature": "tenure", pair[0]: pair[1]},
-        ]
+        [{"behaviour": "friend_add", "days": 7, pair[0]: pair[1]}, {"feature": "tenure", pair[0]: pair[1]}]
     )
 )
 

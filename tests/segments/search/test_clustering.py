@@ -75,8 +75,7 @@ def test_bootstrap__lumps_and_one_lump_cut_in_five__stable_and_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ari", "sizes", "admissible"),
-    [(0.80, (98, 2), True), (0.7999, (98, 2), False), (0.80, (99, 1), False)],
+    ("ari", "sizes", "admissible"), [(0.80, (98, 2), True), (0.7999, (98, 2), False), (0.80, (99, 1), False)]
 )
 def test_admissible__both_sides_of_each_limit(ari: float, sizes: tuple[int, int], admissible: bool) -> None:
     values = np.random.default_rng(1).standard_normal((100, 2))

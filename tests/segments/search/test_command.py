@@ -63,8 +63,8 @@ def test_flood_it__expanded_into_events__one_day_of_play_end_to_end(store: Path,
     call_command("import_events", str(store / "events.parquet"), *ORIGIN, "--json", stdout=StringIO())
 
     found, _ = run(
-        "--signup-event", "first_open", "--window", "0", "0", "--retention", "on_day:1", "--to", "2018-09-30",
-    )  # fmt: skip
+        "--signup-event", "first_open", "--window", "0", "0", "--retention", "on_day:1", "--to", "2018-09-30"
+    )
 
     units = found["units"]
     assert players == 13_404

@@ -36,8 +36,12 @@ MOMENTS = st.builds(
     lambda itt, first, error_r, error_d, rho: IvMoments(
         itt, first, error_r**2, error_d**2, rho * error_r * error_d, 500, 500
     ),
-    st.floats(-0.5, 0.5), st.floats(-0.9, 0.9), st.floats(0.001, 0.1), st.floats(0.001, 0.1), st.floats(-0.9, 0.9),
-)  # fmt: skip
+    st.floats(-0.5, 0.5),
+    st.floats(-0.9, 0.9),
+    st.floats(0.001, 0.1),
+    st.floats(0.001, 0.1),
+    st.floats(-0.9, 0.9),
+)
 
 
 # ── Breakdown ─────────────────────────────────────────────────────────────────
@@ -177,10 +181,13 @@ def test_unmoved_group__several__is_the_largest_and_never_a_tiny_one() -> None:
     found = unmoved_group(
         STRONG,
         {
-            "a": group(0.0, 0.001), "b": group(0.01, 0.001, 3_000), "tiny": group(0.0, 0.0, 49),
-            "flat": replace(group(0.0, 0.0, 9_000), v_r=0.0), "none": NotComputable(Reason.TOO_FEW_UNITS),
+            "a": group(0.0, 0.001),
+            "b": group(0.01, 0.001, 3_000),
+            "tiny": group(0.0, 0.0, 49),
+            "flat": replace(group(0.0, 0.0, 9_000), v_r=0.0),
+            "none": NotComputable(Reason.TOO_FEW_UNITS),
         },
-    )  # fmt: skip
+    )
     assert found == ("b", 0.05)
 
 
@@ -218,8 +225,14 @@ def _arms(rng: np.random.Generator, n: int, *, always: float, compliers: float) 
     for nudged in (False, True):
         did = rng.random(n) < always + compliers * nudged
         kept = rng.random(n) < 0.25 + 0.2 * did + 0.05 * nudged
-        arms.append(joint_of_counts([[int((~kept & ~did).sum()), int((~kept & did).sum())],
-                                     [int((kept & ~did).sum()), int((kept & did).sum())]]))  # fmt: skip
+        arms.append(
+            joint_of_counts(
+                [
+                    [int((~kept & ~did).sum()), int((~kept & did).sum())],
+                    [int((kept & ~did).sum()), int((kept & did).sum())],
+                ]
+            )
+        )
     return computed(iv_moments(*arms))
 
 

@@ -22,9 +22,7 @@ SHARE = Plan(baseline=0.3)
 @pytest.mark.parametrize("row", rows("power.csv"), ids=lambda row: row["id"])
 def test_power__published_plans__give_the_published_figures(row: dict[str, str]) -> None:
     plan = Plan(
-        baseline=float(row["baseline"]),
-        sd=float(row["sd"]) if row["sd"] else None,
-        power=float(row["power"] or 0.8),
+        baseline=float(row["baseline"]), sd=float(row["sd"]) if row["sd"] else None, power=float(row["power"] or 0.8)
     )
     units = (int(row["per_variant"] or 0),) * 2
     match row["kind"]:

@@ -163,10 +163,7 @@ def test_rho__any_plan__no_other_is_tighter_at_the_planned_size(planned: int, al
 
 
 @given(
-    z=st.floats(-12, 12),
-    units=st.integers(200, 10**7),
-    planned=st.integers(200, 10**7),
-    alpha=st.floats(0.001, 0.3),
+    z=st.floats(-12, 12), units=st.integers(200, 10**7), planned=st.integers(200, 10**7), alpha=st.floats(0.001, 0.3)
 )
 def test_sequence__any_look__p_below_alpha_exactly_if_z_reaches_the_multiplier(
     z: float, units: int, planned: int, alpha: float

@@ -18,9 +18,11 @@ def test_cells__invalid_days_and_marks() -> None:
 def test_draw__heat__hatches_invalid_days_and_frames_the_indifference_set() -> None:
     found = {drawing.slug: drawing for drawing in page.draw(report())}
 
-    rows = [row for rows in found["c1-heat"].spec["datasets"].values() for row in rows if "days" in row] if (
-        "datasets" in found["c1-heat"].spec
-    ) else found["c1-heat"].spec["vconcat"][0]["layer"][0]["data"]["values"]  # fmt: skip
+    rows = (
+        [row for rows in found["c1-heat"].spec["datasets"].values() for row in rows if "days" in row]
+        if ("datasets" in found["c1-heat"].spec)
+        else found["c1-heat"].spec["vconcat"][0]["layer"][0]["data"]["values"]
+    )
     assert {row["days"] for row in rows if row["invalid"]} == {9}
     assert [(row["days"], row["times"]) for row in rows if row["chosen"]] == [(3, 2)]
     assert [(row["days"], row["times"]) for row in rows if row["good"]] == [(3, 1)]

@@ -120,8 +120,10 @@ def test_invented_units__right_arms__are_counted_warned_of_and_left_out_beside(
     found = after.without_unverified
     assert found.left_out > 150
     assert (found.verdict, found.sample_ratio, found.exposed) == (
-        before.verdict, before.sample_ratio, before.flow.exposed
-    )  # fmt: skip
+        before.verdict,
+        before.sample_ratio,
+        before.flow.exposed,
+    )
     assert [row[1] for row in found.differences] == [row.difference for row in before.report.outcomes[0].comparisons]
 
 

@@ -41,8 +41,7 @@ def test_unexposed__a_fifth_or_a_difference(assigned: dict[str, int], check: str
 
 
 @pytest.mark.parametrize(
-    ("silent", "check"),
-    [((499, 500), None), ((500, 500), "silent"), ((10, 60), "silent_differs")],
+    ("silent", "check"), [((499, 500), None), ((500, 500), "silent"), ((10, 60), "silent_differs")]
 )
 def test_silent__half_or_a_difference(silent: tuple[int, int], check: str | None) -> None:
     rows = tuple((label, 1_000, n) for label, n in zip(("control", "nudge"), silent, strict=True))

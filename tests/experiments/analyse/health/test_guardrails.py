@@ -12,8 +12,11 @@ from tests.experiments.analyse.health.make_context import stored
 @pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
 def test_guardrails__bonferroni_over_all_of_them(p_value: float, alarm: bool) -> None:
     row = Estimate(-0.02, 0.005, -0.03, -0.01, p_value, 0.95, "x")
-    guardrails = {("on_day:1", "nudge"): row, ("on_day:2", "nudge"): replace(row, p_value=0.9),
-                  ("on_day:3", "nudge"): NotComputable(Reason.NO_VARIANCE)}  # fmt: skip
+    guardrails = {
+        ("on_day:1", "nudge"): row,
+        ("on_day:2", "nudge"): replace(row, p_value=0.9),
+        ("on_day:3", "nudge"): NotComputable(Reason.NO_VARIANCE),
+    }
 
     found = list(check_guardrails(stored(guardrails=guardrails)))
 

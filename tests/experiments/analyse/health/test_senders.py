@@ -15,8 +15,9 @@ def test_not_admitted__each_sender_and_reason__is_a_finding_that_invalidates_not
     found = list(check_not_admitted(stored(replace(halves(500, 500), not_admitted=aside))))
 
     assert [(one.check, one.details["sender"], one.invalid) for one in found] == [
-        ("not_admitted_arm", "web", None), ("not_admitted_source", "blog", None),
-    ]  # fmt: skip
+        ("not_admitted_arm", "web", None),
+        ("not_admitted_source", "blog", None),
+    ]
     assert all("%(" not in finding_sentence(one) for one in found)
 
 

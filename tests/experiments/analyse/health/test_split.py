@@ -103,9 +103,13 @@ def test_sample_ratio__clusters_in_both_arms__units_were_assigned_and_are_counte
     """Each cluster stands in both arms, so that by clusters any split seems balanced: 900 to 300 was not noticed."""
     whole = 100 - mixed  # half of these in one arm, with nine units each, half in the other, with three
     cluster = np.concatenate(
-        [np.repeat(np.arange(whole // 2), 9), np.repeat(np.arange(100 - mixed, 100), 9),
-         np.repeat(np.arange(whole // 2, whole), 3), np.repeat(np.arange(100 - mixed, 100), 3)]
-    )  # fmt: skip
+        [
+            np.repeat(np.arange(whole // 2), 9),
+            np.repeat(np.arange(100 - mixed, 100), 9),
+            np.repeat(np.arange(whole // 2, whole), 3),
+            np.repeat(np.arange(100 - mixed, 100), 3),
+        ]
+    )
     sizes = (9 * (whole // 2 + mixed), len(cluster) - 9 * (whole // 2 + mixed))
 
     assert (

@@ -10,7 +10,5 @@ def test_segments__say_the_interaction_test_before_any_segment() -> None:
     assert "interaction test p" in section.lead
     table = section.parts[0].table
     assert table is not None
-    assert [row[0] for row in table.rows] == [
-        "new", "old", "All segments, pooled", "All segments, by their size",
-    ]  # fmt: skip
+    assert [row[0] for row in table.rows] == ["new", "old", "All segments, pooled", "All segments, by their size"]
     assert table.columns[-2:] == ("shrunk towards the mean", "weight of its own data")

@@ -37,8 +37,12 @@ def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
 def test_survival_chart__rows__start_at_one_and_reach_the_follow_up() -> None:
     found = rows_of(survival({"control": CONTROL, "nudge": VARIANT}).spec, "share")
     assert [(row["day"], row["share"]) for row in found if row["name"] == "nudge"] == [
-        (0, 1), (0, 0.97), (5, pytest.approx(0.77)), (12, pytest.approx(0.67)), (20, pytest.approx(0.67)),
-    ]  # fmt: skip
+        (0, 1),
+        (0, 0.97),
+        (5, pytest.approx(0.77)),
+        (12, pytest.approx(0.67)),
+        (20, pytest.approx(0.67)),
+    ]
     text = [(row["name"], row["day"], row["text"]) for row in rows_of(survival({"a": CONTROL}).spec, "text")]
     assert text == [("a", 0, "1,000"), ("a", 7, "660"), ("a", 14, "460")]
 

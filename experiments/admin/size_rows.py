@@ -1,0 +1,43 @@
+"""The size that a plan needs, as lines of the admin's page."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.utils.translation import gettext
+
+from experiments.plan import size
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
+from stats.results import NotComputable
+
+
+def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
+    """What the page says, one line each; a missing number is its reason."""
+    inflow = found.inflow
+
+    def say(value: Any, write: Callable[[Any], str] = str) -> str:
+        return reason_words(value) if isinstance(value, NotComputable) else write(value)
+
+    outcome = percent if inflow.sd is None else significant
+    effect = partial(effect_text, share=inflow.sd is None, plus=True)
+    rows: list[tuple[Any, Any]] = [
+        (gettext("Units that arrived"), f"{count(inflow.units)} ({inflow.first} – {inflow.last})"),
+        (gettext("Units a day"), decimal(inflow.per_day, 1)),
+        (gettext("Outcome without the nudge"), say(inflow.base, outcome)),
+        (gettext("Share of them that is enrolled"), say(found.coverage, percent)),
+        (gettext("Expected take-up"), say(found.take_up, percent)),
+        (gettext("Smallest effect of interest"), say(found.smallest_effect, effect)),
+        (gettext("Planned units"), say(found.planned_units, count)),
+        (gettext("Days until the last outcome is known"), say(found.days, count)),
+        (gettext("End if it started today"), say(found.planned_end)),
+        (gettext("Level of one comparison"), say(found.level, partial(percent, digits=2))),
+        (gettext("Units, as a multiple of one look's"), say(found.inflation, partial(decimal, digits=3))),
+        (
+            gettext("Chance to conclude no effect that matters, if there is none"),
+            say(found.power_no_material_effect, partial(percent, digits=0)),
+        ),
+    ]
+    if inflow.reach is not None:
+        rows.insert(3, (gettext("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
+    return rows
