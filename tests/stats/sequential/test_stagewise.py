@@ -27,11 +27,21 @@ def after(place: int, z: float, *, spending: Spending = Spending.OBRIEN_FLEMING)
 
 
 def rectangle(times: tuple[float, ...], low: list[float], high: list[float], drift: float) -> float:
-    """P(low < z < high at these shares) by scipy's multivariate normal: another way than the recursion."""
+    """P(low < z < high at these shares) by scipy's multivariate normal: another way than the recursion.
+
+    It draws points: half a million, unseeded, were off by 2e-6 once in a hundred runs.
+    """
     root = np.sqrt(np.array(times))
     correlation = np.minimum.outer(root, root) / np.maximum.outer(root, root)
     found = stats.multivariate_normal.cdf(
-        np.array(high), drift * root, correlation, maxpts=500_000, abseps=1e-7, releps=1e-7, lower_limit=np.array(low)
+        np.array(high),
+        drift * root,
+        correlation,
+        maxpts=2_000_000,
+        abseps=1e-8,
+        releps=1e-8,
+        rng=1,
+        lower_limit=np.array(low),
     )
     return float(found)
 
