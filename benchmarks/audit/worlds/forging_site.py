@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from experiments.plan.served import flag_of, with_parts
-
 SHOWN, ELSEWHERE, KEY = "web", "marketing", "x"
 
 
@@ -119,6 +117,7 @@ def other_arms(units: int) -> dict[str, str]:
 def drawn(units: list[str]) -> dict[str, str]:
     """What a local SDK computes from the payload that every client may read."""
     from experiments.draw.bucketing import choose, unit_hash
+    from experiments.plan.served import flag_of, with_parts
 
     flag = flag_of(with_parts([KEY]).get())
     found = {unit: choose(unit_hash(flag.seed, unit), flag.rows[0].ranges) for unit in units}
