@@ -1,7 +1,7 @@
 """Pages of AHA discovery: studies, their candidates, and the AHA moments that people decided to test."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -28,14 +28,12 @@ from aha.report.candidate.jump import step_words
 from aha.report.marks import flag_sentence, flag_words
 from aha.report.venn_page import venn_cell
 from aha.study import studies
+from aha.study.result import Candidate, Report
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
-
-if TYPE_CHECKING:
-    from aha.study.result import Candidate, Report
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
@@ -105,7 +103,7 @@ def report_body(study: Study) -> dict[str, Any]:
     return {} if report is None else _study_context(study, report)
 
 
-def _study_context(study: Study, report: "Report") -> dict[str, Any]:
+def _study_context(study: Study, report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "headline": page.headline(report),
@@ -127,13 +125,13 @@ def _study_context(study: Study, report: "Report") -> dict[str, Any]:
     }
 
 
-def _tags(candidate: "Candidate") -> dict[str, Any]:
+def _tags(candidate: Candidate) -> dict[str, Any]:
     step = step_words(candidate.step, candidate.smooth_range)
     return {"step": step, "marks": [flag_words(code) for code in candidate.flags]}
 
 
 # ── Candidates ────────────────────────────────────────────────────────────────
-def _candidate(pk: int, place: int) -> "tuple[Study, Report, Candidate]":
+def _candidate(pk: int, place: int) -> tuple[Study, Report, Candidate]:
     study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
     report = studies.read_report(study)
     if report is None or isinstance(report, Unreadable) or not 1 <= place <= len(report.candidates):
@@ -150,7 +148,7 @@ def candidate_page(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 
 
 def _candidate_page(
-    request: HttpRequest, study: Study, report: "Report", candidate: "Candidate", place: int, form: PromoteForm
+    request: HttpRequest, study: Study, report: Report, candidate: Candidate, place: int, form: PromoteForm
 ) -> HttpResponse:
     cell = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
     context = {
@@ -218,7 +216,7 @@ def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _venn_context(study: Study, report: "Report | None", asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
+def _venn_context(study: Study, report: Report | None, asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
     behaviour, days, times = asked
     name = hashlib.sha256(behaviour.encode()).hexdigest()  # a cache key may hold no blanks
     key = f"aha.venn:{study.pk}:{study.as_of and study.as_of.timestamp()}:{get_language()}:{name}:{days}:{times}"

@@ -10,7 +10,7 @@ from django.conf import settings
 from events.counting import queries
 from events.counting.unit_values import Basis
 from events.outbox.flush import flush_events
-from events.warehouse import connect
+from events.warehouse import Warehouse, connect
 from events.windows import Clock, DayMode, data_end
 from reporting.words import Message, say
 from runs.refusals import Refused
@@ -18,9 +18,6 @@ from runs.refusals import Refused
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
-
-    from events.counting.unit_values import Basis
-    from events.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Questions:
         events: number of events in the store.
     """
 
-    warehouse: "Warehouse"
-    basis: "Basis"
+    warehouse: Warehouse
+    basis: Basis
     events: int
 
     @property

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,13 +14,11 @@ from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, write_finding
 from aha.payload_versions import EVIDENCE, FINDING
+from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-
-if TYPE_CHECKING:
-    from aha.study.result import Candidate
 
 Status = AhaMoment.Status
 # What an experiment's verdict means for the claim; any other code leaves it open (DESIGN.md, section 6).
@@ -137,7 +135,7 @@ def _set(moment: AhaMoment, status: str, finding: dict[str, Any] | None) -> AhaM
     return row
 
 
-def _candidate(study: Study, behaviour: str, times: int, days: int) -> "Candidate | None":
+def _candidate(study: Study, behaviour: str, times: int, days: int) -> Candidate | None:
     """Raise Refused for a study whose result can't be read."""
     report = read_report(study)
     if isinstance(report, Unreadable):

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aha.study.cell_metrics import Number
+from aha.study.cell_metrics import Number
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class ReachWeek:
     signups: int
     eligible: int
     reached: int
-    share: "Number"
+    share: Number
     complete: bool
 
 

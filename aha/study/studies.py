@@ -1,7 +1,7 @@
 """Services of studies: check the question, store the run, compute it."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 
@@ -12,19 +12,16 @@ from aha.study.discover import study as compute
 from aha.study.gather import check_population, gather
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
-from events.asking import questions
+from aha.study.result import Report
+from events.asking import Questions, questions
 from events.counting import queries
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.outbox.ownership import StoreRefused
 from reporting.document import dump, load
+from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
-
-if TYPE_CHECKING:
-    from aha.study.result import Report
-    from events.asking import Questions
-    from runs.payloads import Unreadable
 
 TASK = "aha.tasks.run_study"
 GATHERED = 0.15  # share of a study that the questions take
@@ -65,7 +62,7 @@ def run_study(pk: int, *, listen: Progress = silent) -> bool:
     return study is not None and perform(study, lambda progress: _compute(study, progress), listen=listen)
 
 
-def read_report(study: Study) -> "Report | Unreadable | None":
+def read_report(study: Study) -> Report | Unreadable | None:
     """The report of a finished study, None when it has none."""
     return None if study.payload is None else payload_versions.read(study.payload)
 
@@ -93,7 +90,7 @@ def _compute(study: Study, progress: Progress) -> dict[str, Any]:
     return payload_versions.STUDY.store(report)
 
 
-def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) -> None:
+def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> None:
     asked.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     if isinstance(definition, MinEvents):
@@ -104,7 +101,7 @@ def _check_data(asked: "Questions", inputs: Inputs, restriction: Restriction) ->
     check_population(asked, inputs, restriction)
 
 
-def _aware(asked: "Questions") -> Any:
+def _aware(asked: Questions) -> Any:
     end = asked.basis.data_end
     return end.replace(tzinfo=UTC) if end.tzinfo is None else end
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
@@ -14,12 +14,14 @@ from aha.moments.promote import record_verdict
 from events.asking import questions
 from experiments.analyse import payload_versions
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
+from experiments.analyse.effects import Comparison
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
 from experiments.analyse.health.sender_checks import beside, is_doubtful
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.read_out import read_out
+from experiments.analyse.result import LookTaken, Readout
 from experiments.models import Analysis, Experiment
 from experiments.plan import derived
 from experiments.plan.planned import Planned
@@ -32,10 +34,6 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
 from stats.results import computable
-
-if TYPE_CHECKING:
-    from experiments.analyse.effects import Comparison
-    from experiments.analyse.result import LookTaken, Readout
 
 TASK = "experiments.tasks.run_analysis"
 GATHERED = 0.9  # share of an analysis that the questions take
@@ -125,12 +123,12 @@ def has_final(experiment: Experiment) -> bool:
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()
 
 
-def read_analysis(analysis: Analysis | None) -> "Readout | Unreadable | None":
+def read_analysis(analysis: Analysis | None) -> Readout | Unreadable | None:
     """The readout of a done analysis; None when there is none."""
     return None if analysis is None or analysis.payload is None else payload_versions.read(analysis.payload)
 
 
-def looks_before(experiment: Experiment, *, pk: int | None = None) -> "tuple[LookTaken, ...]":
+def looks_before(experiment: Experiment, *, pk: int | None = None) -> tuple[LookTaken, ...]:
     """All looks that were taken, oldest first; before one analysis, or all.
 
     Raises:
@@ -148,7 +146,7 @@ def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str,
     return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
 
 
-def _compute(analysis: Analysis, progress: Progress) -> "Readout":
+def _compute(analysis: Analysis, progress: Progress) -> Readout:
     experiment = analysis.experiment
     plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
     with questions(day_mode=plan.day_mode) as store:
@@ -157,7 +155,7 @@ def _compute(analysis: Analysis, progress: Progress) -> "Readout":
         Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
         rule, audit, earlier = rule_of(experiment), audit_of(experiment), looks_before(experiment, pk=analysis.pk)
 
-        def read(told: Progress, *, verified: bool) -> "Readout":
+        def read(told: Progress, *, verified: bool) -> Readout:
             answers = gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
             return read_out(
                 plan,
@@ -176,7 +174,7 @@ def _compute(analysis: Analysis, progress: Progress) -> "Readout":
     return readout
 
 
-def _conclude(analysis: Analysis, readout: "Readout") -> None:
+def _conclude(analysis: Analysis, readout: Readout) -> None:
     """In the transaction that makes it done: verdict and finality, messages to who listens, the claim's new status.
 
     Raises:
@@ -207,14 +205,14 @@ def _conclude(analysis: Analysis, readout: "Readout") -> None:
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
 
 
-def for_lists(readout: "Readout") -> dict[str, Any]:
+def for_lists(readout: Readout) -> dict[str, Any]:
     """Of a readout what lists and overviews show, as columns of its analysis."""
     standing = readout.standing
     checks = [dump(row) for row in readout.health]
     return {"fraction": standing.fraction, "exposed": dict(standing.exposed), "checks": checks}
 
 
-def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
+def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:
     """What goes back to the AHA moment: the effect with its set, beside what the correlation promised.
 
     Of a plan with planned looks the corrected effects (`experiments.analyse.corrected`): the plain ones are too large.
@@ -252,7 +250,7 @@ def finding_of(analysis: Analysis, readout: "Readout") -> ExperimentFinding:
     )
 
 
-def _behaviour_effect(readout: "Readout", row: "Comparison") -> Effect | None:
+def _behaviour_effect(readout: Readout, row: Comparison) -> Effect | None:
     effect, one = best_effect(readout, row), row.encouragement
     if one is None or not computable(effect):
         return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from django.db.models import Count, Max, OuterRef, Subquery
@@ -10,16 +9,13 @@ from django.db.models import Count, Max, OuterRef, Subquery
 from experiments.analyse.analyses import read_analysis
 from experiments.analyse.codes import NOT_THE_BEHAVIOUR
 from experiments.analyse.corrected import best_effect
-from experiments.analyse.deflation import Trial, pool
+from experiments.analyse.deflation import Deflation, Trial, pool
 from experiments.analyse.effects import leading
+from experiments.analyse.result import Readout
 from experiments.models import Analysis
 from experiments.plan.design import Kind
 from runs.payloads import Unreadable
 from stats.results import NotComputable, computable
-
-if TYPE_CHECKING:
-    from experiments.analyse.deflation import Deflation, Trial
-    from experiments.analyse.result import Readout
 
 READ_AT_ONCE = 20  # a payload has a hundred kilobytes
 SECONDS = 24 * 3600  # the key names the newest analysis, so that an old answer is never taken for a new one
@@ -46,9 +42,9 @@ class Calibration:
         pooled: the deflation ratio over `trials`.
     """
 
-    trials: "tuple[Trial, ...]"
+    trials: tuple[Trial, ...]
     left_out: tuple[LeftOut, ...]
-    pooled: "Deflation | NotComputable"
+    pooled: Deflation | NotComputable
 
 
 def calibrate() -> Calibration:
@@ -83,7 +79,7 @@ def _decisive() -> Iterator[Analysis]:
     return rows.order_by("experiment__name", "experiment__pk").iterator(chunk_size=READ_AT_ONCE)
 
 
-def _trial(readout: "Readout") -> "Trial | str":
+def _trial(readout: Readout) -> Trial | str:
     """The trial, or the code of why there is none."""
     report, claim = readout.report, readout.plan.claim
     if report is None or claim is None:

@@ -1,20 +1,15 @@
 """What closing the enrolment of a stored experiment would cost its last look, before a person confirms it."""
 
-from typing import TYPE_CHECKING
-
 from django.utils import timezone
 
 from experiments.analyse.analyses import latest_analysis, looks_before, read_analysis
-from experiments.analyse.closing import cost_of
+from experiments.analyse.closing import Cost, cost_of
 from experiments.models import Experiment
 from experiments.plan.stored import planned_of
 from runs.payloads import Unreadable
 
-if TYPE_CHECKING:
-    from experiments.analyse.closing import Cost
 
-
-def cost(experiment: Experiment) -> "Cost | None":
+def cost(experiment: Experiment) -> Cost | None:
     """The cost of closing today, with the units of the last analysis; None where it costs nothing, or nobody knows.
 
     Before the first analysis no unit was counted and no outcome shown: closing is blind and costs nothing.

@@ -3,16 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
-from typing import TYPE_CHECKING
 
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
-
-if TYPE_CHECKING:
-    from stats.power import family_and_looks as arithmetic
 
 WEEKS = timedelta(days=28)
 
@@ -67,7 +63,7 @@ class WhatIf:
 AS_PLANNED = WhatIf()
 
 
-def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "arithmetic.Plan":
+def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arithmetic.Plan:
     """The plan with its family, looks and spending.
 
     Raises:
@@ -94,7 +90,7 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> "ari
 
 
 def effect_and_units(
-    plan: Plan, daily: float, planned: "arithmetic.Plan", what_if: WhatIf = AS_PLANNED
+    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
     """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
 
@@ -113,7 +109,7 @@ def effect_and_units(
 
 
 def planned_prices(
-    plan: Plan, planned: "arithmetic.Plan", units: tuple[int, ...] | NotComputable, what_if: WhatIf = AS_PLANNED
+    plan: Plan, planned: arithmetic.Plan, units: tuple[int, ...] | NotComputable, what_if: WhatIf = AS_PLANNED
 ) -> tuple[float, float, float | NotComputable]:
     """Level of one comparison, inflation by looks, and the power to conclude NO_MATERIAL_EFFECT if there is no effect.
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from django.contrib.auth.models import User
@@ -20,12 +20,10 @@ from segments.churn.payload_versions import CHURN
 from segments.churn.result import ChurnResult
 from segments.models import ChurnRun, Membership, Segment
 from segments.published.fitted_model import fitted_of
+from segments.search.features import Floats, UnitTable
 from segments.search.gather import read_units
 from segments.search.question import Inputs
 from stats.results import NotComputable
-
-if TYPE_CHECKING:
-    from segments.search.features import Floats, UnitTable
 
 TASK = "segments.tasks.run_churn"
 BATCH = 5_000
@@ -89,7 +87,7 @@ def _compute(run: ChurnRun, progress: Progress) -> dict[str, Any]:
     return CHURN.store(result(found.quality, float(probability.mean())))
 
 
-def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
+def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
     """Units of the segment that are in the membership now, and whether each was retained; NaN where it is too early."""
     version = run.segment.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
@@ -105,7 +103,7 @@ def _read(run: ChurnRun) -> tuple["UnitTable", "Floats"]:
     return table, frame.retained.reindex(table.unit_ids).to_numpy(dtype=np.float64)
 
 
-def _features(table: "UnitTable") -> tuple["Floats", tuple[str, ...]]:
+def _features(table: UnitTable) -> tuple[Floats, tuple[str, ...]]:
     """Play per active day, and the activity block: here activity may predict, since nothing is explained by it."""
     days = np.maximum(table.active_days, 1)
     per_day = table.counts / days[:, None]

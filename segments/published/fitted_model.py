@@ -1,17 +1,13 @@
 """The fitted model of a version, for services that place or compare units by it."""
 
-from typing import TYPE_CHECKING
-
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.models import SegmentVersion
 from segments.search.payload_versions import FITTED
-
-if TYPE_CHECKING:
-    from segments.search.placement import FittedModel
+from segments.search.placement import FittedModel
 
 
-def fitted_of(version: SegmentVersion) -> "FittedModel | None":
+def fitted_of(version: SegmentVersion) -> FittedModel | None:
     """The model that places units in a version's segments; None for a rule.
 
     Raises:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -22,14 +22,12 @@ from segments.published.fitted_model import fitted_of
 from segments.published.measure_drift import baseline, measure_drift
 from segments.published.payload_versions import BASELINE, DRIFT
 from segments.published.rule_members import rule_places
+from segments.published.run_results import DriftResult
 from segments.search.gather import read_units
 from segments.search.payload_versions import FITTED, PROFILE, SEGMENTATION
+from segments.search.placement import FittedModel
 from segments.search.question import Inputs
-
-if TYPE_CHECKING:
-    from segments.published.run_results import DriftResult
-    from segments.search.placement import FittedModel
-    from segments.search.result import Report
+from segments.search.result import Report
 
 Place = Membership.Place
 BATCH = 5_000
@@ -231,7 +229,7 @@ def open_model(key: str, name: str, kind: str, refresh_days: int | None, by: Use
     return model
 
 
-def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, str]) -> None:
+def _add_clusters(version: SegmentVersion, report: Report, names: dict[int, str]) -> None:
     for number, cluster in enumerate(report.clusters):
         segment = Segment(
             version=version,
@@ -245,7 +243,7 @@ def _add_clusters(version: SegmentVersion, report: "Report", names: dict[int, st
         segment.save()
 
 
-def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, str]:
+def _names(before: SegmentVersion | None, fitted: FittedModel) -> dict[int, str]:
     """Names of the last version's clusters for the new clusters that match them."""
     import numpy as np
 
@@ -259,7 +257,7 @@ def _names(before: SegmentVersion | None, fitted: "FittedModel") -> dict[int, st
     return {row.new: known.get(row.old, "") for row in matches if row.old is not None and row.keeps_name}
 
 
-def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], "DriftResult"]:
+def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | None, str]], DriftResult]:
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
     if fitted is None:
         raise Refused("This version has no fitted model, so nobody can be placed by it.")

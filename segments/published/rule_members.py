@@ -1,7 +1,7 @@
 """Which units a rule holds for, from what they did and from the traits that they were given."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from events.outbox.ownership import StoreRefused
 from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
-from segments.rules import Feature, Rule, Trait, is_live, members, needs, parse_rule
+from segments.rules import Feature, Rule, Subject, Trait, is_live, members, needs, parse_rule
 from segments.search import queries as own
-
-if TYPE_CHECKING:
-    from segments.rules import Subject
 
 Place = Membership.Place
 
@@ -56,7 +53,7 @@ def evaluate_rule(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
     return units, members(rule, columns, units=len(units))
 
 
-def _ask(asked: Any, signup_event: str, wanted: Any) -> tuple[list[str], dict["Subject", Any]]:
+def _ask(asked: Any, signup_event: str, wanted: Any) -> tuple[list[str], dict[Subject, Any]]:
     asked.need_event(signup_event, "--signup-event")
     users = queries.cohort(asked.log, signup_event, asked.basis)
     frame = asked.run(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()

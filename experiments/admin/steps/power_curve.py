@@ -1,7 +1,6 @@
 """The plan's page: what a plan would find, and how that changes with its size. The warehouse is asked once for all."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 
@@ -11,10 +10,8 @@ from experiments.plan.size import Suggestion, inflow_of, sized
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
+from stats.power.family_and_looks import Plan
 from stats.results import NotComputable, computable
-
-if TYPE_CHECKING:
-    from stats.power.family_and_looks import Plan
 
 INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
 STEPS = 24
@@ -94,6 +91,6 @@ def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputa
     return PowerCurve(points, units, reached, experiment.power, effect, found.inflow.sd is None)
 
 
-def _split(plan: "Plan", units: int) -> tuple[int, ...]:
+def _split(plan: Plan, units: int) -> tuple[int, ...]:
     whole = sum(plan.shares)
     return tuple(max(round(units * share / whole), 2) for share in plan.shares)
