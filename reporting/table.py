@@ -34,18 +34,21 @@ class Part:
         heading: the question it answers.
         finding: the answer; the title of its picture says the same.
         table: the rows behind the picture, or None.
-        picture: there is a picture.
         note: how to read it, or "".
-        draw: makes the picture. Only the worker calls it: it loads Altair.
+        draw: makes the picture, or None where there is nothing to draw. Only the worker calls it: it loads Altair.
     """
 
     slug: str
     heading: str
     finding: str
     table: Table | None
-    picture: bool = True
     note: str = ""
     draw: Callable[[], Drawn] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def picture(self) -> bool:
+        """Whether there is a picture; templates ask."""
+        return self.draw is not None
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,6 @@ class Section:
     lead: str
     parts: tuple[Part, ...]
     closed: bool = False
-
-
-def make_part(
-    slug: str,
-    heading: str,
-    finding: str,
-    table: Table | None,
-    *,
-    note: str = "",
-    draw: Callable[[], Drawn] | None = None,
-) -> Part:
-    """A part that makes its own picture, where it has one.
-
-    Args:
-        slug, heading, finding, table, note: as in `Part`.
-        draw: makes the chart; None where there is nothing to draw.
-    """
-    return Part(slug, heading, finding, table, draw is not None, note, draw)
 
 
 def drawings(parts: Iterable[Part]) -> tuple[Drawing, ...]:

@@ -9,7 +9,7 @@ from aha.study.drawn_results import Swarm
 from aha.study.result import Report
 from events.metrics import display_name
 from reporting.charts import LIGHT, ORANGE, SKY, Drawn, alt, categories, data, lines, rule
-from reporting.table import Part, make_part
+from reporting.table import Part
 from reporting.words import gettext
 from stats.results import computable
 
@@ -35,7 +35,7 @@ def part(report: Report) -> Part | None:
     )
     swarms = report.model.swarm
     heading, text = gettext("In which direction?"), finding(report, swarms[0].behaviour)
-    return make_part("swarm", heading, text, None, draw=lambda: chart(swarms), note=note)
+    return Part("swarm", heading, text, None, draw=lambda: chart(swarms), note=note)
 
 
 def finding(report: Report, behaviour: str) -> str:

@@ -7,7 +7,7 @@ from aha.study.drawn_results import NullPicture
 from aha.study.result import Report
 from reporting.charts import ORANGE, Drawn, alt, data
 from reporting.numbers import count, decimal, p_text, p_value
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
@@ -18,7 +18,7 @@ FAR = 1.6
 
 def part(report: Report) -> Part:
     """Is the best cell better than luck?"""
-    return make_part(
+    return Part(
         "nulls",
         gettext("Is the best cell better than luck?"),
         null_sentence(report.active),

@@ -7,14 +7,14 @@ from aha.report.axes import WIDTH
 from aha.study.result import Report
 from reporting.charts import DASHES, INK, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import count, limits, percent, share
-from reporting.table import Part, Row, Table, make_part
+from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
 
 def part(report: Report) -> Part:
     """How the cohort stays."""
-    return make_part(
+    return Part(
         "curve",
         gettext("How the cohort stays"),
         finding(report.curve),

@@ -14,7 +14,7 @@ def part(report: Report) -> Part:
     """What does the method find where nothing is?"""
     found = report.controls
     heading = gettext("What does the method find where nothing is?")
-    return Part("controls", heading, finding(found), table(found), picture=False)
+    return Part("controls", heading, finding(found), table(found))
 
 
 def finding(found: Controls) -> str:

@@ -6,7 +6,7 @@ from aha.study.result import Ranked, Report
 from events.metrics import display_name
 from reporting.charts import BLUE, GREY, INK, YELLOW, Drawn, alt, categories, data
 from reporting.numbers import between, count, decimal, number, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
@@ -15,7 +15,7 @@ MOST_RANKED = 15
 
 def part(report: Report) -> Part:
     """Which behaviours tell who stays?"""
-    return make_part(
+    return Part(
         "ranking",
         gettext("Which behaviours tell who stays?"),
         finding(report),

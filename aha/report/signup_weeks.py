@@ -4,13 +4,13 @@ from aha.report.axes import WIDTH, share_mark, week_axis
 from aha.study.result import Report
 from reporting.charts import BLUE, LIGHT, Drawn, alt, data, share_axis
 from reporting.numbers import count, percent, share
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 
 
 def part(report: Report) -> Part:
     """Does retention change from week to week?"""
-    return make_part(
+    return Part(
         "weeks",
         gettext("Does retention change from week to week?"),
         finding(report),

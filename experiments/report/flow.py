@@ -11,7 +11,7 @@ from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.names import metric_words
 from reporting.charts import INK, SERIES, Drawn, Mark, alt, data
 from reporting.numbers import count, decimal, p_relation, p_value, percent
-from reporting.table import Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
@@ -22,13 +22,13 @@ def section(readout: Readout) -> Section:
     finding = gettext("{n} units in {groups} groups; the outcome of {mature} is known.").format(
         n=count(total), groups=len(readout.standing.exposed), mature=count(mature)
     )
-    parts = [make_part("units", gettext("From exposure to outcome"), finding, flow(readout)), *senders.parts(readout)]
+    parts = [Part("units", gettext("From exposure to outcome"), finding, flow(readout)), *senders.parts(readout)]
     days = by_day(readout)
     if days is not None:
         last = readout.flow.by_day[-1][0].isoformat()
         finding = gettext("{n} units had met their variant by {day}.").format(n=count(total), day=last)
         draw = partial(draw_inflow, readout.flow.by_day, readout.plan.variants)
-        parts.append(make_part("inflow", gettext("How units came in"), finding, days, draw=draw))
+        parts.append(Part("inflow", gettext("How units came in"), finding, days, draw=draw))
     return Section("units", gettext("The flow of units"), "", tuple(parts))
 
 

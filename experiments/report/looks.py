@@ -11,7 +11,7 @@ from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.stopping import hidden_sentence
 from reporting.charts import BLUE, INK, ORANGE, Drawn, alt, data
 from reporting.numbers import count, decimal, effect_limits, effect_text, level_text, p_value, percent
-from reporting.table import Part, Section, Table, make_part
+from reporting.table import Part, Section, Table
 from reporting.words import gettext
 
 
@@ -25,7 +25,7 @@ def _path(readout: Readout, report: Report) -> Part:
     several = len({look.on for look in readout.path}) > 1
     note = gettext("Dashed: the bound that |z| must reach at each look; a dot above it is a finding.")
     share = report.outcomes[0].kind is Kind.PROPORTION
-    return make_part(
+    return Part(
         "path",
         gettext("Every look at the outcome"),
         path_finding(readout),

@@ -5,7 +5,7 @@ from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
 from experiments.report.names import clock_words, metric_sentence
 from reporting.numbers import count, effect_text, percent
-from reporting.table import Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext
 
 
@@ -19,10 +19,10 @@ def section(readout: Readout) -> Section:
         lead = lead.format(n=len(plan.amendments))
     else:
         lead = gettext("The plan was kept: nothing changed after the start.")
-    parts = [make_part("registered", gettext("What was registered"), "", registered(readout))]
+    parts = [Part("registered", gettext("What was registered"), "", registered(readout))]
     changed = amendments(readout)
     if changed is not None:
-        parts.append(make_part("amendments", changed.title, "", changed))
+        parts.append(Part("amendments", changed.title, "", changed))
     return Section("plan", gettext("The plan, and whether it was kept"), lead, tuple(parts), closed=True)
 
 

@@ -16,7 +16,7 @@ from experiments.report.names import metric_words
 from experiments.report.stopping import stopping_sentence
 from reporting.charts import BLUE, GREY, INK, Drawn, alt, data, forest
 from reporting.numbers import effect_limits, effect_text
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
@@ -57,7 +57,7 @@ def promise(readout: Readout) -> Part | None:
         note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
     said = (*take_up_sentences(readout), stopping_sentence(readout), note)
     share = readout.report.outcomes[0].kind is Kind.PROPORTION
-    return make_part(
+    return Part(
         "promise",
         gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout),

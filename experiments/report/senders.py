@@ -8,7 +8,7 @@ from experiments.analyse.result import Readout, Without
 from experiments.plan.design import Kind
 from experiments.report.names import versus
 from reporting.numbers import count, effect_text, level_text, p_value
-from reporting.table import Part, Row, Table, make_part
+from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
 
@@ -18,12 +18,12 @@ def parts(readout: Readout) -> Iterator[Part]:
     if readout.flow.not_admitted:
         heading = gettext("Exposures that were not admitted")
         text = gettext("They entered no count and no test above or below.")
-        yield make_part("not-admitted", heading, text, not_admitted(readout))
+        yield Part("not-admitted", heading, text, not_admitted(readout))
     found = readout.without_unverified
     if found is not None:
         heading = gettext("The same analysis without unverified units")
         text = gettext("Without the {n} units that only a client key has reported.").format(n=count(found.left_out))
-        yield make_part("without-unverified", heading, text, without(readout, found))
+        yield Part("without-unverified", heading, text, without(readout, found))
 
 
 def not_admitted(readout: Readout) -> Table:

@@ -2,7 +2,7 @@
 
 from reporting.charts import BLUE, Drawn, alt, categories, data, forest, lines
 from reporting.numbers import decimal, number, p_value
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from segments.report.axes import WIDTH
 from segments.report.features import feature_name
@@ -20,8 +20,8 @@ def part(report: Report) -> Part | None:
         return None
     heading, found = gettext("What do the more active do differently?"), report.tiers.drivers
     if not computable(found):
-        return Part("drivers", heading, reason_words(found), None, picture=False)
-    return make_part("drivers", heading, finding(found), table(found), draw=lambda: chart(found))
+        return Part("drivers", heading, reason_words(found), None)
+    return Part("drivers", heading, finding(found), table(found), draw=lambda: chart(found))
 
 
 def finding(drivers: Drivers) -> str:

@@ -2,7 +2,7 @@
 
 from reporting.charts import BLUE, ON_MARK, ORANGE, Drawn, alt, categories, data, lines
 from reporting.numbers import decimal
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.report.features import feature_name
 from segments.search.result import Report
@@ -13,7 +13,7 @@ MOST_FEATURES = 40
 def part(report: Report) -> Part:
     """How each group plays"""
     heading = gettext("How each group plays")
-    return make_part("heat", heading, finding(report), table(report), draw=lambda: chart(report))
+    return Part("heat", heading, finding(report), table(report), draw=lambda: chart(report))
 
 
 def finding(report: Report) -> str:

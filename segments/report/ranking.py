@@ -2,7 +2,7 @@
 
 from reporting.charts import BLUE, Drawn, alt, categories, data
 from reporting.numbers import between, decimal, number
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from segments.report.drivers import MOST_BEHAVIOURS
 from segments.report.features import feature_names
@@ -16,7 +16,7 @@ def part(report: Report) -> Part | None:
     if not computable(report.tiers.cuts) or not computable(found):
         return None
     heading, known = gettext("Which behaviours tell the tiers apart?"), computable(found.ranking)
-    return make_part("ranking", heading, finding(found), table(found), draw=(lambda: chart(found)) if known else None)
+    return Part("ranking", heading, finding(found), table(found), draw=(lambda: chart(found)) if known else None)
 
 
 def finding(drivers: Drivers) -> str:

@@ -2,7 +2,7 @@
 
 from reporting.charts import Drawn
 from reporting.numbers import decimal, number, p_text, p_value, percent, share
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from segments.report.axes import retained_bars
 from segments.report.groups import cluster_words
@@ -16,9 +16,7 @@ def part(report: Report) -> Part:
     """Who stays?"""
     known = any(computable(cluster.profile.retained) for cluster in report.clusters)
     heading = gettext("Who stays?")
-    return make_part(
-        "retention", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None
-    )
+    return Part("retention", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None)
 
 
 def finding(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 from reporting.charts import Drawn
 from reporting.numbers import percent, share
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from segments.report.axes import retained_bars
 from segments.search.result import Report
@@ -13,9 +13,9 @@ def part(report: Report) -> Part:
     """Activity tiers."""
     heading, found = gettext("Activity tiers"), report.tiers
     if not computable(found.cuts):
-        return Part("tiers", heading, reason_words(found.cuts), None, picture=False)
+        return Part("tiers", heading, reason_words(found.cuts), None)
     known = any(computable(tier.retained) for tier in found.tiers)
-    return make_part("tiers", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None)
+    return Part("tiers", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None)
 
 
 def finding(report: Report) -> str:

@@ -1,7 +1,7 @@
 """A part carries the drawing of its picture; without a picture there is nothing to draw."""
 
 from reporting.charts import Drawn, alt, data
-from reporting.table import Part, drawings, make_part
+from reporting.table import Part, drawings
 
 
 def chart() -> Drawn:
@@ -9,9 +9,9 @@ def chart() -> Drawn:
 
 
 def test_drawings__of_sections__in_their_order_titled_by_the_finding() -> None:
-    first = make_part("one", "How many?", "One user.", None, draw=chart)
-    without = make_part("two", "How many now?", "Nobody.", None, draw=None)
-    third = make_part("three", "And now?", "Three users.", None, draw=chart, note="So far.")
+    first = Part("one", "How many?", "One user.", None, draw=chart)
+    without = Part("two", "How many now?", "Nobody.", None, draw=None)
+    third = Part("three", "And now?", "Three users.", None, draw=chart, note="So far.")
 
     drawn = drawings((first, without, third))
 
@@ -23,5 +23,5 @@ def test_drawings__of_sections__in_their_order_titled_by_the_finding() -> None:
 
 
 def test_part__its_drawing__takes_no_part_in_equality() -> None:
-    assert make_part("one", "How many?", "One user.", None, draw=chart) == Part("one", "How many?", "One user.", None)
-    assert make_part("one", "How many?", "One user.", None, draw=None).draw is None
+    assert Part("one", "How many?", "One user.", None, draw=chart) == Part("one", "How many?", "One user.", None)
+    assert Part("one", "How many?", "One user.", None, draw=None).draw is None

@@ -4,7 +4,7 @@ from aha.report.axes import ROW, share_mark
 from aha.study.result import Candidate
 from reporting.charts import BLUE, YELLOW, Drawn, alt, categories, data, share_axis
 from reporting.numbers import count, difference, share
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from stats.results import computable
 
@@ -14,7 +14,7 @@ def part(candidate: Candidate, prefix: str) -> Part | None:
     if not candidate.by_segment:
         return None
     heading = gettext("Does it hold in every segment?")
-    return make_part(f"{prefix}segments", heading, finding(candidate), table(candidate), draw=lambda: chart(candidate))
+    return Part(f"{prefix}segments", heading, finding(candidate), table(candidate), draw=lambda: chart(candidate))
 
 
 def finding(candidate: Candidate) -> str:

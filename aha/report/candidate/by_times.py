@@ -9,7 +9,7 @@ from aha.report.claim import claim_words, days_words, times_words
 from aha.study.result import Candidate, Report
 from reporting.charts import BLUE, INK, ON_MARK, SKY, YELLOW, Drawn, alt, data, share_axis
 from reporting.numbers import count, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 
 
@@ -37,9 +37,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     """A, B and C by number of times."""
     rows = splits(report, candidate)
     heading = gettext("A, B and C by number of times")
-    return make_part(
-        f"{prefix}stack", heading, finding(rows, candidate), table(rows, candidate), draw=lambda: chart(rows)
-    )
+    return Part(f"{prefix}stack", heading, finding(rows, candidate), table(rows, candidate), draw=lambda: chart(rows))
 
 
 def finding(rows: Sequence[Split], candidate: Candidate) -> str:

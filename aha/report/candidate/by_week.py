@@ -10,7 +10,7 @@ from aha.study.report_columns import wilson_interval
 from aha.study.result import Candidate
 from reporting.charts import BLUE, GREY, YELLOW, Drawn, alt, data, share_axis
 from reporting.numbers import count, percent, share
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 
 
@@ -27,7 +27,7 @@ class WeekRow:
 
 def part(candidate: Candidate, prefix: str) -> Part:
     """Does it hold week by week?"""
-    return make_part(
+    return Part(
         f"{prefix}weeks",
         gettext("Does it hold week by week?"),
         finding(candidate),

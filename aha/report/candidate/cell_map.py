@@ -10,7 +10,7 @@ from aha.study.result import Candidate, Report
 from events.metrics import display_name
 from reporting.charts import BLUE, GREY, ON_MARK, ORANGE, YELLOW, Drawn, alt, data, lines
 from reporting.numbers import decimal, percent
-from reporting.table import Part, Row, Table, make_part
+from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
@@ -49,7 +49,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     cells = cells_of(report, candidate)
     slug, heading = f"{prefix}heat", gettext("Every number of times and days")
     text, numbers = finding(cells, candidate), table(cells, candidate)
-    return make_part(slug, heading, text, numbers, draw=lambda: chart(cells), note=choice_caption())
+    return Part(slug, heading, text, numbers, draw=lambda: chart(cells), note=choice_caption())
 
 
 def finding(cells: Sequence[GridCell], candidate: Candidate) -> str:

@@ -12,7 +12,7 @@ from stats.results import NotComputable, Reason, computable
 def part(candidate: Candidate, prefix: str) -> Part:
     """Does it hold elsewhere?"""
     heading = gettext("Does it hold elsewhere?")
-    return Part(f"{prefix}honesty", heading, finding(candidate), table(candidate), picture=False)
+    return Part(f"{prefix}honesty", heading, finding(candidate), table(candidate))
 
 
 def finding(candidate: Candidate) -> str:

@@ -7,7 +7,7 @@ from aha.study.result import Candidate, Judged, Report
 from aha.study.step import JUMP, SmoothRange, Step, StepVerdict
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
 from reporting.numbers import count, limits, percent, short_count
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 
 
@@ -16,9 +16,9 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     judged = judged_of(report, candidate.behaviour)
     slug, heading, text = f"{prefix}dose", gettext("Does retention jump?"), finding(candidate, judged)
     if judged is None or judged.dose is None:
-        return Part(slug, heading, text, None, picture=False)
+        return Part(slug, heading, text, None)
     dose = judged.dose
-    return make_part(slug, heading, text, table(dose), draw=lambda: chart(dose, judged.step))
+    return Part(slug, heading, text, table(dose), draw=lambda: chart(dose, judged.step))
 
 
 def finding(candidate: Candidate, judged: Judged | None) -> str:

@@ -6,14 +6,14 @@ from aha.report.claim import days_words
 from aha.study.result import Candidate
 from reporting.charts import GREY, Drawn, alt, categories, data, forest
 from reporting.numbers import count, decimal, difference, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
 
 def part(candidate: Candidate, prefix: str) -> Part:
     """What is left when more is held equal?"""
-    return make_part(
+    return Part(
         f"{prefix}ladder",
         gettext("What is left when more is held equal?"),
         finding(candidate),

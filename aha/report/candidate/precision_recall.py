@@ -5,14 +5,14 @@ from aha.report.claim import claim_words, number_words
 from aha.study.result import Candidate, Report
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, alt, data, share_axis
 from reporting.numbers import percent
-from reporting.table import Part, make_part
+from reporting.table import Part
 from reporting.words import gettext
 from stats.results import computable
 
 
 def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     """Precision against recall; the numbers are in the table of `cell_map`."""
-    return make_part(
+    return Part(
         f"{prefix}pareto",
         gettext("Precision against recall"),
         finding(candidate),

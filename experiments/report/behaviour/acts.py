@@ -10,7 +10,7 @@ from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.estimates import effect_with_limits
 from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
 from reporting.numbers import between, decimal, effect_limits, level_text, p_value, percent, points, significant
-from reporting.table import Part, Section, Table, make_part
+from reporting.table import Part, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.arms import ArmsFit, Dose, DoseTest
 from stats.instrument.dose import DoseWeights
@@ -24,20 +24,20 @@ def section(readout: Readout, report: Report) -> Section:
     for place, row in enumerate(readout.by_times, start=1):
         effect = response(row, share)
         parts.append(_added(place, row, report.design.level))
-        parts.append(make_part(f"response-{place}", effect.title, "", effect))
+        parts.append(Part(f"response-{place}", effect.title, "", effect))
     lead = ""
     if readout.by_times and readout.dose is not None:
         lead, table = dose_finding(readout.dose), dose(readout.dose)
-        parts.append(make_part("dose-arms", table.title, lead, table))
+        parts.append(Part("dose-arms", table.title, lead, table))
     return Section("acts", gettext("Does the threshold matter, or each act?"), lead, tuple(parts))
 
 
 def _added(place: int, row: ByTimes, level: float) -> Part:
     slug, heading = f"acts-{place}", gettext("Which acts did {variant} add?").format(variant=row.variant)
     if not computable(row.weights):
-        return make_part(slug, heading, acts_finding(row), None)
+        return Part(slug, heading, acts_finding(row), None)
     note = gettext("Orange: the moment's own number. Lines: the interval of each bar at {level}.")
-    return make_part(
+    return Part(
         slug,
         heading,
         acts_finding(row),

@@ -13,7 +13,7 @@ from experiments.report.chart_pieces import PANEL, WIDTH
 from experiments.report.estimates import set_text
 from reporting.charts import BLUE, GREEN, INK, LIGHT, ORANGE, Drawn, alt, data, rule
 from reporting.numbers import between, count, effect_text, level_text, percent
-from reporting.table import Part, Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.exclusion import ZeroFirstStage
@@ -43,7 +43,7 @@ def _parts(report: Report) -> tuple[Part, ...]:
     # Variants are counted from 1.
     outcome = report.outcomes[0]
     return tuple(
-        make_part(
+        Part(
             f"direct-{place}",
             gettext("Nudged by {variant}").format(variant=row.variant),
             finding(outcome, found),

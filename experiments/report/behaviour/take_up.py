@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from experiments.analyse.result import Readout
 from reporting.numbers import between, decimal, percent, points
-from reporting.table import Part, Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.encouragement import TakeUp
 from stats.results import NotComputable, computable
@@ -19,7 +19,7 @@ def locked(readout: Readout) -> Section:
 def first_stage(readout: Readout) -> Part:
     """The first stage, overall and by segment."""
     finding = gettext("How many more units reach the behaviour with the nudge; counted before the outcome is read.")
-    return make_part("first-stage", gettext("Take-up: the first stage"), finding, first_stage_table(readout))
+    return Part("first-stage", gettext("Take-up: the first stage"), finding, first_stage_table(readout))
 
 
 def first_stage_table(readout: Readout) -> Table | None:

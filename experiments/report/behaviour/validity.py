@@ -18,7 +18,7 @@ from reporting.numbers import (
     points,
     significant,
 )
-from reporting.table import Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Level
@@ -37,7 +37,7 @@ def section(readout: Readout, report: Report) -> Section:
             "traits": traits(found),
         }
         parts += [
-            make_part(f"{slug}-{found.variant}", table.title, "", table)
+            Part(f"{slug}-{found.variant}", table.title, "", table)
             for slug, table in named.items()
             if table is not None
         ]

@@ -5,7 +5,7 @@ from experiments.analyse.result import Belief, Readout
 from experiments.plan.design import Kind
 from experiments.report.names import metric_words
 from reporting.numbers import effect_limits, effect_text, percent
-from reporting.table import Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
@@ -16,7 +16,7 @@ def section(readout: Readout, report: Report) -> Section:
     if not readout.beliefs:
         return Section("bayes", title, "", (), closed=True)
     kinds = {row.name: row.kind is Kind.PROPORTION for row in (readout.report or report).outcomes}
-    found = make_part("beliefs", gettext("What a Bayesian would say"), "", beliefs(readout.beliefs, kinds))
+    found = Part("beliefs", gettext("What a Bayesian would say"), "", beliefs(readout.beliefs, kinds))
     # Source: METHODS 4.9.
     lead = gettext(
         "These numbers never enter the verdict, and they don't make peeking harmless: whoever stops when the chance "

@@ -24,7 +24,7 @@ from reporting.numbers import (
     signed_percent,
     significant,
 )
-from reporting.table import Row, Section, Table, make_part
+from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, Interval, NotComputable, computable
 
@@ -36,12 +36,12 @@ def section(readout: Readout, report: Report) -> Section:
     title = gettext("Every outcome against the placebo") if against else gettext("Every outcome against control")
     draw = partial(draw_shares, report.outcomes) if several else None
     parts = [
-        make_part("outcomes", title, outcomes_finding(readout), comparisons(report), draw=draw),
-        make_part("levels", gettext("Levels in each group"), "", levels(report)),
+        Part("outcomes", title, outcomes_finding(readout), comparisons(report), draw=draw),
+        Part("levels", gettext("Levels in each group"), "", levels(report)),
     ]
     covariates = adjusted(report)
     if covariates is not None:
-        parts.append(make_part("adjusted", covariates.title, "", covariates))
+        parts.append(Part("adjusted", covariates.title, "", covariates))
     return Section("outcomes", gettext("All outcomes and guardrails"), "", tuple(parts))
 
 

@@ -10,7 +10,7 @@ from experiments.report.estimates import effect_cells, level_heading, number_cel
 from experiments.report.names import versus
 from reporting.charts import BLUE, GREY, ORANGE, Drawn, Mark, alt, data, forest
 from reporting.numbers import count, effect_limits, effect_text, p_relation, p_value, percent
-from reporting.table import Part, Section, Table, make_part
+from reporting.table import Part, Section, Table
 from reporting.words import gettext, reason_words
 from stats.results import computable
 
@@ -32,7 +32,7 @@ def section(readout: Readout, report: Report) -> Section:
 
 
 def _part(slug: str, outcome: OutcomeReport, row: Comparison, shrunk: Shrunk | None, level: float) -> Part:
-    return make_part(
+    return Part(
         slug,
         f"{outcome.name} · {versus(row.variant, row.compared_with)}",
         pooled_finding(row, outcome.kind is Kind.PROPORTION),

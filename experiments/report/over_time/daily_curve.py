@@ -8,7 +8,7 @@ from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import HEIGHT, colour_of, dash_of, eligible, titled_above
 from reporting.charts import Drawn, alt, data, share_axis
 from reporting.numbers import GLUE, count, level_text, limits, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from stats.survival.day_curve import DayShare
 
@@ -21,7 +21,7 @@ def part_of(readout: Readout) -> Part | None:
     if not readout.over_time or not found:
         return None
     heading = gettext("Who is active on which day?")
-    return make_part("daily-curve", heading, found, table(readout), draw=partial(draw, shown))
+    return Part("daily-curve", heading, found, table(readout), draw=partial(draw, shown))
 
 
 def finding(curves: Mapping[str, Sequence[DayShare]]) -> str:

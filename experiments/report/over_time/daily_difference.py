@@ -9,7 +9,7 @@ from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import PANEL, POINTS, eligible, panel_title, titled_above
 from reporting.charts import LIGHT, SERIES, Drawn, Mark, alt, data, rule
 from reporting.numbers import between, level_text, points
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from stats.results import computable
 from stats.survival.day_curve import CurveDifference
@@ -20,7 +20,7 @@ def part_of(readout: Readout) -> Part | None:
     found = {row.variant: row.days for row in readout.over_time if computable(row.days)}
     if not found:
         return None
-    return make_part(
+    return Part(
         "daily-difference",
         gettext("On which days do the groups differ?"),
         finding(found).replace("\n", " "),

@@ -11,7 +11,7 @@ from experiments.report.estimates import effect_with_limits
 from experiments.report.over_time.curves import PANEL, POINTS, panel_title, sizes, titled_above
 from reporting.charts import GREY, SERIES, Drawn, Mark, alt, data, rule
 from reporting.numbers import count, effect_text, level_text, p_text
-from reporting.table import Part, Row, Table, make_part
+from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.novelty import Change, Novelty, Trend
 from stats.results import Estimate, NotComputable, computable
@@ -24,7 +24,7 @@ def part_of(readout: Readout) -> Part | None:
     share = readout.report.outcomes[0].kind is Kind.PROPORTION
     found = {row.variant: row.novelty for row in readout.over_time}
     weeks = any(computable(week.effect) for row in found.values() for week in row.weeks)
-    return make_part(
+    return Part(
         "novelty",
         gettext("Does the effect fade with later enrolment?"),
         finding(found, share=share).replace("\n", " "),

@@ -9,7 +9,7 @@ from experiments.report.chart_pieces import WIDTH
 from experiments.report.over_time.curves import HEIGHT, colour_of, colours, dash_of, sizes, titled_above
 from reporting.charts import GREY, Drawn, Mark, alt, data, share_axis
 from reporting.numbers import between, count, decimal, level_text, p_value, signed
-from reporting.table import Part, Row, Table, make_part
+from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, Interval, NotComputable, computable
 from stats.survival.kaplan_meier import SurvivalCurve
@@ -23,7 +23,7 @@ def part_of(readout: Readout) -> Part | None:
         return None
     curves = {arm.variant: arm.survival for arm in readout.arms_over_time if computable(arm.survival)}
     whole = bool(curves) and len(curves) == len(readout.arms_over_time)
-    return make_part(
+    return Part(
         "survival",
         gettext("How long do units stay?"),
         finding(differences(readout), readout.over_time[0].tau).replace("\n", " "),

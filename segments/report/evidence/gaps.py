@@ -12,7 +12,7 @@ def part(report: Report) -> Part | None:
     if not report.gaps:
         return None
     heading = gettext("Groups, or styles of a continuum?")
-    return Part("gaps", heading, finding(report), table(report), picture=False)
+    return Part("gaps", heading, finding(report), table(report))
 
 
 def gap_why(report: Report) -> str:

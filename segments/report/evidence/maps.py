@@ -5,7 +5,7 @@ from typing import Any
 
 from reporting.charts import INK, LIGHT, ORANGE, SERIES, Drawn, Mark, alt, data
 from reporting.numbers import percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.report.evidence.scorecard import METHODS
 from segments.report.groups import cluster_words
@@ -36,9 +36,7 @@ def part(report: Report) -> Part | None:
         "the groups are real."
     ) % {"n": f"{len(shown['pca'].x):,}"}
     heading, maps = gettext("Where the groups lie"), [shown["pca"], shown["umap"]]
-    return make_part(
-        "maps", heading, finding(report), table(report, maps[0]), draw=lambda: chart(report, maps), note=note
-    )
+    return Part("maps", heading, finding(report), table(report, maps[0]), draw=lambda: chart(report, maps), note=note)
 
 
 def finding(report: Report) -> str:
@@ -71,7 +69,7 @@ def tsne_part(report: Report) -> Part | None:
     if points is None:
         return None
     heading, text = gettext("The same groups by t-SNE"), tsne_finding(report)
-    return make_part("tsne", heading, text, table(report, points), draw=lambda: tsne_chart(report, points))
+    return Part("tsne", heading, text, table(report, points), draw=lambda: tsne_chart(report, points))
 
 
 def tsne_finding(report: Report) -> str:

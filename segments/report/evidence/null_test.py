@@ -2,7 +2,7 @@
 
 from reporting.charts import ORANGE, Drawn, alt, data
 from reporting.numbers import decimal, p_text, p_value, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.report.axes import WIDTH
 from segments.search.clustering import NULL_LEVEL
@@ -12,7 +12,7 @@ from segments.search.result import Report
 def part(report: Report) -> Part:
     """Are there groups at all?"""
     heading = gettext("Are there groups at all?")
-    return make_part("null", heading, finding(report), table(report), draw=lambda: chart(report))
+    return Part("null", heading, finding(report), table(report), draw=lambda: chart(report))
 
 
 def finding(report: Report) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from reporting.charts import BLUE, GREY, INK, LIGHT, ORANGE, Drawn, Mark, alt, data
 from reporting.numbers import decimal, percent
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.search.clustering import SMALLEST_SHARE, STABLE_ARI, KReason, KScore
 from segments.search.result import Report
@@ -13,7 +13,7 @@ from segments.search.result import Report
 def part(report: Report) -> Part:
     """How many groups?"""
     heading = gettext("How many groups?")
-    return make_part("numbers", heading, finding(report), table(report), draw=lambda: chart(report))
+    return Part("numbers", heading, finding(report), table(report), draw=lambda: chart(report))
 
 
 def finding(report: Report) -> str:

@@ -11,7 +11,7 @@ METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the same in every l
 
 def part(report: Report) -> Part:
     """PCA or UMAP?"""
-    return Part("scorecard", gettext("PCA or UMAP?"), finding(report), table(report), picture=False)
+    return Part("scorecard", gettext("PCA or UMAP?"), finding(report), table(report))
 
 
 def finding(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 from reporting.charts import BLUE, INK, YELLOW, Drawn, alt, categories, data, rule
 from reporting.numbers import decimal
-from reporting.table import Part, Table, make_part
+from reporting.table import Part, Table
 from reporting.words import gettext
 from segments.report.axes import ROW_HEIGHT, WIDTH
 from segments.report.groups import cluster_words, standing_words
@@ -13,7 +13,7 @@ from segments.search.result import Report
 def part(report: Report) -> Part:
     """Is each group found again?"""
     heading = gettext("Is each group found again?")
-    return make_part("stability", heading, finding(report), table(report), draw=lambda: chart(report))
+    return Part("stability", heading, finding(report), table(report), draw=lambda: chart(report))
 
 
 def finding(report: Report) -> str:
