@@ -62,6 +62,12 @@ class Section:
     closed: bool = False
 
 
-def drawings(parts: Iterable[Part]) -> tuple[Drawing, ...]:
-    """The pictures of these parts in their order, each with the part's finding as its title."""
-    return tuple(titled(part.slug, part.finding, part.draw()) for part in parts if part.draw is not None)
+def drawings(parts: Iterable[Part], slug: str = "") -> tuple[Drawing, ...]:
+    """The pictures of these parts in their order, each with the part's finding as its title.
+
+    Args:
+        parts: those of a page.
+        slug: of the one part that is asked for: the others, a tenth of a second each, aren't drawn. "" for all.
+    """
+    wanted = [part for part in parts if slug in ("", part.slug)]
+    return tuple(titled(part.slug, part.finding, part.draw()) for part in wanted if part.draw is not None)

@@ -35,7 +35,8 @@ class RunKind:
         stages: what a run is doing, by the stage that its computation names.
         home: the page to return to after cancelling; empty: the run's own.
         read: payload to report; "" while no page but the run's own reads it.
-        draw: the report to a tuple of `reporting.charts.Drawing`; "" for a kind without pictures.
+        draw: the report, and the slug of one picture or "" for all, to a tuple of `reporting.charts.Drawing`; "" for
+            a kind without pictures.
         body: the run to the context of its page's body; "" for a kind that can't be taken away.
         template: the page's body; it is rendered with ``standalone`` and `run`.
         document: the report to the JSON document.
@@ -82,12 +83,12 @@ class RunKind:
         """What a done run found, read from its payload; `runs.payloads.Unreadable` when it can't be."""
         return import_string(self.read)(run.payload)
 
-    def drawings(self, run: "Run") -> tuple[Any, ...]:
-        """The charts of a done run with words in the active language, not yet rendered; none for some kinds."""
+    def drawings(self, run: "Run", slug: str = "") -> tuple[Any, ...]:
+        """The charts of a done run, or one of them, with words in the active language, not yet rendered."""
         report = self.report(run) if self.draw else None
         if report is None or isinstance(report, Unreadable):
             return ()
-        found: tuple[Any, ...] = import_string(self.draw)(report)
+        found: tuple[Any, ...] = import_string(self.draw)(report, slug)
         return found
 
     def context(self, run: "Run") -> dict[str, Any]:

@@ -55,12 +55,12 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
     )
 
 
-def draw(report: Report) -> tuple[Drawing, ...]:
-    """Every picture of a finished study, in the order of its pages; the app's kind of run names this function."""
+def draw(report: Report, slug: str = "") -> tuple[Drawing, ...]:
+    """Every picture of a finished study, or one; the app's kind of run names this function."""
     sections = list(study_sections(report))
     for place, candidate in enumerate(report.candidates, start=1):
         sections += candidate_sections(report, candidate, place)
-    return drawings(part for section in sections for part in section.parts)
+    return drawings((part for section in sections for part in section.parts), slug)
 
 
 def _section(slug: str, title: str, *parts: Part | None) -> Section:

@@ -56,6 +56,6 @@ def parts(readout: Readout) -> tuple[Part, ...]:
     return rest if first is None else (first, *rest)
 
 
-def draw(readout: Readout) -> tuple[Drawing, ...]:
-    """Every picture of the page, in its order; the app's kind of run names this function."""
-    return drawings(parts(readout))
+def draw(readout: Readout, slug: str = "") -> tuple[Drawing, ...]:
+    """Every picture of the page, or one; the app's kind of run names this function."""
+    return drawings(parts(readout), slug)

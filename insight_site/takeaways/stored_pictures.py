@@ -28,10 +28,10 @@ def draw_run(label: str, pk: int) -> int:
     return count
 
 
-def drawings(run: Run, language: str) -> tuple[Drawing, ...]:
-    """The charts of a done run with words in `language`, not yet rendered."""
+def drawings(run: Run, language: str, slug: str = "") -> tuple[Drawing, ...]:
+    """The charts of a done run, or the one of this slug, with words in `language`, not yet rendered."""
     with translation.override(language):
-        return kind_of(run).drawings(run)
+        return kind_of(run).drawings(run, slug)
 
 
 def picture(run: Run, language: str, slug: str) -> Picture | None:
@@ -40,8 +40,8 @@ def picture(run: Run, language: str, slug: str) -> Picture | None:
     stored = Picture.objects.filter(**key).first()
     if stored is not None or run.status != Run.Status.DONE:
         return stored
-    drawing = next((drawing for drawing in drawings(run, language) if drawing.slug == slug), None)
-    return None if drawing is None else _store(run, language, drawing)
+    found = drawings(run, language, slug)
+    return _store(run, language, found[0]) if found else None
 
 
 def _store(run: Run, language: str, drawing: Drawing) -> Picture:

@@ -74,9 +74,9 @@ def _bins(found: Quality) -> Table:
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
 
-def draw(quality: Quality | NotComputable) -> tuple[Drawing, ...]:
-    """The calibration of a churn model; nothing when there is no model."""
-    if not computable(quality):
+def draw(quality: Quality | NotComputable, slug: str = "") -> tuple[Drawing, ...]:
+    """The calibration of a churn model; nothing when there is no model, or another picture is asked for."""
+    if not computable(quality) or slug not in ("", "calibration"):
         return ()
     return (titled("calibration", finding(quality), _chart(quality)),)
 

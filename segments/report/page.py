@@ -37,10 +37,10 @@ def activity(report: Report) -> Section:
     return _section("activity", gettext("By activity"), *parts)
 
 
-def draw(report: Report) -> tuple[Drawing, ...]:
-    """Every picture of a finished search, in the order of the page; the app's kind of run names this function."""
+def draw(report: Report, slug: str = "") -> tuple[Drawing, ...]:
+    """Every picture of a finished search, or one; the app's kind of run names this function."""
     sections = (evidence(report), groups(report), activity(report))
-    return drawings(part for section in sections for part in section.parts)
+    return drawings((part for section in sections for part in section.parts), slug)
 
 
 def _section(slug: str, title: str, *parts: Part | None) -> Section:

@@ -25,3 +25,13 @@ def test_drawings__of_sections__in_their_order_titled_by_the_finding() -> None:
 def test_part__its_drawing__takes_no_part_in_equality() -> None:
     assert Part("one", "How many?", "One user.", None, draw=chart) == Part("one", "How many?", "One user.", None)
     assert Part("one", "How many?", "One user.", None, draw=None).draw is None
+
+
+def test_drawings__one_asked_for__the_others_are_not_drawn() -> None:
+    def never() -> Drawn:
+        raise AssertionError("only the part that is asked for is drawn")
+
+    parts = (Part("one", "", "", None, draw=never), Part("two", "", "Two users.", None, draw=chart))
+
+    assert [row.slug for row in drawings(parts, "two")] == ["two"]
+    assert drawings(parts, "three") == ()

@@ -25,7 +25,7 @@ def read(payload: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def draw(report: dict[str, Any]) -> tuple[charts.Drawing, ...]:
+def draw(report: dict[str, Any], slug: str = "") -> tuple[charts.Drawing, ...]:
     import altair as alt
     import pandas as pd
 
@@ -34,10 +34,11 @@ def draw(report: dict[str, Any]) -> tuple[charts.Drawing, ...]:
         return alt.Chart(frame, title=title).mark_point().encode(x="x", y="y")
 
     label = gettext("Segments")
-    return (
+    drawn = (
         charts.drawing("few", label, chart(report["few"], label), marks=report["few"]),
         charts.drawing("many", label, chart(501, label), marks=501),
     )
+    return tuple(one for one in drawn if slug in ("", one.slug))
 
 
 @pytest.fixture
