@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from aha.models import AhaMoment
 from experiments.api import serializers as shapes
+from experiments.api import sizing_serializers
 from experiments.api.base import Newest, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import amend, drafts, moves, size
@@ -160,10 +161,10 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(
-        responses=shapes.SuggestionSerializer,
+        responses=sizing_serializers.SuggestionSerializer,
         parameters=[
             OpenApiParameter("signup_event", str, description="what starts a unit's clock; * for any event"),
-            shapes.WhatIfSerializer,
+            sizing_serializers.WhatIfSerializer,
         ],
         filters=False,
     )
@@ -171,7 +172,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def power(self, request: Request, key: str) -> Response:
         """Planned size and end, by the units of four weeks and the outcome they had; other values may be tried."""
         signup = request.query_params.get("signup_event") or None
-        what_if = shapes.WhatIfSerializer(data=request.query_params)
+        what_if = sizing_serializers.WhatIfSerializer(data=request.query_params)
         what_if.is_valid(raise_exception=True)
         found = size.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
         return Response(outward(dump(found)))

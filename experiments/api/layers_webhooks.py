@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from experiments.api import serializers as shapes
+from experiments.api import layer_serializers as shapes
 from experiments.api.base import Newest, asked
 from experiments.models import Holdout, Layer, WebhookDelivery, WebhookEndpoint
 from experiments.plan import layers

@@ -8,7 +8,7 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from experiments.admin.steps import power_curve, step_forms
+from experiments.admin.steps import judging_forms, power_curve, step_forms
 from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
 from experiments.plan import audience as counting
@@ -111,7 +111,7 @@ def eligible_context(row: Experiment, data: Any) -> dict[str, Any]:
 
 def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
     """Size, days and power curve of the plan in the form."""
-    form = step_forms.PlanForm(data, experiment=row)
+    form = judging_forms.PlanForm(data, experiment=row)
     if not form.is_valid():
         return {"refusal": _("Correct the form to see the size that it needs.")}
     try:
@@ -145,9 +145,9 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
     return {**context, **_drawn(found.curve)}
 
 
-def suggested(row: Experiment, data: Any) -> step_forms.PlanForm:
+def suggested(row: Experiment, data: Any) -> judging_forms.PlanForm:
     """The form with the suggested size, end and effect filled in."""
-    form = step_forms.PlanForm(data, experiment=row)
+    form = judging_forms.PlanForm(data, experiment=row)
     if not form.is_valid():
         return form
     try:
@@ -165,10 +165,10 @@ def suggested(row: Experiment, data: Any) -> step_forms.PlanForm:
                 if name == "smallest_effect"
                 else str(value)
             )
-    return step_forms.PlanForm(filled, experiment=row)
+    return judging_forms.PlanForm(filled, experiment=row)
 
 
-def _size(row: Experiment, form: step_forms.PlanForm, *, fresh: bool = False) -> Sizing:
+def _size(row: Experiment, form: judging_forms.PlanForm, *, fresh: bool = False) -> Sizing:
     for name, value in form.values().items():
         setattr(row, name, value)  # in memory alone: the curve follows the form
     if fresh and row.smallest_effect is not None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from experiments.admin import overview
-from experiments.admin.steps import consequences, panels, plan_summary, step_forms
+from experiments.admin.steps import consequences, judging_forms, panels, plan_summary, step_forms
 from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
@@ -116,7 +116,7 @@ def _audience(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse
 
 
 def _outcomes(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
-    form = step_forms.OutcomesForm(request.POST or None, experiment=row)
+    form = judging_forms.OutcomesForm(request.POST or None, experiment=row)
     return _stored(
         request, desk, row, "outcomes", form, lambda: form.values(), suggestions=plan_summary.suggestions(row)
     )
@@ -132,7 +132,7 @@ def _plan(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
             "plan",
             {"form": form, "seen": panels.curve_context(row, form.data), "worth": _worth(row)},
         )
-    form = step_forms.PlanForm(request.POST or None, experiment=row)
+    form = judging_forms.PlanForm(request.POST or None, experiment=row)
     seen = {"later": True} if request.method != "POST" else panels.curve_context(row, request.POST)
     return _stored(request, desk, row, "plan", form, lambda: form.values(), seen=seen, worth=_worth(row))
 

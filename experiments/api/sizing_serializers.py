@@ -1,0 +1,80 @@
+"""Shapes of the planner's questions and answers."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from experiments.api.serializers import REASON, Row
+from experiments.models import Experiment
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, REASON]})
+class Number(serializers.JSONField):
+    """A number, or the reason in words why there is none."""
+
+
+@extend_schema_field({"oneOf": [{"type": "array", "items": {"type": "integer"}}, REASON]})
+class Numbers(serializers.JSONField):
+    """Whole numbers, or the reason."""
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "format": "date"}, REASON]})
+class Day(serializers.JSONField):
+    """A date, or the reason."""
+
+
+class InflowSerializer(serializers.Serializer[Row]):
+    first, last = serializers.DateField(), serializers.DateField()
+    units = serializers.IntegerField(help_text="that arrived from first to last")
+    per_day = serializers.FloatField()
+    base = Number(help_text="mean of the first primary outcome without a nudge")
+    sd = serializers.FloatField(allow_null=True)
+    last_day = serializers.IntegerField(help_text="last day of the outcome's window")
+    reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[0-9.]+(,[0-9.]+)*$"})
+class Looks(serializers.CharField):
+    """A number of looks, or their shares of the planned units with commas between."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """A whole number or a tuple of shares."""
+        text = super().to_internal_value(data)
+        try:
+            return int(text) if text.isdecimal() else tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise serializers.ValidationError(_("Looks are a whole number, or shares with commas between.")) from None
+
+
+class WhatIfSerializer(serializers.Serializer[Row]):
+    """Values to try in place of the plan's own."""
+
+    planned_effect = serializers.FloatField(
+        required=False, help_text="absolute effect that is planned for; with a take-up that of the behaviour"
+    )
+    margin = serializers.FloatField(
+        required=False, help_text="effect below which nobody would act; default the plan's smallest effect of interest"
+    )
+    primaries = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="primary outcomes")
+    variants = serializers.IntegerField(
+        required=False, min_value=2, max_value=100, help_text="arms of equal size, control included, no placebo"
+    )
+    method = serializers.ChoiceField(choices=Experiment.Method.choices, required=False)
+    looks = Looks(required=False, help_text="how many, or rising shares of the planned units, the last 1: 0.3,0.6,1")
+    spending = serializers.ChoiceField(choices=Experiment.Spending.choices, required=False)
+
+
+class SuggestionSerializer(serializers.Serializer[Row]):
+    """A size for the plan; nothing is changed by asking."""
+
+    inflow = InflowSerializer()
+    coverage = serializers.FloatField(help_text="share of the inflow that is enrolled")
+    take_up = serializers.FloatField()
+    smallest_effect, planned_units, days = Number(), Number(), Number()
+    per_variant = Numbers(help_text="control first")
+    planned_end = Day()
+    level = Number(help_text="two-sided error rate of one comparison: alpha over primary outcomes and arms that count")
+    inflation = Number(help_text="units that the looks cost, as a multiple of those of one look")
+    power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
