@@ -47,10 +47,35 @@ class Message:
     @property
     def english(self) -> str:
         """The sentence as machines get it, whatever language is active."""
+        return Message(self.text, {name: getattr(value, "english", value) for name, value in self.fields.items()}).plain
+
+    @property
+    def plain(self) -> str:
+        """The text with its fields, untranslated."""
         return self._with_fields(self.text)
+
+    def record(self) -> dict[str, Any]:
+        """The sentence as a row keeps it, to be worded by whoever reads it later."""
+        return {"text": self.text, "fields": {name: _kept(value) for name, value in self.fields.items()}}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Message":
+        """The sentence again."""
+        fields = {
+            name: cls.from_record(value) if isinstance(value, dict) else value
+            for name, value in record["fields"].items()
+        }
+        return cls(record["text"], fields)
 
     def _with_fields(self, text: str) -> str:
         return text.format(**self.fields) if self.fields else text
+
+
+def _kept(value: Any) -> Any:
+    message = getattr(value, "message", value)  # a refusal inside another
+    if isinstance(message, Message):
+        return message.record()
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def say(text: str, /, **fields: Any) -> Message:

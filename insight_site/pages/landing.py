@@ -110,7 +110,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
-    study.reason = form_words(study.reason)
+    study.words = form_words(study)
     return {"study": study, "found": stored_headline(study.headline)}
 
 

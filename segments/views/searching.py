@@ -35,7 +35,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
-        run.reason = form_words(run.reason)
+        run.words = form_words(run)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
@@ -88,7 +88,7 @@ def _publish_form(run: SegmentationRun) -> PublishForm:
 
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
-    run.reason = form_words(run.reason)
+    run.words = form_words(run)
     context = {"run": run, "form": form, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         context |= report_body(run)
