@@ -79,3 +79,14 @@ class Run(models.Model):
     def percent(self) -> int:
         """Share done in whole percent, for a progress bar."""
         return round(100 * self.share)
+
+
+class WorkerPulse(models.Model):
+    """The last sign of life of a worker process: without one, a run that waits would wait for ever and say nothing."""
+
+    name = models.CharField(max_length=200, primary_key=True)  # host and process
+    started_at = models.DateTimeField()
+    heard_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -48,7 +48,7 @@ def test_fresh_database__of_each_app_of_ours__begins_with_one_squash_that_fills_
     graph = MigrationLoader(None).graph
     first = {app: graph.nodes[min(key for key in graph.nodes if key[0] == app)] for app in graph_apps(graph)}
 
-    assert first.keys() == {"events", "segments", "aha", "experiments", "insight_site"}
+    assert first.keys() == {"runs", "events", "segments", "aha", "experiments", "insight_site"}
     for app, migration in first.items():
         later = [key for key in graph.nodes if key[0] == app and key[1] != migration.name]
         squashed = {number for _app, name in migration.replaces for number in [name[:4]]}
@@ -64,6 +64,7 @@ def test_fresh_database__migrated__knows_every_migration(fresh: dict[str, Any]) 
     assert fresh["unapplied"] == []
 
 
+@pytest.mark.slow
 def test_database_of_0_3__migrated__has_the_tables_of_a_fresh_one(fresh: dict[str, Any], tmp_path: Path) -> None:
     with tarfile.open(FIXTURES / "v0_3" / "site.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
@@ -71,12 +72,14 @@ def test_database_of_0_3__migrated__has_the_tables_of_a_fresh_one(fresh: dict[st
     assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}") == fresh
 
 
+@pytest.mark.slow
 def test_database_that_ran_each_step__migrated__has_the_tables_of_a_fresh_one(
     fresh: dict[str, Any], tmp_path: Path
 ) -> None:
     assert migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}", "step-by-step") == fresh
 
 
+@pytest.mark.slow
 def test_postgresql__fresh_and_step_by_step__have_the_same_tables() -> None:
     with database("fresh") as one, database("steps") as other:
         fresh = migrated(one)
