@@ -301,6 +301,7 @@ def test_retention__every_world__is_plausible(name: str) -> None:
     assert active[1] > active[7] > active[21] > 0.03
 
 
+@pytest.mark.slow
 def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> None:
     simulation = run("daily_cause", 40_000)
     days = np.bincount(

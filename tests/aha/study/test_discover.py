@@ -184,6 +184,7 @@ def test_study__nobody_stayed__is_a_report_too(world: Simulation) -> None:
     assert load(Report, json.loads(json.dumps(dump(found)))) == found
 
 
+@pytest.mark.slow
 def test_study__small__corrects_by_bootstrap_instead_of_a_hold_out(world: Simulation) -> None:
     found = study(some(answers_of(world), np.arange(1_500)), INPUTS, seed=3, effort=SMALL)
 

@@ -92,6 +92,7 @@ def test_command__bad_input__ends_with_2_and_one_sentence_and_no_row() -> None:
     assert not Study.objects.exists()
 
 
+@pytest.mark.slow
 def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     behaviours = ("--behaviours", "friend_add", "chat", "--days", 7, 3, 7, "--max-times", 5)
 
