@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from reporting.particles import fitted
 from stats.results import NotComputable, Reason
 
 
@@ -26,7 +27,7 @@ def bind(translate: Callable[[str], str]) -> None:
 
 def gettext(text: str) -> str:
     """A text in the language that is active now; `tools.messages` finds it by this name."""
-    return _bound.translate(text)
+    return fitted(_bound.translate(text))
 
 
 @dataclass(frozen=True)

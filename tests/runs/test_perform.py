@@ -75,7 +75,7 @@ def test_perform__a_refusal_met_in_one_language__is_read_in_another() -> None:
     assert run.reason == "--experiment: There is no experiment 'pets'."
     assert run.reason_in_words == run.reason
     with override("ko"):
-        assert run.reason_in_words == "--experiment: 실험 'pets'이(가) 없습니다."
+        assert run.reason_in_words == "--experiment: 실험 'pets'가 없습니다."
 
 
 def test_perform__a_crash__is_named_without_its_secrets() -> None:

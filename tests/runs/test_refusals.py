@@ -39,7 +39,7 @@ def test_refusal__raised_in_one_language__is_worded_in_the_readers() -> None:
     with translation.override("ko"):
         korean = refusal.sentence
 
-    assert korean == "실험 'pets'이(가) 없습니다."
+    assert korean == "실험 'pets'가 없습니다."
     assert refusal.sentence == "There is no experiment 'pets'."
 
 
