@@ -6,12 +6,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from events.metrics import sentence as definition_sentence
+from runs.keys import key_from
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -84,7 +84,7 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _publish_form(run: SegmentationRun) -> PublishForm:
     name = run.title or gettext("Play pattern")
-    return PublishForm(initial={"key": slugify(run.title) or "play-pattern", "name": name, "refresh_days": 1})
+    return PublishForm(initial={"key": key_from(run.title, "play-pattern"), "name": name, "refresh_days": 1})
 
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
