@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.evidence.aipw import MAX_UNITS
+from aha.evidence.daily_trials import UnitDays
 from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
@@ -96,6 +97,8 @@ class Answers:
         rows: unit numbers, behaviour names, counts (rows × days).
         active_days: units × valid days, as in `CountTable.active`.
         attributes: known before any behaviour.
+        unit_days: what some of the sampled units did day by day up to the landmark; they are few enough for the models
+            of the daily trials, whose rows are days of units.
         first_times: when each behaviour first appears in the log.
         first_sessions: doers, and doers who did it first in the first session.
         histogram: columns of `aha.study.queries.histogram` over every eligible unit; None when the sample is everybody.
@@ -118,6 +121,7 @@ class Answers:
     rows: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
     active_days: Ints
     attributes: Attributes
+    unit_days: UnitDays
     first_times: Mapping[str, datetime | None]
     first_sessions: Mapping[str, tuple[int, int]]
     histogram: Mapping[str, npt.ArrayLike] | None
@@ -157,7 +161,17 @@ def study(
     parts = split(table)
     asked = kept.only(()) if floor else kept
     judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
-    evidence = Evidence(table, answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
+    evidence = Evidence(
+        table=table,
+        attributes=answers.attributes,
+        parts=parts,
+        exact=exact,
+        grid=columns,
+        flags=flags,
+        seed=seeds["evidence"],
+        max_units=effort.ladder_units,
+        unit_days=answers.unit_days,
+    )
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
     curves = {name: retention_curve(rows, seed=seeds["curve"]) for name, rows in answers.curve.items() if name}
@@ -178,7 +192,12 @@ def study(
         curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
         segment_curves=tuple(SegmentCurve(name, curve) for name, curve in curves.items()),
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
-        samples={"eligible": answers.retained.size, "sample": table.n, **used},
+        samples={
+            "eligible": answers.retained.size,
+            "sample": table.n,
+            "daily": len(np.unique(answers.unit_days.unit)),
+            **used,
+        },
         seeds={"study": seed, **seeds},
         versions={name: version(name) for name in LIBRARIES},
     )

@@ -16,6 +16,7 @@ NAMES: tuple[str, ...] = (
     "styles",
     "controls",
     "ladder",
+    "trials",
     "steps",
     "first_stage",
     "placebo",
