@@ -5,7 +5,7 @@ many units that leftover is "significant": adjusted estimates rank candidates an
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, sqrt
 
 import numpy as np
 from scipy import stats
@@ -219,9 +219,9 @@ def _error_of_mean(values: Floats, unit: Codes | None) -> float:
     """Standard error of the mean: of independent rows, or summed within units with G / (G - 1) for G units."""
     n = len(values)
     if unit is None:
-        return float(values.std(ddof=1)) / n**0.5
+        return float(values.std(ddof=1)) / sqrt(n)
     sums = np.bincount(np.unique(unit, return_inverse=True)[1], weights=values - values.mean())
-    return float((sums**2).sum() * len(sums) / max(len(sums) - 1, 1)) ** 0.5 / n
+    return sqrt(float((sums**2).sum()) * len(sums) / max(len(sums) - 1, 1)) / n
 
 
 def _ratio(with_it: Floats, without: Floats, alpha: float, unit: Codes | None) -> RiskRatio | NotComputable:

@@ -150,7 +150,7 @@ def climb(
     ends = (1 / 3, 2 / 3) if trials is not None else (1 / 2, 1)
     base = adjust(outcome, units.did, known_at_signup(units), progress=part(progress, 0, ends[0]), **options)
     full = full_rung(units, outcome, progress=part(progress, *ends), **options)
-    rungs = (
+    rungs: tuple[Rung, ...] = (
         Rung(RungName.RAW, raw, len(outcome)),
         Rung(RungName.STRATIFIED, stratified, _units_compared(units.did, strata), same_window=True),
         _model_rung(RungName.BASE, base, same_window=False),

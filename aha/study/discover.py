@@ -158,20 +158,10 @@ def study(
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
     kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
     model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
-    parts = split(table)
-    asked = kept.only(()) if floor else kept
+    parts, asked = split(table), kept.only(()) if floor else kept
     judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
-    evidence = Evidence(
-        table=table,
-        attributes=answers.attributes,
-        parts=parts,
-        exact=exact,
-        grid=columns,
-        flags=flags,
-        seed=seeds["evidence"],
-        max_units=effort.ladder_units,
-        unit_days=answers.unit_days,
-    )
+    shared = (answers.attributes, parts, exact, columns, flags)
+    evidence = Evidence(table, *shared, seeds["evidence"], effort.ladder_units, answers.unit_days)
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
     curves = {name: retention_curve(rows, seed=seeds["curve"]) for name, rows in answers.curve.items() if name}
@@ -192,17 +182,16 @@ def study(
         curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
         segment_curves=tuple(SegmentCurve(name, curve) for name, curve in curves.items()),
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
-        samples={
-            "eligible": answers.retained.size,
-            "sample": table.n,
-            "daily": len(np.unique(answers.unit_days.unit)),
-            **used,
-        },
+        samples=_samples(answers, table) | used,
         seeds={"study": seed, **seeds},
         versions={name: version(name) for name in LIBRARIES},
     )
     progress("report", 1.0)
     return report
+
+
+def _samples(answers: Answers, table: CountTable) -> dict[str, int]:
+    return {"eligible": answers.retained.size, "sample": table.n, "daily": len(np.unique(answers.unit_days.unit))}
 
 
 def _table(answers: Answers) -> CountTable:

@@ -62,11 +62,9 @@ def gather(
     """Ask everything.
 
     Args:
-        questions: the open warehouse.
-        inputs: checked inputs.
+        questions, inputs: the open warehouse, and checked inputs.
         restriction: the segment, if one was named.
-        seed: of the sample when there are more than `most_units` units.
-        most_units: size of that sample.
+        seed, most_units: of the sample when there are more units, and its size.
         progress: told how far it is.
 
     Raises:
@@ -86,9 +84,9 @@ def gather(
     progress("counts", 0.5)
     histogram = None if chosen.size == ids.size else _histogram(questions, inputs, users, windows, behaviours)
     progress("histogram", 0.6)
+    active_days = _active_days(questions, some, picked, days)
     attributes = _attributes(questions, some, inputs.signup_event, picked)
     progress("attributes", 0.7)
-    active_days = _active_days(questions, some, picked, days)
     return Answers(
         behaviours=behaviours,
         left_out=left_out,

@@ -16,7 +16,7 @@ NAMES: tuple[str, ...] = (
     "styles",
     "controls",
     "ladder",
-    "trials",
+    "evidence.trials",
     "steps",
     "first_stage",
     "placebo",

@@ -39,4 +39,4 @@ def _rates(simulation: Simulation, index: int, unit: np.ndarray, day: np.ndarray
     kind = world.behaviours[index]
     plain = np.array(kind.rates)[people.group]
     engaged = people.mix @ np.array(kind.rates) * np.exp(kind.load * people.engagement)
-    return np.where((day == 0) & bool(world.seen_in), plain[unit], engaged[unit])
+    return np.asarray(np.where((day == 0) & bool(world.seen_in), plain[unit], engaged[unit]))

@@ -11,7 +11,7 @@ from aha.evidence.aipw import draw_rows, weigh
 from aha.evidence.daily_trials import UnitDays, trials_of, unit_days
 from aha.evidence.ladder import RungName, Units, climb, daily_rung
 from aha.evidence.nuisance import Nuisance, fit_nuisance
-from benchmarks.audit import trials as audit
+from benchmarks.audit.evidence import trials as audit
 from events.simulation import WORLDS
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
@@ -154,7 +154,15 @@ def inert(n: int = 6_000, seed: int = 11) -> tuple[Units, UnitDays]:
     counts = np.column_stack([own[unit, day], shown[unit, day]]).astype(np.int32)
     same = np.zeros(n, dtype=np.int64)
     retained = rng.random(n) < 0.25 + 0.4 * keen
-    units = Units(retained, own.sum(axis=1) >= 2, active.sum(axis=1), same, same, np.zeros((n, 0)), shown[:, :1] * 1.0)
+    units = Units(
+        retained,
+        own.sum(axis=1) >= 2,
+        active.sum(axis=1),
+        same,
+        same,
+        np.zeros((n, 0)),
+        shown[:, :1].astype(np.float64),
+    )
     return units, UnitDays(unit, day, np.ones(unit.size, dtype=np.bool_), counts)
 
 
