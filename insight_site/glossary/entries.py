@@ -34,7 +34,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "pareto": ("precision-recall", "phi"),
     "dose": ("jump",),
     "honesty": ("hold-out",),
-    "ladder": ("ladder", "interval"),
+    "ladder": ("ladder", "daily-trials", "interval"),
     "maps": ("pca", "umap"),
     "tsne": ("umap",),
     "scorecard": ("pca", "umap"),
