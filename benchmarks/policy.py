@@ -55,7 +55,8 @@ class Case:
 GAIN, HARM = 1.2, 1.2 * -0.8
 CASES = {
     "one_segment": Case(
-        "opposite_segments", (HARM, GAIN, HARM, HARM), 0.0, ("segment is battler",), "a gain for battlers, harm elsewhere"
+        "opposite_segments", (HARM, GAIN, HARM, HARM), 0.0, ("segment is battler",),
+        "a gain for battlers, harm elsewhere",
     ),
     "one_segment_cost": Case(
         "opposite_segments", (0.0, 1.2 * 1.1, 0.0, 0.0), 0.01, ("segment is battler",),
@@ -126,23 +127,20 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
     if found is None or not computable(found):
         raise RuntimeError(f"{name}, seed {seed}: {found}")
     effects = {group: facts["itt"] for group, facts in truth(simulation)["by_group"].items()}
-    everybody, taken = fmean_of(simulation, effects), {}
-    if found.rule is not None:
-        taken = {"rule": rule_words(found.rule)}
     return {
         "world": name,
         "units": units,
         "seed": seed,
-        "rule": taken.get("rule", "") if found.beats else "",
+        "rule": rule_words(found.rule) if found.beats and found.rule is not None else "",
         "over_all": found.over_all.estimate,
         "over_none": found.over_none.estimate,
         "itt": effects,
-        "all": everybody - case.cost,
+        "all": effect_on_all(simulation, effects) - case.cost,
         "agreement": found.agreement,
     }
 
 
-def fmean_of(simulation: Any, effects: dict[str, float]) -> float:
+def effect_on_all(simulation: Any, effects: dict[str, float]) -> float:
     """Effect of nudging everybody, from the groups' true effects and sizes."""
     sizes = np.bincount(simulation.people.group, minlength=len(effects))
     return float(sizes @ np.array(list(effects.values())) / sizes.sum())
@@ -172,12 +170,12 @@ def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds:
     lines = [
         "# Whom to nudge, in worlds of which the truth is known",
         "",
-        "Each world is an experiment on made-up users. Insight may nudge by a rule of at most two conditions on what was",
-        "known before (segment, platform, channel, country), and must refuse where no rule beats nudging everybody and",
-        "nobody on users who had no part in its choice. The method is in [statistics.md](statistics.md#whom-to-nudge).",
+        "Each world is an experiment on made-up users. Insight may nudge by a rule of at most two conditions on what",
+        "was known before (segment, platform, channel, country), and must refuse where no rule beats nudging everybody",
+        "and nobody on users who had no part in its choice. The method: [statistics.md](statistics.md#whom-to-nudge).",
         "",
-        f"`python benchmarks/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f} minutes.",
-        "Every experiment goes through `analyze_file` as a file.",
+        f"`python benchmarks/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f}",
+        "minutes. Every experiment goes through `analyze_file` as a file.",
         "",
         *found_table(records),
         "",
@@ -187,8 +185,9 @@ def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds:
         share = fmean(null)
         lines += [
             "",
-            f"Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits, seeds 1 to",
-            f"{len(null)}), which is where a wrong rule is claimed most easily, a rule is claimed in {share:.2%}; allowed: 5 %.",
+            f"Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits, seeds",
+            f"1 to {len(null)}), where a wrong rule is claimed most easily, a rule is claimed in {share:.2%} of the",
+            "experiments; allowed: 5 %.",
         ]
     return "\n".join(lines)
 
@@ -213,11 +212,10 @@ def found_table(records: list[dict[str, Any]]) -> Iterable[str]:
 def gains_table(records: list[dict[str, Any]]) -> Iterable[str]:
     """The promised gains beside the true ones of the rule that the world has."""
     yield "Gains that the product reports, mean over the runs, beside those that the world's rule truly has (points of"
-    yield "retention, an average over all users). Runs that chose another rule pull the reported gain below the true one."
+    yield "retention, an average over all users). Training samples that choose another rule pull the first below the"
+    yield "second."
     yield ""
-    yield from header(
-        "world", "users", "over everybody", "true", "over nobody", "true", "same rule in training samples"
-    )
+    yield from header("world", "users", "over everybody", "true", "over nobody", "true", "samples with that rule")
     for name, units in dict.fromkeys((record["world"], record["units"]) for record in records):
         if not CASES[name].finds or len(CASES[name].finds) > 1:
             continue
