@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 SIZES = (20_000, 40_000)
 NULL_UNITS = 4_000
+FOLDS_SEED = 20_260_101
 AIM = 18 / 20
 
 
@@ -161,7 +162,7 @@ def null_run(seed: int) -> bool:
     columns = TraitColumns(("segment", "platform", "channel", "country"), levels, codes.astype(np.int64))
     none = np.zeros((NULL_UNITS, 1, 1))
     cells = trait_cells(columns, arm, np.ones(NULL_UNITS), kept[:, None], none, proportion=True)
-    found = whom_to_nudge(cells, seed=seed)
+    found = whom_to_nudge(cells, seed=FOLDS_SEED)  # never the seed that drew the users
     return computable(found) and found.beats
 
 
@@ -185,9 +186,9 @@ def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds:
         share = fmean(null)
         lines += [
             "",
-            f"Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits, seeds",
-            f"1 to {len(null)}), where a wrong rule is claimed most easily, a rule is claimed in {share:.2%} of the",
-            "experiments; allowed: 5 %.",
+            f"Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits,",
+            f"seeds 1 to {len(null)}), where a wrong rule is claimed most easily, a rule is claimed in {share:.2%}",
+            "of the experiments; allowed: 5 %.",
         ]
     return "\n".join(lines)
 
