@@ -47,7 +47,7 @@ class Scores:
         mean = float(self.total.sum()) / n
         error = sqrt(max(float(self.squares.sum()) / n - mean**2, 0.0) / n)
         half = float(stats.norm.isf(alpha / 2)) * error
-        return Interval(mean, mean - half, mean + half, 1 - alpha, "held-out")
+        return Interval(mean, mean - half, mean + half, 1 - alpha, "whom-to-nudge")
 
 
 def scores(judging: Fold, learning: Fold, share: Array) -> Scores:

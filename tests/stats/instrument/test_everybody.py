@@ -90,11 +90,7 @@ def test_reweighted__shares_are_estimated_too__widens_the_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "changes", "reason"),
-    [
-        (300, {}, Reason.NO_TRAITS),
-        (20_000, {"moved": np.zeros(3)}, Reason.NO_TRAITS),
-    ],
+    ("n", "changes", "reason"), [(300, {}, Reason.NO_TRAITS), (20_000, {"moved": np.zeros(3)}, Reason.NO_TRAITS)]
 )
 def test_reweighted__nothing_to_go_by__says_why(n: int, changes: dict[str, np.ndarray], reason: Reason) -> None:
     found = reweighted(world(n, 6, **changes))
@@ -112,9 +108,7 @@ def test_reweighted__cells_too_small__give_up_the_trait_named_last() -> None:
     arm = rng.integers(0, 2, n)
     did = (rng.random(n) < 0.1 + 0.4 * arm).astype(float)
     kept = (rng.random(n) < 0.3 + 0.2 * did).astype(float)
-    many = trait_cells(
-        columns, arm, np.ones(n), np.column_stack([kept, did]), np.zeros((n, 2, 2)), proportion=True
-    )
+    many = trait_cells(columns, arm, np.ones(n), np.column_stack([kept, did]), np.zeros((n, 2, 2)), proportion=True)
 
     assert computed(reweighted(many)).traits == ("level",)
     assert computed(reweighted(cells)).traits == ("level",)

@@ -12,7 +12,6 @@ from stats.trait_cells import OTHER, TraitColumns, trait_cells
 from tests.stats.make import computed
 from tests.stats.policy.make import cells_of, levels
 
-
 # Never the seed that drew the users.
 FOLDS_SEED = 20_260_101
 
@@ -150,7 +149,7 @@ def test_policy__no_effect__claims_a_rule_in_at_most_alpha() -> None:
 
 @pytest.mark.slow
 def test_policy__planted_rule__gains_are_those_of_unseen_users() -> None:
-    """Over 200 experiments the interval of 90 % covers the true gain of the procedure, and isn't too large on average."""
+    """Over 200 experiments the interval of 90 % covers the true gain, which isn't told too large on average."""
     gains, covers = [], []
     for seed in range(200):
         found = found_in(5_000 + seed, 8_000, lambda codes: np.where(codes[:, 0] == 1, 0.10, -0.05))

@@ -49,8 +49,6 @@ def test_variant_share__segments_with_splits_of_their_own__each_has_its_share() 
     arm = np.random.default_rng(33).random(40_000) < np.where(codes[:, 0] == 0, 0.2, 0.5)
     columns = TraitColumns(("",), (("a", "b", "c", "d"),), codes[:, :1])
     none = np.zeros((40_000, 1, 1))
-    cells = trait_cells(
-        columns, arm, np.ones(40_000), np.ones((40_000, 1)), none, proportion=True, stratum=codes[:, 0]
-    )
+    cells = trait_cells(columns, arm, np.ones(40_000), np.ones((40_000, 1)), none, proportion=True, stratum=codes[:, 0])
 
     assert variant_share(cells) == pytest.approx([0.2, 0.5, 0.5, 0.5], abs=0.02)
