@@ -180,6 +180,14 @@ def _of_methods() -> dict[Reason, str]:
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
         Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
         Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
+        Reason.NO_COMPARABLE_COMPLIERS: gettext(
+            "The nudge moved too few of these units to tell the behaviour's effect on them."
+        ),
+        Reason.NOBODY_UNMOVED: gettext("The nudge moved everybody, so there are no others."),
+        Reason.NO_TRAITS: gettext(
+            "Nothing that was known before the assignment divides the units into groups that are large enough."
+        ),
+        Reason.TOO_FEW_FOR_RULE: gettext("Fewer than 500 units in a group: no rule could be told from luck."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
         Reason.SPLIT_DIFFERS: gettext(
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "

@@ -10,7 +10,10 @@ from stats.adjust import Adjusted
 from stats.clusters import ClusterCount, Randomisation
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
+from stats.instrument.everybody import Everybody
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.instrument.margins import Margins
+from stats.policy.held_out import Policy
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.sequential.stagewise import Stagewise
 from stats.srm import SampleRatio
@@ -89,6 +92,8 @@ class Encouragement:
         sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
         blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
         direct_range: registered range of direct effects with the union of the sets under it; None without one.
+        everybody: what is known beyond those whom the nudge moved; of the first outcome, with the final analysis. None
+            where it wasn't asked, and in earlier payloads.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
     """
 
@@ -105,6 +110,7 @@ class Encouragement:
     blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
     zero_first_stage: ZeroFirstStage | None = None
     direct_range: DirectRange | None = None
+    everybody: Everybody | NotComputable | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,8 @@ class Comparison:
             None where there is only one, or outside that family.
         randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
             assigned.
+        policy: whom to nudge, against control; of a nudge on the first outcome, with the final analysis. None where it
+            wasn't asked, and in earlier payloads.
     """
 
     variant: str
@@ -135,6 +143,7 @@ class Comparison:
     verdict: Verdict
     randomisation: Randomisation | NotComputable | None = None
     against_control: Estimate | NotComputable | None = None
+    policy: Policy | NotComputable | None = None
 
     @property
     def compared_with(self) -> str:
@@ -158,13 +167,36 @@ class Corrected:
 
 
 @dataclass(frozen=True)
+class NudgeMargins:
+    """The behaviour's effect on those whom one nudge moves and the next weaker one doesn't.
+
+    Attributes:
+        arms: labels, the comparator first; `margins` counts them from 0.
+        margins: the effects, and the test that they are one.
+    """
+
+    arms: tuple[str, ...]
+    margins: Margins
+
+
+@dataclass(frozen=True)
 class OutcomeReport:
-    """One outcome: its levels per arm and its comparisons."""
+    """One outcome.
+
+    Attributes:
+        name: of the metric or column.
+        kind: how it is summarised.
+        values: levels per arm.
+        comparisons: of each variant.
+        margins: the behaviour's effect between neighbouring nudges of different strength; None where fewer than two
+            nudge towards it, and in earlier payloads.
+    """
 
     name: str
     kind: Kind
     values: Mapping[str, ArmValue]
     comparisons: tuple[Comparison, ...]
+    margins: NudgeMargins | NotComputable | None = None
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,9 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
 @may("segments.add_segmentversion")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it."""
-    form = RuleForm(request.POST or None)
+    """Write a rule segment, and publish it; a link may bring its fields."""
+    brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
+    form = RuleForm(request.POST or None, initial=brought)
     if request.method == "POST" and form.is_valid():
         try:
             version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))

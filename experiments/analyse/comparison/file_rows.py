@@ -21,6 +21,7 @@ from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adju
 from stats.instrument.validity import Inequalities, instrument_inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
+from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 RANDOMISATION_SEED = 20_260_101
 # Beyond this, no further levels are searched for a group that the nudge can't move.
@@ -40,6 +41,7 @@ class RowPair:
     covariates: Floats | None
     cluster: Codes | None
     covariate_names: tuple[str, ...] = ()
+    known_before: TraitColumns = NO_COLUMNS
 
     @property
     def with_behaviour(self) -> Self:
@@ -59,6 +61,7 @@ class RowPair:
             behaviour=None if self.behaviour is None else self.behaviour[kept],
             covariates=None if self.covariates is None else self.covariates[kept],
             cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
+            known_before=self.known_before.of(kept),
         )
 
     @property
@@ -204,6 +207,16 @@ class RowPair:
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
 
+    def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
+        """Units of one combination of traits as one cell; groups that were assigned are none."""
+        if self.cluster is not None:
+            return NotComputable(Reason.CLUSTERED)
+        known = self.with_behaviour if behaviour else self
+        matrix = np.column_stack([known.values, known._did] if behaviour else [known.values])
+        none = np.zeros((*matrix.shape, matrix.shape[1]))
+        one, share = np.ones(len(matrix)), self.kind is Kind.PROPORTION
+        return trait_cells(known.known_before, known.treated, one, matrix, none, proportion=share)
+
     @property
     def same_split(self) -> bool:
         """A file's segments have one planned split."""
@@ -293,6 +306,7 @@ class RowData:
             covariates=None if units.covariates is None else units.covariates[kept],
             cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
             covariate_names=units.covariate_names,
+            known_before=units.known_before.of(kept),
         )
 
     def _outcome(self, name: str) -> Outcome:

@@ -14,6 +14,7 @@ from stats.instrument.five_moments import IvMoments
 from stats.instrument.validity import Inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
+from stats.trait_cells import TraitCells
 
 type Strata = list[tuple[str, Mean, Mean]]
 
@@ -87,6 +88,9 @@ class Pair(Protocol):
 
     def inequalities(self) -> Inequalities | NotComputable:
         """The testable implications of "only through the behaviour"."""
+
+    def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
+        """Outcome, and behaviour, by what was known of the units before: with it, of units whose behaviour is known."""
 
     @property
     def same_split(self) -> bool:

@@ -5,13 +5,13 @@ Every covariate is constant within a cell, so that nothing but moments is needed
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from experiments.analyse.comparison.levels import normal_estimate, traits_of
+from experiments.analyse.comparison.levels import columns_of, normal_estimate, traits_of
 from experiments.analyse.comparison.protocol import Strata, level_of, plain_difference
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import REACHED, Cells
@@ -25,6 +25,7 @@ from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Joint, Mean
+from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 
@@ -49,7 +50,7 @@ class CellPair:
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
-        traits: label of each segment and covariate level, with the cells that belong to it.
+        known_before: segment and covariates of each cell.
     """
 
     kind: Kind
@@ -64,7 +65,7 @@ class CellPair:
     bins: Counts | None = None
     same_split: bool = True
     segment_units: Array | None = None
-    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    known_before: TraitColumns = NO_COLUMNS
 
     @cached_property
     def control(self) -> Mean:
@@ -201,18 +202,26 @@ class CellPair:
         worst = min(tested, key=lambda found: found.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
 
+    def trait_cells(self, *, behaviour: bool) -> TraitCells:
+        """By segment and covariates."""
+        (means, covariance), k = self._linear, 1 + behaviour
+        split = None if self.same_split else self.segment
+        moments, share = (self.n, means[:, :k], covariance[:, :k, :k]), self.kind is Kind.PROPORTION
+        return trait_cells(self.known_before, self.treated, *moments, proportion=share, stratum=split)
+
     @property
     def levels(self) -> tuple[str, ...]:
         """Segments and levels of covariates that have units, and leave some."""
-        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+        found = traits_of(self.known_before)
+        return tuple(label for label, inside in found.items() if 0 < self.n[inside].sum() < self.n.sum())
 
     def inside(self, level: str) -> Self:
         """Units of one level."""
-        return self._of(self.traits[level])
+        return self._of(traits_of(self.known_before)[level])
 
     def outside(self, level: str) -> Self:
         """All other units."""
-        return self._of(~self.traits[level])
+        return self._of(~traits_of(self.known_before)[level])
 
     def _of(self, kept: np.ndarray) -> Self:
         return replace(
@@ -224,7 +233,7 @@ class CellPair:
             segment=self.segment[kept],
             x=self.x[kept],
             bins=None,
-            traits={},
+            known_before=self.known_before.of(kept),
             segment_units=None,
         )
 
@@ -358,13 +367,13 @@ class CellData:
             bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,
-            traits={label: inside[kept] for label, inside in self.traits.items()},
+            known_before=self._known_before.of(kept),
         )
 
     @cached_property
-    def traits(self) -> Mapping[str, np.ndarray]:
-        """Cells of each segment and of each level of each covariate, by its label."""
-        return traits_of(self.cells)
+    def _known_before(self) -> TraitColumns:
+        """Segment and covariates of each cell."""
+        return columns_of(self.cells)
 
     @cached_property
     def _dummies(self) -> Array:

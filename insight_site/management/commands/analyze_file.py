@@ -70,6 +70,13 @@ class Command(BaseCommand):
             metavar=("LOW", "HIGH"),
             help="what being nudged by itself may do to the first outcome, in its unit (0.01 is one point of a share)",
         )
+        add(
+            "--nudge-cost",
+            type=float,
+            default=0.0,
+            metavar="C",
+            help="cost of nudging one unit, in the first outcome's unit: whom to nudge must pay for it (default 0)",
+        )
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
         add("--html", type=Path, metavar="FILE", help="write a self-contained report")
@@ -118,6 +125,7 @@ def _design(options: dict[str, Any]) -> Design:
         margin=options["margin"],
         direct_effect=_range(options["direct_effect"]),
         placebo=options["placebo"],
+        nudge_cost=options["nudge_cost"],
     )
 
 
