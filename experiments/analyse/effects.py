@@ -11,6 +11,8 @@ from stats.clusters import ClusterCount, Randomisation
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.instrument.five_moments import IvMoments
+from stats.instrument.pooling.stack import SharedControl
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.sequential.stagewise import Stagewise
 from stats.srm import SampleRatio
@@ -90,6 +92,10 @@ class Encouragement:
         blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
         direct_range: registered range of direct effects with the union of the sets under it; None without one.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
+        moments: all of this is computed from them, and so is what this experiment adds to others; None in payloads of
+            earlier versions, from whose errors `experiments.analyse.handed_on.kept_moments` finds them again.
+        shared: errors of the group that it is compared with, which other arms of the experiment share; None unless the
+            moments are a plain contrast of two arms.
     """
 
     take_up: TakeUp | NotComputable
@@ -105,6 +111,8 @@ class Encouragement:
     blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
     zero_first_stage: ZeroFirstStage | None = None
     direct_range: DirectRange | None = None
+    moments: IvMoments | None = None
+    shared: SharedControl | None = None
 
 
 @dataclass(frozen=True)
