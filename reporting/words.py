@@ -166,4 +166,9 @@ def _of_methods() -> dict[Reason, str]:
         Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
         Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
+        Reason.TOO_FEW_TO_POOL: gettext("Too few experiments have moved this behaviour to compute this from them."),
+        Reason.NUDGES_DISAGREE: gettext(
+            "The experiments contradict each other: some nudges must have acted by themselves, so no pooled effect is "
+            "given as the answer."
+        ),
     }

@@ -61,6 +61,8 @@ class Reason(StrEnum):
     BEYOND_FOLLOW_UP = "beyond_follow_up"
     TOO_FEW_WEEKS = "too_few_weeks"
     TOO_FEW_EXPERIMENTS = "too_few_experiments"
+    TOO_FEW_TO_POOL = "too_few_to_pool"
+    NUDGES_DISAGREE = "nudges_disagree"
     MODEL_CONTRADICTED = "model_contradicted"
     WEAK_FIRST_STAGE = "weak_first_stage"
     NUDGE_NOT_PROVED = "nudge_not_proved"

@@ -1,0 +1,1 @@
+"""Many experiments, one behaviour: the parts of `stats.instrument.pooled`."""

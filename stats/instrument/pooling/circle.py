@@ -1,0 +1,95 @@
+"""Where a function on the circle of effects is at most 0: exact ends, however narrow or unbounded the pieces."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import pi
+
+import numpy as np
+from scipy import optimize
+
+from stats.instrument.arms_set import Piece
+from stats.instrument.pooling.stack import Stack
+from stats.summaries import Array
+
+type Curve = Callable[[Array], Array]
+EVEN = 361
+AROUND = np.array([-12, -6, -4, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6, 12])
+NEAR = np.array([-4, -1, 0, 1, 4])
+
+
+def lowest(stack: Stack) -> float:
+    """The angle at which the Anderson-Rubin statistic is smallest, over the whole circle."""
+    points = _points(stack)
+    return _refine(stack.ar, points, stack.ar(points), lowest=True)
+
+
+def angles(stack: Stack, best: float) -> Array:
+    """Angles that no feature of the statistics slips between: even ones, each ratio's, and many around the best."""
+    width = 1 / np.sqrt(1 + max(stack.total() - float(stack.ar(np.array([best]))[0]), 0.0))
+    return np.unique(np.concatenate([_points(stack), _wrapped(best + width * AROUND)]))
+
+
+def pieces(curve: Curve, points: Array, unit: float) -> tuple[Piece, ...]:
+    """The effects at which the curve is at most 0, as disjoint intervals in order; None is an unbounded side.
+
+    Args:
+        curve: of angles in [-pi/2, pi/2]; the same at both ends.
+        points: sorted angles, both ends among them.
+        unit: effect at the angle pi/4.
+    """
+    values = curve(points)
+    # A dip below 0, or a hill above it, between two points: its bottom or top joins the points.
+    extra = [_refine(curve, points, values, lowest=True), _refine(curve, points, values, lowest=False)]
+    points = np.unique(np.concatenate([points, extra]))
+    inside = curve(points) <= 0
+    ends: list[float | None] = [None] if inside[0] else []
+    for (left, right), (before, after) in zip(pairwise(points.tolist()), pairwise(inside.tolist()), strict=True):
+        if before != after:
+            ends.append(_effect(_crossing(curve, left, right), unit))
+    if inside[-1]:
+        ends.append(None)
+    return tuple(zip(ends[::2], ends[1::2], strict=True))
+
+
+def _effect(angle: float, unit: float) -> float:
+    return float(np.tan(angle)) * unit
+
+
+def _points(stack: Stack) -> Array:
+    """Even angles, and some around the ratio of each instrument."""
+    own = stack.arm + stack.shared @ stack.member.T
+    ratio = np.arctan2(stack.itt, stack.first)
+    width = 1 / np.sqrt(1 + stack.itt**2 / own[0] + stack.first**2 / own[2])
+    near = (ratio[:, None] + width[:, None] * NEAR).ravel()
+    return np.unique(np.concatenate([np.linspace(-pi / 2, pi / 2, EVEN), _wrapped(near)]))
+
+
+def _wrapped(angles: Array) -> Array:
+    """The same lines through the origin, as angles in [-pi/2, pi/2)."""
+    return np.asarray((angles + pi / 2) % pi - pi / 2)
+
+
+def _refine(curve: Curve, points: Array, values: Array, *, lowest: bool) -> float:
+    """The angle of the lowest (highest) value, between the neighbours of the best point."""
+    sign = 1.0 if lowest else -1.0
+    best = int((sign * values).argmin())
+    low = points[best - 1] if best > 0 else points[-2] - pi
+    high = points[best + 1] if best + 1 < len(points) else points[1] + pi
+    found = optimize.minimize_scalar(
+        lambda angle: sign * float(curve(np.array([angle]))[0]),
+        bounds=(float(low), float(high)),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    angle = float(found.x) if found.fun <= sign * values[best] else float(points[best])
+    return float(_wrapped(np.array([angle]))[0])
+
+
+def _crossing(curve: Curve, left: float, right: float) -> float:
+    """The end between an angle outside and one inside, to the last digits."""
+
+    def at(angle: float) -> float:
+        # The end itself is inside.
+        return float(curve(np.array([angle]))[0]) or -1e-300
+
+    return float(optimize.brentq(at, left, right, xtol=1e-15, rtol=1e-14))
