@@ -97,6 +97,12 @@ class Ladder:
     seed: int
     days: int = 0
 
+    @property
+    def headline(self) -> Difference | NotComputable:
+        """The rung that holds the most equal, of those that could be computed; why there is none, otherwise."""
+        found = [rung.difference for rung in self.rungs if computable(rung.difference)]
+        return found[-1] if found else self.rungs[0].difference
+
 
 def climb(
     units: Units,

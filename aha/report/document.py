@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from aha.evidence.past.price import ExpectedGain
+from aha.report.past.documents import summary_document
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
 from events.metrics import sentence
@@ -108,6 +110,21 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "ladder": [{"rung": rung.name.value, **_interval(rung.difference)} for rung in row.ladder.rungs],
         "e_value": e_value.point if computable(e_value) else e_value,
         "flags": list(row.flags),
+        "expected_gain": _expected(row.expected),
+        "rank_by_promise": row.rank_by_promise,
+        "past_experiments": None if row.past is None else summary_document(row.past),
+    }
+
+
+def _expected(found: ExpectedGain | NotComputable) -> Any:
+    """The expected causal gain with what it is made of."""
+    if not computable(found):
+        return found
+    return {
+        **chosen(found, "estimate", "low", "high", "level", "promise"),
+        "ratio": {**chosen(found.ratio, "estimate", "low", "high", "level"), "assumed": found.assumed},
+        **chosen(found, "experiments", "headroom", "take_up"),
+        "take_up_measured": found.measured,
     }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from aha.evidence.aipw import Difference
 from aha.evidence.ladder import Ladder
+from aha.evidence.past.pool_findings import Summary
+from aha.evidence.past.price import ExpectedGain
 from aha.evidence.promise import Promise
 from aha.evidence.retention_curve import Curve
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
@@ -231,6 +233,10 @@ class Candidate:
         by_segment: the same cell inside each segment; empty without segments.
         by_week: by signup week.
         smooth_range: of which times "smooth" speaks.
+        expected: causal gain that an experiment with it may be expected to find.
+        rank_by_promise: its place among the candidates by what the correlation promises (raw difference), from 1; None
+            in studies of earlier versions.
+        past: what experiments that had ended by then said of its definition; None in studies of earlier versions.
     """
 
     behaviour: str
@@ -257,6 +263,9 @@ class Candidate:
     by_segment: tuple[SegmentCell, ...]
     by_week: tuple[WeekCell, ...]
     smooth_range: SmoothRange | None = None
+    expected: ExpectedGain | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    rank_by_promise: int | None = None
+    past: Summary | None = None
 
     @property
     def judged_by(self) -> JudgedBy:

@@ -115,6 +115,7 @@ class Why(StrEnum):
     OTHER_OUTCOME = "other_outcome"
     INVALID = "invalid"
     SHARES_CONTROL = "shares_control"
+    NO_VARIANCE = "no_variance"
 
 
 @dataclass(frozen=True)
