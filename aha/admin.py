@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment, Finding, Study
 from events.admin import ReadOnly
 from events.metrics import display_name
 
@@ -79,3 +79,19 @@ class AhaMomentAdmin(SimpleHistoryAdmin, ModelAdmin):
     @admin.display(description=_("page"))
     def page(self, row: AhaMoment) -> str:
         return format_html('<a href="{}">{}</a>', reverse("aha:moment", args=[row.key]), _("open"))
+
+
+@admin.register(Finding)
+class FindingAdmin(ReadOnly):
+    """What finished experiments found, as pools read it: rows are only added, by final analyses and imports."""
+
+    list_display = ["__str__", "origin", "behaviour_shown", "times", "days", "outcome", "verdict", "started", "ended"]
+    list_filter = ["origin", "verdict"]
+    search_fields = ["name", "source", "behaviour"]
+    empty_text = _(
+        "No experiment has ended yet. Its final analysis keeps a finding; import_experiment brings in others."
+    )
+
+    @admin.display(description=_("behaviour"), ordering="behaviour")
+    def behaviour_shown(self, row: Finding) -> str:
+        return display_name(row.behaviour)

@@ -2,9 +2,11 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from aha.api import AhaMomentViewSet, StudyViewSet
+from aha.findings_api import FindingViewSet
 
 app_name = "aha_api"
 router = SimpleRouter(trailing_slash=False)
 router.register("studies", StudyViewSet)
 router.register("moments", AhaMomentViewSet)
+router.register("findings", FindingViewSet)
 urlpatterns = [path("", include(router.urls))]

@@ -6,15 +6,12 @@ Lists show hundreds of rows; the results themselves are half a megabyte each.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aha.study.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
+from aha.study.candidates import DOUBTS
 from aha.study.result import Candidate, Report
 from reporting.numbers import percent, points
 from reporting.words import gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable
 from stats.results import NotComputable, computable
-
-# Marks that speak against an experiment, as long as others are there.
-DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
 
 
 class Outcome(StrEnum):

@@ -71,3 +71,64 @@ class AhaMoment(models.Model):
 
     def __str__(self) -> str:
         return display_name(self.name)  # version 0.3 named moments with the backslashes of their specification
+
+
+class Finding(models.Model):
+    """What one arm of one finished experiment says of a behaviour: its moments, never its rows. Rows are only added.
+
+    Moments are in the outcome's unit (0.01 is one point of a share); of a plan with planned looks they are corrected.
+    """
+
+    class Origin(models.TextChoices):
+        EXPERIMENT = "experiment", _("experiment of this site")
+        FILE = "file", _("file of a finished experiment")
+
+    name = models.CharField(_("name"), max_length=200)
+    origin = models.CharField(_("where it comes from"), max_length=10, choices=Origin.choices)
+    source = models.CharField(_("experiment"), max_length=200)  # its key; of a file the name that it was given
+    analysis = models.CharField(_("analysis"), max_length=40, blank=True)  # its row as text; empty of a file
+    variant = models.CharField(_("variant"), max_length=128)
+    comparator = models.CharField(_("compared with"), max_length=128)
+    placebo = models.BooleanField(_("compared with a placebo"), default=False)
+    place = models.PositiveSmallIntegerField(_("place of the variant among those that nudge"), default=1)
+    behaviour = models.CharField(_("behaviour"), max_length=400)
+    times = models.PositiveIntegerField(_("times"))
+    days = models.PositiveSmallIntegerField(_("within days"))
+    outcome = models.CharField(_("outcome"), max_length=400)
+    kind = models.CharField(_("kind of outcome"), max_length=10)
+    itt = models.FloatField(_("effect of the nudge on the outcome"))
+    first_stage = models.FloatField(_("effect of the nudge on the behaviour"))
+    v_r = models.FloatField(_("variance of the effect on the outcome"))
+    v_d = models.FloatField(_("variance of the effect on the behaviour"))
+    c_rd = models.FloatField(_("covariance of both effects"))
+    n_control = models.PositiveIntegerField(_("units compared with"))
+    n_variant = models.PositiveIntegerField(_("units of the variant"))
+    degrees_of_freedom = models.FloatField(_("degrees of freedom, where clusters were assigned"), null=True, blank=True)
+    control_v_r = models.FloatField(_("variance of control's mean outcome"), null=True, blank=True)
+    control_v_d = models.FloatField(_("variance of control's take-up"), null=True, blank=True)
+    control_c_rd = models.FloatField(_("covariance of both in control"), null=True, blank=True)
+    reach = models.FloatField(_("share that reaches it without the nudge"), null=True, blank=True)
+    promised = models.FloatField(_("promised"), null=True, blank=True)
+    promised_error = models.FloatField(_("standard error of the promise"), null=True, blank=True)
+    verdict = models.CharField(_("verdict"), max_length=24)
+    caution = models.CharField(_("what its looks did to the effect"), max_length=12, blank=True)
+    started = models.DateField(_("first day"))
+    ended = models.DateField(_("last day"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("finding of an experiment")
+        verbose_name_plural = _("findings of experiments")
+        ordering = ["started", "pk"]
+        constraints = [models.UniqueConstraint(fields=["origin", "source", "variant"], name="one_finding_per_arm")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.variant}"

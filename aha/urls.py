@@ -17,5 +17,6 @@ urlpatterns = [
     path("studies/<int:pk>/venn/", views.venn_page, name="venn"),
     path("moments/", views.moment_list, name="moments"),
     path("moments/new/", views.new_moment, name="new_moment"),
+    path("past/", views.past_csv, name="past"),
     path("moments/<slug:key>/", views.moment_page, name="moment"),
 ]

@@ -9,11 +9,15 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.http import urlencode
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from aha import payload_versions
+from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.past_experiments import past_experiments
 from aha.forms import MomentForm, PromoteForm, StudyForm, form_words
 from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
@@ -26,9 +30,11 @@ from aha.report import reach as reach_parts
 from aha.report.candidate import hidden_cause, promise
 from aha.report.candidate.jump import step_words
 from aha.report.marks import flag_sentence, flag_words
+from aha.report.past import expected, forest, verdict_of_all
 from aha.report.venn_page import venn_cell
 from aha.study import studies
 from aha.study.result import Candidate, Report
+from reporting.csv import csv_lines
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -165,6 +171,9 @@ def _candidate_page(
         "hidden": hidden_cause.sentences(candidate),
         "promise": promise.finding(candidate),
         "promise_table": promise.table(candidate),
+        "expected": expected.sentence(candidate) if candidate.rank_by_promise is not None else "",
+        "expected_table": expected.table(candidate),
+        **_past(Definition(candidate.behaviour, candidate.times, candidate.days, report.asked.inputs.retention)),
         "moment": AhaMoment.objects.filter(study=study, **cell).first(),
         "others": [(number, claim.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
         "form": form,
@@ -283,8 +292,45 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "finding": moment_parts.finding(moment.finding),
         "light": moment_parts.LIGHTS.get(moment.status, ""),
         **_reach(moment),
+        **_past(Definition(moment.behaviour, moment.times, moment.days, moment.retention)),
     }
     return render(request, "aha/moment.html", context)
+
+
+def _past(definition: Definition) -> dict[str, Any]:
+    """What all finished experiments say of a definition; empty where no finding is about its behaviour."""
+    found = past_experiments(definition)
+    if not found.used and not found.left_out:
+        return {}
+    return {
+        "past": {
+            "sentences": verdict_of_all.sentences(found),
+            "drawing": forest.drawing(found),
+            "tables": forest.tables(found),
+            "address": f"{reverse('aha:past')}?{urlencode(vars(definition))}",
+        }
+    }
+
+
+@login_required
+@require_safe
+def past_csv(request: HttpRequest) -> HttpResponse:
+    """The tables of past experiments as a file, for a definition."""
+    asked = request.GET
+    try:
+        definition = Definition(
+            asked.get("behaviour", ""),
+            int(asked.get("times", "")),
+            int(asked.get("days", "")),
+            asked.get("outcome", ""),
+        )
+        found = past_experiments(definition)
+    except (ValueError, Refused):
+        raise Http404 from None
+    rows = [row for table in forest.tables(found) for row in ((table.title,), table.columns, *table.rows, ())]
+    response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="insight-past-experiments.{get_language()}.csv"'
+    return response
 
 
 def _reach(moment: AhaMoment) -> dict[str, Any]:

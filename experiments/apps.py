@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from runs.kinds import RunKind
@@ -30,3 +34,17 @@ class ExperimentsConfig(AppConfig):
             document="experiments.report.stored_document.document",
         ),
     )
+
+    def ready(self) -> None:
+        post_migrate.connect(_hand_on_missing, sender=self)
+
+
+def _hand_on_missing(*, apps: Any, plan: Any = (), **_signal: Any) -> None:
+    """Findings of analyses from before findings were kept; a site on its way back to older code has no use for them."""
+    if any(backwards for _migration, backwards in plan):
+        return
+    try:
+        apps.get_model("aha", "Finding")
+    except LookupError:  # migrated to a state without them
+        return
+    import_string("experiments.analyse.handed_on.hand_on.hand_on_missing")()

@@ -115,8 +115,9 @@ class Ladder:
 
     @property
     def headline(self) -> Rung:
-        """The rung to read first: the daily trials where they can be computed, else AIPW-full."""
-        return self.full if self.daily is None or not computable(self.daily.difference) else self.daily
+        """The rung to read first: the one that holds the most equal, of those that could be computed."""
+        found = [rung for rung in self.rungs if computable(rung.difference)]
+        return found[-1] if found else self.full
 
 
 def climb(

@@ -3,6 +3,8 @@
 from aha.report.candidate.jump import step_words
 from aha.report.claim import claim_words, days_words, number_words, times_words
 from aha.report.marks import mark_words
+from aha.report.past.expected import gain_cell, promise_cell, rests_on
+from aha.report.past.verdict_of_all import summary_words
 from aha.study.result import Judged, Report
 from events.metrics import display_name
 from reporting.numbers import difference, number, p_text, percent, share
@@ -21,6 +23,9 @@ def side_by_side(report: Report) -> Table:
         gettext("stay of the others"),
         gettext("J where it was not chosen"),
         gettext("left when all is held equal, points"),
+        gettext("expected causal gain, points of all users"),
+        gettext("place and raw difference of the correlation"),
+        gettext("past experiments"),
         gettext("marks"),
     )
     rows = tuple(
@@ -32,14 +37,20 @@ def side_by_side(report: Report) -> Table:
             share(row.cell.retained_without),
             number(row.honest_j),
             difference(row.ladder.rungs[3].difference),
+            gain_cell(row.expected),
+            promise_cell(row),
+            summary_words(row.past),
             mark_words(row.flags),
         )
         for row in report.candidates
     )
     note = gettext(
         "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read J where "
-        "it was not chosen. Order: a jump first, then what beats equally active users."
+        "it was not chosen. Order: a jump first, marks that speak against an experiment last; inside these by the "
+        "expected causal gain."
     )
+    if report.candidates:
+        note += " " + rests_on(report.candidates[0].expected)
     if report.more_candidates:
         more = gettext("Behaviours that would qualify, too, and are not followed up: {n}.")
         note += " " + more.format(n=report.more_candidates)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from aha.evidence.past.price import ExpectedGain
+from aha.report.past.documents import summary_document
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
 from events.metrics import sentence
@@ -113,6 +115,21 @@ def _candidate(row: Candidate) -> dict[str, Any]:
             {"outcome": one.name, "rung": one.rung.value, **_interval(one.difference)} for one in row.earlier_outcomes
         ],
         "flags": list(row.flags),
+        "expected_gain": _expected(row.expected),
+        "rank_by_promise": row.rank_by_promise,
+        "past_experiments": None if row.past is None else summary_document(row.past),
+    }
+
+
+def _expected(found: ExpectedGain | NotComputable) -> Any:
+    """The expected causal gain with what it is made of."""
+    if not computable(found):
+        return found
+    return {
+        **chosen(found, "estimate", "low", "high", "level", "promise"),
+        "ratio": {**chosen(found.ratio, "estimate", "low", "high", "level"), "assumed": found.assumed},
+        **chosen(found, "experiments", "headroom", "take_up"),
+        "take_up_measured": found.measured,
     }
 
 

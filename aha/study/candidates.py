@@ -1,15 +1,19 @@
 """From judged behaviours to candidates: which cell is taken, which are worth following, and all their evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
-from aha.evidence.aipw import RiskRatio
+from aha.evidence.aipw import Difference, RiskRatio
 from aha.evidence.daily_trials import Trials, UnitDays, trials_of
 from aha.evidence.earlier_outcomes import MOST_ROWS, EarlierOutcome, earlier_outcomes
 from aha.evidence.ladder import Ladder, RungName, Units, climb, known_at_signup
 from aha.evidence.nuisance import dummies
+from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
+from aha.evidence.past.price import ExpectedGain
 from aha.evidence.promise import Promise, promise
 from aha.evidence.robustness import Robustness, robustness
 from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
@@ -31,6 +35,8 @@ MOVED = 0.10
 ACTIVITY_ONLY = "activity_only"
 NO_BETTER_THAN_EVERYBODY = "no_better_than_everybody"
 AS_STRONG_AS_INERT = "as_strong_as_inert"
+# Marks that speak against an experiment, as long as others are there.
+DOUBTS = frozenset({ACTIVITY_ONLY, NO_BETTER_THAN_EVERYBODY, AS_STRONG_AS_INERT})
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +53,7 @@ class Evidence:
         seed: of the intervals and models.
         max_units: units that the models of the ladder see; of the daily trials, days of units.
         unit_days: what some of the units did day by day; without it the ladder has no daily trials.
+        past: what finished experiments have shown; `outcome` the study's retention as text.
     """
 
     table: CountTable
@@ -58,6 +65,8 @@ class Evidence:
     seed: int
     max_units: int
     unit_days: UnitDays | None = None
+    past: PastKnowledge = NOTHING_KNOWN
+    outcome: str = ""
 
     def place(self, behaviour: str, pick: Pick) -> int:
         """Place of a cell in the grid."""
@@ -176,6 +185,10 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     ratio = _adjusted_ratio(ladder)
     calibrated = _calibrated(ladder, controls.null)
     hold_out = honesty.hold_out
+    reach = float(evidence.exact.reach[place])
+    expected, past = evidence.past.of(
+        Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.headline.difference, 1 - reach
+    )
     return Candidate(
         behaviour=row.behaviour,
         days=pick.days,
@@ -201,7 +214,9 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
             else ratio
         ),
         calibrated=calibrated,
-        promise=_promise(ladder, float(evidence.exact.reach[place])),
+        promise=_promise(ladder, reach),
+        expected=expected,
+        past=past,
         flags=(*row.flags, *_marks(evidence, place, calibrated)),
         by_segment=_by_segment(evidence, row.behaviour, pick, rng),
         by_week=week_cells(table.week, table.retained, did),
@@ -223,6 +238,23 @@ def _earlier(
     most = min(evidence.max_units, MOST_ROWS)
     names = evidence.attributes.names
     return earlier_outcomes(units, daily, names, seed=evidence.seed, max_units=most, progress=progress)
+
+
+def ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates by expected causal gain, the largest first, each with its place by what the correlation promises.
+
+    Inside three groups: a jump first; then the others; last those with a mark that speaks against an experiment. The
+    gain prices every promise alike, and what only goes with activity promises most: in the world `step` the inert
+    "browse" would come before the cause.
+    """
+    order = sorted(candidates, key=lambda row: -_size(row.ladder.rungs[0].difference))
+    places = {id(row): place for place, row in enumerate(order, start=1)}
+    best = sorted(candidates, key=lambda row: (not row.by_step, bool(DOUBTS & set(row.flags)), -_size(row.expected)))
+    return tuple(replace(row, rank_by_promise=places[id(row)]) for row in best)
+
+
+def _size(value: Difference | ExpectedGain | NotComputable) -> float:
+    return value.estimate if computable(value) else -inf
 
 
 def _adjusted_ratio(ladder: Ladder) -> RiskRatio | NotComputable:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from aha.evidence.aipw import MAX_UNITS
 from aha.evidence.daily_trials import UnitDays
+from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
 from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
-from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, take_cell
+from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, ranked, take_cell
 from aha.study.choice import REPLICATES, Choice, Choosing, Rule, choose
 from aha.study.drawn_results import SegmentCurve
 from aha.study.grid import (
@@ -129,7 +130,13 @@ class Answers:
 
 
 def study(
-    answers: Answers, inputs: Inputs, *, seed: int, effort: Effort = Effort(), progress: Progress = silent
+    answers: Answers,
+    inputs: Inputs,
+    *,
+    seed: int,
+    effort: Effort = Effort(),
+    past: PastKnowledge = NOTHING_KNOWN,
+    progress: Progress = silent,
 ) -> Report:
     """Compute a study.
 
@@ -138,6 +145,7 @@ def study(
         inputs: what was asked.
         seed: of every draw. The same answers, inputs and seed give the same report.
         effort: how much is computed.
+        past: what finished experiments have shown: it prices the candidates' promises.
         progress: told the stage and the share done.
     """
     seeds = dict(zip(SEEDS, map(int, np.random.SeedSequence(seed).generate_state(len(SEEDS))), strict=True))
@@ -161,7 +169,11 @@ def study(
     parts, asked = split(table), kept.only(()) if floor else kept
     judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
     shared = (answers.attributes, parts, exact, columns, flags)
-    evidence = Evidence(table, *shared, seeds["evidence"], effort.ladder_units, answers.unit_days)
+    evidence = Evidence(
+        *(table, *shared, seeds["evidence"], effort.ladder_units, answers.unit_days),
+        past=past,
+        outcome=inputs.retention,
+    )
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
     curves = {name: retention_curve(rows, seed=seeds["curve"]) for name, rows in answers.curve.items() if name}
@@ -325,9 +337,11 @@ def _follow(
     controls = control_group(judged, evidence, progress=part(progress, 0, 0.3))
     followed = found[: effort.followed]
     share = 0.7 / max(len(followed), 1)
-    return controls, tuple(
-        follow(row, evidence, controls, progress=part(progress, 0.3 + number * share, 0.3 + (number + 1) * share))
-        for number, row in enumerate(followed)
+    return controls, ranked(
+        [
+            follow(row, evidence, controls, progress=part(progress, 0.3 + number * share, 0.3 + (number + 1) * share))
+            for number, row in enumerate(followed)
+        ]
     )
 
 

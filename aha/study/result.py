@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from aha.evidence.aipw import Difference
 from aha.evidence.earlier_outcomes import EarlierOutcome
 from aha.evidence.ladder import Ladder
+from aha.evidence.past.pool_findings import Summary
+from aha.evidence.past.price import ExpectedGain
 from aha.evidence.promise import Promise
 from aha.evidence.retention_curve import Curve
 from aha.evidence.robustness import Robustness
@@ -236,6 +238,10 @@ class Candidate:
         robustness: how much of behaviour and retention a hidden cause would have to explain.
         earlier_outcomes: what was known at signup, compared as the ladder's headline compares retention; empty where
             nothing was known, and in reports of earlier versions.
+        expected: causal gain that an experiment with it may be expected to find.
+        rank_by_promise: its place among the candidates by what the correlation promises (raw difference), from 1; None
+            in studies of earlier versions.
+        past: what experiments that had ended by then said of its definition; None in studies of earlier versions.
     """
 
     behaviour: str
@@ -264,6 +270,9 @@ class Candidate:
     smooth_range: SmoothRange | None = None
     robustness: Robustness | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
     earlier_outcomes: tuple[EarlierOutcome, ...] = ()
+    expected: ExpectedGain | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    rank_by_promise: int | None = None
+    past: Summary | None = None
 
     @property
     def judged_by(self) -> JudgedBy:

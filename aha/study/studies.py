@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from aha import payload_versions
+from aha.evidence.past.keep_finding import all_findings
+from aha.evidence.past.knowledge import knowledge
 from aha.headline import HEADLINE, headline_of
 from aha.models import Study
 from aha.study.discover import study as compute
@@ -85,7 +87,8 @@ def _compute(study: Study, progress: Progress) -> dict[str, Any]:
     with questions(day_mode=inputs.day_mode) as asked:
         Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
         answers = gather(asked, inputs, restriction, seed=study.seed, progress=part(progress, 0, GATHERED))
-    report = compute(answers, inputs, seed=study.seed, progress=part(progress, GATHERED, 1))
+    known = knowledge(all_findings())
+    report = compute(answers, inputs, seed=study.seed, past=known, progress=part(progress, GATHERED, 1))
     Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
     return payload_versions.STUDY.store(report)
 

@@ -18,6 +18,7 @@ from experiments.analyse.effects import Comparison
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
+from experiments.analyse.handed_on.hand_on import hand_on
 from experiments.analyse.health.sender_checks import beside, is_doubtful
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.read_out import read_out
@@ -202,6 +203,7 @@ def _conclude(analysis: Analysis, readout: Readout) -> None:
     if final or (code and code not in ("INCONCLUSIVE", known)):
         announce("experiment.verdict", {**facts, "final": final})
     if final and experiment.moment is not None:
+        hand_on(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
 
 

@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
+from aha.evidence.past.price import ratio_error
 from stats.results import NotComputable, Reason
 from stats.shrinkage import variance_between
 
@@ -45,6 +46,11 @@ class Trial:
         """Found over promised: 1 when the correlation was right, 0 when nothing was left, below 0 when it turned."""
         return self.found / self.promised
 
+    @property
+    def error(self) -> float:
+        """Standard error of the ratio."""
+        return ratio_error(self.found, self.found_error, self.promised, self.promised_error)
+
 
 @dataclass(frozen=True)
 class Deflation:
@@ -66,15 +72,6 @@ class Deflation:
     experiments: int
 
 
-def ratio_error(row: Trial) -> float:
-    """Standard error of found / promised by the delta method; study and experiment are independent.
-
-    Var(f/p) = Var(f)/p^2 + f^2 Var(p)/p^4. Source: Casella and Berger 2002, section 5.5.4. The log of the ratio isn't
-    used: a finding of zero or below, which is what most promises come to, has none.
-    """
-    return sqrt((row.found_error / row.promised) ** 2 + (row.found * row.promised_error / row.promised**2) ** 2)
-
-
 def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComputable:
     """Random-effects mean of found / promised, weighted by inverse variance.
 
@@ -88,12 +85,12 @@ def pool(rows: Sequence[Trial], *, alpha: float = 0.05) -> Deflation | NotComput
 
     Source: DerSimonian and Laird 1986; Hartung and Knapp 2001; IntHout, Ioannidis and Borm 2014.
     """
-    used = [row for row in rows if row.promised > 0 and ratio_error(row) > 0]
+    used = [row for row in rows if row.promised > 0 and row.error > 0]
     k = len(used)
     if k < FEWEST:
         return NotComputable(Reason.TOO_FEW_EXPERIMENTS, {"n": k, "needed": FEWEST})
     ratios = np.array([row.ratio for row in used])
-    variances = np.array([ratio_error(row) for row in used]) ** 2
+    variances = np.array([row.error for row in used]) ** 2
     between = variance_between(ratios, variances)
     weights = 1 / (variances + between)
     mean = float((weights * ratios).sum() / weights.sum())

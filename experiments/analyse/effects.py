@@ -12,7 +12,9 @@ from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.everybody import Everybody
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
+from stats.instrument.five_moments import IvMoments
 from stats.instrument.margins import Margins
+from stats.instrument.pooling.stack import SharedControl
 from stats.policy.held_out import Policy
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.sequential.stagewise import Stagewise
@@ -95,6 +97,10 @@ class Encouragement:
         everybody: what is known beyond those whom the nudge moved; of the first outcome, with the final analysis. None
             where it wasn't asked, and in earlier payloads.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
+        moments: all of this is computed from them, and so is what this experiment adds to others; None in payloads of
+            earlier versions, from whose errors `experiments.analyse.handed_on.kept_moments` finds them again.
+        shared: errors of the group that it is compared with, which other arms of the experiment share; None unless the
+            moments are a plain contrast of two arms.
     """
 
     take_up: TakeUp | NotComputable
@@ -111,6 +117,8 @@ class Encouragement:
     zero_first_stage: ZeroFirstStage | None = None
     direct_range: DirectRange | None = None
     everybody: Everybody | NotComputable | None = None
+    moments: IvMoments | None = None
+    shared: SharedControl | None = None
 
 
 @dataclass(frozen=True)

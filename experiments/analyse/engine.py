@@ -13,6 +13,7 @@ from experiments.analyse.comparator import Comparator, comparators, stages_of
 from experiments.analyse.comparison.family import with_adjusted_p
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Data, Pair
+from experiments.analyse.comparison.shared_control import shared_control
 from experiments.analyse.direct_effect import with_direct_effect
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
 from experiments.analyse.for_whom.first_outcome import for_whom
@@ -262,6 +263,8 @@ def _encouragement(pair: Pair, look: Look, direct: tuple[float, float] | None) -
         effect_set,
         as_treated,
         _warnings(take_up, effect, effect_set, as_treated),
+        moments=moments,
+        shared=shared_control(pair, moments),
     )
     return with_direct_effect(found, pair, moments, look, direct)
 

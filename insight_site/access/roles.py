@@ -13,6 +13,7 @@ ALL = ("view", "add", "change", "delete")
 EVERYBODY: dict[str, tuple[str, ...]] = {
     "aha.study": READ,
     "aha.ahamoment": READ,
+    "aha.finding": READ,
     "segments.segmentationrun": READ,
     "segments.segmentmodel": READ,
     "segments.segmentversion": READ,

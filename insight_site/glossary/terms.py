@@ -179,6 +179,20 @@ def evidence() -> tuple[Term, ...]:
                 "the difference were its effect. It is an upper limit to plan with, not a forecast."
             ), "evidence", "Promise",
         ),
+        Term(
+            "expected-gain", gettext("Expected causal gain"),
+            gettext(
+                "The promise times the share of promises that experiments have found so far, for the users whom a nudge "
+                "may be expected to move. It puts candidates in order, and an experiment decides."
+            ), "past_experiments", "Price of a promise",
+        ),
+        Term(
+            "past-experiments", gettext("Past experiments"),
+            gettext(
+                "Every finished experiment that nudged to the behaviour, pooled on one definition. Where the nudges "
+                "disagree, some act by themselves, and no pooled effect is given."
+            ), "past_experiments", "What may be pooled",
+        ),
     )  # fmt: skip
 
 

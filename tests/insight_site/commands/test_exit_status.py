@@ -25,7 +25,13 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "demo": ("--units", "0"),
     "discover": (*STUDY, "22"),
     "flush_events": (),
+    "import_experiment": (
+        *("none.csv", "--variant", "v", "--control", "c", "--outcome", "o", "--behaviour", "b", "--name", "n"),
+        *("--behaviour-key", "invite", "--times", "2", "--days", "3", "--outcome-spec", "on_day:7"),
+        *("--from", "2026-01-01", "--to", "2026-01-31"),
+    ),
     "import_events": ("none.csv", "--user", "u", "--event", "e", "--time", "t"),
+    "pool": ("nothing",),
     "power": (),
     "segment_units": (*GROUPS, "13", "0"),
     "simulate": ("folder", "--world", "nowhere"),
@@ -103,7 +109,9 @@ def test_failed_computation__ends_with_1_and_its_reason(
     assert (error.returncode, str(error)) == (1, "The warehouse is away.")
 
 
-@pytest.mark.parametrize("command", ["analyze", "analyze_file", "discover", "power", "segment_units"])
+@pytest.mark.parametrize(
+    "command", ["analyze", "analyze_file", "discover", "import_experiment", "pool", "power", "segment_units"]
+)
 def test_language__of_commands_that_tell_results__is_an_option_of_all(command: str) -> None:
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
 

@@ -1,0 +1,193 @@
+"""A finding of one finished experiment, the definition it speaks of, and which findings may be pooled. Pure.
+
+The rule, in the order in which a finding is left out (docs/pooling.md):
+
+1. one definition: the same behaviour, times, days and outcome;
+2. sound data: a verdict of INVALID says that its data can't answer, whatever the question;
+3. each user counts once: arms of one experiment share its control group. Where that group's errors are known, all
+   arms are pooled with them; otherwise the first arm of the plan alone.
+
+Neither the effect, its p-value nor the strength of the nudge decides: whoever picks by results picks a result.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cache
+
+from events.metrics import Active, parse_behaviour, parse_metric
+from stats.instrument.five_moments import IvMoments
+from stats.instrument.pooling.stack import SharedControl
+
+INVALID = "INVALID"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What findings must agree on: at least `times` acts within `days` days, judged by one outcome.
+
+    Attributes:
+        behaviour: behaviour text.
+        times, days: Z and Y.
+        outcome: metric text.
+    """
+
+    behaviour: str
+    times: int
+    days: int
+    outcome: str
+
+    @property
+    def same(self) -> tuple[str, int, int, str]:
+        """Equal for definitions that mean the same, however they are written: ``week:2`` is ``window:8-14``."""
+        return _behaviour_key(self.behaviour), self.times, self.days, _outcome_key(self.outcome)
+
+
+@cache
+def _behaviour_key(text: str) -> str:
+    return str(parse_behaviour(text))
+
+
+@cache
+def _outcome_key(text: str) -> str:
+    definition = parse_metric(text)
+    if isinstance(definition, Active):
+        return f"active {definition.window}"
+    return str(definition)
+
+
+def same_behaviour(one: str, other: str) -> bool:
+    """True when two texts name one behaviour."""
+    return _behaviour_key(one) == _behaviour_key(other)
+
+
+@dataclass(frozen=True)
+class PastFinding:
+    """What one arm of one finished experiment says.
+
+    Attributes:
+        name: of the experiment, as people call it.
+        origin: `experiment` of this site or `file`; `source` its key, or the name that the file was given.
+        variant: compared with `comparator`, which is a placebo where `placebo` says so.
+        place: of the arm among those that nudge to the behaviour, in the order of the plan, from 1.
+        definition: of behaviour and outcome; `kind` is `proportion`, `mean` or `ratio`.
+        moments: effect on outcome and behaviour with their (co)variances.
+        reach: share of units that reach it without the nudge, 0 to 1; None where it isn't known.
+        promised: headline of the ladder in the study that the experiment tested; None where nobody measured it.
+        promised_error: its standard error; None where it isn't known.
+        verdict: code.
+        caution: `corrected` for its looks, `optimistic` as it could end at any look; "" for one look.
+        started, ended: first and last local date.
+        shared: errors of the group that it is compared with, which other arms share; None where they aren't known.
+    """
+
+    name: str
+    origin: str
+    source: str
+    variant: str
+    comparator: str
+    definition: Definition
+    kind: str
+    moments: IvMoments
+    verdict: str
+    started: date
+    ended: date
+    placebo: bool = False
+    place: int = 1
+    reach: float | None = None
+    promised: float | None = None
+    promised_error: float | None = None
+    caution: str = ""
+    shared: SharedControl | None = None
+
+    @property
+    def units(self) -> int:
+        """Of both arms."""
+        return self.moments.n_control + self.moments.n_variant
+
+
+class Why(StrEnum):
+    """Why a finding of the same behaviour isn't pooled."""
+
+    OTHER_CLAIM = "other_claim"
+    OTHER_OUTCOME = "other_outcome"
+    INVALID = "invalid"
+    SHARES_CONTROL = "shares_control"
+    NO_VARIANCE = "no_variance"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A finding that isn't pooled, and why."""
+
+    finding: PastFinding
+    why: Why
+
+
+def sort_out(
+    findings: Sequence[PastFinding], definition: Definition
+) -> tuple[tuple[PastFinding, ...], tuple[LeftOut, ...]]:
+    """Findings of a behaviour that may be pooled on a definition, oldest first, and those left out with the reason.
+
+    Args:
+        findings: of any behaviour; those of another one aren't named at all.
+        definition: what is asked about.
+    """
+    wanted = definition.same
+    used: list[PastFinding] = []
+    left: list[LeftOut] = []
+    rows = [row for row in findings if row.definition.same[0] == wanted[0]]
+    for row in sorted(rows, key=lambda one: (one.started, one.source, one.place)):
+        same = [one for one in used if (one.origin, one.source) == (row.origin, row.source)]
+        twice = bool(same) and any(not _shares(one, same[0]) for one in (*same, row))
+        why = _why(row, wanted, twice=twice)
+        if why is None:
+            used.append(row)
+        else:
+            left.append(LeftOut(row, why))
+    return tuple(used), tuple(left)
+
+
+def _shares(row: PastFinding, first: PastFinding) -> bool:
+    return row.shared is not None and row.comparator == first.comparator
+
+
+def _why(row: PastFinding, wanted: tuple[str, int, int, str], *, twice: bool) -> Why | None:
+    same = row.definition.same
+    if same[1:3] != wanted[1:3]:
+        return Why.OTHER_CLAIM
+    if same[3] != wanted[3]:
+        return Why.OTHER_OUTCOME
+    if row.verdict == INVALID:
+        return Why.INVALID
+    return Why.SHARES_CONTROL if twice else None
+
+
+def usual_definition(
+    findings: Sequence[PastFinding],
+    behaviour: str,
+    *,
+    times: int | None = None,
+    days: int | None = None,
+    outcome: str | None = None,
+) -> Definition | None:
+    """The definition that most experiments of a behaviour share, of those that agree with what is given.
+
+    Of equally many the one with the latest experiment; None where no finding agrees.
+    """
+    rows = [
+        row
+        for row in findings
+        if same_behaviour(row.definition.behaviour, behaviour)
+        and times in (None, row.definition.times)
+        and days in (None, row.definition.days)
+        and (outcome is None or _outcome_key(outcome) == row.definition.same[3])
+    ]
+    if not rows:
+        return None
+    often = Counter(same for same, _source in {(row.definition.same, (row.origin, row.source)) for row in rows})
+    latest = {same: max(row.ended for row in rows if row.definition.same == same) for same in often}
+    best = max(often, key=lambda same: (often[same], latest[same], same))
+    return next(row.definition for row in rows if row.definition.same == best)

@@ -1,0 +1,171 @@
+"""The price of a promise: how much of what correlations promised experiments found, and what to expect of the next.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import stats
+
+from aha.evidence.aipw import Difference
+from aha.evidence.past.finding_rows import PastFinding
+from aha.evidence.past.pool_findings import key_of
+from stats.instrument.encouragement import wald
+from stats.instrument.pooled import LEAST_F
+from stats.random_effects import random_effects
+from stats.results import Interval, NotComputable, computable
+
+FEWEST = 5
+LEVEL = 0.9
+# Below five findings, what the field has seen: a quarter, between nothing and all of it (METHODS 4.19).
+ASSUMED = (0.25, 0.0, 1.0)
+# Of users who don't come there by themselves a nudge moves every tenth, where no experiment says otherwise.
+USUAL_TAKE_UP = 0.1
+# With these verdicts the ratio of both effects isn't the behaviour's.
+NOT_THE_BEHAVIOUR = frozenset({"INVALID", "NUDGE_FAILED", "NUDGE_NOT_BEHAVIOUR"})
+
+
+@dataclass(frozen=True)
+class Price:
+    """Finding over promise, for the next experiment.
+
+    Attributes:
+        ratio: what to expect, with the interval in which the next experiment's ratio lies.
+        experiments: whose promise was tested.
+        assumed: too few were, and the ratio is that of the field.
+    """
+
+    ratio: Interval
+    experiments: int
+    assumed: bool
+
+
+@dataclass(frozen=True)
+class ExpectedGain:
+    """What an experiment with a candidate may be expected to be worth, as a change of all users' retention.
+
+    Attributes:
+        estimate, low, high: 0.01 is one point more of all users; an interval at `level`.
+        promise: headline of the candidate's ladder.
+        ratio: share of it that is expected to be left, with `assumed` as in `Price`; `experiments` it rests on.
+        headroom: share of users who don't reach it by themselves.
+        take_up: share of *these* whom a nudge is expected to move; `measured` by past nudges to the same behaviour.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    promise: float
+    ratio: Interval
+    assumed: bool
+    experiments: int
+    headroom: float
+    take_up: float
+    measured: bool
+
+
+def price_of(findings: Sequence[PastFinding]) -> Price:
+    """Random-effects prediction of finding / promise over all findings whose promise was measured.
+
+    One ratio an experiment, that of its first arm. Successes and failures count alike; only where the verdict says that
+    the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a finding
+    of 0 or below has no log.
+
+    Source: METHODS 4.19; `stats.random_effects` (REML, t with k - 1 degrees of freedom).
+    """
+    ratios: dict[str, tuple[float, float]] = {}
+    for row in sorted(findings, key=lambda one: one.place):
+        found = _ratio(row)
+        if found is not None:
+            ratios.setdefault(key_of(row), found)
+    if len(ratios) >= FEWEST:
+        together = random_effects(*zip(*ratios.values(), strict=True), alpha=1 - LEVEL)
+        if computable(together):
+            return Price(together.prediction, len(ratios), assumed=False)
+    return Price(Interval(*ASSUMED, LEVEL, "assumed"), len(ratios), assumed=True)
+
+
+def _ratio(row: PastFinding) -> tuple[float, float] | None:
+    """Finding over promise with its error; None where there is none."""
+    moments, promised = row.moments, row.promised
+    if row.kind != "proportion" or row.verdict in NOT_THE_BEHAVIOUR or promised is None or promised <= 0:
+        return None
+    effect = wald(moments)
+    if moments.first_stage**2 < LEAST_F * moments.v_d or not computable(effect):
+        return None
+    error = ratio_error(effect.estimate, effect.standard_error, promised, row.promised_error or 0.0)
+    return effect.estimate / promised, error
+
+
+def ratio_error(found: float, found_error: float, promised: float, promised_error: float) -> float:
+    """Standard error of found / promised by the delta method; study and experiment are independent.
+
+    Var(f/p) = Var(f)/p^2 + f^2 Var(p)/p^4. Source: Casella and Berger 2002, section 5.5.4.
+    """
+    return sqrt((found_error / promised) ** 2 + (found * promised_error / promised**2) ** 2)
+
+
+def expected_take_up(used: Sequence[PastFinding]) -> tuple[float, bool]:
+    """Share of those who don't reach it by themselves whom past nudges moved, and whether any did.
+
+    Weighted by the inverse variance of their first stages.
+    """
+    known = [(row.moments, 1 - row.reach) for row in used if row.reach is not None and row.reach < 1]
+    known = [(moments, rest) for moments, rest in known if moments.v_d > 0]
+    if not known:
+        return USUAL_TAKE_UP, False
+    weights = np.array([rest**2 / moments.v_d for moments, rest in known])
+    shares = np.array([moments.first_stage / rest for moments, rest in known])
+    return float(np.clip(weights @ shares / weights.sum(), 0.0, 1.0)), True
+
+
+def expected_gain(
+    promise: Difference | NotComputable, price: Price, *, headroom: float, used: Sequence[PastFinding] = ()
+) -> ExpectedGain | NotComputable:
+    """Promise times the share of it that is expected to be left, times the users whom a nudge is expected to move.
+
+    Head-room counts once: the take-up is a share of those who don't come there by themselves. The interval combines
+    that of the promise and the prediction of the ratio, as if head-room and take-up were known.
+
+    Args:
+        promise: headline of the candidate's ladder.
+        price: of promises.
+        headroom: share of users who don't reach it yet, 0 to 1.
+        used: past findings on the same definition.
+
+    Source: METHODS 4.19; limits by Zou and Donner 2008 (variances recovered from limits), to first order.
+    """
+    if not computable(promise):
+        return promise
+    take_up, measured = expected_take_up(used)
+    moved, ratio = headroom * take_up, price.ratio
+    wide = _wide(promise, price.ratio.level)
+    centre = promise.estimate * ratio.estimate
+    of_promise = sorted((ratio.estimate * wide[0], ratio.estimate * wide[1]))
+    of_ratio = sorted((promise.estimate * ratio.low, promise.estimate * ratio.high))
+    below = sqrt((centre - of_promise[0]) ** 2 + (centre - of_ratio[0]) ** 2)
+    above = sqrt((of_promise[1] - centre) ** 2 + (of_ratio[1] - centre) ** 2)
+    return ExpectedGain(
+        estimate=moved * centre,
+        low=moved * (centre - below),
+        high=moved * (centre + above),
+        level=ratio.level,
+        promise=promise.estimate,
+        ratio=ratio,
+        assumed=price.assumed,
+        experiments=price.experiments,
+        headroom=headroom,
+        take_up=take_up,
+        measured=measured,
+    )
+
+
+def _wide(promise: Difference, level: float) -> tuple[float, float]:
+    """Limits of the promise at another level than its own."""
+    scale = float(stats.norm.isf((1 - level) / 2) / stats.norm.isf((1 - promise.level) / 2))
+    below, above = promise.estimate - promise.low, promise.high - promise.estimate
+    return promise.estimate - scale * below, promise.estimate + scale * above

@@ -1,0 +1,58 @@
+"""`pool`: what all finished experiments together say of a behaviour. Options and JSON as in DESIGN.md §8."""
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand
+from django.utils import translation
+from rich.console import Console
+from rich.markup import escape
+
+from runs.refusals import Refused
+from runs.terminal import add_language, console, print_table, refuse, write_json
+
+if TYPE_CHECKING:
+    from aha.evidence.past.pool_findings import PastExperiments
+
+
+class Command(BaseCommand):
+    help = "Pool what all finished experiments say of a behaviour: one definition, every final analysis."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("behaviour", help="EVENT, EVENT[prop=value] or EVENT#prop")
+        add("--times", type=int, metavar="Z", help="only at least so often; default the most frequent definition")
+        add("--days", type=int, metavar="Y", help="only within so many days")
+        add("--outcome", metavar="SPEC", help="only this outcome, for example window:14-20")
+        add_language(parser)
+        add("--json", action="store_true", help="print one JSON document and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from aha.evidence.past.past_experiments import pool_behaviour
+
+        asked = {name: options[name] for name in ("times", "days", "outcome")}
+        with translation.override(options["language"]):
+            try:
+                found = pool_behaviour(options["behaviour"], **asked)
+            except Refused as refusal:
+                refuse(refusal, options["language"])
+            if options["json"]:
+                from aha.report.past.documents import document
+
+                write_json(self.stdout, document(found))
+            else:
+                _print(found, console(self.stdout))
+
+
+def _print(found: "PastExperiments", out: Console) -> None:
+    from aha.report.claim import cell_words
+    from aha.report.past import forest, verdict_of_all
+    from events.metrics import display_name
+
+    asked = found.definition
+    out.print(escape(cell_words(asked.behaviour, asked.times, asked.days)), style="bold")
+    out.print(escape(display_name(asked.outcome)))
+    for line in verdict_of_all.sentences(found):
+        out.print(escape(line))
+    for table in forest.tables(found):
+        print_table(out, table.title, table.columns, table.rows, note=table.note)

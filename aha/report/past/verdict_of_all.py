@@ -1,0 +1,98 @@
+"""What all experiments together say of a behaviour, in sentences. Pure."""
+
+from aha.evidence.past.pool_findings import PastExperiments, Summary
+from aha.report.past.effect_words import effect_cell, pieces_text
+from reporting.numbers import count, effect_limits, level_text, p_text, percent
+from reporting.words import gettext, reason_words
+from stats.instrument.pooled import Answer, Pooled
+from stats.results import Estimate, computable
+
+FAR = 3.84  # chi-square(1) at .05: without it the others agree that much better
+MOST_NAMED = 5
+
+
+def is_share(found: PastExperiments) -> bool:
+    """True when the outcome is a share of units."""
+    return all(row.kind == "proportion" for row in found.used)
+
+
+def sentences(found: PastExperiments) -> tuple[str, ...]:
+    """The answer first, then whether the nudges agree, then what to expect of the next experiment."""
+    said = found.pooled
+    if not computable(said):
+        return (reason_words(said),)
+    share = is_share(found)
+    lines = (_answer(said, share=share), agreement(said), _next(said, share=share))
+    return tuple(line for line in lines if line)
+
+
+def _answer(said: Pooled, *, share: bool) -> str:
+    if said.answer is Answer.NUDGES_DISAGREE:
+        return _apart(said, share=share)
+    effect = effect_cell(said.liml.estimate if computable(said.liml) else said.liml, share=share)
+    around = pieces_text(said.likelihood_ratio.pieces, share=share)
+    fields = {"effect": effect, "set": around, "level": level_text(said.level), "n": count(said.experiments)}
+    if said.experiments == 1:
+        text = gettext("One experiment has moved this behaviour. Effect on those moved: {effect} ({level} set: {set}).")
+        return text.format(**fields)
+    text = gettext("{n} experiments together: effect of the behaviour on those moved {effect} ({level} set: {set}).")
+    return text.format(**fields)
+
+
+def _apart(said: Pooled, *, share: bool) -> str:
+    """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
+    text = gettext(
+        "The {n} experiments disagree, so no pooled effect is given: some nudges do something by themselves."
+    )
+    parts = [text.format(n=count(said.experiments))]
+    if computable(said.egger):
+        text = gettext(
+            "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
+            "nudges by themselves do {intercept} on average."
+        )
+        slope, intercept = (_limited(one, share=share) for one in (said.egger.slope, said.egger.intercept))
+        parts.append(text.format(slope=slope, intercept=intercept))
+    else:
+        parts.append(reason_words(said.egger))
+    far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
+    if far:
+        text = gettext("Furthest from the others: {names}.")
+        parts.append(text.format(names=", ".join(far)))
+    return " ".join(parts)
+
+
+def _limited(found: Estimate, *, share: bool) -> str:
+    return f"{effect_cell(found.estimate, share=share)} ({effect_limits(found.low, found.high, share)})"
+
+
+def agreement(said: Pooled) -> str:
+    """Whether one effect of the behaviour could explain what all nudges did."""
+    together = said.agreement
+    if not computable(together):
+        return ""
+    if said.answer is Answer.NUDGES_DISAGREE:
+        text = gettext("One effect alone explains what all nudges did with {p}.")
+        return text.format(p=p_text(together.p_value))
+    text = gettext(
+        "The nudges agree: one effect explains what all of them did ({p}). That is no proof that none acts by itself."
+    )
+    return text.format(p=p_text(together.p_value))
+
+
+def _next(said: Pooled, *, share: bool) -> str:
+    if not computable(said.random_effects):
+        return ""
+    found = said.random_effects.prediction
+    text = gettext("The effect of the next experiment is expected between {limits} ({level} prediction interval).")
+    limits = effect_limits(found.low, found.high, share)
+    return text.format(limits=limits, level=percent(found.level, 0))
+
+
+def summary_words(found: Summary | None) -> str:
+    """What a study kept of past experiments, for a cell of a table; "–" without any."""
+    if found is None or found.answer is None:
+        return "–"
+    if found.answer is Answer.NUDGES_DISAGREE:
+        return gettext("{n} experiments that disagree").format(n=count(found.experiments))
+    effect = effect_cell(found.estimate, share=True)
+    return gettext("{effect} ({n} experiments)").format(effect=effect, n=count(found.experiments))

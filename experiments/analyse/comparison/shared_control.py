@@ -1,0 +1,20 @@
+"""What several nudges of one experiment share: the errors of the control group that each is compared with. Pure."""
+
+from experiments.analyse.comparison.protocol import Pair
+from stats.instrument.five_moments import IvMoments, iv_moments
+from stats.instrument.pooling.stack import SharedControl
+
+
+def shared_control(pair: Pair, moments: IvMoments) -> SharedControl | None:
+    """Variances and covariance of control's mean outcome and behaviour; None where the moments aren't a plain contrast.
+
+    Pooled over segments, adjusted or between clusters a comparison weighs the units of control in its own way: what it
+    shares with another arm isn't known then, and only the first arm is pooled.
+    """
+    if pair.clustered:
+        return None
+    control, variant = (arm.take(0, 1) for arm in pair.joints())
+    if iv_moments(control, variant) != moments:
+        return None
+    errors = control.covariance / control.n
+    return SharedControl(v_r=float(errors[0, 0]), v_d=float(errors[1, 1]), c_rd=float(errors[0, 1]))

@@ -1,0 +1,48 @@
+"""Hand the findings of final analyses on to the behaviour that they tested, today and from before this was kept."""
+
+from typing import Any
+
+import structlog
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
+
+from aha.evidence.past.keep_finding import keep_findings
+from aha.models import Finding
+from aha.moments.claims import promised
+from experiments.analyse import payload_versions
+from experiments.analyse.handed_on.kept_moments import findings_of
+from experiments.analyse.result import Readout
+from experiments.models import Analysis
+from runs.payloads import Unreadable
+
+log = structlog.get_logger()
+READ_AT_ONCE = 20  # a payload has a hundred kilobytes
+
+
+def hand_on(analysis: Analysis, readout: Readout) -> None:
+    """Keep what a final analysis says of its behaviour, whatever its verdict: pools take all, not the successes."""
+    moment = analysis.experiment.moment
+    evidence = None if moment is None else moment.evidence
+    keep_findings(findings_of(readout, promised(evidence)), analysis=str(analysis.pk))
+
+
+def hand_on_missing(**_signal: Any) -> int:
+    """After migrate: findings of final analyses that an earlier version made; returns for how many of them.
+
+    Not a step of a migration: which numbers of a result are corrected for its looks is a rule of this code, and what
+    was kept once is never changed.
+    """
+    kept = Finding.objects.filter(origin=Finding.Origin.EXPERIMENT, analysis=Cast(OuterRef("pk"), CharField()))
+    rows = Analysis.objects.filter(status=Analysis.Status.DONE, final=True, experiment__moment__isnull=False)
+    count = 0
+    waiting = rows.filter(~Exists(kept)).select_related("experiment__moment").order_by("pk")
+    for analysis in waiting.iterator(chunk_size=READ_AT_ONCE):
+        readout = payload_versions.read(analysis.payload)
+        if isinstance(readout, Unreadable):
+            continue  # its own page says so
+        try:
+            hand_on(analysis, readout)
+            count += 1
+        except Exception:  # one broken result must not stop a migration
+            log.exception("finding.not_kept", experiment=analysis.experiment.key)
+    return count

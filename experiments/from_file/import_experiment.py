@@ -1,0 +1,152 @@
+"""Keep what a finished experiment that ran elsewhere says of a behaviour: its moments, never its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from aha.evidence.past.finding_rows import Definition, PastFinding
+from aha.evidence.past.keep_finding import keep_findings, refuse_double
+from aha.models import AhaMoment
+from aha.moments.claims import promised
+from events.metrics import is_display_only, parse_behaviour, parse_metric
+from experiments.analyse.effects import Report
+from experiments.analyse.handed_on.kept_moments import finding, promised_by
+from experiments.from_file.analyze import analyze_file
+from experiments.plan.design import Design, Kind, kind_of
+from reporting.words import reason_words
+from runs.refusals import Refused
+from stats.results import computable
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the file doesn't say of its experiment.
+
+    Attributes:
+        name: as people call it; no two imported experiments share one.
+        definition: of what its behaviour and outcome columns hold.
+        first, last: first and last day of the experiment.
+        promised: difference in the outcome that a correlation had promised, and its standard error; empty without.
+    """
+
+    name: str
+    definition: Definition
+    first: date
+    last: date
+    promised: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was kept, and the analysis that it comes from."""
+
+    findings: tuple[PastFinding, ...]
+    report: Report
+
+
+def told_of(
+    *,
+    name: str,
+    behaviour: str,
+    times: int | None,
+    days: int | None,
+    outcome: str | None,
+    first: date,
+    last: date,
+    promise: float | None = None,
+) -> Told:
+    """Read and complete what a person says of a finished experiment.
+
+    Args:
+        name: as people call it.
+        behaviour: key of an AHA moment, or a behaviour text.
+        times, days: Z and Y; None for those of the moment.
+        outcome: metric text; None for the retention of the moment.
+        first, last: days of the experiment, inclusive.
+        promise: what a correlation had promised; None for the ladder's headline of the moment, if its outcome is this.
+
+    Raises:
+        Refused: something is missing, contradicts the moment or can't be read.
+    """
+    if not name.strip():
+        raise Refused("a name that people know the experiment by", at="name")
+    if last < first:
+        raise Refused("{last} lies before --from {first}", at="to", first=first, last=last)
+    moment = AhaMoment.objects.filter(key=behaviour).first()
+    if moment is not None:
+        given = (times or moment.times, days or moment.days, outcome or moment.retention)
+        definition = Definition(moment.behaviour, *given)
+    else:
+        if times is None or days is None or outcome is None:
+            raise Refused(
+                "{given!r} isn't the key of an AHA moment; for a behaviour also give --times, --days and --outcome-spec",
+                at="behaviour-key",
+                given=behaviour,
+            )
+        definition = Definition(str(parse_behaviour(behaviour)), times, days, outcome)
+    if min(definition.times, definition.days) < 1:
+        raise Refused("Times and days are whole numbers of 1 or more.")
+    metric = parse_metric(definition.outcome)
+    if is_display_only(metric):
+        raise Refused("'{metric}' grows as the data age: no experiment can be judged by it.", metric=definition.outcome)
+    values: dict[str, float | None] = {} if promise is None else {"promised": promise}
+    if promise is None and moment is not None:
+        own = Definition(moment.behaviour, moment.times, moment.days, moment.retention)
+        values = promised_by(promised(moment.evidence)) if own.same == definition.same else {}
+    return Told(name.strip(), replace(definition, outcome=str(metric)), first, last, values)
+
+
+def import_experiment(path: Path, design: Design, told: Told, *, by: User | None = None) -> Imported:
+    """Analyse the file of a finished experiment and keep its moments as evidence about the behaviour.
+
+    Args:
+        path: as for `analyze_file`.
+        design: with one outcome and a behaviour column.
+        told: what the file doesn't say.
+        by: who imports.
+
+    Raises:
+        Refused: as `analyze_file`; the file says nothing about the behaviour; or it is kept already.
+    """
+    report = analyze_file(path, design)
+    found = findings_of(report, design, told, path)
+    with transaction.atomic():
+        refuse_double(found)
+        keep_findings(found, by=by)
+    return Imported(tuple(found), report)
+
+
+def findings_of(report: Report, design: Design, told: Told, path: Path) -> list[PastFinding]:
+    """What each arm that nudges says.
+
+    Raises:
+        Refused: no arm says anything, or the outcome isn't of the kind that its definition names.
+    """
+    outcome = report.outcomes[0]
+    kind = kind_of(told.definition.outcome)
+    if (kind is Kind.PROPORTION) != (outcome.kind is Kind.PROPORTION):
+        raise Refused(
+            "{file}: column {column!r} doesn't hold what {outcome} means: retention is 0 or 1 for each unit",
+            file=path,
+            column=outcome.name,
+            outcome=told.definition.outcome,
+        )
+    found, why, place = [], "", 0
+    for row in outcome.comparisons:
+        if row.variant == design.placebo or row.encouragement is None:
+            continue
+        place += 1
+        if row.encouragement.moments is None:
+            missing = row.encouragement.take_up
+            why = why or ("" if computable(missing) else reason_words(missing))
+            continue
+        one = finding(outcome, row, told.definition, place, row.encouragement.moments, design.control)
+        about = {"name": told.name, "source": told.name, "started": told.first, "ended": told.last}
+        found.append(replace(one, placebo=one.comparator == design.placebo, **about, **told.promised))  # type: ignore[arg-type]
+    if not found:
+        raise Refused("{file}: nothing can be kept of it. {why}", file=path, why=why)
+    return found

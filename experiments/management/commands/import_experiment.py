@@ -1,0 +1,87 @@
+"""`import_experiment`: keep the moments of a finished test that ran elsewhere as evidence about a behaviour."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand
+from django.utils import translation
+from django.utils.translation import gettext
+
+from runs.refusals import Refused
+from runs.terminal import add_language, console, print_table, refuse, write_json
+
+if TYPE_CHECKING:
+    from experiments.from_file.import_experiment import Imported
+
+
+class Command(BaseCommand):
+    help = "Keep what a finished experiment that ran elsewhere says of a behaviour: its moments, never its rows."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        from experiments.from_file.command_options import add_columns
+
+        add = parser.add_argument
+        add_columns(parser)
+        add("--name", required=True, metavar="N", help="what people call the experiment; each has a name of its own")
+        add(
+            "--behaviour-key",
+            required=True,
+            metavar="B",
+            help="which behaviour the column --behaviour holds: the key of an AHA moment, or EVENT, EVENT[prop=value]",
+        )
+        add("--times", type=int, metavar="Z", help="at least so often; default that of the moment")
+        add("--days", type=int, metavar="Y", help="within so many days; default those of the moment")
+        add("--outcome-spec", metavar="SPEC", help="what --outcome holds, as window:14-20; default that of the moment")
+        add("--from", dest="first", type=_day, required=True, metavar="DATE", help="first day, 2026-01-31")
+        add("--to", dest="last", type=_day, required=True, metavar="DATE", help="last day, inclusive")
+        add("--promised", type=float, metavar="D", help="difference that a correlation had promised, 0.1 is 10 points")
+        add_language(parser)
+        add("--json", action="store_true", help="print one JSON document and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override(options["language"]):
+            try:
+                found = _imported(options)
+            except Refused as refusal:
+                refuse(refusal, options["language"])
+            if found.findings[0].verdict == "INVALID":
+                self.stderr.write(gettext("Its data can't answer, so it is kept and never pooled."))
+            if options["json"]:
+                from aha.report.past.documents import finding_document
+
+                write_json(self.stdout, {"kept": [finding_document(one) for one in found.findings]})
+            else:
+                from aha.report.past.forest import findings_table
+
+                table = findings_table(found.findings)
+                out = console(self.stdout)
+                print_table(out, table.title, table.columns, table.rows, note=table.note)
+
+
+def _imported(options: dict[str, Any]) -> "Imported":
+    from experiments.from_file.command_options import design_of
+    from experiments.from_file.import_experiment import import_experiment, told_of
+
+    if options["behaviour"] is None:
+        raise Refused("the column that says who reached the behaviour, 0 or 1", at="behaviour")
+    if len(options["outcome"]) > 1:
+        raise Refused("one column: a finding is about one outcome", at="outcome")
+    told = told_of(
+        name=options["name"],
+        behaviour=options["behaviour_key"],
+        times=options["times"],
+        days=options["days"],
+        outcome=options["outcome_spec"],
+        first=options["first"],
+        last=options["last"],
+        promise=options["promised"],
+    )
+    return import_experiment(options["file"], design_of(options), told)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no date; write 2026-01-31") from None
