@@ -6,7 +6,8 @@ from datetime import date
 
 import numpy as np
 
-from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
+from experiments.analyse.comparison.warehouse_cells import CellPair
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.gather.answers import REACHED, Answers
 from experiments.analyse.result import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through

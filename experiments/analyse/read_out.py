@@ -8,7 +8,7 @@ from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings

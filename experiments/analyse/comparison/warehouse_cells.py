@@ -11,11 +11,10 @@ from typing import Self
 
 import numpy as np
 
-from experiments.analyse.comparison.levels import normal_estimate, traits_of
-from experiments.analyse.comparison.protocol import Strata, level_of, plain_difference
-from experiments.analyse.effects import ArmValue
-from experiments.analyse.gather.answers import REACHED, Cells
-from experiments.plan.design import Kind, kind_of
+from experiments.analyse.comparison.levels import normal_estimate
+from experiments.analyse.comparison.protocol import Strata, plain_difference
+from experiments.analyse.gather.answers import REACHED
+from experiments.plan.design import Kind
 from stats import adjust, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.instrument.encouragement import wald
@@ -305,84 +304,3 @@ class CellPair:
         """Dummies of covariates and of segments."""
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
-
-
-@dataclass(frozen=True, eq=False)
-class CellData:
-    """All outcomes of a stored experiment.
-
-    Attributes:
-        cells: what the warehouse answered.
-        order: outcome texts in the order of the plan.
-        bins: of a numeric outcome, rows of (variant, bin, reached, units).
-        same_split: False when the plan gives segments different shares.
-    """
-
-    cells: Cells
-    order: tuple[str, ...]
-    bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
-    same_split: bool = True
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Variants, control first."""
-        return self.cells.variants
-
-    @cached_property
-    def outcomes(self) -> Mapping[str, Kind]:
-        """Outcomes in the order of the plan."""
-        return {name: kind_of(name) for name in self.order}
-
-    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
-        """n, mean, error and interval of one arm over all segments."""
-        kind = self.outcomes[outcome]
-        return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
-
-    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
-        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
-        cells, block = self.cells, self.cells.blocks[outcome]
-        mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
-        kept = mature & ((cells.variant == against) | (cells.variant == code))
-        # Of all arms, so that control has one level beside every variant.
-        units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
-        return CellPair(
-            kind=self.outcomes[outcome],
-            names=block.names,
-            n=block.n[kept].astype(np.float64),
-            means=block.means[kept],
-            covariance=block.covariance[kept],
-            treated=(cells.variant[kept] == code).astype(np.float64),
-            segment=cells.segment[kept],
-            segment_labels=cells.segments,
-            x=self._dummies[kept],
-            bins=self._counts(outcome, code, against),
-            same_split=self.same_split,
-            segment_units=units,
-            traits={label: inside[kept] for label, inside in self.traits.items()},
-        )
-
-    @cached_property
-    def traits(self) -> Mapping[str, np.ndarray]:
-        """Cells of each segment and of each level of each covariate, by its label."""
-        return traits_of(self.cells)
-
-    @cached_property
-    def _dummies(self) -> Array:
-        """One column for each level of each covariate but the first."""
-        columns = [
-            (self.cells.covariate[:, place] == level).astype(np.float64)
-            for place, levels in enumerate(self.cells.levels)
-            for level in range(1, len(levels))
-        ]
-        return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
-
-    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
-        rows = self.bins.get(outcome)
-        if not rows:
-            return None
-        counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[against]: 0, self.labels[code]: 1}
-        for variant, place, reached, units in rows:
-            if variant in arms:
-                counts[arms[variant], place, reached] += units
-        return counts
