@@ -8,8 +8,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from stats.clusters import ROUNDING, difference_scores
+from stats.compare import compare_unpooled
 from stats.design_matrix import cluster_codes, fewest_clusters
-from stats.lin import LinEffects, lin_effects, lin_effects_clustered
+from stats.lin import LinEffects, lin_effects, lin_effects_clustered, lin_estimate
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
 
@@ -49,8 +50,7 @@ def lin(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | No
         return found
     if not found.kept:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    unadjusted = sum(float(arm.covariance[0, 0]) / arm.n for arm in (control, variant))
-    return _adjusted(found, unadjusted, alpha, "lin-adjustment")
+    return adjusted_of(found, compare_unpooled(control.column(0), variant.column(0)), alpha=alpha)
 
 
 def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | NotComputable:
@@ -110,9 +110,7 @@ def lin_clustered(
     found = lin_effects_clustered(outcome[:, None], arm, columns, clusters)
     if isinstance(found, NotComputable):
         return found
-    plain = cluster_difference(outcome, arm, clusters, alpha=alpha)
-    unadjusted = 0.0 if isinstance(plain, NotComputable) else plain.standard_error**2
-    return _adjusted(found, unadjusted, alpha, "lin-adjustment-clustered")
+    return adjusted_of(found, cluster_difference(outcome, arm, clusters), alpha=alpha)
 
 
 def cluster_difference(
@@ -165,9 +163,12 @@ def _estimate(effect: float, error: float, alpha: float, method: str, df: float 
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
 
 
-def _adjusted(found: LinEffects, unadjusted: float, alpha: float, method: str) -> Adjusted | NotComputable:
-    variance = float(found.errors[0, 0])
-    if variance <= 0 or unadjusted <= 0:
+def adjusted_of(found: LinEffects, plain: Estimate | NotComputable, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+    """The effect on the first outcome beside the plain one, whose error says how much variance is gone."""
+    effect = lin_estimate(found, alpha=alpha)
+    if isinstance(effect, NotComputable):
+        return effect
+    if not isinstance(plain, Estimate) or plain.standard_error <= 0:
         return NotComputable(Reason.NO_VARIANCE)
-    plain = _estimate(float(found.effects[0]), sqrt(variance), alpha, method, found.degrees_of_freedom)
-    return Adjusted(**vars(plain), variance_reduction=1 - variance / unadjusted, kept=found.kept)
+    saved = 1 - (effect.standard_error / plain.standard_error) ** 2
+    return Adjusted(**vars(effect), variance_reduction=saved, kept=found.kept)

@@ -6,15 +6,18 @@ analysis, so that the adjusted test and the adjusted Anderson-Rubin set can't co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
+from stats import compare
 from stats.clusters import cluster_scores
 from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.instrument.five_moments import IvMoments, moments_of
-from stats.results import NotComputable, Reason
-from stats.summaries import Array, Joint, Values, finite_array
+from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
+from stats.summaries import Array, Joint, Mean, Values, finite_array
 
 # Ours: with fewer units a coefficient, the residual variance of a skewed outcome is too small. It depends on the number
 # of units and covariates alone, so that no result can choose.
@@ -56,6 +59,18 @@ class LinEffects:
     def moments(self) -> IvMoments:
         """Of the first two outcomes, the second being the behaviour."""
         return moments_of(self.effects, self.errors, *self.n, self.degrees_of_freedom)
+
+    @property
+    def method(self) -> str:
+        """The method's name as docs/statistics.md lists it."""
+        if not self.kept:
+            return "unpooled-z"
+        return "lin-adjustment" if self.degrees_of_freedom is None else "lin-adjustment-clustered"
+
+    def critical_value(self, alpha: float) -> float:
+        """Two-sided critical value of the normal law, or of the t law between clusters."""
+        df = self.degrees_of_freedom
+        return float(stats.norm.isf(alpha / 2) if df is None else stats.t.isf(alpha / 2, df))
 
 
 def lin_effects(
@@ -193,6 +208,35 @@ def lin_effects_clustered(
         kept=tuple(kept),
         degrees_of_freedom=cluster_scores(design / scale, contrast[1], residuals, codes).degrees_of_freedom,
     )
+
+
+def lin_estimate(found: LinEffects, *, alpha: float = 0.05) -> Estimate | NotComputable:
+    """The effect on the first outcome; p < alpha exactly if the Anderson-Rubin set of its moments leaves out 0."""
+    check_alpha(alpha)
+    effect, variance = float(found.effects[0]), float(found.errors[0, 0])
+    if variance <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    error, df = sqrt(variance), found.degrees_of_freedom
+    half = error * found.critical_value(alpha)
+    ratio = abs(effect) / error
+    p_value = 2 * float(stats.norm.sf(ratio) if df is None else stats.t.sf(ratio, df))
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, found.method)
+
+
+def lin_lift(found: LinEffects, *, alpha: float = 0.05) -> Interval | NotComputable:
+    """Relative lift of the first outcome's adjusted levels, whose errors share the covariate means.
+
+    The log lift's variance is V_T/T^2 + V_C/C^2 - 2 V_TC/(T C); each level carries half of the shared part.
+
+    Source: METHODS 4.4; the delta method.
+    """
+    levels, covariance = found.levels[:, 0], found.covariance[:, 0, :, 0]
+    arms = []
+    for arm, other in ((0, 1), (1, 0)):
+        shared = covariance[0, 1] * levels[arm] / levels[other] if levels[other] else 0.0
+        variance = max(float(covariance[arm, arm] - shared), 0.0)
+        arms.append(Mean(found.n[arm], float(levels[arm]), variance * found.n[arm]))
+    return compare.lift(arms[0], arms[1], alpha=alpha, critical=found.critical_value(alpha))
 
 
 def _not_negative(covariance: Array) -> Array:

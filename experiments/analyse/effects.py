@@ -121,6 +121,8 @@ class Comparison:
             None where there is only one, or outside that family.
         randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
             assigned.
+        unadjusted: where the plan registered the adjusted comparison, which `difference` then is, the plain one beside
+            it; None otherwise.
     """
 
     variant: str
@@ -135,6 +137,7 @@ class Comparison:
     verdict: Verdict
     randomisation: Randomisation | NotComputable | None = None
     against_control: Estimate | NotComputable | None = None
+    unadjusted: Estimate | NotComputable | None = None
 
     @property
     def compared_with(self) -> str:

@@ -63,6 +63,7 @@ def resolve(source: Source, design: Design) -> Design:
         alpha=design.alpha,
         margin=design.margin,
         direct_effect=design.direct_effect,
+        adjusted=design.adjusted,
         placebo=design.placebo,
     )
     _refuse_double_roles(source, found)

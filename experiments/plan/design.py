@@ -58,6 +58,7 @@ class Design:
         doses: labels of arms that nudge to another number of times than the behaviour's.
         direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
             None when none was registered.
+        adjusted: the comparison adjusted for the covariates is the primary one, and the plain one stands beside it.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -76,6 +77,7 @@ class Design:
     doses: tuple[str, ...] = ()
     stored: bool = False
     direct_effect: tuple[float, float] | None = None
+    adjusted: bool = False
 
     @property
     def level(self) -> float:

@@ -20,6 +20,7 @@ from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified,
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
+from stats.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
@@ -44,11 +45,12 @@ class CellPair:
         treated: 1.0 variant, 0.0 control, per cell.
         segment: code of each cell's segment.
         segment_labels: their labels; one label means that the plan has no segments.
-        x: dummies of the covariates, cells x p.
+        x: covariates, cells x p: dummies and numbers, or the one predicted outcome.
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
         traits: label of each segment and covariate level, with the cells that belong to it.
+        by_lin: the plan registered the comparison adjusted for the covariates.
     """
 
     kind: Kind
@@ -64,6 +66,7 @@ class CellPair:
     same_split: bool = True
     segment_units: Array | None = None
     traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    by_lin: bool = False
 
     @cached_property
     def control(self) -> Mean:
@@ -100,6 +103,8 @@ class CellPair:
 
         A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
         """
+        if (found := self._lin((0,))) is not None:
+            return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.has_behaviour:
             return normal_estimate(self.moments(), alpha)
         if len(self.strata) > 1 and self.kind is not Kind.RATIO:
@@ -108,6 +113,8 @@ class CellPair:
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Of the variant as far above control as the difference says: strata must not show in the lift."""
+        if (lin := self._lin((0,))) is not None:
+            return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         found = self.difference(alpha=0.05)
         if self.kind is Kind.RATIO or len(self.strata) < 2 or not computable(found):
             return compare.lift(self.control, self.variant, alpha=alpha)
@@ -119,10 +126,20 @@ class CellPair:
         """There are no clusters."""
 
     def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
-        """Lin's adjustment for covariates and segments."""
+        """Lin's adjustment for covariates and segments; the registered one, inside the segments, where there is one."""
         if not self.x.shape[1]:
             return None
+        if (found := self._lin((0,))) is not None:
+            return (
+                adjust.adjusted_of(found, self._plain.difference(alpha=alpha), alpha=alpha)
+                if computable(found)
+                else found
+            )
         return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
+
+    def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Without the registered adjustment."""
+        return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant of each segment; a ratio is each segment's own."""
@@ -151,6 +168,8 @@ class CellPair:
 
     def take_up(self) -> tuple[float, float]:
         """Shares that reached the behaviour, over segments with the weights of the first stage."""
+        if computable(found := self._lin((0, 1))) and found is not None:
+            return float(found.levels[0, 1]), float(found.levels[1, 1])
         if len(self.strata) < 2:
             control, variant = self.joints()
             return float(control.means[1]), float(variant.means[1])
@@ -164,6 +183,8 @@ class CellPair:
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
+        if (found := self._lin(columns)) is not None:
+            return found.moments if computable(found) else found
         if len(self.strata) > 1:
             shares = self._shares.tolist() if self.kind is Kind.RATIO else None
             return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], shares)
@@ -299,6 +320,24 @@ class CellPair:
                 point += share * ratio_point(self.n[rows], self.means[rows])
             means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
         return means, covariance
+
+    def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
+        """The registered adjustment of these columns, inside the strata; None where it is not registered."""
+        if not self.by_lin or not self.x.shape[1]:
+            return None
+        shares = self._shares.tolist() if self.kind is Kind.RATIO else None
+        means, covariance = self._linear
+        kept = list(columns)
+        means, covariance = means[:, kept], covariance[:, kept][:, :, kept]
+        strata = []
+        for _label, codes in self._groups:
+            inside = np.isin(self.segment, codes)
+            control, variant = (
+                pool_cells(self.n[rows], means[rows], covariance[rows], self.x[rows])
+                for rows in (inside & (self.treated == 0), inside & (self.treated == 1))
+            )
+            strata.append((control, variant))
+        return lin_effects_stratified(strata, len(kept), shares)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""

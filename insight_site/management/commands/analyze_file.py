@@ -48,6 +48,12 @@ class Command(BaseCommand):
             metavar="COL[:category]",
             help="repeatable; known before assignment; text and :category become dummies",
         )
+        add(
+            "--primary",
+            choices=["unadjusted", "adjusted"],
+            default="unadjusted",
+            help="which comparison the verdict rests on; adjusted is Lin's, for the covariates (default unadjusted)",
+        )
         add("--cluster", metavar="COL", help="group that was assigned as a whole: cluster-robust errors")
         add(
             "--ratio",
@@ -118,6 +124,7 @@ def _design(options: dict[str, Any]) -> Design:
         margin=options["margin"],
         direct_effect=_range(options["direct_effect"]),
         placebo=options["placebo"],
+        adjusted=options["primary"] == "adjusted",
     )
 
 
