@@ -120,7 +120,7 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
 
 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
-    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
+    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2 and not pair.by_lin:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
     found = row.difference if row.against_control is None else row.against_control
     if not computable(found):

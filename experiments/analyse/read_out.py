@@ -56,7 +56,7 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
-    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split)
+    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(

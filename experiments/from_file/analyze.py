@@ -29,7 +29,7 @@ def analyze_file(path: Path, design: Design) -> Report:
     if design.margin is not None and not 0 < design.margin < inf:
         raise Refused("--margin must be above 0 and finite, not {given:g}", given=design.margin)
     if design.adjusted and not design.covariates:
-        raise Refused("--primary adjusted needs a covariate: name at least one with --covariate")
+        raise Refused("an adjusted comparison needs a covariate: name one with --covariate", at="primary")
     labels = [design.variant, design.unit, design.segment, design.cluster]
     labels += [row.name for row in design.covariates if row.category]
     source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))

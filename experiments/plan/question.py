@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+DAYS_BEFORE = "active_days_before"  # the covariate that `Question.active_days_before` asks for
+
 
 @dataclass(frozen=True)
 class Question:

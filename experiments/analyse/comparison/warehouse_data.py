@@ -12,6 +12,8 @@ from experiments.analyse.comparison.warehouse_cells import CellPair, Counts
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import Cells
 from experiments.plan.design import Kind, kind_of
+from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
+from experiments.plan.question import DAYS_BEFORE
 from stats.summaries import Array
 
 
@@ -24,12 +26,15 @@ class CellData:
         order: outcome texts in the order of the plan.
         bins: of a numeric outcome, rows of (variant, bin, reached, units).
         same_split: False when the plan gives segments different shares.
+        adjustment: which comparison decides: `unadjusted`, `lin` or `lin_predicted`, the last with its `prediction`.
     """
 
     cells: Cells
     order: tuple[str, ...]
     bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
     same_split: bool = True
+    adjustment: str = UNADJUSTED
+    prediction: Predictor | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,7 +67,8 @@ class CellData:
             treated=(cells.variant[kept] == code).astype(np.float64),
             segment=cells.segment[kept],
             segment_labels=cells.segments,
-            x=self._dummies[kept],
+            x=self._columns[kept],
+            by_lin=self.adjustment != UNADJUSTED,
             bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,
@@ -75,14 +81,25 @@ class CellData:
         return traits_of(self.cells)
 
     @cached_property
-    def _dummies(self) -> Array:
-        """One column for each level of each covariate but the first."""
-        columns = [
-            (self.cells.covariate[:, place] == level).astype(np.float64)
-            for place, levels in enumerate(self.cells.levels)
-            for level in range(1, len(levels))
-        ]
-        return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
+    def _columns(self) -> Array:
+        """What is adjusted for: one column for each level of a property but the first, and the days before as a number.
+
+        Where the prediction was registered, it alone: one number that holds what all of them say.
+        """
+        cells = self.cells
+        if self.prediction is not None:
+            labels = [
+                [cells.levels[place][code] for place, code in enumerate(codes)] for codes in cells.covariate.tolist()
+            ]
+            return self.prediction.score(cells.covariates, labels)[:, None]
+        columns = []
+        for place, (name, levels) in enumerate(zip(cells.covariates, cells.levels, strict=True)):
+            codes = cells.covariate[:, place]
+            if name == DAYS_BEFORE:
+                columns.append(np.array(levels, dtype=np.float64)[codes])
+            else:
+                columns += [(codes == level).astype(np.float64) for level in range(1, len(levels))]
+        return np.column_stack(columns) if columns else np.empty((len(cells.variant), 0))
 
     def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
         rows = self.bins.get(outcome)
