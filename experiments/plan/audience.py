@@ -56,6 +56,7 @@ STEP_OF = {
     "predicted_from_nothing": "outcomes",
     "predicted_of_old": "plan",
     "predicted_ratio": "plan",
+    "no_prediction": "plan",
     "unreachable_row": "audience",
     "repeated_segment": "audience",
     "bad_slice": "audience",

@@ -130,11 +130,7 @@ class CellPair:
         if not self.x.shape[1]:
             return None
         if (found := self._lin((0,))) is not None:
-            return (
-                adjust.adjusted_of(found, self._plain.difference(alpha=alpha), alpha=alpha)
-                if computable(found)
-                else found
-            )
+            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
         return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
