@@ -8,7 +8,7 @@ from aha.moments.promote import begin_test
 from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
 from experiments.plan.earlier.earlier_users import predictor_for
-from experiments.plan.earlier.prediction import PREDICTED, Predictor
+from experiments.plan.earlier.prediction import Predictor
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of
@@ -83,7 +83,11 @@ def _predictor(key: str) -> Predictor | None:
     It asks the warehouse, so that it comes before the transaction that locks the row.
     """
     experiment = Experiment.objects.filter(key=key).first()
-    if experiment is None or experiment.primary != PREDICTED or refusal(experiment, Action.START):
+    if (
+        experiment is None
+        or experiment.primary != Experiment.Primary.LIN_PREDICTED
+        or refusal(experiment, Action.START)
+    ):
         return None
     return predictor_for(plan_of(experiment))
 
@@ -94,7 +98,7 @@ def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
     Raises:
         Refused: then.
     """
-    if experiment.primary != PREDICTED:
+    if experiment.primary != Experiment.Primary.LIN_PREDICTED:
         return
     if predictor is None or not predictor.predicts(plan_of(experiment)):
         raise Refused("The plan was changed while it was started. Start it again.")

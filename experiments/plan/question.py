@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-DAYS_BEFORE = "active_days_before"  # the covariate that `Question.active_days_before` asks for
-
 
 @dataclass(frozen=True)
 class Question:

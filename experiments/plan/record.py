@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 WHOLE = 10_000  # steps of 0.01 %
+DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` asks for
 
 
 @dataclass(frozen=True)

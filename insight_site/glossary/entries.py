@@ -52,7 +52,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "direct-1": ("breakdown", "anderson-rubin", "placebo"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
-    "adjusted": ("cuped",),
+    "adjusted": ("cuped", "predicted-outcome"),
 }
 
 

@@ -13,7 +13,7 @@ from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import Cells
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
-from experiments.plan.question import DAYS_BEFORE
+from experiments.plan.record import DAYS_BEFORE
 from stats.summaries import Array
 
 

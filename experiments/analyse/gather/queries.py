@@ -31,7 +31,8 @@ from events.metrics import (
 )
 from events.windows import Window
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
-from experiments.plan.question import DAYS_BEFORE, Question
+from experiments.plan.question import Question
+from experiments.plan.record import DAYS_BEFORE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -21,8 +21,7 @@ from experiments.plan.earlier.prediction import (
     explained,
     fit_predictor,
 )
-from experiments.plan.question import DAYS_BEFORE
-from experiments.plan.record import Plan
+from experiments.plan.record import DAYS_BEFORE, Plan
 from reporting.words import reason_words
 from runs.refusals import Refused
 from stats.results import NotComputable

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.plan.question import DAYS_BEFORE
-from experiments.plan.record import Plan
+from experiments.plan.record import DAYS_BEFORE, Plan
 from stats.cells import pool_cells
 from stats.results import NotComputable, Reason
 from stats.summaries import Array

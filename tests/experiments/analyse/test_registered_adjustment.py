@@ -18,7 +18,7 @@ from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, Outcome, Units
 from experiments.plan.earlier.prediction import Explained, Predictor
 from experiments.plan.planned import Planned
-from experiments.plan.question import DAYS_BEFORE
+from experiments.plan.record import DAYS_BEFORE
 from reporting.document import dump, load
 from stats.adjust import lin
 from stats.instrument.anderson_rubin import anderson_rubin

@@ -15,7 +15,7 @@ from experiments.plan.earlier.prediction import (
     explained,
     fit_predictor,
 )
-from experiments.plan.question import DAYS_BEFORE
+from experiments.plan.record import DAYS_BEFORE
 from reporting.document import dump, load
 from stats.results import NotComputable, Reason
 from tests.experiments.make import a_plan
