@@ -137,6 +137,8 @@ class Comparison:
             assigned.
         policy: whom to nudge, against control; of a nudge on the first outcome, with the final analysis. None where it
             wasn't asked, and in earlier payloads.
+        unadjusted: where the plan registered the adjusted comparison, which `difference` then is, the plain one beside
+            it; None otherwise.
     """
 
     variant: str
@@ -152,6 +154,7 @@ class Comparison:
     randomisation: Randomisation | NotComputable | None = None
     against_control: Estimate | NotComputable | None = None
     policy: Policy | NotComputable | None = None
+    unadjusted: Estimate | NotComputable | None = None
 
     @property
     def compared_with(self) -> str:

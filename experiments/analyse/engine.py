@@ -66,7 +66,7 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     Returns:
         The whole report; numbers that can't be computed are in it as reasons.
     """
-    data = RowData(units)
+    data = RowData(units, design.adjusted)
     against = comparators(design, data.labels, stages_of(design, data), None)
     context = file_context(design, units, against)
     findings = examine(context)
@@ -193,6 +193,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[f
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
     by_segment = segment_effects(pair, look)
+    plain = pair.unadjusted(alpha=alpha)
     return Comparison(
         variant=label,
         difference=difference,
@@ -205,6 +206,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[f
         encouragement=_encouragement(pair, look, direct),
         verdict=verdict.Verdict(Code.INCONCLUSIVE, "too_small"),
         randomisation=pair.randomisation(),
+        unadjusted=None if plain is None else at_look(plain, look),
     )
 
 

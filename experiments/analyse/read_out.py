@@ -8,7 +8,7 @@ from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
@@ -57,7 +57,7 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
-    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split)
+    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(

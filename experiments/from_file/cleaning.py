@@ -65,6 +65,7 @@ def resolve(source: Source, design: Design) -> Design:
         margin=design.margin,
         direct_effect=design.direct_effect,
         nudge_cost=design.nudge_cost,
+        adjusted=design.adjusted,
         placebo=design.placebo,
     )
     _refuse_double_roles(source, found)

@@ -60,6 +60,7 @@ class Design:
         direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
             None when none was registered.
         nudge_cost: of nudging one unit, in the first outcome's unit: whom to nudge must pay for it.
+        adjusted: the comparison adjusted for the covariates is the primary one, and the plain one stands beside it.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -79,6 +80,7 @@ class Design:
     stored: bool = False
     direct_effect: tuple[float, float] | None = None
     nudge_cost: float = 0.0
+    adjusted: bool = False
 
     @property
     def level(self) -> float:

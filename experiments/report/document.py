@@ -43,6 +43,7 @@ def document(report: Report) -> Json:
         {
             "file": report.source,
             **chosen(design, "control", "alpha", "margin"),
+            "primary": "adjusted" if design.adjusted else "unadjusted",
             "rows": report.rows,
             "units": dict(report.units),
             "excluded": dict(report.excluded),
@@ -91,6 +92,8 @@ def _comparison(row: Comparison) -> Json:
         "simultaneous": chosen(row.simultaneous, *INTERVAL),
         "lift": chosen(row.lift, *INTERVAL),
         "covariate_adjusted": chosen(row.covariate_adjusted, *ESTIMATE, "variance_reduction"),
+        # Beside the difference where the adjusted comparison is the primary one; null otherwise.
+        "unadjusted": chosen(row.unadjusted, *ESTIMATE),
         "stratified": None if row.stratified is None else _stratified(row.stratified),
         "by_segment": [_segment(segment) for segment in row.by_segment],
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement),

@@ -80,6 +80,13 @@ def _trust() -> tuple[Term, ...]:
                 "bias the result, as long as the nudge couldn't change what it uses."
             ), "statistics", "Lin adjustment",
         ),
+        Term(
+            "predicted-outcome", gettext("Predicted outcome"),
+            gettext(
+                "What a model of earlier users expects of a new one, from what their signup said. Fitted before the "
+                "start, it stands in for the past that a new user doesn't have."
+            ), "statistics", "Predicted outcome",
+        ),
     )  # fmt: skip
 
 

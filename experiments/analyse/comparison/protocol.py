@@ -63,7 +63,10 @@ class Pair(Protocol):
         """A test by other assignments of the groups; None where units were assigned, or groups are many."""
 
     def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
-        """The same adjusted for covariates; None without any."""
+        """The same adjusted for covariates; None without any. The primary test itself where that is registered."""
+
+    def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """The same without covariates, where the adjusted one is the primary test; None otherwise."""
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant for each segment; None when the plan has no segments."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout, State

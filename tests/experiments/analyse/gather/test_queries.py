@@ -20,6 +20,7 @@ from events import warehouse
 from events.asking import Questions
 from events.counting import day_bits
 from events.counting import queries as events_queries
+from events.counting.known_before import level_counts
 from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
@@ -252,7 +253,7 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "claims": queries.claims(exposures, [1]),
         "span": queries.span(units),
         "values": values,
-        "levels": queries.level_counts(kept, 0, 10),
+        "levels": level_counts(kept, "c_0", 10),
         "cells": queries.cells(kept, plan, [["ios"], ["ad"], ["0"]]),
         "exposures": over_time_queries.exposures_by_day(kept),
         "durations": over_time_queries.durations(kept, 7, 3),
