@@ -22,6 +22,7 @@ from unfold.decorators import display
 
 from experiments.admin import forms as shapes
 from experiments.admin import overview
+from experiments.admin.guardrail_field import HOW_IT_IS_JUDGED
 from experiments.admin.history import Story
 from experiments.admin.inlines import (
     ROWS,
@@ -92,30 +93,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     fieldsets = [
         (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
         (_("Values"), {"fields": ["value_type", "default_value"]}),
-        (
-            _("How it is judged"),
-            {
-                "fields": [
-                    "primary_metrics",
-                    "secondary_metrics",
-                    "guardrail_metrics",
-                    "method",
-                    "alpha",
-                    "power",
-                    "smallest_effect",
-                    "expected_take_up",
-                    "planned_units",
-                    "planned_end",
-                    "looks",
-                    "spending",
-                    "covariates",
-                    "signup_event",
-                    "clock",
-                    "day_mode",
-                    "churn_gap",
-                ]
-            },
-        ),
+        (_("How it is judged"), {"fields": HOW_IT_IS_JUDGED}),
         (
             _("Who is in"),
             {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},

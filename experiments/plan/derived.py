@@ -96,6 +96,8 @@ def planned(plan: Plan, history: History) -> Planned:
         primary=plan.primary,
         secondary=plan.secondary,
         guardrails=plan.guardrails,
+        guardrail_rules=plan.guardrail_rules,
+        otherwise=plan.otherwise,
         alpha=plan.alpha,
         power=plan.power,
         smallest_effect=plan.smallest_effect,

@@ -4,10 +4,10 @@ It is stored inside every payload: a field that is added needs a default, and no
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
-from experiments.plan.record import Claim
+from experiments.plan.record import Claim, GuardrailRule
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Planned:
         clock: `exposure` or `signup`; `day_mode` `rolling` or `calendar`; `churn_gap` in days.
         started: local date; `enrolment_ended` when no unit is enrolled any more.
         intact: False when the plan changed after the start without a logged amendment.
-        definition: hash of everything above that decides a number.
+        definition: hash of everything here that decides a number.
+        guardrail_rules: direction and margin by guardrail; empty in payloads of version 0.3.
+        otherwise: the decision where nothing is proved, `ship`, `dont` or `ask`.
     """
 
     key: str
@@ -73,6 +75,8 @@ class Planned:
     amendments: tuple[Amended, ...] = ()
     intact: bool = True
     definition: str = ""
+    guardrail_rules: Mapping[str, GuardrailRule] = field(default_factory=dict)
+    otherwise: str = "ask"
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "direct-1": ("breakdown", "anderson-rubin", "placebo"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
+    "decision": ("guardrail",),
     "adjusted": ("cuped",),
 }
 
