@@ -78,3 +78,4 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     level = Number(help_text="two-sided error rate of one comparison: alpha over primary outcomes and arms that count")
     inflation = Number(help_text="units that the looks cost, as a multiple of those of one look")
     power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
+    power_to_ship = Number(allow_null=True, help_text="least chance to ship a true success; null without guardrails")

@@ -1,5 +1,6 @@
 """A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10). Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
@@ -7,6 +8,7 @@ from math import ceil
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size
+from stats.power.with_guardrails import Watched, guarded_size, power_to_ship
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
 
@@ -25,6 +27,7 @@ class Inflow:
         sd: standard deviation of an outcome that isn't a share; None for a share.
         last_day: last day of the outcome's window.
         reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
+        guardrails: those with a margin, as they are without a nudge.
     """
 
     first: date
@@ -35,6 +38,7 @@ class Inflow:
     sd: float | None
     last_day: int
     reach: float | NotComputable | None
+    guardrails: tuple[Watched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,19 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arit
 
 
 def effect_and_units(
-    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED
+    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED, guardrails: Sequence[Watched] = ()
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
     """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
+
+    With guardrails the units are those that ship a true success with the plan's power.
 
     Raises:
         ValueError: for an effect that can't be.
     """
     effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
+    if effect is not None and guardrails:
+        guarded = guarded_size(planned, effect, guardrails)
+        return effect, guarded.size.units if computable(guarded) else guarded
     if effect is not None:
         size = sample_size.sample_size(planned, effect)
         return effect, size.units if computable(size) else size
@@ -106,6 +115,20 @@ def effect_and_units(
     if min(units) < 2:
         return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
     return sample_size.smallest_effect(planned, units), units
+
+
+def ship_power(
+    planned: arithmetic.Plan,
+    effect: float | NotComputable,
+    units: tuple[int, ...] | NotComputable,
+    guardrails: Sequence[Watched],
+) -> float | NotComputable | None:
+    """At least this is the chance to ship a true success; None without guardrails."""
+    if not guardrails:
+        return None
+    if not computable(effect):
+        return effect
+    return power_to_ship(planned, effect, guardrails, units) if computable(units) else units
 
 
 def planned_prices(

@@ -1,5 +1,7 @@
 """The plan's page: what a plan would find, and how that changes with its size. The warehouse is asked once for all."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -65,7 +67,8 @@ def recent_inflow(experiment: Experiment) -> Inflow:
         Refused: as `inflow_of`.
     """
     outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
-    key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{outcome.encode().hex()}"
+    asked = json.dumps([outcome, experiment.guardrail_rules], sort_keys=True)
+    key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(asked.encode()).hexdigest()}"
     found: Inflow | None = cache.get(key)
     if found is None:
         found = inflow_of(experiment)
