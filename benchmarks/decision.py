@@ -29,7 +29,7 @@ from stats.compare import compare_unpooled  # noqa: E402
 from stats.power.family_and_looks import Method, Plan  # noqa: E402
 from stats.power.with_guardrails import Watched, guarded_size  # noqa: E402
 from stats.results import NotComputable, Reason, computable  # noqa: E402
-from stats.sequential.boundaries import FEWEST_MATURE  # noqa: E402
+from stats.sequential.boundaries import FEWEST_MATURE, sequence_multiplier, tightest_rho_squared  # noqa: E402
 from stats.sequential.looks import Look, at_look, fixed  # noqa: E402
 from stats.sequential.non_inferiority import Safety, judge, one_sided  # noqa: E402
 from stats.summaries import Mean  # noqa: E402
@@ -190,9 +190,16 @@ def safeties(effect: np.ndarray, error: np.ndarray, look: Look | None, night: Lo
         found[-(effect - one_sided(shown).critical * error) < MARGIN] = SAFETIES.index(Safety.NO_HARM)
     for one in (look, night):
         if one is not None:
-            # A repeated p below alpha / m is a z beyond the bound of the same plan at alpha / m.
-            found[effect <= -replace(one, alpha=ALPHA / GUARDRAILS).critical * error] = SAFETIES.index(Safety.HARM)
+            found[effect <= -harm_bound(one) * error] = SAFETIES.index(Safety.HARM)
     return found
+
+
+def harm_bound(look: Look) -> float:
+    """What |z| must reach for a repeated p-value below alpha / m; a sequence keeps the tuning of its alpha."""
+    if look.method != Method.ALWAYS_VALID:
+        return replace(look, alpha=ALPHA / GUARDRAILS).critical
+    rho_squared = tightest_rho_squared(look.planned_units, alpha=look.alpha)
+    return sequence_multiplier(look.units, rho_squared=rho_squared, alpha=ALPHA / GUARDRAILS)
 
 
 def table(kind: np.ndarray, *, open_: bool, final: bool) -> Ruling:
@@ -273,9 +280,10 @@ guardrails must be shipped as often as planned.
 `python benchmarks/decision.py --runs {runs}`, commit {commit}: {runs:,} experiments a row,
 seed {SEED}, {seconds / 60:.0f} minutes of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
 {BASE:.0%}, planned effect {100 * EFFECT:g} points; {GUARDRAILS} guardrails of {GUARDED:.0%} with a margin of
-{100 * MARGIN:g} points, correlated with each other and with the outcome ({TOGETHER:g}). Units come on {EVENINGS} evenings; guardrails are
-read on each. Group sequential: {len(LOOKS)} equal looks, O'Brien-Fleming type; always valid: a look on every
-evening. Promises broken: {len(bad) or "none"}.
+{100 * MARGIN:g} points, correlated with each other and with the
+outcome ({TOGETHER:g}). Units come on {EVENINGS} evenings; guardrails are read on each. Group sequential: {len(LOOKS)}
+equal looks, O'Brien-Fleming type; always valid: a look on every evening.
+Promises broken: {len(bad) or "none"}.
 
 | plan | units an arm | what is true | ship | don't | people decide | promise |
 |---|---|---|---|---|---|---|
