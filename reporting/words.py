@@ -161,6 +161,7 @@ def _of_methods() -> dict[Reason, str]:
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
         Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
+        Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),

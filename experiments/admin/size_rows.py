@@ -39,6 +39,9 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
             say(found.power_no_material_effect, partial(percent, digits=0)),
         ),
     ]
+    if found.power_to_ship is not None:
+        chance = say(found.power_to_ship, partial(percent, digits=0))
+        rows.append((gettext("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         rows.insert(3, (gettext("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
     return [*rows, *saved_rows(found)]

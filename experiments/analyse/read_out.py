@@ -10,6 +10,7 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
+from experiments.analyse.decision.decision_table import decide_by_plan
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.analyse.for_whom.first_outcome import for_whom
@@ -78,8 +79,10 @@ def read_out(
     found = _locked(plan, answers, context, findings, seed)
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
-        return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, data, design, against, invalid, earlier, today)
+        found = replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
+    else:
+        found = _opened(found, answers, data, design, against, invalid, earlier, today)
+    return replace(found, decision=decide_by_plan(found, data, earlier))
 
 
 def _locked(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from experiments.analyse.decision.decision_record import Decision
 from experiments.analyse.effects import Corrected, Report
 from experiments.analyse.gather.admission import SetAside, Unverified
 from experiments.analyse.health.findings import Finding
@@ -264,6 +265,7 @@ class Readout:
     Attributes:
         corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+        decision: what the plan's decision table says; None in analyses of 0.3.
     """
 
     plan: Planned
@@ -289,3 +291,4 @@ class Readout:
     corrected: tuple[Corrected, ...] = ()
     hidden: tuple[str, ...] = ()
     without_unverified: Without | None = None
+    decision: Decision | None = None

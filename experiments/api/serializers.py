@@ -54,6 +54,13 @@ class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
         validators: list[Any] = []
 
 
+class GuardrailRuleSerializer(serializers.Serializer[Row]):
+    """What a guardrail has to show before something is shipped."""
+
+    direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="which way is better")
+    margin = serializers.FloatField(help_text="a loss of this size or more is harm; above 0, 0.01 = one point")
+
+
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     """An experiment with its arms and its audience."""
 
@@ -71,6 +78,9 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
     primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
+    guardrail_rules = serializers.DictField(
+        child=GuardrailRuleSerializer(), required=False, help_text="by guardrail, a SPEC of guardrail_metrics"
+    )
     looks = serializers.ListField(
         child=serializers.FloatField(min_value=0, max_value=1),
         max_length=20,
@@ -124,6 +134,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "primary_metrics",
             "secondary_metrics",
             "guardrail_metrics",
+            "guardrail_rules",
+            "otherwise",
             "alpha",
             "power",
             "smallest_effect",

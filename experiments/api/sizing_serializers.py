@@ -96,3 +96,4 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
     units_saved = Number(allow_null=True, help_text="that the adjustment takes off; null without one")
     days_saved = Number(allow_null=True, help_text="of enrolment, likewise")
+    power_to_ship = Number(allow_null=True, help_text="least chance to ship a true success; null without guardrails")

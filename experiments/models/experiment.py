@@ -106,6 +106,11 @@ class Experiment(models.Model):
         ROLLING = "rolling", _("24 hours each")
         CALENDAR = "calendar", _("calendar days")
 
+    class Otherwise(models.TextChoices):
+        SHIP = "ship", _("ship it all the same")
+        DONT = "dont", _("don't ship it")
+        ASK = "ask", _("people decide")
+
     class Enrolment(models.TextChoices):
         ALL = "all", _("everyone in the audience")
         NEW_UNITS = "new_units", _("only units that signed up after the start")
@@ -128,6 +133,10 @@ class Experiment(models.Model):
     primary_metrics = models.JSONField(_("primary outcomes"), default=list, blank=True)
     secondary_metrics = models.JSONField(_("secondary outcomes"), default=list, blank=True)
     guardrail_metrics = models.JSONField(_("guardrail outcomes"), default=list, blank=True)
+    guardrail_rules = models.JSONField(_("rules of guardrails"), default=dict, blank=True)
+    otherwise = models.CharField(
+        _("if neither success nor harm is proved"), max_length=4, choices=Otherwise, default=Otherwise.ASK
+    )
     alpha = models.FloatField(_("alpha"), default=0.05)
     power = models.FloatField(_("power"), default=0.8)
     smallest_effect = models.FloatField(_("smallest effect of interest"), null=True, blank=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
@@ -19,6 +20,8 @@ from runs.refusals import Refused
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
+DIRECTIONS = ("higher", "lower")
+OTHERWISE = ("ship", "dont", "ask")
 METHODS = ("fixed", "group_sequential", "always_valid")
 MAX_PRIMARY = 2
 MOST_DAYS_BEFORE = 28  # four whole weeks; each number of days is a cell of its own in the warehouse
@@ -53,7 +56,7 @@ class Problem:
 
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
-    asked = (_outcomes, _windows, _adjustment, _numbers, _looks)
+    asked = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
     checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer)
     return tuple(problem for check in checks for problem in check(plan, situation))
 
@@ -135,6 +138,18 @@ def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
                 yield Problem("no_window", {"metric": text})
         except Refused as refusal:
             yield Problem("bad_metric", {"why": str(refusal)})
+
+
+def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
+    for text, rule in plan.guardrail_rules.items():
+        if text not in plan.guardrails:
+            yield Problem("rule_without_guardrail", {"metric": text})
+        if rule.direction not in DIRECTIONS:
+            yield Problem("bad_direction", {"metric": text, "direction": rule.direction})
+        if not 0 < rule.margin < inf:
+            yield Problem("bad_guardrail_margin", {"metric": text})
+    if plan.otherwise not in OTHERWISE:
+        yield Problem("bad_otherwise", {"given": plan.otherwise})
 
 
 def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
@@ -256,6 +271,10 @@ def words(problem: Problem) -> str:
         "primary_count": gettext("The plan needs one or two primary outcomes."),
         "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
         "bad_metric": "{why}",
+        "rule_without_guardrail": gettext("There is a rule for '{metric}', which is no guardrail of this plan."),
+        "bad_direction": gettext("'{metric}': a guardrail's direction is higher or lower, not '{direction}'."),
+        "bad_guardrail_margin": gettext("'{metric}': a guardrail's margin is a number above 0."),
+        "bad_otherwise": gettext("Where nothing is proved the decision is ship, dont or ask, not '{given}'."),
         "two_placebos": gettext("There are two placebo arms; one is enough, and '{key}' is the second."),
         "placebo_alone": gettext("'{key}' is a placebo, but no arm nudges to the behaviour itself."),
         "role_without_moment": gettext("'{key}' is no plain nudge, which makes sense only with an AHA moment."),

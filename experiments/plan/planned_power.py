@@ -1,5 +1,6 @@
 """A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10). Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
@@ -8,6 +9,7 @@ from experiments.plan.earlier.prediction import UNADJUSTED, Explained
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size
+from stats.power.with_guardrails import Watched, guarded_size, power_to_ship
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
 
@@ -27,6 +29,7 @@ class Inflow:
         last_day: last day of the outcome's window.
         reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
         explained: how much of the outcome the plan's adjustment explains; None without one.
+        guardrails: those with a margin, as they are without a nudge.
     """
 
     first: date
@@ -38,6 +41,7 @@ class Inflow:
     last_day: int
     reach: float | NotComputable | None
     explained: Explained | NotComputable | None = None
+    guardrails: tuple[Watched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,19 @@ def units_saved(
 
 
 def effect_and_units(
-    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED
+    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED, guardrails: Sequence[Watched] = ()
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
     """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
+
+    With guardrails the units are those that ship a true success with the plan's power.
 
     Raises:
         ValueError: for an effect that can't be.
     """
     effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
+    if effect is not None and guardrails:
+        guarded = guarded_size(planned, effect, guardrails)
+        return effect, guarded.size.units if computable(guarded) else guarded
     if effect is not None:
         size = sample_size.sample_size(planned, effect)
         return effect, size.units if computable(size) else size
@@ -133,6 +142,20 @@ def effect_and_units(
     if min(units) < 2:
         return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
     return sample_size.smallest_effect(planned, units), units
+
+
+def ship_power(
+    planned: arithmetic.Plan,
+    effect: float | NotComputable,
+    units: tuple[int, ...] | NotComputable,
+    guardrails: Sequence[Watched],
+) -> float | NotComputable | None:
+    """At least this is the chance to ship a true success; None without guardrails."""
+    if not guardrails:
+        return None
+    if not computable(effect):
+        return effect
+    return power_to_ship(planned, effect, guardrails, units) if computable(units) else units
 
 
 def planned_prices(

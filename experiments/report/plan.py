@@ -4,7 +4,7 @@ from events.metrics import display_name
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
-from experiments.report.names import clock_words, metric_sentence
+from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
 from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext
@@ -47,7 +47,8 @@ def registered(readout: Readout) -> Table:
         *((gettext("Planned split"), _split(segment, shares)) for segment, shares in found.shares.items()),
         (gettext("Verdict rests on"), _metrics(found.primary)),
         (gettext("Also read"), _metrics(found.secondary)),
-        (gettext("Must not get worse"), _metrics(found.guardrails)),
+        *((gettext("Must not get worse"), _guardrail(readout, name)) for name in found.guardrails),
+        (gettext("Decision"), table_words(found.otherwise)),
         (gettext("Covariates known before"), ", ".join(found.covariates)),
         (gettext("Active days before the exposure"), _days_before(found.active_days_before)),
         (gettext("Comparison that decides"), decides[found.adjustment]),
@@ -100,6 +101,10 @@ def _split(segment: str, shares: tuple[float, ...]) -> str:
 
 def _metrics(names: tuple[str, ...]) -> str:
     return " ".join(metric_sentence(name) for name in names)
+
+
+def _guardrail(readout: Readout, name: str) -> str:
+    return f"{metric_sentence(name)} {rule_words(name, readout.plan.guardrail_rules.get(name))}"
 
 
 def _margin(readout: Readout) -> str:

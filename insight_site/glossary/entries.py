@@ -55,6 +55,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "policy-1": ("policy", "interval"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
+    "decision": ("guardrail",),
     "adjusted": ("cuped", "predicted-outcome"),
 }
 

@@ -8,6 +8,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from events.metrics import parse_metric
 from experiments.admin.forms import LinesField, LooksField, MetricsField
+from experiments.admin.guardrail_field import RulesField
 from experiments.admin.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
@@ -34,6 +35,8 @@ class OutcomesForm(StepForm):
     names = (
         "secondary_metrics",
         "guardrail_metrics",
+        "guardrail_rules",
+        "otherwise",
         "covariates",
         "active_days_before",
         "signup_event",
@@ -65,6 +68,16 @@ class OutcomesForm(StepForm):
         widget=AREA(attrs={"rows": 3}),
         help_text=_("One a line. What must not get worse while the primary outcome improves."),
     )
+    guardrail_rules = RulesField()
+    otherwise = forms.ChoiceField(
+        label=_("If neither success nor harm is proved"),
+        choices=Experiment.Otherwise.choices,
+        widget=SELECT,
+        help_text=_(
+            "Success: a primary outcome gains, and every guardrail is proved to lose less than its margin. Then it is "
+            "shipped; with proved harm it isn't."
+        ),
+    )
 
     covariates = LinesField(
         label=_("Covariates"),
@@ -93,7 +106,8 @@ class OutcomesForm(StepForm):
     @property
     def main(self) -> list[forms.BoundField]:
         """What every plan decides."""
-        return [self[name] for name in ("first", "second", "secondary_metrics", "guardrail_metrics")]
+        names = ("first", "second", "secondary_metrics", "guardrail_metrics", "guardrail_rules", "otherwise")
+        return [self[name] for name in names]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """The stored outcomes, the first two apart."""

@@ -142,6 +142,9 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
         "can_take": computable(suggestion.planned_units),
     }
     context["lines"] += saved_rows(suggestion)
+    if suggestion.power_to_ship is not None:
+        chance = _say(suggestion.power_to_ship, partial(percent, digits=0))
+        context["lines"].append((_("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
     return {**context, **_drawn(found.curve)}

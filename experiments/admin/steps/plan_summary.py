@@ -14,6 +14,8 @@ from events.metrics import display_name, parse_metric, sentence
 from events.models import Source
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices
+from experiments.plan.record import GuardrailRule
+from experiments.report.names import rule_words, table_words
 from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {
@@ -128,13 +130,17 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
 
 
 def _outcomes(row: Experiment) -> list[tuple[str, str]]:
+    def guarded(text: str, rule: dict[str, Any] | None) -> str:
+        return f"{metric_words(text)} {rule_words(text, None if rule is None else GuardrailRule(**rule))}"
+
     def all_of(texts: Sequence[str]) -> str:
         return "\n".join(metric_words(text) for text in texts)
 
     return [
         (_("Primary outcome"), all_of(row.primary_metrics)),
         (_("Secondary outcomes"), all_of(row.secondary_metrics)),
-        (_("Guardrails"), all_of(row.guardrail_metrics)),
+        (_("Guardrails"), "\n".join(guarded(text, row.guardrail_rules.get(text)) for text in row.guardrail_metrics)),
+        (_("Decision"), table_words(row.otherwise)),
     ]
 
 

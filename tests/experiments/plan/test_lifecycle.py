@@ -3,6 +3,7 @@
 import inspect
 import re
 from datetime import date
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from experiments.plan import audience, mistakes
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
 from experiments.plan.mistakes import problems
 from experiments.plan.mistakes import words as problem_words
-from experiments.plan.record import Claim, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import Claim, GuardrailRule, PlannedRow, PlannedVariant, Slice
 from tests.experiments.make import a_plan, a_situation
 
 ALLOWED = {
@@ -62,6 +63,10 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
     return tuple(arms)
 
 
+def rules(metric: str, direction: str = "higher", margin: float = 0.01) -> dict[str, GuardrailRule]:
+    return {metric: GuardrailRule(direction, margin)}
+
+
 def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
@@ -95,6 +100,13 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"primary": ("week:2", "on_day:7", "on_day:1")}, "primary_count"),
         ({"primary": ("unbounded:14",)}, "display_only"),
         ({"guardrails": ("nonsense",)}, "bad_metric"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7")}, None),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:1")}, "rule_without_guardrail"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", "up")}, "bad_direction"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", margin=0.0)}, "bad_guardrail_margin"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", margin=inf)}, "bad_guardrail_margin"),
+        ({"otherwise": "ship"}, None),
+        ({"otherwise": "perhaps"}, "bad_otherwise"),
         ({"secondary": ("count:invite:0-6",)}, None),
         ({"primary": ("survival:7",)}, "no_window"),
         ({"claim": claim(14)}, None),
