@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from experiments.draw.whole_clusters import Saturation
 from experiments.plan.record import Claim
 
 
@@ -40,7 +41,9 @@ class Planned:
         clock: `exposure` or `signup`; `day_mode` `rolling` or `calendar`; `churn_gap` in days.
         started: local date; `enrolment_ended` when no unit is enrolled any more.
         intact: False when the plan changed after the start without a logged amendment.
-        definition: hash of everything above that decides a number.
+        definition: hash of everything that decides a number.
+        cluster: attribute whose clusters were drawn in their units' place; empty for units.
+        saturations: what a cluster could draw; empty where it had one arm.
     """
 
     key: str
@@ -73,6 +76,8 @@ class Planned:
     amendments: tuple[Amended, ...] = ()
     intact: bool = True
     definition: str = ""
+    cluster: str = ""
+    saturations: tuple[Saturation, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -109,6 +109,9 @@ class Plan:
         remote_only: the configuration never leaves the server.
         sources: numbers of the sources whose client keys report exposures.
         seed: of the draw, with `hash_version`.
+        cluster: attribute that holds the id of a unit's cluster, which is drawn in its place; empty for units.
+        saturations: what a cluster may draw: the share of its units that is nudged and the share of clusters with it,
+            both in steps. Empty where a cluster has one arm.
     """
 
     key: str
@@ -145,6 +148,8 @@ class Plan:
     sources: tuple[int, ...] = ()
     seed: str = ""
     hash_version: int = 2
+    cluster: str = ""
+    saturations: tuple[tuple[int, int], ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -186,6 +191,8 @@ LOCKS = {
     "layer_high": Lock.FROZEN,
     "holdout_id": Lock.FROZEN,
     "moment_id": Lock.FROZEN,
+    "cluster": Lock.FROZEN,
+    "saturations": Lock.FROZEN,
     "name": Lock.OPEN,
     "hypothesis": Lock.OPEN,
     "nudge": Lock.OPEN,

@@ -59,6 +59,8 @@ def plan_of(experiment: Experiment) -> Plan:
         sources=tuple(experiment.sources),
         seed=experiment.seed,
         hash_version=experiment.hash_version,
+        cluster=experiment.cluster,
+        saturations=tuple((share, weight) for share, weight in experiment.saturations),
     )
 
 

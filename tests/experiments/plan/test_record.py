@@ -114,6 +114,8 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "sources": ((1, 2), {"senders"}),
     "seed": ("77aa", {"flag"}),
     "hash_version": (1, {"flag"}),
+    "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
+    "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
 }
 
 
@@ -234,6 +236,8 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "sources": ("sources", OPEN, [1]),
     "seed": ("seed", FROZEN, "77aa"),
     "hash_version": ("hash_version", FROZEN, 1),
+    "cluster": ("cluster", FROZEN, "guild"),
+    "saturations": ("saturations", FROZEN, [[0, 5_000], [5_000, 5_000]]),
 }
 NO_PLAN = {
     "id",
