@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.clusters import ROUNDING, cluster_scores, difference_scores
+from stats.clusters import ROUNDING, difference_scores, weighted_scores, weights_of
 from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
@@ -102,7 +102,7 @@ def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | 
 
 
 def lin_clustered(
-    y: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05
+    y: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05, n: Values | None = None
 ) -> Adjusted | NotComputable:
     """Lin's interacted regression with errors clustered by the unit of assignment.
 
@@ -116,6 +116,7 @@ def lin_clustered(
         x: covariates, one column each.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
 
     Source: Lin 2013; Bell and McCaffrey 2002; Su and Ding 2021.
     """
@@ -124,34 +125,36 @@ def lin_clustered(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    moments = [Joint.from_columns(columns[arm == value]) for value in (0.0, 1.0)]
-    kept = independent_columns(*(joint.covariance for joint in moments))
+    units = weights_of(n, len(outcome))
+    kept = independent_columns(*(_covariance(columns[arm == value], units[arm == value]) for value in (0.0, 1.0)))
     if not kept:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    centred = columns[:, kept] - columns[:, kept].mean(axis=0)
-    p, n = len(kept), len(outcome)
-    if n <= 2 * p + 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2 * p + 3})
+    centred = columns[:, kept] - np.average(columns[:, kept], axis=0, weights=units)
+    p, total = len(kept), float(units.sum())
+    if total <= 2 * p + 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": int(total), "needed": 2 * p + 3})
     fewest, needed = fewest_clusters(arm, codes, (0.0, 1.0)), CLUSTERS_PER_COEFFICIENT * (p + 1)
     if fewest < needed:
         return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
-    design = np.column_stack([np.ones(n), arm, centred, centred * arm[:, None]])
-    scale = np.sqrt((design**2).mean(axis=0))
-    slopes, residual = _least_squares(outcome, design / scale)
+    design = np.column_stack([np.ones(len(arm)), arm, centred, centred * arm[:, None]])
+    scale = np.sqrt(np.average(design**2, axis=0, weights=units))
+    root = np.sqrt(units)
+    slopes = _least_squares(outcome * root, design / scale * root[:, None])[0]
+    residual = outcome - design / scale @ slopes
     slopes = slopes / scale
     contrast = np.zeros(len(slopes))
     contrast[1] = 1 / scale[1]
-    scores = cluster_scores(design / scale, contrast, residual[:, None], codes)
-    of_means = np.bincount(codes, weights=centred @ slopes[2 + p :] / n)
+    scores = weighted_scores(design / scale, contrast, residual[:, None], codes, units)
+    of_means = np.bincount(codes, weights=centred @ slopes[2 + p :] * units / total)
     variance = float(((scores.sums[:, 0] + of_means) ** 2).sum())
-    plain = cluster_difference(outcome, arm, clusters, alpha=alpha)
+    plain = cluster_difference(outcome, arm, clusters, alpha=alpha, n=units)
     unadjusted = 0.0 if isinstance(plain, NotComputable) else plain.standard_error**2
     df = scores.degrees_of_freedom
     return _adjusted(float(slopes[1]), variance, unadjusted, kept, alpha, "lin-adjustment-clustered", df=df)
 
 
 def cluster_difference(
-    y: Values, treated: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05
+    y: Values, treated: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05, n: Values | None = None
 ) -> Estimate | NotComputable:
     """Difference of means when whole clusters were assigned, with CR2 errors.
 
@@ -161,6 +164,7 @@ def cluster_difference(
             and changes nothing here.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
 
     Returns:
         Variant minus control; t with Bell-McCaffrey degrees of freedom. Fewer than two clusters in either arm are
@@ -173,7 +177,7 @@ def cluster_difference(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    effect, scores = difference_scores(outcome, arm, codes)
+    effect, scores = difference_scores(outcome, arm, codes, n)
     if scores.error**2 <= ROUNDING * float(np.square(outcome).max()):
         return NotComputable(Reason.NO_VARIANCE)
     return _estimate(effect, scores.error, alpha, "cluster-robust", scores.degrees_of_freedom)
@@ -191,6 +195,12 @@ def _few_clusters(arm: Array, codes: npt.NDArray[np.intp], arms: tuple[float, ..
         raise ValueError(f"{len(codes)} outcomes need as many arms, not {len(arm)}")
     fewest = fewest_clusters(arm, codes, arms)
     return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2}) if fewest < 2 else None
+
+
+def _covariance(columns: Array, units: Array) -> Array:
+    """n-1 covariance of columns that are constant within each row's units."""
+    centred = columns - np.average(columns, axis=0, weights=units)
+    return np.asarray((centred * units[:, None]).T @ centred / max(float(units.sum()) - 1, 1.0))
 
 
 def _least_squares(y: Array, design: Array) -> tuple[Array, Array]:

@@ -40,6 +40,8 @@ def flow(readout: Readout) -> Table:
         rows.append((gettext("left out: seen in several variants (units)"), count(found.several_variants)))
     for name, n in found.unknown_variants.items():
         rows.append((gettext("left out: variant {name} isn't in the plan").format(name=name), count(n)))
+    if found.no_cluster:
+        rows.append((gettext("left out: no cluster"), count(found.no_cluster)))
     if found.no_signup:
         rows.append((gettext("left out: no signup in the log"), count(found.no_signup)))
     for name, n in found.exposed.items():

@@ -8,7 +8,7 @@ from experiments.analyse.result import Readout
 from experiments.report import flow, looks, plan
 from experiments.report.behaviour import acts, direct_effect, take_up, validity
 from experiments.report.names import worded
-from experiments.report.outcomes import beliefs, effects, segments
+from experiments.report.outcomes import beliefs, effects, saturation, segments
 from experiments.report.over_time import daily_curve, daily_difference, novelty, survival
 from experiments.report.promise_and_finding import promise
 from reporting.charts import Drawing
@@ -34,6 +34,7 @@ ONCE_OPEN = (
     acts.section,
     looks.section,
     effects.section,
+    saturation.section,
     beliefs.section,
 )
 
