@@ -11,6 +11,7 @@ from aha.models import AhaMoment
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
+from events.counting.properties import property_text
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.windows import first_days
 from experiments.models import Experiment
@@ -30,6 +31,7 @@ from experiments.plan.record import Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
+from stats.power.cluster_sizes import ClusterLaw, cluster_law
 from stats.results import NotComputable, Reason, computable
 
 ANY_EVENT = "*"
@@ -67,7 +69,12 @@ class Suggestion:
 
 
 def base_rate_and_inflow(
-    metric: str, *, signup_event: str = ANY_EVENT, new_only: bool = True, moment: AhaMoment | None = None
+    metric: str,
+    *,
+    signup_event: str = ANY_EVENT,
+    new_only: bool = True,
+    moment: AhaMoment | None = None,
+    cluster: str = "",
 ) -> Inflow:
     """How many units come a day, and what they do without any nudge. One question to the warehouse.
 
@@ -77,6 +84,7 @@ def base_rate_and_inflow(
         new_only: count units by their signup. Otherwise everyone who is around counts, from the first event in these
             weeks on: the first day then brings all who come daily, so that `per_day` is a mean of four weeks.
         moment: also measure who reaches it, within its days.
+        cluster: property of events that names a unit's cluster: also measure their sizes and how alike their units are.
 
     Raises:
         Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
@@ -91,19 +99,22 @@ def base_rate_and_inflow(
         if signup_event != ANY_EVENT:
             asked.need_event(signup_event, where="signup_event")
         complete = asked.basis.data_end - timedelta(days=window.days_needed)
-        row = _counted(asked, definition, complete, signup_event if new_only else None, moment)
+        table = _outcomes(asked, definition, complete, signup_event if new_only else None, moment)
+        row = _counted(asked, table, moment)
+        law = _cluster_law(asked, table, cluster) if cluster else None
         last = asked.basis.clock.local_date(complete)
     first = last - WEEKS
     units = int(row["units"])
     mean = float(row["mean"]) if units else NotComputable(Reason.NO_DATA)
     reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_DATA)
     sd = sqrt(max(float(row["variance"]), 0.0)) if units > 1 and isinstance(definition, Value) else None
-    return Inflow(first, last - timedelta(days=1), units, units / WEEKS.days, mean, sd, window.end_day, reach)
+    return Inflow(first, last - timedelta(days=1), units, units / WEEKS.days, mean, sd, window.end_day, reach, law)
 
 
-def _counted(
+def _outcomes(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
-) -> dict[str, Any]:
+) -> Any:
+    """One row per unit that arrived in these weeks: `outcome`, and `times` where a moment is asked for."""
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
     users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
@@ -111,7 +122,26 @@ def _counted(
     wanted: dict[str, Any] = {"outcome": definition}
     if moment is not None:
         wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    table = queries.outcomes(asked.log, users, asked.basis, wanted)
+    return queries.outcomes(asked.log, users, asked.basis, wanted)
+
+
+def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
+    """Of the clusters that these units' events named last; units without one are left out, as they would be."""
+    said = property_text(asked.log.properties, cluster, asked.basis.dialect)
+    log = asked.log.mutate(cluster=said)
+    log = log.filter(log.cluster.notnull() & (log.cluster != ""))
+    last = log.group_by("user_id").aggregate(cluster=log.cluster.argmax(log.time))
+    known = table.filter(table.outcome.notnull()).join(last, "user_id")
+    known = known.mutate(outcome=known.outcome.cast("float64"))
+    frame = asked.run(
+        known.group_by("cluster").aggregate(
+            units=known.outcome.count(), mean=known.outcome.mean(), variance=known.outcome.var(how="sample")
+        )
+    )
+    return cluster_law(*(frame[name].fillna(0.0).to_numpy(dtype=float) for name in ("units", "mean", "variance")))
+
+
+def _counted(asked: Questions, table: Any, moment: AhaMoment | None) -> dict[str, Any]:
     times = table.times if moment is not None else table.outcome * 0
     least = 1 if moment is None else moment.times
     frame = asked.run(
@@ -158,6 +188,7 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
+        cluster=experiment.cluster,
     )
 
 
