@@ -53,6 +53,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
     "adjusted": ("cuped",),
+    "saturation": ("spillover", "cluster", "interval"),
 }
 
 

@@ -51,7 +51,7 @@ def people() -> list[dict[str, Any]]:
     found = []
     for n, guild in enumerate(guilds):
         platform = chance.choice(["ios", "android"])
-        traits = {"platform": platform, **({} if n % 40 == 39 else {"guild": guild})}
+        traits = {"platform": platform, **({} if n >= CLUSTERS and n % 40 == 39 else {"guild": guild})}
         unit = ("유저-{n}", "{n}", "unit-{n}@example.com")[n % 3].format(n=n)
         found.append({"id": unit, "segments": ["ios"] if platform == "ios" else [], "traits": traits})
     return found
