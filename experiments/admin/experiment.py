@@ -98,6 +98,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             _("Who is in"),
             {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},
         ),
+        (_("Clusters"), {"fields": ["cluster", "saturations"]}),
         (_("Where it stands"), {"fields": state}),
     ]
 

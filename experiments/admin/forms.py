@@ -17,6 +17,7 @@ from unfold.widgets import (
 from events.metrics import parse_metric
 from events.models import Source
 from experiments.admin.guardrail_field import RulesField
+from experiments.admin.saturations_field import cluster_field, saturations_field
 from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan.record import AMENDABLE, WHOLE
 from runs.refusals import Refused
@@ -200,6 +201,7 @@ class DraftForm(ExperimentForm):
     secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
     guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
     guardrail_rules = RulesField(label=_("rules of guardrails"))
+    cluster, saturations = cluster_field(), saturations_field()
     looks = LooksField(label=_("planned looks (%)"), required=False)
     covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
     sources = SourcesField(

@@ -112,6 +112,12 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         required=False,
         help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
     )
+    saturations = serializers.ListField(
+        child=serializers.ListField(child=steps(), min_length=2, max_length=2),  # type: ignore[arg-type]
+        max_length=10,
+        required=False,
+        help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01 %",
+    )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -159,6 +165,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "holdout",
             "remote_only",
             "sources",
+            "cluster",
+            "saturations",
             "status",
             "version",
             "seed",
@@ -223,7 +231,7 @@ class AmendableSerializer(ExperimentSerializer):
 
     # What is declared above must stand in `fields`, so the rest is taken back.
     flag_key = variants = audience = moment = layer = holdout = layer_low = layer_high = None  # type: ignore[assignment]
-    created_by = status = None  # type: ignore[assignment]
+    created_by = status = saturations = None  # type: ignore[assignment]
 
 
 class AmendSerializer(serializers.Serializer[Row]):
@@ -273,7 +281,7 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
 
     class Meta:
         model = Assignment
-        fields = ["id", "unit", "variant", "segment_key", "bucket", "assigned_at", "exposed_at"]
+        fields = ["id", "unit", "variant", "segment_key", "cluster", "bucket", "assigned_at", "exposed_at"]
         read_only_fields = fields
 
     def get_bucket(self, row: Assignment) -> float:

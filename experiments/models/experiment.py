@@ -170,6 +170,15 @@ class Experiment(models.Model):
     holdout = models.ForeignKey(
         Holdout, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("holdout")
     )
+    cluster = models.CharField(
+        _("attribute whose clusters are drawn"), max_length=64, blank=True, default="", db_default=""
+    )
+    saturations = models.JSONField(
+        _("saturations: share nudged and weight, in steps of 0.01 %"),
+        default=list,
+        blank=True,
+        db_default=models.Value([], models.JSONField()),
+    )
     remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
     sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
 
@@ -329,6 +338,7 @@ class Assignment(models.Model):
     bucket = models.PositiveSmallIntegerField(_("draw in steps of 0.0001"))
     assigned_at = models.DateTimeField(_("assigned"))
     exposed_at = models.DateTimeField(_("exposed"), null=True)
+    cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
 
     class Meta:
         verbose_name = _("assignment")

@@ -65,6 +65,12 @@ STEP_OF = {
     "repeated_segment": "audience",
     "bad_slice": "audience",
     "slice_taken": "audience",
+    "bad_cluster": "audience",
+    "saturations_without_cluster": "audience",
+    "cluster_row_weights": "audience",
+    "bad_saturations": "audience",
+    "saturation_variants": "variants",
+    "saturation_weights": "variants",
 }
 
 

@@ -4,8 +4,8 @@
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from math import inf
@@ -13,6 +13,7 @@ from typing import Any
 
 from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
+from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
 from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
 from experiments.plan.record import WHOLE, Plan
 from reporting.words import gettext
@@ -46,18 +47,11 @@ class Situation:
     no_prediction: bool = False
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: a code that `words` knows, and what its sentence mentions."""
-
-    code: str
-    details: dict[str, str | int] = field(default_factory=dict)
-
-
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
     asked = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
-    checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer)
+    checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
+    checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer, cluster_problems)
     return tuple(problem for check in checks for problem in check(plan, situation))
 
 
@@ -321,5 +315,6 @@ def words(problem: Problem) -> str:
         "repeated_segment": gettext("A segment stands in two rows of the audience."),
         "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100 %."),
         "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high} %)."),
+        **cluster_sentences(),
     }
     return sentences[problem.code].format(**problem.details)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from experiments.draw.whole_clusters import Saturation
 from experiments.plan.earlier.prediction import Predictor
 from experiments.plan.record import Claim, GuardrailRule
 
@@ -46,6 +47,8 @@ class Planned:
         definition: hash of everything here that decides a number.
         guardrail_rules: direction and margin by guardrail; empty in payloads of version 0.3.
         otherwise: the decision where nothing is proved, `ship`, `dont` or `ask`.
+        cluster: attribute whose clusters were drawn in their units' place; empty for units.
+        saturations: what a cluster could draw; empty where it had one arm.
     """
 
     key: str
@@ -83,6 +86,8 @@ class Planned:
     prediction: Predictor | None = None
     guardrail_rules: Mapping[str, GuardrailRule] = field(default_factory=dict)
     otherwise: str = "ask"
+    cluster: str = ""
+    saturations: tuple[Saturation, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:

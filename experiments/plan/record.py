@@ -130,6 +130,9 @@ class Plan:
         remote_only: the configuration never leaves the server.
         sources: numbers of the sources whose client keys report exposures.
         seed: of the draw, with `hash_version`.
+        cluster: attribute that holds the id of a unit's cluster, which is drawn in its place; empty for units.
+        saturations: what a cluster may draw: the share of its units that is nudged and the share of clusters with it,
+            both in steps. Empty where a cluster has one arm.
     """
 
     key: str
@@ -170,6 +173,8 @@ class Plan:
     hash_version: int = 2
     adjustment: str = "unadjusted"
     active_days_before: int = 0
+    cluster: str = ""
+    saturations: tuple[tuple[int, int], ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -211,6 +216,8 @@ LOCKS = {
     "layer_high": Lock.FROZEN,
     "holdout_id": Lock.FROZEN,
     "moment_id": Lock.FROZEN,
+    "cluster": Lock.FROZEN,
+    "saturations": Lock.FROZEN,
     "name": Lock.OPEN,
     "hypothesis": Lock.OPEN,
     "nudge": Lock.OPEN,

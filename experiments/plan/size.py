@@ -12,6 +12,7 @@ from aha.models import AhaMoment
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
+from events.counting.properties import property_text
 from events.metrics import (
     Count,
     Metric,
@@ -44,6 +45,7 @@ from experiments.plan.record import Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
+from stats.power.cluster_sizes import ClusterLaw, cluster_law
 from stats.power.with_guardrails import Watched
 from stats.ratios import unit_sd
 from stats.results import NotComputable, Reason, computable
@@ -95,6 +97,7 @@ def base_rate_and_inflow(
     new_only: bool = True,
     moment: AhaMoment | None = None,
     margins: Mapping[str, float] | None = None,
+    cluster: str = "",
 ) -> Inflow:
     """How many units come a day, and what they do without any nudge. One question to the warehouse.
 
@@ -105,6 +108,7 @@ def base_rate_and_inflow(
             weeks on: the first day then brings all who come daily, so that `per_day` is a mean of four weeks.
         moment: also measure who reaches it, within its days.
         margins: of guardrails that are measured too, by metric.
+        cluster: property of events that names a unit's cluster: also measure their sizes and how alike their units are.
 
     Raises:
         Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
@@ -120,7 +124,10 @@ def base_rate_and_inflow(
             asked.need_event(signup_event, where="signup_event")
         complete = asked.basis.data_end - timedelta(days=needed)
         guardrails = {name: parse_metric(name) for name in margins or {}}
-        row = _counted(asked, [definition, *guardrails.values()], complete, signup_event if new_only else None, moment)
+        metrics = [definition, *guardrails.values()]
+        table = _outcomes(asked, metrics, complete, signup_event if new_only else None, moment)
+        row = _counted(asked, metrics, table, moment)
+        law = _cluster_law(asked, table, cluster) if cluster else None
         last = asked.basis.clock.local_date(complete)
     first = last - WEEKS
     units = int(row["units"])
@@ -128,13 +135,14 @@ def base_rate_and_inflow(
     watched = [_watched(row, one, at, margin) for at, (one, margin) in enumerate(_pairs(guardrails, margins), start=1)]
     reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_DATA)
     found = tuple(one for one in watched if one is not None)
-    return Inflow(first, last - timedelta(days=1), units, units / WEEKS.days, mean, sd, needed - 1, reach, found)
+    days = timedelta(days=1)
+    return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, found, law)
 
 
-def _counted(
+def _outcomes(
     asked: Questions, metrics: Sequence[Metric], complete: Any, signup_event: str | None, moment: AhaMoment | None
-) -> dict[str, Any]:
-    """Units, and of each metric the moments of a share, a mean, or both parts of a ratio."""
+) -> Any:
+    """One row per unit that arrived in these weeks: each metric, and `times` where a moment is asked for."""
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
     users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
@@ -145,13 +153,33 @@ def _counted(
         wanted |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
     if moment is not None:
         wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    table = queries.outcomes(asked.log, users, asked.basis, wanted)
+    return queries.outcomes(asked.log, users, asked.basis, wanted)
+
+
+def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
+    """Of the clusters that these units' events named last; units without one are left out, as they would be."""
+    said = property_text(asked.log.properties, cluster, asked.basis.dialect)
+    log = asked.log.mutate(cluster=said)
+    log = log.filter(log.cluster.notnull() & (log.cluster != ""))
+    last = log.group_by("user_id").aggregate(cluster=log.cluster.argmax(log.time))
+    known = table.filter(table.v_0.notnull()).join(last, "user_id")
+    known = known.mutate(outcome=known.v_0.cast("float64"))
+    frame = asked.run(
+        known.group_by("cluster").aggregate(
+            units=known.outcome.count(), mean=known.outcome.mean(), variance=known.outcome.var(how="sample")
+        )
+    )
+    return cluster_law(*(frame[name].fillna(0.0).to_numpy(dtype=float) for name in ("units", "mean", "variance")))
+
+
+def _counted(asked: Questions, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None) -> dict[str, Any]:
+    """Units, and of each metric the moments of a share, a mean, or both parts of a ratio."""
     times = table.times if moment is not None else table.v_0 * 0
     least = 1 if moment is None else moment.times
     moments = {
         f"{name}_{column}": number
-        for column in wanted
-        if column != "times"
+        for column in table.columns
+        if column[:2] in ("v_", "w_")
         for name, number in (("mean", table[column].mean()), ("variance", table[column].var(how="sample")))
     }
     moments |= {
@@ -228,6 +256,7 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
         margins={name: rule["margin"] for name, rule in experiment.guardrail_rules.items()},
+        cluster=experiment.cluster,
     )
     return replace(found, explained=worth_of(plan_of(experiment)))
 

@@ -75,6 +75,8 @@ def plan_of(experiment: Experiment) -> Plan:
         hash_version=experiment.hash_version,
         adjustment=experiment.primary,
         active_days_before=experiment.active_days_before,
+        cluster=experiment.cluster,
+        saturations=tuple((share, weight) for share, weight in experiment.saturations),
     )
 
 

@@ -45,6 +45,8 @@ def registered(readout: Readout) -> Table:
         (gettext("Nudge"), found.nudge),
         (gettext("Variants, control first"), ", ".join(_variant(readout, name) for name in found.variants)),
         *((gettext("Planned split"), _split(segment, shares)) for segment, shares in found.shares.items()),
+        (gettext("Drawn as a whole"), found.cluster),
+        (gettext("Saturations: share nudged, of so many clusters"), _saturations(readout)),
         (gettext("Verdict rests on"), _metrics(found.primary)),
         (gettext("Also read"), _metrics(found.secondary)),
         *((gettext("Must not get worse"), _guardrail(readout, name)) for name in found.guardrails),
@@ -97,6 +99,10 @@ def _variant(readout: Readout, name: str) -> str:
 def _split(segment: str, shares: tuple[float, ...]) -> str:
     text = " / ".join(percent(share, 0) for share in shares)
     return f"{segment}: {text}" if segment else text
+
+
+def _saturations(readout: Readout) -> str:
+    return ", ".join(f"{percent(one.share, 0)}: {percent(one.weight, 0)}" for one in readout.plan.saturations)
 
 
 def _metrics(names: tuple[str, ...]) -> str:

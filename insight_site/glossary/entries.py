@@ -57,6 +57,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
     "decision": ("guardrail",),
     "adjusted": ("cuped", "predicted-outcome"),
+    "saturation": ("spillover", "cluster", "interval"),
 }
 
 

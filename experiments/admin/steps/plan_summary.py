@@ -124,6 +124,11 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
         value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
         lines.append((_("Layer"), value))
     lines.append((_("Holdout"), str(row.holdout) if row.holdout else ""))
+    if row.cluster:
+        lines.append((_("Cluster"), row.cluster))
+    if row.saturations:
+        parts = [f"{share / 100:g}: {weight / 100:g}" for share, weight in row.saturations]
+        lines.append((_("Saturations (%)"), ", ".join(parts)))
     shown = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
     lines.append((_("Sources whose client keys report exposures"), ", ".join(shown)))
     return [(_("Whom"), row.get_enrolment_display()), *lines]

@@ -19,6 +19,7 @@ from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.draw.many_units import saturation_of
 from experiments.plan.question import Question
 from runs.progress import Progress, silent
 from runs.refusals import Refused
@@ -39,6 +40,7 @@ class _Met:
     unknown: Mapping[str, int]
     planned: int
     aside: tuple[SetAside, ...]
+    no_cluster: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def gather(
     progress("events", 0.05)
     house, basis = questions.warehouse, questions.basis
     with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
-        counted, aside = admitted(questions, exposures, rule)
+        counted, aside = admitted(questions, exposures, rule, clustered=asked.clustered)
         with house.kept(_verified(queries.met(counted), verified)) as met:
             counts = _met_counts(questions, met, asked, aside)
             progress("exposures", 0.3)
@@ -138,7 +140,11 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
     several = sum(int(row["units"]) for row in rows if row["several"])
-    return _Met(several, unknown, sum(single.values()) - sum(unknown.values()), aside)
+    # Of the planned arms alone: who met several, or another one, is left out already.
+    known = [row for row in rows if not row["several"] and row["variant"] in asked.variants]
+    no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
+    planned = sum(single.values()) - sum(unknown.values()) - no_cluster
+    return _Met(several, unknown, planned, aside, no_cluster)
 
 
 @contextmanager
@@ -197,6 +203,7 @@ def _answers(
         last_mature_on=_last_mature_on(questions, primary, span),
         not_admitted=counts.aside,
         unverified=_unverified(followed),
+        no_cluster=counts.no_cluster,
     )
 
 
@@ -204,7 +211,7 @@ def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
     names = queries.covariates_of(asked)
     kept = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
     rows = _rows(questions, queries.cells(values, asked, kept))
-    keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(names))]
+    keys = queries.cell_keys(asked, len(names))
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
     segments, weeks = (sorted({row[key] for row in rows}) for key in ("segment", "week"))
     levels = [sorted({row[f"l_{place}"] for row in rows}) for place, _ in enumerate(names)]
@@ -223,7 +230,19 @@ def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
         covariate=covariate,
         exposed=_ints([row["exposed"] for row in rows]),
         blocks={text: _block(asked, place, rows) for place, text in enumerate(asked.outcomes)},
+        **(_clusters(asked, [row["cluster"] for row in rows]) if asked.clustered else {}),
     )
+
+
+def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
+    """The clusters of the cells, and the saturation that each has drawn: its draw says it, whoever reported it."""
+    labels = sorted(set(ids))
+    places = {label: place for place, label in enumerate(labels)}
+    found: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[one] for one in ids])}
+    if asked.saturations:
+        drawn = {one: saturation_of(asked.seed, asked.saturations, one) for one in labels}
+        found["saturation"] = _ints([-1 if drawn[one] is None else drawn[one] for one in ids])
+    return found
 
 
 def _levels(questions: Questions, values: ir.Table, place: int, asked: Question) -> list[str]:

@@ -43,7 +43,7 @@ def check_sample_ratio(context: Context) -> Iterator[Finding]:
 def check_sample_ratio_mature(context: StoredContext) -> Iterator[Finding]:
     """The same among mature units: arms may also lose units on the way."""
     split = context.mature
-    p_value = None if split.counts == context.counts else _deciding_p(split)
+    p_value = None if split.counts == context.split.counts else _deciding_p(split)
     if p_value is not None and p_value < SAMPLE_RATIO_ALARM:
         yield Finding("sample_ratio_mature", Severity.ERROR, _details(split, p_value), invalid="srm")
 

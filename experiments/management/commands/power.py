@@ -1,6 +1,7 @@
 """`power`: sample size, smallest detectable effect, duration. Options and JSON as in DESIGN.md §8."""
 
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
+from stats.power.cluster_sizes import design_effect
 from stats.power.family_and_looks import Method, Plan, inflation, require
 from stats.power.log_rank_events import SurvivalSize, survival_size
 from stats.power.sample_size import (
@@ -40,7 +42,8 @@ MORE = {
 class Answer:
     """What the command prints. ``per_variant`` is a list when the split is unequal.
 
-    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early.
+    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early,
+    ``design_effect`` that of whole clusters, and ``clusters`` how many each variant needs; null where units are drawn.
     ``more`` holds what only guardrails or survival have: the chance to ship, or the events.
     """
 
@@ -52,6 +55,8 @@ class Answer:
     level: float
     inflation: float
     power_no_material_effect: Number
+    design_effect: float = 1.0
+    clusters: int | list[int] | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,6 +101,22 @@ class Command(BaseCommand):
         add("--looks", type=float, nargs="+", default=[5.0], metavar="L", help=looks)
         spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
         add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
+        add(
+            "--cluster-size",
+            type=float,
+            default=1.0,
+            metavar="C",
+            help="mean units of a cluster, where these are drawn",
+        )
+        add(
+            "--cluster-variation",
+            type=float,
+            default=0.0,
+            metavar="CV",
+            help="sd of the clusters' sizes over their mean",
+        )
+        correlation = "intraclass correlation of the outcome, 0 to 1; the plan's page measures it on past data"
+        add("--cluster-correlation", type=float, default=0.0, metavar="R", help=correlation)
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -148,6 +169,9 @@ def _plan(options: dict[str, Any]) -> Plan:
         primaries=options["primaries"],
         spending=Spending(options["spending"]),
         r_squared=options["r_squared"],
+        cluster_size=options["cluster_size"],
+        cluster_variation=options["cluster_variation"],
+        cluster_correlation=options["cluster_correlation"],
     )
 
 
@@ -233,7 +257,12 @@ def _whole(plan: Plan, units: tuple[int, ...], smallest: Number, power: Number, 
     if options["margin"] is not None:
         immaterial = power_no_material_effect(plan, options["margin"], units)
     days = _days(sum(units), options)
-    return Answer(_even(units), sum(units), smallest, power, days, plan.level, inflation(plan), immaterial)
+    answer = Answer(_even(units), sum(units), smallest, power, days, plan.level, inflation(plan), immaterial)
+    if plan.cluster_size == 1:
+        return answer
+    clusters = tuple(ceil(size / plan.cluster_size) for size in units)
+    cost = design_effect(plan.cluster_size, plan.cluster_variation, plan.cluster_correlation)
+    return replace(answer, design_effect=cost, clusters=_even(clusters))
 
 
 def _days(total: int | NotComputable, options: dict[str, Any]) -> Number:
@@ -277,6 +306,8 @@ def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
     ]
     if plan.method is not Method.FIXED:
         rows.append((_("units times, for looks"), answer.inflation))
+    if answer.clusters is not None:
+        rows += [(_("clusters per variant"), answer.clusters), (_("units times, for clusters"), answer.design_effect)]
     if margin:
         rows.append((_("power: no material effect"), answer.power_no_material_effect))
     return [(name, _text(value)) for name, value in rows]

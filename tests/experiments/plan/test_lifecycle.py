@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments.plan import audience, mistakes
+from experiments.plan import audience, cluster_mistakes, mistakes
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
 from experiments.plan.mistakes import problems
 from experiments.plan.mistakes import words as problem_words
@@ -180,5 +180,6 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
 
 
 def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
-    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(mistakes)))
+    text = inspect.getsource(mistakes) + inspect.getsource(cluster_mistakes)
+    codes = set(re.findall(r'Problem\(\s*"(\w+)"', text))
     assert codes == set(audience.STEP_OF)

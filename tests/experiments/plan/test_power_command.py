@@ -44,6 +44,8 @@ def test_json__effect_with_take_up__is_the_document_of_the_design() -> None:
         "level": 0.05,
         "inflation": pytest.approx(1.0),
         "power_no_material_effect": NO_MARGIN,
+        "design_effect": 1.0,
+        "clusters": None,
     }
 
 
@@ -59,6 +61,8 @@ def test_json__per_variant__is_the_smallest_effect() -> None:
         "level": 0.05,
         "inflation": pytest.approx(1.0),
         "power_no_material_effect": NO_MARGIN,
+        "design_effect": 1.0,
+        "clusters": None,
     }
 
 
@@ -93,7 +97,10 @@ def test_json__nothing_can_be_found__says_so_in_place_of_each_number() -> None:
     tiny = document("--baseline", "0.3", "--effect", "1e-9")
 
     assert set(few["smallest_effect"]) == set(few["power"]) == {"not_computable"}
-    assert all(set(tiny[name]) == {"not_computable"} for name in set(tiny) - {"level", "inflation"})
+    assert all(
+        set(tiny[name]) == {"not_computable"}
+        for name in set(tiny) - {"level", "inflation", "design_effect", "clusters"}
+    )
 
 
 def test_json__plan_that_judges__has_its_level_and_the_price_of_its_looks() -> None:
@@ -200,3 +207,24 @@ def test_bad_option__ends_with_one_sentence_and_status_2(options: tuple[str, ...
         call_command("power", *options, "--json", stdout=out, stderr=io.StringIO())
 
     assert (str(caught.value), caught.value.returncode, out.getvalue()) == (sentence, 2, "")
+
+
+def test_json__clusters__cost_the_design_effect_of_their_sizes() -> None:
+    """Donner and Klar's 1.9 for ten units at a correlation of .1; with unequal sizes Eldridge's formula."""
+    plain = document("--baseline", "0.1", "--effect", "0.1")
+    options = ("--baseline", "0.1", "--effect", "0.1", "--cluster-size", "10", "--cluster-correlation", "0.1")
+    found = document(*options)
+    unequal = document(*options, "--cluster-variation", "1")
+
+    assert found["design_effect"] == pytest.approx(1.9)
+    assert found["clusters"] == 38  # clusterPower, crtpwr.2prop(n=10, p1=.1, p2=.2, icc=.1): more than 37
+    assert found["total"] / plain["total"] == pytest.approx(1.9, rel=0.01)
+    assert unequal["design_effect"] == pytest.approx(1 + (2 * 10 - 1) * 0.1)
+
+
+@pytest.mark.parametrize(
+    "option", [("--cluster-size", "0.5"), ("--cluster-variation", "-1"), ("--cluster-correlation", "1.5")]
+)
+def test_clusters_that_cannot_be__are_refused_by_name(option: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match=option[0]):
+        run("--baseline", "0.3", "--effect", "0.03", *option)

@@ -121,6 +121,8 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "hash_version": (1, {"flag"}),
     "adjustment": ("lin", EVERY_NUMBER),
     "active_days_before": (7, {"questions", "page", "hash"}),
+    "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
+    "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
 }
 
 
@@ -245,6 +247,8 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "hash_version": ("hash_version", FROZEN, 1),
     "primary": ("adjustment", JUDGING, "lin"),
     "active_days_before": ("active_days_before", JUDGING, 7),
+    "cluster": ("cluster", FROZEN, "guild"),
+    "saturations": ("saturations", FROZEN, [[0, 5_000], [5_000, 5_000]]),
 }
 NO_PLAN = {
     "id",

@@ -47,10 +47,16 @@ def world(settings: Any, tmp_path: Path) -> None:
     # A late event keeps the data open past the last signup's outcome.
     rows.append(("u0", "play", START + timedelta(days=DAYS + 5)))
     records = [
-        EventRecord(user_id=unit, event=event, time=time, properties="{}", message_id=f"m{at}")
+        EventRecord(user_id=unit, event=event, time=time, properties=_said(unit, event), message_id=f"m{at}")
         for at, (unit, event, time) in enumerate(rows)
     ]
     add_to_outbox(records, prefix="t", received_at=timezone.now())
+
+
+def _said(unit: str, event: str) -> str:
+    """Signups name a class: five units each, all even or all odd, so that its units do alike; unit 3's names none."""
+    n = int(unit[1:])
+    return json.dumps({"class": f"c{n % 2}-{n // 10}"}) if event == "signup" and n != 599 else "{}"
 
 
 def moment(**changes: Any) -> AhaMoment:
@@ -356,3 +362,32 @@ def test_rest__values_that_can_not_be__are_refused(query: str, status: int) -> N
     draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units", method="group_sequential")
 
     assert Api()("GET", f"exp/power?{query}").status_code == status
+
+
+@pytest.mark.usefixtures("world")
+def test_inflow__of_clusters__has_their_sizes_and_how_alike_their_units_are() -> None:
+    found = size.base_rate_and_inflow("window:3-4", signup_event="signup", cluster="class").clusters
+
+    assert found is not None
+    assert found == NotComputable(Reason.NO_VARIANCE)  # every class comes back as one, or not at all
+
+
+@pytest.mark.usefixtures("world")
+def test_power_plan__of_clusters__costs_what_past_clusters_say_unless_told_otherwise() -> None:
+    row = draft(cluster="class", primary_metrics=["count:add:0-1"], planned_units=None)
+    plain = size.suggest_size(
+        draft(key="plain", flag_key="plain", primary_metrics=["count:add:0-1"]), signup_event="signup"
+    )
+    measured = size.suggest_size(row, signup_event="signup")
+    tried = WhatIf(cluster_size=10, cluster_variation=0, cluster_correlation=0.1)
+    asked = size.suggest_size(row, signup_event="signup", what_if=tried)
+
+    law = measured.inflow.clusters
+    assert plain.inflow.clusters is None
+    assert law is not None
+    assert not isinstance(law, NotComputable)
+    assert law.units == measured.inflow.units - 1  # the last one names no class
+    assert law.mean_size == pytest.approx(5, abs=0.1)
+    assert asked.planned_units == pytest.approx(1.9 * plain.planned_units, rel=0.01)
+    expected = max(1 + ((1 + law.variation**2) * law.mean_size - 1) * max(law.correlation, 0), 1)
+    assert measured.planned_units == pytest.approx(expected * plain.planned_units, rel=0.01)

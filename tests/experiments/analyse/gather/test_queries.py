@@ -241,7 +241,7 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
 def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
     exposures = queries.exposures(log, plan, basis)
-    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"]})
+    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"], "cluster": [""]})
     met = queries.met(queries.admitted(exposures, [1], wrong))
     units = queries.units(log, met, plan, basis)
     values = queries.unit_values(log, units, plan, basis, first_anchor=YOUNG, most_days=70)
@@ -272,7 +272,7 @@ def test_questions__every_promised_engine__compile(dialect: str, clock: str, mon
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
     monkeypatch.setattr("ibis.backends.sql.compilers.pyspark.options", spark)
-    plan = Question(**{**PLAN.__dict__, "clock": clock})
+    plan = Question(**{**PLAN.__dict__, "clock": clock, "clustered": clock == "signup"})
     for name, question in questions_of(dialect, plan, CLOCKS[1]).items():
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 
