@@ -55,6 +55,8 @@ class Reason(StrEnum):
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
     NO_MARGIN = "no_margin"
+    NO_TAKE_UP = "no_take_up"
+    ARMS_ALIKE = "arms_alike"
     TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"

@@ -104,14 +104,10 @@ def base_rate_and_inflow(
 def _counted(
     asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> dict[str, Any]:
-    end, start = utc(complete), utc(complete - WEEKS)
-    log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
-    users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
-    users = users.filter(users.anchor >= start, users.anchor < end)
     wanted: dict[str, Any] = {"outcome": definition}
     if moment is not None:
         wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    table = queries.outcomes(asked.log, users, asked.basis, wanted)
+    table = outcomes_of_four_weeks(asked, complete, signup_event, wanted)
     times = table.times if moment is not None else table.outcome * 0
     least = 1 if moment is None else moment.times
     frame = asked.run(
@@ -123,6 +119,22 @@ def _counted(
         )
     )
     return dict(frame.iloc[0])
+
+
+def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | None, wanted: dict[str, Any]) -> Any:
+    """One row per unit that arrived in the four weeks before `complete`, with one column for each wanted metric.
+
+    Args:
+        asked: the open warehouse.
+        complete: units that arrived later have no known outcome.
+        signup_event: what starts a unit's clock; None for its first event in these weeks, whoever is around.
+        wanted: metrics by the names of their columns.
+    """
+    end, start = utc(complete), utc(complete - WEEKS)
+    log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
+    users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
+    users = users.filter(users.anchor >= start, users.anchor < end)
+    return queries.outcomes(asked.log, users, asked.basis, wanted)
 
 
 def suggest_size(

@@ -153,10 +153,12 @@ def dose_power(plan: DosePlan, units: int, *, power: float = 0.8) -> DosePower |
         return NotComputable(Reason.NO_FIRST_STAGE)
     # The statistics grow in proportion to the units: one size gives all of them.
     at = 1_000_000
-    grown = [_noncentrality(plan, at, steps=steps) for steps in (True, False)]
-    if not (computable(grown[0]) and computable(grown[1])):
-        return next(one for one in grown if not computable(one))
-    (j_dose, set_dose), (j_step, set_step) = grown
+    if_step, if_dose = (_noncentrality(plan, at, steps=steps) for steps in (True, False))
+    if not computable(if_step):
+        return if_step
+    if not computable(if_dose):
+        return if_dose
+    (j_dose, set_dose), (j_step, set_step) = if_step, if_dose
     arms = len(plan.targets)
     own, joint = (float(stats.chi2.isf(plan.alpha, df)) for df in (arms - 1, arms))
     share = units / at

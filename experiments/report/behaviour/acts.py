@@ -157,7 +157,7 @@ def dose(found: DoseTest) -> Table:
         gettext("effects that fit all arms"),
     )
     note = gettext(
-        "The last column decides: where no effect fits all arms (Anderson-Rubin), the reading is rejected. Power is low."
+        "The last column decides: where no effect fits all arms (Anderson-Rubin), a reading is rejected. Power is low."
     )
     return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
 
