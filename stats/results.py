@@ -57,6 +57,8 @@ class Reason(StrEnum):
     NO_MARGIN = "no_margin"
     NO_TAKE_UP = "no_take_up"
     ARMS_ALIKE = "arms_alike"
+    NO_INSTRUMENT = "no_instrument"
+    NO_OUTCOME_BY_THEN = "no_outcome_by_then"
     TOO_LATE = "too_late"
     NO_EVENTS = "no_events"
     AT_THE_EDGE = "at_the_edge"

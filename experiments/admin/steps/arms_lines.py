@@ -12,7 +12,7 @@ from experiments.plan.nudge_arms.acts_before import Before, acts_before
 from experiments.plan.nudge_arms.arms_of_plan import arms_of, subject_of
 from experiments.plan.nudge_arms.arms_power import proposed_targets
 from experiments.plan.size import Suggestion
-from experiments.report.behaviour.arms_words import arms_rows
+from experiments.report.planning.arms_words import arms_rows
 from runs.refusals import Refused
 
 BEFORE_SECONDS = 600  # as the inflow beside it

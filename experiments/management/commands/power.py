@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from experiments.plan.nudge_arms.arms_by_numbers import arms_by_numbers
 from experiments.plan.nudge_arms.arms_power import ArmsPower
-from experiments.report.behaviour.arms_words import arms_rows
+from experiments.report.planning.arms_words import arms_rows
 from reporting.document import dump, outward
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
