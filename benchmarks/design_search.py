@@ -261,15 +261,15 @@ def _paragraph(text: str) -> str:
 
 def _head(law: Law, earlier: Law) -> list[str]:
     groups = ", ".join(f"{name} {100 * law.of(at).effect:.1f}" for at, name in enumerate(GROUP_NAMES))
-    promise = """`design` promises: "with so many units this test has decided after so many days with a chance of 80 %". Here
-        its plans are carried out on the demo's world (`step`), where the truth is known. "Decided": the Anderson-Rubin
-        set excludes 0 and is bounded, at one of the plan's looks, by the promised day."""
-    world = f"""The world: {PER_DAY:,.0f} users a day; {100 * law.base:.1f} % stay and {100 * law.reach:.1f} % reach the
-        moment by themselves; the nudge moves {100 * law.moved:.1f} %, on whom the behaviour has an effect of
-        {100 * law.effect:.1f} points ({law.units:,} users' potential outcomes; by play pattern: {groups}). The search is
-        told {EARLIER:,} earlier users without a nudge ({100 * earlier.base:.1f} % stay, {100 * earlier.reach:.1f} % reach
-        it; play pattern and platform explain {100 * earlier.r_squared:.1f} % of retention's variance), the nudge's
-        take-up, and everyone's effect as what is hoped for."""
+    promise = """`design` promises: "with so many units this test has decided after so many days with a chance of
+        80 %". Here its plans are carried out on the demo's world (`step`), where the truth is known. "Decided": the
+        Anderson-Rubin set excludes 0 and is bounded, at one of the plan's looks, by the promised day."""
+    world = f"""The world: {PER_DAY:,.0f} users a day; {100 * law.base:.1f} % stay and {100 * law.reach:.1f} % reach
+        the moment by themselves; the nudge moves {100 * law.moved:.1f} %, on whom the behaviour has an effect of
+        {100 * law.effect:.1f} points ({law.units:,} users' potential outcomes; by play pattern: {groups}). The search
+        is told {EARLIER:,} earlier users without a nudge ({100 * earlier.base:.1f} % stay, {100 * earlier.reach:.1f} %
+        reach it; play pattern and platform explain {100 * earlier.r_squared:.1f} % of retention's variance), the
+        nudge's take-up, and everyone's effect as what is hoped for."""
     title = "## Designs for everyone and for the play patterns"
     return ["# The design search, carried out", "", _paragraph(promise), "", _paragraph(world), "", title, ""]
 
@@ -299,16 +299,16 @@ def _table(ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None
         shares = [f"{100 * share:.1f} %" for share in (one.chance, np.mean(some > 0), np.mean(many > 0))]
         plan = [str(place), f"{named(design)}{mark}", f"{one.units:,}", str(one.days)]
         lines.append("| " + " | ".join([*plan, *shares, f"{one.expected_days:.1f}", f"{average:.1f}"]) + " |")
-    said = f"""The largest gap between promise and {options.many:,} runs, for everyone: {100 * worst:.1f} points. For a play
-        pattern the search takes everyone's effect, which isn't its own: patterns with a larger effect decide more often
-        than promised, those with a smaller one less often. Tests of the feature itself are left out: their effect isn't
-        that on the users whom the nudge moves."""
+    said = f"""The largest gap between promise and {options.many:,} runs, for everyone: {100 * worst:.1f} points. For a
+        play pattern the search takes everyone's effect, which isn't its own: patterns with a larger effect decide more
+        often than promised, those with a smaller one less often. Tests of the feature itself are left out: their
+        effect isn't that on the users whom the nudge moves."""
     return [*lines, "", _paragraph(said)]
 
 
 def _pilot_head() -> list[str]:
-    said = """The take-up is measured by a pilot anew in each run, and a plan (everyone, one look, no placebo) is made from
-        it. The second row of each pair plans as if the pilot had no error."""
+    said = """The take-up is measured by a pilot anew in each run, and a plan (everyone, one look, no placebo) is made
+        from it. The second row of each pair plans as if the pilot had no error."""
     return [
         _paragraph(said),
         "",
@@ -340,8 +340,8 @@ def _foot(options: Any, seconds: float) -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
-    said = f"""`python benchmarks/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED}, earlier users seed
-        {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size; commit {commit},
+    said = f"""`python benchmarks/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED}, earlier users
+        seed {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size; commit {commit},
         {seconds / 60:.1f} minutes."""
     return _paragraph(said)
 
