@@ -240,13 +240,8 @@ def main() -> None:
     asked = told(earlier, law.effect, true_take_ups(law), earlier.r_squared)
     found = search(asked)
     lines = [*_head(law, earlier), *_table(found.ranked, law, proposal(found), options)]
-    lines += [
-        "",
-        "## When the take-up comes from a pilot",
-        "",
-        *_pilot_head(),
-        *from_pilots(earlier, law, asked, options.pilots),
-    ]
+    pilots = [*_pilot_head(), *from_pilots(law, asked, options.pilots)]
+    lines += ["", "## When the take-up comes from a pilot", "", *pilots]
     lines += ["", "## Whole runs", "", *_files(found.ranked, world, options.files)]
     lines += ["", _foot(options, time.perf_counter() - begun)]
     text = "\n".join(lines)

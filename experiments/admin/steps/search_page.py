@@ -17,7 +17,7 @@ from experiments.report.planning import design_words
 from runs.refusals import Refused
 
 type Desk = ModelAdmin[Any]
-MOST_ROWS = 40
+MOST_ROWS = 24  # of each kind; the command has all
 
 
 class SearchForm(forms.Form):
@@ -96,8 +96,7 @@ def _found(row: Experiment, form: SearchForm) -> dict[str, Any]:
     return {
         "lead": design_words.lead(searched.inputs, searched.result),
         "tables": [
-            design_words.ranked_table(searched.result, most=MOST_ROWS),
+            *design_words.ranked_tables(searched.result, most=MOST_ROWS),
             design_words.refused_table(searched.result),
         ],
-        "more": max(len(searched.result.ranked) - MOST_ROWS, 0),
     }

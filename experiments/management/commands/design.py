@@ -55,12 +55,10 @@ class Command(BaseCommand):
                 return
             out = console(self.stdout)
             out.print(escape(design_words.lead(found.inputs, found.result)))
-            tables = (
-                design_words.ranked_table(found.result, most=options["top"]),
-                design_words.refused_table(found.result),
-            )
-            for table in tables:
-                print_table(out, table.title, table.columns, table.rows, note=table.note)
+            ranked = design_words.ranked_tables(found.result, most=options["top"])
+            for table in (*ranked, design_words.refused_table(found.result)):
+                if table.rows:
+                    print_table(out, table.title, table.columns, table.rows, note=table.note)
 
 
 def document(found: Searched) -> Any:

@@ -22,7 +22,16 @@ from stats.results import NotComputable
 
 
 def lead(asked: SearchInputs, found: SearchResult) -> str:
-    """The proposal in one sentence: the soonest test that also shows what being nudged does by itself."""
+    """The proposal, and the soonest test of the feature beside it: they answer two questions."""
+    feature = next((one for one in found.ranked if one.design.assigned is not Assigned.NUDGE), None)
+    sentences = [_proposed(asked, found)]
+    if feature is not None:
+        text = gettext("The soonest test of the feature itself is {design}: {expected} days on average.")
+        sentences.append(text.format(design=named(feature.design), expected=decimal(feature.expected_days, 0)))
+    return " ".join(sentences)
+
+
+def _proposed(asked: SearchInputs, found: SearchResult) -> str:
     best = proposal(found)
     if best is None:
         return gettext("No test of a nudge can be planned: the table of designs that aren't ranked says why.")
@@ -40,33 +49,47 @@ def lead(asked: SearchInputs, found: SearchResult) -> str:
     )
 
 
-def ranked_table(found: SearchResult, *, most: int | None = None) -> Table:
-    """Designs, the soonest first."""
-    columns = (
-        "",
+def ranked_tables(found: SearchResult, *, most: int | None = None) -> tuple[Table, Table]:
+    """Tests of a nudge, and tests of the feature: the soonest first, each with its place among all of them."""
+    placed = list(enumerate(found.ranked, start=1))
+    nudges = [(place, one) for place, one in placed if one.design.assigned is Assigned.NUDGE]
+    features = [(place, one) for place, one in placed if one.design.assigned is not Assigned.NUDGE]
+    nudge_rows = tuple(_nudge_row(place, one) for place, one in nudges[:most])
+    feature_rows = tuple((*_row(place, one), _why(one)) for place, one in features[:most])
+    first = (
+        gettext("place"),
         gettext("test"),
         gettext("units"),
         gettext("days on average"),
         gettext("days at most"),
         gettext("chance to have decided by then"),
-        gettext("chance of F below 10"),
         gettext("smallest effect by the deadline"),
-        gettext("placebo shown to be inert"),
-        gettext("why here"),
     )
-    rows = tuple(_row(place, one) for place, one in enumerate(found.ranked[:most], start=1))
-    note = gettext(
-        "A design has decided when the effect's set excludes 0 and is bounded. A test of the feature says what the "
-        "feature does, not the behaviour, and only where it can be withheld from half of the users."
+    why = gettext("why here")
+    return (
+        Table(
+            gettext("Test the nudge: what does the behaviour do?"),
+            (*first, gettext("chance of F below 10"), gettext("placebo shown to be inert"), why),
+            nudge_rows,
+            gettext("A design has decided when the effect's set excludes 0 and is bounded."),
+        ),
+        Table(
+            gettext("Test the feature: what does the feature do?"),
+            (*first, why),
+            feature_rows,
+            gettext("It answers for the feature, not for the behaviour, and only where it can be withheld from half."),
+        ),
     )
-    return Table(gettext("Which test decides soonest?"), columns, rows, note)
 
 
 def refused_table(found: SearchResult) -> Table:
-    """Designs that aren't ranked: looks and adjustment play no part in the reason, so that each stands once."""
-    rows = dict.fromkeys(
-        (named(one.design, whole=one.why is WhyRefused.NO_R_SQUARED), refusal_words(one)) for one in found.refused
-    )
+    """Designs that aren't ranked, each once without its looks; of those that last too long the soonest stands."""
+    soonest = sorted(found.refused, key=lambda one: float(one.values.get("days", 0)))
+    kept: dict[tuple[str, WhyRefused], RefusedDesign] = {}
+    for one in (*(one for one in found.refused if "days" not in one.values), *soonest):
+        name = "" if one.why is WhyRefused.NO_R_SQUARED else named(one.design, whole=False)
+        kept.setdefault((name, one.why), one)
+    rows = [(name or gettext("every design, adjusted"), refusal_words(one)) for (name, _why), one in kept.items()]
     return Table(gettext("Designs that aren't ranked"), (gettext("test"), gettext("why not")), tuple(rows))
 
 
@@ -135,7 +158,7 @@ def refusal_words(one: RefusedDesign) -> str:
         WhyRefused.BEYOND_EVERYBODY: gettext("An effect of this size on {share} takes the outcome out of 0 to 100 %."),
         WhyRefused.NOBODY_USES_IT: gettext("Nobody does it by themselves: switching it off changes nothing."),
         WhyRefused.NO_R_SQUARED: gettext("Nothing is known of what covariates explain: give R²."),
-        WhyRefused.TOO_LATE: gettext("It would take {days} days."),
+        WhyRefused.TOO_LATE: gettext("It would take {whole_days} days or more: no test of two years is planned."),
     }[one.why]
     return text.format(**_written(one.values))
 
@@ -143,10 +166,11 @@ def refusal_words(one: RefusedDesign) -> str:
 def _written(values: Mapping[str, str | float]) -> dict[str, str]:
     """Values of a reason as they stand in its sentence: shares in per cent."""
     plain = {"days": 1, "per_day": 0}
-    return {
+    written = {
         name: decimal(float(value), plain[name]) if name in plain else percent(float(value))
         for name, value in values.items()
     }
+    return {**written, "whole_days": count(int(values["days"]))} if "days" in values else written
 
 
 def design_document(one: JudgedDesign | RefusedDesign) -> dict[str, Any]:
@@ -177,7 +201,7 @@ def design_document(one: JudgedDesign | RefusedDesign) -> dict[str, Any]:
         "smallest_effect": one.smallest_effect,
         "placebo_shown": one.placebo_shown,
         "reasons": [{"code": reason.code, **reason.values} for reason in one.reasons],
-        "reason": "; ".join(reason_sentence(reason) for reason in one.reasons),
+        "reason": _why(one),
     }
 
 
@@ -190,11 +214,17 @@ def _row(place: int, one: JudgedDesign) -> tuple[str, ...]:
         decimal(one.expected_days, 1),
         count(one.days),
         percent(one.chance, 0),
-        _say(one.weak, partial(percent, digits=1)),
         _say(one.smallest_effect, partial(effect_text, share=share, plus=False)),
-        "" if one.placebo_shown is None else _say(one.placebo_shown, partial(percent, digits=0)),
-        "; ".join(reason_sentence(reason) for reason in one.reasons),
     )
+
+
+def _nudge_row(place: int, one: JudgedDesign) -> tuple[str, ...]:
+    placebo = "" if one.placebo_shown is None else _say(one.placebo_shown, partial(percent, digits=0))
+    return (*_row(place, one), _say(one.weak, partial(percent, digits=1)), placebo, _why(one))
+
+
+def _why(one: JudgedDesign) -> str:
+    return "; ".join(reason_sentence(reason) for reason in one.reasons)
 
 
 def _say(value: Any, write: Callable[[Any], str]) -> str:

@@ -163,7 +163,7 @@ def test_command__json__is_one_document_with_ranks_and_refusals(moment: AhaMomen
     assert "not_computable" in feature["weak_instrument"]
     table = run("two-adds", "--effect", "0.2", "--take-up", "0.3", "style.v1.keen=0.4", "--daily-units", "100")
     assert "Proposed:" in table
-    assert "Which test decides soonest?" in table
+    assert "Test the nudge" in table
 
 
 def test_command__take_up_that_is_none__is_refused() -> None:

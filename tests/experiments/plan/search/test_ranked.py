@@ -6,7 +6,7 @@ import pytest
 
 from experiments.plan.search.design_options import Assigned, Audience, PastTakeUp, SearchInputs
 from experiments.plan.search.ranked import proposal, search
-from experiments.report.planning.design_words import lead, named, ranked_table, reason_sentence, refused_table
+from experiments.report.planning.design_words import lead, named, ranked_tables, reason_sentence, refused_table
 from stats.power.family_and_looks import Method
 
 EVERYONE = Audience("", 350.0, 0.22, None, 0.29, 27)
@@ -21,7 +21,7 @@ FOUND = search(ASKED)
 
 
 def test_ranked__all__are_in_the_order_of_their_days() -> None:
-    days = [one.expected_days for one in FOUND.ranked]
+    days = [round(one.expected_days, 1) for one in FOUND.ranked]
     assert days == sorted(days)
     assert all(one.chance >= 0.8 - 1e-6 for one in FOUND.ranked)
     assert all(one.expected_days <= one.days + 1e-9 for one in FOUND.ranked)
@@ -76,10 +76,10 @@ def test_proposal__has_a_placebo_and_tests_the_behaviour() -> None:
 
 
 def test_tables__show_every_design_once_with_its_reason() -> None:
-    ranked, refused = ranked_table(FOUND), refused_table(FOUND)
-    assert len(ranked.rows) == len(FOUND.ranked)
-    assert all(row[-1] for row in ranked.rows)
-    assert len(ranked_table(FOUND, most=5).rows) == 5
+    (nudges, features), refused = ranked_tables(FOUND), refused_table(FOUND)
+    assert sorted(int(row[0]) for row in (*nudges.rows, *features.rows)) == list(range(1, len(FOUND.ranked) + 1))
+    assert all(row[-1] for row in (*nudges.rows, *features.rows))
+    assert [len(table.rows) for table in ranked_tables(FOUND, most=5)] == [5, 5]
     assert {row[0] for row in refused.rows} >= {"the nudge tips, style.v1.keen"}
     assert all(row[1] for row in refused.rows)
 
