@@ -16,12 +16,12 @@ from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior
-from stats.instrument.arms import DoseTest
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Levels, Shares, Trait
 from stats.instrument.dose import ActResponse, DoseWeights
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.placebo import Placebo
+from stats.instrument.step_or_dose import DoseTest
 from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable

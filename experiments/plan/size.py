@@ -143,17 +143,13 @@ def _outcomes(
     asked: Questions, metrics: Sequence[Metric], complete: Any, signup_event: str | None, moment: AhaMoment | None
 ) -> Any:
     """One row per unit that arrived in these weeks: each metric, and `times` where a moment is asked for."""
-    end, start = utc(complete), utc(complete - WEEKS)
-    log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
-    users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
-    users = users.filter(users.anchor >= start, users.anchor < end)
     wanted: dict[str, Any] = {}
     for at, metric in enumerate(metrics):
         parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
         wanted |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
     if moment is not None:
         wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    return queries.outcomes(asked.log, users, asked.basis, wanted)
+    return outcomes_of_four_weeks(asked, complete, signup_event, wanted)
 
 
 def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
@@ -220,6 +216,22 @@ def _watched(row: Mapping[str, Any], metric: Metric, at: int, margin: float) -> 
 def _number(value: Any) -> float:
     """A variance; of a single unit the engine has none."""
     return 0.0 if value is None or value != value else max(float(value), 0.0)
+
+
+def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | None, wanted: dict[str, Any]) -> Any:
+    """One row per unit that arrived in the four weeks before `complete`, with one column for each wanted metric.
+
+    Args:
+        asked: the open warehouse.
+        complete: units that arrived later have no known outcome.
+        signup_event: what starts a unit's clock; None for its first event in these weeks, whoever is around.
+        wanted: metrics by the names of their columns.
+    """
+    end, start = utc(complete), utc(complete - WEEKS)
+    log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
+    users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
+    users = users.filter(users.anchor >= start, users.anchor < end)
+    return queries.outcomes(asked.log, users, asked.basis, wanted)
 
 
 def suggest_size(

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from experiments.admin.saved_rows import saved_rows
-from experiments.admin.steps import judging_forms, power_curve, step_forms
+from experiments.admin.steps import arms_lines, judging_forms, power_curve, step_forms
 from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
 from experiments.plan import audience as counting
@@ -147,6 +147,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
         context["lines"].append((_("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
+    context["arms"] = arms_lines.lines(row, suggestion)
     return {**context, **_drawn(found.curve)}
 
 

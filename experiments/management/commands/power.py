@@ -9,6 +9,10 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from experiments.plan.nudge_arms.arms_by_numbers import arms_by_numbers
+from experiments.plan.nudge_arms.arms_power import ArmsPower
+from experiments.report.planning.arms_words import arms_rows
+from reporting.document import dump, outward
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
 from stats.power.cluster_sizes import design_effect
@@ -117,6 +121,13 @@ class Command(BaseCommand):
         )
         correlation = "intraclass correlation of the outcome, 0 to 1; the plan's page measures it on past data"
         add("--cluster-correlation", type=float, default=0.0, metavar="R", help=correlation)
+        acts = (
+            "shares of units with 0, 1, ... acts without a nudge, the last 'or more': what placebo and dose arms tell"
+        )
+        add("--acts", type=float, nargs="+", metavar="S", help=acts)
+        add("--threshold", type=int, metavar="Z", help="with --acts: number of acts under test")
+        doses = "with --acts: numbers that arms nudge to; default Z - 1, Z and Z + 2"
+        add("--doses", type=int, nargs="+", metavar="K", help=doses)
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -124,20 +135,26 @@ class Command(BaseCommand):
         try:
             plan = _plan(options)
             answer = _survival(plan, options) if options["survival"] else _answer(plan, options)
+            arms = _arms(plan, answer, options)
         except ValueError as error:
             raise CommandError(f"--{error}.", returncode=2) from error
         with translation.override(options["language"]):
-            self._show(plan, answer, options)
+            self._show(plan, answer, arms, options)
 
-    def _show(self, plan: Plan, answer: Answer, options: dict[str, Any]) -> None:
+    def _show(self, plan: Plan, answer: Answer, arms: ArmsPower | None, options: dict[str, Any]) -> None:
         if options["json"]:
-            write_json(self.stdout, {name: _json(value) for name, value in _flat(answer).items()})
+            document = {name: _json(value) for name, value in _flat(answer).items()}
+            write_json(self.stdout, document if arms is None else {**document, "arms": outward(dump(arms))})
             return
         effect = options["effect"]
         for name, value in _rows(plan, answer, margin=options["margin"] is not None):
             self.stdout.write(f"{name:<26} {value}")
         if effect is not None and plan.take_up < 1 and not answer.more:
             self._write_curve(plan, effect, options)
+        if arms is not None:
+            self.stdout.write("")
+            for name, value in arms_rows(arms):
+                self.stdout.write(f"{name}: {value}")
 
     def _write_curve(self, plan: Plan, effect: float, options: dict[str, Any]) -> None:
         """The size at other take-ups, since the take-up is the guess that matters most."""
@@ -245,6 +262,18 @@ def _survival(plan: Plan, options: dict[str, Any]) -> Answer:
     none = NotComputable(Reason.NO_MARGIN)
     days = _days(total, options)
     return Answer(_even(units), total, options["effect"], plan.power, days, plan.level, inflation(plan), none, more)
+
+
+def _arms(plan: Plan, answer: Answer, options: dict[str, Any]) -> ArmsPower | None:
+    """What a placebo and dose arms as large as control could tell; None where no acts are given."""
+    acts, times, doses = options["acts"], options["threshold"], options["doses"]
+    if acts is None:
+        require(times is None and doses is None, "acts is needed for --threshold and --doses")
+        return None
+    require(times is not None, "threshold is needed with --acts")
+    base = answer.per_variant[0] if isinstance(answer.per_variant, list) else answer.per_variant
+    effect = options["effect"] if options["effect"] is not None else answer.smallest_effect
+    return arms_by_numbers(plan, acts, times, None if doses is None else tuple(doses), base, effect)
 
 
 def _described(plan: Plan, size: Size, effect: float, options: dict[str, Any]) -> Answer:

@@ -1,5 +1,6 @@
 """An experiment in steps: each page stores its part, the counts and the curve follow the form, a start says why not."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -63,8 +64,6 @@ def chosen(*slugs: str, coverage: str = "100") -> dict[str, Any]:
 @pytest.fixture
 def inflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """50 units a day, 40 % of them stay: what the warehouse would answer."""
-    from datetime import date
-
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
     monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from stats.instrument.dose_power import placebo_power
+
 NO_MARGIN = {"not_computable": "No margin is given: the smallest effect that anybody would act on."}
 
 
@@ -228,3 +230,34 @@ def test_json__clusters__cost_the_design_effect_of_their_sizes() -> None:
 def test_clusters_that_cannot_be__are_refused_by_name(option: tuple[str, str]) -> None:
     with pytest.raises(CommandError, match=option[0]):
         run("--baseline", "0.3", "--effect", "0.03", *option)
+
+
+ACTS = ["--acts", "0.35", "0.2", "0.15", "0.1", "0.08", "0.07", "0.05", "--threshold", "3"]
+
+
+def test_arms__given_acts__say_what_a_placebo_and_dose_arms_could_tell() -> None:
+    size = ["--baseline", "0.2", "--effect", "0.2", "--take-up", "0.2", "--per-variant", "5000"]
+    found = document(*size, *ACTS)["arms"]
+
+    # Three tenths reach it by themselves.
+    assert found["placebo"]["shown"] == pytest.approx(placebo_power(0.3, 0.2, (5_000, 5_000)))
+    assert (found["doses"]["targets"], found["doses"]["units"]) == ([2, 3, 5], 20_000)
+    assert 0.5 < found["doses"]["tells_step"] < found["doses"]["tells_dose"] < 1
+    assert document(*size, *ACTS, "--doses", "3", "6")["arms"]["doses"]["targets"] == [3, 6]
+    alone = document(*size, *ACTS, "--doses", "3")["arms"]["doses"]
+    assert "can't tell a step" in alone["tells_step"]["not_computable"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--threshold", "3"], "acts is needed"),
+        (["--acts", "0.5", "0.5"], "threshold is needed"),
+        (["--acts", "0.5", "0.5", "--threshold", "2"], "acts must reach to it"),
+        (["--acts", "0.5", "0.1", "--threshold", "1"], "add up to 1"),
+        (["--acts", "0.5", "0.5", "--threshold", "1", "--doses", "0", "2"], "doses must be at least 1"),
+    ],
+)
+def test_arms__values_that_can_not_be__are_refused(options: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--baseline", "0.2", "--effect", "0.2", "--take-up", "0.2", "--per-variant", "5000", *options)

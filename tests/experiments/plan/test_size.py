@@ -20,6 +20,7 @@ from experiments.plan.stored import plan_of
 from experiments.serve import overrides
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
+from stats.instrument.dose_power import placebo_power
 from stats.power.family_and_looks import Method, Plan, inflation
 from stats.power.sample_size import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.results import NotComputable, Reason
@@ -342,6 +343,22 @@ def test_rest__values_on_trial__come_as_query_parameters() -> None:
     assert (plain["level"], plain["inflation"], plain["smallest_effect"]) == (0.05, pytest.approx(1.0), 0.2)
     assert (tried["level"], tried["smallest_effect"], len(tried["per_variant"])) == (0.0125, 0.1, 3)
     assert 0 < tried["power_no_material_effect"] < 1
+
+
+@pytest.mark.usefixtures("world")
+def test_rest__plan_of_a_moment__says_what_its_arms_could_tell() -> None:
+    fields: dict[str, Any] = {"primary_metrics": ["window:3-4"], "smallest_effect": 0.2, "enrolment": "new_units"}
+    draft(moment=moment(), expected_take_up=0.3, planned_units=8_000, **fields)
+    draft("plain", flag_key="plain", **fields)
+
+    arms = Api().ok("GET", "exp/power")["arms"]
+
+    # A fifth of the units reach it by themselves; control is half of the planned ones.
+    assert arms["placebo"]["planned"] is False
+    assert arms["placebo"]["shown"] == placebo_power(0.2, 0.3, (4_000, 4_000))
+    assert arms["doses"]["targets"] == [1, 2, 4]
+    assert 0 < arms["doses"]["tells_step"] < 1
+    assert Api().ok("GET", "plain/power")["arms"] is None
 
 
 @pytest.mark.usefixtures("world")
