@@ -11,7 +11,7 @@ from stats.results import Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array
 
 FEWEST = 3
-GRID = 201
+GRID, ROUNDS = 400, 3
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,9 @@ def random_effects(
     y, s = np.asarray(effects, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     if (s <= 0).any():
         return NotComputable(Reason.NO_VARIANCE)
-    spread = restricted_spread(y, s)
-    weights = 1 / (s**2 + spread**2)
-    mean = float((weights * y).sum() / weights.sum())
-    scale = max(float((weights * (y - mean) ** 2).sum()) / (k - 1), 1.0)
-    error = sqrt(scale / float(weights.sum()))
+    mean, spread, plain = restricted_likelihood(y, s)
+    scale = float(((y - mean) ** 2 / (s**2 + spread**2)).sum()) / (k - 1)
+    error = plain * sqrt(max(scale, 1.0))
     t = float(stats.t.isf(alpha / 2, k - 1))
     half, far = t * error, t * sqrt(error**2 + spread**2)
     return RandomEffects(
@@ -66,23 +64,25 @@ def random_effects(
     )
 
 
-def restricted_spread(effects: Array, errors: Array) -> float:
-    """Standard deviation between experiments of largest restricted likelihood, at least 0.
+def restricted_likelihood(effects: Array, errors: Array) -> tuple[float, float, float]:
+    """Mean, standard deviation between experiments, and standard error of the mean, by restricted likelihood.
 
-    Its likelihood may have two hills, so that a search by halving could climb the wrong one; a grid, refined, can't.
+    Args:
+        effects: independent estimates.
+        errors: their standard errors, above 0.
 
     Source: Viechtbauer 2005, equation 9.
     """
     low, high = 0.0, float(np.ptp(effects))
-    best = 0.0
-    for _ in range(4):
+    # Given the spread, the mean is a weighted mean: one dimension is left. Its likelihood may have two hills, so that a
+    # search by halving could climb the wrong one; a grid, twice refined, can't.
+    for _ in range(ROUNDS):
         grid = np.linspace(low, high, GRID)
         variance = grid[:, None] ** 2 + errors**2
         weight = (1 / variance).sum(axis=1)
         mean = (effects / variance).sum(axis=1) / weight
         # -2 log restricted likelihood: log(weight) is what having estimated the mean costs.
         loss = (np.log(variance) + (effects - mean[:, None]) ** 2 / variance).sum(axis=1) + np.log(weight)
-        at = int(loss.argmin())
-        best = float(grid[at])
-        low, high = float(grid[max(at - 1, 0)]), float(grid[min(at + 1, GRID - 1)])
-    return best
+        best = int(loss.argmin())
+        low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, GRID - 1)])
+    return float(mean[best]), float(grid[best]), float(weight[best]) ** -0.5

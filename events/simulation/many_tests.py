@@ -61,8 +61,8 @@ def rows_of(simulation: Simulation) -> pa.Table:
 def truth_of_tests(simulations: Sequence[Simulation], seed: int) -> Json:
     """What is true: the effect of the behaviour on all tests' compliers, and which nudges act by themselves.
 
-    ``effect`` is the average over compliers of retention under do(AHA) minus do(no AHA); ``direct`` of a test is what its
-    nudge does to the users whose behaviour it doesn't move.
+    ``effect`` is the average over compliers of retention under do(AHA) minus do(no AHA); ``direct`` of a test is what
+    its nudge does to the users whose behaviour it doesn't move.
     """
     world = simulations[0].world
     moved = [simulation.compliance == 1 for simulation in simulations]
