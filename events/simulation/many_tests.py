@@ -20,7 +20,7 @@ STEP_OF_TAKE_UP, DIRECT_DELTA, EVERY = 0.03, 0.4, 4
 SEEDS_APART = 1_000
 
 
-def tests_of_one_behaviour() -> tuple[World, ...]:
+def one_behaviour() -> tuple[World, ...]:
     """The worlds of the tests, weakest nudge first: `step` with another take-up, and a direct effect in five."""
     return tuple(
         replace(
@@ -44,7 +44,7 @@ def simulate_tests(seed: int, units: int = USERS_OF_A_TEST) -> list[Simulation]:
     Raises:
         ValueError: units or seed out of range.
     """
-    worlds = tests_of_one_behaviour()
+    worlds = one_behaviour()
     check_request(units, SEEDS_APART * seed + len(worlds))
     return [simulate(world, units, SEEDS_APART * seed + number) for number, world in enumerate(worlds, start=1)]
 
