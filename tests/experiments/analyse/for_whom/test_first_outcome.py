@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.comparison.file_rows import RowData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.engine import analyze
 from experiments.analyse.payload_versions import READOUT
 from experiments.plan.design import Design, Kind, Outcome, Units
@@ -14,6 +15,7 @@ from stats.policy.conditions import NudgeRule, TraitCondition
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT, TraitColumns
 from tests.experiments.analyse.for_whom.make import opposite, opposite_units
+from tests.experiments.make_answers import make_cells
 from tests.experiments.make_readout import RUNNING, make_readout
 from tests.stats.make import computed
 
@@ -101,6 +103,15 @@ def test_unequal_splits__arms_are_compared_inside_segments_only() -> None:
     assert computed(everybody.reweighted).traits[0] == SEGMENT
     assert computed(row.policy).rule == NEW  # type: ignore[arg-type]
     assert computed(row.policy).inside.estimate == pytest.approx(0.0625, abs=0.03)  # type: ignore[arg-type, union-attr]
+
+
+@pytest.mark.parametrize(("same", "strata"), [(True, 1), (False, 2)])
+def test_trait_cells__of_a_plan_with_splits_by_segment__keep_them_apart(*, same: bool, strata: int) -> None:
+    data = CellData(make_cells(opposite_units(2_000)), ("window:21-27",), {}, same)
+    cells = computed(data.pair("window:21-27", 1).trait_cells(behaviour=True))
+
+    assert cells.strata == strata
+    assert cells.traits == (SEGMENT, "platform")
 
 
 def test_clusters__neither_is_told() -> None:
