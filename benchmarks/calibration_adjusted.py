@@ -267,8 +267,9 @@ def section(runs: int, begun: float) -> tuple[str, bool]:
     }
     power, saved = powers(stream("power"), runs)
     covers = [*once.values(), *(rate for each in throughout.values() for rate in each.values())]
-    broken = [
-        *(row for row in (*alarms, *peeking, *power) if not row.kept),
+    broken: list[object] = [
+        *(row for row in (*alarms, *peeking) if not row.kept),
+        *(row for row in power if not row.kept),
         *(rate for rate in covers if rate < LEVEL - COVERAGE_SLACK),
         *([saved] if abs(saved - FEWER) > SLACK else []),
     ]
