@@ -269,23 +269,7 @@ def words(problem: Problem) -> str:
         ),
         "bad_looks": gettext("Planned looks are rising shares of the planned units above 0, and the last one is 1."),
         "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
-        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
-        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
-        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
-        "days_before_of_new": gettext(
-            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
-        ),
-        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
-        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
-        "predicted_of_old": gettext(
-            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
-            "for their active days before the exposure."
-        ),
-        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
-        "no_prediction": gettext(
-            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
-            "fitted any more."
-        ),
+        **_adjustment_words(),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
         "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),
@@ -304,3 +288,25 @@ def words(problem: Problem) -> str:
         "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high} %)."),
     }
     return sentences[problem.code].format(**problem.details)
+
+
+def _adjustment_words() -> dict[str, str]:
+    return {
+        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
+        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
+        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
+        "days_before_of_new": gettext(
+            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
+        ),
+        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
+        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
+        "predicted_of_old": gettext(
+            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
+            "for their active days before the exposure."
+        ),
+        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
+        "no_prediction": gettext(
+            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
+            "fitted any more."
+        ),
+    }
