@@ -13,7 +13,7 @@ from typing import Any
 from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
-from experiments.plan.record import WHOLE, Plan
+from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -157,7 +157,8 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
     rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
     if looks and not (rising and looks[-1] == 1):
         yield Problem("bad_looks")
-    if len(set(plan.covariates)) < len(plan.covariates) or not all(name.strip() for name in plan.covariates):
+    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name couldn't be told from what is counted
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
         yield Problem("bad_covariates")
 
 
