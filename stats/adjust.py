@@ -165,7 +165,9 @@ def _estimate(effect: float, error: float, alpha: float, method: str, df: float 
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
 
 
-def adjusted_of(found: LinEffects, plain: Estimate | NotComputable, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+def adjusted_of(
+    found: LinEffects, plain: Estimate | NotComputable | None, *, alpha: float = 0.05
+) -> Adjusted | NotComputable:
     """The effect on the first outcome beside the plain one, whose error says how much variance is gone."""
     effect = lin_estimate(found, alpha=alpha)
     if isinstance(effect, NotComputable):

@@ -43,7 +43,7 @@ LAW = {
 
 
 @extend_schema_field({"oneOf": [EXPLAINED, REASON]})
-class Explained(serializers.JSONField):
+class Worth(serializers.JSONField):
     """R2 of the plan's adjustment among earlier users with its interval, and how many taught and judged it."""
 
 
@@ -60,7 +60,7 @@ class InflowSerializer(serializers.Serializer[Row]):
     sd = serializers.FloatField(allow_null=True)
     last_day = serializers.IntegerField(help_text="last day of the outcome's window")
     reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
-    explained = Explained(allow_null=True)
+    explained = Worth(allow_null=True)
     clusters = Law(allow_null=True, help_text="of the plan's clusters in these weeks; null where units are drawn")
 
 

@@ -15,7 +15,7 @@ from events.metrics import Ratio, Survival, first_day, is_display_only, parse_me
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
 from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
-from experiments.plan.record import WHOLE, Plan
+from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -166,7 +166,8 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
     rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
     if looks and not (rising and looks[-1] == 1):
         yield Problem("bad_looks")
-    if len(set(plan.covariates)) < len(plan.covariates) or not all(name.strip() for name in plan.covariates):
+    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name couldn't be told from what is counted
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
         yield Problem("bad_covariates")
 
 
@@ -282,23 +283,7 @@ def words(problem: Problem) -> str:
         ),
         "bad_looks": gettext("Planned looks are rising shares of the planned units above 0, and the last one is 1."),
         "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
-        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
-        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
-        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
-        "days_before_of_new": gettext(
-            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
-        ),
-        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
-        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
-        "predicted_of_old": gettext(
-            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
-            "for their active days before the exposure."
-        ),
-        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
-        "no_prediction": gettext(
-            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
-            "fitted any more."
-        ),
+        **_adjustment_words(),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
         "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),
@@ -318,3 +303,25 @@ def words(problem: Problem) -> str:
         **cluster_sentences(),
     }
     return sentences[problem.code].format(**problem.details)
+
+
+def _adjustment_words() -> dict[str, str]:
+    return {
+        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
+        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
+        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
+        "days_before_of_new": gettext(
+            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
+        ),
+        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
+        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
+        "predicted_of_old": gettext(
+            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
+            "for their active days before the exposure."
+        ),
+        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
+        "no_prediction": gettext(
+            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
+            "fitted any more."
+        ),
+    }

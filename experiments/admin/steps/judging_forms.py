@@ -86,6 +86,7 @@ class OutcomesForm(StepForm):
     )
     active_days_before = forms.IntegerField(
         label=_("Active days before the exposure: within so many days"),
+        required=False,
         min_value=0,
         max_value=MOST_DAYS_BEFORE,
         widget=UnfoldAdminIntegerFieldWidget,
@@ -97,6 +98,10 @@ class OutcomesForm(StepForm):
     churn_gap = forms.IntegerField(
         label=_("Silent days that count as churn"), min_value=1, max_value=365, widget=UnfoldAdminIntegerFieldWidget
     )
+
+    def clean_active_days_before(self) -> int:
+        """Empty is none."""
+        return self.cleaned_data["active_days_before"] or 0
 
     @property
     def fine(self) -> list[forms.BoundField]:
@@ -173,6 +178,7 @@ class PlanForm(StepForm):
     primary = forms.ChoiceField(
         label=_("Comparison that decides"),
         choices=Experiment.Primary.choices,
+        required=False,
         widget=SELECT,
         help_text=_("An adjusted one needs fewer units, as far as covariates known before explain the outcome."),
     )
@@ -190,6 +196,10 @@ class PlanForm(StepForm):
         widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Chance to find an effect of this size. 0.8 is usual."),
     )
+
+    def clean_primary(self) -> str:
+        """Empty is the comparison without covariates."""
+        return self.cleaned_data["primary"] or Experiment.Primary.UNADJUSTED
 
     looks = LooksField(
         label=_("Planned looks (%)"),

@@ -127,6 +127,7 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"covariates": ("platform", "country")}, None),
         ({"covariates": ("platform", "platform")}, "bad_covariates"),
         ({"covariates": (" ",)}, "bad_covariates"),
+        ({"covariates": ("active_days_before",)}, "bad_covariates"),
         ({"adjustment": "cuped"}, "bad_adjustment"),
         ({"adjustment": "lin"}, "adjusted_for_nothing"),
         ({"adjustment": "lin", "covariates": ("platform",)}, None),
