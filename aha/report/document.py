@@ -5,7 +5,7 @@ from typing import Any
 
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
-from events.metrics import sentence
+from events.metric_sentences import sentence
 from reporting.document import chosen, outward
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason, computable

@@ -7,6 +7,7 @@ from django.utils import timezone
 from aha.moments.promote import begin_test
 from experiments.models import ConfigVersion, Experiment, Layer
 from experiments.plan.audience import freeze_audience
+from experiments.plan.caps import measured_caps, use_caps
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of
@@ -34,8 +35,11 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
+    caps = {}
+    if action is Action.START:  # asked before the row is locked: other writers needn't wait for the warehouse
+        caps = measured_caps(Experiment.objects.filter(key=key).first() or Experiment())
     try:
-        return _moved(key, action, by, why)
+        return _moved(key, action, by, why, caps)
     except IntegrityError:
         # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
         found = refusal(Experiment.objects.get(key=key), action)
@@ -45,7 +49,7 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
 
 
 @transaction.atomic
-def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
+def _moved(key: str, action: Action, by: User | None, why: str, caps: dict[str, str]) -> Experiment:
     experiment = locked(key)
     if action is Action.START and experiment.layer_id is not None:
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
@@ -58,8 +62,8 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     if action is Action.START:
         freeze_audience(experiment)
         experiment.sources = experiment.sources or only_source()
+    fields = ["status", "version", "sources", *(use_caps(experiment, caps) if action is Action.START else [])]
     experiment.status = after.value
-    fields = ["status", "version", "sources"]
     if stamp := STAMPS.get(action):
         setattr(experiment, stamp, timezone.now())
         fields.append(stamp)

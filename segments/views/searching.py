@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from events.metrics import sentence as definition_sentence
+from events.metric_sentences import sentence as definition_sentence
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
