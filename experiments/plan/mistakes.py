@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
-from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
+from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
 from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
@@ -130,6 +130,8 @@ def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
                 yield Problem("display_only", {"metric": text})
             if isinstance(definition, Survival):
                 yield Problem("no_window", {"metric": text})
+            if isinstance(definition, Quantile) and plan.claim is not None and text in plan.primary:
+                yield Problem("quantile_of_moved", {"metric": text})
         except Refused as refusal:
             yield Problem("bad_metric", {"why": str(refusal)})
 
@@ -276,6 +278,10 @@ def words(problem: Problem) -> str:
         "bad_dose": gettext("'{key}': a dose arm, and only a dose arm, says to how many times it nudges (1 or more)."),
         "no_window": gettext(
             "'{metric}' has no fixed window; time to churn is shown for every experiment, so name a retention instead."
+        ),
+        "quantile_of_moved": gettext(
+            "'{metric}': whom a nudge moves isn't known one by one, so that the behaviour's effect on a quantile isn't "
+            "either. Let it be a secondary outcome or a guardrail."
         ),
         "overlap": gettext(
             "The behaviour counts on its first {days} days, but '{metric}' begins on day {first}: being around would "

@@ -16,6 +16,7 @@ from events.counting.properties import property_text
 from events.metrics import (
     Count,
     Metric,
+    Quantile,
     Ratio,
     Survival,
     Value,
@@ -27,6 +28,7 @@ from events.metrics import (
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
+from experiments.plan.caps import ANY_EVENT, fixed_now
 from experiments.plan.derived import audience_share, share_left
 from experiments.plan.earlier.earlier_users import worth_of
 from experiments.plan.planned_power import (
@@ -49,8 +51,6 @@ from stats.power.cluster_sizes import ClusterLaw, cluster_law
 from stats.power.with_guardrails import Watched
 from stats.ratios import unit_sd
 from stats.results import NotComputable, Reason, computable
-
-ANY_EVENT = "*"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def base_rate_and_inflow(
         Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
     """
     definition = parse_metric(metric)
-    if isinstance(definition, Survival):
+    if isinstance(definition, Survival | Quantile):
         raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=metric)
     if is_display_only(definition):
         raise Refused("'{metric}' grows as the data age: it can't be planned with.", metric=metric)
@@ -123,7 +123,9 @@ def base_rate_and_inflow(
         if signup_event != ANY_EVENT:
             asked.need_event(signup_event, where="signup_event")
         complete = asked.basis.data_end - timedelta(days=needed)
-        guardrails = {name: parse_metric(name) for name in margins or {}}
+        who = signup_event if new_only else ANY_EVENT
+        definition = fixed_now(asked, definition, who)
+        guardrails = {name: fixed_now(asked, parse_metric(name), who) for name in margins or {}}
         metrics = [definition, *guardrails.values()]
         table = _outcomes(asked, metrics, complete, signup_event if new_only else None, moment)
         row = _counted(asked, metrics, table, moment)
@@ -267,7 +269,11 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
-        margins={name: rule["margin"] for name, rule in experiment.guardrail_rules.items()},
+        margins={
+            name: rule["margin"]
+            for name, rule in experiment.guardrail_rules.items()
+            if not isinstance(parse_metric(name), Quantile)  # its spread is known of arms alone
+        },
         cluster=experiment.cluster,
     )
     return replace(found, explained=worth_of(plan_of(experiment)))

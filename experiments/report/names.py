@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from events.metrics import Active, MinDays, display_name, parse_metric, sentence
+from events.metric_sentences import sentence
+from events.metrics import Active, MinDays, display_name, parse_metric
 from experiments.analyse.effects import Report
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.planned import Planned

@@ -10,7 +10,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.metrics import display_name, parse_metric, sentence
+from events.metric_sentences import sentence
+from events.metrics import display_name, parse_metric
 from events.models import Source
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices

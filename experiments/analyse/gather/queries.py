@@ -18,9 +18,11 @@ from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
 from events.counting.unit_values import EXPOSURE_EVENTS, Basis, aggregate
 from events.metrics import (
+    Capped,
     Count,
     Metric,
     MinEvents,
+    Quantile,
     Ratio,
     Retention,
     Total,
@@ -217,6 +219,8 @@ def definitions(asked: Question) -> dict[str, Retention | Value]:
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
         if isinstance(metric, Ratio):
             found |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
+        elif isinstance(metric, Quantile):
+            found[f"v_{place}"] = metric.of
         else:
             found[f"v_{place}"] = metric
     return found
@@ -227,6 +231,8 @@ def events_needed(metric: Metric) -> tuple[str, ...]:
     match metric:
         case Ratio(numerator, denominator):
             return events_needed(numerator) + events_needed(denominator)
+        case Capped(of) | Quantile(of):
+            return events_needed(of)
         case Count(behaviour):
             return (behaviour.event,)
         case MinEvents(event) | Total(event):
@@ -241,8 +247,11 @@ def known_events(events: ir.Table, name: str) -> ir.Table:
 
 def block_columns(asked: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
-    ratio = {DENOMINATOR: f"w_{place}"} if isinstance(parse_metric(asked.outcomes[place]), Ratio) else {}
-    reached = {} if asked.behaviour is None else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+    metric = parse_metric(asked.outcomes[place])
+    ratio = {DENOMINATOR: f"w_{place}"} if isinstance(metric, Ratio) else {}
+    reached = (
+        {} if asked.behaviour is None or isinstance(metric, Quantile) else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+    )
     return {VALUE: f"v_{place}", **ratio, **reached}
 
 

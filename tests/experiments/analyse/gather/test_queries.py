@@ -25,7 +25,7 @@ from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
 from events.windows import Clock, DayMode
-from experiments.analyse.gather import over_time_queries, queries
+from experiments.analyse.gather import over_time_queries, quantile_queries, queries
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
 from experiments.plan.question import Question
@@ -262,6 +262,9 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "curve": over_time_queries.curve(kept, 40),
         "times": queries.times(kept, 20),
         "bins": queries.bins(kept, plan, 1),
+        "sizes": quantile_queries.arm_sizes(kept, 1),
+        "quantiles": quantile_queries.arm_quantiles(kept, 1, 0.9, {0: 0.01, 1: 0.02}),
+        "below": quantile_queries.below_quantiles(kept, {1: [2.0, 3.0]}),
         "late": queries.late(log, basis, YOUNG),
     }
 
