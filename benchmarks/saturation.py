@@ -81,8 +81,9 @@ def population(world: World, units: int, seed: int) -> Population:
     begin = np.searchsorted(people.guild, people.guild)
     size = np.bincount(people.guild)[people.guild]
     friends = np.stack([begin + (people.user - begin + step) % size for step in (-2, -1, 1, 2)], axis=1)
-    boosts = (1.0, 1 + world.spill * (world.boost - 1), world.boost)
-    return Population(*(outcome(boost) for boost in boosts), people.responds, friends, people.guild)
+    beside = 1 + world.spill * (world.boost - 1)
+    plain, met, nudged = (outcome(boost) for boost in (1.0, beside, world.boost))
+    return Population(plain, met, nudged, people.responds, friends, people.guild)
 
 
 def true_effects(found: Population, share: float) -> dict[str, float]:
@@ -113,7 +114,7 @@ def effects(job: tuple[str, int, int]) -> list[dict[str, Any]]:
         ids = [f"u{number:07d}" for number in range(1, units + 1)]
         arm = arms_drawn(flag, flag.rows[0], ids, [names[place] for place in found.guild])
         places = [saturation_of(flag.seed, SATURATIONS, one) for one in names]
-        share = np.array([SATURATIONS[place or 0].share for place in places])[found.guild]
+        share = np.array([SATURATIONS[place].share for place in places])[found.guild]
         boosted = (arm == 1) & found.responds
         beside = boosted[found.friends].any(axis=1)
         y = np.where(boosted, found.nudged, np.where(beside, found.beside, found.plain))

@@ -113,7 +113,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
     )
     saturations = serializers.ListField(
-        child=serializers.ListField(child=steps(), min_length=2, max_length=2),  # type: ignore[arg-type]
+        child=serializers.ListField(child=steps(), min_length=2, max_length=2),
         max_length=10,
         required=False,
         help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01 %",

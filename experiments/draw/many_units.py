@@ -38,6 +38,7 @@ def arms_drawn(flag: Flag, row: Row, units: Sequence[str], clusters: Sequence[st
     return found
 
 
-def saturation_of(seed: str, saturations: Sequence[Saturation], cluster: str) -> int | None:
+def saturation_of(seed: str, saturations: Sequence[Saturation], cluster: str) -> int:
     """Place of the saturation that a cluster draws, whatever the coverage: more coverage moves no cluster."""
-    return choose(unit_hash(seed, cluster), saturation_ranges(saturations, 1.0))
+    found = choose(unit_hash(seed, cluster), saturation_ranges(saturations, 1.0))
+    return len(saturations) - 1 if found is None else found  # rounding may leave a gap below 1, no wider than 1e-15

@@ -215,7 +215,10 @@ def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
     rows = Assignment.objects.filter(**whom, **where).values_list(
         "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
     )
-    return {(unit, experiment): _Stored(*rest) for unit, experiment, *rest in rows}
+    return {
+        (unit, experiment): _Stored(pk, arm, segment, bucket, at, cluster)
+        for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
+    }
 
 
 def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tuple[str, Flag, Draw]]:

@@ -84,7 +84,7 @@ def test_cells__of_units_that_share_cluster_and_nudge__give_the_same() -> None:
     of_cell = {name: np.bincount(place, weights=data[name]) / n for name in ("y", "nudged", "share")}
 
     units = saturation_effects(**data, at=0.5)
-    found = saturation_effects(**of_cell, clusters=cells[:, 0], at=0.5, n=n)
+    found = saturation_effects(of_cell["y"], of_cell["nudged"], of_cell["share"], cells[:, 0], at=0.5, n=n)
 
     for name in ("direct", "spillover", "total", "overall"):
         for ours, theirs in zip(vars(getattr(found, name)).values(), vars(getattr(units, name)).values(), strict=True):

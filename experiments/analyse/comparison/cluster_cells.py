@@ -25,6 +25,7 @@ from experiments.plan.design import Kind
 from stats import adjust, compare, stratified
 from stats.clusters import (
     ClusterCount,
+    ClusterScores,
     Randomisation,
     count_clusters,
     difference_scores,
@@ -188,11 +189,11 @@ class ClusterPair(CellPair):
         return [("", list(range(len(self.segment_labels))))]
 
     @cached_property
-    def _errors(self) -> tuple[float, float]:
-        found = [self._scores(arm) for arm in (0, 1)]
-        return tuple(0.0 if one is None else one.error for one in found)  # type: ignore[return-value]
+    def _errors(self) -> list[float]:
+        """Of both arms' levels; only read where each has two clusters."""
+        return [0.0 if (one := self._scores(arm)) is None else one.error for arm in (0, 1)]
 
-    def _scores(self, arm: int):  # type: ignore[no-untyped-def]
+    def _scores(self, arm: int) -> ClusterScores | None:
         kept = self.treated == arm
         if len(np.unique(self.cluster[kept])) < 2:
             return None
@@ -231,7 +232,7 @@ class ClusterData(CellData):
         kept = super().kept(outcome, code, against, week)
         if self.cells.saturation is None:
             return kept
-        return kept & ((self.cells.variant != 0) | (self.cells.saturation == 0))
+        return np.asarray(kept & ((self.cells.variant != 0) | (self.cells.saturation == 0)))
 
     def counts(self) -> Mapping[str, ClusterCount]:
         """Clusters of each arm among the exposed units."""

@@ -244,7 +244,7 @@ def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[one] for one in ids])}
     if asked.saturations:
         drawn = {one: saturation_of(asked.seed, asked.saturations, one) for one in labels}
-        found["saturation"] = _ints([-1 if drawn[one] is None else drawn[one] for one in ids])
+        found["saturation"] = _ints([drawn[one] for one in ids])
     return found
 
 

@@ -373,6 +373,7 @@ def test_power_plan__of_clusters__costs_what_past_clusters_say_unless_told_other
     assert not isinstance(law, NotComputable)
     assert law.units == measured.inflow.units - 1  # the last one names no class
     assert law.mean_size == pytest.approx(5, abs=0.1)
+    assert not isinstance(plain.planned_units, NotComputable)
     assert asked.planned_units == pytest.approx(1.9 * plain.planned_units, rel=0.01)
     expected = max(1 + ((1 + law.variation**2) * law.mean_size - 1) * max(law.correlation, 0), 1)
     assert measured.planned_units == pytest.approx(expected * plain.planned_units, rel=0.01)

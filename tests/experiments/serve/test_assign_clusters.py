@@ -17,7 +17,7 @@ from experiments.draw.evaluation import Evaluation, Failed
 from experiments.models import Assignment
 from experiments.plan.mistakes import problems, words
 from experiments.plan.record import PlannedRow, PlannedVariant
-from experiments.serve import assign
+from experiments.serve import assign, config
 from runs.refusals import Refused
 from tests.experiments.make import ARMS, a_plan, a_situation, running
 
@@ -104,7 +104,7 @@ def test_without_the_database__the_context_is_enough_and_a_trait_is_not(monkeypa
     ask("warm", guild="g1")  # the configuration is in this process
 
     def silent(*_: Any, **__: Any) -> Any:
-        raise assign.AWAY[0]
+        raise config.AWAY[0]
 
     monkeypatch.setattr(assign, "_stored", silent)
     told, asked = assign.evaluate("exp", "u1", {"guild": "g1"}), assign.evaluate("exp", "u1", {})

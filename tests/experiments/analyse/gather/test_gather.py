@@ -333,6 +333,7 @@ def test_gather__of_clusters__tells_cells_apart_by_the_first_exposure_and_counts
     plain = ask(rows, replace(PLAN, behaviour=None), END)
 
     cells = found.cells
+    assert cells.cluster is not None
     assert (cells.clusters, cells.cluster.tolist(), cells.variant.tolist()) == (2, [0, 1], [0, 1])
     assert cells.exposed.tolist() == [2, 1]
     assert (found.no_cluster, found.several_variants, found.no_signup) == (1, 1, 0)
@@ -357,4 +358,5 @@ def test_gather__of_saturations__says_what_each_cluster_drew() -> None:
 
     found = ask([*rows, did("u0", "play", 60)], asked, END)
 
+    assert found.cells.saturation is not None
     assert found.cells.saturation.tolist() == [int(unit_hash("s", one) >= 0.5) for one in names]
