@@ -128,9 +128,7 @@ class Finding(models.Model):
         verbose_name = _("finding of an experiment")
         verbose_name_plural = _("findings of experiments")
         ordering = ["started", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["origin", "source", "variant"], name="one_finding_per_arm"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["origin", "source", "variant"], name="one_finding_per_arm")]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.variant}"

@@ -319,7 +319,10 @@ def past_csv(request: HttpRequest) -> HttpResponse:
     asked = request.GET
     try:
         definition = Definition(
-            asked.get("behaviour", ""), int(asked.get("times", "")), int(asked.get("days", "")), asked.get("outcome", "")
+            asked.get("behaviour", ""),
+            int(asked.get("times", "")),
+            int(asked.get("days", "")),
+            asked.get("outcome", ""),
         )
         found = past_experiments(definition)
     except (ValueError, Refused):

@@ -103,6 +103,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
                     "alpha",
                     "power",
                     "smallest_effect",
+                    "planned_effect",
                     "expected_take_up",
                     "planned_units",
                     "planned_end",

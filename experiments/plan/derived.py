@@ -112,6 +112,7 @@ def planned(plan: Plan, history: History) -> Planned:
         started=history.started,
         enrolment_ended=history.enrolment_ended,
         claim=plan.claim,
+        planned_effect=plan.planned_effect,
         amendments=history.amendments,
         intact=history.intact,
     )

@@ -97,7 +97,8 @@ def effect_and_units(
     Raises:
         ValueError: for an effect that can't be.
     """
-    effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
+    wanted = (what_if.planned_effect, plan.planned_effect, plan.smallest_effect)
+    effect = next((one for one in wanted if one is not None), None)
     if effect is not None:
         size = sample_size.sample_size(planned, effect)
         return effect, size.units if computable(size) else size

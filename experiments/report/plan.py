@@ -44,7 +44,8 @@ def registered(readout: Readout) -> Table:
         (gettext("Must not get worse"), _metrics(found.guardrails)),
         (gettext("Covariates known before"), ", ".join(found.covariates)),
         (gettext("Error rate, two-sided"), percent(found.alpha)),
-        (gettext("Smallest effect of interest"), _margin(readout)),
+        (gettext("Smallest effect of interest"), _effect(readout, found.smallest_effect)),
+        (gettext("Planned effect"), _effect(readout, found.planned_effect)),
         (gettext("Expected take-up"), "" if found.take_up is None else percent(found.take_up)),
         (gettext("Planned units"), count(found.planned_units)),
         (gettext("When it is read"), methods[found.method]),
@@ -72,12 +73,9 @@ def _metrics(names: tuple[str, ...]) -> str:
     return " ".join(metric_sentence(name) for name in names)
 
 
-def _margin(readout: Readout) -> str:
-    margin = readout.plan.smallest_effect
-    if margin is None:
-        return ""
+def _effect(readout: Readout, effect: float | None) -> str:
     share = kind_of(readout.plan.primary[0]) is Kind.PROPORTION
-    return effect_text(margin, share=share)
+    return "" if effect is None else effect_text(effect, share=share)
 
 
 def amendments(readout: Readout) -> Table | None:

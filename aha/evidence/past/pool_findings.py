@@ -51,9 +51,7 @@ class Summary:
     level: float
 
 
-def pool_findings(
-    findings: Sequence[PastFinding], definition: Definition, *, alpha: float = ALPHA
-) -> PastExperiments:
+def pool_findings(findings: Sequence[PastFinding], definition: Definition, *, alpha: float = ALPHA) -> PastExperiments:
     """Sort findings out by the rule of `finding_rows` and pool what is left.
 
     Args:

@@ -41,7 +41,9 @@ def _answer(said: Pooled, *, share: bool) -> str:
 
 def _apart(said: Pooled, *, share: bool) -> str:
     """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
-    text = gettext("The {n} experiments disagree, so no pooled effect is given: some nudges do something by themselves.")
+    text = gettext(
+        "The {n} experiments disagree, so no pooled effect is given: some nudges do something by themselves."
+    )
     parts = [text.format(n=count(said.experiments))]
     if computable(said.egger):
         text = gettext(
