@@ -56,12 +56,12 @@ demo: setup  ## the whole loop on made-up users: truth against found, and a site
 	$(PY) manage.py demo --fresh --with-users
 	@if [ "$(SERVE)" = 1 ]; then $(MAKE) --no-print-directory serve; fi
 
-serve: setup  ## serve the site on localhost
+serve: setup  ## the site on localhost and its worker; both end together
 	@echo "serve: http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"
-	$(PY) manage.py runserver $(PORT)
+	PYTHON=$(PY) PORT=$(PORT) $(VENV)/bin/honcho start --no-prefix
 
-worker: setup  ## run scheduled and requested background work
-	$(PY) manage.py qcluster
+worker: setup  ## the worker alone: requested and scheduled work
+	$(PY) manage.py worker
 
 bench: setup  ## measure events (five million), assignment, segments, discovery, analysis; write the proofs in docs/
 	$(PY) benchmarks/events.py
@@ -70,6 +70,7 @@ bench: setup  ## measure events (five million), assignment, segments, discovery,
 	$(PY) benchmarks/discovery.py speed
 	$(PY) benchmarks/analysis.py --exposures 500000 --events 5000000
 	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
+	$(PY) benchmarks/policy.py --write docs/policy.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md
 	$(PY) benchmarks/peers.py --write docs/peers.md
 	$(PY) benchmarks/audit_figures.py --write

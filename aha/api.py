@@ -48,6 +48,7 @@ class NewStudySerializer(serializers.Serializer[Study]):
 class StudySerializer(serializers.ModelSerializer[Study]):
     # A plain text: every kind of run has a status, and an enumeration of each would fight for one name.
     status = serializers.CharField(read_only=True, help_text="queued, running, done, failed or cancelled")
+    reason = serializers.CharField(source="reason_in_words", read_only=True)
 
     class Meta:
         model = Study

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
 from reporting.words import gettext
+from runs.models import Run
 from runs.refusals import Refused, split_reason
 
 EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
@@ -115,14 +116,13 @@ class StudyForm(forms.Form):
         self.add_error(FORM_FIELDS.get(refusal.at), refusal.sentence)
 
 
-def form_words(reason: str) -> str:
-    """A stored refusal with the form's name of the field in place of the command's option.
-
-    It was worded when the run failed; the sentences without fields can still be had in the reader's language.
-    """
-    option, sentence = split_reason(reason)
+def form_words(run: Run) -> str:
+    """Why a run has no result, with the form's name of the field in place of the command's option."""
+    refused = run.refused
+    # Version 0.3 kept the sentence alone, in the language of the worker.
+    option, sentence = split_reason(run.reason) if refused is None else (refused.at, str(refused.message))
     field = StudyForm.base_fields.get(FORM_FIELDS.get(option, ""))
-    return reason if field is None else f"{field.label}: {gettext(sentence)}"
+    return run.reason_in_words if field is None else f"{field.label}: {gettext(sentence)}"
 
 
 class MomentForm(forms.Form):

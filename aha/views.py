@@ -67,7 +67,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
         request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
     )
     for study in found.page:
-        study.reason = form_words(study.reason)
+        study.words = form_words(study)
     rows = [{"study": study, "found": stored_headline(study.headline)} for study in found.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
     response = render(request, template, {"rows": rows, "listing": found})
@@ -97,7 +97,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
-    study.reason = form_words(study.reason)
+    study.words = form_words(study)
     return render(request, "aha/study.html", {"run": study, **progress_of(study), **report_body(study)})
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("<str:key>/analyse/", views.analyse, name="analyse"),
     path("<str:key>/peek/", views.peek, name="peek"),
     path("<str:key>/<int:pk>/", views.analysis, name="analysis"),
+    path("<str:key>/<int:pk>/segment/", views.draft_rule_segment, name="draft_segment"),
     path("<str:experiment__key>/<int:pk>/progress/", progress, ANALYSIS, name="analysis_progress"),
     path("<str:experiment__key>/<int:pk>/cancel/", cancel, ANALYSIS, name="analysis_cancel"),
 ]

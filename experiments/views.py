@@ -1,11 +1,14 @@
 """Pages of experiments for those who read them: list, report, the wait for an analysis, calibration."""
 
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +17,7 @@ from events.metrics import display_name
 from experiments.analyse import calibration as calibrating
 from experiments.analyse.analyses import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
 from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.for_whom.segment_draft import draft_segment, variants_with_rule
 from experiments.analyse.latest_findings import history_of, with_findings
 from experiments.models import Analysis, Experiment
 from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
@@ -131,6 +135,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "health": first_lines.health(readout),
         "split": flow.split(readout),
         "sections": page.sections(readout),
+        "rules": variants_with_rule(readout),
         "definitions": () if readout.report is None else definitions(readout.report),
         "metrics": [metric_sentence(name) for name in readout.plan.outcomes],
     }
@@ -169,6 +174,20 @@ def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpRes
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     return redirect("experiments:report", key=experiment.key)
+
+
+@login_required
+@may("segments.add_segmentversion")
+@require_POST
+def draft_rule_segment(request: HttpRequest, key: str, pk: int) -> HttpResponse:
+    """Fill the form of a new segment with the rule whom to nudge; it is published there, by whoever looked at it."""
+    run = get_object_or_404(Analysis.objects.select_related("experiment"), experiment__key=key, pk=pk)
+    try:
+        draft = draft_segment(analysis=run, variant=request.POST.get("variant", ""))
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("experiments:analysis", key=key, pk=pk)
+    return redirect(f"{reverse('segments:new_rule')}?{urlencode(asdict(draft))}")
 
 
 # ── Calibration ───────────────────────────────────────────────────────────────

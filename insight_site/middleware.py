@@ -10,10 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.http import escape_leading_slashes
+from django.utils.translation import get_language
 from prometheus_client import Counter, Histogram
 
 from insight_site.access.permissions import machine_door
 from insight_site.pages import probes
+from reporting.particles import fit
 
 # Unfold's menus are written in Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
 # page. Only /admin/ gets it; every other page keeps the strict policy of settings.SECURE_CSP.
@@ -88,6 +90,21 @@ def admin_csp(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
         response = get_response(request)
         if request.path.startswith("/admin/"):
             response.headers.setdefault("Content-Security-Policy", ADMIN_CSP)
+        return response
+
+    return middleware
+
+
+def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Korean pages: templates and Django's own forms write both particles, since they can't know the word before."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        worded = response.get("Content-Type", "").startswith(("text/html", "application/json", "application/problem"))
+        if worded and not response.streaming and get_language() == "ko" and b"(" in response.content:
+            text = response.content.decode(response.charset)
+            if (fitting := fit(text)) is not text:
+                response.content = fitting.encode(response.charset)
         return response
 
     return middleware

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from reporting.particles import fitted
 from stats.results import NotComputable, Reason
 
 
@@ -26,7 +27,7 @@ def bind(translate: Callable[[str], str]) -> None:
 
 def gettext(text: str) -> str:
     """A text in the language that is active now; `tools.messages` finds it by this name."""
-    return _bound.translate(text)
+    return fitted(_bound.translate(text))
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,35 @@ class Message:
     @property
     def english(self) -> str:
         """The sentence as machines get it, whatever language is active."""
+        return Message(self.text, {name: getattr(value, "english", value) for name, value in self.fields.items()}).plain
+
+    @property
+    def plain(self) -> str:
+        """The text with its fields, untranslated."""
         return self._with_fields(self.text)
+
+    def record(self) -> dict[str, Any]:
+        """The sentence as a row keeps it, to be worded by whoever reads it later."""
+        return {"text": self.text, "fields": {name: _kept(value) for name, value in self.fields.items()}}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Message":
+        """The sentence again."""
+        fields = {
+            name: cls.from_record(value) if isinstance(value, dict) else value
+            for name, value in record["fields"].items()
+        }
+        return cls(record["text"], fields)
 
     def _with_fields(self, text: str) -> str:
         return text.format(**self.fields) if self.fields else text
+
+
+def _kept(value: Any) -> Any:
+    message = getattr(value, "message", value)  # a refusal inside another
+    if isinstance(message, Message):
+        return message.record()
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def say(text: str, /, **fields: Any) -> Message:
@@ -154,6 +180,14 @@ def _of_methods() -> dict[Reason, str]:
         Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
         Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
         Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
+        Reason.NO_COMPARABLE_COMPLIERS: gettext(
+            "The nudge moved too few of these units to tell the behaviour's effect on them."
+        ),
+        Reason.NOBODY_UNMOVED: gettext("The nudge moved everybody, so there are no others."),
+        Reason.NO_TRAITS: gettext(
+            "Nothing that was known before the assignment divides the units into groups that are large enough."
+        ),
+        Reason.TOO_FEW_FOR_RULE: gettext("Fewer than 500 units in a group: no rule could be told from luck."),
         Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
         Reason.SPLIT_DIFFERS: gettext(
             "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "

@@ -6,6 +6,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from runs.light import LightQuerySet
+from runs.refusals import Refused
 
 
 class Run(models.Model):
@@ -34,7 +35,8 @@ class Run(models.Model):
     share = models.FloatField(_("share done"), default=0.0)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     payload = models.JSONField(_("result"), null=True, blank=True)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = models.TextField(_("reason"), blank=True)  # in English
+    refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be worded for whoever reads it
     versions = models.JSONField(_("library versions"), default=dict, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -49,6 +51,7 @@ class Run(models.Model):
     heard_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     objects = LightQuerySet.as_manager()
+    words = ""  # a page may say the reason in the words of its own form
 
     class Meta:
         abstract = True
@@ -61,10 +64,29 @@ class Run(models.Model):
 
     @property
     def reason_in_words(self) -> str:
-        """Why there is no result, in the reader's language: sentences of ours are kept in English."""
+        """Why there is no result, in the reader's language, as a command prints it."""
+        refused = self.refused
+        if refused is not None:
+            return str(refused)
         return gettext(self.reason) if self.reason else ""
+
+    @property
+    def refused(self) -> Refused | None:
+        """The refusal that ended it; None for any other end, and for one of version 0.3, which kept words alone."""
+        return Refused.from_record(self.refusal) if self.refusal else None
 
     @property
     def percent(self) -> int:
         """Share done in whole percent, for a progress bar."""
         return round(100 * self.share)
+
+
+class WorkerPulse(models.Model):
+    """The last sign of life of a worker process: without one, a run that waits would wait for ever and say nothing."""
+
+    name = models.CharField(max_length=200, primary_key=True)  # host and process
+    started_at = models.DateTimeField()
+    heard_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name

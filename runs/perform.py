@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
 
 from runs.models import Run
@@ -73,13 +73,17 @@ def perform(
         _close(run, Run.Status.CANCELLED, reason=CANCELLED)
         raise
     except Refused as refusal:
-        _close(run, Run.Status.FAILED, reason=str(refusal))
+        _close(run, Run.Status.FAILED, reason=refusal.english, refusal=refusal.record())
     except _GivenUpError:
         log.warning("run.given_up", run=run._meta.label, pk=run.pk)
     except Exception as trouble:  # a failure is a row too; the page keeps the last good run
         log.exception("run.failed", run=run._meta.label, pk=run.pk)
-        text = gettext("An error of the program ({name}). The log has its details under run {pk}.")
-        _close(run, Run.Status.FAILED, reason=text.format(name=type(trouble).__name__, pk=run.pk))
+        failed = Refused(
+            "An error of the program ({name}). The log has its details under run {pk}.",
+            name=type(trouble).__name__,
+            pk=run.pk,
+        )
+        _close(run, Run.Status.FAILED, reason=failed.english, refusal=failed.record())
     else:
         async_task("insight_site.tasks.draw_pictures", run._meta.label, run.pk)
     run.refresh_from_db()

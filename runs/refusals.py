@@ -29,6 +29,20 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
         self.at = at.removeprefix("--")
         super().__init__(self.message.text)
 
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Refused":
+        """A refusal that a row has kept."""
+        return cls(Message.from_record(record), at=record["at"])
+
+    def record(self) -> dict[str, Any]:
+        """Text, fields and option, as a row keeps them."""
+        return {**self.message.record(), "at": self.at}
+
+    @property
+    def english(self) -> str:
+        """As a command prints it in English."""
+        return self._after_options(self.message.english, "{first} and {second}")
+
     @property
     def sentence(self) -> str:
         """The sentence alone, for a page that shows it at its field; it begins with a capital unless a field does."""
@@ -37,12 +51,13 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
     def __str__(self) -> str:
         """The sentence after the option that it is about, as a command prints it."""
+        return self._after_options(str(self.message), gettext("{first} and {second}"))
+
+    def _after_options(self, sentence: str, both: str) -> str:
         options = [f"--{name}" for name in self.at.split()]
-        if not options:
-            return str(self.message)
         if len(options) > 1:
-            options = [gettext("{first} and {second}").format(first=options[0], second=options[1])]
-        return f"{options[0]}: {self.message}"
+            options = [both.format(first=options[0], second=options[1])]
+        return f"{options[0]}: {sentence}" if options else sentence
 
 
 def split_reason(reason: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What the pages of every app share: the logged-in person, htmx, permissions, and the views of progress and cancel."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -17,7 +19,10 @@ from django.views.decorators.vary import vary_on_headers
 from runs.kinds import RunKind, find_kind, kind_of
 from runs.models import Run
 from runs.perform import request_cancel
+from runs.pulse import is_alive, last_heard
 from runs.refusals import Refused
+
+PATIENCE = timedelta(seconds=4)  # a worker looks into the queue about once a second
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -43,7 +48,10 @@ def may[View: Callable[..., HttpResponseBase]](permission: str) -> Callable[[Vie
 def progress_of(run: Run) -> dict[str, Any]:
     """What `components/progress.html` needs beside the run."""
     kind = kind_of(run)
+    waits = run.status == Run.Status.QUEUED and timezone.now() - run.created_at > PATIENCE
     return {
+        "waits": waits,
+        "no_worker": waits and not is_alive(last_heard()),
         "progress_url": kind.url(run, "progress"),
         "cancel_url": kind.url(run, "cancel"),
         "stage_words": kind.stage_words(run),

@@ -24,6 +24,8 @@ from segments.search.question import FIELD_OF, Inputs, check_inputs
 
 # ── Searches ──────────────────────────────────────────────────────────────────
 class SegmentationSerializer(serializers.ModelSerializer[SegmentationRun]):
+    reason = serializers.CharField(source="reason_in_words", read_only=True)
+
     class Meta:
         model = SegmentationRun
         fields = [

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
 from reporting.words import gettext
+from runs.models import Run
 from runs.refusals import Refused, split_reason
 from segments.rules import parse_rule, to_document
 from segments.search.question import FIELD_OF, MAX_WINDOW_DAYS, Inputs, check_inputs
@@ -112,14 +113,13 @@ class SegmentationForm(forms.Form):
             self.add_error("retention", text % {"day": definition.window.start_day, "first": inputs.last_day + 1})
 
 
-def form_words(reason: str) -> str:
-    """A stored refusal with the form's name of the field in place of the command's option.
-
-    It was worded when the run failed; the sentences without fields can still be had in the reader's language.
-    """
-    option, sentence = split_reason(reason)
+def form_words(run: Run) -> str:
+    """Why a run has no result, with the form's name of the field in place of the command's option."""
+    refused = run.refused
+    # Version 0.3 kept the sentence alone, in the language of the worker.
+    option, sentence = split_reason(run.reason) if refused is None else (refused.at, str(refused.message))
     field = SegmentationForm.base_fields.get(FIELD_OF.get(option, ""))
-    return reason if field is None else f"{field.label}: {gettext(sentence)}"
+    return run.reason_in_words if field is None else f"{field.label}: {gettext(sentence)}"
 
 
 class PublishForm(forms.Form):

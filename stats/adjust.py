@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.clusters import ROUNDING, cluster_scores, difference_scores
-from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
+from stats.clusters import ROUNDING, difference_scores
+from stats.compare import compare_unpooled
+from stats.design_matrix import cluster_codes, fewest_clusters
+from stats.lin import LinEffects, lin_effects, lin_effects_clustered, lin_estimate
 from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Values, finite_array
 
@@ -27,10 +29,6 @@ class Adjusted(Estimate):
     kept: tuple[int, ...]
 
 
-# Rule of thumb; simulated with 12 to 30 clusters and 3 to 6 covariates, fewer gave 10-13 % false alarms at 5 %.
-CLUSTERS_PER_COEFFICIENT = 5
-
-
 def lin(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | NotComputable:
     """Lin's adjusted difference from moments: one regression per arm, both read at the pooled covariate means.
 
@@ -47,30 +45,12 @@ def lin(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | No
     Source: Lin 2013; Negi and Wooldridge 2021.
     """
     check_alpha(alpha)
-    arms = (control, variant)
-    kept = [i + 1 for i in independent_columns(control.covariance[1:, 1:], variant.covariance[1:, 1:])]
-    needed = len(kept) + 2
-    smallest = min(control.n, variant.n)
-    if smallest < max(needed, 2):
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": max(needed, 2)})
-    if not kept:
+    found = lin_effects(control, variant, 1)
+    if isinstance(found, NotComputable):
+        return found
+    if not found.kept:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    pooled = control + variant
-    levels, variances, slopes = [], [], []
-    for arm in arms:
-        covariance = arm.covariance[kept, 0]
-        slope = np.linalg.solve(arm.covariance[np.ix_(kept, kept)], covariance)
-        levels.append(float(arm.means[0] - slope @ (arm.means[kept] - pooled.means[kept])))
-        residual = (float(arm.covariance[0, 0]) - float(slope @ covariance)) * (arm.n - 1) / (arm.n - 1 - len(kept))
-        # Of an outcome that the covariates explain fully, rounding may leave -1e-17.
-        variances.append(max(residual, 0.0) / arm.n)
-        slopes.append(slope)
-    gap = slopes[1] - slopes[0]
-    of_means = float(gap @ pooled.covariance[np.ix_(kept, kept)] @ gap) / pooled.n
-    unadjusted = sum(float(arm.covariance[0, 0]) / arm.n for arm in arms)
-    variance = sum(variances) + of_means
-    used = [column - 1 for column in kept]
-    return _adjusted(levels[1] - levels[0], variance, unadjusted, used, alpha, "lin-adjustment")
+    return adjusted_of(found, compare_unpooled(control.column(0), variant.column(0)), alpha=alpha)
 
 
 def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | NotComputable:
@@ -98,7 +78,10 @@ def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | 
         (y, xy), (_, x) = arm.covariance[:2, :2].tolist()
         variance += max(y + theta**2 * x - 2 * theta * xy, 0.0) / arm.n
         unadjusted += y / arm.n
-    return _adjusted(effect, variance, unadjusted, [0], alpha, "cuped")
+    if variance <= 0 or unadjusted <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    plain = _estimate(effect, sqrt(variance), alpha, "cuped", None)
+    return Adjusted(**vars(plain), variance_reduction=1 - variance / unadjusted, kept=(0,))
 
 
 def lin_clustered(
@@ -124,30 +107,10 @@ def lin_clustered(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    moments = [Joint.from_columns(columns[arm == value]) for value in (0.0, 1.0)]
-    kept = independent_columns(*(joint.covariance for joint in moments))
-    if not kept:
-        return NotComputable(Reason.COLLINEAR_COVARIATES)
-    centred = columns[:, kept] - columns[:, kept].mean(axis=0)
-    p, n = len(kept), len(outcome)
-    if n <= 2 * p + 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2 * p + 3})
-    fewest, needed = fewest_clusters(arm, codes, (0.0, 1.0)), CLUSTERS_PER_COEFFICIENT * (p + 1)
-    if fewest < needed:
-        return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
-    design = np.column_stack([np.ones(n), arm, centred, centred * arm[:, None]])
-    scale = np.sqrt((design**2).mean(axis=0))
-    slopes, residual = _least_squares(outcome, design / scale)
-    slopes = slopes / scale
-    contrast = np.zeros(len(slopes))
-    contrast[1] = 1 / scale[1]
-    scores = cluster_scores(design / scale, contrast, residual[:, None], codes)
-    of_means = np.bincount(codes, weights=centred @ slopes[2 + p :] / n)
-    variance = float(((scores.sums[:, 0] + of_means) ** 2).sum())
-    plain = cluster_difference(outcome, arm, clusters, alpha=alpha)
-    unadjusted = 0.0 if isinstance(plain, NotComputable) else plain.standard_error**2
-    df = scores.degrees_of_freedom
-    return _adjusted(float(slopes[1]), variance, unadjusted, kept, alpha, "lin-adjustment-clustered", df=df)
+    found = lin_effects_clustered(outcome[:, None], arm, columns, clusters)
+    if isinstance(found, NotComputable):
+        return found
+    return adjusted_of(found, cluster_difference(outcome, arm, clusters), alpha=alpha)
 
 
 def cluster_difference(
@@ -193,13 +156,6 @@ def _few_clusters(arm: Array, codes: npt.NDArray[np.intp], arms: tuple[float, ..
     return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2}) if fewest < 2 else None
 
 
-def _least_squares(y: Array, design: Array) -> tuple[Array, Array]:
-    """Coefficients and residuals."""
-    q, r = np.linalg.qr(design)
-    slopes = np.linalg.solve(r, q.T @ y)
-    return slopes, y - design @ slopes
-
-
 def _estimate(effect: float, error: float, alpha: float, method: str, df: float | None) -> Estimate:
     law = stats.norm if df is None else stats.t(df)
     half = error * float(law.isf(alpha / 2))
@@ -207,16 +163,12 @@ def _estimate(effect: float, error: float, alpha: float, method: str, df: float 
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
 
 
-def _adjusted(
-    effect: float,
-    variance: float,
-    unadjusted: float,
-    kept: list[int],
-    alpha: float,
-    method: str,
-    df: float | None = None,
-) -> Adjusted | NotComputable:
-    if variance <= 0 or unadjusted <= 0:
+def adjusted_of(found: LinEffects, plain: Estimate | NotComputable, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+    """The effect on the first outcome beside the plain one, whose error says how much variance is gone."""
+    effect = lin_estimate(found, alpha=alpha)
+    if isinstance(effect, NotComputable):
+        return effect
+    if not isinstance(plain, Estimate) or plain.standard_error <= 0:
         return NotComputable(Reason.NO_VARIANCE)
-    plain = _estimate(effect, sqrt(variance), alpha, method, df)
-    return Adjusted(**vars(plain), variance_reduction=1 - variance / unadjusted, kept=tuple(kept))
+    saved = 1 - (effect.standard_error / plain.standard_error) ** 2
+    return Adjusted(**vars(effect), variance_reduction=saved, kept=found.kept)

@@ -70,6 +70,10 @@ class Reason(StrEnum):
     SPLIT_DIFFERS = "split_differs"
     NOT_AT_A_LOOK = "not_at_a_look"
     ONE_LOOK_ONLY = "one_look_only"
+    NO_COMPARABLE_COMPLIERS = "no_comparable_compliers"
+    NOBODY_UNMOVED = "nobody_unmoved"
+    NO_TRAITS = "no_traits"
+    TOO_FEW_FOR_RULE = "too_few_for_rule"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ many units that leftover is "significant": adjusted estimates rank candidates an
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, sqrt
 
 import numpy as np
 from scipy import stats
 
-from aha.evidence.nuisance import Flags, Floats, Nuisance, fit_nuisance
+from aha.evidence.nuisance import Codes, Flags, Floats, Nuisance, fit_nuisance
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
 
@@ -86,9 +86,10 @@ class Adjusted:
         difference: the average effect on everyone, if every common cause were among the covariates.
         ratio: the ratio of the two potential means.
         mean_with, mean_without: the potential means; noise may carry them slightly out of the outcome's range.
-        n_with, n_without: units of the two groups that were used.
+        n_with, n_without: rows of the two groups that were used: units, or days of units.
         overlap: how comparable the groups are.
         models: names of the chosen models: propensity, outcome with, outcome without.
+        units: different units among the rows; 0 in reports of earlier versions.
     """
 
     difference: Difference
@@ -99,6 +100,7 @@ class Adjusted:
     n_without: int
     overlap: Overlap
     models: tuple[str, str, str]
+    units: int = 0
 
 
 def normal_difference(estimate: float, standard_error: float, *, alpha: float) -> Difference:
@@ -107,7 +109,9 @@ def normal_difference(estimate: float, standard_error: float, *, alpha: float) -
     return Difference(estimate, standard_error, estimate - half, estimate + half, 1 - alpha)
 
 
-def weigh(outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+def weigh(
+    outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.05, unit: Codes | None = None
+) -> Adjusted | NotComputable:
     """AIPW from given predictions.
 
     Args:
@@ -115,6 +119,7 @@ def weigh(outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.0
         did: whether the unit did the behaviour.
         nuisance: predictions per unit. For an honest error they come from models that didn't see the unit.
         alpha: two-sided error rate.
+        unit: number of each row's unit, where a unit has several rows; the error is then clustered by unit.
 
     Returns:
         mean(m1 - m0 + D(R-m1)/e - (1-D)(R-m0)/(1-e)), error sd/sqrt(n), e clipped to [.02, .98].
@@ -123,7 +128,7 @@ def weigh(outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.0
     Raises:
         ValueError: if alpha isn't between 0 and 1.
 
-    Source: Robins, Rotnitzky and Zhao 1994; Chernozhukov et al. 2018.
+    Source: Robins, Rotnitzky and Zhao 1994; Chernozhukov et al. 2018; Liang and Zeger 1986 (clustered error).
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
@@ -137,13 +142,14 @@ def weigh(outcome: Floats, did: Flags, nuisance: Nuisance, *, alpha: float = 0.0
     propensity = np.clip(nuisance.propensity, CLIP, 1 - CLIP)
     with_it = nuisance.mean_with + did * (outcome - nuisance.mean_with) / propensity
     without = nuisance.mean_without + ~did * (outcome - nuisance.mean_without) / (1 - propensity)
-    error = float((with_it - without).std(ddof=1)) / n**0.5
+    error = _error_of_mean(with_it - without, unit)
     if error == 0:
         return NotComputable(Reason.NO_VARIANCE)
     means = float(with_it.mean()), float(without.mean())
     difference = normal_difference(means[0] - means[1], error, alpha=alpha)
-    ratio = _ratio(with_it, without, alpha)
-    return Adjusted(difference, ratio, *means, n_with, n - n_with, overlap, nuisance.models)
+    ratio = _ratio(with_it, without, alpha, unit)
+    units = n if unit is None else len(np.unique(unit))
+    return Adjusted(difference, ratio, *means, n_with, n - n_with, overlap, nuisance.models, units)
 
 
 def measure_overlap(did: Flags, propensity: Floats) -> Overlap:
@@ -169,9 +175,10 @@ def adjust(
     seed: int,
     alpha: float = 0.05,
     max_units: int = MAX_UNITS,
+    unit: Codes | None = None,
     progress: Progress = silent,
 ) -> Adjusted | NotComputable:
-    """AIPW with our own cross-fitted models, on at most `max_units` units drawn with the stored seed.
+    """AIPW with our own cross-fitted models, on at most `max_units` rows drawn with the stored seed.
 
     Args:
         outcome: outcome per unit, 0/1 or numeric.
@@ -179,27 +186,50 @@ def adjust(
         covariates: units x columns, numbers without gaps. No column at all gives the raw difference.
         seed: of the sample, the folds and the models. The same seed gives the same result.
         alpha: two-sided error rate.
-        max_units: units beyond this number are left out by a draw.
+        max_units: rows beyond this number are left out by a draw, of whole units where `unit` is given.
+        unit: number of each row's unit, where a unit has several rows.
         progress: told how far it is.
 
     Returns:
         As `weigh`; ``TOO_FEW_FOR_MODEL`` with fewer than 50 units in a group.
     """
     if len(outcome) > max_units:
-        rows = np.sort(np.random.default_rng(seed).choice(len(outcome), max_units, replace=False))
+        rows = draw_rows(len(outcome), max_units, seed=seed, unit=unit)
         outcome, did, covariates = outcome[rows], did[rows], covariates[rows]
+        unit = None if unit is None else unit[rows]
     smallest = min(int(did.sum()), int((~did).sum()))
     if smallest < FEWEST_PER_GROUP:
         return NotComputable(Reason.TOO_FEW_FOR_MODEL, {"n": smallest, "needed": FEWEST_PER_GROUP})
-    return weigh(outcome, did, fit_nuisance(outcome, did, covariates, seed=seed, progress=progress), alpha=alpha)
+    nuisance = fit_nuisance(outcome, did, covariates, seed=seed, unit=unit, progress=progress)
+    return weigh(outcome, did, nuisance, alpha=alpha, unit=unit)
 
 
-def _ratio(with_it: Floats, without: Floats, alpha: float) -> RiskRatio | NotComputable:
+def draw_rows(n: int, most: int, *, seed: int, unit: Codes | None = None) -> Codes:
+    """Places of at most `most` of n rows, ascending; with `unit` all rows of a unit are drawn, or none."""
+    rng = np.random.default_rng(seed)
+    if unit is None:
+        return np.sort(rng.choice(n, min(most, n), replace=False))
+    units, place, rows = np.unique(unit, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(units))
+    drawn = order[np.cumsum(rows[order]) <= most]
+    return np.flatnonzero(np.isin(place, drawn))
+
+
+def _error_of_mean(values: Floats, unit: Codes | None) -> float:
+    """Standard error of the mean: of independent rows, or summed within units with G / (G - 1) for G units."""
+    n = len(values)
+    if unit is None:
+        return float(values.std(ddof=1)) / sqrt(n)
+    sums = np.bincount(np.unique(unit, return_inverse=True)[1], weights=values - values.mean())
+    return sqrt(float((sums**2).sum()) * len(sums) / max(len(sums) - 1, 1)) / n
+
+
+def _ratio(with_it: Floats, without: Floats, alpha: float, unit: Codes | None) -> RiskRatio | NotComputable:
     """Ratio of the potential means; the error of its logarithm is that of psi1/mean1 - psi0/mean0."""
     top, bottom = float(with_it.mean()), float(without.mean())
     if min(top, bottom) <= 0:
         return NotComputable(Reason.MEANS_NOT_POSITIVE)
-    error = float((with_it / top - without / bottom).std(ddof=1)) / len(with_it) ** 0.5
+    error = _error_of_mean(with_it / top - without / bottom, unit)
     half, centre = float(stats.norm.isf(alpha / 2)) * error, log(top / bottom)
     if abs(centre) + half > LARGEST_LOG:
         return NotComputable(Reason.MEANS_NOT_POSITIVE)

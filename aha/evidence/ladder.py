@@ -1,17 +1,20 @@
 """The adjustment ladder of a candidate: its difference in retention, adjusted for more and more of what was measured.
 
-Four rungs, from nothing adjusted to everything measured. A ladder that falls to 0 says that the raw difference was
-activity; one that stays up says only that nothing *measured* explains it. Only an experiment can show a cause.
+Five rungs, from nothing adjusted to everything measured before the act. A ladder that falls to 0 says that the raw
+difference was activity; one that stays up says only that nothing *measured* explains it. Only an experiment can show a
+cause.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from aha.evidence.aipw import MAX_UNITS, Adjusted, Difference, adjust
-from aha.evidence.nuisance import Codes, Flags, Floats
+from aha.evidence.daily_trials import Trials
+from aha.evidence.nuisance import Codes, Flags, Floats, dummies
 from runs.progress import Progress, part, silent
 from stats.compare import newcombe_interval
 from stats.results import NotComputable, Reason, computable
@@ -26,6 +29,7 @@ class RungName(StrEnum):
     STRATIFIED = "mantel_haenszel"
     BASE = "aipw_base"
     FULL = "aipw_full"
+    DAILY = "daily_trials"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,7 @@ class Rung:
         name: which rung.
         difference: share retained among doers minus that among others, or why there is none.
         units: units that it rests on; Mantel-Haenszel strata without both groups carry no weight and aren't counted.
+            Of the daily trials it is the units with a day at risk; `adjusted` counts the days.
         same_window: True when it holds equal what was measured in the behaviour's own window, and nothing later: it
             may then remove part of a real effect, or open a path between common causes.
         adjusted: overlap, models and potential means of an AIPW rung.
@@ -81,31 +86,43 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The four rungs of a candidate.
+    """The rungs of a candidate.
 
     Attributes:
-        rungs: raw, Mantel-Haenszel, AIPW-base, AIPW-full.
-        surviving_share: the last rung over the first; below 0 when adjusting turns the sign. Missing when the raw
-            interval covers 0: a share of nothing.
+        rungs: raw, Mantel-Haenszel, AIPW-base, AIPW-full, daily trials; the last one is missing in reports of earlier
+            versions.
+        surviving_share: AIPW-full over raw; below 0 when adjusting turns the sign. Missing when the raw interval covers
+            0: a share of nothing.
         seed: of samples, folds and models.
         days: the window 0..days-1 whose activity and behaviours were held equal; 0 in reports of version 0.3, which
             took the longest window of the study for every candidate.
     """
 
-    rungs: tuple[Rung, Rung, Rung, Rung]
+    rungs: tuple[Rung, ...]
     surviving_share: float | NotComputable
     seed: int
     days: int = 0
 
     @property
-    def headline(self) -> Difference | NotComputable:
-        """The rung that holds the most equal, of those that could be computed; why there is none, otherwise."""
-        found = [rung.difference for rung in self.rungs if computable(rung.difference)]
-        return found[-1] if found else self.rungs[0].difference
+    def full(self) -> Rung:
+        """AIPW with everything measured in the same window."""
+        return self.rungs[3]
+
+    @property
+    def daily(self) -> Rung | None:
+        """The daily trials; None in reports of earlier versions."""
+        return next((rung for rung in self.rungs if rung.name is RungName.DAILY), None)
+
+    @property
+    def headline(self) -> Rung:
+        """The rung to read first: the one that holds the most equal, of those that could be computed."""
+        found = [rung for rung in self.rungs if computable(rung.difference)]
+        return found[-1] if found else self.full
 
 
 def climb(
     units: Units,
+    trials: Trials | None = None,
     *,
     seed: int,
     days: int = 0,
@@ -113,10 +130,11 @@ def climb(
     max_units: int = MAX_UNITS,
     progress: Progress = silent,
 ) -> Ladder:
-    """All four rungs. The first two use every unit, the models at most `max_units`.
+    """All rungs. The first two use every unit, the models at most `max_units` (the daily trials: days of units).
 
     Args:
         units: the eligible units. The window guard has to hold: the behaviour's window ends before retention begins.
+        trials: the days at risk of the same units; without them the fifth rung is left out.
         seed: of samples, folds and models.
         days: the candidate's Y, in which `active_days` and `others` were counted.
         alpha: two-sided error rate of every interval.
@@ -128,20 +146,49 @@ def climb(
     raw = raw_difference(units.retained, units.did, alpha=alpha)
     strata = combine(units.active_days, units.segment, units.week)
     stratified = stratified_difference(units.retained, units.did, strata, alpha=alpha)
-    known = np.column_stack([units.before, dummies(units.week), dummies(units.segment)])
-    measured = np.column_stack([known, dummies(units.active_days), np.log1p(units.others)])
     outcome = units.retained.astype(np.float64)
-    base, full = (
-        adjust(outcome, units.did, columns, seed=seed, alpha=alpha, max_units=max_units, progress=inner)
-        for columns, inner in ((known, part(progress, 0, 0.5)), (measured, part(progress, 0.5, 1)))
-    )
-    rungs = (
+    options: dict[str, Any] = {"seed": seed, "alpha": alpha, "max_units": max_units}
+    ends = (1 / 3, 2 / 3) if trials is not None else (1 / 2, 1)
+    base = adjust(outcome, units.did, known_at_signup(units), progress=part(progress, 0, ends[0]), **options)
+    full = full_rung(units, outcome, progress=part(progress, *ends), **options)
+    rungs: tuple[Rung, ...] = (
         Rung(RungName.RAW, raw, len(outcome)),
         Rung(RungName.STRATIFIED, stratified, _units_compared(units.did, strata), same_window=True),
         _model_rung(RungName.BASE, base, same_window=False),
-        _model_rung(RungName.FULL, full, same_window=True),
+        full,
     )
-    return Ladder(rungs, surviving_share(raw, rungs[3].difference), seed, days)
+    if trials is not None:
+        rungs += (daily_rung(units, trials, outcome, progress=part(progress, ends[1], 1), **options),)
+    return Ladder(rungs, surviving_share(raw, full.difference), seed, days)
+
+
+def known_at_signup(units: Units) -> Floats:
+    """Units × columns that no behaviour can have changed."""
+    return np.column_stack([units.before, dummies(units.week), dummies(units.segment)])
+
+
+def measured_in_window(units: Units) -> Floats:
+    """Units × columns of everything measured up to the end of the cell's window, but the behaviour itself."""
+    return np.column_stack([known_at_signup(units), dummies(units.active_days), np.log1p(units.others)])
+
+
+def full_rung(units: Units, outcome: Floats, **options: Any) -> Rung:
+    """The fourth rung, of any outcome per unit; the options are those of `adjust`."""
+    return _model_rung(
+        RungName.FULL, adjust(outcome, units.did, measured_in_window(units), **options), same_window=True
+    )
+
+
+def daily_rung(units: Units, trials: Trials, outcome: Floats, **options: Any) -> Rung:
+    """The fifth rung, of any outcome per unit: the average over units and days at risk, error clustered by unit.
+
+    "Doesn't reach it yet" leaves the days after open: those who reach it later are among them.
+    """
+    covariates = np.column_stack([known_at_signup(units)[trials.unit], trials.history])
+    found = adjust(outcome[trials.unit], trials.did, covariates, unit=trials.unit, **options)
+    if not computable(found):
+        return Rung(RungName.DAILY, found, 0)
+    return Rung(RungName.DAILY, found.difference, found.units, adjusted=found)
 
 
 def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Difference | NotComputable:
@@ -193,12 +240,6 @@ def surviving_share(raw: Difference | NotComputable, adjusted: Difference | NotC
     if not raw.excludes_zero:
         return NotComputable(Reason.RAW_COVERS_ZERO)
     return adjusted.estimate / raw.estimate
-
-
-def dummies(codes: Codes) -> Floats:
-    """One 0/1 column per value but the first; no column when all are the same."""
-    values = np.unique(codes)
-    return np.asarray(codes[:, None] == values[None, 1:], dtype=np.float64)
 
 
 def combine(*labels: Codes) -> Codes:

@@ -34,15 +34,28 @@ class Nuisance:
     models: tuple[str, str, str] = ("given", "given", "given")
 
 
+def dummies(codes: Codes) -> Floats:
+    """One 0/1 column per value but the first; no column when all are the same."""
+    values = np.unique(codes)
+    return np.asarray(codes[:, None] == values[None, 1:], dtype=np.float64)
+
+
 def fit_nuisance(
-    outcome: Floats, did: Flags, covariates: Floats, *, seed: int, progress: Progress = silent
+    outcome: Floats,
+    did: Flags,
+    covariates: Floats,
+    *,
+    seed: int,
+    unit: Codes | None = None,
+    progress: Progress = silent,
 ) -> Nuisance:
     """Out-of-fold predictions (5 folds, stratified by D): for each of the three, the model with the smaller loss.
 
     The loss is log loss where the target is 0/1, squared error otherwise, measured out of fold. The choice between two
-    models sees all folds; that costs nothing at the order of the standard error.
+    models sees all folds; that costs nothing at the order of the standard error. With `unit`, the number of each row's
+    unit, all rows of a unit lie in one fold: a model would otherwise know the outcome of whom it predicts.
     """
-    fold = _folds(did, seed)
+    fold = _folds(did, seed) if unit is None else _folds_of_units(did, unit, seed)
     everyone = np.ones(len(did), dtype=np.bool_)
     tasks = ((did.astype(np.float64), everyone), (outcome, did), (outcome, ~did))
     chosen: list[tuple[str, Floats]] = []
@@ -60,6 +73,13 @@ def _folds(did: Flags, seed: int) -> Codes:
     for rows in (np.flatnonzero(did), np.flatnonzero(~did)):
         fold[rng.permutation(rows)] = np.arange(len(rows)) % FOLDS
     return fold
+
+
+def _folds_of_units(did: Flags, unit: Codes, seed: int) -> Codes:
+    """Fold of each row, one for all rows of a unit; stratified by whether the unit ever did it."""
+    units, place = np.unique(unit, return_inverse=True)
+    ever = np.bincount(place, weights=did, minlength=len(units)) > 0
+    return _folds(np.asarray(ever), seed)[place]
 
 
 def _best(

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.text import slugify
 from django.utils.translation import gettext
 
 from aha.headline import EVIDENCE_LINE, evidence_line
@@ -17,6 +16,7 @@ from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
+from runs.keys import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 
@@ -146,7 +146,7 @@ def _candidate(study: Study, behaviour: str, times: int, days: int) -> Candidate
 
 
 def _free_key(text: str) -> str:
-    base = slugify(text)[:50] or "moment"
+    base = key_from(text, "moment")[:50]
     taken = set(AhaMoment.objects.filter(key__startswith=base).values_list("key", flat=True))
     return base if base not in taken else next(f"{base}-{n}" for n in range(2, 10_000) if f"{base}-{n}" not in taken)
 

@@ -93,7 +93,7 @@ def _difference(grid: Grid, place: int, no_data: NotComputable) -> Any:
 
 
 def _candidate(row: Candidate) -> dict[str, Any]:
-    e_value = row.e_value
+    e_value, robustness = row.e_value, row.robustness
     return {
         "behaviour": row.behaviour,
         "days": row.days,
@@ -109,6 +109,11 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "smooth_range": _smooth_range(row.smooth_range),
         "ladder": [{"rung": rung.name.value, **_interval(rung.difference)} for rung in row.ladder.rungs],
         "e_value": e_value.point if computable(e_value) else e_value,
+        "robustness_value": robustness.value if computable(robustness) else robustness,
+        "robustness_value_limit": robustness.limit if computable(robustness) else robustness,
+        "negative_outcomes": [
+            {"outcome": one.name, "rung": one.rung.value, **_interval(one.difference)} for one in row.earlier_outcomes
+        ],
         "flags": list(row.flags),
         "expected_gain": _expected(row.expected),
         "rank_by_promise": row.rank_by_promise,

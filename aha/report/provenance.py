@@ -45,6 +45,7 @@ def samples(report: Report) -> Table:
     names = {
         "eligible": gettext("cells"),
         "sample": gettext("nulls, choice, steps, ladder"),
+        "daily": gettext("daily trials"),
         "model": gettext("models"),
         "explained": gettext("SHAP"),
     }

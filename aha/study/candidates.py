@@ -7,11 +7,15 @@ from math import inf
 import numpy as np
 
 from aha.evidence.aipw import Difference, RiskRatio
-from aha.evidence.ladder import Ladder, Units, climb
+from aha.evidence.daily_trials import Trials, UnitDays, trials_of
+from aha.evidence.earlier_outcomes import MOST_ROWS, EarlierOutcome, earlier_outcomes
+from aha.evidence.ladder import Ladder, RungName, Units, climb, known_at_signup
+from aha.evidence.nuisance import dummies
 from aha.evidence.past.finding_rows import Definition
 from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
 from aha.evidence.past.price import ExpectedGain
 from aha.evidence.promise import Promise, promise
+from aha.evidence.robustness import Robustness, robustness
 from aha.evidence.sensitivity import Calibrated, EmpiricalNull, benchmark, calibrate, e_values, empirical_null
 from aha.study.cell_metrics import RECOMMENDED_REACH, describe
 from aha.study.choice import Choice, Pick
@@ -47,7 +51,8 @@ class Evidence:
         grid: the same as columns, with both nulls.
         flags: marks of the behaviours.
         seed: of the intervals and models.
-        max_units: units that the models of the ladder see.
+        max_units: units that the models of the ladder see; of the daily trials, days of units.
+        unit_days: what some of the units did day by day; without it the ladder has no daily trials.
         past: what finished experiments have shown; `outcome` the study's retention as text.
     """
 
@@ -59,6 +64,7 @@ class Evidence:
     flags: tuple[Flagged, ...]
     seed: int
     max_units: int
+    unit_days: UnitDays | None = None
     past: PastKnowledge = NOTHING_KNOWN
     outcome: str = ""
 
@@ -110,15 +116,16 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
 
 
 def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progress = silent) -> Ladder:
-    """The adjustment ladder of one cell: nothing of what comes after its own window is held equal.
+    """The adjustment ladder of one cell without its daily trials: nothing of after its own window is held equal."""
+    units = units_of(evidence, behaviour, pick)
+    return climb(units, seed=evidence.seed, days=pick.days, max_units=evidence.max_units, progress=progress)
 
-    Behaviours that repeat it aren't either: nothing would be left of it.
-    """
+
+def units_of(evidence: Evidence, behaviour: str, pick: Pick) -> Units:
+    """The units of one cell with what was measured of them."""
     table = evidence.table
-    same = {row.other for row in evidence.flags if row.flag is Flag.DUPLICATE and row.behaviour == behaviour}
-    same |= {row.behaviour for row in evidence.flags if row.flag is Flag.DUPLICATE and row.other == behaviour}
-    others = [place for place, name in enumerate(table.behaviours) if name != behaviour and name not in same]
-    units = Units(
+    others = _others(evidence, behaviour)
+    return Units(
         retained=table.retained,
         did=evidence.did(behaviour, pick),
         active_days=table.active_within(pick.days),
@@ -127,7 +134,23 @@ def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progr
         before=evidence.attributes.values,
         others=table.counts[:, others, table.days.index(pick.days)].astype(np.float64),
     )
-    return climb(units, seed=evidence.seed, days=pick.days, max_units=evidence.max_units, progress=progress)
+
+
+def trials_in(evidence: Evidence, behaviour: str, pick: Pick) -> Trials | None:
+    """The daily trials of one cell; None where nothing is known day by day."""
+    if evidence.unit_days is None:
+        return None
+    place = evidence.table.behaviours.index(behaviour)
+    others = _others(evidence, behaviour)
+    return trials_of(evidence.unit_days, place, others, times=pick.times, within=pick.days)
+
+
+def _others(evidence: Evidence, behaviour: str) -> list[int]:
+    """Places of the other behaviours, but those that repeat it: with them held equal nothing would be left of it."""
+    same = {row.other for row in evidence.flags if row.flag is Flag.DUPLICATE and row.behaviour == behaviour}
+    same |= {row.behaviour for row in evidence.flags if row.flag is Flag.DUPLICATE and row.other == behaviour}
+    names = enumerate(evidence.table.behaviours)
+    return [place for place, name in names if name != behaviour and name not in same]
 
 
 def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Progress = silent) -> Controls:
@@ -138,7 +161,7 @@ def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Pro
         if computable(row.chosen):
             inner = part(progress, number / len(inert), (number + 1) / len(inert))
             ladder = ladder_of(evidence, row.behaviour, row.chosen, progress=inner)
-            rows.append(Control(row.behaviour, row.chosen.days, row.chosen.times, ladder.rungs[3].difference))
+            rows.append(Control(row.behaviour, row.chosen.days, row.chosen.times, ladder.full.difference))
     return Controls(tuple(rows), empirical_null([row.adjusted for row in rows if computable(row.adjusted)]))
 
 
@@ -156,14 +179,15 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     cell = describe(_one(evidence.exact, place), rng=rng)[0]
     cell_of = {"days": pick.days, "times": pick.times}
     honesty = judge(table, evidence.parts, row.behaviour, **cell_of, rng=rng, choice=choice, by_step=row.by_step)
-    did = evidence.did(row.behaviour, pick)
-    ladder = ladder_of(evidence, row.behaviour, pick, progress=progress)
+    units, trials = units_of(evidence, row.behaviour, pick), trials_in(evidence, row.behaviour, pick)
+    did, options = units.did, {"seed": evidence.seed, "max_units": evidence.max_units}
+    ladder = climb(units, trials, days=pick.days, progress=part(progress, 0, 0.7), **options)
     ratio = _adjusted_ratio(ladder)
     calibrated = _calibrated(ladder, controls.null)
     hold_out = honesty.hold_out
     reach = float(evidence.exact.reach[place])
     expected, past = evidence.past.of(
-        Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.headline, 1 - reach
+        Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.headline.difference, 1 - reach
     )
     return Candidate(
         behaviour=row.behaviour,
@@ -185,7 +209,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         ladder=ladder,
         e_value=e_values(ratio) if computable(ratio) else ratio,
         benchmark=(
-            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=table.active_within(pick.days))
+            benchmark(ratio.estimate, retained=table.retained, did=did, active_days=units.active_days)
             if computable(ratio)
             else ratio
         ),
@@ -196,7 +220,24 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         flags=(*row.flags, *_marks(evidence, place, calibrated)),
         by_segment=_by_segment(evidence, row.behaviour, pick, rng),
         by_week=week_cells(table.week, table.retained, did),
+        robustness=_robustness(units, **options),
+        earlier_outcomes=_earlier(evidence, units, trials, ladder, progress=part(progress, 0.7, 1)),
     )
+
+
+def _robustness(units: Units, *, seed: int, max_units: int) -> Robustness | NotComputable:
+    rest = np.column_stack([known_at_signup(units), np.log1p(units.others)])
+    outcome, activity = units.retained.astype(np.float64), dummies(units.active_days)
+    return robustness(outcome, units.did, activity, rest, seed=seed, max_units=max_units)
+
+
+def _earlier(
+    evidence: Evidence, units: Units, trials: Trials | None, ladder: Ladder, *, progress: Progress
+) -> tuple[EarlierOutcome, ...]:
+    daily = trials if ladder.headline.name is RungName.DAILY else None
+    most = min(evidence.max_units, MOST_ROWS)
+    names = evidence.attributes.names
+    return earlier_outcomes(units, daily, names, seed=evidence.seed, max_units=most, progress=progress)
 
 
 def ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -218,14 +259,14 @@ def _size(value: Difference | ExpectedGain | NotComputable) -> float:
 
 def _adjusted_ratio(ladder: Ladder) -> RiskRatio | NotComputable:
     """The risk ratio of the last rung, whose difference says why there is none."""
-    full = ladder.rungs[3]
+    full = ladder.full
     if not computable(full.difference):
         return full.difference
     return NotComputable(Reason.NO_OVERLAP) if full.adjusted is None else full.adjusted.ratio
 
 
 def _promise(ladder: Ladder, reach: float) -> Promise:
-    raw, adjusted = ladder.rungs[0].difference, ladder.rungs[3].difference
+    raw, adjusted = ladder.rungs[0].difference, ladder.headline.difference
     return promise(min(MOVED, 1 - reach), reach=reach, raw=raw, adjusted=adjusted)
 
 
@@ -242,7 +283,7 @@ def _marks(evidence: Evidence, place: int, calibrated: Calibrated | NotComputabl
 
 
 def _calibrated(ladder: Ladder, null: EmpiricalNull | NotComputable) -> Calibrated | NotComputable:
-    full = ladder.rungs[3].difference
+    full = ladder.full.difference
     if not computable(full):
         return full
     return calibrate(full, null) if computable(null) else null

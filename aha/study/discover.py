@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.evidence.aipw import MAX_UNITS
+from aha.evidence.daily_trials import UnitDays
 from aha.evidence.past.knowledge import NOTHING_KNOWN, PastKnowledge
 from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
@@ -97,6 +98,8 @@ class Answers:
         rows: unit numbers, behaviour names, counts (rows × days).
         active_days: units × valid days, as in `CountTable.active`.
         attributes: known before any behaviour.
+        unit_days: what some of the sampled units did day by day up to the landmark; they are few enough for the models
+            of the daily trials, whose rows are days of units.
         first_times: when each behaviour first appears in the log.
         first_sessions: doers, and doers who did it first in the first session.
         histogram: columns of `aha.study.queries.histogram` over every eligible unit; None when the sample is everybody.
@@ -119,6 +122,7 @@ class Answers:
     rows: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
     active_days: Ints
     attributes: Attributes
+    unit_days: UnitDays
     first_times: Mapping[str, datetime | None]
     first_sessions: Mapping[str, tuple[int, int]]
     histogram: Mapping[str, npt.ArrayLike] | None
@@ -155,11 +159,11 @@ def study(
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
     kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
     model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
-    parts = split(table)
-    asked = kept.only(()) if floor else kept
+    parts, asked = split(table), kept.only(()) if floor else kept
     judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
-    shown = (table, answers.attributes, parts, exact, columns, flags)
-    evidence = Evidence(*shown, seeds["evidence"], effort.ladder_units, past, inputs.retention)
+    shown = (answers.attributes, parts, exact, columns, flags)
+    seed_of, most = seeds["evidence"], effort.ladder_units
+    evidence = Evidence(table, *shown, seed_of, most, answers.unit_days, past, inputs.retention)
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
     report = Report(
@@ -179,7 +183,7 @@ def study(
         curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
         segment_curves=_segment_curves(answers, seeds["curve"]),
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
-        samples={"eligible": answers.retained.size, "sample": table.n, **used},
+        samples=_samples(answers, table) | used,
         seeds={"study": seed, **seeds},
         versions={name: version(name) for name in LIBRARIES},
     )
@@ -200,6 +204,10 @@ def _flags(answers: Answers, inputs: Inputs, table: CountTable) -> tuple[Flagged
 
 def _segment_curves(answers: Answers, seed: int) -> tuple[SegmentCurve, ...]:
     return tuple(SegmentCurve(name, retention_curve(rows, seed=seed)) for name, rows in answers.curve.items() if name)
+
+
+def _samples(answers: Answers, table: CountTable) -> dict[str, int]:
+    return {"eligible": answers.retained.size, "sample": table.n, "daily": len(np.unique(answers.unit_days.unit))}
 
 
 def _table(answers: Answers) -> CountTable:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from aha.evidence.aipw import MAX_UNITS
+from aha.evidence.daily_trials import UnitDays, unit_days
 from aha.evidence.retention_curve import DayCount
 from aha.study import queries
 from aha.study.discover import Answers
-from aha.study.hold_out import sample
+from aha.study.grid import codes
+from aha.study.hold_out import hashes, sample
 from aha.study.population import Restriction
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
@@ -59,11 +62,9 @@ def gather(
     """Ask everything.
 
     Args:
-        questions: the open warehouse.
-        inputs: checked inputs.
+        questions, inputs: the open warehouse, and checked inputs.
         restriction: the segment, if one was named.
-        seed: of the sample when there are more than `most_units` units.
-        most_units: size of that sample.
+        seed, most_units: of the sample when there are more units, and its size.
         progress: told how far it is.
 
     Raises:
@@ -83,6 +84,7 @@ def gather(
     progress("counts", 0.5)
     histogram = None if chosen.size == ids.size else _histogram(questions, inputs, users, windows, behaviours)
     progress("histogram", 0.6)
+    active_days = _active_days(questions, some, picked, days)
     attributes = _attributes(questions, some, inputs.signup_event, picked)
     progress("attributes", 0.7)
     return Answers(
@@ -100,7 +102,8 @@ def gather(
         sample=chosen,
         anchors=np.asarray(picked["anchor"]).astype("datetime64[us]"),
         rows=(counted.unit.to_numpy(), counted.behaviour.to_numpy(), counted[[f"n_{y}" for y in days]].to_numpy()),
-        active_days=_active_days(questions, some, picked, days),
+        active_days=active_days,
+        unit_days=_unit_days(questions, picked, active_days[:, -1], behaviours, windows.landmark, seed),
         attributes=attributes,
         first_times=_first_times(questions, behaviours),
         first_sessions=_first_sessions(questions, some, behaviours, windows.landmark),
@@ -189,6 +192,27 @@ def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, days: 
     found = questions.run(queries.active_days(questions.log, users, questions.basis, days=days))
     numbers = found.set_index("user_id").reindex(picked["user_id"].to_pylist(), fill_value=0)
     return numbers[[f"active_{y}" for y in days]].to_numpy(dtype=np.int64)
+
+
+def _unit_days(
+    questions: Questions, picked: pa.Table, active_days: Any, behaviours: tuple[Behaviour, ...], days: int, seed: int
+) -> UnitDays:
+    """What some units of the sample did day by day: as many as have `MAX_UNITS` active days together."""
+    ids = np.asarray(picked["user_id"].to_pylist(), dtype=np.object_)
+    order = np.argsort(hashes(ids, f"trials {seed}".encode()), kind="stable")
+    chosen = np.sort(order[np.cumsum(active_days[order]) <= MAX_UNITS])
+    users = _users(picked.take(pa.array(chosen)), None)
+    counts = questions.warehouse.arrow(
+        queries.daily_counts(questions.log, users, questions.basis, days=days, behaviours=behaviours)
+    )
+    active = questions.warehouse.arrow(queries.days_active(questions.log, users, questions.basis, days=days))
+    unit, name, day, number = (counts[column].to_numpy() for column in ("unit", "behaviour", "day", "n"))
+    place = codes(np.asarray(name), [str(behaviour) for behaviour in behaviours])
+    return unit_days(
+        counted=(chosen[unit], place, day, number),
+        active=(chosen[active["unit"].to_numpy()], active["day"].to_numpy()),
+        behaviours=len(behaviours),
+    )
 
 
 def _first_times(questions: Questions, behaviours: tuple[Behaviour, ...]) -> dict[str, datetime | None]:

@@ -91,6 +91,23 @@ def active_days(events: ir.Table, users: ir.Table, basis: Basis, *, days: Sequen
     return active.group_by("user_id").aggregate(**numbers)
 
 
+def daily_counts(
+    events: ir.Table, users: ir.Table, basis: Basis, *, days: int, behaviours: Sequence[Behaviour]
+) -> ir.Table:
+    """One row per unit, behaviour and day 0 to `days` - 1 on which it was done: ``unit, behaviour, day, n``.
+
+    `users` is a sample, small enough for the answer to be brought home.
+    """
+    log = queries.occurrences(events, users, basis, days=days, behaviours=behaviours, keep=("unit",))
+    return log.group_by("unit", "behaviour", "day").aggregate(n=log.count().cast("int32"))
+
+
+def days_active(events: ir.Table, users: ir.Table, basis: Basis, *, days: int) -> ir.Table:
+    """One row per unit and active day among days 0 to `days` - 1: ``unit, day``. `users` is a sample."""
+    active = queries.activity_days(events, users, basis, Window(0, days - 1))
+    return active.join(users.select("user_id", "unit"), "user_id").select("unit", "day")
+
+
 def first_times(events: ir.Table, basis: Basis, behaviours: Sequence[Behaviour]) -> ir.Table:
     """When each behaviour first appears in the whole log: ``behaviour, first_time``; one that never does has no row."""
     log = queries.matching(events, behaviours, basis)

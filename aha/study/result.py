@@ -7,11 +7,13 @@ Sentences are made from the codes by the parts in `aha.report`.
 from dataclasses import dataclass
 
 from aha.evidence.aipw import Difference
+from aha.evidence.earlier_outcomes import EarlierOutcome
 from aha.evidence.ladder import Ladder
 from aha.evidence.past.pool_findings import Summary
 from aha.evidence.past.price import ExpectedGain
 from aha.evidence.promise import Promise
 from aha.evidence.retention_curve import Curve
+from aha.evidence.robustness import Robustness
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
 from aha.study.cell_metrics import Cell, Number
 from aha.study.choice import Choice, Pick
@@ -224,7 +226,7 @@ class Candidate:
         hold_out_j: J on the hold-out, or corrected for optimism in a small study. `honest_j` is the headline.
         later_cohort_j: J on later cohorts.
         p_luck, p_active, z_active: of both nulls for this cell.
-        ladder: the four rungs.
+        ladder: the rungs.
         e_value, benchmark: how strong a hidden cause would have to be, and what one like activity could do.
         calibrated: against the negative controls.
         promise: worth of moving `promise.moved` of all users across: naive and adjusted.
@@ -233,6 +235,9 @@ class Candidate:
         by_segment: the same cell inside each segment; empty without segments.
         by_week: by signup week.
         smooth_range: of which times "smooth" speaks.
+        robustness: how much of behaviour and retention a hidden cause would have to explain.
+        earlier_outcomes: what was known at signup, compared as the ladder's headline compares retention; empty where
+            nothing was known, and in reports of earlier versions.
         expected: causal gain that an experiment with it may be expected to find.
         rank_by_promise: its place among the candidates by what the correlation promises (raw difference), from 1; None
             in studies of earlier versions.
@@ -263,6 +268,8 @@ class Candidate:
     by_segment: tuple[SegmentCell, ...]
     by_week: tuple[WeekCell, ...]
     smooth_range: SmoothRange | None = None
+    robustness: Robustness | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
+    earlier_outcomes: tuple[EarlierOutcome, ...] = ()
     expected: ExpectedGain | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - a frozen record
     rank_by_promise: int | None = None
     past: Summary | None = None

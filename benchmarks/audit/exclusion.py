@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.audit.frame.figure import Figure, percent
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison
 from experiments.analyse.engine import Judgement, compare_all
 from experiments.analyse.gather.answers import Block, Cells

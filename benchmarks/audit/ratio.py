@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audit.frame.figure import Figure, percent
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.engine import Judgement, compare_all
 from experiments.analyse.gather.answers import REACHED, Block, Cells

@@ -22,6 +22,9 @@ NO_TAU: Groups = (0.0, 0.0, 0.0, 0.0)
 # The mean of tau * 1[N >= 3] over the mean of tau * min(N, 10) / 10, both without a nudge, by quadrature
 # (tests/events/test_simulation.py computes it anew): it gives `smooth` the same mean effect as `step`.
 SMOOTH_SCALE = 1.4085
+# `measured_confounding`: the mean of TAU over the groups, for each of them. With TAU the play pattern, which nothing
+# shows on day 0, would decide both how soon a user reaches the moment and what it does: a cause that isn't measured.
+SAME_TAU: Groups = (0.978, 0.978, 0.978, 0.978)
 # `daily_cause`: doing it on day 0 raises retention by .179, the effect of the audit's scenario.
 ALIKE: Groups = (0.7, 0.7, 0.7, 0.7)
 COMES, HABIT = 3.0, 0.8
@@ -197,7 +200,9 @@ WORLDS: dict[str, World] = {
             comes=COMES,
             habit=HABIT,
         ),
-        replace(_STEP, name="measured_confounding", seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)),
+        replace(
+            _STEP, name="measured_confounding", tau=SAME_TAU, seen_in=PROFILE.name, behaviours=(*BEHAVIOURS, PROFILE)
+        ),
         replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
         replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
         replace(

@@ -32,6 +32,7 @@ from experiments.admin.inlines import (
     kept,
     save_overrides,
 )
+from experiments.admin.judged_fields import JUDGED_FIELDS
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
 from experiments.admin.steps import consequences, health_light, plan_summary, views
@@ -92,31 +93,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     fieldsets = [
         (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
         (_("Values"), {"fields": ["value_type", "default_value"]}),
-        (
-            _("How it is judged"),
-            {
-                "fields": [
-                    "primary_metrics",
-                    "secondary_metrics",
-                    "guardrail_metrics",
-                    "method",
-                    "alpha",
-                    "power",
-                    "smallest_effect",
-                    "planned_effect",
-                    "expected_take_up",
-                    "planned_units",
-                    "planned_end",
-                    "looks",
-                    "spending",
-                    "covariates",
-                    "signup_event",
-                    "clock",
-                    "day_mode",
-                    "churn_gap",
-                ]
-            },
-        ),
+        (_("How it is judged"), {"fields": JUDGED_FIELDS}),
         (
             _("Who is in"),
             {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},

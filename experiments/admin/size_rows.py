@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from experiments.admin.saved_rows import saved_rows
 from experiments.plan import size
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
@@ -41,4 +42,4 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
     ]
     if inflow.reach is not None:
         rows.insert(3, (gettext("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
-    return rows
+    return [*rows, *saved_rows(found)]

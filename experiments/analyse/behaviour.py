@@ -6,7 +6,8 @@ from datetime import date
 
 import numpy as np
 
-from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
+from experiments.analyse.comparison.warehouse_cells import CellPair
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.gather.answers import REACHED, Answers
 from experiments.analyse.result import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through
@@ -119,7 +120,7 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
 
 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
-    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2:
+    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2 and not pair.by_lin:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
     found = row.difference if row.against_control is None else row.against_control
     if not computable(found):

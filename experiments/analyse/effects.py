@@ -10,9 +10,12 @@ from stats.adjust import Adjusted
 from stats.clusters import ClusterCount, Randomisation
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp
+from stats.instrument.everybody import Everybody
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
 from stats.instrument.five_moments import IvMoments
+from stats.instrument.margins import Margins
 from stats.instrument.pooling.stack import SharedControl
+from stats.policy.held_out import Policy
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.sequential.stagewise import Stagewise
 from stats.srm import SampleRatio
@@ -91,6 +94,8 @@ class Encouragement:
         sensitivity: the set of effects under direct effects from 0 to one and a half breakdown values.
         blind_spot: direct effect below which no instrument inequality can break, at any number of units; a share.
         direct_range: registered range of direct effects with the union of the sets under it; None without one.
+        everybody: what is known beyond those whom the nudge moved; of the first outcome, with the final analysis. None
+            where it wasn't asked, and in earlier payloads.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
         moments: all of this is computed from them, and so is what this experiment adds to others; None in payloads of
             earlier versions, from whose errors `experiments.analyse.handed_on.kept_moments` finds them again.
@@ -111,6 +116,7 @@ class Encouragement:
     blind_spot: float | NotComputable = NotComputable(Reason.EARLIER_VERSION)  # noqa: RUF009 - as above
     zero_first_stage: ZeroFirstStage | None = None
     direct_range: DirectRange | None = None
+    everybody: Everybody | NotComputable | None = None
     moments: IvMoments | None = None
     shared: SharedControl | None = None
 
@@ -129,6 +135,10 @@ class Comparison:
             None where there is only one, or outside that family.
         randomisation: of few clusters, a test by other assignments of them; None where units or many clusters were
             assigned.
+        policy: whom to nudge, against control; of a nudge on the first outcome, with the final analysis. None where it
+            wasn't asked, and in earlier payloads.
+        unadjusted: where the plan registered the adjusted comparison, which `difference` then is, the plain one beside
+            it; None otherwise.
     """
 
     variant: str
@@ -143,6 +153,8 @@ class Comparison:
     verdict: Verdict
     randomisation: Randomisation | NotComputable | None = None
     against_control: Estimate | NotComputable | None = None
+    policy: Policy | NotComputable | None = None
+    unadjusted: Estimate | NotComputable | None = None
 
     @property
     def compared_with(self) -> str:
@@ -166,13 +178,36 @@ class Corrected:
 
 
 @dataclass(frozen=True)
+class NudgeMargins:
+    """The behaviour's effect on those whom one nudge moves and the next weaker one doesn't.
+
+    Attributes:
+        arms: labels, the comparator first; `margins` counts them from 0.
+        margins: the effects, and the test that they are one.
+    """
+
+    arms: tuple[str, ...]
+    margins: Margins
+
+
+@dataclass(frozen=True)
 class OutcomeReport:
-    """One outcome: its levels per arm and its comparisons."""
+    """One outcome.
+
+    Attributes:
+        name: of the metric or column.
+        kind: how it is summarised.
+        values: levels per arm.
+        comparisons: of each variant.
+        margins: the behaviour's effect between neighbouring nudges of different strength; None where fewer than two
+            nudge towards it, and in earlier payloads.
+    """
 
     name: str
     kind: Kind
     values: Mapping[str, ArmValue]
     comparisons: tuple[Comparison, ...]
+    margins: NudgeMargins | NotComputable | None = None
 
 
 @dataclass(frozen=True)

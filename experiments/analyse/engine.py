@@ -16,6 +16,7 @@ from experiments.analyse.comparison.protocol import Data, Pair
 from experiments.analyse.comparison.shared_control import shared_control
 from experiments.analyse.direct_effect import with_direct_effect
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import file_context
 from experiments.analyse.health.findings import Detail, Finding, Severity, gravest_first
@@ -33,6 +34,8 @@ from stats.summaries import Mean
 RELIABLE_F = 104.7
 SEGMENTS_DIFFER = 0.05
 USUAL_POWER = 0.8
+# Of the folds that hold units of a file out; a stored analysis has a seed of its own.
+FOLDS_SEED = 20_260_101
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,13 @@ def analyze(source: str, design: Design, units: Units) -> Report:
     Returns:
         The whole report; numbers that can't be computed are in it as reasons.
     """
-    data = RowData(units)
+    data = RowData(units, design.adjusted)
     against = comparators(design, data.labels, stages_of(design, data), None)
     context = file_context(design, units, against)
     findings = examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     outcomes = compare_all(design, data, Judgement(invalid, comparators=against))
+    outcomes = (for_whom(design, data, outcomes[0], {}, seed=FOLDS_SEED), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
     findings = gravest_first((*findings, *segment_findings(outcomes[0], leading.variant)))
     return Report(
@@ -189,6 +193,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[f
     alpha = look.nominal_alpha
     difference = at_look(pair.difference(alpha=alpha), look)
     by_segment = segment_effects(pair, look)
+    plain = pair.unadjusted(alpha=alpha)
     return Comparison(
         variant=label,
         difference=difference,
@@ -201,6 +206,7 @@ def _comparison(pair: Pair, label: str, look: Look, family: int, direct: tuple[f
         encouragement=_encouragement(pair, look, direct),
         verdict=verdict.Verdict(Code.INCONCLUSIVE, "too_small"),
         randomisation=pair.randomisation(),
+        unadjusted=None if plain is None else at_look(plain, look),
     )
 
 

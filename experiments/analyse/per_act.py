@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.engine import effect_set_at
 from experiments.analyse.result import ByTimes

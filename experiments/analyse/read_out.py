@@ -8,10 +8,11 @@ from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
+from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.findings import Finding, Severity, gravest_first
@@ -49,14 +50,14 @@ def read_out(
         earlier: looks taken before this one, oldest first.
         peek: a person asked to see the outcome of a fixed plan before its time; the readout then says so first.
         today: local date.
-        seed: kept with the result; nothing here draws at random.
+        seed: kept with the result; the folds that hold units out are drawn from it.
 
     Returns:
         The readout. Before the outcome may be read it holds the state, the health and the take-up, and nothing else.
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
-    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split)
+    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(
@@ -135,7 +136,8 @@ def _opened(
     outcomes = compare_all(design, data, Judgement(invalid, looks, against, plan.primary))
     hidden = behaviour.hidden_parts(plan, looks)
     by_times = behaviour.by_times(plan, answers, data, outcomes[0], looks)
-    outcomes = (per_act(outcomes[0], by_times, data, looks), *outcomes[1:])
+    first = per_act(outcomes[0], by_times, data, looks)
+    outcomes = (for_whom(design, data, first, looks, seed=found.seed), *outcomes[1:])
     leading = leading_comparison(design, outcomes[0])
     concluded, variant, notes = _standing_verdict(plan, leading.verdict, leading.variant, earlier, against)
     notes += segment_findings(outcomes[0], variant)

@@ -20,6 +20,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     """One analysis: its state, and what came of it in a word."""
 
     experiment = serializers.CharField(source="experiment.key", read_only=True)
+    reason = serializers.CharField(source="reason_in_words", read_only=True)
 
     class Meta:
         model = Analysis

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from aha.models import AhaMoment
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
+from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
 
 Row = dict[str, Any]
@@ -82,6 +83,17 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         required=False,
         help_text="properties of the signup event, known before assignment",
     )
+    primary = serializers.ChoiceField(
+        choices=Experiment.Primary.choices,
+        required=False,
+        help_text="the comparison that decides; lin adjusts for the covariates, lin_predicted for what they predict",
+    )
+    active_days_before = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_DAYS_BEFORE,
+        required=False,
+        help_text="above 0, active days within so many days before the exposure are a covariate",
+    )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
     churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
     sources = serializers.ListField(
@@ -123,6 +135,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "planned_units",
             "planned_end",
             "covariates",
+            "primary",
+            "active_days_before",
             "signup_event",
             "clock",
             "day_mode",

@@ -25,6 +25,21 @@ class Day(serializers.JSONField):
     """A date, or the reason."""
 
 
+EXPLAINED = {
+    "type": "object",
+    "required": ["r_squared", "low", "high", "learned", "judged"],
+    "properties": {
+        **{name: {"type": "number"} for name in ("r_squared", "low", "high")},
+        **{name: {"type": "integer"} for name in ("learned", "judged")},
+    },
+}
+
+
+@extend_schema_field({"oneOf": [EXPLAINED, REASON]})
+class Explained(serializers.JSONField):
+    """R2 of the plan's adjustment among earlier users with its interval, and how many taught and judged it."""
+
+
 class InflowSerializer(serializers.Serializer[Row]):
     first, last = serializers.DateField(), serializers.DateField()
     units = serializers.IntegerField(help_text="that arrived from first to last")
@@ -33,6 +48,7 @@ class InflowSerializer(serializers.Serializer[Row]):
     sd = serializers.FloatField(allow_null=True)
     last_day = serializers.IntegerField(help_text="last day of the outcome's window")
     reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
+    explained = Explained(allow_null=True)
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[0-9.]+(,[0-9.]+)*$"})
@@ -80,3 +96,5 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     level = Number(help_text="two-sided error rate of one comparison: alpha over primary outcomes and arms that count")
     inflation = Number(help_text="units that the looks cost, as a multiple of those of one look")
     power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
+    units_saved = Number(allow_null=True, help_text="that the adjustment takes off; null without one")
+    days_saved = Number(allow_null=True, help_text="of enrolment, likewise")

@@ -28,6 +28,10 @@ def analyze_file(path: Path, design: Design) -> Report:
         raise Refused("--alpha must lie between 0 and 0.5, not {given:g}", given=design.alpha)
     if design.margin is not None and not 0 < design.margin < inf:
         raise Refused("--margin must be above 0 and finite, not {given:g}", given=design.margin)
+    if not 0 <= design.nudge_cost < inf:
+        raise Refused("--nudge-cost must be at least 0 and finite, not {given:g}", given=design.nudge_cost)
+    if design.adjusted and not design.covariates:
+        raise Refused("an adjusted comparison needs a covariate: name one with --covariate", at="primary")
     labels = [design.variant, design.unit, design.segment, design.cluster]
     labels += [row.name for row in design.covariates if row.category]
     source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))

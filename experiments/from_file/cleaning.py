@@ -15,6 +15,7 @@ from experiments.from_file.file_columns import (
     segment_column,
 )
 from experiments.from_file.reading import Source
+from experiments.from_file.trait_levels import trait_levels
 from experiments.plan.design import Codes, Covariate, Design, Floats, GroupHint, Units
 from reporting.words import Message, say
 from runs.refusals import Refused
@@ -63,6 +64,8 @@ def resolve(source: Source, design: Design) -> Design:
         alpha=design.alpha,
         margin=design.margin,
         direct_effect=design.direct_effect,
+        nudge_cost=design.nudge_cost,
+        adjusted=design.adjusted,
         placebo=design.placebo,
     )
     _refuse_double_roles(source, found)
@@ -314,6 +317,7 @@ def _build(
         cluster=None if cluster is None else np.unique(cluster[kept], return_inverse=True)[1].astype(np.int64),
         missing=missing,
         group_hint=_group_hint(source, design, arm, kept),
+        known_before=trait_levels(source, design, kept),
     )
 
 

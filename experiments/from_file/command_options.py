@@ -32,6 +32,12 @@ def add_columns(parser: ArgumentParser) -> None:
         metavar="COL[:category]",
         help="repeatable; known before assignment; text and :category become dummies",
     )
+    add(
+        "--primary",
+        choices=["unadjusted", "adjusted"],
+        default="unadjusted",
+        help="which comparison the verdict rests on; adjusted is Lin's, for the covariates (default unadjusted)",
+    )
     add("--cluster", metavar="COL", help="group that was assigned as a whole: cluster-robust errors")
     add(
         "--ratio",
@@ -78,6 +84,7 @@ def design_of(options: dict[str, Any]) -> Design:
         margin=options["margin"],
         direct_effect=_range(options["direct_effect"]),
         placebo=options["placebo"],
+        adjusted=options["primary"] == "adjusted",
     )
 
 

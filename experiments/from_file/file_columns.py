@@ -31,7 +31,8 @@ class Labels:
     names: tuple[str, ...]
 
 
-def _raw(source: Source, name: str) -> pa.Array:
+def raw_column(source: Source, name: str) -> pa.Array:
+    """The column in one piece, its text as plain strings."""
     column = source.table.column(name).combine_chunks()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -54,7 +55,7 @@ def _text(column: pa.Array) -> pa.Array:
 
 def label_column(source: Source, name: str) -> Labels:
     """A column of labels as codes; code -1 is a missing value."""
-    column = _raw(source, name)
+    column = raw_column(source, name)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
         raise Refused(
             "{file}: column {column!r} holds {kind}, which can't be a label",
@@ -69,7 +70,7 @@ def label_column(source: Source, name: str) -> Labels:
 
 def numbers(source: Source, name: str, role: str) -> Floats:
     """The column as floats with NaN for missing; text, dates and infinity are refused with the row."""
-    column = _raw(source, name)
+    column = raw_column(source, name)
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
@@ -188,7 +189,7 @@ def covariate_matrix(
     names: list[str] = []
     holes: dict[str, NDArray[np.bool_]] = {}
     for covariate in covariates:
-        kind = _raw(source, covariate.name).type
+        kind = raw_column(source, covariate.name).type
         if covariate.category or pa.types.is_string(kind) or pa.types.is_large_string(kind):
             absent = _add_dummies(source, covariate.name, kept, columns, names)
         else:

@@ -14,6 +14,7 @@ from experiments.models.experiment import (
     new_seed,
     refuse_frozen,
 )
+from experiments.models.prediction import Prediction
 from experiments.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Holdout",
     "Layer",
     "Override",
+    "Prediction",
     "Variant",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -93,6 +93,11 @@ class Experiment(models.Model):
         OBRIEN_FLEMING = "obrien_fleming", _("O'Brien-Fleming type: nearly all at the end")
         POCOCK = "pocock", _("Pocock type: evenly")
 
+    class Primary(models.TextChoices):
+        UNADJUSTED = "unadjusted", _("without covariates")
+        LIN = "lin", _("adjusted for the covariates (Lin)")
+        LIN_PREDICTED = "lin_predicted", _("adjusted for the outcome that the covariates predict (Lin)")
+
     class ClockZero(models.TextChoices):
         EXPOSURE = "exposure", _("the first exposure")
         SIGNUP = "signup", _("the signup")
@@ -136,6 +141,11 @@ class Experiment(models.Model):
         _("how looks spend alpha"), max_length=20, choices=Spending, default=Spending.OBRIEN_FLEMING
     )
     covariates = models.JSONField(_("covariates: properties of the signup event"), default=list, blank=True)
+    # Which comparison decides; the outcomes that decide are `primary_metrics`.
+    primary = models.CharField(_("comparison that decides"), max_length=16, choices=Primary, default=Primary.UNADJUSTED)
+    active_days_before = models.PositiveSmallIntegerField(
+        _("active days before the exposure as a covariate: within so many days"), default=0
+    )
     signup_event = models.CharField(_("signup event"), max_length=256, default="signup", blank=True)
     clock = models.CharField(_("day 0 begins with"), max_length=10, choices=ClockZero, default=ClockZero.EXPOSURE)
     day_mode = models.CharField(_("days are"), max_length=10, choices=DayMode, default=DayMode.ROLLING)

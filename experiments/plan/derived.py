@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
 from experiments.plan.design import Covariate, Design
+from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
 from experiments.plan.planned import Amended, Planned
 from experiments.plan.question import Question
 from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
@@ -72,6 +73,7 @@ def asked(plan: Plan) -> Question:
         times=1 if claim is None else claim.times,
         days=1 if claim is None else claim.days,
         covariates=plan.covariates,
+        active_days_before=plan.active_days_before,
         signup_event=plan.signup_event or "signup",
         clock=plan.clock,
         day_mode=plan.day_mode,
@@ -80,7 +82,7 @@ def asked(plan: Plan) -> Question:
     )
 
 
-def planned(plan: Plan, history: History) -> Planned:
+def planned(plan: Plan, history: History, prediction: Predictor | None = None) -> Planned:
     """The plan as an analysis keeps it and its page shows it, with everything that decides a number hashed."""
     keys = tuple(variant.key for variant in plan.variants)
     treated = plan.variants[1:]
@@ -115,6 +117,9 @@ def planned(plan: Plan, history: History) -> Planned:
         planned_effect=plan.planned_effect,
         amendments=history.amendments,
         intact=history.intact,
+        adjustment=plan.adjustment,
+        active_days_before=plan.active_days_before,
+        prediction=prediction,
     )
     deciding = {name: value for name, value in dump(kept).items() if name not in WORDS}
     text = json.dumps(deciding, sort_keys=True, default=str)
@@ -150,6 +155,7 @@ def design(
         placebo=plan.placebo,
         doses=tuple(plan.doses),
         stored=True,
+        adjusted=plan.adjustment != UNADJUSTED,
     )
 
 

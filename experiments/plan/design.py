@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from events.metrics import Active, MinDays, MinEvents, Ratio, parse_metric
+from stats.trait_cells import NO_COLUMNS, TraitColumns
 
 type Floats = NDArray[np.float64]
 type Codes = NDArray[np.int64]
@@ -58,6 +59,8 @@ class Design:
         doses: labels of arms that nudge to another number of times than the behaviour's.
         direct_effect: range in which the direct effect of being nudged is taken to lie, in the first outcome's unit;
             None when none was registered.
+        nudge_cost: of nudging one unit, in the first outcome's unit: whom to nudge must pay for it.
+        adjusted: the comparison adjusted for the covariates is the primary one, and the plain one stands beside it.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -76,6 +79,8 @@ class Design:
     doses: tuple[str, ...] = ()
     stored: bool = False
     direct_effect: tuple[float, float] | None = None
+    nudge_cost: float = 0.0
+    adjusted: bool = False
 
     @property
     def level(self) -> float:
@@ -118,6 +123,8 @@ class Units:
         cluster: group index per unit.
         missing: per column, the number of kept units without a value in each arm, in the order of ``labels``.
         group_hint: see :class:`GroupHint`.
+        known_before: segment and covariates as levels, numbers cut at their quartiles: for what asks whom the nudge
+            helps.
     """
 
     labels: tuple[str, ...]
@@ -134,6 +141,7 @@ class Units:
     cluster: Codes | None = None
     missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     group_hint: GroupHint | None = None
+    known_before: TraitColumns = NO_COLUMNS
 
     @property
     def counts(self) -> dict[str, int]:

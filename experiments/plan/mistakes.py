@@ -10,8 +10,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from events.metrics import Survival, first_day, is_display_only, parse_metric
+from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
+from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
 from experiments.plan.record import WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
@@ -20,6 +21,7 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it int
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
 METHODS = ("fixed", "group_sequential", "always_valid")
 MAX_PRIMARY = 2
+MOST_DAYS_BEFORE = 28  # four whole weeks; each number of days is a cell of its own in the warehouse
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Situation:
         today: the local date on which it is asked.
         enrolment_open: new units are still enrolled.
         flag_taken_by: key of another live experiment under the same flag, or None.
+        no_prediction: the experiment has started without a model that predicts what its plan is to be adjusted for.
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
     """
 
@@ -37,6 +40,7 @@ class Situation:
     enrolment_open: bool = True
     flag_taken_by: str | None = None
     layer_taken: tuple[tuple[str, int, int], ...] = ()
+    no_prediction: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Problem:
 
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
-    checks = (_keys, _words, _variants, _roles, _values, _outcomes, _windows, _numbers, _looks, _audience, _layer)
+    asked = (_outcomes, _windows, _adjustment, _numbers, _looks)
+    checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer)
     return tuple(problem for check in checks for problem in check(plan, situation))
 
 
@@ -156,6 +161,38 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
         yield Problem("bad_covariates")
 
 
+def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    """What is adjusted for is known before the exposure, of users who have it (METHODS 4.5)."""
+    new, before = plan.enrolment == "new_units", plan.active_days_before
+    if plan.adjustment not in ADJUSTMENTS:
+        yield Problem("bad_adjustment", {"adjustment": plan.adjustment})
+    if plan.adjustment == "lin" and not plan.covariates and not before:
+        yield Problem("adjusted_for_nothing")
+    if not 0 <= before <= MOST_DAYS_BEFORE:
+        yield Problem("bad_days_before", {"most": MOST_DAYS_BEFORE})
+    if before and new:
+        yield Problem("days_before_of_new")
+    if before and plan.clock != "exposure":
+        yield Problem("days_before_clock")
+    if plan.adjustment != PREDICTED:
+        return
+    if not plan.covariates:
+        yield Problem("predicted_from_nothing")
+    if not new:
+        yield Problem("predicted_of_old")
+    if any(_is_ratio(text) for text in plan.primary[:1]):
+        yield Problem("predicted_ratio", {"metric": plan.primary[0]})
+    if situation.no_prediction:
+        yield Problem("no_prediction")
+
+
+def _is_ratio(metric: str) -> bool:
+    try:
+        return isinstance(parse_metric(metric), Ratio)
+    except Refused:  # said by `_outcomes`
+        return False
+
+
 def _numbers(plan: Plan, situation: Situation) -> Iterator[Problem]:
     if not 0 < plan.alpha < 0.5:
         yield Problem("bad_alpha")
@@ -234,6 +271,23 @@ def words(problem: Problem) -> str:
         ),
         "bad_looks": gettext("Planned looks are rising shares of the planned units above 0, and the last one is 1."),
         "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
+        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
+        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
+        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
+        "days_before_of_new": gettext(
+            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
+        ),
+        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
+        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
+        "predicted_of_old": gettext(
+            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
+            "for their active days before the exposure."
+        ),
+        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
+        "no_prediction": gettext(
+            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
+            "fitted any more."
+        ),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
         "bad_planned_effect": gettext("The planned effect must be above 0, or be left out."),

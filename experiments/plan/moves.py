@@ -5,13 +5,16 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aha.moments.promote import begin_test
-from experiments.models import ConfigVersion, Experiment, Layer
+from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
+from experiments.plan.earlier.earlier_users import predictor_for
+from experiments.plan.earlier.prediction import Predictor
 from experiments.plan.event_sources import only_source
 from experiments.plan.lifecycle import Action, Status, refusals, target, words
 from experiments.plan.stored import plan_of, situation_of
 from experiments.plan.writing import locked
 from experiments.webhooks.deliver import announce
+from reporting.document import dump
 from runs.refusals import Refused
 
 STAMPS = {
@@ -34,8 +37,9 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
+    predictor = _predictor(key) if action is Action.START else None
     try:
-        return _moved(key, action, by, why)
+        return _moved(key, action, by, why, predictor)
     except IntegrityError:
         # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
         found = refusal(Experiment.objects.get(key=key), action)
@@ -45,7 +49,7 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
 
 
 @transaction.atomic
-def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
+def _moved(key: str, action: Action, by: User | None, why: str, predictor: Predictor | None) -> Experiment:
     experiment = locked(key)
     if action is Action.START and experiment.layer_id is not None:
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
@@ -56,6 +60,7 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
         sentences = " ".join(words(refusal) for refusal in found)
         raise Refused(sentences)
     if action is Action.START:
+        _keep(experiment, predictor)
         freeze_audience(experiment)
         experiment.sources = experiment.sources or only_source()
     experiment.status = after.value
@@ -70,6 +75,34 @@ def _moved(key: str, action: Action, by: User | None, why: str) -> Experiment:
     ConfigVersion.touch()
     _tell(experiment, action)
     return experiment
+
+
+def _predictor(key: str) -> Predictor | None:
+    """Before the start: the model of earlier users, of a plan that could start and is adjusted for what it predicts.
+
+    It asks the warehouse, so that it comes before the transaction that locks the row.
+    """
+    experiment = Experiment.objects.filter(key=key).first()
+    if (
+        experiment is None
+        or experiment.primary != Experiment.Primary.LIN_PREDICTED
+        or refusal(experiment, Action.START)
+    ):
+        return None
+    return predictor_for(plan_of(experiment))
+
+
+def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
+    """Store the model with the start; the plan may have changed while it was fitted.
+
+    Raises:
+        Refused: then.
+    """
+    if experiment.primary != Experiment.Primary.LIN_PREDICTED:
+        return
+    if predictor is None or not predictor.predicts(plan_of(experiment)):
+        raise Refused("The plan was changed while it was started. Start it again.")
+    Prediction.objects.create(experiment=experiment, predictor=dump(predictor))
 
 
 def refusal(experiment: Experiment, action: Action) -> str:

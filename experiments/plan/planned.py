@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from experiments.plan.earlier.prediction import Predictor
 from experiments.plan.record import Claim
 
 
@@ -41,6 +42,8 @@ class Planned:
         clock: `exposure` or `signup`; `day_mode` `rolling` or `calendar`; `churn_gap` in days.
         started: local date; `enrolment_ended` when no unit is enrolled any more.
         intact: False when the plan changed after the start without a logged amendment.
+        adjustment: which comparison decides: `unadjusted`, `lin`, `lin_predicted`; the last with its `prediction`.
+        active_days_before: above 0, active days within so many days before the exposure are a covariate, too.
         definition: hash of everything above that decides a number.
     """
 
@@ -75,6 +78,9 @@ class Planned:
     amendments: tuple[Amended, ...] = ()
     intact: bool = True
     definition: str = ""
+    adjustment: str = "unadjusted"
+    active_days_before: int = 0
+    prediction: Predictor | None = None
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
 
+from experiments.plan.earlier.prediction import UNADJUSTED, Explained
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size
@@ -25,6 +26,7 @@ class Inflow:
         sd: standard deviation of an outcome that isn't a share; None for a share.
         last_day: last day of the outcome's window.
         reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
+        explained: how much of the outcome the plan's adjustment explains; None without one.
     """
 
     first: date
@@ -35,6 +37,7 @@ class Inflow:
     sd: float | None
     last_day: int
     reach: float | NotComputable | None
+    explained: Explained | NotComputable | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,34 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arit
         primaries=what_if.primaries or max(len(plan.primary), 1),
         spending=Spending(what_if.spending or plan.spending),
         placebo=plan.placebo,
+        r_squared=_r_squared(plan, inflow),
     )
     if what_if.variants is None:
         return found
     return replace(found, shares=(1 / what_if.variants,) * what_if.variants, placebo=None)
+
+
+def _r_squared(plan: Plan, inflow: Inflow) -> float:
+    """What the adjustment takes off the variance; 0 while nobody knows it."""
+    found = inflow.explained
+    return found.r_squared if plan.adjustment != UNADJUSTED and isinstance(found, Explained) else 0.0
+
+
+def units_saved(
+    plan: Plan, daily: float, planned: arithmetic.Plan, units: tuple[int, ...], what_if: WhatIf = AS_PLANNED
+) -> int | NotComputable | None:
+    """Units that the same plan would need beyond these without its adjustment; None without one.
+
+    Raises:
+        ValueError: as `effect_and_units`.
+    """
+    if plan.adjustment == UNADJUSTED:
+        return None
+    effect, _units = effect_and_units(plan, daily, planned, what_if)
+    if not computable(effect):
+        return effect
+    without = sample_size.sample_size(replace(planned, r_squared=0.0), effect)
+    return sum(without.units) - sum(units) if computable(without) else without
 
 
 def effect_and_units(

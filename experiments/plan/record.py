@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 WHOLE = 10_000  # steps of 0.01 %
+DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` asks for
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,9 @@ class Plan:
         spending: how planned looks spend alpha: `obrien_fleming` or `pocock`.
         planned_units: of all arms.
         covariates: properties of the signup event.
+        adjustment: which comparison decides: `unadjusted`, `lin` (adjusted for the covariates) or `lin_predicted`
+            (adjusted for the first outcome as earlier users' covariates predict it). Column and API call it `primary`.
+        active_days_before: above 0, active days within so many days before the exposure are a covariate, too.
         clock: which moment is day 0, `exposure` or `signup`; `day_mode` is `rolling` or `calendar`.
         churn_gap: silent days that count as churn.
         enrolment: `all` or `new_units`, those who signed up after the start.
@@ -148,6 +152,8 @@ class Plan:
     sources: tuple[int, ...] = ()
     seed: str = ""
     hash_version: int = 2
+    adjustment: str = "unadjusted"
+    active_days_before: int = 0
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -207,6 +213,8 @@ LOCKS = {
     "looks": Lock.JUDGING,
     "spending": Lock.JUDGING,
     "covariates": Lock.JUDGING,
+    "primary": Lock.JUDGING,
+    "active_days_before": Lock.JUDGING,
     "signup_event": Lock.JUDGING,
     "clock": Lock.JUDGING,
     "day_mode": Lock.JUDGING,

@@ -1,6 +1,6 @@
 """The size of an experiment from live counts: how many units come, how many stay, how many it needs (METHODS 4.10)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import sqrt
 from typing import Any
@@ -16,6 +16,7 @@ from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
 from experiments.plan.derived import audience_share, share_left
+from experiments.plan.earlier.earlier_users import worth_of
 from experiments.plan.planned_power import (
     AS_PLANNED,
     WEEKS,
@@ -24,6 +25,7 @@ from experiments.plan.planned_power import (
     effect_and_units,
     planned_prices,
     power_plan,
+    units_saved,
     unplannable,
 )
 from experiments.plan.record import Plan
@@ -53,6 +55,7 @@ class Suggestion:
         level: two-sided error rate of one comparison: the plan's alpha over primary outcomes and arms that count.
         inflation: units that the plan's looks cost, as a multiple of those of one look.
         power_no_material_effect: chance to conclude that no effect matters, if there is none.
+        units_saved, days_saved: what the same plan would need more without its adjustment; None without one.
     """
 
     inflow: Inflow
@@ -67,6 +70,8 @@ class Suggestion:
     level: float | NotComputable
     inflation: float | NotComputable
     power_no_material_effect: float | NotComputable
+    units_saved: int | NotComputable | None = None
+    days_saved: int | NotComputable | None = None
 
 
 def base_rate_and_inflow(
@@ -156,12 +161,13 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
     if not experiment.primary_metrics:
         raise Refused("The plan needs one or two primary outcomes.")
     moment = experiment.moment
-    return base_rate_and_inflow(
+    found = base_rate_and_inflow(
         experiment.primary_metrics[0],
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
     )
+    return replace(found, explained=worth_of(plan_of(experiment)))
 
 
 def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> Suggestion:
@@ -179,6 +185,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         planned = power_plan(plan, inflow, what_if)
         effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if)
         prices = planned_prices(plan, planned, units, what_if)
+        saved = units_saved(plan, inflow.per_day * share, planned, units, what_if) if computable(units) else units
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused("This plan can't be sized: {why}.", why=error) from None
     least = effect if plan.smallest_effect is None else plan.smallest_effect
@@ -190,7 +197,14 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     if daily > 0:
         days = sample_size.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
         end = timezone.localdate() + timedelta(days=days) if days < 36_500 else NotComputable(Reason.TOO_LATE)
-    return Suggestion(inflow, share, take_up, least, effect, units, sum(units), days, end, *prices)
+    days_saved = saved
+    if isinstance(saved, int) and saved > 0 and daily > 0:
+        days_saved = sample_size.days_needed(saved, daily)
+    return Suggestion(
+        *(inflow, share, take_up, least, effect, units, sum(units), days, end, *prices),
+        units_saved=saved,
+        days_saved=days_saved,
+    )
 
 
 def enrolled_share(plan: Plan) -> float:

@@ -7,13 +7,15 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments.claims import promised
-from experiments.models import Amendment, Experiment
+from experiments.models import Amendment, Experiment, Prediction
 from experiments.plan import derived
 from experiments.plan.derived import History
+from experiments.plan.earlier.prediction import PREDICTED, Predictor
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.mistakes import Situation
 from experiments.plan.planned import Amended, Planned
 from experiments.plan.record import AMENDABLE, WHOLE, WORDS, Claim, Plan, PlannedRow, PlannedVariant, Slice
+from reporting.document import load
 
 
 def plan_of(experiment: Experiment) -> Plan:
@@ -60,6 +62,8 @@ def plan_of(experiment: Experiment) -> Plan:
         sources=tuple(experiment.sources),
         seed=experiment.seed,
         hash_version=experiment.hash_version,
+        adjustment=experiment.primary,
+        active_days_before=experiment.active_days_before,
     )
 
 
@@ -88,13 +92,26 @@ def situation_of(experiment: Experiment) -> Situation:
         today=timezone.localdate(),
         enrolment_open=experiment.enrolment_closed_at is None,
         flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first(),
+        no_prediction=experiment.is_frozen
+        and experiment.primary == PREDICTED
+        and predictor_of(experiment, plan_of(experiment)) is None,
         layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
     )
 
 
 def planned_of(experiment: Experiment) -> Planned:
     """The plan as an analysis of today keeps it."""
-    return derived.planned(plan_of(experiment), history_of(experiment))
+    plan = plan_of(experiment)
+    return derived.planned(plan, history_of(experiment), predictor_of(experiment, plan))
+
+
+def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
+    """The stored model that predicts the plan's first outcome from its covariates; None where there is none of it."""
+    row = Prediction.objects.filter(experiment=experiment).first() if plan.adjustment == PREDICTED else None
+    if row is None:
+        return None
+    found = load(Predictor, row.predictor)
+    return found if found.predicts(plan) else None
 
 
 def history_of(experiment: Experiment) -> History:

@@ -13,6 +13,7 @@ from experiments.analyse.effects import (
 )
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
+from experiments.report.for_whom.whom_document import everybody_document, margins_document, policy_document
 from experiments.report.health import finding_sentence
 from experiments.report.verdict import verdict_sentence, warning_sentence
 from reporting.document import chosen, outward
@@ -42,6 +43,7 @@ def document(report: Report) -> Json:
         {
             "file": report.source,
             **chosen(design, "control", "alpha", "margin"),
+            "primary": "adjusted" if design.adjusted else "unadjusted",
             "rows": report.rows,
             "units": dict(report.units),
             "excluded": dict(report.excluded),
@@ -75,6 +77,7 @@ def _outcome(outcome: OutcomeReport) -> Json:
         "kind": str(outcome.kind),
         "values": {label: _arm(value) for label, value in outcome.values.items()},
         "comparisons": [_comparison(comparison) for comparison in outcome.comparisons],
+        "margins": margins_document(outcome.margins),
     }
 
 
@@ -89,12 +92,15 @@ def _comparison(row: Comparison) -> Json:
         "simultaneous": chosen(row.simultaneous, *INTERVAL),
         "lift": chosen(row.lift, *INTERVAL),
         "covariate_adjusted": chosen(row.covariate_adjusted, *ESTIMATE, "variance_reduction"),
+        # Beside the difference where the adjusted comparison is the primary one; null otherwise.
+        "unadjusted": chosen(row.unadjusted, *ESTIMATE),
         "stratified": None if row.stratified is None else _stratified(row.stratified),
         "by_segment": [_segment(segment) for segment in row.by_segment],
         "encouragement": None if row.encouragement is None else _encouragement(row.encouragement),
         # Beside the difference of few clusters; null where units or many clusters were assigned.
         "randomisation": chosen(row.randomisation, "p_value", "draws", "seed"),
         "verdict": verdict_document(row.verdict),
+        "policy": policy_document(row.policy),
     }
 
 
@@ -137,6 +143,7 @@ def _encouragement(value: Encouragement) -> Json:
         "direct_range": None
         if limits is None
         else {**chosen(limits, "low", "high"), "anderson_rubin": _set(limits.effect_set)},
+        "everybody": everybody_document(value.everybody),
         "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage),
     }
 

@@ -7,6 +7,7 @@ from experiments.analyse.effects import Report
 from experiments.analyse.result import Readout
 from experiments.report import flow, looks, plan
 from experiments.report.behaviour import acts, direct_effect, take_up, validity
+from experiments.report.for_whom import reach
 from experiments.report.names import worded
 from experiments.report.outcomes import beliefs, effects, segments
 from experiments.report.over_time import daily_curve, daily_difference, novelty, survival
@@ -31,6 +32,7 @@ ONCE_OPEN = (
     _over_time,
     segments.section,
     validity.section,
+    reach.section,
     acts.section,
     looks.section,
     effects.section,

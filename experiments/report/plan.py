@@ -3,8 +3,9 @@
 from events.metrics import display_name
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
+from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
 from experiments.report.names import clock_words, metric_sentence
-from reporting.numbers import count, effect_text, percent
+from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext
 
@@ -34,6 +35,11 @@ def registered(readout: Readout) -> Table:
         "group_sequential": gettext("planned looks"),
         "always_valid": gettext("any look, any time"),
     }
+    decides = {
+        UNADJUSTED: "",
+        LIN: gettext("adjusted for the covariates (Lin)"),
+        PREDICTED: gettext("adjusted for the outcome that the covariates predict (Lin)"),
+    }
     rows: list[Row] = [
         (gettext("Hypothesis"), found.hypothesis),
         (gettext("Nudge"), found.nudge),
@@ -43,6 +49,9 @@ def registered(readout: Readout) -> Table:
         (gettext("Also read"), _metrics(found.secondary)),
         (gettext("Must not get worse"), _metrics(found.guardrails)),
         (gettext("Covariates known before"), ", ".join(found.covariates)),
+        (gettext("Active days before the exposure"), _days_before(found.active_days_before)),
+        (gettext("Comparison that decides"), decides[found.adjustment]),
+        (gettext("Predicted from earlier users"), _prediction(found.prediction)),
         (gettext("Error rate, two-sided"), percent(found.alpha)),
         (gettext("Smallest effect of interest"), _effect(readout, found.smallest_effect)),
         (gettext("Planned effect"), _effect(readout, found.planned_effect)),
@@ -55,6 +64,27 @@ def registered(readout: Readout) -> Table:
     ]
     kept = tuple(row for row in rows if row[1])
     return Table(gettext("The plan"), (gettext("part"), gettext("registered")), kept)
+
+
+def _days_before(days: int) -> str:
+    return gettext("within {n} days").format(n=days) if days else ""
+
+
+def _prediction(found: Predictor | None) -> str:
+    """What taught the model, and what it is worth, as it was before the start."""
+    if found is None:
+        return ""
+    worth = found.explained
+    return gettext(
+        "{n} users from {first} to {last}; R² {r} ({interval}), judged by the newest {judged} of them"
+    ).format(
+        n=count(found.units),
+        first=found.first.isoformat(),
+        last=found.last.isoformat(),
+        r=decimal(worth.r_squared, 3),
+        interval=between(decimal(worth.low, 3), decimal(worth.high, 3)),
+        judged=count(worth.judged),
+    )
 
 
 def _variant(readout: Readout, name: str) -> str:

@@ -3,6 +3,7 @@
 from experiments.analyse.effects import Report
 from experiments.report.behaviour import effect
 from experiments.report.flow import flow_of_file
+from experiments.report.for_whom import reach
 from experiments.report.outcomes import effects, segments
 from reporting.table import Table
 
@@ -17,5 +18,6 @@ def tables(report: Report) -> tuple[Table, ...]:
         *(effect.table(report, outcome, row) for outcome, row in pairs),
         effects.adjusted(report),
         *(segments.table(outcome, row, report.design.level) for outcome, row in pairs if row.by_segment),
+        *(part.table for part in reach.of_report(report).parts),
     )
     return tuple(table for table in found if table is not None)

@@ -80,6 +80,13 @@ def _trust() -> tuple[Term, ...]:
                 "bias the result, as long as the nudge couldn't change what it uses."
             ), "statistics", "Lin adjustment",
         ),
+        Term(
+            "predicted-outcome", gettext("Predicted outcome"),
+            gettext(
+                "What a model of earlier users expects of a new one, from what their signup said. Fitted before the "
+                "start, it stands in for the past that a new user doesn't have."
+            ), "statistics", "Predicted outcome",
+        ),
     )  # fmt: skip
 
 
@@ -115,7 +122,35 @@ def instrument() -> tuple[Term, ...]:
                 "follows from the checks and intervals alone, so nobody can argue it into another one."
             ), "statistics", "Verdict",
         ),
+        *_for_whom(),
         *_placebo(),
+    )  # fmt: skip
+
+
+def _for_whom() -> tuple[Term, ...]:
+    """Whose effect it is."""
+    return (
+        Term(
+            "everybody", gettext("From those moved to everybody"),
+            gettext(
+                "An experiment shows the behaviour's effect on users whom the nudge moves to it. For the others it can "
+                "only be carried over by what was known of them before, or kept between two bounds."
+            ), "statistics", "Reweighted",
+        ),
+        Term(
+            "margin-of-nudges", gettext("Nudges of different strength"),
+            gettext(
+                "A strong nudge moves users whom a weak one doesn't, so two nudges show the effect on two kinds of "
+                "users. Where the two effects differ, that on those who are moved isn't everybody's."
+            ), "statistics", "Effect at each margin",
+        ),
+        Term(
+            "policy", gettext("Whom to nudge"),
+            gettext(
+                "A rule on what is known of users before, chosen on some of them and judged on others who had no part "
+                "in the choice. It is given only where it beats both nudging everybody and nudging nobody."
+            ), "statistics", "Whom to nudge",
+        ),
     )  # fmt: skip
 
 

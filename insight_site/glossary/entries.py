@@ -34,7 +34,7 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "pareto": ("precision-recall", "phi"),
     "dose": ("jump",),
     "honesty": ("hold-out",),
-    "ladder": ("ladder", "interval"),
+    "ladder": ("ladder", "daily-trials", "interval"),
     "maps": ("pca", "umap"),
     "tsne": ("umap",),
     "scorecard": ("pca", "umap"),
@@ -50,9 +50,12 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "segments-1": ("shrinkage", "interval", "adjusted-p"),
     "first-stage": ("take-up",),
     "direct-1": ("breakdown", "anderson-rubin", "placebo"),
+    "everybody-1": ("everybody", "cace", "anderson-rubin"),
+    "margins": ("margin-of-nudges", "anderson-rubin"),
+    "policy-1": ("policy", "interval"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
-    "adjusted": ("cuped",),
+    "adjusted": ("cuped", "predicted-outcome"),
 }
 
 

@@ -145,6 +145,20 @@ def evidence() -> tuple[Term, ...]:
             ), "evidence", "AIPW",
         ),
         Term(
+            "daily-trials", gettext("Daily trials"),
+            gettext(
+                "On every day, users who reach the number on that day against those who don't yet, alike in all that "
+                "was measured by the evening before. It removes what was measured before the act, and nothing else."
+            ), "evidence", "Daily trials",
+        ),
+        Term(
+            "robustness-value", gettext("Robustness value"),
+            gettext(
+                "The share of what is left of behaviour and of retention that a hidden cause would have to explain to "
+                "bring the difference to 0. Compare it with what activity explains of the two."
+            ), "evidence", "Robustness value",
+        ),
+        Term(
             "e-value", gettext("E-value"),
             gettext(
                 "How strongly a hidden cause would have to go with both doing it and staying to explain the whole "

@@ -17,6 +17,7 @@ from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from runs.listing import open_runs
 from runs.models import Run
+from runs.pulse import is_alive, last_heard
 from segments.models import SegmentModel
 from segments.published import publish
 from segments.report import drift_page
@@ -35,8 +36,11 @@ class Step:
 
 def landing(user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the home page shows to somebody with an account."""
+    heard = last_heard()
     found: dict[str, Any] = {
         "open_runs": open_runs(),
+        "worker_heard": heard,
+        "worker_alive": is_alive(heard),
         "experiments": running(),
         "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
         "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
@@ -98,7 +102,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
         return Step(
             gettext("There is an AHA moment, and no experiment yet that tells whether it is the cause."),
             gettext("Plan an experiment"),
-            reverse("admin:experiments_experiment_add"),
+            reverse("admin:experiments_experiment_new"),
         )
     if not SegmentModel.objects.exists() and user.has_perm("segments.add_segmentationrun"):
         return Step(
@@ -110,7 +114,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
 
 
 def _study(study: Study) -> dict[str, Any]:
-    study.reason = form_words(study.reason)
+    study.words = form_words(study)
     return {"study": study, "found": stored_headline(study.headline)}
 
 

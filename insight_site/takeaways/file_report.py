@@ -12,6 +12,7 @@ from experiments.analyse.effects import Comparison, OutcomeReport, Report
 from experiments.report.behaviour import direct_effect, effect
 from experiments.report.definitions import definitions
 from experiments.report.flow import flow_of_file
+from experiments.report.for_whom import reach
 from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import versus
 from experiments.report.outcomes import effects, segments
@@ -19,6 +20,7 @@ from experiments.report.verdict import verdict_sentence, warning_sentence
 from insight_site import __version__
 from insight_site.takeaways.rendering import svg
 from reporting.charts import Drawn, drawing
+from reporting.table import Section
 
 type Context = dict[str, Any]
 type Picture = dict[str, str | SafeString]
@@ -38,7 +40,6 @@ def file_report(report: Report) -> str:
 
 def _context(report: Report) -> Context:
     pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
-    direct = direct_effect.of_report(report)
     return {
         "report": report,
         "subtitle": _subtitle(report),
@@ -69,15 +70,19 @@ def _context(report: Report) -> Context:
             if (table := effect.table(report, outcome, row)) is not None
         ],
         "behaviour_warnings": [warning_sentence(code) for code in _warnings(report)],
-        "direct": direct,
-        "direct_parts": [
-            {"part": part, "chart": part.draw and _picture(part.slug.replace("-", ""), part.finding, part.draw())}
-            for part in direct.parts
-        ],
+        "sections": [_section(found) for found in (direct_effect.of_report(report), reach.of_report(report))],
         "definitions": definitions(report),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": timezone.localdate().isoformat()},
     }
+
+
+def _section(found: Section) -> Context:
+    parts = [
+        {"part": part, "chart": part.draw and _picture(part.slug.replace("-", ""), part.finding, part.draw())}
+        for part in found.parts
+    ]
+    return {"slug": found.slug, "title": found.title, "lead": found.lead, "parts": parts}
 
 
 def _verdict(report: Report, outcome: OutcomeReport, row: Comparison) -> dict[str, str]:

@@ -6,12 +6,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from events.metrics import sentence as definition_sentence
+from runs.keys import key_from
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -35,7 +35,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     runs = SegmentationRun.objects.light("created_by")
     found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
     for run in found.page:
-        run.reason = form_words(run.reason)
+        run.words = form_words(run)
     if is_htmx(request):
         return render(request, "segments/run_rows.html", {"listing": found})
     rows = []
@@ -84,11 +84,11 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _publish_form(run: SegmentationRun) -> PublishForm:
     name = run.title or gettext("Play pattern")
-    return PublishForm(initial={"key": slugify(run.title) or "play-pattern", "name": name, "refresh_days": 1})
+    return PublishForm(initial={"key": key_from(run.title, "play-pattern"), "name": name, "refresh_days": 1})
 
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
-    run.reason = form_words(run.reason)
+    run.words = form_words(run)
     context = {"run": run, "form": form, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         context |= report_body(run)
@@ -139,8 +139,9 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
 @may("segments.add_segmentversion")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it."""
-    form = RuleForm(request.POST or None)
+    """Write a rule segment, and publish it; a link may bring its fields."""
+    brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
+    form = RuleForm(request.POST or None, initial=brought)
     if request.method == "POST" and form.is_valid():
         try:
             version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aha.evidence.daily_trials import UnitDays
 from aha.evidence.retention_curve import DayCount
 from aha.study.discover import Answers, Effort
 from aha.study.question import Inputs
@@ -14,6 +15,7 @@ from aha.study.ranking import attributes_of
 from aha.study.window_guard import valid_windows
 from events.metrics import Behaviour
 from events.simulation import Simulation
+from tests.aha.worlds import days_of
 
 SMALL = Effort(
     permutations=99, replicates=50, step_replicates=49, repeats=1, max_explained=300, ladder_units=1_000, followed=1
@@ -54,6 +56,7 @@ def answers_of(simulation: Simulation, inputs: Inputs = INPUTS, *, by_group: boo
             [np.bincount(simulation.active_user[simulation.active_day < y], minlength=n) for y in windows.valid]
         ),
         attributes=attributes_of([{"platform": str(kind)} for kind in people.platform]),
+        unit_days=days_of(simulation, windows.landmark),
         first_times={name: datetime(2026, 1, 1) for name in names},  # noqa: DTZ001
         first_sessions={},
         histogram=None,
@@ -65,6 +68,8 @@ def some(answers: Answers, rows: Any) -> Answers:
     """The same answers for some of the units."""
     unit, name, number = (np.asarray(part) for part in answers.rows)
     kept = np.isin(unit, rows)
+    days = answers.unit_days
+    days_kept = np.isin(days.unit, rows)
     place = np.full(answers.sample.size, -1)
     place[rows] = np.arange(len(rows))
     return replace(
@@ -78,6 +83,9 @@ def some(answers: Answers, rows: Any) -> Answers:
         anchors=answers.anchors[rows],
         rows=(place[unit[kept]], name[kept], number[kept]),
         active_days=answers.active_days[rows],
+        unit_days=UnitDays(
+            place[days.unit[days_kept]], days.day[days_kept], days.active[days_kept], days.counts[days_kept]
+        ),
         attributes=replace(answers.attributes, values=answers.attributes.values[rows]),
     )
 

@@ -272,7 +272,7 @@ def test_cancel__waiting_then_ended__is_cancelled_then_refused(editor: Client) -
 
 # ── Candidates ────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "A ladder ranks and never convicts"), ("ko", "보정 사다리는 순서를 매길 뿐")]
+    ("language", "said"), [("en", "A ladder ranks and never convicts"), ("ko", "보정 결과는 우선순위를 정하는 데만")]
 )
 def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -> None:
     row = study()

@@ -1,4 +1,4 @@
-"""A real worker process (`manage.py qcluster`) over the rows of the test, and a store with a made-up log."""
+"""A real worker process (`manage.py worker`) over the rows of the test, and a store with a made-up log."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def worker(folder: Path) -> Iterator[None]:
     with (
         (folder / "worker.log").open("wb") as lines,
         subprocess.Popen(
-            [sys.executable, "manage.py", "qcluster"],
+            [sys.executable, "manage.py", "worker"],
             cwd=ROOT,
             env=environment,
             stdout=lines,

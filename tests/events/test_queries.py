@@ -30,6 +30,7 @@ from events.metrics import (
 )
 from events.windows import Clock, DayMode, Window
 from tests.events.conftest import first_exposures
+from tests.marks import first_is_fast
 
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
 CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "America/New_York"), Clock(DayMode.CALENDAR, "Asia/Seoul")]
@@ -241,7 +242,7 @@ TIMES = st.integers(0, 48 * 14).map(lambda half: at(7, 5) + timedelta(minutes=30
 EVENTS = st.tuples(st.sampled_from("uvw"), st.sampled_from(["signup", "play"]), TIMES, PROPERTIES)
 
 
-@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+@pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), end_step=st.integers(0, 48 * 16))
 def test_outcomes__any_small_log__equal_the_slow_computation(
@@ -260,7 +261,7 @@ def test_outcomes__any_small_log__equal_the_slow_computation(
         assert {user: None if pd.isna(v) else v for user, v in frame[name].items()} == expected, str(definition)
 
 
-@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+@pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(EVENTS, max_size=25), gap=st.integers(1, 5))
 def test_survival_and_curve__any_small_log__equal_the_slow_computation(
@@ -310,7 +311,7 @@ def _questions(dialect: str, clock: Clock) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("clock", CLOCKS[:2], ids=str)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", first_is_fast(DIALECTS))
 def test_queries__every_engine__compile(dialect: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))

@@ -121,6 +121,7 @@ def postgres(settings: Any) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.slow
 def test_postgresql__retention_and_counts_by_arm__equal_the_drawn_truth(
     postgres: psycopg.Connection, settings: Any
 ) -> None:

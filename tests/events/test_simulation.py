@@ -265,6 +265,7 @@ def test_experiment_table__exposed_users__carry_outcome_and_traits() -> None:
     assert set(table.column("variant").to_pylist()) == {"control", "nudge"}
 
 
+@pytest.mark.slow
 def test_replay__with_everything_that_goes_wrong__holds_the_clean_log() -> None:
     simulation = simulate(WORLDS["step"], 2_000, 1)
     clean = {row["message_id"]: row for row in events_table(simulation).to_pylist()}

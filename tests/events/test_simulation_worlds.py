@@ -60,7 +60,7 @@ DIFFERS: dict[str, dict[str, Any]] = {
         "comes": 3.0,
         "habit": 0.8,
     },
-    "measured_confounding": {"seen_in": "profile_field"},
+    "measured_confounding": {"tau": (0.978, 0.978, 0.978, 0.978), "seen_in": "profile_field"},
     "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
     "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
@@ -76,6 +76,12 @@ RATES = {
         ((0.3, 0.3, 0.3, 0.3), 0.0),
     ),
 }
+
+
+def test_measured_confounding__effect__is_the_mean_of_the_groups_in_step() -> None:
+    mean = sum(share * tau for share, tau in zip(BASE["shares"], BASE["tau"], strict=True))
+
+    assert WORLDS["measured_confounding"].tau == pytest.approx((mean,) * 4)
 
 
 def run(name: str, units: int = 4_000, seed: int = 5) -> Simulation:
@@ -301,6 +307,7 @@ def test_retention__every_world__is_plausible(name: str) -> None:
     assert active[1] > active[7] > active[21] > 0.03
 
 
+@pytest.mark.slow
 def test_daily_cause__a_coin_on_day_0__brings_people_back_and_keeps_them() -> None:
     simulation = run("daily_cause", 40_000)
     days = np.bincount(

@@ -100,6 +100,7 @@ def test_check_deploy__with_production_settings__has_no_warning(tmp_path: Path) 
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (2 silenced)."), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [

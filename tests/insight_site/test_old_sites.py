@@ -46,6 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return opened("v0_3", tmp_path_factory.mktemp("v0_3"))
 
 
+@pytest.mark.slow
 def test_site_of_0_3__opened_today__every_page_answers(site: dict[str, Any]) -> None:
     tokens = json.loads((FIXTURES / "v0_3" / "tokens.json").read_text(encoding="utf-8"))
     expected = {f"shared {tokens[name][:6]}": 410 for name in NOT_SHARED} | {"shared, an unknown token": 404}

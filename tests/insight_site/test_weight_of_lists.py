@@ -119,6 +119,7 @@ def boss(admin_client: Client) -> Client:
     return admin_client
 
 
+@pytest.mark.slow
 def test_lists__five_hundred_runs__few_questions_and_no_result(boss: Client) -> None:
     site(runs=500, others=60)
     segment = Segment.objects.latest("pk").pk

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import override
 
 from runs.models import Run
 from runs.perform import close_lost, perform, request_cancel
@@ -59,6 +60,22 @@ def test_perform__a_refusal__is_the_reason_of_the_failure() -> None:
 
     assert not perform(run, compute)
     assert (run.status, run.reason, run.payload) == ("failed", "--window: no unit has completed it.", None)
+
+
+def test_perform__a_refusal_met_in_one_language__is_read_in_another() -> None:
+    run = SegmentationRun.objects.create()
+
+    def compute(progress: Progress) -> dict[str, Any]:
+        raise Refused("There is no experiment '{key}'.", key="pets", at="experiment")
+
+    with override("ko"):
+        assert not perform(run, compute)
+    run = SegmentationRun.objects.get(pk=run.pk)
+
+    assert run.reason == "--experiment: There is no experiment 'pets'."
+    assert run.reason_in_words == run.reason
+    with override("ko"):
+        assert run.reason_in_words == "--experiment: 실험 'pets'가 없습니다."
 
 
 def test_perform__a_crash__is_named_without_its_secrets() -> None:

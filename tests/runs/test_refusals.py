@@ -1,6 +1,7 @@
 """Refusals: worded for whoever asked, with the option or without it, and no text that can't be worded."""
 
 import ast
+import json
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_refusal__raised_in_one_language__is_worded_in_the_readers() -> None:
     with translation.override("ko"):
         korean = refusal.sentence
 
-    assert korean == "실험 'pets'이(가) 없습니다."
+    assert korean == "실험 'pets'가 없습니다."
     assert refusal.sentence == "There is no experiment 'pets'."
 
 
@@ -74,6 +75,18 @@ def test_refusal__message_in_a_message__both_are_worded() -> None:
     with translation.override("ko"):
         assert str(refusal) == "규칙: 이름이 필요합니다."
     assert str(refusal) == "At the rule: needs a name."
+
+
+def test_refusal__kept_in_a_row__is_the_same_again() -> None:
+    inner = Refused("There is no experiment '{key}'.", key="pets")
+    refusal = Refused("At {place}: {what}", place=say("the rule"), what=inner, at="from to")
+
+    again = Refused.from_record(json.loads(json.dumps(refusal.record())))
+
+    assert (str(again), again.at) == (str(refusal), "from to")
+    with translation.override("ko"):
+        assert refusal.english == "--from and --to: At the rule: There is no experiment 'pets'."
+        assert str(again) == str(refusal)
 
 
 def test_texts__of_refusals_and_messages__name_the_fields_that_they_get() -> None:

@@ -76,10 +76,12 @@ def names(root: Path, kept: Collection[str] = ()) -> set[str]:
     return {one.short for one in unused(root, kept=kept)}
 
 
+@pytest.mark.slow
 def test_product__every_definition__is_reached_without_tests() -> None:
     assert [f"{one.where}: {one.name}" for one in unused(ROOT)] == []
 
 
+@pytest.mark.slow
 def test_kept__every_entry__is_reached_by_nobody() -> None:
     hidden = KEPT.keys() - names(ROOT)  # methods of a class that is kept itself
 

@@ -1,5 +1,6 @@
 """What is left of a candidate's difference when more is held equal. Pure."""
 
+from aha.evidence.aipw import Difference
 from aha.evidence.ladder import RungName
 from aha.report.axes import ROW
 from aha.report.claim import days_words
@@ -26,15 +27,28 @@ def part(candidate: Candidate, prefix: str) -> Part:
 
 
 def finding(candidate: Candidate) -> str:
-    """What is left of the raw difference."""
-    raw, full = candidate.ladder.rungs[0].difference, candidate.ladder.rungs[3].difference
+    """What is left of the raw difference: by the daily trials where they can be computed."""
+    raw, headline = candidate.ladder.rungs[0].difference, candidate.ladder.headline
     if not computable(raw):
         return reason_words(raw)
-    if not computable(full):
+    left = headline.difference
+    if not computable(left):
         text = gettext("The raw difference is {raw} points; how much is left can't be said. {reason}")
-        return text.format(raw=decimal(100 * raw.estimate, 1), reason=reason_words(full))
+        return text.format(raw=decimal(100 * raw.estimate, 1), reason=reason_words(left))
+    if headline.name is RungName.DAILY:
+        return _daily_words(raw, left)
     text = gettext("Of {raw} points {full} are left when all that was measured is held equal.")
-    return text.format(raw=decimal(100 * raw.estimate, 1), full=decimal(100 * full.estimate, 1))
+    return text.format(raw=decimal(100 * raw.estimate, 1), full=decimal(100 * left.estimate, 1))
+
+
+def _daily_words(raw: Difference, left: Difference) -> str:
+    """The daily trials never claim to be free of confounding: they know what was measured, and nothing else."""
+    text = gettext(
+        "Day by day, those who reach it stay more than those who don't yet by {left} points ({low} to {high}), where "
+        "{raw} were seen. That removes what was measured before the act, no more."
+    )
+    low, high = decimal(100 * left.low, 1), decimal(100 * left.high, 1)
+    return text.format(left=decimal(100 * left.estimate, 1), low=low, high=high, raw=decimal(100 * raw.estimate, 1))
 
 
 def caution() -> str:
@@ -43,15 +57,20 @@ def caution() -> str:
 
 
 def overlap(candidate: Candidate) -> str:
-    """How comparable the doers and the others are, from the last rung."""
-    adjusted = candidate.ladder.rungs[3].adjusted
-    if adjusted is None:
+    """How comparable those who did it and the others are, from the rung that is read first."""
+    headline = candidate.ladder.headline
+    if headline.adjusted is None:
         return ""
     text = gettext(
-        "Overlap of the last rung: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights leave "
+        "Overlap of the fourth rung: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights leave "
         "{did} of the doers and {other} of the others as effective sample."
     )
-    found = adjusted.overlap
+    if headline.name is RungName.DAILY:
+        text = gettext(
+            "Overlap of the daily trials: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights "
+            "leave {did} of the days on which it was reached and {other} of the others as effective sample."
+        )
+    found = headline.adjusted.overlap
     return text.format(
         clipped=percent(found.clipped),
         outside=percent(found.outside),
@@ -67,11 +86,18 @@ def table(candidate: Candidate) -> Table:
     )
     columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
     left = candidate.ladder.surviving_share
-    text = gettext("Surviving share, last rung over first: {share}.")
+    text = gettext("Surviving share, fourth rung over first: {share}.")
     note = text.format(share=percent(left, 0) if computable(left) else reason_words(left).rstrip("."))
     if candidate.ladder.days:
         text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
         note += " " + text.format(days=days_words(candidate.ladder.days))
+    daily = candidate.ladder.daily
+    if daily is not None and daily.adjusted is not None:
+        text = gettext(
+            "The daily trials compare {did} days on which it was reached with {other} on which it was not yet."
+        )
+        did, other = count(daily.adjusted.n_with), count(daily.adjusted.n_without)
+        note += " " + text.format(did=did, other=other)
     return Table(gettext("Adjustment ladder"), columns, rows, f"{note} {caution()}")
 
 
@@ -112,5 +138,6 @@ def rung_words(name: RungName) -> str:
         RungName.STRATIFIED: gettext("equally active, same week and segment"),
         RungName.BASE: gettext("same attributes at signup"),
         RungName.FULL: gettext("and same activity and other behaviours"),
+        RungName.DAILY: gettext("day by day, all that was measured before"),
     }
     return names[name]

@@ -16,6 +16,7 @@ NAMES: tuple[str, ...] = (
     "styles",
     "controls",
     "ladder",
+    "evidence.trials",
     "steps",
     "first_stage",
     "placebo",

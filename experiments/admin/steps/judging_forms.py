@@ -10,6 +10,7 @@ from events.metrics import parse_metric
 from experiments.admin.forms import LinesField, LooksField, MetricsField
 from experiments.admin.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from experiments.models import Experiment
+from experiments.plan.mistakes import MOST_DAYS_BEFORE
 from runs.refusals import Refused
 
 
@@ -30,7 +31,16 @@ class MetricField(forms.CharField):
 
 
 class OutcomesForm(StepForm):
-    names = ("secondary_metrics", "guardrail_metrics", "covariates", "signup_event", "clock", "day_mode", "churn_gap")
+    names = (
+        "secondary_metrics",
+        "guardrail_metrics",
+        "covariates",
+        "active_days_before",
+        "signup_event",
+        "clock",
+        "day_mode",
+        "churn_gap",
+    )
     first = MetricField(
         label=_("Primary outcome"),
         required=False,
@@ -61,6 +71,13 @@ class OutcomesForm(StepForm):
         required=False,
         help_text=_("Properties of the signup event, one a line. Known before the start, they sharpen the result."),
     )
+    active_days_before = forms.IntegerField(
+        label=_("Active days before the exposure: within so many days"),
+        min_value=0,
+        max_value=MOST_DAYS_BEFORE,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("A covariate for users who were there before, and often the best one: 14, for example. 0: none."),
+    )
     signup_event = forms.CharField(label=_("Signup event"), max_length=256, required=False, widget=TEXT)
     clock = forms.ChoiceField(label=_("Day 0 begins with"), choices=Experiment.ClockZero.choices, widget=SELECT)
     day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices, widget=SELECT)
@@ -71,7 +88,7 @@ class OutcomesForm(StepForm):
     @property
     def fine(self) -> list[forms.BoundField]:
         """What most plans leave as it is."""
-        return [self[name] for name in ("covariates", "signup_event", "clock", "day_mode", "churn_gap")]
+        return [self[name] for name in self.names[2:]]
 
     @property
     def main(self) -> list[forms.BoundField]:
@@ -92,6 +109,7 @@ class OutcomesForm(StepForm):
 class PlanForm(StepForm):
     names = (
         "method",
+        "primary",
         "smallest_effect",
         "planned_effect",
         "expected_take_up",
@@ -145,6 +163,12 @@ class PlanForm(StepForm):
         choices=Experiment.Method.choices,
         widget=SELECT,
         help_text=_("Looking early costs units. One look needs the fewest."),
+    )
+    primary = forms.ChoiceField(
+        label=_("Comparison that decides"),
+        choices=Experiment.Primary.choices,
+        widget=SELECT,
+        help_text=_("An adjusted one needs fewer units, as far as covariates known before explain the outcome."),
     )
     alpha = forms.FloatField(
         label=_("Alpha"),

@@ -8,6 +8,7 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from experiments.admin.saved_rows import saved_rows
 from experiments.admin.steps import judging_forms, power_curve, step_forms
 from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
@@ -140,6 +141,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
         ],
         "can_take": computable(suggestion.planned_units),
     }
+    context["lines"] += saved_rows(suggestion)
     if inflow.reach is not None:
         context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
     return {**context, **_drawn(found.curve)}

@@ -149,6 +149,7 @@ def _plan(row: Experiment) -> list[tuple[str, str]]:
         (_("Planned units"), say(row.planned_units, ",d")),
         (_("Planned end"), date_format(row.planned_end) if row.planned_end else ""),
         (_("When you look"), row.get_method_display()),
+        (_("Comparison that decides"), row.get_primary_display()),
         (_("Alpha and power"), f"{row.alpha:g} · {row.power:g}"),
     ]
 

@@ -1,5 +1,6 @@
 """The plan's page: what a plan would find, and how that changes with its size. The warehouse is asked once for all."""
 
+import hashlib
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -65,7 +66,9 @@ def recent_inflow(experiment: Experiment) -> Inflow:
         Refused: as `inflow_of`.
     """
     outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
-    key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{outcome.encode().hex()}"
+    known = f"{experiment.primary}:{experiment.active_days_before}:{experiment.clock}:{experiment.covariates}"
+    what = f"{outcome}:{experiment.signup_event}:{known}"
+    key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(what.encode()).hexdigest()}"
     found: Inflow | None = cache.get(key)
     if found is None:
         found = inflow_of(experiment)

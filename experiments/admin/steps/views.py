@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
@@ -22,6 +21,7 @@ from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.report.calibration_page import share_left
+from runs.keys import key_from
 from runs.refusals import Refused
 from runs.web import person
 
@@ -199,7 +199,7 @@ def _create(given: dict[str, Any], by: User | None) -> Experiment:
         made = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
         texts = {name: given[name] for name in ("name", "hypothesis") if given[name]}
         return drafts.update_draft(key=made.key, by=by, **texts)
-    key = key or drafts.free_key(slugify(given["name"]) or "experiment")
+    key = key or drafts.free_key(key_from(given["name"], "experiment"))
     return drafts.create_draft(
         key=key,
         by=by,

@@ -19,8 +19,10 @@ from stats.clusters import Randomisation, count_clusters, difference_scores, mea
 from stats.instrument import encouragement
 from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
+from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
+from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 RANDOMISATION_SEED = 20_260_101
 # Beyond this, no further levels are searched for a group that the nudge can't move.
@@ -40,6 +42,8 @@ class RowPair:
     covariates: Floats | None
     cluster: Codes | None
     covariate_names: tuple[str, ...] = ()
+    known_before: TraitColumns = NO_COLUMNS
+    by_lin: bool = False
 
     @property
     def with_behaviour(self) -> Self:
@@ -59,6 +63,7 @@ class RowPair:
             behaviour=None if self.behaviour is None else self.behaviour[kept],
             covariates=None if self.covariates is None else self.covariates[kept],
             cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
+            known_before=self.known_before.of(kept),
         )
 
     @property
@@ -98,6 +103,8 @@ class RowPair:
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """With a behaviour it is the unpooled z, so that p and Anderson-Rubin set can't disagree."""
+        if (found := self._lin(self.values)) is not None:
+            return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.cluster is not None:
             return adjust.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
         if self.has_behaviour:
@@ -106,6 +113,8 @@ class RowPair:
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Between clusters each arm's error is that between them, and the law is as wide as the difference's t law."""
+        if (found := self._lin(self.values)) is not None:
+            return lin_lift(found, alpha=alpha) if computable(found) else found
         if self.cluster is None:
             return compare.lift(self.control, self.variant, alpha=alpha)
         scores = difference_scores(self.values, self.treated, self.cluster)[1]
@@ -136,9 +145,26 @@ class RowPair:
         """Lin's adjustment."""
         if self.covariates is None:
             return None
+        if (found := self._lin(self.values)) is not None:
+            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
         if self.cluster is not None:
             return adjust.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
         return adjust.lin(*self.columns(self.values, self.covariates), alpha=alpha)
+
+    def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Without the adjustment that was asked for."""
+        return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
+
+    def _lin(self, *columns: Floats) -> LinEffects | NotComputable | None:
+        """The adjustment that was asked for; None without one, and where clusters are too few for the covariates."""
+        if not self.by_lin or self.covariates is None:
+            return None
+        if self.cluster is None:
+            return lin_effects_stratified([self.columns(*columns, self.covariates)], len(columns))
+        found = lin_effects_clustered(
+            np.column_stack(columns), self.treated.astype(float), self.covariates, self.cluster
+        )
+        return found if computable(found) else None
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant of each segment."""
@@ -179,12 +205,18 @@ class RowPair:
 
     def take_up(self) -> tuple[float, float]:
         """Means of the behaviour."""
+        known = self.with_behaviour
+        found = known._lin(known.values, known._did)
+        if found is not None and computable(found):
+            return float(found.levels[0, 1]), float(found.levels[1, 1])
         control, variant = self.joints()
         return control.column(1).mean, variant.column(1).mean
 
     def moments(self) -> IvMoments | NotComputable:
         """From the arms' moments; between clusters from their influence."""
         known = self.with_behaviour
+        if (found := known._lin(known.values, known._did)) is not None:
+            return found.moments if computable(found) else found
         if known.cluster is None:
             return iv_moments(*known.columns(known.values, known._did))
         empty = np.empty((len(known.values), 0))
@@ -203,6 +235,16 @@ class RowPair:
         """Of units whose behaviour is known."""
         known = self.with_behaviour
         return instrument_inequalities(known.values, known._did, known.treated, clusters=known.cluster)
+
+    def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
+        """Units of one combination of traits as one cell; groups that were assigned are none."""
+        if self.cluster is not None:
+            return NotComputable(Reason.CLUSTERED)
+        known = self.with_behaviour if behaviour else self
+        matrix = np.column_stack([known.values, known._did] if behaviour else [known.values])
+        none = np.zeros((*matrix.shape, matrix.shape[1]))
+        one, share = np.ones(len(matrix)), self.kind is Kind.PROPORTION
+        return trait_cells(known.known_before, known.treated, one, matrix, none, proportion=share)
 
     @property
     def same_split(self) -> bool:
@@ -258,9 +300,10 @@ class RowPair:
 
 @dataclass(frozen=True)
 class RowData:
-    """All outcomes of a file."""
+    """All outcomes of a file; `by_lin` when the comparison adjusted for the covariates is the primary one."""
 
     units: Units
+    by_lin: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -293,6 +336,8 @@ class RowData:
             covariates=None if units.covariates is None else units.covariates[kept],
             cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
             covariate_names=units.covariate_names,
+            known_before=units.known_before.of(kept),
+            by_lin=self.by_lin,
         )
 
     def _outcome(self, name: str) -> Outcome:

@@ -8,21 +8,27 @@ import numpy as np
 from experiments.analyse.gather.answers import Cells
 from stats.instrument.five_moments import IvMoments
 from stats.results import Estimate, NotComputable, Reason, computable
+from stats.trait_cells import SEGMENT, TraitColumns
 
 # Beyond this, no further levels are searched for a group that the nudge can't move.
 MOST_LEVELS = 20
 MISSING = "–"
 
 
-def traits_of(cells: Cells) -> Mapping[str, np.ndarray]:
-    """Cells of each segment and of each level of each covariate, by its label: all known before the assignment."""
+def columns_of(cells: Cells) -> TraitColumns:
+    """Segment and covariates of the cells: all known before the assignment."""
+    codes = np.column_stack([cells.segment, cells.covariate]).astype(np.int64)
+    columns = TraitColumns((SEGMENT, *cells.covariates), (cells.segments, *cells.levels), codes)
+    return columns if len(cells.segments) > 1 else TraitColumns(cells.covariates, cells.levels, codes[:, 1:])
+
+
+def traits_of(columns: TraitColumns) -> Mapping[str, np.ndarray]:
+    """Cells of each segment and of each level of each covariate, by its label."""
     found = {
-        f"{name}={level or MISSING}": cells.covariate[:, place] == number
-        for place, name in enumerate(cells.covariates)
-        for number, level in enumerate(cells.levels[place])
+        (label or MISSING) if name == SEGMENT else f"{name}={label or MISSING}": columns.codes[:, place] == code
+        for place, name in enumerate(columns.traits)
+        for code, label in enumerate(columns.levels[place])
     }
-    if len(cells.segments) > 1:
-        found = {label or MISSING: cells.segment == number for number, label in enumerate(cells.segments)} | found
     return dict(list(found.items())[:MOST_LEVELS])
 
 

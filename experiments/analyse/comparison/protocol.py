@@ -14,6 +14,7 @@ from stats.instrument.five_moments import IvMoments
 from stats.instrument.validity import Inequalities
 from stats.results import Estimate, Interval, NotComputable, Reason
 from stats.summaries import Joint, Mean
+from stats.trait_cells import TraitCells
 
 type Strata = list[tuple[str, Mean, Mean]]
 
@@ -62,7 +63,10 @@ class Pair(Protocol):
         """A test by other assignments of the groups; None where units were assigned, or groups are many."""
 
     def adjusted(self, *, alpha: float) -> Adjusted | NotComputable | None:
-        """The same adjusted for covariates; None without any."""
+        """The same adjusted for covariates; None without any. The primary test itself where that is registered."""
+
+    def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """The same without covariates, where the adjusted one is the primary test; None otherwise."""
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant for each segment; None when the plan has no segments."""
@@ -87,6 +91,9 @@ class Pair(Protocol):
 
     def inequalities(self) -> Inequalities | NotComputable:
         """The testable implications of "only through the behaviour"."""
+
+    def trait_cells(self, *, behaviour: bool) -> TraitCells | NotComputable:
+        """Outcome, and behaviour, by what was known of the units before: with it, of units whose behaviour is known."""
 
     @property
     def same_split(self) -> bool:

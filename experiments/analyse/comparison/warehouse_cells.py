@@ -4,27 +4,28 @@ Segments are strata: a plan may give each its own coverage and weights, so arms 
 Every covariate is constant within a cell, so that nothing but moments is needed.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from experiments.analyse.comparison.levels import normal_estimate, traits_of
-from experiments.analyse.comparison.protocol import Strata, level_of, plain_difference
-from experiments.analyse.effects import ArmValue
-from experiments.analyse.gather.answers import REACHED, Cells
-from experiments.plan.design import Kind, kind_of
+from experiments.analyse.comparison.protocol import Strata, plain_difference
+from experiments.analyse.gather.answers import REACHED
+from experiments.plan.design import Kind
 from stats import adjust, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
+from stats.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Joint, Mean
+from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 type Counts = Array  # arm (control, variant) x bin of the outcome x behaviour (0, 1)
 
@@ -45,11 +46,12 @@ class CellPair:
         treated: 1.0 variant, 0.0 control, per cell.
         segment: code of each cell's segment.
         segment_labels: their labels; one label means that the plan has no segments.
-        x: dummies of the covariates, cells x p.
+        x: covariates, cells x p: dummies and numbers, or the one predicted outcome.
         bins: counts by arm, bin of the outcome and behaviour, for a numeric outcome; None where it was not asked.
         same_split: False when the plan gives segments different shares: arms may then be compared inside segments only.
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
-        traits: label of each segment and covariate level, with the cells that belong to it.
+        known_before: segment and covariates of each cell.
+        by_lin: the plan registered the comparison adjusted for the covariates.
     """
 
     kind: Kind
@@ -64,7 +66,8 @@ class CellPair:
     bins: Counts | None = None
     same_split: bool = True
     segment_units: Array | None = None
-    traits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    known_before: TraitColumns = NO_COLUMNS
+    by_lin: bool = False
 
     @cached_property
     def control(self) -> Mean:
@@ -101,6 +104,8 @@ class CellPair:
 
         A ratio is standardised over segments and divided then: its difference is that of the levels (METHODS 4.3).
         """
+        if (found := self._lin((0,))) is not None:
+            return lin_estimate(found, alpha=alpha) if computable(found) else found
         if self.has_behaviour:
             return normal_estimate(self.moments(), alpha)
         if len(self.strata) > 1 and self.kind is not Kind.RATIO:
@@ -109,6 +114,8 @@ class CellPair:
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Of the variant as far above control as the difference says: strata must not show in the lift."""
+        if (lin := self._lin((0,))) is not None:
+            return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         found = self.difference(alpha=0.05)
         if self.kind is Kind.RATIO or len(self.strata) < 2 or not computable(found):
             return compare.lift(self.control, self.variant, alpha=alpha)
@@ -120,10 +127,16 @@ class CellPair:
         """There are no clusters."""
 
     def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
-        """Lin's adjustment for covariates and segments."""
+        """Lin's adjustment for covariates and segments; the registered one, inside the segments, where there is one."""
         if not self.x.shape[1]:
             return None
+        if (found := self._lin((0,))) is not None:
+            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
         return adjust.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
+
+    def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Without the registered adjustment."""
+        return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
 
     def by_segment(self) -> Strata | None:
         """Label, control, variant of each segment; a ratio is each segment's own."""
@@ -152,6 +165,8 @@ class CellPair:
 
     def take_up(self) -> tuple[float, float]:
         """Shares that reached the behaviour, over segments with the weights of the first stage."""
+        if computable(found := self._lin((0, 1))) and found is not None:
+            return float(found.levels[0, 1]), float(found.levels[1, 1])
         if len(self.strata) < 2:
             control, variant = self.joints()
             return float(control.means[1]), float(variant.means[1])
@@ -165,6 +180,8 @@ class CellPair:
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """Pooled over the segments; `by_times` puts the number of times in the place of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
+        if (found := self._lin(columns)) is not None:
+            return found.moments if computable(found) else found
         if len(self.strata) > 1:
             shares = self._shares.tolist() if self.kind is Kind.RATIO else None
             return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], shares)
@@ -201,18 +218,26 @@ class CellPair:
         worst = min(tested, key=lambda found: found.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
 
+    def trait_cells(self, *, behaviour: bool) -> TraitCells:
+        """By segment and covariates."""
+        (means, covariance), k = self._linear, 1 + behaviour
+        split = None if self.same_split else self.segment
+        moments, share = (self.n, means[:, :k], covariance[:, :k, :k]), self.kind is Kind.PROPORTION
+        return trait_cells(self.known_before, self.treated, *moments, proportion=share, stratum=split)
+
     @property
     def levels(self) -> tuple[str, ...]:
         """Segments and levels of covariates that have units, and leave some."""
-        return tuple(label for label, inside in self.traits.items() if 0 < self.n[inside].sum() < self.n.sum())
+        found = traits_of(self.known_before)
+        return tuple(label for label, inside in found.items() if 0 < self.n[inside].sum() < self.n.sum())
 
     def inside(self, level: str) -> Self:
         """Units of one level."""
-        return self._of(self.traits[level])
+        return self._of(traits_of(self.known_before)[level])
 
     def outside(self, level: str) -> Self:
         """All other units."""
-        return self._of(~self.traits[level])
+        return self._of(~traits_of(self.known_before)[level])
 
     def _of(self, kept: np.ndarray) -> Self:
         return replace(
@@ -224,7 +249,7 @@ class CellPair:
             segment=self.segment[kept],
             x=self.x[kept],
             bins=None,
-            traits={},
+            known_before=self.known_before.of(kept),
             segment_units=None,
         )
 
@@ -301,88 +326,25 @@ class CellPair:
             means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
         return means, covariance
 
+    def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
+        """The registered adjustment of these columns, inside the strata; None where it is not registered."""
+        if not self.by_lin or not self.x.shape[1]:
+            return None
+        shares = self._shares.tolist() if self.kind is Kind.RATIO else None
+        means, covariance = self._linear
+        kept = list(columns)
+        means, covariance = means[:, kept], covariance[:, kept][:, :, kept]
+        strata = []
+        for _label, codes in self._groups:
+            inside = np.isin(self.segment, codes)
+            control, variant = (
+                pool_cells(self.n[rows], means[rows], covariance[rows], self.x[rows])
+                for rows in (inside & (self.treated == 0), inside & (self.treated == 1))
+            )
+            strata.append((control, variant))
+        return lin_effects_stratified(strata, len(kept), shares)
+
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
-
-
-@dataclass(frozen=True, eq=False)
-class CellData:
-    """All outcomes of a stored experiment.
-
-    Attributes:
-        cells: what the warehouse answered.
-        order: outcome texts in the order of the plan.
-        bins: of a numeric outcome, rows of (variant, bin, reached, units).
-        same_split: False when the plan gives segments different shares.
-    """
-
-    cells: Cells
-    order: tuple[str, ...]
-    bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
-    same_split: bool = True
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Variants, control first."""
-        return self.cells.variants
-
-    @cached_property
-    def outcomes(self) -> Mapping[str, Kind]:
-        """Outcomes in the order of the plan."""
-        return {name: kind_of(name) for name in self.order}
-
-    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
-        """n, mean, error and interval of one arm over all segments."""
-        kind = self.outcomes[outcome]
-        return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
-
-    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
-        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
-        cells, block = self.cells, self.cells.blocks[outcome]
-        mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
-        kept = mature & ((cells.variant == against) | (cells.variant == code))
-        # Of all arms, so that control has one level beside every variant.
-        units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
-        return CellPair(
-            kind=self.outcomes[outcome],
-            names=block.names,
-            n=block.n[kept].astype(np.float64),
-            means=block.means[kept],
-            covariance=block.covariance[kept],
-            treated=(cells.variant[kept] == code).astype(np.float64),
-            segment=cells.segment[kept],
-            segment_labels=cells.segments,
-            x=self._dummies[kept],
-            bins=self._counts(outcome, code, against),
-            same_split=self.same_split,
-            segment_units=units,
-            traits={label: inside[kept] for label, inside in self.traits.items()},
-        )
-
-    @cached_property
-    def traits(self) -> Mapping[str, np.ndarray]:
-        """Cells of each segment and of each level of each covariate, by its label."""
-        return traits_of(self.cells)
-
-    @cached_property
-    def _dummies(self) -> Array:
-        """One column for each level of each covariate but the first."""
-        columns = [
-            (self.cells.covariate[:, place] == level).astype(np.float64)
-            for place, levels in enumerate(self.cells.levels)
-            for level in range(1, len(levels))
-        ]
-        return np.column_stack(columns) if columns else np.empty((len(self.cells.variant), 0))
-
-    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
-        rows = self.bins.get(outcome)
-        if not rows:
-            return None
-        counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
-        arms = {self.labels[against]: 0, self.labels[code]: 1}
-        for variant, place, reached, units in rows:
-            if variant in arms:
-                counts[arms[variant], place, reached] += units
-        return counts

@@ -13,6 +13,7 @@ import numpy as np
 
 from events.asking import Questions
 from events.counting import day_bits
+from events.counting.known_before import level_counts
 from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
 from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
@@ -201,7 +202,7 @@ def _answers(
 
 def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
     names = queries.covariates_of(asked)
-    kept = [_levels(questions, values, place) for place, _ in enumerate(names)]
+    kept = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
     rows = _rows(questions, queries.cells(values, asked, kept))
     keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(names))]
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
@@ -225,8 +226,10 @@ def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
     )
 
 
-def _levels(questions: Questions, values: ir.Table, place: int) -> list[str]:
-    found = _rows(questions, queries.level_counts(values, place, MOST_LEVELS))
+def _levels(questions: Questions, values: ir.Table, place: int, asked: Question) -> list[str]:
+    """The levels that are kept: the most frequent of a property, all numbers of active days."""
+    most = MOST_LEVELS if place < len(asked.covariates) else asked.active_days_before + 1
+    found = _rows(questions, level_counts(values, f"c_{place}", most))
     return [str(row["level"]) for row in found]
 
 

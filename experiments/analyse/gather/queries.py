@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from events.counting import queries
 from events.counting.day_bits import day_bits, words_for
-from events.counting.day_index import day_index, local_date, utc, wall_clock
+from events.counting.day_index import utc, wall_clock
+from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
-from events.counting.unit_values import EXPOSURE_EVENTS, Basis, active_events, aggregate
+from events.counting.unit_values import EXPOSURE_EVENTS, Basis, aggregate
 from events.metrics import (
     Count,
     Metric,
@@ -31,6 +32,7 @@ from events.metrics import (
 from events.windows import Window
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
 from experiments.plan.question import Question
+from experiments.plan.record import DAYS_BEFORE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,9 +40,7 @@ if TYPE_CHECKING:
 LATE = timedelta(hours=48)
 # What arrives later than this was read from a file of history and says nothing about the senders.
 HISTORY = timedelta(days=14)
-OTHER = "other"
 UNKNOWN = -1
-BEFORE = "active_days_before"
 BINS = 5
 SO_FAR = "times_so_far"
 
@@ -136,9 +136,11 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
         week=on.truncate("W"),
     )
     if asked.covariates or asked.clock == "signup":
-        table = _with_signup(events, table, asked, basis)
+        said = {f"c_{place}": name for place, name in enumerate(asked.covariates)}
+        table = with_signup(events, table, asked.signup_event, said, "exposed_at", basis).rename(anchor="signed_up")
     if asked.active_days_before:
-        table = _with_days_before(events, table, asked, basis)
+        column = f"c_{len(asked.covariates)}"
+        table = with_active_days(events, table, asked.active_days_before, column, "exposed_at", basis)
     if asked.clock == "signup":
         return queries.with_clock(table.filter(table.anchor.notnull()), basis)
     return queries.with_clock(table.mutate(anchor=table.exposed_at), basis)
@@ -146,7 +148,7 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
 
 def covariates_of(asked: Question) -> tuple[str, ...]:
     """The names of the covariates in the order of the columns ``c_0, c_1, …``."""
-    return (*asked.covariates, *([BEFORE] if asked.active_days_before else []))
+    return (*asked.covariates, *([DAYS_BEFORE] if asked.active_days_before else []))
 
 
 def span(units: ir.Table) -> ir.Table:
@@ -229,15 +231,6 @@ def known_events(events: ir.Table, name: str) -> ir.Table:
     return events.filter(events.event == name).select("event").limit(1)
 
 
-def level_counts(values: ir.Table, place: int, most: int) -> ir.Table:
-    """The most frequent levels of a covariate: ``level, units``, without the missing level ""."""
-    import ibis
-
-    table = values.mutate(level=values[f"c_{place}"])
-    table = table.filter(table.level != "").group_by("level").aggregate(units=ibis._.count())
-    return table.order_by([ibis.desc("units"), "level"]).limit(most)
-
-
 def block_columns(asked: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
     ratio = {DENOMINATOR: f"w_{place}"} if isinstance(parse_metric(asked.outcomes[place]), Ratio) else {}
@@ -252,7 +245,7 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
     `block_columns`; all over the units that are mature for the outcome. `levels` are the levels that are kept of each
     covariate; the others become "other".
     """
-    table = values.mutate(**{f"l_{place}": _pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
+    table = values.mutate(**{f"l_{place}": pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
     numbers: dict[str, ir.Value] = {}
     for place, _ in enumerate(asked.outcomes):
         columns = _block(table, asked, place)
@@ -306,41 +299,6 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
 
 
-def _with_signup(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """Add ``anchor``, the first signup if it is no later than the exposure, and what it said as ``c_0, …``."""
-    import ibis
-
-    log = events.filter(events.event == asked.signup_event)
-    first = log.group_by("user_id").aggregate(
-        anchor=log.time.min(), said=log.properties.fill_null("{}").argmin(log.time)
-    )
-    joined = table.left_join(first, "user_id").drop("user_id_right")
-    before = joined.anchor <= joined.exposed_at  # a later signup says nothing that was known at the assignment
-    said = {
-        f"c_{place}": before.ifelse(property_text(joined.said, name, basis.dialect), ibis.null("string")).fill_null("")
-        for place, name in enumerate(asked.covariates)
-    }
-    return joined.mutate(anchor=before.ifelse(joined.anchor, ibis.null("timestamp")), **said).drop("said")
-
-
-def _with_days_before(events: ir.Table, table: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """Add the number of different active days among the days before the exposure, as text."""
-    import ibis
-
-    slim = table.select("user_id", "exposed_at", exposed_date=local_date(table.exposed_at, basis.clock))
-    log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
-    # A day and an hour more than the longest such stretch: cheap to compare, and the day index decides.
-    log = log.filter(
-        log.time < log.exposed_at, log.time >= log.exposed_at - ibis.interval(days=asked.active_days_before + 2)
-    )
-    day = day_index(log.time, log.exposed_at, log.exposed_date, basis.clock)
-    log = log.mutate(day=day).filter(ibis._.day.between(-asked.active_days_before, -1))
-    found = log.group_by("user_id").aggregate(before=log.day.nunique())
-    joined = table.left_join(found, "user_id").drop("user_id_right")
-    text = joined.before.fill_null(0).cast("string")
-    return joined.mutate(**{f"c_{len(asked.covariates)}": text}).drop("before")
-
-
 def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
     """The columns of one outcome's block, all null where the unit is not mature for the outcome."""
     import ibis
@@ -359,10 +317,6 @@ def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
     number = ibis.coalesce(values.times, values[SO_FAR]) if SO_FAR in values.columns else values.times
     reached = (number >= asked.times).ifelse(1.0, 0.0)
     return [*found, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
-
-
-def _pooled(level: ir.StringValue, kept: Sequence[str]) -> ir.StringValue:
-    return level.isin(["", *kept]).ifelse(level, OTHER)
 
 
 def _some_shorter(asked: Question) -> bool:

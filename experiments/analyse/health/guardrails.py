@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.health.findings import Detail, Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
 from experiments.analyse.outcome_lock import planned_pair

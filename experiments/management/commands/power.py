@@ -63,6 +63,10 @@ class Command(BaseCommand):
         add("--variants", type=int, metavar="K", help="variants, control included; default 2")
         add("--primaries", type=int, default=1, metavar="M", help="primary outcomes, all judged; default 1")
         add("--take-up", type=float, default=1.0, metavar="T", help="share whom the nudge moves; default 1")
+        explained = (
+            "share of the outcome's variance that covariates known before explain, of an adjusted plan; default 0"
+        )
+        add("--r-squared", type=float, default=0.0, metavar="R2", help=explained)
         add("--daily-units", type=float, metavar="U", help="eligible units a day, for the duration")
         add("--window-end", type=int, metavar="B", help="last day of the outcome window, added to the duration")
         add("--sd", type=float, metavar="S", help="the outcome is a mean with this standard deviation")
@@ -121,6 +125,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         looks=_looks(options["looks"]),
         primaries=options["primaries"],
         spending=Spending(options["spending"]),
+        r_squared=options["r_squared"],
     )
 
 

@@ -206,16 +206,18 @@ def _randomisation_sentence(report: Report) -> str:
 
 
 def adjusted(report: Report) -> Table | None:
-    """The covariate-adjusted comparison, when covariates were given."""
-    rows = []
+    """The comparison adjusted for covariates, when some were given; beside a registered one the plain one too."""
+    rows: list[Row] = []
     for outcome in report.outcomes:
         for row in outcome.comparisons:
-            value = row.covariate_adjusted
-            if value is None:
-                continue
-            reduction = percent(value.variance_reduction) if computable(value) else ""
+            value, plain = row.covariate_adjusted, row.unadjusted
             named = versus(row.variant, row.compared_with)
-            rows.append((outcome.name, named, *effect_cells(value, outcome.kind), p_cell(value), reduction))
+            if value is not None:
+                reduction = percent(value.variance_reduction) if computable(value) else ""
+                rows.append((outcome.name, named, *effect_cells(value, outcome.kind), p_cell(value), reduction))
+            if plain is not None:
+                without = gettext("{comparison}, without covariates").format(comparison=named)
+                rows.append((outcome.name, without, *effect_cells(plain, outcome.kind), p_cell(plain), ""))
     if not rows:
         return None
     columns = (
@@ -227,6 +229,11 @@ def adjusted(report: Report) -> Table | None:
         gettext("variance removed"),
     )
     note = gettext("Covariates: %(names)s. A sensitivity check: the verdict rests on the unadjusted comparison.")
+    if report.design.adjusted:
+        note = gettext(
+            "Covariates: %(names)s. The plan registered the adjusted comparison: verdict, looks and the set of the "
+            "behaviour's effects rest on it. The one without covariates is a sensitivity check."
+        )
     names = ", ".join(row.name for row in report.design.covariates)
     return Table(gettext("Adjusted for covariates (Lin)"), columns, tuple(rows), note % {"names": names})
 

@@ -1,6 +1,7 @@
 """`analyze_file`: the main engine on the file of a finished experiment. Options and JSON as in DESIGN.md §8."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
         add_columns(parser)
+        add(
+            "--nudge-cost",
+            type=float,
+            default=0.0,
+            metavar="C",
+            help="cost of nudging one unit, in the first outcome's unit: whom to nudge must pay for it (default 0)",
+        )
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
         add("--html", type=Path, metavar="FILE", help="write a self-contained report")
@@ -36,7 +44,8 @@ class Command(BaseCommand):
         try:
             if options["html"] is not None and options["html"].resolve() == options["file"].resolve():
                 raise Refused("--html {file}: this would overwrite the data", file=options["html"])
-            report = analyze_file(options["file"], design_of(options))
+            design = replace(design_of(options), nudge_cost=options["nudge_cost"])
+            report = analyze_file(options["file"], design)
             with translation.override(options["language"]):
                 if options["html"] is not None:
                     self._write_html(report, options["html"])

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from stats.instrument.pooling.circle import lowest
+from stats.instrument.pooling.circle import lowest_without_each
 from stats.instrument.pooling.egger import Egger
 from stats.instrument.pooling.stack import Stack
 from stats.results import NotComputable, Reason, computable
+from stats.summaries import Array
+
+# How the two tests share alpha. A few nudges that act by themselves show in the first one alone; the second is for
+# nudges that all do.
+SHARE_OVER, SHARE_INTERCEPT = 0.8, 0.2
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Agreement:
         degrees_of_freedom: instruments less one.
         p_over_identified: its upper tail.
         p_intercept: of Egger's intercept, two-sided: do the nudges act by themselves on average?
-        p_value: of both together (Bonferroni); below alpha, the nudges disagree.
+        p_value: of both together, weighted Bonferroni; below alpha, the nudges disagree.
         agree: whether ``p_value`` is at least alpha. That they agree isn't proof that no nudge acts by itself.
     """
 
@@ -65,7 +70,7 @@ def agreement(stack: Stack, best: float, egger: Egger | NotComputable, *, alpha:
     if not computable(egger):
         return Agreement(statistic, stack.size - 1, p_over, egger, p_over, p_over >= alpha)
     p_intercept = egger.intercept.p_value
-    p_value = min(2 * min(p_over, p_intercept), 1.0)
+    p_value = min(p_over / SHARE_OVER, p_intercept / SHARE_INTERCEPT, 1.0)
     return Agreement(statistic, stack.size - 1, p_over, p_intercept, p_value, p_value >= alpha)
 
 
@@ -82,21 +87,22 @@ def influence(stack: Stack, best: float, names: dict[str, str]) -> tuple[Influen
     whole = float(stack.ar(np.array([best]))[0])
     weights = _weights(stack, best)
     rows = []
-    for j, (key, name) in enumerate(names.items()):
-        others = stack.without(j)
-        angle = lowest(others)
-        statistic = float(others.ar(np.array([angle]))[0])
-        p: float | NotComputable = NotComputable(Reason.TOO_FEW_TO_POOL, {"n": others.size, "needed": 2})
-        if others.size > 1:
-            p = float(stats.chi2.sf(statistic, others.size - 1))
-        rows.append(Influence(key, name, float(weights[j]), max(whole - statistic, 0.0), others.effect(angle), p))
+    others = zip(*lowest_without_each(stack), strict=True)
+    for j, ((key, name), (angle, statistic)) in enumerate(zip(names.items(), others, strict=True)):
+        left = stack.size - int(stack.member[:, j].sum())
+        p: float | NotComputable = NotComputable(Reason.TOO_FEW_TO_POOL, {"n": left, "needed": 2})
+        if left > 1:
+            p = float(stats.chi2.sf(statistic, left - 1))
+        misfit = max(whole - float(statistic), 0.0)
+        rows.append(Influence(key, name, float(weights[j]), misfit, stack.effect(float(angle)), p))
     return tuple(sorted(rows, key=lambda row: -row.misfit))
 
 
-def _weights(stack: Stack, best: float) -> np.ndarray:
-    """Share of each experiment in FS' V^-1 FS at the LIML value."""
+def _weights(stack: Stack, best: float) -> Array:
+    """Share of each experiment in the information along the line through the pooled effect."""
+    cos, sin = float(np.cos(best)), float(np.sin(best))
+    along = stack.itt * sin + stack.first * cos
     r, c, d = stack.covariances()
-    b = float(np.tan(best))
-    part = stack.first * np.linalg.solve(r - 2 * b * c + b**2 * d, stack.first)
-    found = part @ stack.member
+    across = r * cos**2 - 2 * c * sin * cos + d * sin**2
+    found = (along * np.linalg.solve(across, along)) @ stack.member
     return np.asarray(found / found.sum()) if found.sum() > 0 else np.full(len(found), 1 / len(found))

@@ -15,12 +15,33 @@ type Curve = Callable[[Array], Array]
 EVEN = 361
 AROUND = np.array([-12, -6, -4, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6, 12])
 NEAR = np.array([-4, -1, 0, 1, 4])
+ZOOMS = 9
+ZOOM = np.linspace(-1, 1, 21)
 
 
 def lowest(stack: Stack) -> float:
     """The angle at which the Anderson-Rubin statistic is smallest, over the whole circle."""
     points = _points(stack)
     return _refine(stack.ar, points, stack.ar(points), lowest=True)
+
+
+def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
+    """For each experiment, angle and value of the smallest statistic of all the others.
+
+    Experiments are independent, so the statistic without one is the whole less that one's part.
+    """
+    points = _points(stack)
+    parts = stack.parts(points)
+    at = (parts.sum(axis=1)[:, None] - parts).argmin(axis=0)
+    centre, half = points[at], np.full(len(at), np.diff(points).max())
+    each = np.arange(len(at))
+    for _ in range(ZOOMS):
+        grid = centre[:, None] + half[:, None] * ZOOM
+        parts = stack.parts(grid.ravel()).reshape(*grid.shape, -1)
+        values = parts.sum(axis=2) - parts[each, :, each]
+        best = values.argmin(axis=1)
+        centre, half = grid[each, best], half * (ZOOM[1] - ZOOM[0])
+    return centre, values[each, best]
 
 
 def angles(stack: Stack, best: float) -> Array:

@@ -1,7 +1,7 @@
 """Past experiments as instruments for one behaviour, stacked: every pooled statistic is a function of this."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -132,26 +132,16 @@ class Stack:
         lm = np.divide(slope**2, information, out=np.zeros_like(slope), where=information > 0)
         return AtAngles(ar, np.minimum(lm, ar), np.maximum(self.total() - ar, 0.0))
 
-    def ar(self, angles: Array) -> Array:
-        """The Anderson-Rubin statistic alone."""
+    def parts(self, angles: Array) -> Array:
+        """Each experiment's part of the Anderson-Rubin statistic, angles x experiments: they are independent."""
         cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
         gap = self.itt * cos - self.first * sin
         own, common = (_turned(part, cos, sin)[0] for part in (self.arm, self.shared))
-        return np.asarray((gap * self._solve(gap, own, common)).sum(axis=1))
+        return np.asarray((gap * self._solve(gap, own, common)) @ self.member)
 
-    def without(self, experiment: int) -> "Stack":
-        """The stack without one experiment."""
-        kept = self.member[:, experiment] == 0
-        others = np.arange(self.member.shape[1]) != experiment
-        member = self.member[kept][:, others]
-        return replace(
-            self,
-            itt=self.itt[kept],
-            first=self.first[kept],
-            arm=self.arm[:, kept],
-            shared=self.shared[:, others],
-            member=member,
-        )
+    def ar(self, angles: Array) -> Array:
+        """The Anderson-Rubin statistic alone."""
+        return np.asarray(self.parts(angles).sum(axis=1))
 
     def _pairs(self) -> list[tuple[Array, Array]]:
         return list(zip(self.arm, self.shared, strict=True))

@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from aha.evidence.aipw import Difference
-from aha.evidence.ladder import (
-    RungName,
-    Units,
-    climb,
-    combine,
-    dummies,
-    raw_difference,
-    stratified_difference,
-    surviving_share,
-)
-from aha.evidence.nuisance import Codes, Flags
+from aha.evidence.ladder import RungName, Units, climb, combine, raw_difference, stratified_difference, surviving_share
+from aha.evidence.nuisance import Codes, Flags, dummies
 from events.windows import Window, guard
 from runs.progress import Progress
 from stats.results import NotComputable, Reason
@@ -255,7 +246,7 @@ def test_climb__small_sample__names_units_windows_and_seed() -> None:
 
     ladder = climb(units, seed=5, max_units=1000, progress=listen)
 
-    assert [rung.name for rung in ladder.rungs] == list(RungName)
+    assert [rung.name for rung in ladder.rungs] == [name for name in RungName if name is not RungName.DAILY]
     assert [rung.same_window for rung in ladder.rungs] == [False, True, False, True]
     assert [rung.units for rung in ladder.rungs[::3]] == [1500, 1000]
     assert 1000 < ladder.rungs[1].units <= 1500

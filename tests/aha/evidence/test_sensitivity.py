@@ -219,6 +219,7 @@ def test_null__planted_error__recovered_and_calibrated(mean: float, sd: float) -
     assert all(np.isfinite(each.z) and each.z != inf for each in inert)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [5, 10])
 def test_calibrate__few_controls__one_more_of_their_kind_is_seldom_called_stronger(k: int) -> None:
     runs, alarms = 600, 0

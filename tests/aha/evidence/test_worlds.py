@@ -84,6 +84,7 @@ def test_climb__behaviour_that_engagement_decides__has_no_overlap() -> None:
     assert result.reason == Reason.NO_OVERLAP
 
 
+@pytest.mark.slow
 def test_ladder__behaviour_that_works_through_later_days__keeps_its_effect_and_is_no_mere_activity() -> None:
     # Version 0.3 held days 0..6 equal for a cell of one day: rung 4 gave -.016 and the second null p .19.
     found = audit.run(3, 6_000, 99)

@@ -184,6 +184,7 @@ def test_study__nobody_stayed__is_a_report_too(world: Simulation) -> None:
     assert load(Report, json.loads(json.dumps(dump(found)))) == found
 
 
+@pytest.mark.slow
 def test_study__small__corrects_by_bootstrap_instead_of_a_hold_out(world: Simulation) -> None:
     found = study(some(answers_of(world), np.arange(1_500)), INPUTS, seed=3, effort=SMALL)
 
@@ -232,7 +233,7 @@ def test_words__every_code__has_its_own_words(report: Report) -> None:
     assert len({flag_words(code) for code in codes}) == len(codes)
     assert len({flag_sentence(code) for code in codes}) == len(codes)
     assert len({step_words(verdict, None) for verdict in StepVerdict}) == 3
-    assert len({ladder.rung_words(name) for name in RungName}) == 4
+    assert len({ladder.rung_words(name) for name in RungName}) == 5
     assert all(step_sentence(row.step) for row in report.judged if row.step is not None)
     assert len(asked_sentences(report.asked)) == 3
     assert "Activity alone passes this" in null_sentence(report.luck)
@@ -315,6 +316,14 @@ EXPECTED_KEYS = [
             "ladder[].low",
             "ladder[].high",
             "e_value",
+            "robustness_value",
+            "robustness_value_limit",
+            "negative_outcomes",
+            "negative_outcomes[].outcome",
+            "negative_outcomes[].rung",
+            "negative_outcomes[].estimate",
+            "negative_outcomes[].low",
+            "negative_outcomes[].high",
             "flags",
             "expected_gain",
             "expected_gain.estimate",

@@ -101,6 +101,7 @@ def test_null__same_seed__is_the_same() -> None:
     assert (one.maxima == two.maxima).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_activity", [False, True])
 def test_null__outcomes_shuffled_within_strata__smallest_p_is_uniform(by_activity: bool) -> None:
     alarms, seeds, p_values = 0, 300, []

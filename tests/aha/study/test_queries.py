@@ -164,6 +164,38 @@ def test_first_times_and_active_days__small_log__are_those_of_the_fingers(engine
     assert active.active_1.to_dict() == {"a": 1, "b": 1}
 
 
+def test_daily_counts_and_days_active__small_log__are_those_of_the_fingers(engine: Any) -> None:
+    rows: Rows = [
+        ("a", "signup", at(0), "{}"),
+        ("a", "play", at(1), CASUAL),
+        ("a", "play", at(2), RANKED),
+        ("a", "play", at(30), RANKED),
+        ("a", "chat", at(71), "{}"),
+        ("a", "chat", at(72), "{}"),  # day 3: beyond the landmark
+        ("b", "signup", at(5), "{}"),
+        ("b", "other", at(30), "{}"),
+        ("c", "signup", at(5), "{}"),  # not of the sample
+        ("c", "play", at(6), "{}"),
+    ]
+    log = log_of(rows)
+    answer = engine.to_pyarrow(queries.units(log, BASIS, signup="signup", definition=RETENTION)).sort_by("user_id")
+    some = answer.slice(0, 2).append_column("unit", pa.array(np.arange(2, dtype=np.int32)))
+    users, listed = ibis.memtable(some.select(list(UNIT_COLUMNS))), [parse_behaviour(text) for text in ("play", "chat")]
+
+    counts = engine.to_pandas(queries.daily_counts(log, users, BASIS, days=3, behaviours=listed))
+    active = engine.to_pandas(queries.days_active(log, users, BASIS, days=3))
+
+    found = sorted(counts[["unit", "behaviour", "day", "n"]].itertuples(index=False, name=None))
+    assert found == [(0, "chat", 2, 1), (0, "play", 0, 2), (0, "play", 1, 1)]
+    assert sorted(active[["unit", "day"]].itertuples(index=False, name=None)) == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (1, 1),
+    ]
+
+
 @pytest.mark.parametrize("dialect", ["pyspark", "clickhouse", "bigquery", "snowflake", "trino", "postgres", "duckdb"])
 def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
@@ -180,6 +212,8 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
         queries.unit_counts(log, users, basis, days=DAYS, behaviours=listed),
         queries.histogram(log, users, basis, days=DAYS, cap=20),
         queries.active_days(log, users, basis, days=[1, 7]),
+        queries.daily_counts(log, users, basis, days=7, behaviours=listed),
+        queries.days_active(log, users, basis, days=7),
         queries.first_times(log, basis, listed),
         queries.first_sessions(log, users, basis, listed, days=7),
     ]

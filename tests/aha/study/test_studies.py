@@ -17,6 +17,7 @@ from aha.management.commands.discover import _print
 from aha.models import AhaMoment, Study
 from aha.moments import promote
 from aha.moments.reach import weekly_reach
+from aha.study import gather as gather_module
 from aha.study import studies
 from aha.study.discover import study
 from aha.study.gather import gather
@@ -92,6 +93,7 @@ def test_command__bad_input__ends_with_2_and_one_sentence_and_no_row() -> None:
     assert not Study.objects.exists()
 
 
+@pytest.mark.slow
 def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     behaviours = ("--behaviours", "friend_add", "chat", "--days", 7, 3, 7, "--max-times", 5)
 
@@ -168,6 +170,36 @@ def test_gather__more_units_than_the_sample__keeps_exact_counts_of_everybody(wor
     reached = np.asarray(found.histogram["n_7"]) >= 3
     friends = np.asarray(found.histogram["behaviour"]) == "friend_add"
     assert np.asarray(found.histogram["units"])[reached & friends].sum() == world.reached.sum()
+
+
+def test_gather__days_of_units__add_up_to_the_counts_and_active_days(world: Simulation) -> None:
+    with questions() as asked:
+        whole = gather(asked, INPUTS, Restriction(), seed=1)
+        some = gather(asked, INPUTS, Restriction(), seed=1, most_units=400)
+    names = [str(behaviour) for behaviour in whole.behaviours]
+    friends, days = names.index("friend_add"), whole.unit_days
+
+    counts = np.bincount(days.unit, weights=days.counts[:, friends], minlength=UNITS)
+    active = np.bincount(days.unit, weights=days.active, minlength=UNITS)
+
+    assert np.sort(counts).tolist() == np.sort(world.target_count).tolist()
+    assert active.tolist() == whole.active_days[:, -1].tolist()
+    # Of a sample the places are those of the sample.
+    assert np.bincount(some.unit_days.unit, some.unit_days.active).tolist() == some.active_days[:, -1].tolist()
+
+
+def test_gather__more_active_days_than_the_models_see__takes_whole_units_up_to_that_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gather_module, "MAX_UNITS", 500)
+
+    with questions() as asked:
+        found = gather(asked, INPUTS, Restriction(), seed=1)
+
+    days = found.unit_days
+    chosen = np.unique(days.unit)
+    assert 480 < days.active.sum() <= 500
+    assert np.bincount(days.unit, days.active)[chosen].tolist() == found.active_days[chosen, -1].tolist()
 
 
 def test_study__of_a_sample__cells_count_everybody_and_the_rest_the_sample(world: Simulation) -> None:

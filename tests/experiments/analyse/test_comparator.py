@@ -294,6 +294,7 @@ def looked(found: Mapping[str, Any], *, share: float = 1.0, **more: Any) -> Read
     return stored(part, **{**plan, **more})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["group_sequential", "always_valid"])
 def test_looks__before_the_last__judge_the_registered_contrast_alone(method: str) -> None:
     """Chosen anew at each look, an early one read nudge against control: 36 to 66 % CAUSES of what does nothing."""

@@ -197,6 +197,7 @@ def _guilds(seed: int, nudged: int, groups: int, *, size: int = 20, behaviour: b
 GUILDS = Design("arm", "control", ("score",), behaviour="did", cluster="guild")
 
 
+@pytest.mark.slow
 def test_clusters__p_and_set__never_contradict() -> None:
     for seed in range(40):
         row = analyze("data", GUILDS, _guilds(seed, 6, 12)).outcomes[0].comparisons[0]

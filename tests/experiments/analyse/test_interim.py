@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.result import Readout
 from experiments.report.behaviour import acts
 from experiments.report.page import sections

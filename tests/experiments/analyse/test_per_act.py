@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.effects import OutcomeReport
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.per_act import per_act

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.read_out import read_out
 from experiments.analyse.result import LookTaken, Readout, State
@@ -84,6 +84,7 @@ def test_first_stage__counts_units_whose_outcome_is_not_known_yet() -> None:
     assert take_up.difference == pytest.approx(reached[1] - reached[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("planned", "noted"), [(0.6, True), (0.2, False)])
 @pytest.mark.parametrize("effect", [0.5, 0.0])
 def test_take_up_far_below_plan__is_a_note_and_no_verdict(planned: float, noted: bool, effect: float) -> None:
@@ -101,6 +102,7 @@ def test_take_up_far_below_plan__is_a_note_and_no_verdict(planned: float, noted:
         assert any(finding.check == "take_up_below_plan" for finding in found.health) is noted
 
 
+@pytest.mark.slow
 def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
     for method in ("group_sequential", "always_valid"):
         for seed in range(12):

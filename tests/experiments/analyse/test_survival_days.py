@@ -14,6 +14,7 @@ def test_truth__six_percent_a_day__is_that_of_the_audit() -> None:
     assert round(true_mean(26), 2) == 12.53
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_survival__whole_days__is_true_at_every_look(look: str) -> None:
     """Censored on day K - g, as 0.3 did, the interim look gives .203 on day 26."""

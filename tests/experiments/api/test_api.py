@@ -40,6 +40,8 @@ def test_create__a_whole_plan__is_a_draft_that_may_start() -> None:
     [
         ({"variants": [{"key": "a", "weight": -1}]}, "/variants/0/weight"),
         ({"method": "guess"}, "/method"),
+        ({"primary": "cuped"}, "/primary"),
+        ({"active_days_before": 29}, "/active_days_before"),
         ({"moment": "none"}, "/moment"),
         ({"primary_metrics": "window:1-2"}, "/primary_metrics"),
         ({"planned_units": 2**31}, "/planned_units"),
@@ -59,6 +61,22 @@ def test_create__a_field_that_can_not_be__is_400_with_its_pointer(change: dict[s
 @pytest.mark.parametrize("body", [b"{", b'{"key": NaN}', b'{"key": "a\\u0000"}', b'{"key": "\\ud800"}', b"[" * 9_000])
 def test_create__what_is_no_clean_json__is_400(body: bytes) -> None:
     assert Api()("POST", "", body).status_code == 400
+
+
+def test_primary__of_a_plan__is_set_amended_and_refused_without_covariates() -> None:
+    api = Api()
+    made = api.ok("POST", "", {**PLAN, "primary": "lin", "active_days_before": 14})
+    assert (made["primary"], made["active_days_before"]) == ("lin", 14)
+
+    api.ok("PATCH", "guild", {"active_days_before": 0})
+    refused = api("POST", "guild/start", {})
+    assert refused.status_code == 409 or refused.status_code == 400
+    assert "names none" in refused.content.decode()
+
+    api.ok("PATCH", "guild", {"covariates": ["platform"]})
+    api.ok("POST", "guild/start", {})
+    amended = api.ok("POST", "guild/amend", {"why": "simpler", "changes": {"primary": "unadjusted"}})
+    assert amended["changes"] == {"primary": ["lin", "unadjusted"]}
 
 
 def test_create__a_key_that_exists__is_refused() -> None:

@@ -66,6 +66,9 @@ def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
 
+PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolment": "new_units"}
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -112,6 +115,18 @@ def claim(days: int) -> Claim:
         ({"covariates": ("platform", "country")}, None),
         ({"covariates": ("platform", "platform")}, "bad_covariates"),
         ({"covariates": (" ",)}, "bad_covariates"),
+        ({"adjustment": "cuped"}, "bad_adjustment"),
+        ({"adjustment": "lin"}, "adjusted_for_nothing"),
+        ({"adjustment": "lin", "covariates": ("platform",)}, None),
+        ({"adjustment": "lin", "active_days_before": 28}, None),
+        ({"active_days_before": 29}, "bad_days_before"),
+        ({"active_days_before": 14, "enrolment": "new_units"}, "days_before_of_new"),
+        ({"active_days_before": 14, "clock": "signup"}, "days_before_clock"),
+        ({**PREDICTED, "covariates": ()}, "predicted_from_nothing"),
+        ({**PREDICTED, "enrolment": "all"}, "predicted_of_old"),
+        ({**PREDICTED, "primary": ("count:a:6-9 / active_days:7-9",)}, "predicted_ratio"),
+        ({**PREDICTED, "no_prediction": True}, "no_prediction"),
+        (PREDICTED, None),
         ({"alpha": 0.0}, "bad_alpha"),
         ({"alpha": 0.5, "power": 0.8}, "bad_alpha"),
         ({"power": 1.0}, "bad_power"),
@@ -137,7 +152,7 @@ def claim(days: int) -> Claim:
     ],
 )
 def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[str, Any], code: str | None) -> None:
-    around = {name: changes[name] for name in changes.keys() & {"flag_taken_by", "layer_taken"}}
+    around = {name: changes[name] for name in changes.keys() & {"flag_taken_by", "layer_taken", "no_prediction"}}
     plan = a_plan(**{name: value for name, value in changes.items() if name not in around})
     situation = a_situation(**around)
 

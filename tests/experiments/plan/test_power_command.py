@@ -21,6 +21,15 @@ def document(*options: str) -> dict[str, Any]:
     return parsed
 
 
+@pytest.mark.parametrize("method", ["fixed", "group_sequential"])
+def test_json__covariates_that_explain_a_fifth__need_a_fifth_fewer_units(method: str) -> None:
+    asked = ("--baseline", "0.3", "--effect", "0.03", "--method", method)
+    plain, adjusted = document(*asked), document(*asked, "--r-squared", "0.2")
+
+    assert adjusted["total"] / plain["total"] == pytest.approx(0.8, abs=0.001)
+    assert adjusted["power"] == pytest.approx(plain["power"], abs=0.001)
+
+
 def test_json__effect_with_take_up__is_the_document_of_the_design() -> None:
     found = document(
         "--baseline", "0.3", "--effect", "0.08", "--take-up", "0.2", "--daily-units", "500", "--window-end", "7"

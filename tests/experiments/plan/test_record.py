@@ -10,6 +10,7 @@ from experiments.analyse.outcome_lock import looks_of
 from experiments.analyse.result import Standing, State
 from experiments.plan import derived
 from experiments.plan.derived import History, Serving
+from experiments.plan.earlier.prediction import Explained
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
 from experiments.plan.record import COPIED, LOCKS, Claim, Plan, PlannedRow, PlannedVariant, Slice
 
@@ -55,7 +56,8 @@ BASE = Plan(
 )
 HISTORY = History(date(2026, 11, 24))
 SERVING = Serving(1, (11, 12, 13), 3, "running", datetime(2026, 11, 24, tzinfo=UTC))
-INFLOW = Inflow(date(2026, 10, 1), date(2026, 10, 28), 2_800, 100.0, 0.3, None, 20, None)
+WORTH = Explained(0.2, 0.15, 0.25, 2_000, 800)
+INFLOW = Inflow(date(2026, 10, 1), date(2026, 10, 28), 2_800, 100.0, 0.3, None, 20, None, WORTH)
 SEGMENTS = {"solo": 0.2, "duo": 0.3}
 
 # Field of the plan: another value for it, and who must see the change. Nobody else may.
@@ -116,6 +118,8 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "sources": ((1, 2), {"senders"}),
     "seed": ("77aa", {"flag"}),
     "hash_version": (1, {"flag"}),
+    "adjustment": ("lin", EVERY_NUMBER),
+    "active_days_before": (7, {"questions", "page", "hash"}),
 }
 
 
@@ -237,6 +241,8 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "sources": ("sources", OPEN, [1]),
     "seed": ("seed", FROZEN, "77aa"),
     "hash_version": ("hash_version", FROZEN, 1),
+    "primary": ("adjustment", JUDGING, "lin"),
+    "active_days_before": ("active_days_before", JUDGING, 7),
 }
 NO_PLAN = {
     "id",

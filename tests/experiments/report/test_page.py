@@ -49,7 +49,8 @@ def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
 
 
 def test_sections__of_an_open_outcome__come_in_the_order_of_the_brief() -> None:
-    expected = ["plan", "units", "direct", "time", "segments", "validity", "acts", "path", "outcomes", "bayes"]
+    behaviour = ["validity", "for-whom", "acts"]
+    expected = ["plan", "units", "direct", "time", "segments", *behaviour, "path", "outcomes", "bayes"]
 
     assert slugs(make_readout()) == expected
 

@@ -344,6 +344,7 @@ def test_gzip_without_its_ending__is_read(tmp_path: Path) -> None:
     assert analysis(packed, *OPTIONS)["outcomes"] == analysis(plain, *OPTIONS)["outcomes"]
 
 
+@pytest.mark.slow
 def test_terminal_without_hangul__gets_the_report_anyway(tmp_path: Path) -> None:
     path = csv_file(tmp_path, _columns())
 

@@ -103,7 +103,7 @@ def test_open_runs__of_every_kind__newest_first() -> None:
     [
         ("nothing", "/aha/studies/new/"),
         ("study", "/aha/studies/"),
-        ("moment", "/admin/experiments/experiment/add/"),
+        ("moment", "/admin/experiments/experiment/new/"),
         ("experiment", "/segments/runs/new/"),
         ("all", None),
     ],

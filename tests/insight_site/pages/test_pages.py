@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import Client
 
 from aha.models import Study
@@ -52,3 +53,23 @@ def test_demo_report__absent_or_invented__is_not_found(client: Client, folder: P
 
 def test_pages__other_methods__are_refused(client: Client, folder: Path) -> None:
     assert client.post("/").status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("ko", "그런 페이지가 없습니다")])
+def test_unknown_page__in_the_readers_language__leads_back(client: Client, language: str, words: str) -> None:
+    answer = client.get("/nowhere/", headers={"Accept-Language": language})
+
+    assert answer.status_code == 404
+    assert words in answer.content.decode()
+    assert 'href="/"' in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_refused_page__says_so_with_a_way_back(client: Client) -> None:
+    client.force_login(User.objects.create_user("reader"))
+
+    answer = client.get("/aha/studies/new/")
+
+    assert answer.status_code == 403
+    assert "Your role doesn" in answer.content.decode()

@@ -217,6 +217,7 @@ def test_publish_rule__that_can_not_be_asked__leaves_nothing(store: None, rule: 
     assert not SegmentModel.objects.exists()
 
 
+@pytest.mark.slow
 def test_refresh__of_clusters__places_everyone_and_keeps_risk(store: None) -> None:
     version = publish_clusters()
 
@@ -233,6 +234,7 @@ def test_refresh__of_clusters__places_everyone_and_keeps_risk(store: None) -> No
     assert again.drift["shares"]["code"] == "stable"
 
 
+@pytest.mark.slow
 def test_refresh__unit_alone_and_in_bulk__gets_the_same_segment(store: None) -> None:
     from reporting.document import load
     from segments.search.placement import FittedModel
@@ -249,6 +251,7 @@ def test_refresh__unit_alone_and_in_bulk__gets_the_same_segment(store: None) -> 
         assert (alone.labels[0], alone.distances[0]) == (bulk.labels[row], bulk.distances[row])
 
 
+@pytest.mark.slow
 def test_refresh_due__pinned_and_current__but_not_other_old_versions(store: None) -> None:
     none = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1_000}]}
     versions = [
@@ -292,6 +295,7 @@ def test_member_rows__ids_that_look_like_formulas__are_made_harmless() -> None:
     assert lines[2].startswith("'=1+1,'=cmd()")
 
 
+@pytest.mark.slow
 def test_churn__of_a_cluster__scores_its_units_or_says_why_not(store: None) -> None:
     version = publish_clusters()
     segment = version.segments.order_by("-size")[0]

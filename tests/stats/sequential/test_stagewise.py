@@ -111,6 +111,7 @@ def test_edges__fallen_shares_and_no_variance() -> None:
     assert stagewise(1.0, 0.0, fraction=0.5) == NotComputable(Reason.NO_VARIANCE)
 
 
+@pytest.mark.slow
 def test_early_stop__estimate_and_interval_hold_over_all_runs() -> None:
     """The plain estimate is a tenth too large over all runs; the corrected one isn't, and its interval holds."""
     drift = 2.837  # power .8 of five O'Brien-Fleming looks

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from aha.evidence.aipw import Adjusted
+from aha.evidence.ladder import Rung, RungName
 from aha.report.candidate import ladder
+from aha.study.result import Candidate
 from stats.results import NotComputable, Reason
-from tests.aha.make_report import candidate
+from tests.aha.make_report import candidate, difference
 
 
 def test_ladder__missing_last_rung__says_why_and_keeps_the_raw_number() -> None:
@@ -14,3 +17,35 @@ def test_ladder__missing_last_rung__says_why_and_keeps_the_raw_number() -> None:
 
     assert ladder.finding(row).startswith("The raw difference is 37.5 points; how much is left can't be said.")
     assert ladder.overlap(row) == ""
+
+
+def test_ladder__daily_trials__are_the_headline_and_claim_no_more_than_they_remove() -> None:
+    row = candidate()
+    adjusted = replace(ladder_adjusted(row), n_with=120, n_without=3_400)
+    rung = Rung(RungName.DAILY, difference(0.05), 900, adjusted=adjusted)
+    row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
+
+    said = ladder.finding(row)
+
+    assert "5.0 points (2.0 to 8.0)" in said
+    assert "removes what was measured before the act, no more" in said
+    assert "free of confounding" not in " ".join((said, ladder.caution(), ladder.table(row).note))
+    assert len(ladder.table(row).rows) == 5
+    assert "120 days on which it was reached with 3,400" in ladder.table(row).note
+    assert ladder.overlap(row).startswith("Overlap of the daily trials")
+
+
+def test_ladder__daily_trials_refused__falls_back_to_the_fourth_rung() -> None:
+    row = candidate()
+    rung = Rung(RungName.DAILY, NotComputable(Reason.NO_OVERLAP), 0)
+    row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
+
+    assert row.ladder.headline.name is RungName.FULL
+    assert ladder.finding(row) == "Of 37.5 points 8.0 are left when all that was measured is held equal."
+    assert "too few comparable users" in ladder.table(row).rows[4][1]
+
+
+def ladder_adjusted(row: Candidate) -> Adjusted:
+    found = row.ladder.full.adjusted
+    assert found is not None
+    return found

@@ -20,6 +20,7 @@ from events import warehouse
 from events.asking import Questions
 from events.counting import day_bits
 from events.counting import queries as events_queries
+from events.counting.known_before import level_counts
 from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
@@ -29,6 +30,7 @@ from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
 from experiments.plan.question import Question
 from tests.experiments.ask import opened
+from tests.marks import first_is_fast
 from tests.postgres import hits_table
 from tests.simulated import experiment_table
 
@@ -114,8 +116,8 @@ def world(request: Any) -> Simulation:
 CLOCKS = [Clock(), Clock(DayMode.CALENDAR, "Asia/Seoul"), Clock(DayMode.CALENDAR, "America/New_York")]
 
 
-@pytest.mark.parametrize("clock", CLOCKS, ids=str)
-@pytest.mark.parametrize("end", [END, YOUNG], ids=["old", "young"])
+@pytest.mark.parametrize("clock", first_is_fast(CLOCKS), ids=str)
+@pytest.mark.parametrize("end", first_is_fast([END, YOUNG]), ids=["old", "young"])
 def test_gather__simulated_world__equals_plain_pandas(world: Simulation, clock: Clock, end: datetime) -> None:
     table = table_of(world)
 
@@ -147,6 +149,7 @@ def test_gather__simulated_world__equals_plain_pandas(world: Simulation, clock: 
     assert found.latest_exposure == units["at"].max().tz_localize("UTC")
 
 
+@pytest.mark.slow
 def test_gather__covariates_of_a_world__are_the_drawn_traits(world: Simulation) -> None:
     found = answers_of(table_of(world), PLAN, END, Clock())
 
@@ -161,6 +164,7 @@ def test_gather__covariates_of_a_world__are_the_drawn_traits(world: Simulation) 
     assert reached == pytest.approx(truth[truth.variant == "nudge"].reached.mean(), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_gather__order_of_the_log__changes_nothing(world: Simulation) -> None:
     table = table_of(world)
     mixed = table.take(pa.array(np.random.default_rng(3).permutation(table.num_rows)))
@@ -183,6 +187,7 @@ def engine() -> Iterator[Any]:
     backend.disconnect()
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sets(st.integers(0, 99), max_size=25), st.integers(-2, 99)), min_size=1, max_size=20),
     st.integers(1, day_bits.MOST_GAP),
@@ -248,7 +253,7 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "claims": queries.claims(exposures, [1]),
         "span": queries.span(units),
         "values": values,
-        "levels": queries.level_counts(kept, 0, 10),
+        "levels": level_counts(kept, "c_0", 10),
         "cells": queries.cells(kept, plan, [["ios"], ["ad"], ["0"]]),
         "exposures": over_time_queries.exposures_by_day(kept),
         "durations": over_time_queries.durations(kept, 7, 3),
@@ -262,7 +267,7 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("clock", ["exposure", "signup"])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", first_is_fast(DIALECTS))
 def test_questions__every_promised_engine__compile(dialect: str, clock: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
@@ -280,6 +285,7 @@ def postgres(settings: Any) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", CLOCKS[:2], ids=str)
 def test_postgresql__whole_analysis__equals_that_of_duckdb(
     postgres: psycopg.Connection, settings: Any, clock: Clock

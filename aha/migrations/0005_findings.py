@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('aha', '0001_squashed_0003_fill_headlines'),
+        ('aha', '0004_refusal'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

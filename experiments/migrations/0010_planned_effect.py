@@ -6,7 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0001_squashed_0008_fill_analysis_columns'),
+        ('experiments', '0009_refusal'),
+        ('experiments', '0009_primary_and_prediction'),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Figures on the evidence of a candidate."""

@@ -1,0 +1,191 @@
+"""The outcome of new users as their covariates predict it, by a model of earlier users: the covariate of CUPAC. Pure.
+
+New users have no past of their own, so that one number takes its place: what users with the same platform, channel, …
+did before the experiment began. Source: METHODS 4.5; Tang et al. 2020 (control using predictions as covariates).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import atanh, sqrt, tanh
+from typing import Any
+
+import numpy as np
+
+from experiments.plan.record import DAYS_BEFORE, Plan
+from stats.cells import pool_cells
+from stats.results import NotComputable, Reason
+from stats.summaries import Array
+
+UNADJUSTED, LIN, PREDICTED = ADJUSTMENTS = ("unadjusted", "lin", "lin_predicted")
+OTHER = "other"  # what the warehouse calls the levels that are too rare for one of their own
+LEVEL = 1.96
+# Ours: with fewer, ten levels of a covariate have some thirty users each, and R2 is known to hardly a tenth.
+LEAST_LEARNED, LEAST_JUDGED = 1_000, 300
+PENALTY = 1.0  # of one squared coefficient, in users: it only tells apart levels that hardly anybody has
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Earlier users in cells that share all covariates, as the warehouse counted them.
+
+    Attributes:
+        names: of the covariates; `labels` their levels, one row per cell ("" missing, "other" rare).
+        n, means, variances: users per cell with a known outcome, its mean and n-1 variance.
+        newest: cells of the newest users, who judge what the others teach.
+        share: the outcome is 0 or 1.
+        first, last: local dates between which they came.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    n: Array
+    means: Array
+    variances: Array
+    newest: np.ndarray
+    share: bool
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class Explained:
+    """R2 on the newest earlier users of what the others taught.
+
+    Attributes:
+        r_squared: squared correlation of prediction and outcome, 0 to 1; 0 where the prediction points the wrong way.
+        low, high: its 95 % interval, by Fisher's z.
+        learned, judged: users that taught and that judged.
+    """
+
+    r_squared: float
+    low: float
+    high: float
+    learned: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A fitted model, all of it text and numbers.
+
+    Attributes:
+        outcome: metric text of what it predicts; `signup_event` carries the covariates.
+        link: `logit` for a share, else `identity`.
+        intercept: added to the weights of a user's levels.
+        weights: by covariate, by level.
+        explained: what it is worth.
+        units: users it was fitted on, the judges among them; `first`, `last` local dates between which they came.
+    """
+
+    outcome: str
+    signup_event: str
+    link: str
+    intercept: float
+    weights: Mapping[str, Mapping[str, float]]
+    explained: Explained
+    units: int
+    first: date
+    last: date
+
+    def predicts(self, plan: Plan) -> bool:
+        """True when it is about this plan's first outcome and covariates."""
+        asked = (plan.primary[:1], tuple(plan.covariates), plan.signup_event or "signup")
+        return ((self.outcome,), tuple(self.weights), self.signup_event) == asked
+
+    def score(self, names: Sequence[str], labels: Sequence[Sequence[str]]) -> Array:
+        """The predicted outcome of each row of levels; a level that nobody had before counts as a rare one."""
+        found = np.full(len(labels), self.intercept)
+        for place, name in enumerate(names):
+            weights = self.weights.get(name, {})
+            rare = weights.get(OTHER, 0.0)
+            found += [weights.get(row[place], rare) for row in labels]
+        return np.asarray(1 / (1 + np.exp(-found)) if self.link == "logit" else found)
+
+
+def explained(earlier: Earlier) -> Explained | NotComputable:
+    """How much of the outcome the covariates explain in a linear regression, the days before as a number."""
+    columns = _columns(earlier)
+    fit = _fitted(earlier, columns, earlier.newest == 0, share=False)
+    return fit if isinstance(fit, NotComputable) else _judged(earlier, fit[0] + columns @ fit[1])
+
+
+def fit_predictor(earlier: Earlier, plan: Plan) -> Predictor | NotComputable:
+    """Fit on all earlier users; R2 comes from a fit without the newest ones, who judge it."""
+    columns = _columns(earlier)
+    first = _fitted(earlier, columns, earlier.newest == 0, share=earlier.share)
+    if isinstance(first, NotComputable):
+        return first
+    worth = _judged(earlier, first[0] + columns @ first[1])
+    whole = _fitted(earlier, columns, np.ones(len(earlier.n), dtype=bool), share=earlier.share)
+    if isinstance(worth, NotComputable) or isinstance(whole, NotComputable):
+        return worth if isinstance(worth, NotComputable) else NotComputable(Reason.TOO_FEW_FOR_MODEL)
+    weights: dict[str, dict[str, float]] = {name: {} for name in earlier.names}
+    for (name, level), weight in zip(_levels(earlier), whole[1].tolist(), strict=True):
+        weights[name][level] = weight
+    return Predictor(
+        outcome=plan.primary[0],
+        signup_event=plan.signup_event or "signup",
+        link="logit" if earlier.share else "identity",
+        intercept=whole[0],
+        weights=weights,
+        explained=worth,
+        units=int(earlier.n.sum()),
+        first=earlier.first,
+        last=earlier.last,
+    )
+
+
+def _levels(earlier: Earlier) -> list[tuple[str, str]]:
+    """Covariate and level of each column but that of the days before, which are one number."""
+    return [
+        (name, level)
+        for place, name in enumerate(earlier.names)
+        if name != DAYS_BEFORE
+        for level in sorted({row[place] for row in earlier.labels})
+    ]
+
+
+def _columns(earlier: Earlier) -> Array:
+    places = {name: place for place, name in enumerate(earlier.names)}
+    found = [[float(row[places[name]] == level) for row in earlier.labels] for name, level in _levels(earlier)]
+    if DAYS_BEFORE in places:
+        found.append([float(row[places[DAYS_BEFORE]]) for row in earlier.labels])
+    return np.array(found).T if found else np.empty((len(earlier.n), 0))
+
+
+def _fitted(earlier: Earlier, columns: Array, kept: np.ndarray, *, share: bool) -> tuple[float, Array] | NotComputable:
+    """Intercept and weights by penalised least squares or logistic regression on the kept cells' users."""
+    from sklearn.linear_model import LogisticRegression, Ridge  # costs a second to import
+
+    n, means, x = earlier.n[kept], earlier.means[kept], columns[kept]
+    if n.sum() < LEAST_LEARNED:
+        return NotComputable(Reason.TOO_FEW_FOR_MODEL, {"n": int(n.sum()), "needed": LEAST_LEARNED})
+    if np.average(means, weights=n) in (0.0, 1.0) and share:
+        return NotComputable(Reason.NO_VARIANCE)
+    model: Any
+    if share:
+        model = LogisticRegression(C=1 / PENALTY, tol=1e-8, max_iter=1_000)
+        weights = np.concatenate([n * means, n * (1 - means)])
+        model.fit(np.vstack([x, x]), np.repeat([1, 0], len(n)), sample_weight=weights)
+        return float(model.intercept_[0]), np.asarray(model.coef_[0])
+    model = Ridge(alpha=PENALTY, solver="cholesky").fit(x, means, sample_weight=n)
+    return float(model.intercept_), np.asarray(model.coef_)
+
+
+def _judged(earlier: Earlier, predicted: Array) -> Explained | NotComputable:
+    """Squared correlation of the prediction, on the scale on which it is additive, with the newest users' outcomes."""
+    kept = earlier.newest == 1
+    judged = int(earlier.n[kept].sum())
+    if judged < LEAST_JUDGED:
+        return NotComputable(Reason.TOO_FEW_FOR_MODEL, {"n": judged, "needed": LEAST_JUDGED})
+    pooled = pool_cells(
+        earlier.n[kept], earlier.means[kept][:, None], earlier.variances[kept][:, None, None], predicted[kept][:, None]
+    )
+    (of_outcome, both), (_, of_score) = pooled.covariance.tolist()
+    if of_outcome <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    r = min(max(both / sqrt(of_outcome * of_score), 0.0), 1 - 1e-9) if of_score > 0 else 0.0
+    half = LEVEL / sqrt(judged - 3)
+    low, high = (max(tanh(atanh(r) + side * half), 0.0) for side in (-1, 1))
+    return Explained(r**2, low**2, high**2, int(earlier.n.sum()) - judged, judged)

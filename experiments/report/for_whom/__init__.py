@@ -1,0 +1,1 @@
+"""For whom the behaviour's effect holds, and whom to nudge."""
