@@ -88,9 +88,7 @@ class FindingAdmin(ReadOnly):
     list_display = ["__str__", "origin", "behaviour_shown", "times", "days", "outcome", "verdict", "started", "ended"]
     list_filter = ["origin", "verdict"]
     search_fields = ["name", "source", "behaviour"]
-    empty_text = _(
-        "No experiment has ended yet. Its final analysis keeps a finding; import_experiment brings in others."
-    )
+    empty_text = _("No experiment has ended yet. Final analyses keep findings; import_experiment brings in others.")
 
     @admin.display(description=_("behaviour"), ordering="behaviour")
     def behaviour_shown(self, row: Finding) -> str:

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
@@ -43,7 +44,7 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """Without who imported them."""
         return super().get_queryset().defer("created_by")
 
-    @extend_schema(parameters=[PoolSerializer], responses={200: serializers.JSONField()}, filters=False)
+    @extend_schema(parameters=[PoolSerializer], responses={200: OpenApiTypes.OBJECT}, filters=False)
     @action(detail=False, pagination_class=None)
     def pool(self, request: Request) -> Response:
         """What all finished experiments say of a behaviour: `python manage.py pool --json`."""

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as installed
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -39,7 +40,7 @@ class ExperimentsConfig(AppConfig):
         post_migrate.connect(_hand_on_missing, sender=self)
 
 
-def _hand_on_missing(*, apps: Any, plan: Any = (), **_signal: Any) -> None:
+def _hand_on_missing(*, apps: Any = installed, plan: Any = (), **_signal: Any) -> None:
     """Findings of analyses from before findings were kept; a site on its way back to older code has no use for them."""
     if any(backwards for _migration, backwards in plan):
         return

@@ -154,29 +154,18 @@ def study(
     grid = levels(table, times)
     exact = _exact(answers, grid, table, times)
     floor = enough(table.retained)
-    flags = flag_behaviours(
-        table,
-        answers.behaviours,
-        inputs.definition,
-        first_sessions=answers.first_sessions,
-        inert=inputs.inert,
-        unavailable=tuple(not_yet_available(table, answers.anchors, answers.first_times)),
-    )
+    flags = _flags(answers, inputs, table)
     luck, active = _nulls(table, grid, seeds, effort, part(progress, 0.05, 0.25))
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
     kept = table.only([n for n in table.behaviours if not SET_ASIDE & {f.flag for f in flags if f.behaviour == n}])
     model, used = _model(kept, answers.attributes, floor, seeds, effort, part(progress, 0.25, 0.45))
     parts, asked = split(table), kept.only(()) if floor else kept
     judged = _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, part(progress, 0.45, 0.70))
-    shared = (answers.attributes, parts, exact, columns, flags)
-    evidence = Evidence(
-        *(table, *shared, seeds["evidence"], effort.ladder_units, answers.unit_days),
-        past=past,
-        outcome=inputs.retention,
-    )
+    shown = (answers.attributes, parts, exact, columns, flags)
+    seed_of, most = seeds["evidence"], effort.ladder_units
+    evidence = Evidence(table, *shown, seed_of, most, answers.unit_days, past, inputs.retention)
     found = () if floor else tuple(qualifying(judged, evidence))
     controls, candidates = _follow(judged, found, evidence, floor, effort, part(progress, 0.70, 0.98))
-    curves = {name: retention_curve(rows, seed=seeds["curve"]) for name, rows in answers.curve.items() if name}
     report = Report(
         asked=_asked(answers, inputs, times, table),
         population=_population(answers),
@@ -192,7 +181,7 @@ def study(
         controls=controls,
         weeks=weeks(mondays(answers.dates), answers.retained),
         curve=retention_curve(_total(answers.curve), seed=seeds["curve"]),
-        segment_curves=tuple(SegmentCurve(name, curve) for name, curve in curves.items()),
+        segment_curves=_segment_curves(answers, seeds["curve"]),
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
         samples=_samples(answers, table) | used,
         seeds={"study": seed, **seeds},
@@ -200,6 +189,21 @@ def study(
     )
     progress("report", 1.0)
     return report
+
+
+def _flags(answers: Answers, inputs: Inputs, table: CountTable) -> tuple[Flagged, ...]:
+    return flag_behaviours(
+        table,
+        answers.behaviours,
+        inputs.definition,
+        first_sessions=answers.first_sessions,
+        inert=inputs.inert,
+        unavailable=tuple(not_yet_available(table, answers.anchors, answers.first_times)),
+    )
+
+
+def _segment_curves(answers: Answers, seed: int) -> tuple[SegmentCurve, ...]:
+    return tuple(SegmentCurve(name, retention_curve(rows, seed=seed)) for name, rows in answers.curve.items() if name)
 
 
 def _samples(answers: Answers, table: CountTable) -> dict[str, int]:

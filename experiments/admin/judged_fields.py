@@ -10,6 +10,7 @@ JUDGED_FIELDS = [
     "alpha",
     "power",
     "smallest_effect",
+    "planned_effect",
     "expected_take_up",
     "planned_units",
     "planned_end",

@@ -30,6 +30,7 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
         (gettext("Share of them that is enrolled"), say(found.coverage, percent)),
         (gettext("Expected take-up"), say(found.take_up, percent)),
         (gettext("Smallest effect of interest"), say(found.smallest_effect, effect)),
+        (gettext("Effect it is sized for"), say(found.planned_effect, effect)),
         (gettext("Planned units"), say(found.planned_units, count)),
         (gettext("Days until the last outcome is known"), say(found.days, count)),
         (gettext("End if it started today"), say(found.planned_end)),

@@ -145,6 +145,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "alpha",
             "power",
             "smallest_effect",
+            "planned_effect",
             "method",
             "looks",
             "spending",

@@ -81,7 +81,8 @@ class WhatIfSerializer(serializers.Serializer[Row]):
     """Values to try in place of the plan's own."""
 
     planned_effect = serializers.FloatField(
-        required=False, help_text="absolute effect that is planned for; with a take-up that of the behaviour"
+        required=False,
+        help_text="absolute effect that is planned for, default the plan's; with a take-up that of the behaviour",
     )
     margin = serializers.FloatField(
         required=False, help_text="effect below which nobody would act; default the plan's smallest effect of interest"
@@ -107,6 +108,7 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     coverage = serializers.FloatField(help_text="share of the inflow that is enrolled")
     take_up = serializers.FloatField()
     smallest_effect, planned_units, days = Number(), Number(), Number()
+    planned_effect = Number(help_text="what the units are computed for")
     per_variant = Numbers(help_text="control first")
     planned_end = Day()
     level = Number(help_text="two-sided error rate of one comparison: alpha over primary outcomes and arms that count")

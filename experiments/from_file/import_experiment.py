@@ -83,7 +83,7 @@ def told_of(
     else:
         if times is None or days is None or outcome is None:
             raise Refused(
-                "{given!r} isn't the key of an AHA moment; for a behaviour also give --times, --days and --outcome-spec",
+                "{given!r} isn't the key of an AHA moment; for a behaviour give --times, --days and --outcome-spec too",
                 at="behaviour-key",
                 given=behaviour,
             )

@@ -140,6 +140,7 @@ class Experiment(models.Model):
     alpha = models.FloatField(_("alpha"), default=0.05)
     power = models.FloatField(_("power"), default=0.8)
     smallest_effect = models.FloatField(_("smallest effect of interest"), null=True, blank=True)
+    planned_effect = models.FloatField(_("planned effect"), null=True, blank=True)
     method = models.CharField(_("method"), max_length=20, choices=Method, default=Method.FIXED)
     expected_take_up = models.FloatField(_("expected take-up"), null=True, blank=True)
     planned_units = models.PositiveIntegerField(_("planned units"), null=True, blank=True)

@@ -38,6 +38,7 @@ STEP_OF = {
     "bad_alpha": "plan",
     "bad_power": "plan",
     "no_smallest_effect": "plan",
+    "bad_planned_effect": "plan",
     "bad_method": "plan",
     "bad_take_up": "plan",
     "no_planned_units": "plan",

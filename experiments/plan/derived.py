@@ -122,6 +122,7 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
         claim=plan.claim,
         cluster=plan.cluster,
         saturations=saturations(plan),
+        planned_effect=plan.planned_effect,
         amendments=history.amendments,
         intact=history.intact,
         adjustment=plan.adjustment,

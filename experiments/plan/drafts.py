@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import display_name
@@ -30,6 +31,8 @@ USUAL_TAKE_UP = 0.1  # a nudge that moves every tenth user is an ordinary one
 # of it would be called immaterial, and the claim refuted.
 SHARE_OF_PROMISE = 0.1
 LEAST_EFFECT = 0.01
+# Below five findings: half of the ladder's headline is hoped for, and sized for.
+HOPED_FOR = 0.5
 
 
 def create_draft(
@@ -91,9 +94,10 @@ def draft_from_moment(
 ) -> Experiment:
     """Draft the experiment that tests a moment: a nudge for new users, judged by the moment's own retention.
 
-    The effect that is planned for is a tenth of the last rung of the evidence's ladder, at least one point: the promise
-    itself is mostly the company that the behaviour keeps. Without evidence it is what the units of four weeks can show;
-    without events the sizes stay open.
+    The smallest effect of interest is a tenth of the headline of the evidence's ladder, at least one point: the promise
+    itself is mostly the company that the behaviour keeps. The size is computed for what past experiments found of their
+    promises, or half of the headline while too few have tested any (METHODS 4.19). Without evidence the smallest effect
+    is what the units of four weeks can show; without events the sizes stay open.
 
     Args:
         moment: the claim.
@@ -130,6 +134,7 @@ def draft_from_moment(
             enrolment=Experiment.Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None,
             smallest_effect=_promised(moment, inflow, moved),
+            planned_effect=_hoped_for(moment, inflow, moved),
         )
         if inflow is None:
             return experiment
@@ -217,11 +222,25 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
         return None  # a draft may be made before the first event
 
 
+def _hoped_for(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
+    """The headline times the share of promises that is left, where it fits, and never below the smallest effect."""
+    least = _promised(moment, inflow, take_up)
+    adjusted = promised(moment.evidence).adjusted
+    if least is None or adjusted is None:
+        return None
+    price = price_of_promises().price
+    effect = max((HOPED_FOR if price.assumed else price.ratio.estimate) * adjusted.estimate, least)
+    return round(effect, 4) if _base(inflow) + take_up * effect < 1 else None
+
+
+def _base(inflow: Inflow | None) -> float:
+    return inflow.base if inflow is not None and computable(inflow.base) else 0.0
+
+
 def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
     """A tenth of the evidence's adjusted difference, where it fits: more than everybody can't stay."""
     adjusted = promised(moment.evidence).adjusted
     if adjusted is None or adjusted.estimate <= 0:
         return None
-    base = inflow.base if inflow is not None and computable(inflow.base) else 0.0
     effect = max(SHARE_OF_PROMISE * adjusted.estimate, LEAST_EFFECT)
-    return round(effect, 4) if base + take_up * effect < 1 else None
+    return round(effect, 4) if _base(inflow) + take_up * effect < 1 else None

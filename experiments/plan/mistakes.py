@@ -212,6 +212,8 @@ def _numbers(plan: Plan, situation: Situation) -> Iterator[Problem]:
         yield Problem("bad_power")
     if plan.smallest_effect is None or plan.smallest_effect <= 0:
         yield Problem("no_smallest_effect")
+    if plan.planned_effect is not None and plan.planned_effect <= 0:
+        yield Problem("bad_planned_effect")
     if plan.method not in METHODS:
         yield Problem("bad_method", {"method": plan.method})
     if plan.expected_take_up is not None and not 0 < plan.expected_take_up <= 1:
@@ -292,6 +294,7 @@ def words(problem: Problem) -> str:
         **_adjustment_words(),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
+        "bad_planned_effect": gettext("The planned effect must be above 0, or be left out."),
         "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),
         "bad_method": gettext("'{method}' is no method of analysis."),
         "bad_take_up": gettext("The expected take-up must lie between 0 and 1."),

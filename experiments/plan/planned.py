@@ -35,6 +35,7 @@ class Planned:
         primary: outcomes that the verdict may rest on; then `secondary` and `guardrails`.
         alpha: two-sided error rate over all looks.
         smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
+        planned_effect: what the size was computed for; None for the smallest effect.
         take_up: planned first stage, share of units; None when it wasn't planned.
         planned_units: units of all arms; `planned_end` the date on which enrolment was to end.
         method: `fixed`, `group_sequential`, `always_valid`; `looks` planned shares of the information, `spending`.
@@ -78,6 +79,7 @@ class Planned:
     started: date
     enrolment_ended: date | None
     claim: Claim | None = None
+    planned_effect: float | None = None
     amendments: tuple[Amended, ...] = ()
     intact: bool = True
     definition: str = ""

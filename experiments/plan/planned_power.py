@@ -150,7 +150,8 @@ def effect_and_units(
     Raises:
         ValueError: for an effect that can't be.
     """
-    effect = what_if.planned_effect if what_if.planned_effect is not None else plan.smallest_effect
+    wanted = (what_if.planned_effect, plan.planned_effect, plan.smallest_effect)
+    effect = next((one for one in wanted if one is not None), None)
     if effect is not None and guardrails:
         guarded = guarded_size(planned, effect, guardrails)
         return effect, guarded.size.units if computable(guarded) else guarded

@@ -111,7 +111,9 @@ class Plan:
         otherwise: what the decision is where neither success with all guardrails unharmed nor harm is proved: `ship`,
             `dont` or `ask`.
         alpha: two-sided error rate over all outcomes, arms and looks.
-        smallest_effect: absolute; of the behaviour among those whom the nudge moves, where a moment is named.
+        smallest_effect: the margin below which nobody would act, absolute; of the behaviour among those whom the nudge
+            moves, where a moment is named.
+        planned_effect: hoped for and sized for, in the same unit; None for the smallest effect. It judges nothing.
         expected_take_up: share of units whom the nudge is expected to move.
         method: `fixed`, `group_sequential`, `always_valid`.
         looks: planned looks as rising shares of the planned units, the last one 1; empty for five equal ones.
@@ -154,6 +156,7 @@ class Plan:
     otherwise: str = "ask"
     alpha: float = 0.05
     power: float = 0.8
+    planned_effect: float | None = None
     expected_take_up: float | None = None
     method: str = "fixed"
     looks: tuple[float, ...] = ()
@@ -229,6 +232,7 @@ LOCKS = {
     "alpha": Lock.JUDGING,
     "power": Lock.OPEN,
     "smallest_effect": Lock.JUDGING,
+    "planned_effect": Lock.OPEN,
     "method": Lock.JUDGING,
     "expected_take_up": Lock.JUDGING,
     "planned_units": Lock.JUDGING,

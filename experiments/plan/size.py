@@ -61,7 +61,9 @@ class Suggestion:
         inflow: what it rests on.
         coverage: share of the inflow that is enrolled by audience, layer and holdout, 0 to 1.
         take_up: share of units whom the nudge moves; 1 without a behaviour.
-        smallest_effect: absolute; with take-up below 1 of the behaviour on those whom the nudge moves.
+        smallest_effect: absolute; with take-up below 1 of the behaviour on those whom the nudge moves. That of the
+            plan, else the smallest that its units can find.
+        planned_effect: what the units are computed for, in the same unit.
         per_variant: units of each variant in order, control first.
         planned_units: of all variants.
         days: until the last unit's outcome is known.
@@ -78,6 +80,7 @@ class Suggestion:
     coverage: float
     take_up: float
     smallest_effect: float | NotComputable
+    planned_effect: float | NotComputable
     per_variant: tuple[int, ...] | NotComputable
     planned_units: int | NotComputable
     days: int | NotComputable
@@ -241,8 +244,8 @@ def suggest_size(
 ) -> Suggestion:
     """Planned units, end and effect for an experiment as it is planned, or as it might be.
 
-    A smallest effect that is set gives the size; else planned units that are set give the smallest effect; else the
-    units of four weeks do.
+    A planned effect that is set gives the size, else a smallest effect; else planned units that are set give the
+    smallest effect; else the units of four weeks do.
 
     Args:
         experiment: a draft with a primary outcome and at least two variants.
@@ -289,7 +292,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     share, take_up = enrolled_share(plan), plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
-        return Suggestion(inflow, share, take_up, *(missing,) * 8)
+        return Suggestion(inflow, share, take_up, *(missing,) * 9)
     try:
         planned = power_plan(plan, inflow, what_if)
         effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if, inflow.guardrails)
@@ -298,8 +301,11 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         saved = units_saved(plan, inflow.per_day * share, planned, units, what_if) if computable(units) else units
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused("This plan can't be sized: {why}.", why=error) from None
+    least = effect if plan.smallest_effect is None else plan.smallest_effect
     if not computable(units):
-        return Suggestion(inflow, share, take_up, effect, units, units, units, units, *prices, ships)
+        return Suggestion(
+            inflow, share, take_up, least, effect, units, units, units, units, *prices, power_to_ship=ships
+        )
     daily = inflow.per_day * share
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
@@ -310,7 +316,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
     if isinstance(saved, int) and saved > 0 and daily > 0:
         days_saved = sample_size.days_needed(saved, daily)
     return Suggestion(
-        *(inflow, share, take_up, effect, units, sum(units), days, end, *prices),
+        *(inflow, share, take_up, least, effect, units, sum(units), days, end, *prices),
         units_saved=saved,
         days_saved=days_saved,
         power_to_ship=ships,

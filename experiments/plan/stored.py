@@ -51,6 +51,7 @@ def plan_of(experiment: Experiment) -> Plan:
         alpha=experiment.alpha,
         power=experiment.power,
         smallest_effect=experiment.smallest_effect,
+        planned_effect=experiment.planned_effect,
         expected_take_up=experiment.expected_take_up,
         method=experiment.method,
         looks=tuple(experiment.looks),

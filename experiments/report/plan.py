@@ -56,7 +56,8 @@ def registered(readout: Readout) -> Table:
         (gettext("Comparison that decides"), decides[found.adjustment]),
         (gettext("Predicted from earlier users"), _prediction(found.prediction)),
         (gettext("Error rate, two-sided"), percent(found.alpha)),
-        (gettext("Smallest effect of interest"), _margin(readout)),
+        (gettext("Smallest effect of interest"), _effect(readout, found.smallest_effect)),
+        (gettext("Planned effect"), _effect(readout, found.planned_effect)),
         (gettext("Expected take-up"), "" if found.take_up is None else percent(found.take_up)),
         (gettext("Planned units"), count(found.planned_units)),
         (gettext("When it is read"), methods[found.method]),
@@ -113,12 +114,9 @@ def _guardrail(readout: Readout, name: str) -> str:
     return f"{metric_sentence(name)} {rule_words(name, readout.plan.guardrail_rules.get(name))}"
 
 
-def _margin(readout: Readout) -> str:
-    margin = readout.plan.smallest_effect
-    if margin is None:
-        return ""
+def _effect(readout: Readout, effect: float | None) -> str:
     share = kind_of(readout.plan.primary[0]) is Kind.PROPORTION
-    return effect_text(margin, share=share)
+    return "" if effect is None else effect_text(effect, share=share)
 
 
 def amendments(readout: Readout) -> Table | None:

@@ -36,6 +36,7 @@ def _find() -> dict[str, Any]:
         "items": [
             item(_("Studies"), "search_insights", "aha:studies"),
             item(_("AHA moments"), "lightbulb", "admin:aha_ahamoment_changelist", "aha.view_ahamoment"),
+            item(_("Past experiments"), "history_edu", "admin:aha_finding_changelist", "aha.view_finding"),
             item(_("Segments"), "group_work", "segments:list"),
             item(_("Names of segments"), "label", "admin:segments_segment_changelist", "segments.view_segment"),
         ],

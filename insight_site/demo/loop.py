@@ -20,6 +20,7 @@ from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
 from insight_site.demo import client, made_up_users, team, whose_site
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
+from insight_site.demo.past_tests import import_past_tests
 from insight_site.demo.running_site import served, wait_for_others
 from insight_site.demo.whose_site import Keys
 from runs.refusals import Refused
@@ -113,6 +114,8 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
             site = Site(stack.enter_context(served(folder)), whose_site.open_doors())
         stack.callback(whose_site.close_doors)
         earlier = _bring_earlier(told, site, line, units, seed)
+        with told.step("Three past tests of other tools, imported as evidence about the behaviour"):
+            import_past_tests(folder, seed, line.today.date())
         segmentation = team.Segmentation(folder, seed)
         stack.callback(segmentation.close)
         with told.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):

@@ -9,6 +9,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
+from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.past_experiments import past_experiments
+from aha.evidence.past.pool_findings import PastExperiments, summary
+from aha.report.past.documents import summary_document
 from events.simulation import truth
 from experiments.analyse.analyses import read_analysis
 from experiments.analyse.effects import Report
@@ -52,6 +56,12 @@ class Findings:
             return {"not_computable": gettext("The study's candidate has no raw difference.")}
         return claim.promised
 
+    @property
+    def past(self) -> PastExperiments:
+        """What the experiment and the past tests together say of the moment."""
+        found = self.made.moment
+        return past_experiments(Definition(found.behaviour, found.times, found.days, found.retention))
+
     def document(self) -> dict[str, Any]:
         """The JSON of DESIGN.md §8."""
         whole = document(self.report)
@@ -66,6 +76,7 @@ class Findings:
                 "naive": self.naive,
                 "itt": found["difference"],
                 "take_up": (found["encouragement"] or {}).get("take_up"),
+                "past_experiments": summary_document(summary(self.past)),
             },
             "verdict": whole["verdict"],
             "pages": self.pages(),

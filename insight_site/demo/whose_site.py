@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment, Finding, Study
 from events import store
 from events.asking import questions
 from events.counting import queries
@@ -19,6 +19,7 @@ from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.access.keys import forget_cached_keys, issue_key
 from insight_site.demo.made_up_users import OURS
+from insight_site.demo.past_tests import NAMES
 from insight_site.models import ApiKey, Picture, ShareLink
 from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
@@ -99,6 +100,7 @@ def _strange() -> str:
     counts = {
         "experiments": Experiment.objects.exclude(key__in=ours).count(),
         "studies": Study.objects.exclude(title=STUDY).count(),
+        "past experiments": Finding.objects.exclude(source__in=ours | set(NAMES)).count(),
         "AHA moments": AhaMoment.objects.exclude(pk__in=moments).count(),
         "segment models": SegmentModel.objects.exclude(key__in=SEGMENTS).count(),
         "segmentations": max(runs - Source.objects.filter(name=SOURCE).count(), 0),
@@ -125,6 +127,7 @@ def _clear() -> None:
         Analysis,
         Assignment,
         Experiment,
+        Finding,
         AhaMoment,
         Study,
         Membership,

@@ -182,8 +182,8 @@ def evidence() -> tuple[Term, ...]:
         Term(
             "expected-gain", gettext("Expected causal gain"),
             gettext(
-                "The promise times the share of promises that experiments have found so far, for the users whom a nudge "
-                "may be expected to move. It puts candidates in order, and an experiment decides."
+                "The promise times the share of promises that experiments have found so far, for the users whom a "
+                "nudge may be expected to move. It puts candidates in order, and an experiment decides."
             ), "past_experiments", "Price of a promise",
         ),
         Term(

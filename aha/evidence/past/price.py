@@ -72,8 +72,8 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
     """Random-effects prediction of finding / promise over all findings whose promise was measured.
 
     One ratio an experiment, that of its first arm. Successes and failures count alike; only where the verdict says that
-    the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a finding
-    of 0 or below has no log.
+    the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a
+    finding of 0 or below has no log.
 
     Source: METHODS 4.19; `stats.random_effects` (REML, t with k - 1 degrees of freedom).
     """

@@ -71,7 +71,7 @@ def agreement(said: Pooled) -> str:
     if not computable(together):
         return ""
     if said.answer is Answer.NUDGES_DISAGREE:
-        text = gettext("One effect alone explains what all nudges did with {p}.")
+        text = gettext("Test that one effect explains what all nudges did: {p}.")
         return text.format(p=p_text(together.p_value))
     text = gettext(
         "The nudges agree: one effect explains what all of them did ({p}). That is no proof that none acts by itself."

@@ -130,6 +130,7 @@ class PlanForm(StepForm):
         "method",
         "primary",
         "smallest_effect",
+        "planned_effect",
         "expected_take_up",
         "alpha",
         "power",
@@ -144,9 +145,16 @@ class PlanForm(StepForm):
         min_value=0,
         widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
-            "Below it you would not act; the size is computed for it too. Absolute: 0.02 is two points of a share. "
-            "With a take-up it is that of the behaviour."
+            "Below it you would not act, and the verdict says so. Absolute: 0.02 is two points of a share. With a "
+            "take-up it is that of the behaviour."
         ),
+    )
+    planned_effect = forms.FloatField(
+        label=_("Planned effect"),
+        required=False,
+        min_value=0,
+        widget=NUMBER(attrs={"step": "any"}),
+        help_text=_("What you hope for: the size is computed for it. Empty: the smallest effect of interest."),
     )
     expected_take_up = forms.FloatField(
         label=_("Expected take-up"),
@@ -211,9 +219,10 @@ class PlanForm(StepForm):
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """A date field of the browser wants the plain form of a date; an effect needs no sixteen digits."""
         found = super().begin(experiment)
-        end, effect = found.get("planned_end"), found.get("smallest_effect")
+        end = found.get("planned_end")
+        effects = {name: found.get(name) for name in ("smallest_effect", "planned_effect")}
         return {
             **found,
             "planned_end": None if end is None else end.isoformat(),
-            "smallest_effect": None if effect is None else f"{effect:.6g}",
+            **{name: None if effect is None else f"{effect:.6g}" for name, effect in effects.items()},
         }

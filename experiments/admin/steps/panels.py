@@ -128,7 +128,7 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
             (_("End if it started today"), _day(suggestion.planned_end)),
             (
                 _("Effect it is sized for"),
-                _say(suggestion.smallest_effect, partial(effect_text, share=share, plus=True)),
+                _say(suggestion.planned_effect, partial(effect_text, share=share, plus=True)),
             ),
             (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
             (_("Units a day, and share enrolled"), f"{decimal(inflow.per_day, 0)} · {percent(suggestion.coverage)}"),
@@ -177,7 +177,7 @@ def suggested(row: Experiment, data: Any) -> judging_forms.PlanForm:
 def _size(row: Experiment, form: judging_forms.PlanForm, *, fresh: bool = False) -> Sizing:
     for name, value in form.values().items():
         setattr(row, name, value)  # in memory alone: the curve follows the form
-    if fresh and row.smallest_effect is not None:
+    if fresh and (row.planned_effect is not None or row.smallest_effect is not None):
         row.planned_units = None
     return power_curve.size(row)
 

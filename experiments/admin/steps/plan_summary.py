@@ -156,6 +156,7 @@ def _plan(row: Experiment) -> list[tuple[str, str]]:
 
     return [
         (_("Smallest effect of interest"), say(row.smallest_effect)),
+        (_("Planned effect"), say(row.planned_effect)),
         (_("Expected take-up"), say(row.expected_take_up)),
         (_("Planned units"), say(row.planned_units, ",d")),
         (_("Planned end"), date_format(row.planned_end) if row.planned_end else ""),

@@ -80,9 +80,9 @@ def recent_inflow(experiment: Experiment) -> Inflow:
 def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
     if not computable(found.planned_units):
         return found.planned_units
-    if not computable(found.smallest_effect):
-        return found.smallest_effect
-    units, effect = experiment.planned_units or found.planned_units, found.smallest_effect
+    if not computable(found.planned_effect):
+        return found.planned_effect
+    units, effect = experiment.planned_units or found.planned_units, found.planned_effect
     try:
         plan = power_plan(plan_of(experiment), found.inflow)
         sizes = sorted(

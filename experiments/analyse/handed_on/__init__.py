@@ -1,1 +1,1 @@
-"""What a final analysis hands on to the behaviour that it tested: moments that can be pooled with other experiments'."""
+"""What a final analysis hands on to the behaviour that it tested: moments that can be pooled with others."""

@@ -14,16 +14,20 @@ def test_agree__the_answer_is_the_pooled_effect_with_its_set() -> None:
     found = summary(pool_findings(drawn(20, seed=3), FRIENDS))
 
     assert (found.experiments, found.answer) == (20, Answer.POOLED)
-    assert computable(found.estimate) and found.estimate == pytest.approx(0.1, abs=0.03)
+    assert computable(found.estimate)
+    assert found.estimate == pytest.approx(0.1, abs=0.03)
     [(low, high)] = found.pieces
-    assert low is not None and high is not None and low < 0.1 < high
+    assert low is not None
+    assert high is not None
+    assert low < 0.1 < high
 
 
 def test_disagree__no_pooled_set_is_the_answer() -> None:
     past = pool_findings(drawn(20, seed=3, direct=(0.06,) * 5), FRIENDS)
     said = past.pooled
 
-    assert computable(said) and said.answer is Answer.NUDGES_DISAGREE
+    assert computable(said)
+    assert said.answer is Answer.NUDGES_DISAGREE
     assert isinstance(said.answer_set, NotComputable)
     assert computable(said.egger)
     assert answer_of(said) == (said.egger.slope.estimate, ((said.egger.slope.low, said.egger.slope.high),))

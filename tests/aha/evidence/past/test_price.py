@@ -29,7 +29,8 @@ def priced(ratio: float, source: str, /, **changes: object) -> PastFinding:
 def test_price__below_five_findings__is_the_field_s_and_marked() -> None:
     found = price_of([priced(ratio, str(at)) for at, ratio in enumerate(RATIOS[:4])])
 
-    assert found.assumed and found.experiments == 4
+    assert found.assumed
+    assert found.experiments == 4
     assert (found.ratio.estimate, found.ratio.low, found.ratio.high, found.ratio.level) == (*ASSUMED, 0.9)
 
 
@@ -47,7 +48,8 @@ def test_price__from_five_on__is_the_prediction_for_the_next_ratio() -> None:
         errors.append(ratio_error(effect.estimate, effect.standard_error, 0.2, 0.01))
     wanted = random_effects(RATIOS, errors, alpha=0.1)
     assert computable(wanted)
-    assert not found.assumed and found.experiments == 5
+    assert not found.assumed
+    assert found.experiments == 5
     assert found.ratio == wanted.prediction
     assert found.ratio.estimate == pytest.approx(0.26, abs=0.03)
 

@@ -58,7 +58,8 @@ def test_moments__of_a_plan_with_looks__are_the_corrected_ones() -> None:
 
     found = pooled_as(readout, outcome, row)
 
-    assert found is not None and computable(best)
+    assert found is not None
+    assert computable(best)
     assert found.itt == best.estimate != plain.itt
     assert found.v_r == best.standard_error**2 > plain.v_r
     correlation = [one.c_rd / sqrt(one.v_r * one.v_d) for one in (plain, found)]
