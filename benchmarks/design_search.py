@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200, help="runs of the issue's figure")
     parser.add_argument("--many", type=int, default=20_000, help="runs of the exact figure")
     parser.add_argument("--pilots", type=int, default=2_000)
-    parser.add_argument("--files", type=int, default=20, help="whole runs through analyze_file, each design")
+    parser.add_argument("--files", type=int, default=60, help="whole runs through analyze_file, each design")
     parser.add_argument("--write", type=Path, help="file for the page as Markdown")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"

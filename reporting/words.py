@@ -164,7 +164,7 @@ def _of_methods() -> dict[Reason, str]:
         Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
         Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
         Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),
-        Reason.NO_OUTCOME_BY_THEN: gettext("No outcome is known {days} days after the start."),
+        Reason.NO_OUTCOME_BY_THEN: gettext("Too few outcomes are known by the deadline."),
         Reason.ARMS_ALIKE: gettext(
             "These arms can't tell a step from an effect of each act: at least two must nudge to different numbers, "
             "one of them to the moment's or above."

@@ -60,18 +60,22 @@ def ranked_tables(found: SearchResult, *, most: int | None = None) -> tuple[Tabl
         gettext("place"),
         gettext("test"),
         gettext("units"),
-        gettext("days on average"),
-        gettext("days at most"),
-        gettext("chance to have decided by then"),
-        gettext("smallest effect by the deadline"),
+        gettext("days, average"),
+        gettext("days, most"),
+        gettext("chance"),
+        gettext("smallest effect"),
     )
     why = gettext("why here")
     return (
         Table(
             gettext("Test the nudge: what does the behaviour do?"),
-            (*first, gettext("chance of F below 10"), gettext("placebo shown to be inert"), why),
+            (*first, gettext("F below 10"), gettext("placebo inert"), why),
             nudge_rows,
-            gettext("A design has decided when the effect's set excludes 0 and is bounded."),
+            gettext(
+                "Chance: to have decided after the most days: the effect's set then excludes 0 and is bounded. "
+                "Smallest effect: found with that chance by the deadline. F below 10: chance of a weak nudge. Placebo "
+                "inert: chance to show that it leaves the behaviour alone."
+            ),
         ),
         Table(
             gettext("Test the feature: what does the feature do?"),

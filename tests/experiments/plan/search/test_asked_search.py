@@ -85,7 +85,9 @@ def test_past__final_analyses_of_the_same_moment__say_whom_a_nudge_moved(moment:
 
 
 def test_past__several_arms__are_named_and_placebo_and_doses_left_out(moment: AhaMoment) -> None:
-    arms = [{"variant": arm, "take_up": STAGE, "by_segment": []} for arm in ("a", "b", "still", "five")]
+    arms: list[dict[str, Any]] = [
+        {"variant": arm, "take_up": STAGE, "by_segment": []} for arm in ("a", "b", "still", "five")
+    ]
     missing = {"variant": "c", "take_up": {"reason": "too_few_units", "details": {}}, "by_segment": []}
     analysed(
         draft("past", moment=moment), plan={"placebo": "still", "doses": {"five": 5}}, first_stage=[*arms, missing]
