@@ -261,7 +261,9 @@ def _survival(plan: Plan, options: dict[str, Any]) -> Answer:
     units, total = size.size.units, size.size.total
     none = NotComputable(Reason.NO_MARGIN)
     days = _days(total, options)
-    return Answer(_even(units), total, options["effect"], plan.power, days, plan.level, inflation(plan), none, more)
+    return Answer(
+        _even(units), total, options["effect"], plan.power, days, plan.level, inflation(plan), none, more=more
+    )
 
 
 def _arms(plan: Plan, answer: Answer, options: dict[str, Any]) -> ArmsPower | None:

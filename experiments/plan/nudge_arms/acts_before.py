@@ -9,8 +9,9 @@ from typing import Any
 from events.asking import questions
 from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
 from events.windows import first_days
+from experiments.plan.caps import ANY_EVENT
 from experiments.plan.planned_power import WEEKS
-from experiments.plan.size import ANY_EVENT, outcomes_of_four_weeks
+from experiments.plan.size import outcomes_of_four_weeks
 from runs.refusals import Refused
 from stats.instrument.dose_power import ActsBefore
 

@@ -1,10 +1,11 @@
 """What the arms of a stored experiment could tell, from the users of the last four weeks."""
 
 from experiments.models import Experiment
+from experiments.plan.caps import ANY_EVENT
 from experiments.plan.nudge_arms.acts_before import Before, Subject, acts_before
 from experiments.plan.nudge_arms.arms_power import ArmsPower, arms_power
 from experiments.plan.record import WHOLE
-from experiments.plan.size import ANY_EVENT, Suggestion
+from experiments.plan.size import Suggestion
 from experiments.plan.stored import plan_of
 from stats.results import NotComputable, computable
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from experiments.models import Experiment
+from experiments.plan.caps import ANY_EVENT
 from experiments.plan.derived import share_left
 from experiments.plan.nudge_arms.acts_before import Subject
 from experiments.plan.nudge_arms.arms_of_plan import subject_of
@@ -12,7 +13,6 @@ from experiments.plan.search.design_options import EVERYONE, PastTakeUp, SearchI
 from experiments.plan.search.past_tests import past_take_ups
 from experiments.plan.search.ranked import SearchResult, search
 from experiments.plan.search.users_to_come import audiences, of_numbers
-from experiments.plan.size import ANY_EVENT
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.comparison.file_rows import RowData
-from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.engine import analyze
 from experiments.analyse.payload_versions import READOUT
 from experiments.plan.design import Design, Kind, Outcome, Units
