@@ -16,6 +16,7 @@ from stats.instrument.dose import dose_weights, response_of
 from stats.instrument.encouragement import anderson_rubin, iv_moments, wald
 from stats.instrument.step_or_dose import Dose, dose_test
 from stats.results import NotComputable, Reason
+from stats.sequential.looks import Look, told_at
 from stats.summaries import Joint
 from tests.stats.make import computed
 
@@ -137,6 +138,15 @@ def test_dose__any_answer__follows_from_the_arms_joint_sets() -> None:
         answers.add((found.answer, computed(found.dose).p_value < 0.05))
     assert (Dose.UNCLEAR, True) in answers  # J rejects and the set isn't empty: not decided
     assert (Dose.STEP, True) in answers
+
+
+def test_dose__at_a_look__keeps_its_sets_and_takes_the_level_of_all_looks() -> None:
+    look = Look(0.05, "group_sequential", 20_000, 40_000, (0.5,))
+    found = dose_test(*groups(*units(5, 40_000, step=1.0)), alpha=look.nominal_alpha)
+    told = told_at(found, look)
+    assert (told.answer, computed(told.step_set).pieces) == (found.answer, computed(found.step_set).pieces)
+    assert computed(found.step_set).level == pytest.approx(1 - look.nominal_alpha)
+    assert computed(told.step_set).level == 0.95
 
 
 def test_dose__both_rejected__is_unclear() -> None:

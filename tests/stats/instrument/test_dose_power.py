@@ -102,6 +102,14 @@ def test_power__a_few_simulated_experiments__tell_about_as_often_as_planned() ->
     assert np.mean([one.answer is Dose.STEP for one in found]) == pytest.approx(planned.tells_step, abs=0.12)
 
 
+def test_power__of_the_sets__is_a_noncentral_chi_square_against_their_own_quantile() -> None:
+    base, arms = planned_moments(PLAN, 20_000, steps=True)
+    planned = computed(dose_power(PLAN, 20_000))
+    quantile = stats.chi2.isf(0.05, 3)  # three arms; the least statistic has two degrees of freedom
+    rejected = stats.ncx2.sf(quantile, 2, least_statistic(base, arms, treatment=2))
+    assert planned.tells_step == pytest.approx(rejected * stats.chi2.cdf(quantile, 2), rel=1e-3)
+
+
 def test_power__needed_units__reach_the_wanted_chance_and_no_fewer_do() -> None:
     needed = computed(computed(dose_power(PLAN, 1_000, power=0.8)).needed)
 
