@@ -147,8 +147,9 @@ def test_saturations__direct_and_spillover_effects__are_found_and_shown() -> Non
         assert row.total.estimate == pytest.approx(row.direct.estimate + row.spillover.estimate)
         assert (row.clusters, row.control_clusters) == (20, 20)
     # The control of the verdict's comparison is the clusters in which nobody is nudged.
-    difference = found.report.outcomes[0].comparisons[0].difference
-    assert difference.estimate == pytest.approx(0.15, abs=0.05)
+    outcome = found.report.outcomes[0]
+    assert outcome.values["control"].n == low.units[0]
+    assert outcome.comparisons[0].difference.estimate == pytest.approx(0.15, abs=0.05)
     assert "saturation" in {part.slug for part in page.parts(found)}
     assert document(found)["saturation"][0]["spillover"]["estimate"] == low.spillover.estimate
     assert read(READOUT.store(found)) == found

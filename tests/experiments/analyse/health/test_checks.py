@@ -45,6 +45,7 @@ def test_list__a_file_and_a_stored_experiment__share_these() -> None:
         "check_several_variants",
         "check_sizes",
         "check_placebo",
+        "check_clusters",
     }
 
 
