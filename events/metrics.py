@@ -155,7 +155,17 @@ Plain = Count | Total | ActiveDays
 
 
 @dataclass(frozen=True)
-class Capped:
+class _MadeOf:
+    of: Plain
+
+    @property
+    def window(self) -> Window:
+        """Of the number per unit."""
+        return self.of.window
+
+
+@dataclass(frozen=True)
+class Capped(_MadeOf):
     """A number per unit, its whole sum in the window, cut at a cap: a few enormous units then decide nothing.
 
     Attributes:
@@ -163,7 +173,6 @@ class Capped:
         share: of the units before the start that lie at or below the cap, 0 to 1; None for a number of people's own.
     """
 
-    of: Plain
     cap: float | None
     share: float | None = None
 
@@ -171,11 +180,6 @@ class Capped:
         if (self.cap is None and self.share is None) or (self.cap is not None and not 0 < self.cap < inf):
             raise Refused("A cap is a number above 0, or a share such as 99.9%: capped:100:sum:buy:price:0-6.")
         _check_share(self.share)
-
-    @property
-    def window(self) -> Window:
-        """Of what is cut."""
-        return self.of.window
 
     def __str__(self) -> str:
         cap = "" if self.cap is None else f"{self.cap:.12g}"
@@ -198,19 +202,13 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(_MadeOf):
     """The number that this share of units doesn't exceed, for example the median; experiments compare it."""
 
-    of: Plain
     share: float
 
     def __post_init__(self) -> None:
         _check_share(self.share)
-
-    @property
-    def window(self) -> Window:
-        """Of the number per unit."""
-        return self.of.window
 
     def __str__(self) -> str:
         return f"quantile:{_percent(self.share)}:{self.of}"
