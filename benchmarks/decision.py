@@ -278,7 +278,7 @@ shipped in at most alpha of experiments, by everything that may be read on the w
 guardrails must be shipped as often as planned.
 
 `python benchmarks/decision.py --runs {runs}`, commit {commit}: {runs:,} experiments a row,
-seed {SEED}, {seconds / 60:.0f} minutes of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
+seed {SEED}, {seconds:.0f} seconds of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
 {BASE:.0%}, planned effect {100 * EFFECT:g} points; {GUARDRAILS} guardrails of {GUARDED:.0%} with a margin of
 {100 * MARGIN:g} points, correlated with each other and with the
 outcome ({TOGETHER:g}). Units come on {EVENINGS} evenings; guardrails are read on each. Group sequential: {len(LOOKS)}

@@ -155,35 +155,35 @@ Plain = Count | Total | ActiveDays
 
 
 @dataclass(frozen=True)
-class Capped:
-    """A number per unit, cut at a cap: a few enormous units then decide nothing. The cap is known before the outcome.
+class _MadeOf:
+    of: Plain
+
+    @property
+    def window(self) -> Window:
+        """Of the number per unit."""
+        return self.of.window
+
+
+@dataclass(frozen=True)
+class Capped(_MadeOf):
+    """A number per unit, its whole sum in the window, cut at a cap: a few enormous units then decide nothing.
 
     Attributes:
-        of: what is cut, a unit's whole sum in the window.
-        cap: the number; None for a share of units that isn't a number yet: it becomes one at the start.
-        share: share of the units before the start that lie at or below the cap, 0 to 1; None for a number of people's
-            own.
+        cap: the number; None until the start, where it is still a share of units.
+        share: of the units before the start that lie at or below the cap, 0 to 1; None for a number of people's own.
     """
 
-    of: Plain
     cap: float | None
     share: float | None = None
 
     def __post_init__(self) -> None:
         if (self.cap is None and self.share is None) or (self.cap is not None and not 0 < self.cap < inf):
-            raise Refused("A cap is a number above 0, or a share of units such as 99.9%: capped:100:sum:buy:price:0-6.")
-        if self.share is not None and not 0 < self.share < 1:
-            raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=self.share)
-
-    @property
-    def window(self) -> Window:
-        """Of what is cut."""
-        return self.of.window
+            raise Refused("A cap is a number above 0, or a share such as 99.9%: capped:100:sum:buy:price:0-6.")
+        _check_share(self.share)
 
     def __str__(self) -> str:
-        limit = "=".join(
-            ([] if self.share is None else [_percent(self.share)]) + ([] if self.cap is None else [f"{self.cap:.12g}"])
-        )
+        cap = "" if self.cap is None else f"{self.cap:.12g}"
+        limit = "=".join(filter(None, ("" if self.share is None else _percent(self.share), cap)))
         return f"capped:{limit}:{self.of}"
 
 
@@ -202,20 +202,13 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(_MadeOf):
     """The number that this share of units doesn't exceed, for example the median; experiments compare it."""
 
-    of: Plain
     share: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=self.share)
-
-    @property
-    def window(self) -> Window:
-        """Of the number per unit."""
-        return self.of.window
+        _check_share(self.share)
 
     def __str__(self) -> str:
         return f"quantile:{_percent(self.share)}:{self.of}"
@@ -224,7 +217,7 @@ class Quantile:
 Metric = Retention | Value | Ratio | Quantile
 
 
-def outcome_window(definition: Retention | Value) -> Window:
+def outcome_window(definition: Retention | Value | Quantile) -> Window:
     """The days that must be complete before a unit counts.
 
     Raises:
@@ -318,12 +311,13 @@ def open_caps(definition: Metric) -> tuple[Capped, ...]:
 
 def with_caps(definition: Metric, found: Mapping[Capped, float]) -> Metric:
     """The same metric with its open caps as numbers."""
+
+    def fixed[M](part: M) -> M:
+        return replace(part, cap=found[part]) if isinstance(part, Capped) and part in found else part
+
     if isinstance(definition, Ratio):
-        above, below = (with_caps(part, found) for part in (definition.numerator, definition.denominator))
-        return replace(definition, numerator=above, denominator=below)
-    if isinstance(definition, Capped) and definition in found:
-        return replace(definition, cap=found[definition])
-    return definition
+        return Ratio(fixed(definition.numerator), fixed(definition.denominator))
+    return fixed(definition)
 
 
 def _value(whole: str, text: str) -> Value:
@@ -355,6 +349,11 @@ def _window(text: str, days: str) -> Window:
     if not found:
         raise Refused("'{given}' needs a window of days such as 14-20, not '{days}'.", given=text, days=days)
     return Window(int(found[1]), int(found[2]))
+
+
+def _check_share(share: float | None) -> None:
+    if share is not None and not 0 < share < 1:
+        raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=share)
 
 
 def _share(text: str, given: str) -> float:

@@ -39,7 +39,7 @@ def bandwidth(n: int, share: float) -> float:
     density = float(stats.norm.pdf(z))
     curve = (1.5 * density**2 / (2 * z**2 + 1)) ** (1 / 3)
     found = n ** (-1 / 3) * float(stats.norm.isf(LEVEL / 2)) ** (2 / 3) * curve
-    return min(found, share / 2, (1 - share) / 2)
+    return float(min(found, share / 2, (1 - share) / 2))
 
 
 def quantile_point(share: float, value: float, low: float, high: float, width: float) -> QuantilePoint:

@@ -25,7 +25,7 @@ def arm_quantiles(values: ir.Table, place: int, share: float, widths: Mapping[in
         cases = [(arm, share + sign * width) for arm, width in widths.items()]
         return lambda table: ibis.cases(*((table.arm == arm, found) for arm, found in cases), else_=share)
 
-    shares = {"at": share, "low": moved(-1), "high": moved(1)}
+    shares: dict[str, Callable[[ir.Table], ir.Value] | float] = {"at": share, "low": moved(-1), "high": moved(1)}
     return quantile_points(values, f"v_{place}", shares, by="arm")
 
 

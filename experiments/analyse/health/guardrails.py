@@ -26,11 +26,16 @@ def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estima
 
 
 def check_guardrails(context: StoredContext) -> Iterator[Finding]:
-    """Guardrails that moved, at any look: their p-values allow daily looking; Bonferroni over all of them."""
+    """Guardrails that moved, at any look: their p-values allow daily looking; Bonferroni over all of them.
+
+    One whose direction is registered is no alarm when it gets better.
+    """
     tests = {key: row for key, row in context.guardrails.items() if computable(row)}
     for (outcome, variant), row in tests.items():
         p_value = min(1.0, row.p_value * len(tests))
-        if p_value < context.plan.alpha:
+        rule = context.plan.guardrail_rules.get(outcome)
+        better = rule is not None and (row.estimate > 0) == (rule.direction == "higher")
+        if p_value < context.plan.alpha and not better:
             details: dict[str, Detail] = {
                 "outcome": outcome,
                 "variant": variant,

@@ -11,9 +11,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_size__guardrails_with_margins__are_measured_and_make_it_larger(world: None) -> None:
-    plain = draft("plain", smallest_effect=0.1, primary_metrics=["on_day:3"])
+    plain = draft("plain", enrolment="new_units", smallest_effect=0.1, primary_metrics=["on_day:3"])
     guarded = draft(
         "guarded",
+        enrolment="new_units",
         smallest_effect=0.1,
         primary_metrics=["on_day:3"],
         guardrail_metrics=["count:add:0-1", "quantile:50%:count:add:0-1"],
