@@ -66,8 +66,9 @@ def test_report__one_file__no_script_no_request_no_double_id(tmp_path: Path, lan
 
     assert "script" not in page.tags
     assert "b" not in page.tags
-    # Effects, by segment, as treated against causal, and the effect against the direct effect of being nudged.
-    assert page.tags.count("svg") == 4
+    # Effects, by segment, as treated against causal, the effect against the direct effect of being nudged, and how far it
+    # reaches beyond those who were moved.
+    assert page.tags.count("svg") == 5
     assert [address for address in page.addresses if not address.startswith("#")] == []
     assert len(page.ids) == len(set(page.ids))
 
@@ -132,6 +133,7 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "sensitivity",
         "blind_spot",
         "direct_range",
+        "everybody",
         "zero_first_stage",
     }
     assert row["verdict"]["code"] == "CAUSES"
