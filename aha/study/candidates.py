@@ -254,7 +254,7 @@ def ranked(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _size(value: Difference | ExpectedGain | NotComputable) -> float:
-    return value.estimate if computable(value) else -inf
+    return -inf if isinstance(value, NotComputable) else value.estimate
 
 
 def _adjusted_ratio(ladder: Ladder) -> RiskRatio | NotComputable:
