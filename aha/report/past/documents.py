@@ -111,7 +111,7 @@ def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
 
 
 def _interval(found: Estimate | Interval | NotComputable) -> Any:
-    return chosen(found, *INTERVAL) if computable(found) else found
+    return chosen(found, *INTERVAL)  # which leaves a reason as it is
 
 
 def _random(found: RandomEffects | NotComputable) -> Any:
