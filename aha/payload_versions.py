@@ -23,8 +23,16 @@ def drop_wrong_parts_of_all(report: Document) -> Document:
     return {**report, "candidates": [drop_wrong_parts(row) for row in report["candidates"]]}
 
 
-STUDY = Schema(Report, (drop_wrong_parts_of_all,))
-EVIDENCE = Schema(Candidate, (drop_wrong_parts,))
+def keep_four_rungs(document: Document) -> Document:
+    """Schema 3. A ladder may have a fifth rung; one that was computed before keeps its four.
+
+    Nothing is to be done, but an older release must not take five rungs for a broken ladder.
+    """
+    return document
+
+
+STUDY = Schema(Report, (drop_wrong_parts_of_all, keep_four_rungs))
+EVIDENCE = Schema(Candidate, (drop_wrong_parts, keep_four_rungs))
 FINDING: Schema[dict[str, Any]] = Schema(dict)  # written by experiments, read by `aha.report.moment_page.finding`
 
 

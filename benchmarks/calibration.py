@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261124
 BAND = 0.999  # of the binomial law: with a hundred rows, one in ten pages would show a row outside by luck alone
 COVERAGE_SLACK, POWER_SLACK = 0.01, 0.02
+OF_ITS_OWN = "## Registered adjustment"  # a section that `calibration_adjusted.py` writes; this page keeps it
 
 
 def main() -> None:
@@ -46,7 +47,9 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
     if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+        written = options.write.read_text(encoding="utf-8") if options.write.exists() else ""
+        _ours, heading, theirs = written.partition(OF_ITS_OWN)
+        options.write.write_text(f"{text}\n{heading and '\n'}{heading}{theirs}", encoding="utf-8")
         charts.write(found, options.write.with_suffix(""))
     sys.exit(bool(found.broken))
 

@@ -27,7 +27,7 @@ from benchmarks.adjusted_worlds import (
     ratio_pairs,
     strata_of_four,
 )
-from benchmarks.calibration import COVERAGE_SLACK, POWER_SLACK, Alarm, alarm_table, line
+from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table, line
 from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
 from benchmarks.calibration_worlds import Floats, Rng, clustered
 from stats import adjust
@@ -43,7 +43,6 @@ RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261126
 LEVELS = (0.01, 0.05, 0.10)
 DAYS, DAILY = 28, 150
 R_SQUARED, FEWER, SLACK = 0.2, 0.20, 0.03
-HEADING = "## Registered adjustment"
 
 type Critical = dict[str, Floats]
 
@@ -57,7 +56,7 @@ def main() -> None:
     text, broken = section(options.runs, begun)
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8").partition(HEADING)[0].rstrip()
+        page = options.write.read_text(encoding="utf-8").partition(OF_ITS_OWN)[0].rstrip()
         options.write.write_text(f"{page}\n\n{text}\n", encoding="utf-8")
     sys.exit(broken)
 
@@ -267,29 +266,50 @@ def section(runs: int, begun: float) -> tuple[str, bool]:
     }
     power, saved = powers(stream("power"), runs)
     covers = [*once.values(), *(rate for each in throughout.values() for rate in each.values())]
-    broken = [
-        *(row for row in (*alarms, *peeking, *power) if not row.kept),
+    broken: list[object] = [
+        *(row for row in (*alarms, *peeking) if not row.kept),
+        *(row for row in power if not row.kept),
         *(rate for rate in covers if rate < LEVEL - COVERAGE_SLACK),
         *([saved] if abs(saved - FEWER) > SLACK else []),
     ]
-    fewer = 1 - power[1].units / power[0].units
-    minutes = (time.process_time() - begun) / 60
-    text = "\n".join(
+    measured = Measured(alarms, peeking, once, throughout, power, saved, len(broken))
+    return page(measured, runs, slow, (time.process_time() - begun) / 60), bool(broken)
+
+
+@dataclass(frozen=True)
+class Measured:
+    alarms: list[Alarm]
+    peeking: list[Alarm]
+    once: dict[int, float]
+    throughout: dict[tuple[int, bool], dict[str, float]]
+    power: list[Power]
+    saved: float
+    broken: int
+
+
+def power_line(row: Power) -> str:
+    kept = "kept" if row.kept else "**broken**"
+    return line(row.name, f"{row.units:,}", f"{row.calculated:.1%}", f"{row.found:.1%}", kept)
+
+
+def page(found: Measured, runs: int, slow: int, minutes: float) -> str:
+    fewer = 1 - found.power[1].units / found.power[0].units
+    return "\n".join(
         [
-            HEADING,
+            OF_ITS_OWN,
             "",
             "A plan may register the comparison adjusted for covariates (Lin) as the one that decides: verdict, looks",
             "and Anderson-Rubin set then rest on one pair of adjusted effects.",
             f"`python benchmarks/calibration_adjusted.py`: {runs:,} made-up experiments a row (slow rows {slow:,}),",
-            f"seed {SEED}, {minutes:.0f} minutes of one core. Promises broken: {len(broken) or 'none'}.",
+            f"seed {SEED}, {minutes:.0f} minutes of one core. Promises broken: {found.broken or 'none'}.",
             "",
             "False alarms of the adjusted test, at one look:",
             "",
-            *alarm_table(alarms),
+            *alarm_table(found.alarms),
             "",
             f"Looked at on {DAYS} evenings, {DAILY} new units an arm a day, no effect: alarms by the last evening.",
             "",
-            *alarm_table(peeking),
+            *alarm_table(found.peeking),
             "",
             "The set of the behaviour's effects at 95 %: how often it holds the truth at one look, and how often on",
             f"every one of {DAYS} evenings, without and with the adjustment. F is that of the whole experiment.",
@@ -299,9 +319,9 @@ def section(runs: int, begun: float) -> tuple[str, bool]:
             *(
                 line(
                     f"{f}",
-                    f"{once[f]:.1%}",
+                    f"{found.once[f]:.1%}",
                     *(
-                        f"{throughout[f, False][name]:.1%} / {throughout[f, True][name]:.1%}"
+                        f"{found.throughout[f, False][name]:.1%} / {found.throughout[f, True][name]:.1%}"
                         for name in criticals(0.05)
                     ),
                 )
@@ -310,23 +330,13 @@ def section(runs: int, begun: float) -> tuple[str, bool]:
             "",
             "Units saved where the covariate explains a fifth of the variance (R² = .2): the size that",
             f"`power --r-squared 0.2` gives has {fewer:.1%} fewer units than the one without, and the power stays. The",
-            f"adjusted test's variance was {saved:.1%} smaller (the aim is {FEWER:.0%} ± {SLACK:.0%}).",
+            f"adjusted test's variance was {found.saved:.1%} smaller (the aim is {FEWER:.0%} ± {SLACK:.0%}).",
             "",
             line("plan, share, 37 % to 40 %", "units", "calculated", "found", ""),
             line("---", "---", "---", "---", "---"),
-            *(
-                line(
-                    row.name,
-                    f"{row.units:,}",
-                    f"{row.calculated:.1%}",
-                    f"{row.found:.1%}",
-                    "kept" if row.kept else "**broken**",
-                )
-                for row in power
-            ),
+            *map(power_line, found.power),
         ]
     )
-    return text, bool(broken)
 
 
 if __name__ == "__main__":

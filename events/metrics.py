@@ -5,15 +5,22 @@ special character (``\\ : [ ] # = /``) are written with a backslash before it.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
 
 from events.windows import Window
-from reporting.words import gettext, say
+from reporting.words import say
 from runs.refusals import Refused
 
 SPECIAL = re.compile(r"([\\:\[\]#=/])")
 RETENTION_FORMS = "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7"
-METRIC_FORMS = say("count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B")
+METRIC_FORMS = say(
+    "count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B; capped:100:VALUE, "
+    "capped:99.9%:VALUE, quantile:90%:VALUE"
+)
+USUAL_CAP = 0.999  # a cap that is asked for without a number: this share of units stays as it is (METHODS 4.3)
+PLAIN = ("count", "sum", "active_days")
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,43 @@ class ActiveDays:
 
 
 Retention = Active | MinDays | MinEvents | Survival
-Value = Count | Total | ActiveDays
+Plain = Count | Total | ActiveDays
+
+
+@dataclass(frozen=True)
+class Capped:
+    """A number per unit, cut at a cap: a few enormous units then decide nothing. The cap is known before the outcome.
+
+    Attributes:
+        of: what is cut, a unit's whole sum in the window.
+        cap: the number; None for a share of units that isn't a number yet: it becomes one at the start.
+        share: share of the units before the start that lie at or below the cap, 0 to 1; None for a number of people's
+            own.
+    """
+
+    of: Plain
+    cap: float | None
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.cap is None and self.share is None) or (self.cap is not None and not 0 < self.cap < inf):
+            raise Refused("A cap is a number above 0, or a share of units such as 99.9%: capped:100:sum:buy:price:0-6.")
+        if self.share is not None and not 0 < self.share < 1:
+            raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=self.share)
+
+    @property
+    def window(self) -> Window:
+        """Of what is cut."""
+        return self.of.window
+
+    def __str__(self) -> str:
+        limit = "=".join(
+            ([] if self.share is None else [_percent(self.share)]) + ([] if self.cap is None else [f"{self.cap:.12g}"])
+        )
+        return f"capped:{limit}:{self.of}"
+
+
+Value = Plain | Capped
 
 
 @dataclass(frozen=True)
@@ -158,7 +201,27 @@ class Ratio:
         return f"{self.numerator} / {self.denominator}"
 
 
-Metric = Retention | Value | Ratio
+@dataclass(frozen=True)
+class Quantile:
+    """The number that this share of units doesn't exceed, for example the median; experiments compare it."""
+
+    of: Plain
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=self.share)
+
+    @property
+    def window(self) -> Window:
+        """Of the number per unit."""
+        return self.of.window
+
+    def __str__(self) -> str:
+        return f"quantile:{_percent(self.share)}:{self.of}"
+
+
+Metric = Retention | Value | Ratio | Quantile
 
 
 def outcome_window(definition: Retention | Value) -> Window:
@@ -232,11 +295,14 @@ def parse_retention(text: str) -> Retention:
 
 
 def parse_metric(text: str) -> Metric:
-    """Read a metric: a retention definition, a value per unit, or a ratio of two values written ``A / B``."""
+    """Read a metric: a retention definition, a value per unit, its quantile, or a ratio of two written ``A / B``."""
     parts = text.strip().split(" / ")  # inside a name the slash is written with a backslash
     if len(parts) == 2:
         return Ratio(_value(text, parts[0]), _value(text, parts[1]))
-    if _split(parts[0])[0] in ("count", "sum", "active_days"):
+    kind, *rest = _split(parts[0])
+    if kind == "quantile" and len(rest) > 1:
+        return Quantile(_plain(text, ":".join(rest[1:])), _share(text, rest[0]))
+    if kind in (*PLAIN, "capped"):
         return _value(text, text.strip())
     try:
         return parse_retention(text)
@@ -244,66 +310,36 @@ def parse_metric(text: str) -> Metric:
         raise Refused("{why} Metrics may also be {forms}.", why=refusal, forms=METRIC_FORMS) from None
 
 
-def sentence(definition: Metric | Behaviour) -> str:
-    """The definition as one sentence in the reader's language, to be printed beside every result."""
-    if isinstance(definition, Behaviour):
-        return _behaviour_sentence(definition)
-    if isinstance(definition, Count | Total | ActiveDays | Ratio):
-        return _value_sentence(definition)
-    return _retention_sentence(definition)
+def open_caps(definition: Metric) -> tuple[Capped, ...]:
+    """Caps that are a share of units and no number yet."""
+    parts = (definition.numerator, definition.denominator) if isinstance(definition, Ratio) else (definition,)
+    return tuple(part for part in parts if isinstance(part, Capped) and part.cap is None)
 
 
-def _retention_sentence(definition: Retention) -> str:
-    match definition:
-        case Survival(gap):
-            return gettext("Time to churn: days until the first silence of at least {gap} full days.").format(gap=gap)
-        case MinDays(window, days):
-            text = gettext("Retained: active on at least {days} different days from day {first} to day {last}.")
-            return text.format(days=days, first=window.start_day, last=window.end_day)
-        case MinEvents(event, window, times):
-            text = gettext("Retained: did {event} at least {times} times from day {first} to day {last}.")
-            return text.format(event=event, times=times, first=window.start_day, last=window.end_day)
-    first, last = definition.window.start_day, definition.window.end_day
-    if last is None:
-        text = gettext("Retained: active on day {first} or any later day. It grows as the data age: for display only.")
-    elif first == last:
-        text = gettext("Retained: active on day {first}.")
-    else:
-        text = gettext("Retained: active on at least one day from day {first} to day {last}.")
-    return text.format(first=first, last=last)
-
-
-def _value_sentence(definition: Value | Ratio) -> str:
+def with_caps(definition: Metric, found: Mapping[Capped, float]) -> Metric:
+    """The same metric with its open caps as numbers."""
     if isinstance(definition, Ratio):
-        text = gettext("Ratio over all units. Above the line: {numerator} Below the line: {denominator}")
-        numerator, denominator = (_value_sentence(v) for v in (definition.numerator, definition.denominator))
-        return text.format(numerator=numerator, denominator=denominator)
-    days = {"first": definition.window.start_day, "last": definition.window.end_day}
-    match definition:
-        case Count(behaviour):
-            what = sentence(behaviour)
-            return gettext("Per unit, from day {first} to day {last}: {what}.").format(what=what, **days)
-        case Total(event, prop):
-            text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
-            return text.format(property=prop, event=event, **days)
-    return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
-
-
-def _behaviour_sentence(behaviour: Behaviour) -> str:
-    names = {"event": behaviour.event, "distinct": behaviour.distinct}
-    if behaviour.where is None:
-        text = (
-            gettext("number of {event}") if behaviour.distinct is None else gettext("different {distinct} of {event}")
-        )
-        return text.format(**names)
-    if behaviour.distinct is None:
-        text = gettext("number of {event} where {property} is {value}")
-    else:
-        text = gettext("different {distinct} of {event} where {property} is {value}")
-    return text.format(property=behaviour.where[0], value=behaviour.where[1], **names)
+        above, below = (with_caps(part, found) for part in (definition.numerator, definition.denominator))
+        return replace(definition, numerator=above, denominator=below)
+    if isinstance(definition, Capped) and definition in found:
+        return replace(definition, cap=found[definition])
+    return definition
 
 
 def _value(whole: str, text: str) -> Value:
+    kind, *rest = _split(text.strip())
+    if kind != "capped" or not rest:
+        return _plain(whole, text)
+    if rest[0] in PLAIN:
+        return Capped(_plain(whole, ":".join(rest)), None, USUAL_CAP)
+    share, equals, cap = rest[0].rpartition("=")
+    of = _plain(whole, ":".join(rest[1:]))
+    if not equals and cap.endswith("%"):
+        return Capped(of, None, _share(whole, cap))
+    return Capped(of, _decimal(whole, cap), _share(whole, share) if equals else None)
+
+
+def _plain(whole: str, text: str) -> Plain:
     match _split(text.strip()):
         case ["count", *behaviour, days] if behaviour:
             return Count(parse_behaviour(":".join(behaviour)), _window(whole, days))
@@ -319,6 +355,21 @@ def _window(text: str, days: str) -> Window:
     if not found:
         raise Refused("'{given}' needs a window of days such as 14-20, not '{days}'.", given=text, days=days)
     return Window(int(found[1]), int(found[2]))
+
+
+def _share(text: str, given: str) -> float:
+    found = _decimal(text, given.removesuffix("%"))
+    return round(found / 100, 12) if given.endswith("%") else found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.10g}%"
+
+
+def _decimal(text: str, given: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?(e[+-]?\d+)?", given, re.ASCII):
+        raise Refused("'{given}' needs a number such as 100 or 99.9%, not '{number}'.", given=text, number=given)
+    return float(given)
 
 
 def _number(text: str, number: str, *, least: int = 0) -> int:

@@ -161,6 +161,14 @@ def _of_methods() -> dict[Reason, str]:
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
         Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
+        Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
+        Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
+        Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),
+        Reason.NO_OUTCOME_BY_THEN: gettext("Too few outcomes are known by the deadline."),
+        Reason.ARMS_ALIKE: gettext(
+            "These arms can't tell a step from an effect of each act: at least two must nudge to different numbers, "
+            "one of them to the moment's or above."
+        ),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),

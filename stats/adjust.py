@@ -85,7 +85,7 @@ def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | 
 
 
 def lin_clustered(
-    y: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05
+    y: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05, n: Values | None = None
 ) -> Adjusted | NotComputable:
     """Lin's interacted regression with errors clustered by the unit of assignment.
 
@@ -99,6 +99,7 @@ def lin_clustered(
         x: covariates, one column each.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
 
     Source: Lin 2013; Bell and McCaffrey 2002; Su and Ding 2021.
     """
@@ -107,14 +108,14 @@ def lin_clustered(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    found = lin_effects_clustered(outcome[:, None], arm, columns, clusters)
+    found = lin_effects_clustered(outcome[:, None], arm, columns, clusters, n=n)
     if isinstance(found, NotComputable):
         return found
-    return adjusted_of(found, cluster_difference(outcome, arm, clusters), alpha=alpha)
+    return adjusted_of(found, cluster_difference(outcome, arm, clusters, alpha=alpha, n=n), alpha=alpha)
 
 
 def cluster_difference(
-    y: Values, treated: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05
+    y: Values, treated: Values, clusters: npt.ArrayLike, *, alpha: float = 0.05, n: Values | None = None
 ) -> Estimate | NotComputable:
     """Difference of means when whole clusters were assigned, with CR2 errors.
 
@@ -124,6 +125,7 @@ def cluster_difference(
             and changes nothing here.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
 
     Returns:
         Variant minus control; t with Bell-McCaffrey degrees of freedom. Fewer than two clusters in either arm are
@@ -136,7 +138,7 @@ def cluster_difference(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    effect, scores = difference_scores(outcome, arm, codes)
+    effect, scores = difference_scores(outcome, arm, codes, n)
     if scores.error**2 <= ROUNDING * float(np.square(outcome).max()):
         return NotComputable(Reason.NO_VARIANCE)
     return _estimate(effect, scores.error, alpha, "cluster-robust", scores.degrees_of_freedom)
@@ -163,7 +165,9 @@ def _estimate(effect: float, error: float, alpha: float, method: str, df: float 
     return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, method)
 
 
-def adjusted_of(found: LinEffects, plain: Estimate | NotComputable, *, alpha: float = 0.05) -> Adjusted | NotComputable:
+def adjusted_of(
+    found: LinEffects, plain: Estimate | NotComputable | None, *, alpha: float = 0.05
+) -> Adjusted | NotComputable:
     """The effect on the first outcome beside the plain one, whose error says how much variance is gone."""
     effect = lin_estimate(found, alpha=alpha)
     if isinstance(effect, NotComputable):

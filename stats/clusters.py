@@ -93,30 +93,55 @@ def _degrees(adjusted: Array, fitted: Array) -> float:
     return max(trace**2 / squared, 1.0) if squared > 0 else 1.0
 
 
-def mean_scores(values: Array, clusters: npt.ArrayLike) -> ClusterScores:
+def weights_of(n: Values | None, rows: int) -> Array:
+    """Units per row: rows are units, or cells of units that share arm, cluster and covariates, with the cells' means.
+
+    A cluster's score is a sum over its units, so that cells lose nothing.
+
+    Raises:
+        ValueError: unless there is one number above 0 for each row.
+    """
+    if n is None:
+        return np.ones(rows)
+    found = finite_array(n, dimensions=1)
+    if len(found) != rows or (found <= 0).any():
+        raise ValueError(f"{rows} rows need a number of units above 0 each")
+    return found
+
+
+def weighted_scores(design: Array, contrast: Array, residuals: Array, codes: Integers, n: Array) -> ClusterScores:
+    """`cluster_scores` of cells: one row per cell, and `n` units in it."""
+    root = np.sqrt(n)[:, None]
+    return cluster_scores(design * root, contrast, residuals * root, codes)
+
+
+def mean_scores(values: Array, clusters: npt.ArrayLike, n: Values | None = None) -> ClusterScores:
     """Scores of the mean of one arm: each cluster's residual sum over N sqrt(1 - n_g/N)."""
-    n = len(values)
-    return cluster_scores(np.ones((n, 1)), np.ones(1), (values - values.mean())[:, None], cluster_codes(clusters, n))
+    rows, units = len(values), weights_of(n, len(values))
+    residuals = (values - np.average(values, weights=units))[:, None]
+    return weighted_scores(np.ones((rows, 1)), np.ones(1), residuals, cluster_codes(clusters, rows), units)
 
 
-def difference_scores(values: Array, treated: npt.ArrayLike, clusters: npt.ArrayLike) -> tuple[float, ClusterScores]:
+def difference_scores(
+    values: Array, treated: npt.ArrayLike, clusters: npt.ArrayLike, n: Values | None = None
+) -> tuple[float, ClusterScores]:
     """The difference of the means of the arms 1 and 0, and its scores; other arms are left out."""
     arm = np.asarray(treated, dtype=np.float64)
     kept = np.isin(arm, (0.0, 1.0))
-    arm, outcome = arm[kept], values[kept]
-    control, variant = (float(outcome[arm == value].mean()) for value in (0.0, 1.0))
+    arm, outcome, units = arm[kept], values[kept], weights_of(n, len(values))[kept]
+    control, variant = (float(np.average(outcome[arm == value], weights=units[arm == value])) for value in (0.0, 1.0))
     design = np.column_stack([arm == 0, arm == 1]).astype(np.float64)
     residuals = outcome - np.where(arm == 1, variant, control)
     codes = cluster_codes(np.asarray(clusters)[kept], len(outcome))
-    return variant - control, cluster_scores(design, np.array([-1.0, 1.0]), residuals[:, None], codes)
+    return variant - control, weighted_scores(design, np.array([-1.0, 1.0]), residuals[:, None], codes, units)
 
 
-def effective_number(codes: Integers) -> float:
+def effective_number(codes: Integers, n: Values | None = None) -> float:
     """How many clusters of equal size would tell as much: N^2 / sum n_g^2, from 1 to the number of clusters.
 
     Source: Kish 1965 (the same formula for weights); Carter, Schnepel and Steigerwald 2017.
     """
-    sizes = np.bincount(codes).astype(np.float64)
+    sizes = np.bincount(codes, weights=weights_of(n, len(codes)))
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
 
 
@@ -133,10 +158,10 @@ class ClusterCount:
     effective: float
 
 
-def count_clusters(codes: Integers) -> ClusterCount:
+def count_clusters(codes: Integers, n: Values | None = None) -> ClusterCount:
     """Number and effective number of the clusters of one arm."""
     own = np.unique(codes, return_inverse=True)[1].astype(np.intp)
-    return ClusterCount(int(own.max()) + 1 if len(own) else 0, effective_number(own))
+    return ClusterCount(int(own.max()) + 1 if len(own) else 0, effective_number(own, n))
 
 
 def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
@@ -149,10 +174,19 @@ def reach_across(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> bool:
     return len(arms) > 0 and float((arms > 1).mean()) > REACH_ACROSS
 
 
-def count_by_arm(clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str]) -> dict[str, ClusterCount]:
+def mixed_clusters(clusters: npt.ArrayLike, arm: npt.ArrayLike) -> int:
+    """Number of clusters that hold units of several arms."""
+    pairs = np.unique(np.column_stack([np.asarray(clusters), np.asarray(arm)]), axis=0)
+    return int((np.unique(pairs[:, 0], return_counts=True)[1] > 1).sum())
+
+
+def count_by_arm(
+    clusters: npt.ArrayLike, arm: npt.ArrayLike, labels: Sequence[str], n: Values | None = None
+) -> dict[str, ClusterCount]:
     """Clusters of each arm, coded 0, 1, ... in the order of the labels."""
     codes, arms = np.asarray(clusters), np.asarray(arm)
-    return {label: count_clusters(codes[arms == code]) for code, label in enumerate(labels)}
+    units = weights_of(n, len(codes))
+    return {label: count_clusters(codes[arms == code], units[arms == code]) for code, label in enumerate(labels)}
 
 
 @dataclass(frozen=True)
@@ -176,7 +210,13 @@ BLOCK = 2_000_000
 
 
 def randomisation_test(
-    y: Values, treated: Values, clusters: npt.ArrayLike, *, rng: np.random.Generator, draws: int = DRAWS
+    y: Values,
+    treated: Values,
+    clusters: npt.ArrayLike,
+    *,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    n: Values | None = None,
 ) -> Randomisation | NotComputable:
     """How often would another assignment of the same clusters differ as much? No law of errors is assumed.
 
@@ -189,15 +229,18 @@ def randomisation_test(
         clusters: label of each unit's cluster, each in one arm only, or the answer is ``CLUSTERED``.
         rng: source of the assignments.
         draws: random assignments.
+        n: units per row, where rows are cells.
 
     Source: Fisher 1935; Gail et al. 1996; Chung and Romano 2013 (studentised).
     """
     outcome, arm = finite_array(y, dimensions=1), finite_array(treated, dimensions=1)
     kept = np.isin(arm, (0.0, 1.0))
+    units = weights_of(n, len(outcome))[kept]
     outcome, arm = outcome[kept], arm[kept]
     codes = cluster_codes(np.asarray(clusters)[kept], len(outcome))
-    sizes = np.bincount(codes)
-    means, shares = (np.bincount(codes, weights=column) / sizes for column in (outcome, arm))
+    sizes = np.bincount(codes, weights=units)
+    means = np.bincount(codes, weights=outcome * units) / sizes
+    shares = np.bincount(codes, weights=arm) / np.bincount(codes)
     if not np.isin(shares, (0.0, 1.0)).all():
         return NotComputable(Reason.CLUSTERED)
     nudged = shares == 1

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from stats import compare
-from stats.clusters import cluster_scores
+from stats.clusters import weighted_scores, weights_of
 from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.instrument.five_moments import IvMoments, moments_of
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
@@ -155,7 +155,7 @@ def lin_effects_stratified(
 
 
 def lin_effects_clustered(
-    outcomes: Values, treated: Values, x: Values, clusters: npt.ArrayLike
+    outcomes: Values, treated: Values, x: Values, clusters: npt.ArrayLike, *, n: Values | None = None
 ) -> LinEffects | NotComputable:
     """The same when whole clusters were assigned: CR2 scores of both levels, t with Bell-McCaffrey degrees of freedom.
 
@@ -166,6 +166,7 @@ def lin_effects_clustered(
         treated: 1 variant, 0 control.
         x: covariates, units x p; redundant ones are dropped.
         clusters: label of each unit's cluster.
+        n: units per row, where rows are cells with the means of the outcomes.
 
     Returns:
         Refused below ``CLUSTERS_PER_COEFFICIENT`` clusters per arm for each coefficient of that arm, and where no
@@ -175,38 +176,39 @@ def lin_effects_clustered(
     """
     values, arm = finite_array(outcomes, dimensions=2), finite_array(treated, dimensions=1)
     columns, codes = finite_array(x, dimensions=2), cluster_codes(clusters, len(arm))
-    kept = independent_columns(*(Joint.from_columns(columns[arm == value]).covariance for value in (0.0, 1.0)))
+    units = weights_of(n, len(arm))
+    kept = independent_columns(*(_covariance(columns[arm == value], units[arm == value]) for value in (0.0, 1.0)))
     if not kept:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    p, n, k = len(kept), len(arm), values.shape[1]
-    if n <= 2 * p + 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2 * p + 3})
+    p, total, k = len(kept), float(units.sum()), values.shape[1]
+    if total <= 2 * p + 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": int(total), "needed": 2 * p + 3})
     fewest, needed = fewest_clusters(arm, codes, (0.0, 1.0)), CLUSTERS_PER_COEFFICIENT * (p + 1)
     if fewest < needed:
         return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
-    centred = columns[:, kept] - columns[:, kept].mean(axis=0)
-    design = np.column_stack([np.ones(n), arm, centred, centred * arm[:, None]])
-    scale = np.sqrt((design**2).mean(axis=0))
-    q, r = np.linalg.qr(design / scale)
-    scaled = np.linalg.solve(r, q.T @ values)
+    centred = columns[:, kept] - np.average(columns[:, kept], axis=0, weights=units)
+    design = np.column_stack([np.ones(len(arm)), arm, centred, centred * arm[:, None]])
+    scale, root = np.sqrt(np.average(design**2, axis=0, weights=units)), np.sqrt(units)[:, None]
+    q, r = np.linalg.qr(design / scale * root)
+    scaled = np.linalg.solve(r, q.T @ (values * root))
     residuals, slopes = values - design / scale @ scaled, scaled / scale[:, None]
     contrast = np.eye(2 + 2 * p)[:2] / scale[:2, None]
     of_arm = (contrast[0], contrast[0] + contrast[1])
     lean = (slopes[2 : 2 + p], slopes[2 : 2 + p] + slopes[2 + p :])
     sums = []
     for which, slope in zip(of_arm, lean, strict=True):
-        scores = cluster_scores(design / scale, which, residuals, codes).sums
-        parts = centred @ slope / n
+        scores = weighted_scores(design / scale, which, residuals, codes, units).sums
+        parts = (units / total)[:, None] * (centred @ slope)
         of_means = np.column_stack([np.bincount(codes, weights=parts[:, i]) for i in range(k)])
         sums.append(scores + of_means)
     both = np.column_stack(sums)
-    in_variant = int(arm.sum())
+    in_variant = round(float(units[arm == 1].sum()))
     return LinEffects(
         levels=np.stack([slopes[0], slopes[0] + slopes[1]]),
         covariance=(both.T @ both).reshape(2, k, 2, k),
-        n=(n - in_variant, in_variant),
+        n=(round(total) - in_variant, in_variant),
         kept=tuple(kept),
-        degrees_of_freedom=cluster_scores(design / scale, contrast[1], residuals, codes).degrees_of_freedom,
+        degrees_of_freedom=weighted_scores(design / scale, contrast[1], residuals, codes, units).degrees_of_freedom,
     )
 
 
@@ -243,3 +245,9 @@ def _not_negative(covariance: Array) -> Array:
     """Of an outcome that the covariates explain fully, rounding may leave a variance of -1e-17."""
     variances = np.diag(covariance)
     return covariance if (variances >= 0).all() else covariance * np.outer(variances > 0, variances > 0)
+
+
+def _covariance(columns: Array, units: Array) -> Array:
+    """n-1 covariance of columns that are constant within each row's units."""
+    centred = columns - np.average(columns, axis=0, weights=units)
+    return np.asarray((centred * units[:, None]).T @ centred / max(float(units.sum()) - 1, 1.0))

@@ -1,9 +1,11 @@
 """Ratios of sums: the column whose mean is the ratio, at a given point. Standardised over strata before dividing."""
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 
+from stats.results import NotComputable, Reason
 from stats.summaries import Array, Mean
 
 
@@ -38,6 +40,23 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
     changed = means @ columns.T
     changed[:, 0] += ratio
     return changed, columns @ covariance @ columns.T
+
+
+def unit_sd(means: tuple[float, float], variances: tuple[float, float], covariance: float) -> float | NotComputable:
+    """Standard deviation of one unit's part in a ratio of sums: what a size needs in the place of a mean's.
+
+    Args:
+        means: of numerator and denominator per unit.
+        variances: of both; `covariance` between them.
+
+    Source: Deng, Knoblich and Lu 2018; METHODS 4.3 (variance per unit), 4.10.
+    """
+    above, below = means
+    if below == 0:
+        return NotComputable(Reason.NO_DENOMINATOR)
+    ratio = above / below
+    variance = variances[0] - 2 * ratio * covariance + ratio**2 * variances[1]
+    return sqrt(max(variance, 0.0)) / abs(below)
 
 
 def standardised(strata: Sequence[Mean], shares: Sequence[float]) -> Mean:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.clusters import ROUNDING, cluster_scores
+from stats.clusters import ROUNDING, weighted_scores, weights_of
 from stats.design_matrix import Integers, cluster_codes, fewest_clusters
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Mean, Values, finite_array
@@ -77,7 +77,13 @@ def risk_difference(strata: Strata, *, alpha: float = 0.05) -> Estimate | NotCom
 
 
 def clustered_risk_difference(
-    y: Values, treated: Values, strata: npt.ArrayLike, clusters: npt.ArrayLike, *, alpha: float = 0.05
+    y: Values,
+    treated: Values,
+    strata: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    *,
+    alpha: float = 0.05,
+    n: Values | None = None,
 ) -> Estimate | NotComputable:
     """Mantel-Haenszel difference when whole clusters were assigned; a cluster may reach into several strata.
 
@@ -87,6 +93,7 @@ def clustered_risk_difference(
         strata: label of each unit's stratum. Strata without units in one arm carry no weight.
         clusters: label of each unit's cluster.
         alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
 
     Returns:
         Variant minus control with weights n1*n0/N: the weighted difference of the means of strata and arms. CR2 errors,
@@ -98,19 +105,21 @@ def clustered_risk_difference(
     check_alpha(alpha)
     outcome, arm = finite_array(y, dimensions=1), finite_array(treated, dimensions=1)
     codes, labels = cluster_codes(clusters, len(outcome)), np.unique(np.asarray(strata), return_inverse=True)[1]
-    sizes = np.array([np.bincount(labels[arm == value], minlength=labels.max() + 1) for value in (0.0, 1.0)])
+    units = weights_of(n, len(outcome))
+    sizes = np.array([np.bincount(labels, weights=units * (arm == value)) for value in (0.0, 1.0)])
     both = (sizes > 0).all(axis=0)
     if not both.any():
         return NotComputable(Reason.TOO_FEW_STRATA)
     if fewest_clusters(arm, codes, (0.0, 1.0)) < 2:
         return NotComputable(Reason.TOO_FEW_CLUSTERS)
     kept = both[labels] & np.isin(arm, (0.0, 1.0))
-    outcome, arm = outcome[kept], arm[kept]
+    outcome, arm, units = outcome[kept], arm[kept], units[kept]
     labels, codes = (np.unique(column[kept], return_inverse=True)[1].astype(np.intp) for column in (labels, codes))
     weights = (sizes[0] * sizes[1] / np.maximum(sizes.sum(axis=0), 1))[both]
     design, contrast = _strata_design(labels, arm, codes, weights / weights.sum())
-    coefficients = np.linalg.lstsq(design, outcome, rcond=None)[0]
-    scores = cluster_scores(design, contrast, (outcome - design @ coefficients)[:, None], codes)
+    root = np.sqrt(units)
+    coefficients = np.linalg.lstsq(design * root[:, None], outcome * root, rcond=None)[0]
+    scores = weighted_scores(design, contrast, (outcome - design @ coefficients)[:, None], codes, units)
     variance, effect = float(scores.covariance[0, 0]), float(contrast @ coefficients)
     if variance <= ROUNDING * float(np.square(outcome).max()):
         return NotComputable(Reason.NO_VARIANCE)

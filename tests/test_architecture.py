@@ -131,6 +131,7 @@ SHARED_NAMES = {
     "question": "what an analysis is asked: checked once, stored with the run",
     "report": "the folder of what people read",
     "result": "the record that an analysis returns and its run stores",
+    "search": "the folder in which the best of many is looked for: of clusters, of designs of a test",
     "words": "sentences for codes and results; `reporting.words` is the way to a reader's language",
 }
 

@@ -37,7 +37,6 @@ KEPT = {
     "flush:forget_user": "issue 18 gives it its doors: command, REST, admin",
     "store:forget": "issue 18, through forget_user",
     "adjust:cuped": "the peers' adjustment in docs/peers.md and docs/calibration.md; plans register Lin's",
-    "arms_set:arms_effect_set": "issue 15, joint sets of dose arms",
     "arms_set:EffectSet.contains": "issue 15, as its tests ask it",
     "anderson_rubin:AndersonRubin.contains": "what the proofs of coverage in docs/calibration.md ask of a set",
     "away:forget": "every test begins as a new process does",

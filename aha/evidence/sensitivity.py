@@ -9,12 +9,12 @@ from scipy import stats
 
 from aha.evidence.aipw import Difference, RiskRatio
 from aha.evidence.nuisance import Codes, Flags, Floats
+from stats.random_effects import restricted_likelihood
 from stats.results import NotComputable, Reason
 
 TOP_SHARE = 1 / 3
 FEWEST_CONTROLS = 5
 FEW_CONTROLS = 10
-GRID = 400
 
 
 @dataclass(frozen=True)
@@ -159,20 +159,8 @@ def empirical_null(controls: Sequence[Difference]) -> EmpiricalNull | NotComputa
     s = np.array([control.standard_error for control in controls])
     if (s <= 0).any():
         return NotComputable(Reason.NO_VARIANCE)
-    low, high = 0.0, float(np.ptp(t))
-    # Given the spread, the mean is a weighted mean: one dimension is left. Its likelihood may have two hills, so that a
-    # search by halving could climb the wrong one; a grid, twice refined, can't.
-    for _ in range(3):
-        grid = np.linspace(low, high, GRID)
-        variance = grid[:, None] ** 2 + s**2
-        weight = (1 / variance).sum(axis=1)
-        mean = (t / variance).sum(axis=1) / weight
-        # -2 log restricted likelihood: log(weight) is what having estimated the mean costs.
-        loss = (np.log(variance) + (t - mean[:, None]) ** 2 / variance).sum(axis=1) + np.log(weight)
-        best = int(loss.argmin())
-        low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, GRID - 1)])
-    error = float(weight[best]) ** -0.5
-    return EmpiricalNull(float(mean[best]), float(grid[best]), len(t), len(t) < FEW_CONTROLS, error)
+    mean, spread, error = restricted_likelihood(t, s)
+    return EmpiricalNull(mean, spread, len(t), len(t) < FEW_CONTROLS, error)
 
 
 def calibrate(candidate: Difference, null: EmpiricalNull) -> Calibrated:

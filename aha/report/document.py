@@ -7,7 +7,7 @@ from aha.evidence.past.price import ExpectedGain
 from aha.report.past.documents import summary_document
 from aha.study.result import Candidate, Grid, Report
 from aha.study.step import SmoothRange
-from events.metrics import sentence
+from events.metric_sentences import sentence
 from reporting.document import chosen, outward
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason, computable

@@ -1,7 +1,8 @@
 """What a study was asked, on which data, with which samples and seeds: printed beside every result. Pure."""
 
 from aha.study.result import Asked, Report
-from events.metrics import parse_retention, sentence
+from events.metric_sentences import sentence
+from events.metrics import parse_retention
 from reporting.numbers import count
 from reporting.table import Table
 from reporting.words import gettext, reason_words

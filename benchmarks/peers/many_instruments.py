@@ -4,9 +4,9 @@ Runs in an environment of its own that holds `ivmodels==0.10.0` and NumPy:
 
     python benchmarks/peers/many_instruments.py tests/reference/pooling.json
 
-ivmodels takes units: instruments are dummies of the nudged arms, dummies of the experiments are covariates. It estimates one
-covariance of outcome and behaviour for all groups. Beside its answers the file holds what Insight takes: each arm's two
-effects and that one covariance. No number of the file was made by Insight.
+ivmodels takes units: instruments are dummies of the nudged arms, dummies of the experiments are covariates. It
+estimates one covariance of outcome and behaviour for all groups. Beside its answers the file holds what Insight takes:
+each arm's two effects and that one covariance. No number of the file was made by Insight.
 """
 
 import json

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 
 from events.counting.day_index import day_index, utc
 from events.counting.properties import property_text
-from events.metrics import Active, ActiveDays, Behaviour, Count, MinDays, MinEvents, Retention, Survival, Total, Value
+from events.metrics import (
+    Active,
+    ActiveDays,
+    Behaviour,
+    Capped,
+    Count,
+    MinDays,
+    MinEvents,
+    Plain,
+    Retention,
+    Survival,
+    Total,
+    Value,
+)
 from events.windows import Clock, Window
 
 if TYPE_CHECKING:
@@ -47,6 +60,8 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
 
     if isinstance(definition, Survival):
         raise ValueError("survival is asked through survival_times")
+    if isinstance(definition, Capped):
+        return aggregate(log, definition.of, basis)  # a unit's whole sum is cut, by `finish`
     inside = between(log.day, definition.window)
     match definition:
         case Active():
@@ -71,8 +86,14 @@ def aggregate(log: ir.Table, definition: Retention | Value, basis: Basis) -> ir.
 
 def finish(number: ir.NumericValue, definition: Retention | Value) -> ir.Value:
     """What `aggregate` counted as the definition's value: 1.0 or 0.0 for retention, else the number; never null."""
+    import ibis
+
     number = number.fill_null(0)
-    if isinstance(definition, Count | Total | ActiveDays):
+    if isinstance(definition, Capped):
+        if definition.cap is None:
+            raise ValueError(f"{definition} has no cap yet: it becomes a number at the start")
+        return ibis.least(number.cast("float64"), definition.cap)
+    if isinstance(definition, Plain):
         return number.cast("float64")
     least = 1
     if isinstance(definition, MinDays):

@@ -20,7 +20,7 @@ STEP_OF_TAKE_UP, DIRECT_DELTA, EVERY = 0.03, 0.4, 4
 SEEDS_APART = 1_000
 
 
-def tests_of_one_behaviour() -> tuple[World, ...]:
+def one_behaviour() -> tuple[World, ...]:
     """The worlds of the tests, weakest nudge first: `step` with another take-up, and a direct effect in five."""
     return tuple(
         replace(
@@ -44,7 +44,7 @@ def simulate_tests(seed: int, units: int = USERS_OF_A_TEST) -> list[Simulation]:
     Raises:
         ValueError: units or seed out of range.
     """
-    worlds = tests_of_one_behaviour()
+    worlds = one_behaviour()
     check_request(units, SEEDS_APART * seed + len(worlds))
     return [simulate(world, units, SEEDS_APART * seed + number) for number, world in enumerate(worlds, start=1)]
 
@@ -61,8 +61,8 @@ def rows_of(simulation: Simulation) -> pa.Table:
 def truth_of_tests(simulations: Sequence[Simulation], seed: int) -> Json:
     """What is true: the effect of the behaviour on all tests' compliers, and which nudges act by themselves.
 
-    ``effect`` is the average over compliers of retention under do(AHA) minus do(no AHA); ``direct`` of a test is what its
-    nudge does to the users whose behaviour it doesn't move.
+    ``effect`` is the average over compliers of retention under do(AHA) minus do(no AHA); ``direct`` of a test is what
+    its nudge does to the users whose behaviour it doesn't move.
     """
     world = simulations[0].world
     moved = [simulation.compliance == 1 for simulation in simulations]

@@ -35,7 +35,7 @@ from experiments.admin.inlines import (
 from experiments.admin.judged_fields import JUDGED_FIELDS
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
-from experiments.admin.steps import consequences, health_light, plan_summary, views
+from experiments.admin.steps import consequences, health_light, plan_summary, search_page, views
 from experiments.analyse import closing_cost
 from experiments.models import Experiment, Override
 from experiments.plan import amend, audience, drafts, moves, size
@@ -98,6 +98,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             _("Who is in"),
             {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},
         ),
+        (_("Clusters"), {"fields": ["cluster", "saturations"]}),
         (_("Where it stands"), {"fields": state}),
     ]
 
@@ -117,6 +118,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             ("new/", views.new, "new"),
             ("<int:pk>/steps/audience/eligible/", views.eligible_now, "eligible"),
             ("<int:pk>/steps/plan/curve/", views.curve, "curve"),
+            ("<int:pk>/steps/plan/search/", search_page.design_search, "search"),
             ("<int:pk>/steps/<slug:step>/", views.step, "step"),
         ]
         urls = [

@@ -16,19 +16,21 @@ from unfold.widgets import (
 
 from events.metrics import parse_metric
 from events.models import Source
+from experiments.admin.adjustment_form import AdjustmentForm
+from experiments.admin.guardrail_field import RulesField
+from experiments.admin.saturations_field import cluster_field, saturations_field
 from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan.record import AMENDABLE, WHOLE
 from runs.refusals import Refused
 from segments.models import Segment
 
 if TYPE_CHECKING:
-    ExperimentForm = forms.ModelForm[Experiment]
     VariantForm = forms.ModelForm[Variant]
     RowForm = forms.ModelForm[AudienceRow]
     OneOverrideForm = forms.ModelForm[Override]
     OneHoldoutForm = forms.ModelForm[Holdout]
 else:
-    ExperimentForm = VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
+    VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
 
 
 class PercentField(forms.DecimalField):
@@ -189,7 +191,7 @@ class ValueField(forms.CharField):
         return json.loads(text) if _is_json(text) else text
 
 
-class DraftForm(ExperimentForm):
+class DraftForm(AdjustmentForm):
     """The plan."""
 
     default_value = ValueField(label=_("value outside the experiment"), required=False)
@@ -198,6 +200,8 @@ class DraftForm(ExperimentForm):
     )
     secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
     guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
+    guardrail_rules = RulesField(label=_("rules of guardrails"))
+    cluster, saturations = cluster_field(), saturations_field()
     looks = LooksField(label=_("planned looks (%)"), required=False)
     covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
     sources = SourcesField(
@@ -251,7 +255,8 @@ class AmendForm(DraftForm):
 
     def changes(self) -> dict[str, Any]:
         """Only what is different now."""
-        return {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}
+        given = {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}
+        return {name: value for name, value in given.items() if value != self.initial.get(name)}
 
     def _post_clean(self) -> None:
         """Leave the row as it is: the service writes, and says what stands against it."""

@@ -4,6 +4,8 @@ JUDGED_FIELDS = [
     "primary_metrics",
     "secondary_metrics",
     "guardrail_metrics",
+    "guardrail_rules",
+    "otherwise",
     "method",
     "alpha",
     "power",

@@ -10,6 +10,7 @@ from experiments.admin.saved_rows import saved_rows
 from experiments.plan import size
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
+from stats.power.cluster_sizes import ClusterLaw
 from stats.results import NotComputable
 
 
@@ -40,6 +41,28 @@ def size_rows(found: size.Suggestion) -> list[tuple[Any, Any]]:
             say(found.power_no_material_effect, partial(percent, digits=0)),
         ),
     ]
+    if found.power_to_ship is not None:
+        chance = say(found.power_to_ship, partial(percent, digits=0))
+        rows.append((gettext("Chance to ship a true success, at least"), chance))
+    if inflow.clusters is not None:
+        rows.append((gettext("Clusters in these weeks"), say(inflow.clusters, _law)))
     if inflow.reach is not None:
         rows.insert(3, (gettext("Reach the AHA moment without the nudge"), say(inflow.reach, percent)))
     return [*rows, *saved_rows(found)]
+
+
+def _law(law: ClusterLaw) -> str:
+    """Number, sizes, likeness and price of clusters."""
+    text = gettext(
+        "{clusters} of {size} units on average (coefficient of variation {variation}); intraclass correlation "
+        "{correlation} ({low} to {high}), which makes units cost {effect} times as many"
+    )
+    return text.format(
+        clusters=count(law.clusters),
+        size=decimal(law.mean_size, 1),
+        variation=decimal(law.variation, 2),
+        correlation=decimal(law.correlation, 3),
+        low=decimal(law.low, 3),
+        high=decimal(law.high, 3),
+        effect=decimal(law.design_effect, 2),
+    )

@@ -14,6 +14,7 @@ from aha.moments.promote import record_verdict
 from events.asking import questions
 from experiments.analyse import payload_versions
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
+from experiments.analyse.decision.decision_record import decision_facts
 from experiments.analyse.effects import Comparison
 from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
@@ -201,7 +202,7 @@ def _conclude(analysis: Analysis, readout: Readout) -> None:
     if alarmed and known != "INVALID":
         announce("experiment.sample_ratio", facts)
     if final or (code and code not in ("INCONCLUSIVE", known)):
-        announce("experiment.verdict", {**facts, "final": final})
+        announce("experiment.verdict", {**facts, "final": final, "decision": decision_facts(readout.decision)})
     if final and experiment.moment is not None:
         hand_on(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))

@@ -15,13 +15,13 @@ from experiments.plan.design import Kind
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior, beta_binomial, normal_posterior
 from stats.cells import pool_cells
-from stats.instrument.arms import DoseTest, dose_test
 from stats.instrument.bounds import Bounds, balke_pearl
 from stats.instrument.compliers import Trait, complier_levels, complier_shares, complier_trait
 from stats.instrument.dose import DoseWeights, dose_weights, response_of
 from stats.instrument.encouragement import TakeUp, effect_on_behaviour, first_stage, per_protocol, wald
 from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.placebo import Placebo
+from stats.instrument.step_or_dose import DoseTest, dose_test
 from stats.instrument.tf import tf_adjusted
 from stats.instrument.validity import inequalities_at
 from stats.novelty import Novelty, effect_by_week
@@ -72,7 +72,8 @@ def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[First
     found = []
     for label in plan.variants[1:]:
         whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
-        if not plan.same_split:  # counts of times aren't asked by segment; mature units are
+        # Counts of times are asked neither by segment nor by cluster; mature units are.
+        if not plan.same_split or plan.cluster:
             whole = _pooled_take_up(data.pair(plan.primary[0], plan.variants.index(label)), plan.alpha)
         found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
     return tuple(found)
@@ -81,7 +82,8 @@ def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[First
 def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
     """Of units with a known first outcome, at a level that holds for all segments: their signs must agree."""
     cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
-    if REACHED not in block.names or len(cells.segments) < 2:
+    # Between clusters that reach into several segments no error of a segment alone is known here.
+    if REACHED not in block.names or len(cells.segments) < 2 or plan.cluster:
         return
     place, code = block.names.index(REACHED), cells.variants.index(label)
     for segment, name in enumerate(cells.segments):
@@ -120,7 +122,8 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
 
 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
-    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2 and not pair.by_lin:
+    plain = not pair.by_lin and not pair.clustered
+    if pair.kind is Kind.PROPORTION and len(pair.strata) < 2 and plain:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
     found = row.difference if row.against_control is None else row.against_control
     if not computable(found):
@@ -188,7 +191,9 @@ def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
 
 
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
-    """Both arms as a whole, where they have the same mix of segments by plan."""
+    """Both arms as a whole, where they have the same mix of segments by plan and independent units."""
+    if pair.clustered:
+        return NotComputable(Reason.CLUSTERED)
     return pair.joints() if pair.same_split else NotComputable(Reason.SPLIT_DIFFERS)
 
 
@@ -246,7 +251,9 @@ def by_times(
         other = _against(plan, outcome, label)
         moments = data.pair(outcome.name, code, against=other).moments(by_times=True)
         weights: DoseWeights | NotComputable = NotComputable(Reason.SPLIT_DIFFERS)
-        if plan.same_split:
+        if plan.cluster:
+            weights = NotComputable(Reason.CLUSTERED)
+        elif plan.same_split:
             base = histograms[plan.variants[other]]
             weights = dose_weights(base, histograms[label], plan.claim.times, alpha=plan.alpha)
         look = looks[label]
@@ -258,7 +265,7 @@ def by_times(
 def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
     """Step against dose, where the plan has arms that nudge to other numbers of times."""
     codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
-    if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split:
+    if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split or plan.cluster:
         return None
     others = [_against(plan, outcome, plan.variants[code]) for code in codes]
     # All arms share one base: the placebo only where it stands in for control everywhere.
@@ -292,8 +299,10 @@ def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) ->
     return tuple(
         ArmOverTime(
             label,
-            told_at(day_shares(_days(answers, label), alpha=look.nominal_alpha), look),
-            told_at(kaplan_meier(group, alpha=look.nominal_alpha), look),
+            () if plan.cluster else told_at(day_shares(_days(answers, label), alpha=look.nominal_alpha), look),
+            NotComputable(Reason.CLUSTERED)
+            if plan.cluster
+            else told_at(kaplan_meier(group, alpha=look.nominal_alpha), look),
             tuple(zip(days, row, strict=True)),
         )
         for label, group, row in zip(plan.variants, groups, at_risk, strict=True)
@@ -326,6 +335,10 @@ def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks
         if not plan.same_split:
             unlike = NotComputable(Reason.SPLIT_DIFFERS)
             row = replace(row, days=unlike, crossing=unlike, restricted=unlike)
+        if plan.cluster:  # their errors count units as independent
+            group = NotComputable(Reason.CLUSTERED)
+            row = replace(row, days=group, log_rank=group, crossing=group, restricted=group)
+            row = replace(row, novelty=Novelty((), group, group))
         found.append(told_at(row, look))
     return tuple(found)
 

@@ -8,8 +8,11 @@ from events.metrics import days_needed, parse_metric
 from experiments.analyse import behaviour, verdict
 from experiments.analyse.codes import Code
 from experiments.analyse.comparator import Comparator, comparators, kept_at, stages_known
+from experiments.analyse.comparison.cluster_cells import ClusterData
+from experiments.analyse.comparison.saturation_effects import saturation_parts
 from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.corrected import correct, measured
+from experiments.analyse.decision.decision_table import decide_by_plan
 from experiments.analyse.effects import OutcomeReport, Report
 from experiments.analyse.engine import Judgement, compare_all, leading_comparison, segment_findings
 from experiments.analyse.for_whom.first_outcome import for_whom
@@ -57,7 +60,8 @@ def read_out(
     """
     standing = standing_of(plan, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
-    data = CellData(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
+    kind = CellData if answers.cells.cluster is None else ClusterData
+    data = kind(answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, plan.prediction)
     stages = behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(
@@ -78,8 +82,10 @@ def read_out(
     found = _locked(plan, answers, context, findings, seed)
     if standing.state is State.PENDING:
         # Broken data are broken before maturity too, and waiting won't mend them.
-        return replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
-    return _opened(found, answers, data, design, against, invalid, earlier, today)
+        found = replace(found, verdict=Verdict(Code.INVALID, invalid[0])) if invalid else found
+    else:
+        found = _opened(found, answers, data, design, against, invalid, earlier, today)
+    return replace(found, decision=decide_by_plan(found, data, earlier))
 
 
 def _locked(
@@ -160,6 +166,7 @@ def _opened(
         over_time=behaviour.over_time(plan, answers, data, tau, looks),
         corrected=correct(plan, standing, outcomes[0], earlier),
         hidden=hidden,
+        saturation=saturation_parts(plan, answers.cells, looks),
     )
 
 
@@ -176,6 +183,7 @@ def _report(
     """What a file's report holds, too."""
     unknown = sum(answers.unknown_variants.values())
     left_out = {"several_variants": answers.several_variants}
+    left_out |= {"missing_cluster": answers.no_cluster}
     left_out |= {"unknown_variant": unknown, "no_signup": answers.no_signup}
     return Report(
         source=found.plan.key,
@@ -189,6 +197,7 @@ def _report(
         health=health,
         verdict=verdict,
         leading=leading,
+        clusters=ClusterData(answers.cells, (), {}).counts() or None,
     )
 
 
@@ -271,4 +280,5 @@ def _flow(plan: Planned, answers: Answers) -> Flow:
         by_day=answers.exposures_by_day,
         not_admitted=answers.not_admitted,
         unverified=answers.unverified,
+        no_cluster=answers.no_cluster,
     )

@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from experiments.analyse.decision.decision_record import Decision
 from experiments.analyse.effects import Corrected, Report
 from experiments.analyse.gather.admission import SetAside, Unverified
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.planned import Planned
 from stats.bayes import Posterior
-from stats.instrument.arms import DoseTest
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Levels, Shares, Trait
 from stats.instrument.dose import ActResponse, DoseWeights
 from stats.instrument.encouragement import TakeUp
 from stats.instrument.placebo import Placebo
+from stats.instrument.step_or_dose import DoseTest
 from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable
+from stats.saturation import SaturationEffects
 from stats.shrinkage import Shrinkage
 from stats.srm import SampleRatio
 from stats.survival.day_curve import CurveDifference, DayShare
@@ -223,6 +225,7 @@ class Flow:
         by_day: date, arm, units.
         not_admitted: exposures that count nowhere, by sender and reason.
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
+        no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.
     """
 
     exposed: Mapping[str, int]
@@ -233,6 +236,7 @@ class Flow:
     by_day: tuple[tuple[date, str, int], ...]
     not_admitted: tuple[SetAside, ...] = ()
     unverified: Unverified | None = None
+    no_cluster: int = 0
 
 
 @dataclass(frozen=True)
@@ -263,7 +267,9 @@ class Readout:
 
     Attributes:
         corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
+        saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at a look.
+        decision: what the plan's decision table says; None in analyses of 0.3.
     """
 
     plan: Planned
@@ -289,3 +295,5 @@ class Readout:
     corrected: tuple[Corrected, ...] = ()
     hidden: tuple[str, ...] = ()
     without_unverified: Without | None = None
+    decision: Decision | None = None
+    saturation: tuple[SaturationEffects, ...] = ()

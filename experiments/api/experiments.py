@@ -19,11 +19,13 @@ from rest_framework.views import APIView
 from aha.models import AhaMoment
 from experiments.api import serializers as shapes
 from experiments.api import sizing_serializers
+from experiments.api.arms_serializers import SuggestionWithArmsSerializer
 from experiments.api.base import Newest, asked
 from experiments.models import Amendment, Assignment, Experiment, Override
 from experiments.plan import amend, drafts, moves, size
 from experiments.plan.lifecycle import Action
 from experiments.plan.mistakes import KEY
+from experiments.plan.nudge_arms.arms_of_plan import arms_of
 from experiments.plan.planned_power import WhatIf
 from experiments.serve import overrides
 from reporting.document import dump, outward
@@ -161,7 +163,7 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         return self._whole(made.key, status.HTTP_201_CREATED)
 
     @extend_schema(
-        responses=sizing_serializers.SuggestionSerializer,
+        responses=SuggestionWithArmsSerializer,
         parameters=[
             OpenApiParameter("signup_event", str, description="what starts a unit's clock; * for any event"),
             sizing_serializers.WhatIfSerializer,
@@ -174,8 +176,10 @@ class ExperimentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         signup = request.query_params.get("signup_event") or None
         what_if = sizing_serializers.WhatIfSerializer(data=request.query_params)
         what_if.is_valid(raise_exception=True)
-        found = size.suggest_size(self.get_object(), signup_event=signup, what_if=WhatIf(**what_if.validated_data))
-        return Response(outward(dump(found)))
+        experiment = self.get_object()
+        found = size.suggest_size(experiment, signup_event=signup, what_if=WhatIf(**what_if.validated_data))
+        arms = arms_of(experiment, found, signup_event=signup)
+        return Response({**outward(dump(found)), "arms": None if arms is None else outward(dump(arms))})
 
     @extend_schema(responses=shapes.AmendmentSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], filterset_class=None)

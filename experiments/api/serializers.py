@@ -54,6 +54,13 @@ class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
         validators: list[Any] = []
 
 
+class GuardrailRuleSerializer(serializers.Serializer[Row]):
+    """What a guardrail has to show before something is shipped."""
+
+    direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="which way is better")
+    margin = serializers.FloatField(help_text="a loss of this size or more is harm; above 0, 0.01 = one point")
+
+
 class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     """An experiment with its arms and its audience."""
 
@@ -71,6 +78,9 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
     primary_metrics, secondary_metrics, guardrail_metrics = metrics(), metrics(), metrics()
+    guardrail_rules = serializers.DictField(
+        child=GuardrailRuleSerializer(), required=False, help_text="by guardrail, a SPEC of guardrail_metrics"
+    )
     looks = serializers.ListField(
         child=serializers.FloatField(min_value=0, max_value=1),
         max_length=20,
@@ -102,6 +112,12 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         required=False,
         help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
     )
+    saturations = serializers.ListField(
+        child=serializers.ListField(child=steps(), min_length=2, max_length=2),
+        max_length=10,
+        required=False,
+        help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01 %",
+    )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
@@ -124,6 +140,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "primary_metrics",
             "secondary_metrics",
             "guardrail_metrics",
+            "guardrail_rules",
+            "otherwise",
             "alpha",
             "power",
             "smallest_effect",
@@ -148,6 +166,8 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
             "holdout",
             "remote_only",
             "sources",
+            "cluster",
+            "saturations",
             "status",
             "version",
             "seed",
@@ -212,7 +232,7 @@ class AmendableSerializer(ExperimentSerializer):
 
     # What is declared above must stand in `fields`, so the rest is taken back.
     flag_key = variants = audience = moment = layer = holdout = layer_low = layer_high = None  # type: ignore[assignment]
-    created_by = status = None  # type: ignore[assignment]
+    created_by = status = saturations = None  # type: ignore[assignment]
 
 
 class AmendSerializer(serializers.Serializer[Row]):
@@ -262,7 +282,7 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
 
     class Meta:
         model = Assignment
-        fields = ["id", "unit", "variant", "segment_key", "bucket", "assigned_at", "exposed_at"]
+        fields = ["id", "unit", "variant", "segment_key", "cluster", "bucket", "assigned_at", "exposed_at"]
         read_only_fields = fields
 
     def get_bucket(self, row: Assignment) -> float:

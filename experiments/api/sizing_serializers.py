@@ -33,11 +33,23 @@ EXPLAINED = {
         **{name: {"type": "integer"} for name in ("learned", "judged")},
     },
 }
+LAW = {
+    "type": "object",
+    "properties": {
+        name: {"type": "number"}
+        for name in ("clusters", "units", "mean_size", "variation", "correlation", "low", "high", "level")
+    },
+}
 
 
 @extend_schema_field({"oneOf": [EXPLAINED, REASON]})
-class Explained(serializers.JSONField):
+class Worth(serializers.JSONField):
     """R2 of the plan's adjustment among earlier users with its interval, and how many taught and judged it."""
+
+
+@extend_schema_field({"oneOf": [LAW, REASON]})
+class Law(serializers.JSONField):
+    """Sizes of clusters and their intraclass correlation with limits, or the reason."""
 
 
 class InflowSerializer(serializers.Serializer[Row]):
@@ -48,7 +60,8 @@ class InflowSerializer(serializers.Serializer[Row]):
     sd = serializers.FloatField(allow_null=True)
     last_day = serializers.IntegerField(help_text="last day of the outcome's window")
     reach = Number(allow_null=True, help_text="share that reaches the AHA moment without a nudge")
-    explained = Explained(allow_null=True)
+    explained = Worth(allow_null=True)
+    clusters = Law(allow_null=True, help_text="of the plan's clusters in these weeks; null where units are drawn")
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[0-9.]+(,[0-9.]+)*$"})
@@ -81,6 +94,11 @@ class WhatIfSerializer(serializers.Serializer[Row]):
     method = serializers.ChoiceField(choices=Experiment.Method.choices, required=False)
     looks = Looks(required=False, help_text="how many, or rising shares of the planned units, the last 1: 0.3,0.6,1")
     spending = serializers.ChoiceField(choices=Experiment.Spending.choices, required=False)
+    cluster_size = serializers.FloatField(required=False, min_value=1, help_text="mean units of a cluster")
+    cluster_variation = serializers.FloatField(required=False, min_value=0, help_text="sd of the sizes over their mean")
+    cluster_correlation = serializers.FloatField(
+        required=False, min_value=0, max_value=1, help_text="intraclass correlation; default what past data say"
+    )
 
 
 class SuggestionSerializer(serializers.Serializer[Row]):
@@ -98,3 +116,4 @@ class SuggestionSerializer(serializers.Serializer[Row]):
     power_no_material_effect = Number(help_text="chance to conclude that no effect matters, if there is none")
     units_saved = Number(allow_null=True, help_text="that the adjustment takes off; null without one")
     days_saved = Number(allow_null=True, help_text="of enrolment, likewise")
+    power_to_ship = Number(allow_null=True, help_text="least chance to ship a true success; null without guardrails")

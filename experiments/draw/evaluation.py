@@ -1,7 +1,7 @@
 """What a unit gets: the flag as it is served, the draw for a unit, and the answer. Pure (docs/assignment.md).
 
 The order of the checks is a contract: state, override, stored assignment, enrolment, anchor, holdout, layer, segment,
-coverage. A stored assignment is the service's business; everything else is decided here.
+cluster, coverage. A stored assignment is the service's business; everything else is decided here.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from experiments.draw.bucketing import Range, bucket_ranges, choose, unit_hash
+from experiments.draw.whole_clusters import Saturation, saturation_ranges, within_seed, within_weights
 
 DEFAULT = "default"  # the variant of everybody who is not in; no arm may be called so
 Json = Any
@@ -70,6 +71,8 @@ class Flag:
         new_since: only units who signed up from then on are enrolled; None for all.
         overrides: arm by unit id; `forced` are rules on the caller's context, each with an arm.
         remote_only: the configuration never leaves the server.
+        cluster: attribute that holds the id of a unit's cluster, which is drawn in the unit's place; empty for units.
+        saturations: what a cluster may draw; then units are drawn inside it. Empty where a cluster has one arm.
     """
 
     pk: int
@@ -90,6 +93,13 @@ class Flag:
     overrides: Mapping[str, int] = field(default_factory=dict)
     forced: tuple[tuple[Json, int], ...] = ()
     remote_only: bool = False
+    cluster: str = ""
+    saturations: tuple[Saturation, ...] = ()
+
+    @property
+    def hash_attribute(self) -> str:
+        """Attribute whose value draws the arm."""
+        return self.cluster if self.cluster and not self.saturations else "id"
 
     @property
     def needs_traits(self) -> bool:
@@ -108,15 +118,18 @@ class Draw:
 
     Attributes:
         arm: index of the arm; None when out.
-        excluded_by: `enrolment`, `anchor`, `holdout`, `layer`, `segment` or `coverage`; None when in.
+        excluded_by: `enrolment`, `anchor`, `holdout`, `layer`, `segment`, `cluster` or `coverage`; None
+            when in.
         bucket: the number drawn, 0 to 1.
         segment: of the row that matched.
+        cluster: whose draw it was; None where units are drawn.
     """
 
     arm: int | None
     excluded_by: str | None
     bucket: float
     segment: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,7 @@ class Failed:
     message: str
 
 
-def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None) -> Draw:
+def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None, cluster: str | None = None) -> Draw:
     """What a unit without an assignment draws.
 
     Args:
@@ -169,8 +182,8 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None) -> Draw:
         unit: the id.
         is_new: as `is_new_unit` says; only read when the experiment enrols new units alone.
         row: the first row of the audience that matches the unit; None when none does.
+        cluster: id of the unit's cluster, where clusters are drawn.
     """
-    bucket = unit_hash(flag.seed, unit, version=flag.hash_version)
     excluded: str | None = None
     if not flag.enrolment_open:
         excluded = "enrolment"
@@ -182,10 +195,25 @@ def draw(flag: Flag, unit: str, *, is_new: bool, row: Row | None) -> Draw:
         excluded = "layer"
     elif row is None:
         excluded = "segment"
+    elif flag.cluster and cluster is None:
+        excluded = "cluster"
     if excluded is not None or row is None:
-        return Draw(None, excluded, bucket)
-    arm = choose(bucket, row.ranges)
-    return Draw(arm, "coverage" if arm is None else None, bucket, row.segment)
+        return Draw(None, excluded, 0.0)
+    arm, bucket = _arm(flag, row, unit, cluster)
+    return Draw(arm, "coverage" if arm is None else None, bucket, row.segment, cluster if flag.cluster else None)
+
+
+def _arm(flag: Flag, row: Row, unit: str, cluster: str | None) -> tuple[int | None, float]:
+    """The arm and the number that drew it: the unit's, the cluster's, or the unit's inside a saturated cluster."""
+    drawn = cluster if flag.cluster and cluster is not None else unit
+    bucket = unit_hash(flag.seed, drawn, version=flag.hash_version)
+    if not flag.saturations:
+        return choose(bucket, row.ranges), bucket
+    place = choose(bucket, saturation_ranges(flag.saturations, row.coverage))
+    if place is None:
+        return None, bucket
+    inner = unit_hash(within_seed(flag.seed), unit, version=flag.hash_version)
+    return choose(inner, bucket_ranges(2, 1.0, within_weights(flag.saturations[place]))), inner
 
 
 def is_new_unit(since: datetime, traits: Mapping[str, Json], times: Mapping[str, str]) -> bool:

@@ -106,6 +106,11 @@ class Experiment(models.Model):
         ROLLING = "rolling", _("24 hours each")
         CALENDAR = "calendar", _("calendar days")
 
+    class Otherwise(models.TextChoices):
+        SHIP = "ship", _("ship it all the same")
+        DONT = "dont", _("don't ship it")
+        ASK = "ask", _("people decide")
+
     class Enrolment(models.TextChoices):
         ALL = "all", _("everyone in the audience")
         NEW_UNITS = "new_units", _("only units that signed up after the start")
@@ -128,6 +133,10 @@ class Experiment(models.Model):
     primary_metrics = models.JSONField(_("primary outcomes"), default=list, blank=True)
     secondary_metrics = models.JSONField(_("secondary outcomes"), default=list, blank=True)
     guardrail_metrics = models.JSONField(_("guardrail outcomes"), default=list, blank=True)
+    guardrail_rules = models.JSONField(_("rules of guardrails"), default=dict, blank=True)
+    otherwise = models.CharField(
+        _("if neither success nor harm is proved"), max_length=4, choices=Otherwise, default=Otherwise.ASK
+    )
     alpha = models.FloatField(_("alpha"), default=0.05)
     power = models.FloatField(_("power"), default=0.8)
     smallest_effect = models.FloatField(_("smallest effect of interest"), null=True, blank=True)
@@ -161,6 +170,15 @@ class Experiment(models.Model):
     layer_high = models.PositiveIntegerField(_("slice to"), default=10_000)
     holdout = models.ForeignKey(
         Holdout, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("holdout")
+    )
+    cluster = models.CharField(
+        _("attribute whose clusters are drawn"), max_length=64, blank=True, default="", db_default=""
+    )
+    saturations = models.JSONField(
+        _("saturations: share nudged and weight, in steps of 0.01 %"),
+        default=list,
+        blank=True,
+        db_default=models.Value([], models.JSONField()),
     )
     remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
     sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
@@ -321,6 +339,7 @@ class Assignment(models.Model):
     bucket = models.PositiveSmallIntegerField(_("draw in steps of 0.0001"))
     assigned_at = models.DateTimeField(_("assigned"))
     exposed_at = models.DateTimeField(_("exposed"), null=True)
+    cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
 
     class Meta:
         verbose_name = _("assignment")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
 from experiments.plan import mistakes
+from experiments.plan.caps import LISTS, refuse_open_caps
 from experiments.plan.event_sources import check_sources
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
@@ -34,6 +35,7 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         _refuse_after_reading(experiment, [name for name, value in changes.items() if value != before[name]])
         for name, value in changes.items():
             setattr(experiment, name, value)
+        refuse_open_caps(text for name in LISTS for text in getattr(experiment, name))
         found = mistakes.problems(plan_of(experiment), situation_of(experiment))
         # A planned end that has gone by in the meantime is no fault of this amendment.
         found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)

@@ -30,6 +30,11 @@ STEP_OF = {
     "primary_count": "outcomes",
     "display_only": "outcomes",
     "bad_metric": "outcomes",
+    "quantile_of_moved": "outcomes",
+    "rule_without_guardrail": "outcomes",
+    "bad_direction": "outcomes",
+    "bad_guardrail_margin": "outcomes",
+    "bad_otherwise": "outcomes",
     "bad_alpha": "plan",
     "bad_power": "plan",
     "no_smallest_effect": "plan",
@@ -62,6 +67,12 @@ STEP_OF = {
     "repeated_segment": "audience",
     "bad_slice": "audience",
     "slice_taken": "audience",
+    "bad_cluster": "audience",
+    "saturations_without_cluster": "audience",
+    "cluster_row_weights": "audience",
+    "bad_saturations": "audience",
+    "saturation_variants": "variants",
+    "saturation_weights": "variants",
 }
 
 

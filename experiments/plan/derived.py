@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
+from experiments.draw.whole_clusters import Saturation
 from experiments.plan.design import Covariate, Design
 from experiments.plan.earlier.prediction import UNADJUSTED, Predictor
 from experiments.plan.planned import Amended, Planned
@@ -79,6 +80,9 @@ def asked(plan: Plan) -> Question:
         day_mode=plan.day_mode,
         churn_gap=plan.churn_gap,
         most_times=max(USUAL_TIMES, 0 if claim is None else claim.times),
+        clustered=bool(plan.cluster),
+        seed=plan.seed if plan.saturations else "",
+        saturations=saturations(plan),
     )
 
 
@@ -98,6 +102,8 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
         primary=plan.primary,
         secondary=plan.secondary,
         guardrails=plan.guardrails,
+        guardrail_rules=plan.guardrail_rules,
+        otherwise=plan.otherwise,
         alpha=plan.alpha,
         power=plan.power,
         smallest_effect=plan.smallest_effect,
@@ -114,6 +120,8 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
         started=history.started,
         enrolment_ended=history.enrolment_ended,
         claim=plan.claim,
+        cluster=plan.cluster,
+        saturations=saturations(plan),
         planned_effect=plan.planned_effect,
         amendments=history.amendments,
         intact=history.intact,
@@ -149,6 +157,7 @@ def design(
         segment="segment" if segmented else None,
         behaviour=None if plan.claim is None else plan.claim.name,
         covariates=tuple(Covariate(name, category=True) for name in covariates),
+        cluster=plan.cluster or None,
         shares=shares,
         alpha=plan.alpha,
         margin=plan.smallest_effect,
@@ -188,7 +197,14 @@ def flag(plan: Plan, serving: Serving) -> Flag:
         overrides=serving.overrides,
         forced=serving.forced,
         remote_only=plan.remote_only,
+        cluster=plan.cluster,
+        saturations=saturations(plan),
     )
+
+
+def saturations(plan: Plan) -> tuple[Saturation, ...]:
+    """What a cluster may draw, as shares 0 to 1."""
+    return tuple(Saturation(share / WHOLE, weight / WHOLE) for share, weight in plan.saturations)
 
 
 def senders(plan: Plan) -> frozenset[int]:

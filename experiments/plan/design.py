@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from events.metrics import Active, MinDays, MinEvents, Ratio, parse_metric
+from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, parse_metric
 from stats.trait_cells import NO_COLUMNS, TraitColumns
 
 type Floats = NDArray[np.float64]
@@ -15,11 +15,12 @@ type Codes = NDArray[np.int64]
 
 
 class Kind(StrEnum):
-    """How an outcome is summarised: a share of units, a mean per unit, or a ratio of two sums over units."""
+    """How an outcome is summarised: a share of units, a mean per unit, a ratio of two sums over units, a quantile."""
 
     PROPORTION = "proportion"
     MEAN = "mean"
     RATIO = "ratio"
+    QUANTILE = "quantile"
 
 
 def kind_of(metric: str) -> Kind:
@@ -27,6 +28,8 @@ def kind_of(metric: str) -> Kind:
     definition = parse_metric(metric)
     if isinstance(definition, Ratio):
         return Kind.RATIO
+    if isinstance(definition, Quantile):
+        return Kind.QUANTILE
     return Kind.PROPORTION if isinstance(definition, Active | MinDays | MinEvents) else Kind.MEAN
 
 

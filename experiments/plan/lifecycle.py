@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from experiments.plan import mistakes
+from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan
 from reporting.words import gettext
@@ -55,7 +56,7 @@ class Refusal:
     code: str
     status: Status
     action: Action
-    problem: mistakes.Problem | None = None
+    problem: Problem | None = None
 
 
 def target(status: Status, action: Action) -> Status | None:

@@ -4,21 +4,25 @@
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from math import inf
 from typing import Any
 
-from events.metrics import Ratio, Survival, first_day, is_display_only, parse_metric
+from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
+from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
 from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
-from experiments.plan.record import WHOLE, Plan
+from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL as it is
 VALUE_TYPES = ("string", "integer", "number", "boolean", "json")
+DIRECTIONS = ("higher", "lower")
+OTHERWISE = ("ship", "dont", "ask")
 METHODS = ("fixed", "group_sequential", "always_valid")
 MAX_PRIMARY = 2
 MOST_DAYS_BEFORE = 28  # four whole weeks; each number of days is a cell of its own in the warehouse
@@ -43,18 +47,11 @@ class Situation:
     no_prediction: bool = False
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: a code that `words` knows, and what its sentence mentions."""
-
-    code: str
-    details: dict[str, str | int] = field(default_factory=dict)
-
-
 def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """Everything that forbids the start, in the order in which a person would mend it; empty when all is well."""
-    asked = (_outcomes, _windows, _adjustment, _numbers, _looks)
-    checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer)
+    asked = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
+    checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
+    checks = (_keys, _words, _variants, _roles, _values, *asked, _audience, _layer, cluster_problems)
     return tuple(problem for check in checks for problem in check(plan, situation))
 
 
@@ -133,8 +130,22 @@ def _outcomes(plan: Plan, _: Situation) -> Iterator[Problem]:
                 yield Problem("display_only", {"metric": text})
             if isinstance(definition, Survival):
                 yield Problem("no_window", {"metric": text})
+            if isinstance(definition, Quantile) and plan.claim is not None and text in plan.primary:
+                yield Problem("quantile_of_moved", {"metric": text})
         except Refused as refusal:
             yield Problem("bad_metric", {"why": str(refusal)})
+
+
+def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
+    for text, rule in plan.guardrail_rules.items():
+        if text not in plan.guardrails:
+            yield Problem("rule_without_guardrail", {"metric": text})
+        if rule.direction not in DIRECTIONS:
+            yield Problem("bad_direction", {"metric": text, "direction": rule.direction})
+        if not 0 < rule.margin < inf:
+            yield Problem("bad_guardrail_margin", {"metric": text})
+    if plan.otherwise not in OTHERWISE:
+        yield Problem("bad_otherwise", {"given": plan.otherwise})
 
 
 def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
@@ -157,7 +168,8 @@ def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
     rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
     if looks and not (rising and looks[-1] == 1):
         yield Problem("bad_looks")
-    if len(set(plan.covariates)) < len(plan.covariates) or not all(name.strip() for name in plan.covariates):
+    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name couldn't be told from what is counted
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
         yield Problem("bad_covariates")
 
 
@@ -258,6 +270,10 @@ def words(problem: Problem) -> str:
         "primary_count": gettext("The plan needs one or two primary outcomes."),
         "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
         "bad_metric": "{why}",
+        "rule_without_guardrail": gettext("There is a rule for '{metric}', which is no guardrail of this plan."),
+        "bad_direction": gettext("'{metric}': a guardrail's direction is higher or lower, not '{direction}'."),
+        "bad_guardrail_margin": gettext("'{metric}': a guardrail's margin is a number above 0."),
+        "bad_otherwise": gettext("Where nothing is proved the decision is ship, dont or ask, not '{given}'."),
         "two_placebos": gettext("There are two placebo arms; one is enough, and '{key}' is the second."),
         "placebo_alone": gettext("'{key}' is a placebo, but no arm nudges to the behaviour itself."),
         "role_without_moment": gettext("'{key}' is no plain nudge, which makes sense only with an AHA moment."),
@@ -265,29 +281,17 @@ def words(problem: Problem) -> str:
         "no_window": gettext(
             "'{metric}' has no fixed window; time to churn is shown for every experiment, so name a retention instead."
         ),
+        "quantile_of_moved": gettext(
+            "'{metric}': whom a nudge moves isn't known one by one, so that the behaviour's effect on a quantile isn't "
+            "either. Let it be a secondary outcome or a guardrail."
+        ),
         "overlap": gettext(
             "The behaviour counts on its first {days} days, but '{metric}' begins on day {first}: being around would "
             "be measured twice. Choose an outcome that begins on day {days} or later."
         ),
         "bad_looks": gettext("Planned looks are rising shares of the planned units above 0, and the last one is 1."),
         "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
-        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
-        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
-        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
-        "days_before_of_new": gettext(
-            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
-        ),
-        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
-        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
-        "predicted_of_old": gettext(
-            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
-            "for their active days before the exposure."
-        ),
-        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
-        "no_prediction": gettext(
-            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
-            "fitted any more."
-        ),
+        **_adjustment_words(),
         "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
         "bad_power": gettext("Power must lie between alpha and 1."),
         "bad_planned_effect": gettext("The planned effect must be above 0, or be left out."),
@@ -305,5 +309,28 @@ def words(problem: Problem) -> str:
         "repeated_segment": gettext("A segment stands in two rows of the audience."),
         "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100 %."),
         "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high} %)."),
+        **cluster_sentences(),
     }
     return sentences[problem.code].format(**problem.details)
+
+
+def _adjustment_words() -> dict[str, str]:
+    return {
+        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
+        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
+        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
+        "days_before_of_new": gettext(
+            "Only units that signed up after the start are enrolled: they have no days before the exposure to count."
+        ),
+        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
+        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
+        "predicted_of_old": gettext(
+            "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
+            "for their active days before the exposure."
+        ),
+        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
+        "no_prediction": gettext(
+            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
+            "fitted any more."
+        ),
+    }

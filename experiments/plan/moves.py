@@ -7,6 +7,7 @@ from django.utils import timezone
 from aha.moments.promote import begin_test
 from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
+from experiments.plan.caps import measured_caps, use_caps
 from experiments.plan.earlier.earlier_users import predictor_for
 from experiments.plan.earlier.prediction import Predictor
 from experiments.plan.event_sources import only_source
@@ -37,9 +38,12 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
     Raises:
         Refused: with a sentence for each reason against it; then nothing has changed.
     """
-    predictor = _predictor(key) if action is Action.START else None
+    predictor, caps = None, {}
+    if action is Action.START:  # asked before the row is locked: other writers needn't wait for the warehouse
+        predictor = _predictor(key)
+        caps = measured_caps(Experiment.objects.filter(key=key).first() or Experiment())
     try:
-        return _moved(key, action, by, why, predictor)
+        return _moved(key, action, by, why, predictor, caps)
     except IntegrityError:
         # Two starts on one flag at once: each saw it free, and the database let one through. Now the table says so.
         found = refusal(Experiment.objects.get(key=key), action)
@@ -49,7 +53,9 @@ def move(*, key: str, action: Action, by: User | None = None, why: str = "") -> 
 
 
 @transaction.atomic
-def _moved(key: str, action: Action, by: User | None, why: str, predictor: Predictor | None) -> Experiment:
+def _moved(
+    key: str, action: Action, by: User | None, why: str, predictor: Predictor | None, caps: dict[str, str]
+) -> Experiment:
     experiment = locked(key)
     if action is Action.START and experiment.layer_id is not None:
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # two slices must not start past each other
@@ -63,8 +69,8 @@ def _moved(key: str, action: Action, by: User | None, why: str, predictor: Predi
         _keep(experiment, predictor)
         freeze_audience(experiment)
         experiment.sources = experiment.sources or only_source()
+    fields = ["status", "version", "sources", *(use_caps(experiment, caps) if action is Action.START else [])]
     experiment.status = after.value
-    fields = ["status", "version", "sources"]
     if stamp := STAMPS.get(action):
         setattr(experiment, stamp, timezone.now())
         fields.append(stamp)

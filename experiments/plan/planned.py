@@ -4,11 +4,12 @@ It is stored inside every payload: a field that is added needs a default, and no
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
+from experiments.draw.whole_clusters import Saturation
 from experiments.plan.earlier.prediction import Predictor
-from experiments.plan.record import Claim
+from experiments.plan.record import Claim, GuardrailRule
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class Planned:
         intact: False when the plan changed after the start without a logged amendment.
         adjustment: which comparison decides: `unadjusted`, `lin`, `lin_predicted`; the last with its `prediction`.
         active_days_before: above 0, active days within so many days before the exposure are a covariate, too.
-        definition: hash of everything above that decides a number.
+        definition: hash of everything here that decides a number.
+        guardrail_rules: direction and margin by guardrail; empty in payloads of version 0.3.
+        otherwise: the decision where nothing is proved, `ship`, `dont` or `ask`.
+        cluster: attribute whose clusters were drawn in their units' place; empty for units.
+        saturations: what a cluster could draw; empty where it had one arm.
     """
 
     key: str
@@ -81,6 +86,10 @@ class Planned:
     adjustment: str = "unadjusted"
     active_days_before: int = 0
     prediction: Predictor | None = None
+    guardrail_rules: Mapping[str, GuardrailRule] = field(default_factory=dict)
+    otherwise: str = "ask"
+    cluster: str = ""
+    saturations: tuple[Saturation, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A plan as the arithmetic of power sees it: the plan that will judge, or a variation of it (METHODS 4.10). Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
@@ -8,6 +9,8 @@ from experiments.plan.earlier.prediction import UNADJUSTED, Explained
 from experiments.plan.record import WHOLE, Plan
 from stats.power import family_and_looks as arithmetic
 from stats.power import sample_size
+from stats.power.cluster_sizes import ClusterLaw
+from stats.power.with_guardrails import Watched, guarded_size, power_to_ship
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
 
@@ -25,8 +28,10 @@ class Inflow:
         base: mean of the outcome: for retention the share that stays, 0 to 1.
         sd: standard deviation of an outcome that isn't a share; None for a share.
         last_day: last day of the outcome's window.
+        clusters: sizes and likeness of the plan's clusters in these weeks; None where units are drawn.
         reach: share of units that reach the AHA moment by themselves, 0 to 1; None when no moment was asked for.
         explained: how much of the outcome the plan's adjustment explains; None without one.
+        guardrails: those with a margin, as they are without a nudge.
     """
 
     first: date
@@ -38,6 +43,8 @@ class Inflow:
     last_day: int
     reach: float | NotComputable | None
     explained: Explained | NotComputable | None = None
+    guardrails: tuple[Watched, ...] = ()
+    clusters: ClusterLaw | NotComputable | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class WhatIf:
         method: `fixed`, `group_sequential`, `always_valid`.
         looks: a number of equally spaced looks, or rising shares of the planned units, the last 1.
         spending: `obrien_fleming` or `pocock`.
+        cluster_size: mean units of a cluster, `cluster_variation` sd of the sizes over it, `cluster_correlation`
+            intraclass correlation; None for what past data say, and no part of a plan that draws units.
     """
 
     planned_effect: float | None = None
@@ -61,6 +70,9 @@ class WhatIf:
     method: str | None = None
     looks: int | tuple[float, ...] | None = None
     spending: str | None = None
+    cluster_size: float | None = None
+    cluster_variation: float | None = None
+    cluster_correlation: float | None = None
 
 
 AS_PLANNED = WhatIf()
@@ -87,6 +99,7 @@ def power_plan(plan: Plan, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> arit
         spending=Spending(what_if.spending or plan.spending),
         placebo=plan.placebo,
         r_squared=_r_squared(plan, inflow),
+        **(_clusters(inflow, what_if) if plan.cluster else {}),
     )
     if what_if.variants is None:
         return found
@@ -116,16 +129,32 @@ def units_saved(
     return sum(without.units) - sum(units) if computable(without) else without
 
 
+def _clusters(inflow: Inflow, what_if: WhatIf) -> dict[str, float]:
+    """The clusters as they are tried, else as they were measured; a negative correlation isn't counted on."""
+    law = inflow.clusters
+    measured = (1.0, 0.0, 0.0)
+    if law is not None and computable(law):
+        measured = (max(law.mean_size, 1.0), law.variation, max(law.correlation, 0.0))
+    tried = (what_if.cluster_size, what_if.cluster_variation, what_if.cluster_correlation)
+    names = ("cluster_size", "cluster_variation", "cluster_correlation")
+    return {name: one if given is None else given for name, one, given in zip(names, measured, tried, strict=True)}
+
+
 def effect_and_units(
-    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED
+    plan: Plan, daily: float, planned: arithmetic.Plan, what_if: WhatIf = AS_PLANNED, guardrails: Sequence[Watched] = ()
 ) -> tuple[float | NotComputable, tuple[int, ...] | NotComputable]:
     """The effect that is planned for and its units, or the effect that the planned units, or four weeks, can find.
+
+    With guardrails the units are those that ship a true success with the plan's power.
 
     Raises:
         ValueError: for an effect that can't be.
     """
     wanted = (what_if.planned_effect, plan.planned_effect, plan.smallest_effect)
     effect = next((one for one in wanted if one is not None), None)
+    if effect is not None and guardrails:
+        guarded = guarded_size(planned, effect, guardrails)
+        return effect, guarded.size.units if computable(guarded) else guarded
     if effect is not None:
         size = sample_size.sample_size(planned, effect)
         return effect, size.units if computable(size) else size
@@ -134,6 +163,20 @@ def effect_and_units(
     if min(units) < 2:
         return (few := NotComputable(Reason.NO_DAILY_UNITS)), few
     return sample_size.smallest_effect(planned, units), units
+
+
+def ship_power(
+    planned: arithmetic.Plan,
+    effect: float | NotComputable,
+    units: tuple[int, ...] | NotComputable,
+    guardrails: Sequence[Watched],
+) -> float | NotComputable | None:
+    """At least this is the chance to ship a true success; None without guardrails."""
+    if not guardrails:
+        return None
+    if not computable(effect):
+        return effect
+    return power_to_ship(planned, effect, guardrails, units) if computable(units) else units
 
 
 def planned_prices(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from experiments.draw.whole_clusters import Saturation
+
 
 @dataclass(frozen=True)
 class Question:
@@ -21,6 +23,9 @@ class Question:
         day_mode: "rolling" (24 h from the clock's moment) or "calendar" (local dates).
         churn_gap: Days without an event after which a unit has churned.
         most_times: Counts of the behaviour above this are pooled in its histogram.
+        clustered: Whole clusters were drawn: exposures carry `cluster`, and moments are asked for each of them.
+        seed: Of the clusters' draws, where these gave saturations; "" otherwise.
+        saturations: What a cluster could draw.
     """
 
     experiment: str
@@ -36,3 +41,6 @@ class Question:
     day_mode: str = "rolling"
     churn_gap: int = 7
     most_times: int = 20
+    clustered: bool = False
+    seed: str = ""
+    saturations: tuple[Saturation, ...] = ()

@@ -4,7 +4,8 @@ The row becomes this record in `stored`; what sizes, asks, judges, serves or sho
 are whole numbers of 0.01 % ("steps"), so that they add up exactly.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -85,6 +86,19 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class GuardrailRule:
+    """What a guardrail has to show before something is shipped (METHODS 4.20).
+
+    Attributes:
+        direction: which way is better, `higher` or `lower`.
+        margin: a loss of this size or more is harm; absolute, above 0, in the guardrail's own unit (0.01 = one point).
+    """
+
+    direction: str
+    margin: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that people decide about an experiment. `alpha`, `power`, `expected_take_up` 0 to 1.
 
@@ -93,6 +107,9 @@ class Plan:
         claim: the AHA moment under test; None without one.
         value_type: type of the flag's values; `default` is the value of everybody who isn't in.
         primary: outcomes that the verdict may rest on, metric texts; then `secondary` and `guardrails`.
+        guardrail_rules: by guardrail; one without a rule is watched, but can't be shown to be unharmed.
+        otherwise: what the decision is where neither success with all guardrails unharmed nor harm is proved: `ship`,
+            `dont` or `ask`.
         alpha: two-sided error rate over all outcomes, arms and looks.
         smallest_effect: the margin below which nobody would act, absolute; of the behaviour among those whom the nudge
             moves, where a moment is named.
@@ -115,6 +132,9 @@ class Plan:
         remote_only: the configuration never leaves the server.
         sources: numbers of the sources whose client keys report exposures.
         seed: of the draw, with `hash_version`.
+        cluster: attribute that holds the id of a unit's cluster, which is drawn in its place; empty for units.
+        saturations: what a cluster may draw: the share of its units that is nudged and the share of clusters with it,
+            both in steps. Empty where a cluster has one arm.
     """
 
     key: str
@@ -132,6 +152,8 @@ class Plan:
     claim: Claim | None = None
     secondary: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
+    guardrail_rules: Mapping[str, GuardrailRule] = field(default_factory=dict)
+    otherwise: str = "ask"
     alpha: float = 0.05
     power: float = 0.8
     planned_effect: float | None = None
@@ -154,6 +176,8 @@ class Plan:
     hash_version: int = 2
     adjustment: str = "unadjusted"
     active_days_before: int = 0
+    cluster: str = ""
+    saturations: tuple[tuple[int, int], ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -195,12 +219,16 @@ LOCKS = {
     "layer_high": Lock.FROZEN,
     "holdout_id": Lock.FROZEN,
     "moment_id": Lock.FROZEN,
+    "cluster": Lock.FROZEN,
+    "saturations": Lock.FROZEN,
     "name": Lock.OPEN,
     "hypothesis": Lock.OPEN,
     "nudge": Lock.OPEN,
     "primary_metrics": Lock.JUDGING,
     "secondary_metrics": Lock.OPEN,
     "guardrail_metrics": Lock.OPEN,
+    "guardrail_rules": Lock.JUDGING,
+    "otherwise": Lock.JUDGING,
     "alpha": Lock.JUDGING,
     "power": Lock.OPEN,
     "smallest_effect": Lock.JUDGING,

@@ -1,5 +1,6 @@
 """The size of an experiment from live counts: how many units come, how many stay, how many it needs (METHODS 4.10)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import sqrt
@@ -11,10 +12,23 @@ from aha.models import AhaMoment
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
-from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
+from events.counting.properties import property_text
+from events.metrics import (
+    Count,
+    Metric,
+    Quantile,
+    Ratio,
+    Survival,
+    Value,
+    days_needed,
+    is_display_only,
+    parse_behaviour,
+    parse_metric,
+)
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
+from experiments.plan.caps import ANY_EVENT, fixed_now
 from experiments.plan.derived import audience_share, share_left
 from experiments.plan.earlier.earlier_users import worth_of
 from experiments.plan.planned_power import (
@@ -25,6 +39,7 @@ from experiments.plan.planned_power import (
     effect_and_units,
     planned_prices,
     power_plan,
+    ship_power,
     units_saved,
     unplannable,
 )
@@ -32,9 +47,10 @@ from experiments.plan.record import Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
+from stats.power.cluster_sizes import ClusterLaw, cluster_law
+from stats.power.with_guardrails import Watched
+from stats.ratios import unit_sd
 from stats.results import NotComputable, Reason, computable
-
-ANY_EVENT = "*"
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class Suggestion:
         inflation: units that the plan's looks cost, as a multiple of those of one look.
         power_no_material_effect: chance to conclude that no effect matters, if there is none.
         units_saved, days_saved: what the same plan would need more without its adjustment; None without one.
+        power_to_ship: at least this is the chance that success is proved and every guardrail with a margin unharmed;
+            None without such guardrails.
     """
 
     inflow: Inflow
@@ -72,10 +90,17 @@ class Suggestion:
     power_no_material_effect: float | NotComputable
     units_saved: int | NotComputable | None = None
     days_saved: int | NotComputable | None = None
+    power_to_ship: float | NotComputable | None = None
 
 
 def base_rate_and_inflow(
-    metric: str, *, signup_event: str = ANY_EVENT, new_only: bool = True, moment: AhaMoment | None = None
+    metric: str,
+    *,
+    signup_event: str = ANY_EVENT,
+    new_only: bool = True,
+    moment: AhaMoment | None = None,
+    margins: Mapping[str, float] | None = None,
+    cluster: str = "",
 ) -> Inflow:
     """How many units come a day, and what they do without any nudge. One question to the warehouse.
 
@@ -85,52 +110,133 @@ def base_rate_and_inflow(
         new_only: count units by their signup. Otherwise everyone who is around counts, from the first event in these
             weeks on: the first day then brings all who come daily, so that `per_day` is a mean of four weeks.
         moment: also measure who reaches it, within its days.
+        margins: of guardrails that are measured too, by metric.
+        cluster: property of events that names a unit's cluster: also measure their sizes and how alike their units are.
 
     Raises:
         Refused: a metric that can't be read or has no window, an unknown event, no events, or less than four weeks.
     """
     definition = parse_metric(metric)
-    if isinstance(definition, Ratio | Survival):
+    if isinstance(definition, Survival | Quantile):
         raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=metric)
-    window = outcome_window(definition)
-    if window.end_day is None:
+    if is_display_only(definition):
         raise Refused("'{metric}' grows as the data age: it can't be planned with.", metric=metric)
+    needed = days_needed(definition)
     with questions() as asked:
         if signup_event != ANY_EVENT:
             asked.need_event(signup_event, where="signup_event")
-        complete = asked.basis.data_end - timedelta(days=window.days_needed)
-        row = _counted(asked, definition, complete, signup_event if new_only else None, moment)
+        complete = asked.basis.data_end - timedelta(days=needed)
+        who = signup_event if new_only else ANY_EVENT
+        definition = fixed_now(asked, definition, who)
+        guardrails = {name: fixed_now(asked, parse_metric(name), who) for name in margins or {}}
+        metrics = [definition, *guardrails.values()]
+        table = _outcomes(asked, metrics, complete, signup_event if new_only else None, moment)
+        row = _counted(asked, metrics, table, moment)
+        law = _cluster_law(asked, table, cluster) if cluster else None
         last = asked.basis.clock.local_date(complete)
     first = last - WEEKS
     units = int(row["units"])
-    mean = float(row["mean"]) if units else NotComputable(Reason.NO_DATA)
+    mean, sd = _spread(row, definition, 0)
+    watched = [_watched(row, one, at, margin) for at, (one, margin) in enumerate(_pairs(guardrails, margins), start=1)]
     reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_DATA)
-    sd = sqrt(max(float(row["variance"]), 0.0)) if units > 1 and isinstance(definition, Value) else None
-    return Inflow(first, last - timedelta(days=1), units, units / WEEKS.days, mean, sd, window.end_day, reach)
+    found = tuple(one for one in watched if one is not None)
+    days = timedelta(days=1)
+    return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, found, law)
 
 
-def _counted(
-    asked: Questions, definition: Any, complete: Any, signup_event: str | None, moment: AhaMoment | None
-) -> dict[str, Any]:
+def _outcomes(
+    asked: Questions, metrics: Sequence[Metric], complete: Any, signup_event: str | None, moment: AhaMoment | None
+) -> Any:
+    """One row per unit that arrived in these weeks: each metric, and `times` where a moment is asked for."""
+    wanted: dict[str, Any] = {}
+    for at, metric in enumerate(metrics):
+        parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
+        wanted |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
+    if moment is not None:
+        wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
+    return outcomes_of_four_weeks(asked, complete, signup_event, wanted)
+
+
+def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
+    """Of the clusters that these units' events named last; units without one are left out, as they would be."""
+    said = property_text(asked.log.properties, cluster, asked.basis.dialect)
+    log = asked.log.mutate(cluster=said)
+    log = log.filter(log.cluster.notnull() & (log.cluster != ""))
+    last = log.group_by("user_id").aggregate(cluster=log.cluster.argmax(log.time))
+    known = table.filter(table.v_0.notnull()).join(last, "user_id")
+    known = known.mutate(outcome=known.v_0.cast("float64"))
+    frame = asked.run(
+        known.group_by("cluster").aggregate(
+            units=known.outcome.count(), mean=known.outcome.mean(), variance=known.outcome.var(how="sample")
+        )
+    )
+    return cluster_law(*(frame[name].fillna(0.0).to_numpy(dtype=float) for name in ("units", "mean", "variance")))
+
+
+def _counted(asked: Questions, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None) -> dict[str, Any]:
+    """Units, and of each metric the moments of a share, a mean, or both parts of a ratio."""
+    times = table.times if moment is not None else table.v_0 * 0
+    least = 1 if moment is None else moment.times
+    moments = {
+        f"{name}_{column}": number
+        for column in table.columns
+        if column[:2] in ("v_", "w_")
+        for name, number in (("mean", table[column].mean()), ("variance", table[column].var(how="sample")))
+    }
+    moments |= {
+        f"covariance_{at}": table[f"v_{at}"].cov(table[f"w_{at}"], how="sample")
+        for at, metric in enumerate(metrics)
+        if isinstance(metric, Ratio)
+    }
+    reach = (times >= least).ifelse(1.0, 0.0).mean(where=table.v_0.notnull())
+    frame = asked.run(table.aggregate(units=table.v_0.count(), reach=reach, **moments))
+    return dict(frame.iloc[0])
+
+
+def _pairs(metrics: Mapping[str, Metric], margins: Mapping[str, float] | None) -> list[tuple[Metric, float]]:
+    return [(metric, (margins or {})[name]) for name, metric in metrics.items()]
+
+
+def _spread(row: Mapping[str, Any], metric: Metric, at: int) -> tuple[float | NotComputable, float | None]:
+    """Mean and, of what is no share, standard deviation per unit; of a ratio the linearised one."""
+    if not row["units"]:
+        return NotComputable(Reason.NO_DATA), None
+    mean, variance = float(row[f"mean_v_{at}"]), _number(row[f"variance_v_{at}"])
+    if not isinstance(metric, Ratio):
+        return mean, sqrt(variance) if row["units"] > 1 and isinstance(metric, Value) else None
+    below = float(row[f"mean_w_{at}"])
+    covariance = float(row[f"covariance_{at}"]) if row["units"] > 1 else 0.0
+    spread = unit_sd((mean, below), (variance, _number(row[f"variance_w_{at}"])), covariance)
+    return (mean / below, spread) if computable(spread) else (spread, None)
+
+
+def _watched(row: Mapping[str, Any], metric: Metric, at: int, margin: float) -> Watched | None:
+    """A guardrail with what it measures without a nudge; None where that is nothing a size can be made of."""
+    mean, sd = _spread(row, metric, at)
+    if not computable(mean) or sd == 0 or (sd is None and not 0 < mean < 1):
+        return None
+    return Watched(margin, mean, sd)
+
+
+def _number(value: Any) -> float:
+    """A variance; of a single unit the engine has none."""
+    return 0.0 if value is None or value != value else max(float(value), 0.0)
+
+
+def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | None, wanted: dict[str, Any]) -> Any:
+    """One row per unit that arrived in the four weeks before `complete`, with one column for each wanted metric.
+
+    Args:
+        asked: the open warehouse.
+        complete: units that arrived later have no known outcome.
+        signup_event: what starts a unit's clock; None for its first event in these weeks, whoever is around.
+        wanted: metrics by the names of their columns.
+    """
     end, start = utc(complete), utc(complete - WEEKS)
     log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
     users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
     users = users.filter(users.anchor >= start, users.anchor < end)
-    wanted: dict[str, Any] = {"outcome": definition}
-    if moment is not None:
-        wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    table = queries.outcomes(asked.log, users, asked.basis, wanted)
-    times = table.times if moment is not None else table.outcome * 0
-    least = 1 if moment is None else moment.times
-    frame = asked.run(
-        table.aggregate(
-            units=table.outcome.count(),
-            mean=table.outcome.mean(),
-            variance=table.outcome.var(how="sample"),
-            reach=(times >= least).ifelse(1.0, 0.0).mean(where=table.outcome.notnull()),
-        )
-    )
-    return dict(frame.iloc[0])
+    return queries.outcomes(asked.log, users, asked.basis, wanted)
 
 
 def suggest_size(
@@ -166,6 +272,12 @@ def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inf
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
         new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
         moment=moment,
+        margins={
+            name: rule["margin"]
+            for name, rule in experiment.guardrail_rules.items()
+            if not isinstance(parse_metric(name), Quantile)  # its spread is known of arms alone
+        },
+        cluster=experiment.cluster,
     )
     return replace(found, explained=worth_of(plan_of(experiment)))
 
@@ -183,14 +295,17 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         return Suggestion(inflow, share, take_up, *(missing,) * 9)
     try:
         planned = power_plan(plan, inflow, what_if)
-        effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if)
+        effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if, inflow.guardrails)
+        ships = ship_power(planned, effect, units, inflow.guardrails)
         prices = planned_prices(plan, planned, units, what_if)
         saved = units_saved(plan, inflow.per_day * share, planned, units, what_if) if computable(units) else units
     except ValueError as error:  # the plan is a draft: what is wrong with it is said, not computed
         raise Refused("This plan can't be sized: {why}.", why=error) from None
     least = effect if plan.smallest_effect is None else plan.smallest_effect
     if not computable(units):
-        return Suggestion(inflow, share, take_up, least, effect, units, units, units, units, *prices)
+        return Suggestion(
+            inflow, share, take_up, least, effect, units, units, units, units, *prices, power_to_ship=ships
+        )
     daily = inflow.per_day * share
     days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
     end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
@@ -204,6 +319,7 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         *(inflow, share, take_up, least, effect, units, sum(units), days, end, *prices),
         units_saved=saved,
         days_saved=days_saved,
+        power_to_ship=ships,
     )
 
 

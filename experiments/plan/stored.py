@@ -14,7 +14,17 @@ from experiments.plan.earlier.prediction import PREDICTED, Predictor
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.mistakes import Situation
 from experiments.plan.planned import Amended, Planned
-from experiments.plan.record import AMENDABLE, WHOLE, WORDS, Claim, Plan, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import (
+    AMENDABLE,
+    WHOLE,
+    WORDS,
+    Claim,
+    GuardrailRule,
+    Plan,
+    PlannedRow,
+    PlannedVariant,
+    Slice,
+)
 from reporting.document import load
 
 
@@ -36,6 +46,8 @@ def plan_of(experiment: Experiment) -> Plan:
         primary=tuple(experiment.primary_metrics),
         secondary=tuple(experiment.secondary_metrics),
         guardrails=tuple(experiment.guardrail_metrics),
+        guardrail_rules={name: GuardrailRule(**rule) for name, rule in experiment.guardrail_rules.items()},
+        otherwise=experiment.otherwise,
         alpha=experiment.alpha,
         power=experiment.power,
         smallest_effect=experiment.smallest_effect,
@@ -64,6 +76,8 @@ def plan_of(experiment: Experiment) -> Plan:
         hash_version=experiment.hash_version,
         adjustment=experiment.primary,
         active_days_before=experiment.active_days_before,
+        cluster=experiment.cluster,
+        saturations=tuple((share, weight) for share, weight in experiment.saturations),
     )
 
 
@@ -158,6 +172,8 @@ def _amendments(experiment: Experiment) -> tuple[Amended, ...]:
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict):  # rules of guardrails
+        value = [f"{name} {' '.join(map(str, rule.values()))}" for name, rule in value.items()]
     return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
 
 

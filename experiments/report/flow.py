@@ -40,10 +40,13 @@ def flow(readout: Readout) -> Table:
         rows.append((gettext("left out: seen in several variants (units)"), count(found.several_variants)))
     for name, n in found.unknown_variants.items():
         rows.append((gettext("left out: variant {name} isn't in the plan").format(name=name), count(n)))
+    if found.no_cluster:
+        rows.append((gettext("left out: no cluster"), count(found.no_cluster)))
     if found.no_signup:
         rows.append((gettext("left out: no signup in the log"), count(found.no_signup)))
     for name, n in found.exposed.items():
         rows.append((gettext("exposed to {variant}").format(variant=name), count(n)))
+    rows += _clusters(readout)
     for outcome, arms in found.mature.items():
         if outcome not in readout.plan.primary and not any(arms.values()):
             continue
@@ -51,6 +54,16 @@ def flow(readout: Readout) -> Table:
             text = gettext("of these in {variant}: {outcome} is known")
             rows.append((text.format(variant=name, outcome=metric_words(outcome)), count(n)))
     return Table(gettext("Flow of units"), (gettext("step"), gettext("n")), tuple(rows))
+
+
+def _clusters(readout: Readout) -> list[Row]:
+    """Clusters of each variant, once the outcome is open."""
+    found = None if readout.report is None else readout.report.clusters
+    text = gettext("clusters of {name}, which tell as much as {effective} of equal size")
+    return [
+        (text.format(name=name, effective=decimal(row.effective, 1)), count(row.clusters))
+        for name, row in (found or {}).items()
+    ]
 
 
 def split(readout: Readout) -> str:

@@ -105,6 +105,10 @@ def _of_flow() -> dict[FindingCode, str]:
             "%(n)s exposed units (%(share)s) have no event of their own, and the groups differ in it (p %(p_value)s): "
             "one group's events may be lost."
         ),
+        "no_cluster": gettext(
+            "%(n)s exposed units name no cluster, though whole clusters are drawn. They were left out: send the "
+            "cluster with each exposure."
+        ),
         "no_signup": gettext(
             "%(n)s exposed units have no signup in the log, with which their days begin. They were left out."
         ),

@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
-from events.metrics import Active, MinDays, display_name, parse_metric, sentence
+from events.metric_sentences import sentence
+from events.metrics import Active, MinDays, display_name, parse_metric
 from experiments.analyse.effects import Report
+from experiments.plan.design import Kind, kind_of
 from experiments.plan.planned import Planned
+from experiments.plan.record import GuardrailRule
+from reporting.numbers import effect_text
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -46,6 +50,41 @@ def metric_sentence(name: str) -> str:
 def clock_words(plan: Planned) -> str:
     """What starts a unit's day 0."""
     return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
+
+
+def rule_words(name: str, rule: GuardrailRule | None) -> str:
+    """What a guardrail has to show."""
+    if rule is None:
+        return gettext("(no margin: it can raise an alarm, and never be cleared)")
+    text = (
+        gettext("(higher is better; a loss of {margin} or more is harm)")
+        if rule.direction == "higher"
+        else gettext("(lower is better; a rise of {margin} or more is harm)")
+    )
+    return text.format(margin=effect_text(rule.margin, share=is_share(name)))
+
+
+def is_share(name: str) -> bool:
+    """True for an outcome whose effects are points of a share."""
+    try:
+        return kind_of(name) is Kind.PROPORTION
+    except Refused:
+        return False
+
+
+def table_words(otherwise: str) -> str:
+    """The decision table of a plan."""
+    text = gettext(
+        "Ship it if a primary outcome is proved to gain and every guardrail is proved to lose less than its margin. "
+        "Don't if a primary outcome or a guardrail is proved to lose, or the data are broken. Otherwise: {otherwise}."
+    )
+    return text.format(otherwise=otherwise_words(otherwise))
+
+
+def otherwise_words(otherwise: str) -> str:
+    """What a plan does where neither is proved."""
+    words = {"ship": gettext("ship it all the same"), "dont": gettext("don't ship it"), "ask": gettext("people decide")}
+    return words[otherwise]
 
 
 def worded(report: Report) -> Report:

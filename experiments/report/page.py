@@ -9,7 +9,7 @@ from experiments.report import flow, looks, plan
 from experiments.report.behaviour import acts, direct_effect, take_up, validity
 from experiments.report.for_whom import reach
 from experiments.report.names import worded
-from experiments.report.outcomes import beliefs, effects, segments
+from experiments.report.outcomes import beliefs, effects, registered_decision, saturation, segments
 from experiments.report.over_time import daily_curve, daily_difference, novelty, survival
 from experiments.report.promise_and_finding import promise
 from reporting.charts import Drawing
@@ -25,7 +25,7 @@ def _over_time(readout: Readout, _report: Report) -> Section:
 
 
 # The order of the page; what is empty is left out.
-ALWAYS = (plan.section, flow.section)
+ALWAYS = (registered_decision.section, plan.section, flow.section)
 WHILE_LOCKED = (take_up.locked,)
 ONCE_OPEN = (
     direct_effect.section,
@@ -36,6 +36,7 @@ ONCE_OPEN = (
     acts.section,
     looks.section,
     effects.section,
+    saturation.section,
     beliefs.section,
 )
 

@@ -4,7 +4,7 @@ from events.metrics import display_name
 from experiments.analyse.result import Readout
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.earlier.prediction import LIN, PREDICTED, UNADJUSTED, Predictor
-from experiments.report.names import clock_words, metric_sentence
+from experiments.report.names import clock_words, metric_sentence, rule_words, table_words
 from reporting.numbers import between, count, decimal, effect_text, percent
 from reporting.table import Part, Row, Section, Table
 from reporting.words import gettext
@@ -45,9 +45,12 @@ def registered(readout: Readout) -> Table:
         (gettext("Nudge"), found.nudge),
         (gettext("Variants, control first"), ", ".join(_variant(readout, name) for name in found.variants)),
         *((gettext("Planned split"), _split(segment, shares)) for segment, shares in found.shares.items()),
+        (gettext("Drawn as a whole"), found.cluster),
+        (gettext("Saturations: share nudged, of so many clusters"), _saturations(readout)),
         (gettext("Verdict rests on"), _metrics(found.primary)),
         (gettext("Also read"), _metrics(found.secondary)),
-        (gettext("Must not get worse"), _metrics(found.guardrails)),
+        *((gettext("Must not get worse"), _guardrail(readout, name)) for name in found.guardrails),
+        (gettext("Decision"), table_words(found.otherwise)),
         (gettext("Covariates known before"), ", ".join(found.covariates)),
         (gettext("Active days before the exposure"), _days_before(found.active_days_before)),
         (gettext("Comparison that decides"), decides[found.adjustment]),
@@ -99,8 +102,16 @@ def _split(segment: str, shares: tuple[float, ...]) -> str:
     return f"{segment}: {text}" if segment else text
 
 
+def _saturations(readout: Readout) -> str:
+    return ", ".join(f"{percent(one.share, 0)}: {percent(one.weight, 0)}" for one in readout.plan.saturations)
+
+
 def _metrics(names: tuple[str, ...]) -> str:
     return " ".join(metric_sentence(name) for name in names)
+
+
+def _guardrail(readout: Readout, name: str) -> str:
+    return f"{metric_sentence(name)} {rule_words(name, readout.plan.guardrail_rules.get(name))}"
 
 
 def _effect(readout: Readout, effect: float | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from experiments.analyse.codes import code_words
-from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM
+from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG_ARM
 from experiments.analyse.result import Readout, Without
 from experiments.plan.design import Kind
 from experiments.report.names import versus
@@ -31,6 +31,7 @@ def not_admitted(readout: Readout) -> Table:
     reasons = {
         OTHER_SOURCE: gettext("the experiment isn't shown there"),
         WRONG_ARM: gettext("another variant than the unit's own"),
+        NO_CLUSTER: gettext("no cluster is named, and clusters are drawn"),
     }
     rows = tuple(
         (row.sender, reasons[row.reason], count(row.exposures), count(row.units)) for row in readout.flow.not_admitted

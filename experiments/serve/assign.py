@@ -23,6 +23,7 @@ from events.outbox.accept import add_to_outbox
 from events.schema import EXPOSURE, EventRecord
 from experiments.draw import evaluation
 from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag
+from experiments.draw.whole_clusters import cluster_id
 from experiments.models import Assignment
 from experiments.serve import config
 from experiments.serve.config import AWAY
@@ -48,6 +49,10 @@ class _Stored:
     segment: str | None
     bucket: int
     exposed_at: datetime | None
+    cluster: str | None
+
+
+type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
 
 
 def evaluate(
@@ -68,18 +73,25 @@ def evaluate(
     flag = config.current().flags.get(flag_key)
     if flag is None:
         return None
-    return _evaluate([flag], [unit], context, expose=expose, detailed=detailed)[unit, flag.pk]
+    return _evaluate([flag], {unit: context}, expose=expose, detailed=detailed)[unit, flag.pk]
 
 
 def evaluate_all(unit: str, context: Mapping[str, Any], *, detailed: bool = False) -> list[Evaluation | Failed]:
     """The answers for all served flags, by flag key. It assigns and never exposes: the unit may never meet them."""
     flags = [flag for _, flag in sorted(config.current().flags.items())]
-    found = _evaluate(flags, [unit], context, expose=False, detailed=detailed)
+    found = _evaluate(flags, {unit: context}, expose=False, detailed=detailed)
     return [found[unit, flag.pk] for flag in flags]
 
 
-def assign_units(*, experiment_key: str, units: Iterable[str]) -> Iterator[tuple[str, Evaluation]]:
+def assign_units(
+    *, experiment_key: str, units: Iterable[str], clusters: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Evaluation]]:
     """Assign many units to one experiment, in their order. It never exposes: send the event when the unit meets it.
+
+    Args:
+        experiment_key: of a started experiment.
+        units: ids.
+        clusters: id of each unit's cluster, where clusters are drawn; a unit without one has that of its stored trait.
 
     Raises:
         Refused: for an experiment that isn't served, or an id that isn't 1 to 256 characters.
@@ -93,9 +105,9 @@ def assign_units(*, experiment_key: str, units: Iterable[str]) -> Iterator[tuple
         check_units([unit])
         chunk.append(unit)
         if len(chunk) == UNITS_AT_A_TIME:
-            yield from _assign_chunk(flag, chunk)
+            yield from _assign_chunk(flag, chunk, clusters or {})
             chunk = []
-    yield from _assign_chunk(flag, chunk)
+    yield from _assign_chunk(flag, chunk, clusters or {})
 
 
 def check_units(units: Iterable[str]) -> None:
@@ -116,8 +128,9 @@ def unit_problem(unit: Any) -> Message | None:
     return say("an id may have at most 256 characters") if len(unit) > 256 else None
 
 
-def _assign_chunk(flag: Flag, units: Sequence[str]) -> Iterator[tuple[str, Evaluation]]:
-    found = _evaluate([flag], list(dict.fromkeys(units)), {}, expose=False, detailed=True, patient=False)
+def _assign_chunk(flag: Flag, units: Sequence[str], clusters: Mapping[str, str]) -> Iterator[tuple[str, Evaluation]]:
+    contexts = {unit: {flag.cluster: clusters[unit]} if flag.cluster and unit in clusters else {} for unit in units}
+    found = _evaluate([flag], contexts, expose=False, detailed=True, patient=False)
     for unit in units:
         answer = found[unit, flag.pk]
         if isinstance(answer, Evaluation):
@@ -125,18 +138,12 @@ def _assign_chunk(flag: Flag, units: Sequence[str]) -> Iterator[tuple[str, Evalu
 
 
 def _evaluate(
-    flags: Sequence[Flag],
-    units: Sequence[str],
-    context: Mapping[str, Any],
-    *,
-    expose: bool,
-    detailed: bool,
-    patient: bool = True,
+    flags: Sequence[Flag], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool = True
 ) -> dict[Pair, Evaluation | Failed]:
     """The answer of each unit for each flag. Not `patient`: an absent database is an error, not a reason to guess."""
     answers: dict[Pair, Evaluation | Failed] = {}
     open_pairs: list[tuple[str, Flag]] = []
-    for unit in units:
+    for unit, context in contexts.items():
         for flag in flags:
             early = _without_asking(flag, unit, context)
             if early is None:
@@ -145,12 +152,12 @@ def _evaluate(
                 answers[unit, flag.pk] = early
     if open_pairs:
         try:
-            answers |= _ask(open_pairs, context, expose=expose, detailed=detailed, patient=patient)
+            answers |= _ask(open_pairs, contexts, expose=expose, detailed=detailed, patient=patient)
         except AWAY as trouble:
             if not patient:
                 raise
             log.warning("assign.database_away", error=type(trouble).__name__)
-            answers |= {(unit, flag.pk): _by_hash(flag, unit) for unit, flag in open_pairs}
+            answers |= {(unit, flag.pk): _by_hash(flag, unit, contexts[unit]) for unit, flag in open_pairs}
             UNSTICKY.inc(len(open_pairs))
     for answer in answers.values():
         ASSIGNMENTS.labels(_outcome(answer)).inc()
@@ -169,14 +176,14 @@ def _without_asking(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evalua
 
 
 def _ask(
-    pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any], *, expose: bool, detailed: bool, patient: bool
+    pairs: Sequence[tuple[str, Flag]], contexts: Contexts, *, expose: bool, detailed: bool, patient: bool
 ) -> dict[Pair, Evaluation | Failed]:
     away.refuse_if_silent()  # key or configuration have waited already
     stored = _stored(pairs)
     unknown = [(unit, flag) for unit, flag in pairs if (unit, flag.pk) not in stored]
     answers: dict[Pair, Evaluation | Failed] = {}
     drawn: dict[Pair, Draw] = {}
-    for unit, flag, draw in _draws(unknown, context):
+    for unit, flag, draw in _draws(unknown, contexts):
         if draw.arm is None:
             answers[unit, flag.pk] = evaluation.excluded(flag, draw.excluded_by or "coverage")
         else:
@@ -206,16 +213,16 @@ def _stored(pairs: Sequence[tuple[str, Flag]]) -> dict[Pair, _Stored]:
     whom = {"unit": next(iter(units))} if len(units) == 1 else {"unit__in": units}
     where = {"experiment_id": next(iter(experiments))} if len(experiments) == 1 else {"experiment_id__in": experiments}
     rows = Assignment.objects.filter(**whom, **where).values_list(
-        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at"
+        "unit", "experiment_id", "pk", "variant_id", "segment_key", "bucket", "exposed_at", "cluster"
     )
     return {
-        (unit, experiment): _Stored(pk, arm, segment, bucket, at)
-        for unit, experiment, pk, arm, segment, bucket, at in rows
+        (unit, experiment): _Stored(pk, arm, segment, bucket, at, cluster)
+        for unit, experiment, pk, arm, segment, bucket, at, cluster in rows
     }
 
 
-def _draws(pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any]) -> Iterator[tuple[str, Flag, Draw]]:
-    wanted = {unit for unit, flag in pairs if flag.needs_traits}
+def _draws(pairs: Sequence[tuple[str, Flag]], contexts: Contexts) -> Iterator[tuple[str, Flag, Draw]]:
+    wanted = {unit for unit, flag in pairs if flag.needs_traits or not _knows_cluster(flag, contexts[unit])}
     about: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
     if wanted:
         rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits", "times")
@@ -223,10 +230,16 @@ def _draws(pairs: Sequence[tuple[str, Flag]], context: Mapping[str, Any]) -> Ite
     published = cache(slugs_of)  # once for each unit of this call, whatever its flags and their audiences
     for unit, flag in pairs:
         stored, times = about.get(unit, ({}, {}))
-        traits = traits_with(stored, context)
+        traits = traits_with(stored, contexts[unit])
         is_new = flag.new_since is None or evaluation.is_new_unit(flag.new_since, traits, times)
         row = segment_of(traits, flag.rows, partial(published, unit)) if flag.enrolment_open else None
-        yield unit, flag, evaluation.draw(flag, unit, is_new=is_new, row=row)
+        cluster = cluster_id(traits.get(flag.cluster)) if flag.cluster else None
+        yield unit, flag, evaluation.draw(flag, unit, is_new=is_new, row=row, cluster=cluster)
+
+
+def _knows_cluster(flag: Flag, context: Mapping[str, Any]) -> bool:
+    """False when only what is stored about the unit can say which cluster it is in."""
+    return not flag.cluster or cluster_id(context.get(flag.cluster)) is not None
 
 
 def _keep(
@@ -266,6 +279,7 @@ def _row(unit: str, flag: Flag, draw: Draw, exposed_at: datetime | None, now: da
         bucket=round(draw.bucket * 10_000),
         assigned_at=now,
         exposed_at=exposed_at,
+        cluster=draw.cluster,
     )
 
 
@@ -278,6 +292,7 @@ def _exposure(unit: str, flag: Flag, row: _Stored, now: datetime) -> EventRecord
         "experiment_name": flag.name,
         "variation_name": arm.name,
         **({"segment": row.segment} if row.segment is not None else {}),
+        **({"cluster": row.cluster} if row.cluster is not None else {}),
         "bucket": row.bucket / 10_000,
         "source": "ofrep",
     }
@@ -290,16 +305,18 @@ def _known(flag: Flag, row: _Stored, *, sticky: bool, detailed: bool) -> Evaluat
     arm = next(index for index, arm in enumerate(flag.arms) if arm.pk == row.variant_id)
     private: dict[str, str | int] = {}
     if detailed:
-        private = {"assignmentId": row.pk, **({"segment": row.segment} if row.segment is not None else {})}
+        names = {"segment": row.segment, "cluster": row.cluster}
+        private = {"assignmentId": row.pk, **{name: value for name, value in names.items() if value is not None}}
     return evaluation.split(flag, arm, row.bucket / 10_000, sticky=sticky, private=private)
 
 
-def _by_hash(flag: Flag, unit: str) -> Evaluation | Failed:
+def _by_hash(flag: Flag, unit: str, context: Mapping[str, Any]) -> Evaluation | Failed:
     """Without the database: the hash gives what a new unit would get, which is what nearly every known one has."""
-    if flag.needs_look_up:
+    if flag.needs_look_up or not _knows_cluster(flag, context):
         return Failed(flag, "the database is away, and this flag needs what is stored about the unit")
     row = flag.rows[0] if flag.enrolment_open else None
-    draw = evaluation.draw(flag, unit, is_new=True, row=row)
+    cluster = cluster_id(context.get(flag.cluster)) if flag.cluster else None
+    draw = evaluation.draw(flag, unit, is_new=True, row=row, cluster=cluster)
     if draw.arm is None:
         return evaluation.excluded(flag, draw.excluded_by or "coverage")
     return evaluation.split(flag, draw.arm, draw.bucket, sticky=False)
@@ -310,4 +327,6 @@ def _outcome(answer: Evaluation | Failed) -> str:
         return "failed"
     if answer.reason == "SPLIT":
         return "known" if answer.metadata["sticky"] else "new"
+    if answer.metadata.get("excludedBy") == "cluster":
+        return "no_cluster"  # counted by itself: an app that forgets the attribute leaves everybody out
     return {"STATIC": "excluded", "DISABLED": "disabled"}.get(answer.reason, "forced")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from experiments.draw.evaluation import Evaluation, Flag, Row, Slot
+from experiments.draw.whole_clusters import saturation_ranges, within_seed, within_weights
 
 Json = dict[str, Any]
 
@@ -51,19 +52,41 @@ def preview(found: Json, flags: Iterable[Flag], *, variations: Any, values: Any)
 def _feature(flag: Flag) -> Json:
     if flag.state != "running" or flag.remote_only or flag.new_since is not None:
         return {"defaultValue": flag.default}
-    return {"defaultValue": flag.default, "rules": [_rule(flag, index) for index in range(len(flag.rows))]}
+    if not flag.saturations:
+        return {"defaultValue": flag.default, "rules": [_rule(flag, index) for index in range(len(flag.rows))]}
+    rules = [
+        _of_saturation(flag, index, place) for index in range(len(flag.rows)) for place in range(len(flag.saturations))
+    ]
+    return {"defaultValue": flag.default, "rules": rules}
+
+
+def _of_saturation(flag: Flag, index: int, place: int) -> Json:
+    """The rule of the clusters that draw one saturation: a filter chooses them, and units are drawn inside."""
+    row, saturation = flag.rows[index], flag.saturations[place]
+    low, high = saturation_ranges(flag.saturations, row.coverage)[place]
+    rule = _rule(flag, index)
+    chosen = {"attribute": flag.cluster, "hashVersion": flag.hash_version, "seed": flag.seed, "ranges": [[low, high]]}
+    return {
+        **rule,
+        "id": f"{rule['id']}-{place}",
+        "seed": within_seed(flag.seed),
+        "weights": list(within_weights(saturation)),
+        "coverage": 1.0,
+        "filters": [*rule.get("filters", ()), chosen],
+    }
 
 
 def _rule(flag: Flag, index: int) -> Json:
     row = flag.rows[index]
     condition = _condition(row, flag.rows[:index])
+    # Holdout and layer protect units, whatever an experiment draws.
     slots = [_filter(slot) for slot in (flag.holdout, flag.layer) if slot is not None]
     return {
         "id": f"exp-{flag.pk}-{index}",
         "key": flag.key,
         "name": flag.name,
         **({"condition": condition} if condition else {}),
-        "hashAttribute": "id",
+        "hashAttribute": flag.hash_attribute,
         "hashVersion": flag.hash_version,  # without it the SDKs take 1
         "seed": flag.seed,
         "variations": [arm.value for arm in flag.arms],
@@ -112,7 +135,7 @@ def _track(answer: Evaluation, arm: int) -> Json:
         "key": chosen.key,
         "name": chosen.name,
         "hashUsed": True,
-        "hashAttribute": "id",
+        "hashAttribute": flag.hash_attribute,
         "bucket": answer.metadata["bucket"],
         "featureId": flag.flag,
         "stickyBucketUsed": answer.metadata["sticky"],

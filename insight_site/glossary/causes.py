@@ -67,6 +67,20 @@ def _trust() -> tuple[Term, ...]:
             ), "statistics", "Cluster robust",
         ),
         Term(
+            "cluster", gettext("Cluster"),
+            gettext(
+                "A group such as a guild, class or company that is drawn as a whole, so that users who influence each "
+                "other get the same variant. Errors are then those between clusters."
+            ), "assignment", "Clusters",
+        ),
+        Term(
+            "spillover", gettext("Spillover"),
+            gettext(
+                "What a nudge does to users who didn't get it but are beside users who did. A plan with saturations "
+                "measures it: clusters draw the share of their users that is nudged, and some draw none."
+            ), "statistics", "Saturation",
+        ),
+        Term(
             "guardrail", gettext("Guardrail"),
             gettext(
                 "An outcome that must not get worse while the experiment tries to improve another. It is tested "

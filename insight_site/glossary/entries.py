@@ -55,7 +55,9 @@ SHOWN_WITH: dict[str, tuple[str, ...]] = {
     "policy-1": ("policy", "interval"),
     "path": ("sequential",),
     "outcomes": ("p-value", "adjusted-p", "lift", "guardrail"),
+    "decision": ("guardrail",),
     "adjusted": ("cuped", "predicted-outcome"),
+    "saturation": ("spillover", "cluster", "interval"),
 }
 
 

@@ -1,6 +1,6 @@
 """A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
 
-from events import metrics
+from events import metric_sentences
 from reporting.numbers import percent
 from reporting.words import gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
@@ -36,7 +36,7 @@ def sentence(rule: Rule | Condition) -> str:
         if least
         else gettext("{behaviour} in the first {days} days at most {times}")
     )
-    what = metrics.sentence(subject.behaviour)
+    what = metric_sentences.sentence(subject.behaviour)
     return words_count.format(behaviour=what, times=rule.value, days=subject.days)
 
 

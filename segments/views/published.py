@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
-from events.metrics import sentence as definition_sentence
 from reporting.csv import csv_lines
 from reporting.numbers import decimal
 from runs.models import Run

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from events.metrics import sentence as definition_sentence
+from events.metric_sentences import sentence as definition_sentence
 from runs.keys import key_from
 from runs.listing import listing
 from runs.models import Run

@@ -1,15 +1,14 @@
-"""Several nudged arms with one control: is their common effect a step or a dose?"""
+"""Several nudged arms with one control: the common effect of a treatment on them, and whether one fits all arms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import sqrt
 
 import numpy as np
 from scipy import stats
 
 from stats.instrument.encouragement import NO_FIRST_STAGE_BELOW
-from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
+from stats.results import Estimate, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint
 
 
@@ -28,47 +27,6 @@ class ArmsFit:
     j_statistic: float
     degrees_of_freedom: int
     p_value: float
-
-
-class Dose(StrEnum):
-    """Which reading of the behaviour the dose arms support."""
-
-    STEP = "step"
-    DOSE = "dose"
-    UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True)
-class DoseTest:
-    """Does it take Z acts, or does every act count?
-
-    Attributes:
-        step: the fit with the treatment "reached Z".
-        dose: the fit with the treatment "number of acts".
-        answer: ``step`` when only the dose is rejected, ``dose`` when only the step is, else ``unclear``. Power is low.
-    """
-
-    step: ArmsFit | NotComputable
-    dose: ArmsFit | NotComputable
-    answer: Dose
-
-
-def dose_test(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> DoseTest:
-    """Step against dose, from arms that nudge to different numbers of acts.
-
-    Args:
-        control: moments of (R, D, N).
-        arms: the same of each nudged arm, at least two.
-        alpha: error rate of each over-identification test.
-
-    Source: METHODS 4.14; Sargan 1958; Hansen 1982.
-    """
-    step, dose = (fit_arms(control, arms, treatment=column, alpha=alpha) for column in (1, 2))
-    answer = Dose.UNCLEAR
-    if computable(step) and computable(dose):
-        rejected = step.p_value < alpha, dose.p_value < alpha
-        answer = {(False, True): Dose.STEP, (True, False): Dose.DOSE}.get(rejected, Dose.UNCLEAR)
-    return DoseTest(step, dose, answer)
 
 
 def fit_arms(

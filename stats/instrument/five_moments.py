@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats.clusters import cluster_scores
+from stats.clusters import weighted_scores, weights_of
 from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
 from stats.results import NotComputable, Reason
 from stats.summaries import Array, Joint, Values, finite_array
@@ -73,7 +73,7 @@ def iv_moments(control: Joint, variant: Joint) -> IvMoments | NotComputable:
 
 
 def iv_moments_adjusted(
-    r: Values, d: Values, g: Values, x: Values, clusters: npt.ArrayLike | None = None
+    r: Values, d: Values, g: Values, x: Values, clusters: npt.ArrayLike | None = None, n: Values | None = None
 ) -> IvMoments | NotComputable:
     """Moments from the OLS of R and of D on (1, G, X), with sandwich (co)variances from their influence terms.
 
@@ -87,32 +87,37 @@ def iv_moments_adjusted(
         g: nudge, 0 or 1.
         x: covariates known before assignment, n rows.
         clusters: label of each unit's cluster, when clusters were assigned.
+        n: units per row, where rows are cells that share cluster, nudge and covariates; only with ``clusters``.
 
     Source: METHODS 4.12; White 1980; Bell and McCaffrey 2002.
     """
     outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
     columns = finite_array(x, dimensions=2)
-    n = len(outcome)
-    if not len(behaviour) == len(nudge) == len(columns) == n:
+    rows = len(outcome)
+    if not len(behaviour) == len(nudge) == len(columns) == rows:
         raise ValueError("outcome, behaviour, nudge and covariates must have one row per unit each")
-    n_variant = int(nudge.sum())
     if not np.isin(nudge, (0.0, 1.0)).all():
         raise ValueError("the nudge must hold 0 and 1 only")
-    if min(n_variant, n - n_variant) < 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_variant, n - n_variant), "needed": 2})
-    fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, np.ones(n))
+    if n is not None and clusters is None:
+        raise ValueError("cells without clusters have moments of their own: stats.cells")
+    units = weights_of(n, rows)
+    n_variant = round(float(nudge @ units))
+    n_control = round(float(units.sum())) - n_variant
+    if min(n_variant, n_control) < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_variant, n_control), "needed": 2})
+    fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, units)
     if isinstance(fit, NotComputable):
         return fit
     if clusters is None:
         influence = fit.left[:, None] * fit.residuals / fit.strength
-        return moments_of(fit.coefficients, influence.T @ influence, n - n_variant, n_variant)
-    codes = cluster_codes(clusters, n)
+        return moments_of(fit.coefficients, influence.T @ influence, n_control, n_variant)
+    codes = cluster_codes(clusters, rows)
     if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
         return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
-    design = np.column_stack([constant_and_covariates(columns), nudge])
+    design = np.column_stack([constant_and_covariates(columns, units), nudge])
     contrast = np.eye(design.shape[1])[-1]
-    scores = cluster_scores(design, contrast, fit.residuals, codes)
-    return moments_of(fit.coefficients, scores.covariance, n - n_variant, n_variant, scores.degrees_of_freedom)
+    scores = weighted_scores(design, contrast, fit.residuals, codes, units)
+    return moments_of(fit.coefficients, scores.covariance, n_control, n_variant, scores.degrees_of_freedom)
 
 
 def moments_of(

@@ -39,8 +39,9 @@ class Pooled:
     """What all experiments together say of one behaviour, in the outcome's unit per unit that reaches it.
 
     Attributes:
-        answer: which of the following to lead with. ``pooled``: ``liml`` with ``likelihood_ratio``. ``nudges_disagree``:
-            no pooled set; ``egger.slope`` with its interval, and ``influence``. ``one_experiment``: its own set.
+        answer: which of the following to lead with. ``pooled``: ``liml`` with ``likelihood_ratio``.
+            ``nudges_disagree``: no pooled set; ``egger.slope`` with its interval, and ``influence``.
+            ``one_experiment``: its own set.
         experiments: how many experiments are in.
         instruments: how many nudged arms.
         left_out: instruments that couldn't be pooled: no variance, or a second arm whose shared control isn't known.

@@ -1,6 +1,6 @@
 """Can the nudge be a valid instrument? Testable implications of exclusion and monotonicity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,13 +78,33 @@ def instrument_inequalities(
     coded = _codes(outcome, bins)
     if clusters is None:
         return inequalities_from_counts(*(_table(coded[arm], behaviour[arm], coded) for arm in (~nudged, nudged)))
+    shares = {
+        (int(value), did): ((coded == value) & (behaviour == did)).astype(float)
+        for value in np.unique(coded)
+        for did in (1, 0)
+    }
+    return inequalities_between_clusters(shares, nudged, clusters)
+
+
+def inequalities_between_clusters(
+    shares: Mapping[tuple[int, int], NDArray[np.float64]],
+    nudged: NDArray[np.bool_],
+    clusters: NDArray[np.int64],
+    n: NDArray[np.float64] | None = None,
+) -> Inequalities | NotComputable:
+    """The same test with errors between clusters.
+
+    Args:
+        shares: by outcome (or its bin) and behaviour, the share of each row's units that have both.
+        nudged: True for the encouraged arm, per row.
+        clusters: group per row.
+        n: units per row; None where rows are units.
+    """
     raw: dict[tuple[int, int], float] = {}
-    for value in np.unique(coded):
-        for did in (1, 0):
-            cell = ((coded == value) & (behaviour == did)).astype(float)
-            p_value = _clustered_tail(cell, nudged, clusters, _forbidden(did))
-            if p_value is not None:
-                raw[int(value), did] = p_value
+    for (value, did), share in shares.items():
+        p_value = _clustered_tail(share, nudged, clusters, _forbidden(did), n)
+        if p_value is not None:
+            raw[value, did] = p_value
     return _joined(raw)
 
 
@@ -155,10 +175,14 @@ def _codes(outcome: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 
 
 def _clustered_tail(
-    cell: NDArray[np.float64], nudged: NDArray[np.bool_], clusters: NDArray[np.int64], sign: float
+    cell: NDArray[np.float64],
+    nudged: NDArray[np.bool_],
+    clusters: NDArray[np.int64],
+    sign: float,
+    n: NDArray[np.float64] | None,
 ) -> float | None:
     """One-sided p-value of the cell's share: CR2 error between clusters, t law with Bell and McCaffrey's degrees."""
-    found = cluster_difference(cell, nudged.astype(np.float64), clusters)
+    found = cluster_difference(cell, nudged.astype(np.float64), clusters, n=n)
     if isinstance(found, NotComputable):
         return None
     half_way = found.p_value / 2

@@ -64,6 +64,7 @@ class Plan:
         r_squared: share of the outcome's variance that covariates known before assignment explain, 0 to below 1.
         cluster_size: mean units per cluster when clusters are assigned, at least 1.
         cluster_correlation: intraclass correlation, 0 to 1.
+        cluster_variation: coefficient of variation of the clusters' sizes, at least 0.
         primaries: primary outcomes of the plan, at least 1.
         spending: how the looks of a group sequential plan spend alpha.
         placebo: place of a placebo arm among the shares, 1 or more; None without one. The other arms are compared with
@@ -81,6 +82,7 @@ class Plan:
     r_squared: float = 0.0
     cluster_size: float = 1.0
     cluster_correlation: float = 0.0
+    cluster_variation: float = 0.0
     primaries: int = 1
     spending: Spending = Spending.OBRIEN_FLEMING
     placebo: int | None = None
@@ -98,6 +100,7 @@ class Plan:
         require(0 <= self.r_squared < 1, "r-squared must be at least 0 and below 1")
         require(1 <= self.cluster_size < inf, "cluster-size must be at least 1")
         require(0 <= self.cluster_correlation <= 1, "cluster-correlation must lie between 0 and 1")
+        require(0 <= self.cluster_variation < inf, "cluster-variation must be at least 0")
         require(self.primaries >= 1, "primaries must be at least 1")
         inside = self.placebo is None or 1 <= self.placebo < len(self.shares)
         require(inside and bool(self.members), "placebo must be one of three variants or more, and not control")

@@ -10,6 +10,7 @@ from math import ceil, inf, sqrt
 
 from scipy import optimize, stats
 
+from stats.power.cluster_sizes import design_effect
 from stats.power.family_and_looks import Critical, Method, Plan, critical_values, drift_needed, reached, require
 from stats.results import NotComputable, Reason
 
@@ -238,8 +239,8 @@ def _compared(plan: Plan, units: tuple[float, ...]) -> tuple[float, float]:
 
 
 def _design_effect(plan: Plan) -> float:
-    """Units needed per independent unit without covariates. Source: Kish 1965 (design effect)."""
-    return (1 - plan.r_squared) * (1 + (plan.cluster_size - 1) * plan.cluster_correlation)
+    """Units needed per independent unit without covariates."""
+    return (1 - plan.r_squared) * design_effect(plan.cluster_size, plan.cluster_variation, plan.cluster_correlation)
 
 
 def _spreads(plan: Plan, effect: float, weights: tuple[float, float] | None = None) -> tuple[float, float]:

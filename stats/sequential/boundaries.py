@@ -230,6 +230,13 @@ def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: fl
 
     Source: Armitage, McPherson and Rowe 1969.
     """
+    return crossing_by_look(fractions, critical, drift=drift)[-1]
+
+
+def crossing_by_look(
+    fractions: Sequence[float], critical: Sequence[float], *, drift: float = 0.0
+) -> tuple[tuple[float, float], ...]:
+    """The same by the end of each look: (above, below) at it or at one before it."""
     times = _checked_times(fractions)
     if any(b < a for a, b in pairwise(times)):
         raise ValueError(f"fractions of information must never fall: {times}")
@@ -238,12 +245,14 @@ def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: fl
     if any(b - a < LEAST_STEP for a, b in pairwise(times)):
         raise ValueError("each look must add at least 0.01 % of the information")
     state, above, below = _START, 0.0, 0.0
+    found = []
     for index, (time, bound) in enumerate(zip(times, critical, strict=True)):
         above += state.exit(time, bound, drift)
         below += state.exit(time, bound, drift, upwards=False)
         following = times[index + 1] - time if index + 1 < len(times) else 1.0
         state = state.after(time, bound, following, drift)
-    return above, below
+        found.append((above, below))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

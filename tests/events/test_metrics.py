@@ -5,23 +5,27 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.metric_sentences import sentence
 from events.metrics import (
     Active,
     ActiveDays,
     Behaviour,
+    Capped,
     Count,
     Metric,
     MinDays,
     MinEvents,
+    Quantile,
     Ratio,
     Survival,
     Total,
     is_display_only,
+    open_caps,
     outcome_window,
     parse_behaviour,
     parse_metric,
     parse_retention,
-    sentence,
+    with_caps,
 )
 from events.windows import Window
 from runs.refusals import Refused
@@ -31,9 +35,14 @@ windows = st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda w: Windo
 behaviours = st.builds(
     Behaviour, names, where=st.none() | st.tuples(names, st.text(max_size=8)), distinct=st.none() | names
 )
-values = st.one_of(
+plain = st.one_of(
     st.builds(Count, behaviours, windows), st.builds(Total, names, names, windows), st.builds(ActiveDays, windows)
 )
+shares = st.integers(1, 9_999).map(lambda n: n / 10_000)
+caps = st.integers(1, 10**9).map(lambda n: n / 8)
+capped = st.one_of(st.builds(Capped, plain, caps, st.none() | shares), st.builds(Capped, plain, st.none(), shares))
+values = plain | capped
+quantiles = st.builds(Quantile, plain, shares)
 retentions = st.one_of(
     st.builds(Active, windows),
     st.integers(0, 400).map(lambda n: Active(Window(n, n), "on_day")),
@@ -153,3 +162,58 @@ def test_display_only__only_unbounded() -> None:
 def test_outcome_window__survival__has_none() -> None:
     with pytest.raises(ValueError, match="window"):
         outcome_window(Survival(7))
+
+
+@given(definition=capped | quantiles | st.builds(Ratio, values, values))
+def test_metric__capped_and_quantile__parse_back(definition: Metric) -> None:
+    assert parse_metric(str(definition)) == definition
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "shown"),
+    [
+        ("capped:sum:buy:price:0-6", "capped:99.9%:sum:buy:price:0-6", "99.9 % of the units before the start"),
+        ("capped:250:sum:buy:price:0-6", "capped:250:sum:buy:price:0-6", "Cut at 250."),
+        ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99 % of the units"),
+        ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50 % of units don't exceed"),
+    ],
+)
+def test_metric__cap_or_quantile__is_written_and_said(text: str, written: str, shown: str) -> None:
+    found = parse_metric(text)
+
+    assert str(found) == written
+    assert shown in sentence(found).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "capped",
+        "capped:10",
+        "capped:0:active_days:0-6",
+        "capped:-1:active_days:0-6",
+        "capped:nan:active_days:0-6",
+        "capped:100%:active_days:0-6",
+        "capped:99%=0:active_days:0-6",
+        "capped:10:window:0-6",
+        "capped:10:capped:5:active_days:0-6",
+        "quantile:active_days:0-6",
+        "quantile:0:active_days:0-6",
+        "quantile:1:active_days:0-6",
+        "quantile:50%:capped:5:active_days:0-6",
+        "quantile:50%:active_days:0-6 / active_days:0-6",
+    ],
+)
+def test_metric__impossible_cap_or_quantile__is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        parse_metric(text)
+
+
+def test_caps__open_ones__become_numbers_and_the_rest_stays() -> None:
+    metric = parse_metric("capped:sum:buy:price:0-6 / capped:9:active_days:0-6")
+    (cap,) = open_caps(metric)
+
+    found = with_caps(metric, {cap: 250.5})
+
+    assert str(found) == "capped:99.9%=250.5:sum:buy:price:0-6 / capped:9:active_days:0-6"
+    assert open_caps(found) == ()

@@ -17,6 +17,7 @@ from events.metrics import (
     Active,
     ActiveDays,
     Behaviour,
+    Capped,
     Count,
     MinDays,
     MinEvents,
@@ -46,6 +47,7 @@ DEFINITIONS = [
     "count:play[mode=ranked]:0-5",
     "count:play#map:0-5",
     "sum:play:coins:0-5",
+    "capped:3.5:sum:play:coins:0-5",
 ]
 END = datetime(2024, 3, 20, tzinfo=UTC)
 DIALECTS = ["pyspark", "clickhouse", "bigquery", "snowflake", "trino", "postgres", "duckdb"]
@@ -231,6 +233,8 @@ def _value(inside: list[tuple[int, tuple[str, str, datetime, str]]], definition:
             return len(hits) if behaviour.distinct is None else len({p[behaviour.distinct] for p in hits})
         case Total(event, name_of, _):
             return sum(float(p[name_of]) for _, name, p in facts if name == event)
+        case Capped(Total(event, name_of, _), cap):
+            return min(sum(float(p[name_of]) for _, name, p in facts if name == event), cap or 0.0)
     raise AssertionError(definition)
 
 

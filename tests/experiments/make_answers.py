@@ -82,7 +82,8 @@ def make_cells(
     behaviour: bool = True,
 ) -> Cells:
     """Group the units; every outcome has the same values."""
-    keys = np.column_stack([units["arm"], units["segment"], units["week"], units["level"]])
+    more = [units["cluster"]] if "cluster" in units else []
+    keys = np.column_stack([units["arm"], units["segment"], units["week"], units["level"], *more])
     found, place = np.unique(keys, axis=0, return_inverse=True)
     names = ("value", "reached", "times") if behaviour else ("value",)
     matrix = np.column_stack([units[name] for name in names])
@@ -106,9 +107,12 @@ def make_cells(
         variant=found[:, 0],
         segment=found[:, 1],
         week=found[:, 2],
-        covariate=found[:, 3:],
+        covariate=found[:, 3:4],
         exposed=np.bincount(place, minlength=len(found)),
         blocks=dict.fromkeys(outcomes, block),
+        clusters=int(found[:, 4].max()) + 1 if more else 0,
+        cluster=found[:, 4] if more else None,
+        saturation=units["saturation_of"][found[:, 4]] if "saturation_of" in units else None,
     )
 
 

@@ -40,7 +40,8 @@ def robustness(candidate: Candidate) -> str:
     text = gettext(
         "Robustness value: a hidden cause would have to explain {value} of what is left of both behaviour and "
         "retention to bring the difference to 0, and {limit} to bring it within chance (linear model, all that was "
-        "measured held equal, {units} users). Activity explains {did} of the one and {outcome} of the other."
+        "measured held equal, {units} users). Beyond all else that was measured, activity explains {did} of the one "
+        "and {outcome} of the other."
     )
     said = text.format(
         value=percent(found.value),

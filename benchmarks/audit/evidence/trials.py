@@ -22,7 +22,7 @@ decides; in `measured_confounding` the engagement that drives behaviour and leav
 `no_effect` nobody measured engagement: the rung removes what was measured before the act, no more, and is shown as
 biased, beside the other rungs (their truth is the average effect on all units).
 """
-RUNS, BIASED_RUNS, UNITS = 200, 40, 20_000
+RUNS, BIASED_RUNS, UNITS = 200, 12, 20_000
 COVERAGE = 0.93
 SAME_PATTERNS = replace(WORLDS["measured_confounding"], name="measured_confounding with tau of step", tau=TAU)
 

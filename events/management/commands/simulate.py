@@ -8,33 +8,45 @@ from django.utils.translation import gettext as _
 
 from events.simulation import WORLDS, World, draw_arms, simulate, write_files
 from events.simulation.generate import check_request
+from events.simulation.many_tests import MANY_TESTS, USERS_OF_A_TEST, simulate_tests, write_tests
 from runs.terminal import write_json
+
+NAMES = (*WORLDS, MANY_TESTS)
 
 
 class Command(BaseCommand):
-    help = "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth."
+    help = (
+        "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth; of many_tests one "
+        "CSV file per test and truth.json."
+    )
     # It only writes files: a database that isn't there yet must not stop it.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("out_dir", metavar="OUT_DIR", help="folder for the three files; made if needed")
-        parser.add_argument("--world", default="step", metavar="NAME", help="one of: " + ", ".join(WORLDS))
-        parser.add_argument("--units", type=int, metavar="N", help="number of users; default 20000, in noise 2000")
+        parser.add_argument("out_dir", metavar="OUT_DIR", help="folder for the files; made if needed")
+        parser.add_argument("--world", default="step", metavar="NAME", help="one of: " + ", ".join(NAMES))
+        parser.add_argument(
+            "--units",
+            type=int,
+            metavar="N",
+            help="number of users; default 20000, in noise 2000, in many_tests 3000 of each test",
+        )
         parser.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same files; default 1")
         parser.add_argument(
             "--assign-by", choices=("user", "guild"), default="user", help="who is assigned as a whole; default user"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document with paths and counts")
 
-    def _request(self, options: dict[str, Any]) -> tuple[World, int, int, Path]:
-        world = WORLDS.get(options["world"])
-        if world is None:
+    def _request(self, options: dict[str, Any]) -> tuple[str, int, int, Path]:
+        name = options["world"]
+        if name not in NAMES:
             raise CommandError(
                 _("--world: there is no world %(name)s; the worlds are %(names)s.")
-                % {"name": options["world"], "names": ", ".join(WORLDS)},
+                % {"name": name, "names": ", ".join(NAMES)},
                 returncode=2,
             )
-        units, seed = world.units if options["units"] is None else options["units"], options["seed"]
+        usual = USERS_OF_A_TEST if name == MANY_TESTS else WORLDS[name].units
+        units, seed = usual if options["units"] is None else options["units"], options["seed"]
         folder = Path(options["out_dir"])
         try:
             check_request(units, seed)
@@ -42,14 +54,15 @@ class Command(BaseCommand):
             raise CommandError(f"--{error}.", returncode=2) from error
         if folder.exists() and not folder.is_dir():
             raise CommandError(_("OUT_DIR: %(path)s is not a folder.") % {"path": folder}, returncode=2)
-        return world, units, seed, folder
+        return name, units, seed, folder
 
     def handle(self, *args: Any, **options: Any) -> None:
-        world, units, seed, folder = self._request(options)
-        arms = draw_arms(world, units, seed, by_guild=options["assign_by"] == "guild")
-        simulation = simulate(world, units, seed, arms)
+        name, units, seed, folder = self._request(options)
         try:
-            paths = write_files(simulation, folder)
+            if name == MANY_TESTS:
+                counts, paths = _tests(units, seed, folder)
+            else:
+                counts, paths = _world(WORLDS[name], units, seed, folder, by_guild=options["assign_by"] == "guild")
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
@@ -57,16 +70,31 @@ class Command(BaseCommand):
             ) from error
         for path in paths.values():
             self.stderr.write(_("Wrote %(path)s") % {"path": path})
-        counts = {
-            "world": world.name,
-            "seed": seed,
-            "users": units,
-            "events": int(simulation.log.user.size),
-            "exposed": int(simulation.exposed.sum()),
-        }
         if options["json"]:
-            files = {name: str(path) for name, path in paths.items()}
-            write_json(self.stdout, {**counts, "files": files, "parameters_hash": world.parameter_hash})
+            files = {file: str(path) for file, path in paths.items()}
+            hashes = {} if name == MANY_TESTS else {"parameters_hash": WORLDS[name].parameter_hash}
+            write_json(self.stdout, {**counts, "files": files, **hashes})
             return
-        for name, value in counts.items():
-            self.stdout.write(f"{name:<8} {value:>12}")
+        for count, value in counts.items():
+            self.stdout.write(f"{count:<8} {value:>12}")
+
+
+def _world(
+    world: World, units: int, seed: int, folder: Path, *, by_guild: bool
+) -> tuple[dict[str, str | int], dict[str, Path]]:
+    simulation = simulate(world, units, seed, draw_arms(world, units, seed, by_guild=by_guild))
+    counts: dict[str, str | int] = {
+        "world": world.name,
+        "seed": seed,
+        "users": units,
+        "events": int(simulation.log.user.size),
+        "exposed": int(simulation.exposed.sum()),
+    }
+    return counts, write_files(simulation, folder)
+
+
+def _tests(units: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:
+    simulations = simulate_tests(seed, units)
+    users = sum(simulation.units for simulation in simulations)
+    counts: dict[str, str | int] = {"world": MANY_TESTS, "seed": seed, "tests": len(simulations), "users": users}
+    return counts, write_tests(simulations, seed, folder)

@@ -8,6 +8,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from events.metrics import parse_metric
 from experiments.admin.forms import LinesField, LooksField, MetricsField
+from experiments.admin.guardrail_field import RulesField
 from experiments.admin.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
@@ -34,6 +35,8 @@ class OutcomesForm(StepForm):
     names = (
         "secondary_metrics",
         "guardrail_metrics",
+        "guardrail_rules",
+        "otherwise",
         "covariates",
         "active_days_before",
         "signup_event",
@@ -65,6 +68,16 @@ class OutcomesForm(StepForm):
         widget=AREA(attrs={"rows": 3}),
         help_text=_("One a line. What must not get worse while the primary outcome improves."),
     )
+    guardrail_rules = RulesField()
+    otherwise = forms.ChoiceField(
+        label=_("If neither success nor harm is proved"),
+        choices=Experiment.Otherwise.choices,
+        widget=SELECT,
+        help_text=_(
+            "Success: a primary outcome gains, and every guardrail is proved to lose less than its margin. Then it is "
+            "shipped; with proved harm it isn't."
+        ),
+    )
 
     covariates = LinesField(
         label=_("Covariates"),
@@ -73,6 +86,7 @@ class OutcomesForm(StepForm):
     )
     active_days_before = forms.IntegerField(
         label=_("Active days before the exposure: within so many days"),
+        required=False,
         min_value=0,
         max_value=MOST_DAYS_BEFORE,
         widget=UnfoldAdminIntegerFieldWidget,
@@ -85,6 +99,10 @@ class OutcomesForm(StepForm):
         label=_("Silent days that count as churn"), min_value=1, max_value=365, widget=UnfoldAdminIntegerFieldWidget
     )
 
+    def clean_active_days_before(self) -> int:
+        """Empty is none."""
+        return self.cleaned_data["active_days_before"] or 0
+
     @property
     def fine(self) -> list[forms.BoundField]:
         """What most plans leave as it is."""
@@ -93,7 +111,8 @@ class OutcomesForm(StepForm):
     @property
     def main(self) -> list[forms.BoundField]:
         """What every plan decides."""
-        return [self[name] for name in ("first", "second", "secondary_metrics", "guardrail_metrics")]
+        names = ("first", "second", "secondary_metrics", "guardrail_metrics", "guardrail_rules", "otherwise")
+        return [self[name] for name in names]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """The stored outcomes, the first two apart."""
@@ -167,6 +186,7 @@ class PlanForm(StepForm):
     primary = forms.ChoiceField(
         label=_("Comparison that decides"),
         choices=Experiment.Primary.choices,
+        required=False,
         widget=SELECT,
         help_text=_("An adjusted one needs fewer units, as far as covariates known before explain the outcome."),
     )
@@ -184,6 +204,10 @@ class PlanForm(StepForm):
         widget=NUMBER(attrs={"step": "any"}),
         help_text=_("Chance to find an effect of this size. 0.8 is usual."),
     )
+
+    def clean_primary(self) -> str:
+        """Empty is the comparison without covariates."""
+        return self.cleaned_data["primary"] or Experiment.Primary.UNADJUSTED
 
     looks = LooksField(
         label=_("Planned looks (%)"),

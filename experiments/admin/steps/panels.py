@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from experiments.admin.saved_rows import saved_rows
-from experiments.admin.steps import judging_forms, power_curve, step_forms
+from experiments.admin.steps import arms_lines, judging_forms, power_curve, step_forms
 from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
 from experiments.plan import audience as counting
@@ -142,8 +142,12 @@ def curve_context(row: Experiment, data: Any) -> dict[str, Any]:
         "can_take": computable(suggestion.planned_units),
     }
     context["lines"] += saved_rows(suggestion)
+    if suggestion.power_to_ship is not None:
+        chance = _say(suggestion.power_to_ship, partial(percent, digits=0))
+        context["lines"].append((_("Chance to ship a true success, at least"), chance))
     if inflow.reach is not None:
         context["lines"].append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
+    context["arms"] = arms_lines.lines(row, suggestion)
     return {**context, **_drawn(found.curve)}
 
 

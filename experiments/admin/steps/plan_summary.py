@@ -10,10 +10,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.metrics import display_name, parse_metric, sentence
+from events.metric_sentences import sentence
+from events.metrics import display_name, parse_metric
 from events.models import Source
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices
+from experiments.plan.record import GuardrailRule
+from experiments.report.names import rule_words, table_words
 from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {
@@ -122,19 +125,28 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
         value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
         lines.append((_("Layer"), value))
     lines.append((_("Holdout"), str(row.holdout) if row.holdout else ""))
+    if row.cluster:
+        lines.append((_("Cluster"), row.cluster))
+    if row.saturations:
+        parts = [f"{share / 100:g}: {weight / 100:g}" for share, weight in row.saturations]
+        lines.append((_("Saturations (%)"), ", ".join(parts)))
     shown = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
     lines.append((_("Sources whose client keys report exposures"), ", ".join(shown)))
     return [(_("Whom"), row.get_enrolment_display()), *lines]
 
 
 def _outcomes(row: Experiment) -> list[tuple[str, str]]:
+    def guarded(text: str, rule: dict[str, Any] | None) -> str:
+        return f"{metric_words(text)} {rule_words(text, None if rule is None else GuardrailRule(**rule))}"
+
     def all_of(texts: Sequence[str]) -> str:
         return "\n".join(metric_words(text) for text in texts)
 
     return [
         (_("Primary outcome"), all_of(row.primary_metrics)),
         (_("Secondary outcomes"), all_of(row.secondary_metrics)),
-        (_("Guardrails"), all_of(row.guardrail_metrics)),
+        (_("Guardrails"), "\n".join(guarded(text, row.guardrail_rules.get(text)) for text in row.guardrail_metrics)),
+        (_("Decision"), table_words(row.otherwise)),
     ]
 
 

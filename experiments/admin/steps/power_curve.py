@@ -1,6 +1,7 @@
 """The plan's page: what a plan would find, and how that changes with its size. The warehouse is asked once for all."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -66,8 +67,8 @@ def recent_inflow(experiment: Experiment) -> Inflow:
         Refused: as `inflow_of`.
     """
     outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
-    known = f"{experiment.primary}:{experiment.active_days_before}:{experiment.clock}:{experiment.covariates}"
-    what = f"{outcome}:{experiment.signup_event}:{known}"
+    known = [experiment.primary, experiment.active_days_before, experiment.clock, experiment.covariates]
+    what = json.dumps([outcome, experiment.signup_event, known, experiment.guardrail_rules], sort_keys=True)
     key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(what.encode()).hexdigest()}"
     found: Inflow | None = cache.get(key)
     if found is None:

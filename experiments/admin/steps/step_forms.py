@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from aha.models import AhaMoment
 from experiments.admin.forms import PercentField, SourcesField, ValueField
+from experiments.admin.saturations_field import cluster_field, saturations_field
 from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
@@ -153,7 +154,7 @@ Arms = forms.formset_factory(ArmStepForm, formset=BaseArms, extra=0)
 
 
 class AudienceStepForm(StepForm):
-    names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources")
+    names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources", "cluster", "saturations")
     enrolment = forms.ChoiceField(label=_("Whom"), choices=Experiment.Enrolment.choices, widget=SELECT)
     who = forms.ChoiceField(
         label=_("Audience"),
@@ -194,6 +195,9 @@ class AudienceStepForm(StepForm):
             "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
         ),
     )
+
+    cluster = cluster_field()
+    saturations = saturations_field()
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from experiments.admin import overview
-from experiments.admin.steps import consequences, judging_forms, panels, plan_summary, step_forms
+from experiments.admin.steps import arms_lines, consequences, judging_forms, panels, plan_summary, step_forms
 from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
@@ -92,7 +92,9 @@ def _hypothesis(request: HttpRequest, desk: Desk, row: Experiment) -> HttpRespon
 def _variants(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
     form = step_forms.VariantsForm(request.POST or None, experiment=row)
     arms = panels.arms(row, request.POST or None, more="more" in request.POST)
-    if "more" in request.POST:
+    if "propose" in request.POST:
+        arms = arms_lines.proposed(row, request.POST)
+    if "more" in request.POST or "propose" in request.POST:
         return _page(request, desk, row, "variants", {"form": form, "arms": arms})
     return _stored(
         request, desk, row, "variants", form, lambda: {**form.values(), "variants": arms.values()}, arms=arms

@@ -139,8 +139,8 @@ class CellPair:
         return replace(self, by_lin=False).difference(alpha=alpha) if self.by_lin else None
 
     def by_segment(self) -> Strata | None:
-        """Label, control, variant of each segment; a ratio is each segment's own."""
-        if len(self.segment_labels) < 2:
+        """Label, control, variant of each segment; a ratio is each segment's own. A quantile has no parts."""
+        if len(self.segment_labels) < 2 or self.kind is Kind.QUANTILE:
             return None
         return [
             (self.segment_labels[code], self._alone(0, code), self._alone(1, code))

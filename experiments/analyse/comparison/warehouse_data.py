@@ -55,8 +55,7 @@ class CellData:
     def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
         """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
         cells, block = self.cells, self.cells.blocks[outcome]
-        mature = block.n > 0 if week is None else (block.n > 0) & (cells.week == week)
-        kept = mature & ((cells.variant == against) | (cells.variant == code))
+        mature, kept = self._mature(outcome, week), self.kept(outcome, code, against, week)
         # Of all arms, so that control has one level beside every variant.
         units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
         return CellPair(
@@ -75,6 +74,14 @@ class CellData:
             segment_units=units,
             known_before=self._known_before.of(kept),
         )
+
+    def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
+        """Cells of the comparison."""
+        return self._mature(outcome, week) & np.isin(self.cells.variant, (against, code))
+
+    def _mature(self, outcome: str, week: int | None) -> np.ndarray:
+        known = self.cells.blocks[outcome].n > 0
+        return known if week is None else known & (self.cells.week == week)
 
     @cached_property
     def _known_before(self) -> TraitColumns:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from experiments.draw.bucketing import choose_all, read_units, unit_hashes
+from experiments.draw.bucketing import read_units, unit_hashes
 from experiments.draw.evaluation import Flag
+from experiments.draw.many_units import arms_drawn
 
 type Bools = npt.NDArray[np.bool_]
 
-OTHER_SOURCE, WRONG_ARM = "source", "arm"
+OTHER_SOURCE, WRONG_ARM, NO_CLUSTER = "source", "arm", "cluster"
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class AdmissionRule:
 
     Attributes:
         sources: sources whose client keys are heard.
-        owed: given units and arms, whether each arm is the unit's own.
+        owed: given units, arms and clusters ("" where none is said), whether each arm is the unit's own.
         names: of the sources, for people.
     """
 
     sources: frozenset[int]
-    owed: Callable[[Sequence[str], Sequence[str]], Bools]
+    owed: Callable[[Sequence[str], Sequence[str], Sequence[str]], Bools]
     names: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -40,7 +41,8 @@ class SetAside:
 
     Attributes:
         sender: name of the source whose client key sent them.
-        reason: `source`: the experiment isn't shown there; `arm`: another arm than the unit's own.
+        reason: `source`: the experiment isn't shown there; `arm`: another arm than the unit's own; `cluster`: whole
+            clusters are drawn, and it names none.
         exposures: events.
         units: different units in them.
     """
@@ -71,7 +73,7 @@ class Unverified:
     others_silent: int = 0
 
 
-def drawn(flag: Flag, units: Sequence[str], arms: Sequence[str]) -> Bools:
+def drawn(flag: Flag, units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
     """Whether each unit draws the arm, in any row of the audience.
 
     A local SDK decides by attributes that we don't see, so every row's ranges count. Slots of holdout and layer don't
@@ -81,16 +83,16 @@ def drawn(flag: Flag, units: Sequence[str], arms: Sequence[str]) -> Bools:
         flag: of the experiment.
         units: ids.
         arms: an arm's key for each unit.
+        clusters: id of each unit's cluster as it was said; not read where units are drawn.
     """
     if not units:
         return np.zeros(0, dtype=np.bool_)
     ids = read_units(units)
-    draws = unit_hashes(flag.seed, ids, version=flag.hash_version)
     places = {arm.key: place for place, arm in enumerate(flag.arms)}
     claimed = np.array([places.get(arm, -2) for arm in arms])
     found = np.zeros(len(units), dtype=np.bool_)
     for row in flag.rows:
-        found |= choose_all(draws, row.ranges) == claimed
+        found |= arms_drawn(flag, row, units, clusters) == claimed
     for slot in (flag.holdout, flag.layer):
         if slot is not None:
             inside = unit_hashes(slot.seed, ids)

@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 
 from events.asking import Questions
 from experiments.analyse.gather import queries
-from experiments.analyse.gather.admission import OTHER_SOURCE, WRONG_ARM, AdmissionRule, SetAside
+from experiments.analyse.gather.admission import NO_CLUSTER, OTHER_SOURCE, WRONG_ARM, AdmissionRule, SetAside
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
 def admitted(
-    questions: Questions, exposures: ir.Table, rule: AdmissionRule | None
+    questions: Questions, exposures: ir.Table, rule: AdmissionRule | None, *, clustered: bool = False
 ) -> tuple[ir.Table, tuple[SetAside, ...]]:
     """The exposures that count, and the others by sender and reason.
 
@@ -30,6 +30,7 @@ def admitted(
         questions: the open warehouse.
         exposures: the answer of `queries.exposures`, kept.
         rule: None admits everything.
+        clustered: whole clusters are drawn, so that an exposure must name one.
     """
     heard = [] if rule is None else questions.warehouse.arrow(queries.heard(exposures)).to_pylist()
     if rule is None or not heard:
@@ -41,12 +42,14 @@ def admitted(
     ]
     own = [int(row["source"]) for row in heard if int(row["source"]) in rule.sources]
     wrong = _wrong(questions, exposures, rule, own)
-    aside += [
-        SetAside(_name(rule, source), WRONG_ARM, int(pc.sum(rows["exposures"]).as_py()), len(rows["user_id"].unique()))
-        for source in map(str, own)
-        if wrong is not None and (rows := wrong.filter(pc.equal(wrong["source"], source))).num_rows
-    ]
-    pairs = None if wrong is None or not wrong.num_rows else wrong.select(["user_id", "variant"])
+    for source in map(str, own if wrong is not None else ()):
+        rows = wrong.filter(pc.equal(wrong["source"], source))
+        unnamed = pc.and_(pc.equal(rows["cluster"], ""), clustered)
+        for reason, some in ((NO_CLUSTER, rows.filter(unnamed)), (WRONG_ARM, rows.filter(pc.invert(unnamed)))):
+            if some.num_rows:
+                events, units = int(pc.sum(some["exposures"]).as_py()), len(some["user_id"].unique())
+                aside.append(SetAside(_name(rule, source), reason, events, units))
+    pairs = None if wrong is None or not wrong.num_rows else wrong.select(["user_id", "variant", "cluster"])
     return queries.admitted(exposures, own, pairs), tuple(aside)
 
 
@@ -55,7 +58,7 @@ def _wrong(questions: Questions, exposures: ir.Table, rule: AdmissionRule, sourc
     if not sources:
         return None
     said: pa.Table = questions.warehouse.arrow(queries.claims(exposures, sources))
-    true = rule.owed(said["user_id"].to_pylist(), said["variant"].to_pylist())
+    true = rule.owed(*(said[name].to_pylist() for name in ("user_id", "variant", "cluster")))
     return said.filter(pa.array(~true))
 
 

@@ -48,6 +48,9 @@ class Cells:
         covariate: Codes into `levels`, (cells, covariates).
         exposed: Exposed units, (cells,).
         blocks: Moments by outcome text.
+        clusters: Number of clusters, where whole clusters were drawn; 0 otherwise.
+        cluster: Code of each cell's cluster, 0 to `clusters` - 1; None where units were drawn.
+        saturation: Place of the saturation that each cell's cluster has drawn; None without saturations.
     """
 
     variants: tuple[str, ...]
@@ -61,6 +64,9 @@ class Cells:
     covariate: Ints
     exposed: Ints
     blocks: Mapping[str, Block]
+    clusters: int = 0
+    cluster: Ints | None = None
+    saturation: Ints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +93,7 @@ class Answers:
         last_mature_on: Local date on which the last exposed unit is mature for every primary outcome.
         not_admitted: Exposures that count nowhere, by sender and reason.
         unverified: Units that only a client key has reported, beside the others; some of the first meet `cells` too.
+        no_cluster: Exposed units whose first exposure names no cluster, where clusters were drawn; left out.
     """
 
     data_end: datetime
@@ -108,6 +115,7 @@ class Answers:
     last_mature_on: date | None
     not_admitted: tuple[SetAside, ...] = ()
     unverified: Unverified = field(default_factory=Unverified)
+    no_cluster: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from django.db.models import Count
 
 from experiments.analyse.gather.answers import Audit
-from experiments.draw.bucketing import choose_all, read_units, unit_hashes
+from experiments.draw.many_units import arms_drawn
 from experiments.models import Assignment, Experiment
 from experiments.plan.served import flag_of, with_parts
 
@@ -22,13 +22,13 @@ def audit_of(experiment: Experiment) -> Audit:
     rows = list(
         Assignment.objects.filter(experiment=experiment)
         .order_by("-pk")
-        .values_list("unit", "variant_id", "segment_key")[:MOST_AUDITED]
+        .values_list("unit", "variant_id", "segment_key", "cluster")[:MOST_AUDITED]
     )
     if not rows:
         return Audit(0, 0, assigned)
     flag = flag_of(with_parts([experiment.key]).get())
-    draws = unit_hashes(flag.seed, read_units([row[0] for row in rows]), version=flag.hash_version)
-    by_segment = {row.segment: choose_all(draws, row.ranges) for row in flag.rows}
+    units, clusters = [row[0] for row in rows], [row[3] for row in rows]
+    by_segment = {row.segment: arms_drawn(flag, row, units, clusters) for row in flag.rows}
     differ = sum(
         row[2] in by_segment and (arm := int(by_segment[row[2]][place])) >= 0 and flag.arms[arm].pk != row[1]
         for place, row in enumerate(rows)

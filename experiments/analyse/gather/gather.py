@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,14 +14,16 @@ import numpy as np
 from events.asking import Questions
 from events.counting import day_bits
 from events.counting.known_before import level_counts
-from events.metrics import ActiveDays, Count, Ratio, Survival, Total, parse_behaviour, parse_metric
-from experiments.analyse.gather import over_time_queries, queries
+from events.metrics import Capped, Plain, Quantile, days_needed, parse_behaviour, parse_metric
+from experiments.analyse.gather import over_time_queries, quantile_queries, queries
 from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
 from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.draw.many_units import saturation_of
 from experiments.plan.question import Question
 from runs.progress import Progress, silent
 from runs.refusals import Refused
+from stats.quantiles import QuantilePoint, bandwidth, linearised_quantile, quantile_point
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -39,6 +41,7 @@ class _Met:
     unknown: Mapping[str, int]
     planned: int
     aside: tuple[SetAside, ...]
+    no_cluster: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def gather(
     progress("events", 0.05)
     house, basis = questions.warehouse, questions.basis
     with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
-        counted, aside = admitted(questions, exposures, rule)
+        counted, aside = admitted(questions, exposures, rule, clustered=asked.clustered)
         with house.kept(_verified(queries.met(counted), verified)) as met:
             counts = _met_counts(questions, met, asked, aside)
             progress("exposures", 0.3)
@@ -138,7 +141,11 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
     single = {row["variant"]: int(row["units"]) for row in rows if not row["several"]}
     unknown = {name: single[name] for name in sorted(single) if name not in asked.variants}
     several = sum(int(row["units"]) for row in rows if row["several"])
-    return _Met(several, unknown, sum(single.values()) - sum(unknown.values()), aside)
+    # Of the planned arms alone: who met several, or another one, is left out already.
+    known = [row for row in rows if not row["several"] and row["variant"] in asked.variants]
+    no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
+    planned = sum(single.values()) - sum(unknown.values()) - no_cluster
+    return _Met(several, unknown, planned, aside, no_cluster)
 
 
 @contextmanager
@@ -197,14 +204,17 @@ def _answers(
         last_mature_on=_last_mature_on(questions, primary, span),
         not_admitted=counts.aside,
         unverified=_unverified(followed),
+        no_cluster=counts.no_cluster,
     )
 
 
 def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
     names = queries.covariates_of(asked)
     kept = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
-    rows = _rows(questions, queries.cells(values, asked, kept))
-    keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(names))]
+    points = _quantiles(questions, asked, values)
+    thresholds = {place: [point.value for point in found] for place, found in points.items()}
+    rows = _rows(questions, queries.cells(quantile_queries.below_quantiles(values, thresholds), asked, kept))
+    keys = queries.cell_keys(asked, len(names))
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
     segments, weeks = (sorted({row[key] for row in rows}) for key in ("segment", "week"))
     levels = [sorted({row[f"l_{place}"] for row in rows}) for place, _ in enumerate(names)]
@@ -222,8 +232,20 @@ def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
         week=_ints([weeks.index(row["week"]) for row in rows]),
         covariate=covariate,
         exposed=_ints([row["exposed"] for row in rows]),
-        blocks={text: _block(asked, place, rows) for place, text in enumerate(asked.outcomes)},
+        blocks={text: _block(asked, place, rows, points.get(place)) for place, text in enumerate(asked.outcomes)},
+        **(_clusters(asked, [row["cluster"] for row in rows]) if asked.clustered else {}),
     )
+
+
+def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
+    """The clusters of the cells, and the saturation that each has drawn: its draw says it, whoever reported it."""
+    labels = sorted(set(ids))
+    places = {label: place for place, label in enumerate(labels)}
+    found: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[one] for one in ids])}
+    if asked.saturations:
+        drawn = {one: saturation_of(asked.seed, asked.saturations, one) for one in labels}
+        found["saturation"] = _ints([drawn[one] for one in ids])
+    return found
 
 
 def _levels(questions: Questions, values: ir.Table, place: int, asked: Question) -> list[str]:
@@ -233,7 +255,35 @@ def _levels(questions: Questions, values: ir.Table, place: int, asked: Question)
     return [str(row["level"]) for row in found]
 
 
-def _block(asked: Question, place: int, rows: Sequence[Mapping[str, Any]]) -> Block:
+def _quantiles(questions: Questions, asked: Question, values: ir.Table) -> dict[int, list[QuantilePoint]]:
+    """Of each outcome that is a quantile, every arm's: from counts, so that no unit leaves the warehouse.
+
+    Where one arm has no density, no arm gets a spread: a difference with half an error would be too sure of itself.
+    """
+    found = {}
+    for place, metric in enumerate(map(parse_metric, asked.outcomes)):
+        if not isinstance(metric, Quantile):
+            continue
+        sizes = {row["arm"]: int(row["units"]) for row in _rows(questions, quantile_queries.arm_sizes(values, place))}
+        widths = {arm: bandwidth(units, metric.share) for arm, units in sizes.items()}
+        rows = {
+            row["arm"]: row
+            for row in _rows(questions, quantile_queries.arm_quantiles(values, place, metric.share, widths))
+        }
+        points = [
+            quantile_point(metric.share, row["at"], row["low"], row["high"], widths[arm])
+            if (row := rows.get(arm)) is not None
+            else QuantilePoint(metric.share, 0.0, 0.0)
+            for arm in range(len(asked.variants))
+        ]
+        flat = any(points[arm].spread == 0 for arm in rows)
+        found[place] = [replace(point, spread=0.0) for point in points] if flat else points
+    return found
+
+
+def _block(
+    asked: Question, place: int, rows: Sequence[Mapping[str, Any]], quantiles: Sequence[QuantilePoint] | None
+) -> Block:
     names = tuple(queries.block_columns(asked, place))
     size = len(names)
     means, covariance = np.zeros((len(rows), size)), np.zeros((len(rows), size, size))
@@ -243,6 +293,10 @@ def _block(asked: Question, place: int, rows: Sequence[Mapping[str, Any]]) -> Bl
             for b in range(a + 1):
                 moment = row[f"s_{place}_{a}_{b}"] if row[f"n_{place}"] > 1 else 0.0
                 covariance[cell, a, b] = covariance[cell, b, a] = moment
+    for cell, row in enumerate(rows if quantiles is not None else ()):
+        point = quantiles[row["arm"]]  # type: ignore[index]
+        if row[f"n_{place}"]:
+            means[cell, 0], covariance[cell, 0, 0] = linearised_quantile(means[cell, 0], covariance[cell, 0, 0], point)
     return Block(names, _ints([row[f"n_{place}"] for row in rows]), means, covariance)
 
 
@@ -323,7 +377,7 @@ def _bins(
 ) -> dict[str, tuple[tuple[str, int, int, int], ...]]:
     found: dict[str, tuple[tuple[str, int, int, int], ...]] = {}
     for place, text in enumerate(asked.outcomes):
-        numeric = isinstance(parse_metric(text), Count | Total | ActiveDays)
+        numeric = isinstance(parse_metric(text), Plain | Capped)
         if asked.behaviour is None or text not in primary or not numeric:
             continue
         rows = _rows(questions, queries.bins(values, asked, place))
@@ -335,19 +389,11 @@ def _bins(
 def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -> date | None:
     """The local date on which the whole window of the last unit is over for every primary outcome."""
     clock = questions.basis.clock
-    needed = max((_days_needed(text) for text in primary), default=None)
+    needed = max((days_needed(parse_metric(text)) for text in primary), default=None)
     if needed is None:
         return None
     over = clock.start_of(needed, span.latest_anchor)
     return over.astimezone(ZoneInfo(clock.time_zone)).date()
-
-
-def _days_needed(text: str) -> int:
-    metric = parse_metric(text)
-    if isinstance(metric, Survival):
-        return metric.gap + 1
-    parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
-    return max(part.window.days_needed for part in parts)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -18,9 +18,11 @@ from events.counting.known_before import pooled, with_active_days, with_signup
 from events.counting.properties import property_text
 from events.counting.unit_values import EXPOSURE_EVENTS, Basis, aggregate
 from events.metrics import (
+    Capped,
     Count,
     Metric,
     MinEvents,
+    Quantile,
     Ratio,
     Retention,
     Total,
@@ -46,10 +48,11 @@ SO_FAR = "times_so_far"
 
 
 def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
-    """One row per exposure: ``user_id, time, variant, segment, source``.
+    """One row per exposure: ``user_id, time, variant, segment, cluster, source``.
 
-    An exposure may carry the arm's index instead of its key. `segment` is "" where it names none; `source` the number
-    of the source whose client key sent it, "" for our door, server keys and files.
+    An exposure may carry the arm's index instead of its key. `segment` and `cluster` are "" where it names none, and
+    where units are drawn; `source` the number of the source whose client key sent it, "" for our door, server keys and
+    files.
     """
     import ibis
 
@@ -58,7 +61,10 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     keys = [(log.variant == place, key) for place, key in places.items()]
     variant = ibis.cases(*keys, else_=log.variant) if keys else log.variant
     segment = property_text(log.properties, "segment", basis.dialect).fill_null("")
-    return log.select("user_id", "time", "source", variant=variant, segment=segment)
+    cluster: ir.Value = ibis.literal("")
+    if asked.clustered:
+        cluster = property_text(log.properties, "cluster", basis.dialect).fill_null("")
+    return log.select("user_id", "time", "source", variant=variant, segment=segment, cluster=cluster)
 
 
 def heard(exposures: ir.Table) -> ir.Table:
@@ -68,9 +74,9 @@ def heard(exposures: ir.Table) -> ir.Table:
 
 
 def claims(exposures: ir.Table, sources: Sequence[int]) -> ir.Table:
-    """What client keys of these sources say: ``user_id, variant, source, exposures``, one row per unit and arm."""
+    """What client keys of these sources say: ``user_id, variant, cluster, source, exposures``."""
     log = exposures.filter(exposures.source.isin([str(source) for source in sources]))
-    return log.group_by("user_id", "variant", "source").aggregate(exposures=log.count())
+    return log.group_by("user_id", "variant", "cluster", "source").aggregate(exposures=log.count())
 
 
 def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Table:
@@ -79,8 +85,8 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
     Args:
         exposures: the answer of `exposures`, kept.
         sources: whose client keys are heard.
-        wrong: ``user_id, variant`` as an Arrow table, or None. It is what goes back into the warehouse, since it is
-            empty unless somebody forges.
+        wrong: ``user_id, variant, cluster`` as an Arrow table, or None. It is what goes back into the warehouse, since
+            it is empty unless somebody forges.
     """
     import ibis
 
@@ -88,19 +94,20 @@ def admitted(exposures: ir.Table, sources: Sequence[int], wrong: Any) -> ir.Tabl
     if wrong is None:
         return known
     others, clients = known.filter(known.source == ""), known.filter(known.source != "")
-    return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant"]))
+    return ibis.union(others, clients.anti_join(ibis.memtable(wrong), ["user_id", "variant", "cluster"]))
 
 
 def met(exposures: ir.Table) -> ir.Table:
-    """One row per unit: ``user_id, exposed_at, segment, variant, last_variant, verified``.
+    """One row per unit: ``user_id, exposed_at, segment, cluster, variant, last_variant, verified``.
 
-    `exposed_at` and `segment` are those of the first exposure. Where `variant` and `last_variant` differ, the unit met
-    several. `verified` is 1 when anybody but a client key has reported the unit, else 0.
+    `exposed_at`, `segment` and `cluster` are those of the first exposure. Where `variant` and `last_variant` differ,
+    the unit met several. `verified` is 1 when anybody but a client key has reported the unit, else 0.
     """
     log = exposures
     return log.group_by("user_id").aggregate(
         exposed_at=log.time.min(),
         segment=log.segment.argmin(log.time),
+        cluster=log.cluster.argmin(log.time),
         variant=log.variant.min(),
         last_variant=log.variant.max(),
         verified=(log.source == "").ifelse(1, 0).max(),
@@ -108,27 +115,30 @@ def met(exposures: ir.Table) -> ir.Table:
 
 
 def met_counts(met: ir.Table) -> ir.Table:
-    """One row per variant of `met`, as the exposures name it: ``variant, several, units``."""
+    """One row per variant of `met`, as the exposures name it: ``variant, several, units, no_cluster``."""
     table = met.mutate(several=met.variant != met.last_variant)
     table = table.mutate(variant=table.several.ifelse("", table.variant))
-    return table.group_by("variant", "several").aggregate(units=table.count())
+    without = (table.cluster == "").ifelse(1, 0).sum()
+    return table.group_by("variant", "several").aggregate(units=table.count(), no_cluster=without)
 
 
 def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """The units of the planned arms with their clocks, one row each.
 
-    Columns: ``user_id, arm, segment, exposed_at, exposed_on, week, verified, anchor, anchor_date, complete_days`` and a
-    text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a unit without a signup
-    at or before its exposure is missing.
+    Columns: ``user_id, arm, segment, cluster, exposed_at, exposed_on, week, verified, anchor, anchor_date,
+    complete_days`` and a text ``c_0, c_1, …`` per covariate; `arm` is the place in the plan. With the clock "signup" a
+    unit without a signup at or before its exposure is missing, and where clusters are drawn one without a cluster is.
     """
     import ibis
 
     one = met.filter(met.variant == met.last_variant, met.variant.isin(asked.variants))
+    one = one.filter(one.cluster != "") if asked.clustered else one
     arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
     on = wall_clock(one.exposed_at, basis.clock.time_zone).date()
     table = one.select(
         "user_id",
         "segment",
+        "cluster",
         "exposed_at",
         "verified",
         arm=ibis.cases(*arms, else_=UNKNOWN).cast("int32"),
@@ -168,10 +178,10 @@ def unit_values(
 ) -> ir.Table:
     """One row per unit with everything it did, from one pass over the log.
 
-    Columns: ``arm, segment, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and ``w_0``, the
-    denominator of a ratio), null where the unit is too young; with a behaviour ``times`` (null where its window is not
-    over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures; ``days_0, …``, the
-    active days as bits.
+    Columns: ``arm, segment, cluster, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and
+    ``w_0``, the denominator of a ratio), null where the unit is too young; with a behaviour ``times`` (null where its
+    window is not over) and ``times_so_far``; ``seen``, the events at or after the exposure that are no exposures;
+    ``days_0, …``, the active days as bits.
 
     Args:
         events: the event log.
@@ -197,7 +207,7 @@ def unit_values(
         log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
     table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also)
     words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
-    kept = ["arm", "segment", "exposed_on", "week", "complete_days", "verified", *metrics]
+    kept = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
     kept += [f"c_{place}" for place, _ in enumerate(covariates_of(asked))]
     more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
     return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
@@ -209,6 +219,8 @@ def definitions(asked: Question) -> dict[str, Retention | Value]:
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
         if isinstance(metric, Ratio):
             found |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
+        elif isinstance(metric, Quantile):
+            found[f"v_{place}"] = metric.of
         else:
             found[f"v_{place}"] = metric
     return found
@@ -219,6 +231,8 @@ def events_needed(metric: Metric) -> tuple[str, ...]:
     match metric:
         case Ratio(numerator, denominator):
             return events_needed(numerator) + events_needed(denominator)
+        case Capped(of) | Quantile(of):
+            return events_needed(of)
         case Count(behaviour):
             return (behaviour.event,)
         case MinEvents(event) | Total(event):
@@ -233,8 +247,11 @@ def known_events(events: ir.Table, name: str) -> ir.Table:
 
 def block_columns(asked: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block by their names in `experiments.analyse.gather.answers.Block`, in its order."""
-    ratio = {DENOMINATOR: f"w_{place}"} if isinstance(parse_metric(asked.outcomes[place]), Ratio) else {}
-    reached = {} if asked.behaviour is None else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+    metric = parse_metric(asked.outcomes[place])
+    ratio = {DENOMINATOR: f"w_{place}"} if isinstance(metric, Ratio) else {}
+    reached = (
+        {} if asked.behaviour is None or isinstance(metric, Quantile) else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+    )
     return {VALUE: f"v_{place}", **ratio, **reached}
 
 
@@ -255,8 +272,14 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
             numbers[f"s_{place}_{a}_{a}"] = left.var(how="sample")
             for b in range(a):
                 numbers[f"s_{place}_{a}_{b}"] = left.cov(columns[b], how="sample")
-    keys = ["arm", "segment", "week", *(f"l_{place}" for place, _ in enumerate(levels))]
+    keys = cell_keys(asked, len(levels))
     return table.group_by(keys).aggregate(exposed=table.count(), **numbers)
+
+
+def cell_keys(asked: Question, covariates: int) -> list[str]:
+    """The columns that tell cells apart; clusters are told apart only where they were drawn."""
+    of_cluster = ["cluster"] if asked.clustered else []
+    return ["arm", "segment", "week", *of_cluster, *(f"l_{place}" for place in range(covariates))]
 
 
 def times(values: ir.Table, most: int) -> ir.Table:

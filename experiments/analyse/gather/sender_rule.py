@@ -22,7 +22,7 @@ def rule_of(experiment: Experiment) -> AdmissionRule:
     flag = flag_of(with_parts([experiment.key]).get())
     keys = {arm.pk: arm.key for arm in flag.arms}
 
-    def owed(units: Sequence[str], arms: Sequence[str]) -> Bools:
+    def owed(units: Sequence[str], arms: Sequence[str], clusters: Sequence[str]) -> Bools:
         stored: dict[str, str] = {}
         for at in range(0, len(units), UNITS_AT_A_TIME):
             some = Assignment.objects.filter(experiment=experiment, unit__in=units[at : at + UNITS_AT_A_TIME])
@@ -30,7 +30,7 @@ def rule_of(experiment: Experiment) -> AdmissionRule:
             stored |= {unit: keys[variant] for unit, variant in rows}
         found = np.array([stored.get(unit) == arm for unit, arm in zip(units, arms, strict=True)], dtype=np.bool_)
         new = [place for place, unit in enumerate(units) if unit not in stored]
-        found[new] = drawn(flag, [units[place] for place in new], [arms[place] for place in new])
+        found[new] = drawn(flag, *([column[place] for place in new] for column in (units, arms, clusters)))
         return found
 
     return AdmissionRule(senders(plan_of(experiment)), owed, dict(Source.objects.values_list("pk", "name")))

@@ -40,6 +40,8 @@ def check_balance(context: FileContext) -> Iterator[Finding]:
 def check_balance_by_covariate(context: StoredContext) -> Iterator[Finding]:
     """Each covariate by itself, Bonferroni over them."""
     cells = context.answers.cells
+    if context.clusters:  # the counts of levels are those of units, which aren't independent
+        return
     tests = {name: p for place, name in enumerate(cells.covariates) if (p := _levels_p(cells, place)) is not None}
     if not tests:
         return

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from experiments.analyse.comparator import Comparator
+from stats.clusters import ClusterCount
 from stats.results import NotComputable
 from stats.srm import SampleRatio, sample_ratio
 
@@ -40,6 +41,8 @@ class Context:
         several_variants: units left out because they were seen in several variants.
         placebo: the arm with a nudge towards something inert.
         comparators: what each arm is compared with, control or the placebo.
+        clusters: of each arm, where clusters were assigned; None where units were.
+        mixed: clusters that hold units of several arms though each was to have one; `all_clusters` is all of them.
     """
 
     counts: Mapping[str, int]
@@ -48,3 +51,6 @@ class Context:
     several_variants: int = 0
     placebo: str | None = None
     comparators: Mapping[str, Comparator] = field(default_factory=dict)
+    clusters: Mapping[str, ClusterCount] | None = None
+    mixed: int = 0
+    all_clusters: int = 0

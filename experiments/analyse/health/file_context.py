@@ -8,7 +8,7 @@ import numpy as np
 from experiments.analyse.comparator import Comparator
 from experiments.analyse.health.context import Context, split_of
 from experiments.plan.design import Design, Units
-from stats.clusters import reach_across
+from stats.clusters import count_by_arm, mixed_clusters, reach_across
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,9 @@ def file_context(design: Design, units: Units, comparators: Mapping[str, Compara
         comparators=comparators or {},
         design=design,
         units=units,
+        clusters=None if units.cluster is None else count_by_arm(units.cluster, units.arm, units.labels),
+        mixed=0 if units.cluster is None else mixed_clusters(units.cluster, units.arm),
+        all_clusters=0 if units.cluster is None else len(np.unique(units.cluster)),
     )
 
 

@@ -39,6 +39,7 @@ type FindingCode = Literal[
     "silent",
     "silent_differs",
     "no_signup",
+    "no_cluster",
     "inflow_stopped",
     "late_events",
     # values, clusters, balance

@@ -55,7 +55,8 @@ def check_unexposed(context: StoredContext) -> Iterator[Finding]:
         return
     share = sum(missed) / (sum(met) + sum(missed))
     details: dict[str, Detail] = {"n": sum(missed), "share": share}
-    p_value = _difference_p(missed, met)
+    # Units of a cluster aren't independent: between clusters this test would alarm far too often.
+    p_value = None if context.clusters else _difference_p(missed, met)
     if p_value is not None and p_value < DIFFERS:
         yield Finding("unexposed_differs", Severity.WARNING, {**details, "p_value": p_value})
     elif share > UNEXPOSED_SHARE:
@@ -69,11 +70,17 @@ def check_silent(context: StoredContext) -> Iterator[Finding]:
     if not silent:
         return
     details: dict[str, Detail] = {"n": silent, "share": silent / units}
-    p_value = _difference_p([row[2] for row in rows], [row[1] - row[2] for row in rows])
+    p_value = None if context.clusters else _difference_p([row[2] for row in rows], [row[1] - row[2] for row in rows])
     if p_value is not None and p_value < DIFFERS:
         yield Finding("silent_differs", Severity.WARNING, {**details, "p_value": p_value})
     elif silent / units >= SILENT_SHARE and units >= SAMPLE_RATIO_UNITS:
         yield Finding("silent", Severity.WARNING, details)
+
+
+def check_no_cluster(context: StoredContext) -> Iterator[Finding]:
+    """Units whose first exposure names no cluster, where clusters are drawn."""
+    if context.answers.no_cluster:
+        yield Finding("no_cluster", Severity.WARNING, {"n": context.answers.no_cluster})
 
 
 def check_no_signup(context: StoredContext) -> Iterator[Finding]:

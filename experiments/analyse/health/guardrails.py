@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 
 from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.decision.guardrail_states import GUARDRAIL_UNITS, nightly_look
 from experiments.analyse.health.findings import Detail, Finding, Severity
 from experiments.analyse.health.stored_context import StoredContext
-from experiments.analyse.outcome_lock import planned_pair
 from experiments.plan.design import kind_of
 from experiments.plan.planned import Planned
 from stats.results import Estimate, NotComputable, computable
-from stats.sequential.looks import Look, at_look
-
-# Units of each arm; the confidence sequence rests on near normality (METHODS 4.8).
-GUARDRAIL_UNITS = 100
+from stats.sequential.looks import at_look
 
 
 def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estimate | NotComputable]:
@@ -21,10 +18,9 @@ def guardrails_of(plan: Planned, data: CellData) -> dict[tuple[str, str], Estima
     for name in (one for one in plan.guardrails if one in data.order):
         for code, label in enumerate(plan.variants[1:], start=1):
             pair = data.pair(name, code)
-            units = pair.control.n + pair.variant.n
             if min(pair.control.n, pair.variant.n) < GUARDRAIL_UNITS:
                 continue
-            look = Look(plan.alpha, "always_valid", units=units, planned_units=planned_pair(plan, label))
+            look = nightly_look(plan, label, pair)
             found[name, label] = at_look(pair.difference(alpha=look.nominal_alpha), look)
     return found
 

@@ -43,7 +43,7 @@ def check_sample_ratio(context: Context) -> Iterator[Finding]:
 def check_sample_ratio_mature(context: StoredContext) -> Iterator[Finding]:
     """The same among mature units: arms may also lose units on the way."""
     split = context.mature
-    p_value = None if split.counts == context.counts else _deciding_p(split)
+    p_value = None if split.counts == context.split.counts else _deciding_p(split)
     if p_value is not None and p_value < SAMPLE_RATIO_ALARM:
         yield Finding("sample_ratio_mature", Severity.ERROR, _details(split, p_value), invalid="srm")
 
@@ -138,20 +138,20 @@ def exact_split(counts: Mapping[str, int], found: SampleRatio) -> float:
     return min(1.0, len(p_values) * float(min(p_values)))
 
 
-type Tested = list[tuple[Split, SampleRatio]]
+type Assigned = list[tuple[Split, SampleRatio]]
 
 
-def _tested(splits: Iterable[Split]) -> Tested:
+def _tested(splits: Iterable[Split]) -> Assigned:
     """The segments or weeks that have enough units for their test."""
     pairs = [(split, split.found) for split in splits]
     return [(split, found) for split, found in pairs if computable(found) and _approximates(split, found)]
 
 
-def _below(alarm: float, tested: Tested) -> Tested:
+def _below(alarm: float, tested: Assigned) -> Assigned:
     return [(split, found) for split, found in tested if _p_value(found) < alarm]
 
 
-def _worst(name: str, bad: Tested, tested: Tested) -> dict[str, Detail]:
+def _worst(name: str, bad: Assigned, tested: Assigned) -> dict[str, Detail]:
     split, found = min(bad, key=lambda row: _p_value(row[1]))
     return {name: split.label, "bad": len(bad), f"{name}s": len(tested), **_details(split, _p_value(found))}
 

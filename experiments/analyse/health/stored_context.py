@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.analyse.comparator import Comparator
+from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.gather.answers import Answers, Audit, Cells
 from experiments.analyse.health.context import Context, Split, split_of
 from experiments.analyse.outcome_lock import mature_units, units_by_arm
 from experiments.analyse.result import FirstStage, LookTaken, Standing
 from experiments.plan.planned import Planned
+from reporting.numbers import percent
+from stats.clusters import mixed_clusters
 from stats.results import Estimate, NotComputable, computable
 from stats.srm import any_look_p, evidence_against_split
+
+type Part = tuple[dict[str, int], dict[str, float]]
 
 # How the nightly tests of the sample ratio share one error rate of .001; they sum to 1. Segments divide theirs again.
 OVERALL, MATURE, SEGMENTS = 9 / 15, 1 / 15, 5 / 15
@@ -58,6 +63,7 @@ def stored_context(
 ) -> StoredContext:
     """The exposed units by arm: in total, mature, by segment and by week; each with the test that decides now."""
     cells = answers.cells
+    by_arm = ClusterData(cells, (), {}).counts()
     return StoredContext(
         counts=units_by_arm(cells, cells.exposed),
         split=_split(plan, cells, cells.exposed, final=standing.final, share=OVERALL),
@@ -74,20 +80,40 @@ def stored_context(
         first_stage=first_stage,
         guardrails=guardrails or {},
         earlier=earlier,
+        clusters=by_arm or None,
+        mixed=0 if cells.cluster is None or plan.saturations else mixed_clusters(cells.cluster, cells.variant),
+        all_clusters=cells.clusters,
     )
 
 
 def _split(plan: Planned, cells: Cells, units: np.ndarray, *, final: bool, share: float) -> Split:
     """Units per cell against the plan; before the final look with the p-value that holds every night."""
-    split = split_of(units_by_arm(cells, units), expected_shares(plan, cells, units))
+    if plan.saturations:
+        parts = [_saturations(plan, cells, units)]
+        split = split_of(*parts[0])
+        return split if final else _nightly(split, parts, share)
+    split = split_of(assigned_by_arm(cells, units), expected_shares(plan, cells, units))
     return split if final else _nightly(split, _by_plan(plan, cells, units), share)
 
 
+def _saturations(plan: Planned, cells: Cells, units: np.ndarray) -> Part:
+    """Clusters by the saturation that they have drawn: what the first stage assigned."""
+    labels = [percent(one.share) for one in plan.saturations]
+    counts = dict.fromkeys(labels, 0)
+    if cells.cluster is not None and cells.saturation is not None:
+        here = (units > 0) & (cells.saturation >= 0)
+        pairs = np.unique(np.column_stack([cells.cluster[here], cells.saturation[here]]), axis=0)
+        counts = {label: int((pairs[:, 1] == place).sum()) for place, label in enumerate(labels)}
+    return counts, dict(zip(labels, [one.weight for one in plan.saturations], strict=True))
+
+
 def _segments(plan: Planned, cells: Cells, *, final: bool) -> Iterator[Split]:
+    if plan.saturations:  # a segment's clusters are those of all segments
+        return
     # Segments that come in later must not have been cheaper before: the plan's number counts where it is larger.
     share = SEGMENTS / max(len(cells.segments), len(plan.shares))
     for code, label in enumerate(cells.segments):
-        counts = units_by_arm(cells, np.where(cells.segment == code, cells.exposed, 0))
+        counts = assigned_by_arm(cells, np.where(cells.segment == code, cells.exposed, 0))
         shares = dict(zip(plan.variants, segment_shares(plan, label), strict=True))
         split = split_of(counts, shares, label or "–")
         yield split if final else _nightly(split, [(counts, shares)], share)
@@ -96,10 +122,19 @@ def _segments(plan: Planned, cells: Cells, *, final: bool) -> Iterator[Split]:
 def _weeks(plan: Planned, cells: Cells) -> Iterator[Split]:
     for code, week in enumerate(cells.weeks):
         units = np.where(cells.week == code, cells.exposed, 0)
-        yield split_of(units_by_arm(cells, units), expected_shares(plan, cells, units), week.isoformat())
+        if plan.saturations:
+            yield split_of(*_saturations(plan, cells, units), week.isoformat())
+        else:
+            yield split_of(assigned_by_arm(cells, units), expected_shares(plan, cells, units), week.isoformat())
 
 
-type Part = tuple[dict[str, int], dict[str, float]]
+def assigned_by_arm(cells: Cells, units: np.ndarray) -> dict[str, int]:
+    """What was assigned, by arm: units, or the clusters that have any of them."""
+    if cells.cluster is None:
+        return units_by_arm(cells, units)
+    pairs = np.unique(np.column_stack([cells.cluster, cells.variant])[units > 0], axis=0)
+    sizes = np.bincount(pairs[:, 1], minlength=len(cells.variants))
+    return {label: int(n) for label, n in zip(cells.variants, sizes, strict=True)}
 
 
 def _nightly(split: Split, parts: list[Part], share: float) -> Split:
@@ -115,7 +150,7 @@ def _by_plan(plan: Planned, cells: Cells, units: np.ndarray) -> list[Part]:
         shares = segment_shares(plan, label)
         splits[shares] = splits.get(shares, np.zeros(len(units), dtype=bool)) | (cells.segment == code)
     return [
-        (units_by_arm(cells, np.where(here, units, 0)), dict(zip(plan.variants, shares, strict=True)))
+        (assigned_by_arm(cells, np.where(here, units, 0)), dict(zip(plan.variants, shares, strict=True)))
         for shares, here in splits.items()
     ]
 

@@ -19,14 +19,24 @@ class Command(BaseCommand):
         given = parser.add_mutually_exclusive_group(required=True)
         given.add_argument("--unit", nargs="+", metavar="ID", help="ids of units")
         given.add_argument("--file", metavar="FILE", help="a text file with one id a line, in UTF-8")
+        clusters = "where clusters are drawn: each line of the file is an id, a tab and the id of its cluster"
+        parser.add_argument("--with-cluster", action="store_true", help=clusters)
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         units = options["unit"] if options["file"] is None else list(_lines(Path(options["file"])))
+        clusters: dict[str, str] = {}
+        if options["with_cluster"]:
+            if options["file"] is None:
+                raise CommandError("--with-cluster needs --file.", returncode=2)
+            pairs = [line.rpartition("\t") for line in units]
+            if bare := next((place for place, pair in enumerate(pairs, start=1) if not pair[0] or not pair[2]), None):
+                raise CommandError(f"--file: line {bare} has no tab with an id on both sides.", returncode=2)
+            units, clusters = [pair[0] for pair in pairs], {pair[0]: pair[2] for pair in pairs}
         try:
             # Every id is read before the first is assigned: a bad one must leave nothing behind.
             assign.check_units(units)
-            answers = assign.assign_units(experiment_key=options["experiment_key"], units=units)
+            answers = assign.assign_units(experiment_key=options["experiment_key"], units=units, clusters=clusters)
             lines = ({"unit": unit, **answer.document()} for unit, answer in answers)
             if options["json"]:
                 write_json(self.stdout, list(lines))

@@ -1,15 +1,23 @@
 """`power`: sample size, smallest detectable effect, duration. Options and JSON as in DESIGN.md §8."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from experiments.plan.nudge_arms.arms_by_numbers import arms_by_numbers
+from experiments.plan.nudge_arms.arms_power import ArmsPower
+from experiments.report.planning.arms_words import arms_rows
+from reporting.document import dump, outward
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
+from stats.power.cluster_sizes import design_effect
 from stats.power.family_and_looks import Method, Plan, inflation, require
+from stats.power.log_rank_events import SurvivalSize, survival_size
 from stats.power.sample_size import (
     Size,
     check_effect,
@@ -20,17 +28,27 @@ from stats.power.sample_size import (
     sample_size,
     smallest_effect,
 )
-from stats.results import NotComputable, Reason
+from stats.power.with_guardrails import GuardedSize, Watched, guarded_size, power_to_ship
+from stats.ratios import unit_sd
+from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
 
 type Number = float | NotComputable
+MORE = {
+    "power_to_ship": gettext_lazy("power to ship, at least"),
+    "events": gettext_lazy("events"),
+    "events_freedman": gettext_lazy("events by Freedman"),
+    "hazard_ratio": gettext_lazy("hazard ratio"),
+}
 
 
 @dataclass(frozen=True)
 class Answer:
     """What the command prints. ``per_variant`` is a list when the split is unequal.
 
-    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early.
+    ``smallest_effect`` is the smallest that these units find, no margin; ``inflation`` is the price of looking early,
+    ``design_effect`` that of whole clusters, and ``clusters`` how many each variant needs; null where units are drawn.
+    ``more`` holds what only guardrails or survival have: the chance to ship, or the events.
     """
 
     per_variant: int | list[int] | NotComputable
@@ -41,6 +59,9 @@ class Answer:
     level: float
     inflation: float
     power_no_material_effect: Number
+    design_effect: float = 1.0
+    clusters: int | list[int] | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Command(BaseCommand):
@@ -70,33 +91,70 @@ class Command(BaseCommand):
         add("--daily-units", type=float, metavar="U", help="eligible units a day, for the duration")
         add("--window-end", type=int, metavar="B", help="last day of the outcome window, added to the duration")
         add("--sd", type=float, metavar="S", help="the outcome is a mean with this standard deviation")
+        ratio = "the outcome is a ratio of sums: mean and sd of its numerator, of its denominator, their correlation"
+        add("--ratio", type=float, nargs=5, metavar=("M", "SM", "K", "SK", "R"), help=ratio)
+        survival = "the outcome is the time to churn: --baseline and --effect are those of the share that stays"
+        add("--survival", action="store_true", help=survival)
+        share = "a guardrail that is a share: its margin and control's share; may be repeated"
+        add("--guardrail", type=float, nargs=2, action="append", default=[], metavar=("M", "P"), help=share)
+        mean = "a guardrail that is a mean: its margin and its standard deviation; may be repeated"
+        add("--guardrail-mean", type=float, nargs=2, action="append", default=[], metavar=("M", "S"), help=mean)
         add("--split", type=float, nargs="+", metavar="W", help="planned split, control first; default equal")
         add("--method", choices=[str(method) for method in Method], default=str(Method.FIXED))
         looks = "number of looks of a sequential plan, or their rising shares of its units, the last 1; default 5"
         add("--looks", type=float, nargs="+", default=[5.0], metavar="L", help=looks)
         spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
         add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
+        add(
+            "--cluster-size",
+            type=float,
+            default=1.0,
+            metavar="C",
+            help="mean units of a cluster, where these are drawn",
+        )
+        add(
+            "--cluster-variation",
+            type=float,
+            default=0.0,
+            metavar="CV",
+            help="sd of the clusters' sizes over their mean",
+        )
+        correlation = "intraclass correlation of the outcome, 0 to 1; the plan's page measures it on past data"
+        add("--cluster-correlation", type=float, default=0.0, metavar="R", help=correlation)
+        acts = (
+            "shares of units with 0, 1, ... acts without a nudge, the last 'or more': what placebo and dose arms tell"
+        )
+        add("--acts", type=float, nargs="+", metavar="S", help=acts)
+        add("--threshold", type=int, metavar="Z", help="with --acts: number of acts under test")
+        doses = "with --acts: numbers that arms nudge to; default Z - 1, Z and Z + 2"
+        add("--doses", type=int, nargs="+", metavar="K", help=doses)
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             plan = _plan(options)
-            answer = _answer(plan, options)
+            answer = _survival(plan, options) if options["survival"] else _answer(plan, options)
+            arms = _arms(plan, answer, options)
         except ValueError as error:
             raise CommandError(f"--{error}.", returncode=2) from error
         with translation.override(options["language"]):
-            self._show(plan, answer, options)
+            self._show(plan, answer, arms, options)
 
-    def _show(self, plan: Plan, answer: Answer, options: dict[str, Any]) -> None:
+    def _show(self, plan: Plan, answer: Answer, arms: ArmsPower | None, options: dict[str, Any]) -> None:
         if options["json"]:
-            write_json(self.stdout, {name: _json(value) for name, value in vars(answer).items()})
+            document = {name: _json(value) for name, value in _flat(answer).items()}
+            write_json(self.stdout, document if arms is None else {**document, "arms": outward(dump(arms))})
             return
         effect = options["effect"]
         for name, value in _rows(plan, answer, margin=options["margin"] is not None):
             self.stdout.write(f"{name:<26} {value}")
-        if effect is not None and plan.take_up < 1:
+        if effect is not None and plan.take_up < 1 and not answer.more:
             self._write_curve(plan, effect, options)
+        if arms is not None:
+            self.stdout.write("")
+            for name, value in arms_rows(arms):
+                self.stdout.write(f"{name}: {value}")
 
     def _write_curve(self, plan: Plan, effect: float, options: dict[str, Any]) -> None:
         """The size at other take-ups, since the take-up is the guess that matters most."""
@@ -108,6 +166,8 @@ class Command(BaseCommand):
 
 
 def _plan(options: dict[str, Any]) -> Plan:
+    if options["ratio"] is not None:
+        options = {**options, **_of_ratio(options["ratio"])}
     if options["baseline"] is None and options["sd"] is None:
         raise ValueError("baseline is needed: the share that control reaches, 0 to 1")
     variants, split = options["variants"], options["split"]
@@ -126,7 +186,18 @@ def _plan(options: dict[str, Any]) -> Plan:
         primaries=options["primaries"],
         spending=Spending(options["spending"]),
         r_squared=options["r_squared"],
+        cluster_size=options["cluster_size"],
+        cluster_variation=options["cluster_variation"],
+        cluster_correlation=options["cluster_correlation"],
     )
+
+
+def _of_ratio(given: list[float]) -> dict[str, float]:
+    """A ratio as a mean with the spread of one unit's part in it."""
+    above, sd_above, below, sd_below, correlation = given
+    spread = unit_sd((above, below), (sd_above**2, sd_below**2), correlation * sd_above * sd_below)
+    require(computable(spread) and -1 <= correlation <= 1, "ratio needs a denominator, and a correlation from -1 to 1")
+    return {"baseline": above / below, "sd": float(spread)}  # type: ignore[arg-type]
 
 
 def _looks(given: list[float]) -> int | tuple[float, ...]:
@@ -145,9 +216,15 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     if per_variant is None:
         if effect is None:
             raise ValueError("effect or --per-variant is needed")
-        size = sample_size(plan, effect)
+        watched = _watched(options)
+        guarded = guarded_size(plan, effect, watched) if watched else None
+        size = sample_size(plan, effect) if guarded is None else guarded
         if isinstance(size, NotComputable):
-            return Answer(size, size, size, size, size, plan.level, inflation(plan), size)
+            return _missing(plan, size)
+        if isinstance(size, GuardedSize):
+            found = _described(plan, size.size, effect, options)
+            more = {"power_to_ship": size.size.power, "guardrail_units": [list(units) for units in size.guardrails]}
+            return replace(found, power=power_at(plan, effect, size.size.units), more=more)
         return _described(plan, size, effect, options)
     whole = sum(plan.shares)
     # No size is raised to the least one here: too few units are refused, not mended.
@@ -156,7 +233,49 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     power: Number = plan.power if isinstance(smallest, float) else smallest
     if effect is not None:
         power = power_at(plan, effect, units)
-    return _whole(plan, units, smallest, power, options)
+    found = _whole(plan, units, smallest, power, options)
+    watched = _watched(options)
+    if effect is not None and watched:
+        return replace(found, more={"power_to_ship": power_to_ship(plan, effect, watched, units)})
+    return found
+
+
+def _watched(options: dict[str, Any]) -> list[Watched]:
+    """Guardrails in the order of the options, shares first."""
+    shares = [Watched(margin, baseline=share) for margin, share in options["guardrail"]]
+    return [*shares, *(Watched(margin, sd=sd) for margin, sd in options["guardrail_mean"])]
+
+
+def _missing(plan: Plan, why: NotComputable) -> Answer:
+    return Answer(why, why, why, why, why, plan.level, inflation(plan), why)
+
+
+def _survival(plan: Plan, options: dict[str, Any]) -> Answer:
+    """Units and events of a log-rank test."""
+    require(not _watched(options), "guardrail goes with a share, a mean or a ratio, not with --survival")
+    require(options["effect"] is not None, "effect is needed: the change of the share that stays")
+    size = survival_size(plan, options["effect"])
+    if not isinstance(size, SurvivalSize):
+        return _missing(plan, size)
+    more = {"events": size.events, "events_freedman": size.freedman, "hazard_ratio": size.hazard_ratio}
+    units, total = size.size.units, size.size.total
+    none = NotComputable(Reason.NO_MARGIN)
+    days = _days(total, options)
+    return Answer(
+        _even(units), total, options["effect"], plan.power, days, plan.level, inflation(plan), none, more=more
+    )
+
+
+def _arms(plan: Plan, answer: Answer, options: dict[str, Any]) -> ArmsPower | None:
+    """What a placebo and dose arms as large as control could tell; None where no acts are given."""
+    acts, times, doses = options["acts"], options["threshold"], options["doses"]
+    if acts is None:
+        require(times is None and doses is None, "acts is needed for --threshold and --doses")
+        return None
+    require(times is not None, "threshold is needed with --acts")
+    base = answer.per_variant[0] if isinstance(answer.per_variant, list) else answer.per_variant
+    effect = options["effect"] if options["effect"] is not None else answer.smallest_effect
+    return arms_by_numbers(plan, acts, times, None if doses is None else tuple(doses), base, effect)
 
 
 def _described(plan: Plan, size: Size, effect: float, options: dict[str, Any]) -> Answer:
@@ -169,7 +288,12 @@ def _whole(plan: Plan, units: tuple[int, ...], smallest: Number, power: Number, 
     if options["margin"] is not None:
         immaterial = power_no_material_effect(plan, options["margin"], units)
     days = _days(sum(units), options)
-    return Answer(_even(units), sum(units), smallest, power, days, plan.level, inflation(plan), immaterial)
+    answer = Answer(_even(units), sum(units), smallest, power, days, plan.level, inflation(plan), immaterial)
+    if plan.cluster_size == 1:
+        return answer
+    clusters = tuple(ceil(size / plan.cluster_size) for size in units)
+    cost = design_effect(plan.cluster_size, plan.cluster_variation, plan.cluster_correlation)
+    return replace(answer, design_effect=cost, clusters=_even(clusters))
 
 
 def _days(total: int | NotComputable, options: dict[str, Any]) -> Number:
@@ -190,6 +314,11 @@ def _json(value: object) -> object:
     return {"not_computable": reason_words(value)} if isinstance(value, NotComputable) else value
 
 
+def _flat(answer: Answer) -> dict[str, Any]:
+    """The JSON document: what only some questions have stands beside the rest."""
+    return {**{name: value for name, value in vars(answer).items() if name != "more"}, **answer.more}
+
+
 def _short(value: Number) -> str:
     return "–" if isinstance(value, NotComputable) else f"{value:,}"
 
@@ -203,10 +332,13 @@ def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
         (_("power"), answer.power),
         (_("days"), answer.days),
         (_("level of a comparison"), answer.level),
-        (_("formula"), plan.formula),
+        (_("formula"), "schoenfeld" if "events" in answer.more else plan.formula),
+        *((str(MORE[name]), value) for name, value in answer.more.items() if name in MORE),
     ]
     if plan.method is not Method.FIXED:
         rows.append((_("units times, for looks"), answer.inflation))
+    if answer.clusters is not None:
+        rows += [(_("clusters per variant"), answer.clusters), (_("units times, for clusters"), answer.design_effect)]
     if margin:
         rows.append((_("power: no material effect"), answer.power_no_material_effect))
     return [(name, _text(value)) for name, value in rows]

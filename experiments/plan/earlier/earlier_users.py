@@ -133,5 +133,5 @@ def _cells(asked: Questions, table: "ir.Table", names: tuple[str, ...]) -> list[
     grouped = table.group_by([*levels, "newest"]).aggregate(
         n=table.count(), mean=table.outcome.mean(), variance=table.outcome.var(how="sample")
     )
-    rows: list[dict[str, Any]] = asked.run(grouped.order_by([*levels, "newest"])).to_dict("records")
-    return rows
+    rows: Any = asked.run(grouped.order_by([*levels, "newest"])).to_dict("records")
+    return list(rows)

@@ -12,8 +12,10 @@ from reporting.charts import INK, LIGHT, ORANGE, Drawn, alt, data
 from reporting.numbers import between, decimal, effect_limits, level_text, p_value, percent, points, significant
 from reporting.table import Part, Section, Table
 from reporting.words import gettext, reason_words
-from stats.instrument.arms import ArmsFit, Dose, DoseTest
+from stats.instrument.arms import ArmsFit
+from stats.instrument.arms_set import EffectSet
 from stats.instrument.dose import DoseWeights
+from stats.instrument.step_or_dose import Dose, DoseTest
 from stats.results import NotComputable, computable
 
 
@@ -141,14 +143,22 @@ def response(row: ByTimes, share: bool) -> Table:
 def dose(found: DoseTest) -> Table:
     """Which reading of the behaviour the dose arms support: the step at the number, or each act."""
     rows = tuple(
-        (name, *_fit(fit))
-        for name, fit in (
-            (gettext("it takes the moment's number"), found.step),
-            (gettext("each act counts"), found.dose),
+        (name, *_fit(fit), _set(whole))
+        for name, fit, whole in (
+            (gettext("it takes the moment's number"), found.step, found.step_set),
+            (gettext("each act counts"), found.dose, found.dose_set),
         )
     )
-    columns = (gettext("reading"), gettext("effect"), gettext("interval"), gettext("p of the misfit"))
-    note = gettext("A small p says that no single effect of this kind fits all arms. Power is low.")
+    columns = (
+        gettext("reading"),
+        gettext("effect"),
+        gettext("interval"),
+        gettext("p of the misfit"),
+        gettext("effects that fit all arms"),
+    )
+    note = gettext(
+        "The last column decides: where no effect fits all arms (Anderson-Rubin), a reading is rejected. Power is low."
+    )
     return Table(gettext("Step or dose, by the dose arms"), columns, rows, note)
 
 
@@ -160,6 +170,23 @@ def _fit(found: ArmsFit | NotComputable) -> tuple[str, str, str]:
         significant(effect.estimate),
         between(significant(effect.low), significant(effect.high)),
         p_value(found.p_value),
+    )
+
+
+def _set(found: EffectSet | NotComputable) -> str:
+    """A joint set in words: its pieces, "none" where it is empty."""
+    if not computable(found):
+        return reason_words(found)
+    return "; ".join(_piece(*piece) for piece in found.pieces) or gettext("none: the arms contradict this reading")
+
+
+def _piece(low: float | None, high: float | None) -> str:
+    if low is None:
+        return gettext("every effect") if high is None else gettext("up to {high}").format(high=significant(high))
+    return (
+        gettext("from {low} on").format(low=significant(low))
+        if high is None
+        else between(significant(low), significant(high))
     )
 
 

@@ -58,7 +58,9 @@ def finding(told: Encouragement, found: Everybody, share: bool) -> str:
 def note(found: Everybody, share: bool) -> str:
     """The reweighted effect with the condition under which it is one."""
     if not computable(found.reweighted):
-        return gettext("No step to others by their traits: {reason}").format(reason=reason_words(found.reweighted))
+        return gettext("By their traits nothing can be said of others: {reason}").format(
+            reason=reason_words(found.reweighted)
+        )
     effect = found.reweighted.effect
     text = gettext(
         "For the {share} of users who have comparable users among those who were moved, it would be {effect} "
@@ -92,7 +94,7 @@ def table(told: Encouragement, found: Everybody, share: bool) -> Table:
     else:
         reason = reason_words(found.reweighted)
         rows.append((gettext("with the traits of all comparable users"), "", reason, "", ""))
-    monotone = gettext("also that the nudge keeps nobody from it; of the outcome unseen anything is allowed")
+    monotone = gettext("also that the nudge keeps nobody from it; what can't be seen of the outcome may be anything")
     rows.append((gettext("the others"), percent(1 - moved), *_bounds_cells(found.others, share), monotone))
     rows.append((gettext("everybody"), percent(1.0), *_bounds_cells(found.everyone, share), random))
     level = told.effect_set.level if computable(told.effect_set) else 0.95

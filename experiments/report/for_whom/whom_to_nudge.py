@@ -65,7 +65,7 @@ def note(found: Policy, share: bool) -> str:
     text = paid.format(cost=effect_text(found.cost, share=share)) if found.cost else free
     if found.rule is None:
         return text
-    again = gettext("{agreement} of the samples that were drawn from these users choose this very rule.")
+    again = gettext("{agreement} of the training samples chose this very rule.")
     return f"{text} {again.format(agreement=percent(found.agreement, 0))}"
 
 

@@ -12,7 +12,7 @@ from stats.instrument.pooling.stack import Stack
 from stats.summaries import Array
 
 type Curve = Callable[[Array], Array]
-EVEN = 361
+EVEN = 241
 AROUND = np.array([-12, -6, -4, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6, 12])
 NEAR = np.array([-4, -1, 0, 1, 4])
 ZOOMS = 9
@@ -59,10 +59,12 @@ def pieces(curve: Curve, points: Array, unit: float) -> tuple[Piece, ...]:
         unit: effect at the angle pi/4.
     """
     values = curve(points)
-    # A dip below 0, or a hill above it, between two points: its bottom or top joins the points.
-    extra = [_refine(curve, points, values, lowest=True), _refine(curve, points, values, lowest=False)]
-    points = np.unique(np.concatenate([points, extra]))
-    inside = curve(points) <= 0
+    if values.min() > 0 or values.max() <= 0:
+        # A dip below 0, or a hill above it, between two points: its bottom or top joins the points.
+        extra = _refine(curve, points, values, lowest=bool(values.min() > 0))
+        points = np.unique(np.append(points, extra))
+        values = curve(points)
+    inside = values <= 0
     ends: list[float | None] = [None] if inside[0] else []
     for (left, right), (before, after) in zip(pairwise(points.tolist()), pairwise(inside.tolist()), strict=True):
         if before != after:

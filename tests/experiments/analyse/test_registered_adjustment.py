@@ -191,4 +191,5 @@ def test_report__not_registered__is_as_before() -> None:
     row = leading(found.report)
     assert computed(row.difference).method == "unpooled-z"
     assert row.unadjusted is None
+    assert row.covariate_adjusted is not None
     assert computed(row.covariate_adjusted).method == "lin-adjustment"

@@ -3,15 +3,16 @@
 import inspect
 import re
 from datetime import date
+from math import inf
 from typing import Any
 
 import pytest
 
-from experiments.plan import audience, mistakes
+from experiments.plan import audience, cluster_mistakes, mistakes
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
 from experiments.plan.mistakes import problems
 from experiments.plan.mistakes import words as problem_words
-from experiments.plan.record import Claim, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import Claim, GuardrailRule, PlannedRow, PlannedVariant, Slice
 from tests.experiments.make import a_plan, a_situation
 
 ALLOWED = {
@@ -62,6 +63,10 @@ def roles(*names: str, dose: int | None = None) -> tuple[PlannedVariant, ...]:
     return tuple(arms)
 
 
+def rules(metric: str, direction: str = "higher", margin: float = 0.01) -> dict[str, GuardrailRule]:
+    return {metric: GuardrailRule(direction, margin)}
+
+
 def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
@@ -95,7 +100,17 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"primary": ("week:2", "on_day:7", "on_day:1")}, "primary_count"),
         ({"primary": ("unbounded:14",)}, "display_only"),
         ({"guardrails": ("nonsense",)}, "bad_metric"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7")}, None),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:1")}, "rule_without_guardrail"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", "up")}, "bad_direction"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", margin=0.0)}, "bad_guardrail_margin"),
+        ({"guardrails": ("on_day:7",), "guardrail_rules": rules("on_day:7", margin=inf)}, "bad_guardrail_margin"),
+        ({"otherwise": "ship"}, None),
+        ({"otherwise": "perhaps"}, "bad_otherwise"),
         ({"secondary": ("count:invite:0-6",)}, None),
+        ({"secondary": ("quantile:50%:count:invite:0-6",), "claim": claim(3)}, None),
+        ({"primary": ("quantile:50%:count:invite:3-6",)}, None),
+        ({"primary": ("quantile:50%:count:invite:3-6",), "claim": claim(3)}, "quantile_of_moved"),
         ({"primary": ("survival:7",)}, "no_window"),
         ({"claim": claim(14)}, None),
         ({"claim": claim(15)}, "overlap"),
@@ -115,6 +130,7 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"covariates": ("platform", "country")}, None),
         ({"covariates": ("platform", "platform")}, "bad_covariates"),
         ({"covariates": (" ",)}, "bad_covariates"),
+        ({"covariates": ("active_days_before",)}, "bad_covariates"),
         ({"adjustment": "cuped"}, "bad_adjustment"),
         ({"adjustment": "lin"}, "adjusted_for_nothing"),
         ({"adjustment": "lin", "covariates": ("platform",)}, None),
@@ -168,5 +184,6 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
 
 
 def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
-    codes = set(re.findall(r'Problem\(\s*"(\w+)"', inspect.getsource(mistakes)))
+    text = inspect.getsource(mistakes) + inspect.getsource(cluster_mistakes)
+    codes = set(re.findall(r'Problem\(\s*"(\w+)"', text))
     assert codes == set(audience.STEP_OF)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from stats.instrument.dose_power import placebo_power
+
 NO_MARGIN = {"not_computable": "No margin is given: the smallest effect that anybody would act on."}
 
 
@@ -44,6 +46,8 @@ def test_json__effect_with_take_up__is_the_document_of_the_design() -> None:
         "level": 0.05,
         "inflation": pytest.approx(1.0),
         "power_no_material_effect": NO_MARGIN,
+        "design_effect": 1.0,
+        "clusters": None,
     }
 
 
@@ -59,6 +63,8 @@ def test_json__per_variant__is_the_smallest_effect() -> None:
         "level": 0.05,
         "inflation": pytest.approx(1.0),
         "power_no_material_effect": NO_MARGIN,
+        "design_effect": 1.0,
+        "clusters": None,
     }
 
 
@@ -93,7 +99,10 @@ def test_json__nothing_can_be_found__says_so_in_place_of_each_number() -> None:
     tiny = document("--baseline", "0.3", "--effect", "1e-9")
 
     assert set(few["smallest_effect"]) == set(few["power"]) == {"not_computable"}
-    assert all(set(tiny[name]) == {"not_computable"} for name in set(tiny) - {"level", "inflation"})
+    assert all(
+        set(tiny[name]) == {"not_computable"}
+        for name in set(tiny) - {"level", "inflation", "design_effect", "clusters"}
+    )
 
 
 def test_json__plan_that_judges__has_its_level_and_the_price_of_its_looks() -> None:
@@ -200,3 +209,55 @@ def test_bad_option__ends_with_one_sentence_and_status_2(options: tuple[str, ...
         call_command("power", *options, "--json", stdout=out, stderr=io.StringIO())
 
     assert (str(caught.value), caught.value.returncode, out.getvalue()) == (sentence, 2, "")
+
+
+def test_json__clusters__cost_the_design_effect_of_their_sizes() -> None:
+    """Donner and Klar's 1.9 for ten units at a correlation of .1; with unequal sizes Eldridge's formula."""
+    plain = document("--baseline", "0.1", "--effect", "0.1")
+    options = ("--baseline", "0.1", "--effect", "0.1", "--cluster-size", "10", "--cluster-correlation", "0.1")
+    found = document(*options)
+    unequal = document(*options, "--cluster-variation", "1")
+
+    assert found["design_effect"] == pytest.approx(1.9)
+    assert found["clusters"] == 38  # clusterPower, crtpwr.2prop(n=10, p1=.1, p2=.2, icc=.1): more than 37
+    assert found["total"] / plain["total"] == pytest.approx(1.9, rel=0.01)
+    assert unequal["design_effect"] == pytest.approx(1 + (2 * 10 - 1) * 0.1)
+
+
+@pytest.mark.parametrize(
+    "option", [("--cluster-size", "0.5"), ("--cluster-variation", "-1"), ("--cluster-correlation", "1.5")]
+)
+def test_clusters_that_cannot_be__are_refused_by_name(option: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match=option[0]):
+        run("--baseline", "0.3", "--effect", "0.03", *option)
+
+
+ACTS = ["--acts", "0.35", "0.2", "0.15", "0.1", "0.08", "0.07", "0.05", "--threshold", "3"]
+
+
+def test_arms__given_acts__say_what_a_placebo_and_dose_arms_could_tell() -> None:
+    size = ["--baseline", "0.2", "--effect", "0.2", "--take-up", "0.2", "--per-variant", "5000"]
+    found = document(*size, *ACTS)["arms"]
+
+    # Three tenths reach it by themselves.
+    assert found["placebo"]["shown"] == pytest.approx(placebo_power(0.3, 0.2, (5_000, 5_000)))
+    assert (found["doses"]["targets"], found["doses"]["units"]) == ([2, 3, 5], 20_000)
+    assert 0.5 < found["doses"]["tells_step"] < found["doses"]["tells_dose"] < 1
+    assert document(*size, *ACTS, "--doses", "3", "6")["arms"]["doses"]["targets"] == [3, 6]
+    alone = document(*size, *ACTS, "--doses", "3")["arms"]["doses"]
+    assert "can't tell a step" in alone["tells_step"]["not_computable"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--threshold", "3"], "acts is needed"),
+        (["--acts", "0.5", "0.5"], "threshold is needed"),
+        (["--acts", "0.5", "0.5", "--threshold", "2"], "acts must reach to it"),
+        (["--acts", "0.5", "0.1", "--threshold", "1"], "add up to 1"),
+        (["--acts", "0.5", "0.5", "--threshold", "1", "--doses", "0", "2"], "doses must be at least 1"),
+    ],
+)
+def test_arms__values_that_can_not_be__are_refused(options: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run("--baseline", "0.2", "--effect", "0.2", "--take-up", "0.2", "--per-variant", "5000", *options)

@@ -12,7 +12,7 @@ from experiments.plan import derived
 from experiments.plan.derived import History, Serving
 from experiments.plan.earlier.prediction import Explained
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
-from experiments.plan.record import COPIED, LOCKS, Claim, Plan, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import COPIED, LOCKS, Claim, GuardrailRule, Plan, PlannedRow, PlannedVariant, Slice
 
 BASE = Plan(
     key="invite",
@@ -31,6 +31,7 @@ BASE = Plan(
     primary=("window:14-20",),
     secondary=("window:7-13",),
     guardrails=("on_day:7",),
+    guardrail_rules={"on_day:7": GuardrailRule("higher", 0.02)},
     alpha=0.05,
     power=0.8,
     smallest_effect=0.1,
@@ -88,6 +89,8 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "primary": (("window:14-20", "on_day:14"), {"questions", *EVERY_NUMBER}),
     "secondary": ((), {"questions", "page", "hash", "verdict"}),
     "guardrails": ((), {"questions", "page", "hash", "verdict"}),
+    "guardrail_rules": ({"on_day:7": GuardrailRule("lower", 0.02)}, {"page", "hash"}),
+    "otherwise": ("ship", {"page", "hash"}),
     "alpha": (0.1, EVERY_NUMBER),
     "power": (0.9, {"page", "hash", "power"}),
     "smallest_effect": (0.2, EVERY_NUMBER),
@@ -120,6 +123,8 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "hash_version": (1, {"flag"}),
     "adjustment": ("lin", EVERY_NUMBER),
     "active_days_before": (7, {"questions", "page", "hash"}),
+    "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
+    "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
 }
 
 
@@ -217,6 +222,8 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "primary_metrics": ("primary", JUDGING, ["on_day:14"]),
     "secondary_metrics": ("secondary", OPEN, ["on_day:7"]),
     "guardrail_metrics": ("guardrails", OPEN, ["on_day:7"]),
+    "guardrail_rules": ("guardrail_rules", JUDGING, {"on_day:7": {"direction": "higher", "margin": 0.01}}),
+    "otherwise": ("otherwise", JUDGING, "ship"),
     "alpha": ("alpha", JUDGING, 0.1),
     "power": ("power", OPEN, 0.9),
     "smallest_effect": ("smallest_effect", JUDGING, 0.05),
@@ -243,6 +250,8 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "hash_version": ("hash_version", FROZEN, 1),
     "primary": ("adjustment", JUDGING, "lin"),
     "active_days_before": ("active_days_before", JUDGING, 7),
+    "cluster": ("cluster", FROZEN, "guild"),
+    "saturations": ("saturations", FROZEN, [[0, 5_000], [5_000, 5_000]]),
 }
 NO_PLAN = {
     "id",

@@ -1,7 +1,7 @@
 """Sizes from what is known: inflow and base rate of a world counted on fingers, drafts from moments, clones."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,6 @@ from django.utils import timezone
 from aha.evidence.past.keep_finding import keep_findings
 from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
-from events.models import Source
-from events.outbox.accept import add_to_outbox
-from events.schema import EventRecord
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves, size
 from experiments.plan.lifecycle import Action
@@ -22,6 +19,7 @@ from experiments.plan.stored import plan_of
 from experiments.serve import overrides
 from runs.refusals import Refused
 from segments.models import Segment, SegmentModel, SegmentVersion
+from stats.instrument.dose_power import placebo_power
 from stats.power.family_and_looks import Method, Plan, inflation
 from stats.power.sample_size import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.results import NotComputable, Reason
@@ -31,29 +29,6 @@ from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
-START = datetime(2026, 9, 1, 12, tzinfo=UTC)
-DAYS = 60  # of signups, ten a day; every second unit comes back on day 3, every fifth adds two friends
-
-
-@pytest.fixture
-def world(settings: Any, tmp_path: Path) -> None:
-    settings.EVENTS_URL = str(tmp_path / "store")
-    Source.objects.get_or_create(name="app")
-    rows = []
-    for n in range(DAYS * 10):
-        unit, signup = f"u{n}", START + timedelta(days=n // 10, minutes=n % 10)
-        rows.append((unit, "signup", signup))
-        if n % 2 == 0:
-            rows.append((unit, "play", signup + timedelta(days=3, hours=1)))
-        if n % 5 == 0:
-            rows += [(unit, "add", signup + timedelta(hours=1)), (unit, "add", signup + timedelta(hours=2))]
-    # A late event keeps the data open past the last signup's outcome.
-    rows.append(("u0", "play", START + timedelta(days=DAYS + 5)))
-    records = [
-        EventRecord(user_id=unit, event=event, time=time, properties="{}", message_id=f"m{at}")
-        for at, (unit, event, time) in enumerate(rows)
-    ]
-    add_to_outbox(records, prefix="t", received_at=timezone.now())
 
 
 def moment(**changes: Any) -> AhaMoment:
@@ -376,6 +351,22 @@ def test_rest__values_on_trial__come_as_query_parameters() -> None:
 
 
 @pytest.mark.usefixtures("world")
+def test_rest__plan_of_a_moment__says_what_its_arms_could_tell() -> None:
+    fields: dict[str, Any] = {"primary_metrics": ["window:3-4"], "smallest_effect": 0.2, "enrolment": "new_units"}
+    draft(moment=moment(), expected_take_up=0.3, planned_units=8_000, **fields)
+    draft("plain", flag_key="plain", **fields)
+
+    arms = Api().ok("GET", "exp/power")["arms"]
+
+    # A fifth of the units reach it by themselves; control is half of the planned ones.
+    assert arms["placebo"]["planned"] is False
+    assert arms["placebo"]["shown"] == placebo_power(0.2, 0.3, (4_000, 4_000))
+    assert arms["doses"]["targets"] == [1, 2, 4]
+    assert 0 < arms["doses"]["tells_step"] < 1
+    assert Api().ok("GET", "plain/power")["arms"] is None
+
+
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize(
     ("query", "status"),
     [
@@ -393,3 +384,33 @@ def test_rest__values_that_can_not_be__are_refused(query: str, status: int) -> N
     draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units", method="group_sequential")
 
     assert Api()("GET", f"exp/power?{query}").status_code == status
+
+
+@pytest.mark.usefixtures("world")
+def test_inflow__of_clusters__has_their_sizes_and_how_alike_their_units_are() -> None:
+    found = size.base_rate_and_inflow("window:3-4", signup_event="signup", cluster="class").clusters
+
+    assert found is not None
+    assert found == NotComputable(Reason.NO_VARIANCE)  # every class comes back as one, or not at all
+
+
+@pytest.mark.usefixtures("world")
+def test_power_plan__of_clusters__costs_what_past_clusters_say_unless_told_otherwise() -> None:
+    row = draft(cluster="class", primary_metrics=["count:add:0-1"], planned_units=None)
+    plain = size.suggest_size(
+        draft(key="plain", flag_key="plain", primary_metrics=["count:add:0-1"]), signup_event="signup"
+    )
+    measured = size.suggest_size(row, signup_event="signup")
+    tried = WhatIf(cluster_size=10, cluster_variation=0, cluster_correlation=0.1)
+    asked = size.suggest_size(row, signup_event="signup", what_if=tried)
+
+    law = measured.inflow.clusters
+    assert plain.inflow.clusters is None
+    assert law is not None
+    assert not isinstance(law, NotComputable)
+    assert law.units == measured.inflow.units - 1  # the last one names no class
+    assert law.mean_size == pytest.approx(5, abs=0.1)
+    assert not isinstance(plain.planned_units, NotComputable)
+    assert asked.planned_units == pytest.approx(1.9 * plain.planned_units, rel=0.01)
+    expected = max(1 + ((1 + law.variation**2) * law.mean_size - 1) * max(law.correlation, 0), 1)
+    assert measured.planned_units == pytest.approx(expected * plain.planned_units, rel=0.01)

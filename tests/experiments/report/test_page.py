@@ -41,7 +41,7 @@ def every_text(readout: Readout) -> str:
 def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
     readout = make_readout(**RUNNING)
 
-    assert slugs(readout) == ["plan", "units", "acts"]
+    assert slugs(readout) == ["decision", "plan", "units", "acts"]
     assert promise(readout) is None
     assert contrasts(readout) == ()
     assert promise_finding(readout) == ""
@@ -50,7 +50,7 @@ def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
 
 def test_sections__of_an_open_outcome__come_in_the_order_of_the_brief() -> None:
     behaviour = ["validity", "for-whom", "acts"]
-    expected = ["plan", "units", "direct", "time", "segments", *behaviour, "path", "outcomes", "bayes"]
+    expected = ["decision", "plan", "units", "direct", "time", "segments", *behaviour, "path", "outcomes", "bayes"]
 
     assert slugs(make_readout()) == expected
 

@@ -216,6 +216,8 @@ def test_damaged_gz__refused(tmp_path: Path) -> None:
         (("--margin", "inf"), "--margin"),
         (("--direct-effect", "0.1", "0.05"), "the smaller one first"),
         (("--direct-effect", "nan", "0.05"), "--direct-effect"),
+        (("--nudge-cost", "-0.01"), "--nudge-cost"),
+        (("--nudge-cost", "inf"), "--nudge-cost"),
         (("--direct-effect", "0", "inf"), "--direct-effect"),
         (("--ratio", "a"), "--ratio"),
         (("--placebo", "c"), "--placebo 'c' isn't a variant"),

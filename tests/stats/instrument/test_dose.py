@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.instrument.arms import Dose, dose_test, fit_arms
+from stats.instrument.arms import fit_arms
 from stats.instrument.arms_set import arms_effect_set
 from stats.instrument.dose import dose_weights, response_of
 from stats.instrument.encouragement import anderson_rubin, iv_moments, wald
+from stats.instrument.step_or_dose import Dose, dose_test
 from stats.results import NotComputable, Reason
 from stats.summaries import Joint
 from tests.stats.make import computed
@@ -122,12 +123,30 @@ def test_dose__clear_worlds__are_told_apart() -> None:
     assert answers == {"step": Dose.STEP, "dose": Dose.DOSE, "nothing": Dose.UNCLEAR}
 
 
+def test_dose__any_answer__follows_from_the_arms_joint_sets() -> None:
+    """One set is empty and the other isn't, or there is no answer: J alone, which rejects sooner, doesn't decide."""
+    answers = set()
+    for seed in range(30):
+        found = dose_test(*groups(*units(seed, 1_500, step=0.6)))
+        step, dose = computed(found.step_set), computed(found.dose_set)
+        assert (found.answer is Dose.STEP) == (dose.empty and not step.empty)
+        assert (found.answer is Dose.DOSE) == (step.empty and not dose.empty)
+        # An empty set is a stronger contradiction than J's: chi-square(3) instead of (2) for about the same number.
+        if dose.empty:
+            assert computed(found.dose).p_value < 0.05
+        answers.add((found.answer, computed(found.dose).p_value < 0.05))
+    assert (Dose.UNCLEAR, True) in answers  # J rejects and the set isn't empty: not decided
+    assert (Dose.STEP, True) in answers
+
+
 def test_dose__both_rejected__is_unclear() -> None:
     r, d, acts, arm = units(6, 40_000)
     # The second arm works on another path altogether.
     found = dose_test(*groups(r + 2.0 * (arm == 1), d, acts, arm))
     assert computed(found.step).p_value < 0.05
     assert computed(found.dose).p_value < 0.05
+    assert computed(found.step_set).empty
+    assert computed(found.dose_set).empty
     assert found.answer is Dose.UNCLEAR
 
 

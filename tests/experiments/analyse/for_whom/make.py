@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from experiments.analyse.result import Readout
+from stats.results import NotComputable
 from tests.experiments.make_answers import draw_units
 from tests.experiments.make_readout import make_readout
+from tests.stats.make import computed
 
 
 def opposite_units(n: int = 12_000, seed: int = 1) -> dict[str, Any]:
@@ -21,3 +23,9 @@ def opposite_units(n: int = 12_000, seed: int = 1) -> dict[str, Any]:
 def opposite(**plan: Any) -> Readout:
     """Its final readout."""
     return make_readout(units=opposite_units(), covariates=("platform",), **plan)
+
+
+def told[T](value: T | NotComputable | None) -> T:
+    """What an analysis tells, or a failure that says why it doesn't."""
+    assert value is not None
+    return computed(value)

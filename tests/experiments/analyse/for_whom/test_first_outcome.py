@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.analyse.comparison.file_rows import RowData
+from experiments.analyse.comparison.warehouse_data import CellData
 from experiments.analyse.engine import analyze
 from experiments.analyse.payload_versions import READOUT
 from experiments.plan.design import Design, Kind, Outcome, Units
@@ -13,7 +14,8 @@ from experiments.report.document import document
 from stats.policy.conditions import NudgeRule, TraitCondition
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT, TraitColumns
-from tests.experiments.analyse.for_whom.make import opposite, opposite_units
+from tests.experiments.analyse.for_whom.make import opposite, opposite_units, told
+from tests.experiments.make_answers import make_cells
 from tests.experiments.make_readout import RUNNING, make_readout
 from tests.stats.make import computed
 
@@ -43,13 +45,11 @@ def test_stored_and_file__same_users__same_answer() -> None:
     row = analyze("file", DESIGN, as_file(opposite_units())).outcomes[0].comparisons[0]
     assert stored.encouragement is not None
     assert row.encouragement is not None
-    mine, theirs = computed(stored.encouragement.everybody), computed(row.encouragement.everybody)  # type: ignore[arg-type]
+    mine, theirs = told(stored.encouragement.everybody), told(row.encouragement.everybody)
 
-    assert computed(stored.policy).rule == computed(row.policy).rule == NEW  # type: ignore[arg-type]
-    assert computed(stored.policy).beats  # type: ignore[arg-type]
-    assert computed(stored.policy).all_over_none.estimate == pytest.approx(  # type: ignore[arg-type]
-        computed(row.policy).all_over_none.estimate  # type: ignore[arg-type]
-    )
+    assert told(stored.policy).rule == told(row.policy).rule == NEW
+    assert told(stored.policy).beats
+    assert told(stored.policy).all_over_none.estimate == pytest.approx(told(row.policy).all_over_none.estimate)
     assert computed(mine.reweighted).effect.estimate == pytest.approx(computed(theirs.reweighted).effect.estimate)
     assert computed(mine.others).low == pytest.approx(computed(theirs.others).low)
     assert mine.moved == pytest.approx(0.25, abs=0.02)
@@ -95,12 +95,21 @@ def test_unequal_splits__arms_are_compared_inside_segments_only() -> None:
     assert readout.report is not None
     row = readout.report.outcomes[0].comparisons[0]
     assert row.encouragement is not None
-    everybody = computed(row.encouragement.everybody)  # type: ignore[arg-type]
+    everybody = told(row.encouragement.everybody)
 
     assert everybody.others == NotComputable(Reason.SPLIT_DIFFERS)
     assert computed(everybody.reweighted).traits[0] == SEGMENT
-    assert computed(row.policy).rule == NEW  # type: ignore[arg-type]
-    assert computed(row.policy).inside.estimate == pytest.approx(0.0625, abs=0.03)  # type: ignore[arg-type, union-attr]
+    assert told(row.policy).rule == NEW
+    assert computed(told(row.policy).inside).estimate == pytest.approx(0.0625, abs=0.03)
+
+
+@pytest.mark.parametrize(("same", "strata"), [(True, 1), (False, 2)])
+def test_trait_cells__of_a_plan_with_splits_by_segment__keep_them_apart(*, same: bool, strata: int) -> None:
+    data = CellData(make_cells(opposite_units(2_000)), ("window:21-27",), {}, same)
+    cells = computed(data.pair("window:21-27", 1).trait_cells(behaviour=True))
+
+    assert cells.strata == strata
+    assert cells.traits == (SEGMENT, "platform")
 
 
 def test_clusters__neither_is_told() -> None:

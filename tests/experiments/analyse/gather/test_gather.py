@@ -1,5 +1,6 @@
 """What an experiment asks the warehouse, counted on fingers: units, cells, outcomes."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from events.windows import Clock
+from experiments.draw.bucketing import unit_hash
+from experiments.draw.whole_clusters import Saturation
 from tests.experiments.ask import ask
 from tests.experiments.log import END, NEW_YORK, PLAN, SEOUL, START, at, did, met
 
@@ -307,3 +310,53 @@ def test_gather__amounts_that_are_no_numbers__count_as_none(amount: Any) -> None
     assert block.n.tolist() == [2, 1]
     assert block.means.tolist() == [[3.0], [0.0]]
     assert block.covariance[0].tolist() == [[18.0]]
+
+
+# ── clusters ──────────────────────────────────────────────────────────────────
+def test_gather__of_clusters__tells_cells_apart_by_the_first_exposure_and_counts_who_names_none() -> None:
+    def guild(unit: str, arm: str, hour: int, name: str | None) -> tuple[Any, ...]:
+        said = {"experiment_id": "x", "variation_id": arm, **({} if name is None else {"cluster": name})}
+        return unit, "Experiment Viewed", at(hour), json.dumps(said)
+
+    rows = [
+        guild("a", "control", 0, "g1"),
+        guild("a", "control", 9, "g2"),  # it changed its guild: the first stays
+        guild("b", "control", 1, "g1"),
+        did("b", "play", 51),
+        guild("c", "nudge", 1, "g2"),
+        guild("d", "nudge", 1, None),
+        guild("e", "nudge", 2, "g2"),
+        guild("e", "control", 3, "g1"),
+    ]
+
+    found = ask(rows, replace(PLAN, clustered=True, behaviour=None), END)
+    plain = ask(rows, replace(PLAN, behaviour=None), END)
+
+    cells = found.cells
+    assert cells.cluster is not None
+    assert (cells.clusters, cells.cluster.tolist(), cells.variant.tolist()) == (2, [0, 1], [0, 1])
+    assert cells.exposed.tolist() == [2, 1]
+    assert (found.no_cluster, found.several_variants, found.no_signup) == (1, 1, 0)
+    assert cells.blocks["window:2-3"].means[:, 0].tolist() == [0.5, 0]
+    assert (plain.cells.cluster, plain.no_cluster, plain.cells.exposed.tolist()) == (None, 0, [2, 2])
+
+
+def test_gather__of_saturations__says_what_each_cluster_drew() -> None:
+    names = [f"g{n}" for n in range(6)]
+    rows = [
+        (
+            f"u{n}",
+            "Experiment Viewed",
+            at(n),
+            json.dumps({"experiment_id": "x", "variation_id": "control", "cluster": one}),
+        )
+        for n, one in enumerate(names)
+    ]
+    asked = replace(
+        PLAN, behaviour=None, clustered=True, seed="s", saturations=(Saturation(0, 0.5), Saturation(0.5, 0.5))
+    )
+
+    found = ask([*rows, did("u0", "play", 60)], asked, END)
+
+    assert found.cells.saturation is not None
+    assert found.cells.saturation.tolist() == [int(unit_hash("s", one) >= 0.5) for one in names]

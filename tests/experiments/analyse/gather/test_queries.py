@@ -25,7 +25,7 @@ from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
 from events.simulation.arrow_tables import events_table
 from events.windows import Clock, DayMode
-from experiments.analyse.gather import over_time_queries, queries
+from experiments.analyse.gather import over_time_queries, quantile_queries, queries
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
 from experiments.plan.question import Question
@@ -241,7 +241,7 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
 def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
     log, basis = ibis.table(SCHEMA, name="events"), Basis(clock, END, dialect=dialect)
     exposures = queries.exposures(log, plan, basis)
-    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"]})
+    wrong = pa.table({"user_id": ["u"], "variant": ["nudge"], "cluster": [""]})
     met = queries.met(queries.admitted(exposures, [1], wrong))
     units = queries.units(log, met, plan, basis)
     values = queries.unit_values(log, units, plan, basis, first_anchor=YOUNG, most_days=70)
@@ -262,6 +262,9 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "curve": over_time_queries.curve(kept, 40),
         "times": queries.times(kept, 20),
         "bins": queries.bins(kept, plan, 1),
+        "sizes": quantile_queries.arm_sizes(kept, 1),
+        "quantiles": quantile_queries.arm_quantiles(kept, 1, 0.9, {0: 0.01, 1: 0.02}),
+        "below": quantile_queries.below_quantiles(kept, {1: [2.0, 3.0]}),
         "late": queries.late(log, basis, YOUNG),
     }
 
@@ -272,7 +275,7 @@ def test_questions__every_promised_engine__compile(dialect: str, clock: str, mon
     # Ibis fills this option only where PySpark is installed, but its compiler asks for it.
     spark = SimpleNamespace(pyspark=SimpleNamespace(treat_nan_as_null=False))
     monkeypatch.setattr("ibis.backends.sql.compilers.pyspark.options", spark)
-    plan = Question(**{**PLAN.__dict__, "clock": clock})
+    plan = Question(**{**PLAN.__dict__, "clock": clock, "clustered": clock == "signup"})
     for name, question in questions_of(dialect, plan, CLOCKS[1]).items():
         assert "SELECT" in str(ibis.to_sql(question, dialect=dialect)), name
 

@@ -13,8 +13,7 @@ from stats.policy.conditions import NudgeRule, TraitCondition
 from stats.policy.held_out import Policy
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT
-from tests.experiments.analyse.for_whom.make import opposite
-from tests.stats.make import computed
+from tests.experiments.analyse.for_whom.make import opposite, told
 
 
 def report() -> Report:
@@ -24,7 +23,7 @@ def report() -> Report:
 
 
 def policy() -> Policy:
-    return computed(report().outcomes[0].comparisons[0].policy)  # type: ignore[arg-type]
+    return told(report().outcomes[0].comparisons[0].policy)
 
 
 def with_verdict(code: Code) -> Report:
@@ -83,16 +82,16 @@ def test_note__cost__is_said() -> None:
 def test_beyond_moved__what_is_missing__is_a_reason() -> None:
     outcome = report().outcomes[0]
     row = outcome.comparisons[0]
-    told = row.encouragement
-    assert told is not None
-    found = computed(told.everybody)  # type: ignore[arg-type]
+    encouragement = row.encouragement
+    assert encouragement is not None
+    found = told(encouragement.everybody)
     bare = replace(
         found,
         reweighted=NotComputable(Reason.NO_TRAITS),
         others=NotComputable(Reason.MODEL_CONTRADICTED),
         everyone=NotComputable(Reason.MODEL_CONTRADICTED),
     )
-    parts = beyond_moved.parts_of(outcome, replace(row, encouragement=replace(told, everybody=bare)), 1)
+    parts = beyond_moved.parts_of(outcome, replace(row, encouragement=replace(encouragement, everybody=bare)), 1)
 
     assert len(parts) == 1
     assert parts[0].draw is None

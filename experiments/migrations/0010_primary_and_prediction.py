@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0001_squashed_0008_fill_analysis_columns'),
+        ('experiments', '0009_refusal'),
     ]
 
     operations = [

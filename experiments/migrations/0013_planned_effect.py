@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0009_refusal'),
-        ('experiments', '0009_primary_and_prediction'),
+        ('experiments', '0012_clusters_and_saturations'),
     ]
 
     operations = [

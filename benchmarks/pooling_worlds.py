@@ -1,0 +1,177 @@
+"""Made-up collections of experiments of one behaviour, with known truth. Used by `pooling.py`.
+
+Users are always-takers, compliers and never-takers who stay at different rates, so that comparing users who did it with
+users who didn't is wrong. Each experiment is drawn as counts of (outcome, behaviour) by arm; from there on everything
+goes through the product's functions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stats.instrument.five_moments import IvMoments
+from stats.instrument.pooled import Instrument, Pooled, pooled
+from stats.results import computable
+
+EFFECT = 0.15
+# Share and retention without the behaviour of always-takers, compliers, never-takers; the rest are never-takers.
+ALWAYS, STAYS = 0.2, (0.55, 0.35, 0.28)
+STRENGTHS = (0.2, 1.8)  # each nudge's strength over their mean, uniform
+
+type Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A collection of experiments of one behaviour.
+
+    Attributes:
+        experiments: how many.
+        mean_f: expected mean of their first-stage F; 1 is what nudges without any effect have.
+        users: of an experiment, both arms together; None: between 1,500 and 6,000.
+        direct: direct effect of a nudge in ``share_direct`` of the experiments.
+        share_direct: those experiments' share.
+    """
+
+    experiments: int
+    mean_f: float
+    users: int | None = None
+    direct: float = 0.0
+    share_direct: float = 0.0
+
+
+WITHOUT = tuple(Scenario(k, f) for k in (10, 20, 40) for f in (1, 2, 5, 10, 50))
+WITH = (Scenario(20, 50, 3_000, 0.04, 0.25), Scenario(20, 50, 6_000, 0.03, 0.25), Scenario(20, 50, 3_000, 0.03, 0.25))
+
+
+# ── Worlds ────────────────────────────────────────────────────────────────────
+def cells(complier: Floats, direct: Floats, *, nudged: bool) -> Floats:
+    """P(R, D) as (R0 D0, R0 D1, R1 D0, R1 D1) for each experiment."""
+    always, follows, never = STAYS
+    moved = complier if nudged else np.zeros_like(complier)
+    extra = direct if nudged else np.zeros_like(direct)
+    did = ALWAYS + moved
+    does = ALWAYS * (always + EFFECT + extra) + moved * (follows + EFFECT + extra)
+    rest = (complier - moved) * (follows + extra) + (1 - ALWAYS - complier) * (never + extra)
+    return np.stack([1 - did - rest, did - does, rest, does], axis=-1)
+
+
+def first_stages(scenario: Scenario, users: Floats, rng: np.random.Generator, runs: int) -> Floats:
+    """Shares of compliers, so scaled that F is ``mean_f`` on average."""
+    strength = rng.uniform(*STRENGTHS, (runs, scenario.experiments))
+    low, high = STRENGTHS
+    second = (low**2 + low * high + high**2) / 3
+    average = np.zeros_like(users)
+    for _ in range(20):  # V_D depends on the take-up
+        d1 = ALWAYS + average
+        v_d = (ALWAYS * (1 - ALWAYS) + d1 * (1 - d1)) / (users / 2)
+        average = np.sqrt((scenario.mean_f - 1) * v_d / second)
+    return np.asarray(np.minimum(average * strength, 0.75))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One collection: its instruments, the as-treated estimate, and which experiments have a direct effect."""
+
+    instruments: list[Instrument]
+    as_treated: float
+    culprits: frozenset[str]
+
+
+def draw(scenario: Scenario, rng: np.random.Generator, runs: int) -> list[Drawn]:
+    k = scenario.experiments
+    size = np.full((runs, k), scenario.users or 0) if scenario.users else rng.integers(1_500, 6_001, (runs, k))
+    users = size // 2 * 2.0
+    complier = first_stages(scenario, users, rng, runs)
+    wrong = round(scenario.share_direct * k)
+    direct = np.where(rng.random((runs, k)).argsort(axis=1) < wrong, scenario.direct, 0.0)
+    n = (users / 2).astype(np.int64)
+    counts = [rng.multinomial(n, cells(complier, direct, nudged=nudged)) for nudged in (False, True)]
+    return [drawn([arm[run] for arm in counts], n[run], direct[run]) for run in range(runs)]
+
+
+def drawn(counts: Sequence[Any], n: Any, direct: Floats) -> Drawn:
+    means, parts = [], []
+    for arm in counts:
+        share = arm / n[:, None]
+        r, d, both = share[:, 2] + share[:, 3], share[:, 1] + share[:, 3], share[:, 3]
+        means.append((r, d))
+        parts.append([(r * (1 - r)) / (n - 1), (d * (1 - d)) / (n - 1), (both - r * d) / (n - 1)])
+    v_r, v_d, c = np.array(parts[0]) + np.array(parts[1])
+    itt, first = means[1][0] - means[0][0], means[1][1] - means[0][1]
+    found = [
+        Instrument(
+            str(j), f"test {j}", IvMoments(*map(float, (itt[j], first[j], v_r[j], v_d[j], c[j])), int(n[j]), int(n[j]))
+        )
+        for j in range(len(n))
+    ]
+    whole = (counts[0] + counts[1]).sum(axis=0)
+    treated = whole[3] / (whole[1] + whole[3]) - whole[2] / (whole[0] + whole[2])
+    return Drawn(found, float(treated), frozenset(str(j) for j in np.flatnonzero(direct)))
+
+
+# ── What is measured ──────────────────────────────────────────────────────────
+def measure(job: tuple[Scenario, int, int]) -> dict[str, float]:
+    scenario, runs, seed = job
+    key = [seed, scenario.experiments, round(scenario.mean_f), scenario.users or 0, round(1000 * scenario.direct)]
+    worlds = draw(scenario, np.random.default_rng(key), runs)
+    rows = []
+    for world in worlds:
+        found = pooled(world.instruments)
+        assert computable(found)
+        rows.append(row_of(found, world))
+    return {name: summary(name, [row[name] for row in rows]) for name in rows[0]} | {"runs": runs}
+
+
+def row_of(found: Pooled, world: Drawn) -> dict[str, float]:
+    together, line, spread = found.agreement, found.egger, found.random_effects
+    assert computable(together)
+    worst = [row.key for row in found.influence[: max(len(world.culprits), 1)]]
+    nan = float("nan")
+    return {
+        "mean_f": found.mean_f if computable(found.mean_f) else nan,
+        "ar": found.anderson_rubin.contains(EFFECT),
+        "clr": found.likelihood_ratio.contains(EFFECT),
+        "clr_bounded": found.likelihood_ratio.bounded,
+        "clr_width": width(found.likelihood_ratio),
+        "ar_width": width(found.anderson_rubin),
+        "liml": found.liml.estimate - EFFECT if computable(found.liml) else nan,
+        "liml_covers": covers(found.liml),
+        "liml_refused": not computable(found.liml),
+        "jive": found.jive.estimate - EFFECT if computable(found.jive) else nan,
+        "jive_covers": covers(found.jive),
+        "as_treated": world.as_treated - EFFECT,
+        "disagree": not together.agree,
+        "over": together.p_over_identified < 0.05,
+        "intercept": together.p_intercept < 0.05 if computable(together.p_intercept) else nan,
+        "egger": line.slope.estimate - EFFECT if computable(line) else nan,
+        "egger_covers": covers(line.slope) if computable(line) else nan,
+        "egger_covers_then": covers(line.slope) if computable(line) and not together.agree else nan,
+        "egger_width": line.slope.high - line.slope.low if computable(line) else nan,
+        "random_covers": covers(spread.mean) if computable(spread) else nan,
+        "prediction_covers": covers(spread.prediction) if computable(spread) else nan,
+        "first_is_culprit": worst[0] in world.culprits if worst else nan,
+        "culprits_on_top": len(world.culprits.intersection(worst)) / max(len(world.culprits), 1),
+    }
+
+
+def width(found: Any) -> float:
+    if not found.bounded or found.empty:
+        return float("nan")
+    return float(sum(high - low for low, high in found.pieces))
+
+
+def covers(found: Any) -> float:
+    return float(found.low <= EFFECT <= found.high) if computable(found) else float("nan")
+
+
+MEDIANS = ("liml", "jive", "as_treated", "egger", "clr_width", "ar_width", "egger_width")
+
+
+def summary(name: str, values: Sequence[float]) -> float:
+    numbers = np.array(values, dtype=np.float64)
+    if np.isnan(numbers).all():
+        return float("nan")
+    return float(np.nanmedian(numbers) if name in MEDIANS else np.nanmean(numbers))

@@ -1,0 +1,97 @@
+"""Definitions of behaviours, retention and metrics as sentences in the reader's language. Pure."""
+
+from events.metrics import (
+    Behaviour,
+    Capped,
+    Count,
+    Metric,
+    MinDays,
+    MinEvents,
+    Plain,
+    Quantile,
+    Ratio,
+    Retention,
+    Survival,
+    Total,
+    Value,
+)
+from reporting.numbers import GLUE
+from reporting.words import gettext
+
+
+def sentence(definition: Metric | Behaviour) -> str:
+    """The definition as one sentence in the reader's language, to be printed beside every result."""
+    if isinstance(definition, Behaviour):
+        return _behaviour_sentence(definition)
+    if isinstance(definition, Plain | Capped | Quantile | Ratio):
+        return _value_sentence(definition)
+    return _retention_sentence(definition)
+
+
+def _retention_sentence(definition: Retention) -> str:
+    match definition:
+        case Survival(gap):
+            return gettext("Time to churn: days until the first silence of at least {gap} full days.").format(gap=gap)
+        case MinDays(window, days):
+            text = gettext("Retained: active on at least {days} different days from day {first} to day {last}.")
+            return text.format(days=days, first=window.start_day, last=window.end_day)
+        case MinEvents(event, window, times):
+            text = gettext("Retained: did {event} at least {times} times from day {first} to day {last}.")
+            return text.format(event=event, times=times, first=window.start_day, last=window.end_day)
+    first, last = definition.window.start_day, definition.window.end_day
+    if last is None:
+        text = gettext("Retained: active on day {first} or any later day. It grows as the data age: for display only.")
+    elif first == last:
+        text = gettext("Retained: active on day {first}.")
+    else:
+        text = gettext("Retained: active on at least one day from day {first} to day {last}.")
+    return text.format(first=first, last=last)
+
+
+def _value_sentence(definition: Value | Quantile | Ratio) -> str:
+    if isinstance(definition, Ratio):
+        text = gettext("Ratio over all units. Above the line: {numerator} Below the line: {denominator}")
+        numerator, denominator = (_value_sentence(v) for v in (definition.numerator, definition.denominator))
+        return text.format(numerator=numerator, denominator=denominator)
+    if isinstance(definition, Quantile):
+        text = gettext("The number that {share} of units don't exceed. {value}")
+        return text.format(share=_share(definition.share), value=_value_sentence(definition.of))
+    if isinstance(definition, Capped):
+        return f"{_value_sentence(definition.of)} {_cap_sentence(definition)}"
+    days = {"first": definition.window.start_day, "last": definition.window.end_day}
+    match definition:
+        case Count(behaviour):
+            what = sentence(behaviour)
+            return gettext("Per unit, from day {first} to day {last}: {what}.").format(what=what, **days)
+        case Total(event, prop):
+            text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
+            return text.format(property=prop, event=event, **days)
+    return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.10g}{GLUE}%"
+
+
+def _cap_sentence(definition: Capped) -> str:
+    share = "" if definition.share is None else _share(definition.share)
+    if definition.cap is None:
+        return gettext("Cut at the value that {share} of the units before the start don't exceed.").format(share=share)
+    if not share:
+        return gettext("Cut at {cap}.").format(cap=f"{definition.cap:,.12g}")
+    text = gettext("Cut at {cap}, which {share} of the units before the start didn't exceed.")
+    return text.format(cap=f"{definition.cap:,.12g}", share=share)
+
+
+def _behaviour_sentence(behaviour: Behaviour) -> str:
+    names = {"event": behaviour.event, "distinct": behaviour.distinct}
+    if behaviour.where is None:
+        text = (
+            gettext("number of {event}") if behaviour.distinct is None else gettext("different {distinct} of {event}")
+        )
+        return text.format(**names)
+    if behaviour.distinct is None:
+        text = gettext("number of {event} where {property} is {value}")
+    else:
+        text = gettext("different {distinct} of {event} where {property} is {value}")
+    return text.format(property=behaviour.where[0], value=behaviour.where[1], **names)

@@ -1,0 +1,251 @@
+"""A stored experiment that drew whole clusters: the cells of each as comparisons with errors between them. Pure.
+
+A cluster's score is a sum over its units, so that cells (units of one cluster, arm, week and covariates) give what the
+rows of a file would: CR2 with Bell and McCaffrey's degrees of freedom (METHODS 4.12). Segments are no strata here: a
+cluster may reach into several, and all have one planned split.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy import stats
+
+from experiments.analyse.comparison.file_rows import RANDOMISATION_SEED
+from experiments.analyse.comparison.levels import traits_of
+from experiments.analyse.comparison.warehouse_cells import CellPair
+from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.effects import ArmValue
+from experiments.analyse.gather.answers import REACHED
+from experiments.analyse.health.few_clusters import FEW_CLUSTERS
+from experiments.analyse.verdict import MIN_CLUSTERS
+from experiments.plan.design import Kind
+from stats import adjust, compare, stratified
+from stats.clusters import (
+    ClusterCount,
+    ClusterScores,
+    Randomisation,
+    count_clusters,
+    difference_scores,
+    mean_scores,
+    randomisation_test,
+)
+from stats.instrument.encouragement import wald
+from stats.instrument.five_moments import IvMoments, iv_moments_adjusted
+from stats.instrument.validity import Inequalities, inequalities_between_clusters
+from stats.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
+from stats.results import Estimate, Interval, NotComputable, Reason, computable
+from stats.summaries import Array, Mean
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterPair(CellPair):
+    """Control and one variant on one outcome, cell by cell of each cluster.
+
+    Attributes:
+        cluster: code of each cell's cluster.
+    """
+
+    cluster: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def clustered(self) -> bool:
+        """Clusters were assigned."""
+        return True
+
+    @property
+    def few_clusters(self) -> bool:
+        """Below five effective clusters in an arm no verdict: one guild would decide it."""
+        return self._effective < MIN_CLUSTERS
+
+    @property
+    def segments_apart(self) -> bool:
+        """False when a cluster reaches into several segments."""
+        pairs = np.unique(np.column_stack([self.cluster, self.segment]), axis=0)
+        return len(pairs) <= len(np.unique(self.cluster))
+
+    def difference(self, *, alpha: float) -> Estimate | NotComputable:
+        """Variant minus control with errors between clusters."""
+        if (found := self._lin((0,))) is not None:
+            return lin_estimate(found, alpha=alpha) if computable(found) else found
+        return adjust.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
+
+    def lift(self, *, alpha: float) -> Interval | NotComputable:
+        """Each arm's error is that between its clusters, and the law is as wide as the difference's t law."""
+        if (lin := self._lin((0,))) is not None:
+            return lin_lift(lin, alpha=alpha) if computable(lin) else lin
+        found = self.difference(alpha=alpha)
+        if not computable(found):
+            return found
+        scores = difference_scores(self._values, self.treated, self.cluster, self.n)[1]
+        arms = [_of_arm(arm, self._errors[place]) for place, arm in enumerate((self.control, self.variant))]
+        critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
+        return compare.lift(*arms, alpha=alpha, critical=critical)
+
+    def randomisation(self) -> Randomisation | NotComputable | None:  # type: ignore[override]
+        """Beside the t test, where an arm has fewer than twenty effective clusters."""
+        if self._effective >= FEW_CLUSTERS:
+            return None
+        rng = np.random.default_rng(RANDOMISATION_SEED)
+        found = randomisation_test(self._values, self.treated, self.cluster, rng=rng, n=self.n)
+        return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
+
+    def adjusted(self, *, alpha: float) -> adjust.Adjusted | NotComputable | None:
+        """Lin's adjustment for covariates and segments, between clusters."""
+        if not self.x.shape[1]:
+            return None
+        if (found := self._lin((0,))) is not None:
+            return adjust.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+        return adjust.lin_clustered(self._values, self.treated, self._x(), self.cluster, alpha=alpha, n=self.n)
+
+    def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
+        """The same test inside some segments."""
+        inside = np.isin(self.segment, [self.segment_labels.index(label) for label in labels])
+        return self._of(inside).difference(alpha=alpha)
+
+    def pooled(self, strata: Sequence[tuple[Mean, Mean]], *, alpha: float) -> Estimate | NotComputable:
+        """Mantel-Haenszel difference over segments, between clusters."""
+        return stratified.clustered_risk_difference(
+            self._values, self.treated, self.segment, self.cluster, alpha=alpha, n=self.n
+        )
+
+    def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
+        """From the influence of each cluster."""
+        if (found := self._lin((0, 2) if by_times else (0, 1))) is not None:
+            return found.moments if computable(found) else found
+        return self._moments(np.empty((len(self.n), 0)), by_times=by_times)
+
+    def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
+        """Two-stage least squares with covariates and segments, between clusters."""
+        if not self.x.shape[1]:
+            return None
+        found = self._moments(self._x())
+        effect = wald(found, alpha=alpha) if computable(found) else found
+        return replace(effect, method="two-stage-least-squares") if computable(effect) else effect
+
+    def inequalities(self) -> Inequalities | NotComputable:
+        """Of a share, by its two values; quintiles of a number aren't asked for by cluster."""
+        if self.kind is not Kind.PROPORTION:
+            return NotComputable(Reason.CLUSTERED)
+        reached = self.names.index(REACHED)
+        # Of 0/1 values: E[RD] from the n-1 covariance.
+        both = self.covariance[:, 0, reached] * (self.n - 1) / self.n + self.means[:, 0] * self.means[:, reached]
+        kept, did = self.means[:, 0], self.means[:, reached]
+        shares = {(0, 1): did - both, (0, 0): 1 - kept - did + both, (1, 1): both, (1, 0): kept - both}
+        return inequalities_between_clusters(shares, self.treated == 1, self.cluster, self.n)
+
+    def trait_cells(self, *, behaviour: bool) -> NotComputable:  # type: ignore[override]
+        """Traits vary inside clusters: there are none."""
+        return NotComputable(Reason.CLUSTERED)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Segments and levels of covariates which share no cluster with the rest."""
+        return tuple(
+            label for label in super().levels if not np.isin(*(self.cluster[part] for part in self._parts(label))).any()
+        )
+
+    def level(self, arm: int, *, alpha: float) -> ArmValue:
+        """Level of one arm with the error between its clusters."""
+        whole, missing = (self.control, self.variant)[arm], NotComputable(Reason.TOO_FEW_CLUSTERS)
+        if not whole.n:
+            return ArmValue(0, *(NotComputable(Reason.NO_DATA),) * 3)
+        scores = self._scores(arm)
+        if scores is None:
+            return ArmValue(whole.n, whole.mean, missing, missing)
+        half = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom)) * scores.error
+        interval = Interval(whole.mean, whole.mean - half, whole.mean + half, 1 - alpha, "mean-interval")
+        return ArmValue(whole.n, whole.mean, scores.error, interval)
+
+    def _parts(self, label: str) -> tuple[np.ndarray, np.ndarray]:
+        inside = traits_of(self.known_before)[label]
+        return inside, ~inside
+
+    def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
+        """Of the registered adjustment, between clusters; None where the plain comparison decides."""
+        if not self.by_lin or not self.x.shape[1]:
+            return None
+        means = self._linear[0][:, list(columns)]
+        return lin_effects_clustered(means, self.treated, self.x, self.cluster, n=self.n)
+
+    def _of(self, kept: np.ndarray) -> Self:
+        return replace(super()._of(kept), cluster=self.cluster[kept])
+
+    def _moments(self, x: Array, *, by_times: bool = False) -> IvMoments | NotComputable:
+        means = self._linear[0]
+        did = means[:, 2 if by_times else 1]
+        return iv_moments_adjusted(means[:, 0], did, self.treated, x, clusters=self.cluster, n=self.n)
+
+    @property
+    def _values(self) -> Array:
+        """The outcome per cell; a ratio is linearised."""
+        return np.asarray(self._linear[0][:, 0])
+
+    @cached_property
+    def _groups(self) -> list[tuple[str, list[int]]]:
+        """All segments are one stratum."""
+        return [("", list(range(len(self.segment_labels))))]
+
+    @cached_property
+    def _errors(self) -> list[float]:
+        """Of both arms' levels; only read where each has two clusters."""
+        return [0.0 if (one := self._scores(arm)) is None else one.error for arm in (0, 1)]
+
+    def _scores(self, arm: int) -> ClusterScores | None:
+        kept = self.treated == arm
+        if len(np.unique(self.cluster[kept])) < 2:
+            return None
+        return mean_scores(self._values[kept], self.cluster[kept], self.n[kept])
+
+    @property
+    def _effective(self) -> float:
+        """Of the arm that has fewest."""
+        return min(
+            count_clusters(self.cluster[kept], self.n[kept]).effective
+            for kept in (self.treated == 1, self.treated == 0)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterData(CellData):
+    """All outcomes of a stored experiment that drew whole clusters.
+
+    With saturations the control of every comparison is the clusters in which nobody is nudged: units that aren't nudged
+    among nudged ones are no control, and have a part of the report to themselves.
+    """
+
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """n, mean, error and interval of one arm, between its clusters."""
+        return self.pair(outcome, code or 1).level(1 if code else 0, alpha=alpha)
+
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> ClusterPair:
+        """The cells with mature units of one variant and its comparator."""
+        plain = super().pair(outcome, code, against=against, week=week)
+        kept = self.kept(outcome, code, against, week)
+        cluster = np.zeros(0, dtype=np.int64) if self.cells.cluster is None else self.cells.cluster[kept]
+        return ClusterPair(**{one.name: getattr(plain, one.name) for one in fields(plain)}, cluster=cluster)
+
+    def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
+        """Cells of the comparison."""
+        kept = super().kept(outcome, code, against, week)
+        if self.cells.saturation is None:
+            return kept
+        return np.asarray(kept & ((self.cells.variant != 0) | (self.cells.saturation == 0)))
+
+    def counts(self) -> Mapping[str, ClusterCount]:
+        """Clusters of each arm among the exposed units."""
+        cells = self.cells
+        if cells.cluster is None:
+            return {}
+        return {
+            label: count_clusters(cells.cluster[here], cells.exposed[here])
+            for code, label in enumerate(cells.variants)
+            for here in [(cells.variant == code) & (cells.exposed > 0)]
+        }
+
+
+def _of_arm(arm: Mean, error: float) -> Mean:
+    """The arm as if independent units had given this error."""
+    return replace(arm, variance=error**2 * arm.n)

@@ -1,0 +1,55 @@
+"""Direct and spillover effects of a plan whose clusters drew saturations: each share, each primary outcome. Pure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.analyse.gather.answers import DENOMINATOR, Block, Cells
+from experiments.plan.planned import Planned
+from stats.ratios import linearised, ratio_point
+from stats.saturation import SaturationEffects, saturation_effects
+from stats.sequential.looks import Look, told_at
+from stats.summaries import Array
+
+
+def saturation_parts(plan: Planned, cells: Cells, looks: Mapping[str, Look]) -> tuple[SaturationEffects, ...]:
+    """Effects of every share above 0 on every primary outcome, at the level of the look; empty without saturations."""
+    if cells.saturation is None or cells.cluster is None:
+        return ()
+    look = looks[plan.variants[1]]
+    shares = np.array([one.share for one in plan.saturations])
+    found = []
+    for name in plan.primary:
+        block = cells.blocks.get(name)
+        if block is None:
+            continue
+        kept = (block.n > 0) & (cells.saturation >= 0)
+        share, nudged = shares[cells.saturation[kept]], (cells.variant[kept] == 1).astype(np.float64)
+        values = _values(block, kept, share, nudged)
+        for at in shares[shares > 0].tolist():
+            effects = saturation_effects(
+                values,
+                nudged,
+                share,
+                cells.cluster[kept],
+                at=at,
+                outcome=name,
+                alpha=look.nominal_alpha,
+                n=block.n[kept].astype(np.float64),
+            )
+            found.append(told_at(effects, look))
+    return tuple(found)
+
+
+def _values(block: Block, kept: np.ndarray, share: Array, nudged: Array) -> Array:
+    """The outcome per cell; a ratio is linearised where its own group stands."""
+    means, covariance, n = block.means[kept], block.covariance[kept], block.n[kept].astype(np.float64)
+    if DENOMINATOR not in block.names:
+        return np.asarray(means[:, 0])
+    values = np.zeros(len(n))
+    groups = np.unique(np.column_stack([share, nudged]), axis=0)
+    for at, arm in groups.tolist():
+        here = (share == at) & (nudged == arm)
+        point = ratio_point(n[here], means[here])
+        values[here] = linearised(means[here], covariance[here], point)[0][:, 0]
+    return values

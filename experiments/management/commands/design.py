@@ -1,0 +1,110 @@
+"""`design`: which test of a behaviour decides soonest. Options and JSON: docs/power.md."""
+
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
+from django.utils.translation import gettext as _
+from rich.markup import escape
+
+from experiments.plan.search.asked_search import Given, Searched, search_by_name
+from experiments.plan.search.ranked import proposal
+from experiments.report.planning import design_words
+from reporting.document import outward
+from runs.refusals import Refused
+from runs.terminal import add_language, console, print_table, refuse, write_json
+
+
+class Command(BaseCommand):
+    help = (
+        "Which test decides soonest: nudge or feature, for whom, with a placebo or not, adjusted or not, which looks."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add = parser.add_argument
+        add("name", help="key of an experiment or of an AHA moment, or a behaviour")
+        add("--times", type=int, metavar="Z", help="of a behaviour: at least so many times")
+        add("--days", type=int, metavar="Y", help="of a behaviour: within so many days")
+        add("--outcome", metavar="SPEC", help="of a behaviour: the outcome, for example window:21-27")
+        add("--signup-event", metavar="E", help="what starts a user's clock; default the moment's, or any event")
+        add("--effect", type=float, metavar="D", help="effect of the behaviour that is planned for, absolute")
+        take_up = "share whom the nudge moves: T for everyone, SEGMENT=T for one; default those of past experiments"
+        add("--take-up", nargs="+", default=[], metavar="T", help=take_up)
+        add("--r-squared", type=float, default=0.0, metavar="R", help="share of variance that covariates explain")
+        add("--daily-units", type=float, metavar="U", help="users a day; default those of the last four weeks")
+        add("--alpha", type=float, help="two-sided error rate; default the plan's, or 0.05")
+        add("--power", type=float, help="chance with which a design must decide; default the plan's, or 0.8")
+        add("--deadline", type=int, default=60, metavar="DAYS", help="for the smallest effects; default 60")
+        exposure = "share of users on whom the feature acts when they have it; default 1"
+        add("--feature-exposure", type=float, default=1.0, metavar="S", help=exposure)
+        add("--no-segments", action="store_true", help="everyone alone")
+        add("--top", type=int, default=20, metavar="N", help="designs in the table; JSON has all; default 20")
+        add_language(parser)
+        add("--json", action="store_true", help="print one JSON document and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with translation.override(options["language"]):
+            try:
+                found = search_by_name(options["name"], _given(options))
+            except Refused as refusal:
+                refuse(refusal)
+            if options["json"]:
+                write_json(self.stdout, document(found))
+                return
+            out = console(self.stdout)
+            out.print(escape(design_words.lead(found.inputs, found.result)))
+            ranked = design_words.ranked_tables(found.result, most=options["top"])
+            for table in (*ranked, design_words.refused_table(found.result)):
+                if table.rows:
+                    print_table(out, table.title, table.columns, table.rows, note=table.note)
+
+
+def document(found: Searched) -> Any:
+    """The search as other programs read it."""
+    best = proposal(found.result)
+    return outward(
+        {
+            "subject": asdict(found.subject),
+            "effect": found.inputs.effect,
+            "alpha": found.inputs.alpha,
+            "power": found.inputs.power,
+            "r_squared": found.inputs.r_squared,
+            "deadline": found.inputs.deadline,
+            "proposal": None if best is None else found.result.ranked.index(best) + 1,
+            "designs": [
+                {"rank": place, **design_words.design_document(one)}
+                for place, one in enumerate(found.result.ranked, start=1)
+            ],
+            "refused": [design_words.design_document(one) for one in found.result.refused],
+        }
+    )
+
+
+def _given(options: dict[str, Any]) -> Given:
+    return Given(
+        effect=options["effect"],
+        take_ups=tuple(_take_up(text) for text in options["take_up"]),
+        r_squared=options["r_squared"],
+        daily_units=options["daily_units"],
+        alpha=options["alpha"],
+        power=options["power"],
+        deadline=options["deadline"],
+        exposure=options["feature_exposure"],
+        times=options["times"],
+        days=options["days"],
+        outcome=options["outcome"],
+        signup_event=options["signup_event"],
+        segments=not options["no_segments"],
+    )
+
+
+def _take_up(text: str) -> tuple[str, float]:
+    segment, _equal, share = text.rpartition("=")
+    try:
+        return segment, float(share)
+    except ValueError:
+        raise CommandError(
+            _("--take-up: '{text}' is neither a share nor SEGMENT=share.").format(text=text), returncode=2
+        ) from None

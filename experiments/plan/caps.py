@@ -1,0 +1,104 @@
+"""Caps that a plan gives as a share of units become numbers at the start, from the units before it (METHODS 4.3)."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from events.asking import Questions, questions
+from events.counting import queries
+from events.counting.day_index import utc
+from events.counting.quantile_points import quantile_points
+from events.metrics import Capped, Metric, days_needed, open_caps, parse_metric, with_caps
+from experiments.models import Experiment
+from experiments.plan.planned_power import WEEKS
+from runs.refusals import Refused
+
+ANY_EVENT = "*"
+LISTS = ("primary_metrics", "secondary_metrics", "guardrail_metrics")
+
+
+def measured_caps(experiment: Experiment) -> dict[str, str]:
+    """The metrics with open caps, and what they are with their caps as numbers. It asks the warehouse.
+
+    Raises:
+        Refused: when nobody came before the start, or the cap would be 0.
+    """
+    texts = [text for name in LISTS for text in getattr(experiment, name)]
+    metrics = {text: parse_metric(text) for text in texts if has_open_cap(text)}
+    if not metrics:
+        return {}
+    with questions(day_mode=experiment.day_mode) as asked:
+        new = experiment.enrolment == Experiment.Enrolment.NEW_UNITS
+        return {
+            text: str(fixed_now(asked, metric, experiment.signup_event if new else ANY_EVENT))
+            for text, metric in metrics.items()
+        }
+
+
+def fixed_now(asked: Questions, metric: Metric, signup_event: str) -> Metric:
+    """The metric with its caps from units that came in the last four weeks whose days are complete.
+
+    Raises:
+        Refused: as `measured_caps`.
+    """
+    caps = open_caps(metric)
+    if not caps:
+        return metric
+    complete = asked.basis.data_end - timedelta(days=days_needed(metric))
+    log = asked.log if signup_event != ANY_EVENT else asked.log.filter(asked.log.time >= utc(complete - WEEKS))
+    users = queries.cohort(log, signup_event, asked.basis)
+    users = users.filter(users.anchor >= utc(complete - WEEKS), users.anchor < utc(complete))
+    return with_caps(metric, {cap: _value(asked, users, cap) for cap in caps})
+
+
+def use_caps(experiment: Experiment, found: dict[str, str]) -> list[str]:
+    """Put the numbers into an unsaved row; returns the columns that have changed.
+
+    Raises:
+        Refused: when a cap is open that was not measured: the plan has changed in between.
+    """
+    changed = []
+    for name in LISTS:
+        before: list[str] = getattr(experiment, name)
+        after = [found.get(text, text) for text in before]
+        refuse_open_caps(after)
+        if after != before:
+            setattr(experiment, name, after)
+            changed.append(name)
+    rules: dict[str, Any] = experiment.guardrail_rules
+    if any(text in found for text in rules):
+        experiment.guardrail_rules = {found.get(text, text): rule for text, rule in rules.items()}
+        changed.append("guardrail_rules")
+    return changed
+
+
+def refuse_open_caps(texts: Iterable[str]) -> None:
+    """After the start a cap is a number.
+
+    Raises:
+        Refused: for the first that isn't.
+    """
+    for text in texts:
+        if has_open_cap(text):
+            raise Refused(
+                "'{metric}': after the start a cap is a number, so that no outcome can choose it.", metric=text
+            )
+
+
+def has_open_cap(text: str) -> bool:
+    """True for a metric that can be read, with a cap that is a share of units."""
+    try:
+        return bool(open_caps(parse_metric(text)))
+    except Refused:  # said by the plan's mistakes
+        return False
+
+
+def _value(asked: Questions, users: Any, cap: Capped) -> float:
+    table = queries.outcomes(asked.log, users, asked.basis, {"v": cap.of}).mutate(everybody=1)
+    rows = asked.warehouse.arrow(quantile_points(table, "v", {"at": cap.share or 0.0}, by="everybody")).to_pylist()
+    if not rows:
+        raise Refused("'{metric}': nobody came before the start from whom its cap could be taken.", metric=cap)
+    found = float(rows[0]["at"])
+    if found <= 0:
+        raise Refused("'{metric}': that share of units has 0, so that the cap would leave nothing.", metric=cap)
+    return found

@@ -1,0 +1,142 @@
+"""How often users do a behaviour without any nudge, and how many of each number stay. One question to the warehouse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import sqrt
+from typing import Any
+
+from events.asking import questions
+from events.metrics import Count, Ratio, Survival, Value, outcome_window, parse_behaviour, parse_metric
+from events.windows import first_days
+from experiments.plan.caps import ANY_EVENT
+from experiments.plan.planned_power import WEEKS
+from experiments.plan.size import outcomes_of_four_weeks
+from runs.refusals import Refused
+from stats.instrument.dose_power import ActsBefore
+
+MOST_TIMES = 20  # beyond it acts are counted as "so many or more", as analyses do
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is asked: a behaviour at least so many times within so many days, and an outcome.
+
+    Attributes:
+        behaviour: behaviour text; `times` Z and `days` Y, so that it counts on days 0 to Y - 1.
+        outcome: metric text, a share or a mean per unit.
+        signup_event: what starts a unit's clock; ``*`` for its first event of any kind.
+        new_only: units by their signup; otherwise everyone who is around counts from the first event on.
+    """
+
+    behaviour: str
+    times: int
+    days: int
+    outcome: str
+    signup_event: str = ANY_EVENT
+    new_only: bool = True
+
+
+@dataclass(frozen=True)
+class Before:
+    """Units of the last four weeks whose outcome is known, of everyone or of one segment.
+
+    Attributes:
+        first, last: first and last local date of arrival.
+        units: units that arrived in them.
+        per_day: units a day.
+        acts: how often they did it, with the outcome of each number.
+        sd: standard deviation of an outcome that isn't a share; None for a share.
+        last_day: last day of the outcome's window.
+    """
+
+    first: date
+    last: date
+    units: int
+    per_day: float
+    acts: ActsBefore
+    sd: float | None
+    last_day: int
+
+    @property
+    def base(self) -> float:
+        """Mean of the outcome."""
+        return sum(share * mean for share, mean in zip(self.acts.shares, self.acts.means, strict=True))
+
+    def reach(self, times: int) -> float:
+        """Share of units that do it so many times by themselves."""
+        return 1 - self.acts.below(times)
+
+
+def acts_before(subject: Subject, members: Mapping[str, str] | None = None) -> dict[str, Before]:
+    """The units of the last four weeks with a known outcome, everyone under "" and each segment under its name.
+
+    Args:
+        subject: what is asked.
+        members: segment by unit; None asks for everyone alone.
+
+    Raises:
+        Refused: an outcome that can't be planned with, an unknown event, no events, or nobody in these weeks.
+    """
+    definition = parse_metric(subject.outcome)
+    window = None if isinstance(definition, Ratio | Survival) else outcome_window(definition)
+    if window is None or window.end_day is None:
+        raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=subject.outcome)
+    with questions() as asked:
+        if subject.signup_event != ANY_EVENT:
+            asked.need_event(subject.signup_event, where="signup_event")
+        behaviour = parse_behaviour(subject.behaviour)
+        asked.need_event(behaviour.event, where="behaviour")
+        complete = asked.basis.data_end - timedelta(days=window.days_needed)
+        wanted: dict[str, Any] = {"outcome": definition, "times": Count(behaviour, first_days(subject.days))}
+        signup = subject.signup_event if subject.new_only else None
+        table = outcomes_of_four_weeks(asked, complete, signup, wanted)
+        frame = asked.run(_by_times(table, members, max(MOST_TIMES, subject.times + 2)))
+        last = asked.basis.clock.local_date(complete)
+    if not len(frame):
+        raise Refused("Nobody arrived in the four weeks of which the outcome is known.")
+    known = {"first": last - WEEKS, "last": last - timedelta(days=1), "last_day": window.end_day}
+    rows = [
+        (str(row["segment"]), int(row["times"]), int(row["units"]), float(row["mean"]), float(row["square"]))
+        for row in frame.to_dict("records")
+    ]
+    names = dict.fromkeys(row[0] for row in rows if row[0])
+    mean_per_unit = isinstance(definition, Value)
+    found = {"": _before(rows, known, mean_per_unit)}
+    return found | {name: _before([row for row in rows if row[0] == name], known, mean_per_unit) for name in names}
+
+
+def _by_times(table: Any, members: Mapping[str, str] | None, most: int) -> Any:
+    """Units, mean and mean square of the outcome, by segment and number of acts."""
+    import ibis
+
+    table = table.filter(table.outcome.notnull())
+    if members:
+        inside = ibis.memtable({"user_id": list(members), "inside": list(members.values())})
+        table = table.left_join(inside, "user_id").drop("user_id_right")
+        table = table.mutate(segment=table.inside.fill_null(""))
+    else:
+        table = table.mutate(segment=ibis.literal(""))
+    table = table.mutate(times=ibis.least(table.times, most).cast("int64"))
+    return table.group_by("segment", "times").aggregate(
+        units=table.outcome.count(), mean=table.outcome.mean(), square=(table.outcome * table.outcome).mean()
+    )
+
+
+type Row = tuple[str, int, int, float, float]
+
+
+def _before(rows: list[Row], known: dict[str, Any], mean_per_unit: bool) -> Before:
+    sums: dict[int, list[float]] = {}
+    for _segment, acts, units, mean, square in rows:
+        kept = sums.setdefault(acts, [0.0, 0.0, 0.0])
+        for place, value in enumerate((units, units * mean, units * square)):
+            kept[place] += value
+    whole = sum(one[0] for one in sums.values())
+    times = tuple(sorted(sums))
+    means = tuple(sums[n][1] / sums[n][0] for n in times)
+    within = tuple(max(sums[n][2] / sums[n][0] - m * m, 0.0) for n, m in zip(times, means, strict=True))
+    before = ActsBefore(times, tuple(sums[n][0] / whole for n in times), means, within)
+    base, squared = (sum(one[place] for one in sums.values()) / whole for place in (1, 2))
+    sd = sqrt(max(squared - base * base, 0.0)) if mean_per_unit else None
+    return Before(units=int(whole), per_day=whole / WEEKS.days, acts=before, sd=sd, **known)

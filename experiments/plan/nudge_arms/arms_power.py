@@ -1,0 +1,200 @@
+"""What the placebo and dose arms of a plan could tell; where it has none, what proposed ones would. Pure.
+
+A placebo as large as control is proposed for each test of a behaviour, and dose arms at one act less and two more than
+the moment's number (METHODS 4.14).
+"""
+
+from dataclasses import dataclass
+
+from scipy import stats
+
+from experiments.plan.record import Plan
+from stats.instrument.dose_power import ActsBefore, DosePlan, dose_power, placebo_power, placebo_units
+from stats.power import family_and_looks as arithmetic
+from stats.results import NotComputable, Reason, computable
+from stats.sequential.boundaries import Spending
+
+BELOW, ABOVE = 1, 2  # dose arms nudge to Z - 1 and Z + 2
+
+
+@dataclass(frozen=True)
+class PlaceboArm:
+    """A placebo, planned or proposed.
+
+    Attributes:
+        planned: the plan has it; otherwise these are the numbers of one with as many units as control.
+        units: of it.
+        shown: chance that it is shown to leave the behaviour alone, if it does: its first stage lies inside a quarter
+            of the planned take-up.
+        needed: units of it and of control, each, for which this chance is the plan's power.
+    """
+
+    planned: bool
+    units: int | NotComputable
+    shown: float | NotComputable
+    needed: int | NotComputable
+
+
+@dataclass(frozen=True)
+class DoseArms:
+    """Arms that nudge to different numbers of acts, planned or proposed.
+
+    Attributes:
+        planned: the plan has dose arms; otherwise these are the numbers of proposed ones.
+        targets: number of acts that each nudged arm nudges to, that of the moment among them.
+        units: of these arms and of what they are compared with, together.
+        tells_step: chance of the answer "step" if it takes the moment's number.
+        tells_dose: chance of the answer "dose" if each act counts.
+        rejects_dose: chance that the over-identification test rejects "each act counts" if it takes the number.
+        rejects_step: chance that it rejects "it takes the number" if each act counts.
+        needed: units of all these arms for which either answer is given with the plan's power.
+    """
+
+    planned: bool
+    targets: tuple[int, ...]
+    units: int | NotComputable
+    tells_step: float | NotComputable
+    tells_dose: float | NotComputable
+    rejects_dose: float | NotComputable
+    rejects_step: float | NotComputable
+    needed: int | NotComputable
+
+
+@dataclass(frozen=True)
+class ArmsPower:
+    """Both kinds of arms."""
+
+    placebo: PlaceboArm
+    doses: DoseArms
+
+
+def arms_power(
+    plan: Plan,
+    acts: ActsBefore | NotComputable,
+    per_variant: tuple[int, ...] | NotComputable,
+    effect: float | NotComputable,
+) -> ArmsPower | None:
+    """What the arms of a plan could tell; None for a plan without a behaviour.
+
+    Args:
+        plan: the plan.
+        acts: what users do without a nudge.
+        per_variant: units of each variant, control first.
+        effect: that the plan is sized for, of the behaviour.
+    """
+    if plan.claim is None:
+        return None
+    take_up: float | NotComputable = plan.expected_take_up or NotComputable(Reason.NO_TAKE_UP)
+    if not computable(acts):
+        return without_numbers(_targets(plan), acts, placebo=plan.placebo is not None, doses=_has_doses(plan))
+    if not computable(per_variant):
+        return without_numbers(_targets(plan), per_variant, placebo=plan.placebo is not None, doses=_has_doses(plan))
+    if not computable(take_up):
+        return without_numbers(_targets(plan), take_up, placebo=plan.placebo is not None, doses=_has_doses(plan))
+    if not computable(effect):
+        return without_numbers(_targets(plan), effect, placebo=plan.placebo is not None, doses=_has_doses(plan))
+    return ArmsPower(_placebo(plan, acts, per_variant, take_up), _doses(plan, acts, per_variant, take_up, effect))
+
+
+def targets_of(plan: Plan) -> tuple[int, ...]:
+    """Number of acts that each nudged arm of a plan nudges to, in order; the placebo is none of them."""
+    own = _times(plan)
+    treated = [arm for at, arm in enumerate(plan.variants) if at and at != plan.placebo]
+    return tuple(own if arm.dose is None else arm.dose for arm in treated)
+
+
+def proposed_targets(times: int) -> tuple[int, ...]:
+    """Arms that tell a step at a number from an effect of each act: one act less, the number, two more."""
+    return (*((times - BELOW,) if times > BELOW else ()), times, times + ABOVE)
+
+
+def placebo_arm(
+    reach: float, take_up: float, sizes: tuple[int, int], *, alpha: float, power: float, planned: bool
+) -> PlaceboArm:
+    """A placebo of the second size beside control of the first.
+
+    Args:
+        reach: share of units that reach the behaviour by themselves.
+        take_up: planned first stage of the nudge.
+        sizes: units of control and of the placebo.
+        alpha: of each one-sided test; `power` the wanted chance.
+        planned: it is in the plan.
+    """
+    shown = placebo_power(reach, take_up, sizes, alpha=alpha)
+    return PlaceboArm(planned, sizes[1], shown, placebo_units(reach, take_up, power=power, alpha=alpha))
+
+
+def dose_arms(
+    asked: DosePlan | NotComputable, targets: tuple[int, ...], units: int, *, power: float, planned: bool
+) -> DoseArms:
+    """Arms that nudge to several numbers, with so many units together with their base."""
+    found = dose_power(asked, units, power=power) if computable(asked) else asked
+    if not computable(found):
+        return DoseArms(planned, targets, units, found, found, found, found, found)
+    answers = (found.tells_step, found.tells_dose, found.rejects_dose, found.rejects_step, found.needed)
+    return DoseArms(planned, targets, units, *answers)
+
+
+def dose_plan(
+    acts: ActsBefore,
+    times: int,
+    targets: tuple[int, ...],
+    sizes: tuple[int, ...],
+    take_up: float,
+    effect: float,
+    alpha: float,
+) -> DosePlan | NotComputable:
+    """The arms as they are asked; not computable where nothing in them tells the readings apart."""
+    if len(targets) < 2 or max(targets) < times:
+        return NotComputable(Reason.ARMS_ALIKE)
+    return DosePlan(acts, times, targets, tuple(float(n) for n in sizes), take_up, effect, alpha)
+
+
+def without_numbers(
+    targets: tuple[int, ...], why: NotComputable, *, placebo: bool = False, doses: bool = False
+) -> ArmsPower:
+    """Both kinds of arms with the reason why nothing can be said of them."""
+    return ArmsPower(PlaceboArm(placebo, why, why, why), DoseArms(doses, targets, *(why,) * 6))
+
+
+def _placebo(plan: Plan, acts: ActsBefore, per_variant: tuple[int, ...], take_up: float) -> PlaceboArm:
+    control, planned = per_variant[0], plan.placebo is not None
+    sizes = (control, per_variant[plan.placebo or 0])
+    reach = 1 - acts.below(_times(plan))
+    return placebo_arm(reach, take_up, sizes, alpha=plan.alpha, power=plan.power, planned=planned)
+
+
+def _doses(plan: Plan, acts: ActsBefore, per_variant: tuple[int, ...], take_up: float, effect: float) -> DoseArms:
+    times, planned, targets = _times(plan), _has_doses(plan), _targets(plan)
+    base = per_variant[plan.placebo or 0]
+    nudged = [n for at, n in enumerate(per_variant) if at and at != plan.placebo]
+    sizes = (base, *nudged) if planned else (base,) * (len(targets) + 1)
+    asked = dose_plan(acts, times, targets, sizes, take_up, effect, last_level(plan))
+    return dose_arms(asked, targets, sum(sizes), power=plan.power, planned=planned)
+
+
+def last_level(plan: Plan) -> float:
+    """Level at which the last look reads what concerns all arms: the sets of the dose arms wait for it."""
+    if plan.method == "fixed":
+        return plan.alpha
+    judged = arithmetic.Plan(
+        baseline=0.5,
+        alpha=plan.alpha,
+        power=max(plan.power, plan.alpha + 1e-6),
+        method=arithmetic.Method(plan.method),
+        looks=plan.looks or arithmetic.USUAL_LOOKS,
+        spending=Spending(plan.spending),
+    )
+    return 2 * float(stats.norm.sf(arithmetic.critical_values(judged).values[-1]))
+
+
+def _has_doses(plan: Plan) -> bool:
+    return any(arm.dose is not None for arm in plan.variants[1:])
+
+
+def _times(plan: Plan) -> int:
+    return plan.claim.times if plan.claim is not None else 1
+
+
+def _targets(plan: Plan) -> tuple[int, ...]:
+    return targets_of(plan) if _has_doses(plan) else proposed_targets(_times(plan))

@@ -1,0 +1,78 @@
+"""What a nudge does to those beside the nudged: direct and spillover effects of a plan with saturations. Pure."""
+
+from experiments.analyse.effects import Report
+from experiments.analyse.result import Readout
+from experiments.plan.design import Kind
+from experiments.report.estimates import effect_with_limits
+from experiments.report.names import metric_words
+from reporting.numbers import count, effect_limits, effect_text, percent
+from reporting.table import Part, Row, Section, Table
+from reporting.words import gettext
+from stats.results import computable
+from stats.saturation import SaturationEffects
+
+
+def section(readout: Readout, report: Report) -> Section:
+    """Empty where clusters drew no saturations."""
+    title = gettext("Those who were nudged, and those beside them")
+    if not readout.saturation:
+        return Section("saturation", title, "", ())
+    shares = {row.name: row.kind is Kind.PROPORTION for row in (readout.report or report).outcomes}
+    lead = gettext(
+        "Clusters drew the share of their units that is nudged. These effects are outside the family of the verdict, "
+        "and hold if units of different clusters don't reach each other."
+    )
+    found = readout.saturation
+    part = Part("saturation", gettext("Direct and spillover effects"), finding(found, shares), table(found, shares))
+    return Section("saturation", title, lead, (part,))
+
+
+def finding(found: tuple[SaturationEffects, ...], shares: dict[str, bool]) -> str:
+    """The spillover of the largest share with one: does it reach those who weren't nudged?"""
+    known = [row for row in found if computable(row.spillover)]
+    if not known:
+        return gettext("No share of nudged units leaves units beside them in two clusters or more.")
+    row = max(known, key=lambda one: one.share)
+    effect, share = row.spillover, shares[row.outcome]
+    if not computable(effect):
+        return ""
+    text = gettext(
+        "Where {share} of a cluster are nudged, its other units differ by {estimate} ({limits}) from units of clusters "
+        "without any nudge: no spillover is shown."
+    )
+    if not effect.low <= 0 <= effect.high:
+        text = gettext(
+            "Where {share} of a cluster are nudged, its other units differ by {estimate} ({limits}) from units of "
+            "clusters without any nudge: the nudge reaches those who didn't get it."
+        )
+    return text.format(
+        share=percent(row.share),
+        estimate=effect_text(effect.estimate, share=share, plus=True),
+        limits=effect_limits(effect.low, effect.high, share),
+    )
+
+
+def table(found: tuple[SaturationEffects, ...], shares: dict[str, bool]) -> Table:
+    """Four effects of each share."""
+    rows: list[Row] = []
+    for row in found:
+        effects = (
+            (gettext("direct: nudged against not nudged, beside each other"), row.direct, row.units[1] + row.units[2]),
+            (gettext("spillover: beside nudged ones, against no nudge"), row.spillover, row.units[0] + row.units[1]),
+            (gettext("total: nudged, against no nudge"), row.total, row.units[0] + row.units[2]),
+            (gettext("overall: the whole cluster, against no nudge"), row.overall, sum(row.units)),
+        )
+        for name, effect, units in effects:
+            shown = effect_with_limits(effect, shares[row.outcome])
+            clusters = f"{count(row.clusters)} / {count(row.control_clusters)}"
+            rows.append((metric_words(row.outcome), percent(row.share), name, *shown, count(units), clusters))
+    columns = (
+        gettext("outcome"),
+        gettext("share nudged"),
+        gettext("effect"),
+        gettext("difference"),
+        gettext("interval"),
+        gettext("units"),
+        gettext("clusters with this share / without nudge"),
+    )
+    return Table(gettext("Direct and spillover effects"), columns, tuple(rows))

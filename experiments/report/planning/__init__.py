@@ -1,0 +1,1 @@
+"""What people read while they plan: what arms could tell, which test decides soonest."""

@@ -1,0 +1,130 @@
+"""Two-stage (saturation) designs: what a nudge does to those who get it, and to those beside them.
+
+Clusters draw the share of their units that is nudged, 0 among them; units are then drawn inside. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stats.clusters import ROUNDING, weighted_scores, weights_of
+from stats.design_matrix import Integers, cluster_codes
+from stats.results import Estimate, NotComputable, Reason, check_alpha
+from stats.summaries import Array, Values, finite_array
+
+# The three groups that a share is judged by.
+CONTROL, BESIDE, NUDGED = 0, 1, 2
+METHOD = "saturation"
+
+
+@dataclass(frozen=True)
+class SaturationEffects:
+    """Clusters with one share of nudged units against the clusters in which nobody is nudged.
+
+    Attributes:
+        outcome: its metric text.
+        share: of a cluster's units that is nudged by plan, above 0 to 1.
+        clusters: how many drew it; `control_clusters` drew 0.
+        units: in pure control, beside nudged units, and nudged.
+        means: of the same, in the outcome's unit; None where there are none.
+        direct: nudged minus not nudged units of these clusters: what one's own nudge does among nudged others.
+        spillover: units of these clusters that aren't nudged, minus units of clusters without nudge.
+        total: nudged units minus units of clusters without nudge; the sum of the two.
+        overall: all units of these clusters, by plan, minus units of clusters without nudge: what rolling out to this
+            share of a cluster does to an average unit of it.
+    """
+
+    outcome: str
+    share: float
+    clusters: int
+    control_clusters: int
+    units: tuple[int, int, int]
+    means: tuple[float | None, float | None, float | None]
+    direct: Estimate | NotComputable
+    spillover: Estimate | NotComputable
+    total: Estimate | NotComputable
+    overall: Estimate | NotComputable
+
+
+def saturation_effects(
+    y: Values,
+    nudged: Values,
+    share: Values,
+    clusters: npt.ArrayLike,
+    *,
+    at: float,
+    outcome: str = "",
+    alpha: float = 0.05,
+    n: Values | None = None,
+) -> SaturationEffects:
+    """Direct, spillover, total and overall effect at one share, with errors between clusters.
+
+    Differences of the means of units (each unit counts once, so large clusters count more). One regression on the three
+    groups gives all four contrasts: CR2 errors, t with Bell-McCaffrey degrees of freedom. They hold whatever units
+    of one cluster do to each other; units of different clusters must not reach each other.
+
+    Args:
+        y: outcome per row.
+        nudged: 1 for nudged units, 0 for the others.
+        share: of its cluster's units that is nudged by plan, per row.
+        clusters: label of each row's cluster.
+        at: the share that is judged; rows of other shares above 0 are left out.
+        outcome: its name, kept with the result.
+        alpha: two-sided error rate.
+        n: units per row, where rows are cells with the means of the outcome.
+
+    Source: Hudgens and Halloran 2008 (direct, indirect, total and overall effects); Baird, Bohren, McIntosh and Ozler
+    2018 (two-stage designs); Bell and McCaffrey 2002 (errors).
+    """
+    check_alpha(alpha)
+    outcomes, arm, shares = (finite_array(values, dimensions=1) for values in (y, nudged, share))
+    kept = ((shares == 0) & (arm == 0)) | (shares == at)
+    group = np.where(shares == 0, CONTROL, np.where(arm == 1, NUDGED, BESIDE))[kept]
+    values, units = outcomes[kept], weights_of(n, len(outcomes))[kept]
+    codes = cluster_codes(np.asarray(clusters)[kept], len(values))
+    sizes = np.bincount(group, weights=units, minlength=3)
+    sums = np.bincount(group, weights=units * values, minlength=3)
+    means = tuple(float(total / size) if size else None for total, size in zip(sums, sizes, strict=True))
+    weights = {
+        "direct": (0.0, -1.0, 1.0),
+        "spillover": (-1.0, 1.0, 0.0),
+        "total": (-1.0, 0.0, 1.0),
+        "overall": (-1.0, 1 - at, at),
+    }
+    effects = {name: _contrast(values, group, codes, units, row, alpha) for name, row in weights.items()}
+    return SaturationEffects(
+        outcome,
+        at,
+        len(np.unique(codes[group != CONTROL])),
+        len(np.unique(codes[group == CONTROL])),
+        (int(sizes[0]), int(sizes[1]), int(sizes[2])),
+        (means[0], means[1], means[2]),
+        **effects,
+    )
+
+
+def _contrast(
+    values: Array, group: Integers, codes: Integers, units: Array, weights: Sequence[float], alpha: float
+) -> Estimate | NotComputable:
+    """One contrast of the groups' means; groups without weight stay in the regression and change nothing."""
+    used = [place for place, weight in enumerate(weights) if weight]
+    clusters = [len(np.unique(codes[group == place])) for place in used]
+    if min(clusters) < 2:
+        return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": min(clusters), "needed": 2})
+    here = np.isin(group, used)
+    y, n, own = values[here], units[here], np.unique(codes[here], return_inverse=True)[1].astype(np.intp)
+    design = (group[here][:, None] == np.array(used)).astype(np.float64)
+    levels = (n @ (design * y[:, None])) / (n @ design)
+    contrast = np.array([weights[place] for place in used])
+    scores = weighted_scores(design, contrast, (y - design @ levels)[:, None], own, n)
+    variance, effect = float(scores.covariance[0, 0]), float(contrast @ levels)
+    if variance <= ROUNDING * float(np.square(y).max()):
+        return NotComputable(Reason.NO_VARIANCE)
+    law, error = stats.t(scores.degrees_of_freedom), sqrt(variance)
+    half = error * float(law.isf(alpha / 2))
+    p_value = 2 * float(law.sf(abs(effect) / error))
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, METHOD)
