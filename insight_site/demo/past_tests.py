@@ -15,7 +15,7 @@ from experiments.plan.design import Design
 from insight_site.demo.made_up_users import WORLD
 
 USERS = 3_000
-# Name, share of users whom the nudge reaches, and what it keeps of them by itself: the letter does something of its own.
+# Name, share of users whom the nudge reaches, and what it does by itself: the letter keeps users without the behaviour.
 TESTS = (
     ("Tutorial with friends, two years ago", 0.5, 0.0),
     ("Friends at the first quest, last year", 0.35, 0.0),

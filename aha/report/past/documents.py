@@ -90,19 +90,19 @@ def finding_document(row: PastFinding) -> dict[str, Any]:
 
 def summary_document(found: Summary) -> dict[str, Any]:
     """A study's few numbers about past experiments."""
-    return {
-        "experiments": found.experiments,
-        "left_out": found.left_out,
-        "answer": None if found.answer is None else found.answer.value,
-        "effect": {"estimate": found.estimate, "set": pieces_document(found.pieces), "level": found.level}
-        if found.answer is not None
-        else found.estimate,
-    }
+    effect: Any = found.estimate
+    if found.answer is not None:
+        effect = {"estimate": found.estimate, "set": pieces_document(found.pieces), "level": found.level}
+    answer = None if found.answer is None else found.answer.value
+    written: dict[str, Any] = outward(
+        {"experiments": found.experiments, "left_out": found.left_out, "answer": answer, "effect": effect}
+    )
+    return written
 
 
 def definition_document(found: Definition) -> dict[str, Any]:
     """The definition that findings share."""
-    return chosen(found, "behaviour", "times", "days", "outcome")
+    return {name: getattr(found, name) for name in ("behaviour", "times", "days", "outcome")}
 
 
 def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
@@ -111,7 +111,7 @@ def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
 
 
 def _interval(found: Estimate | Interval | NotComputable) -> Any:
-    return chosen(found, *INTERVAL) if computable(found) else found
+    return chosen(found, *INTERVAL)  # which leaves a reason as it is
 
 
 def _random(found: RandomEffects | NotComputable) -> Any:

@@ -37,7 +37,7 @@ def hand_on_missing(**_signal: Any) -> int:
     count = 0
     waiting = rows.filter(~Exists(kept)).select_related("experiment__moment").order_by("pk")
     for analysis in waiting.iterator(chunk_size=READ_AT_ONCE):
-        readout = payload_versions.read(analysis.payload)
+        readout = payload_versions.read(analysis.payload or {})
         if isinstance(readout, Unreadable):
             continue  # its own page says so
         try:

@@ -32,6 +32,7 @@ def findings_of(readout: Readout, promise: Promised) -> list[PastFinding]:
     claim, outcome = plan.claim, report.outcomes[0]
     definition = Definition(claim.behaviour, claim.times, claim.days, outcome.name)
     about_this = Definition(claim.behaviour, claim.times, claim.days, claim.retention).same == definition.same
+    best = promise.adjusted
     found, place = [], 0
     for row in outcome.comparisons:
         if row.variant == plan.placebo:
@@ -51,7 +52,8 @@ def findings_of(readout: Readout, promise: Promised) -> list[PastFinding]:
                 caution=caution_of(readout, row),
                 started=plan.started,
                 ended=date.fromisoformat(readout.data_end[:10]),
-                **(promised_by(promise) if about_this else {}),
+                promised=best.estimate if best is not None and about_this else None,
+                promised_error=error_of(best) if best is not None and about_this else None,
             )
         )
     return found

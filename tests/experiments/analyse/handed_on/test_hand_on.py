@@ -78,7 +78,8 @@ def test_promise__is_handed_on__only_where_the_outcome_is_the_one_that_was_promi
     same = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention=readout.plan.primary[0])))
     assert findings_of(other, promise)[0].promised is None
     [found] = findings_of(same, promise)
-    assert (found.promised, found.promised_error) == (0.2, pytest.approx(0.1 / 1.959964))
+    assert found.promised == 0.2
+    assert found.promised_error == pytest.approx(0.1 / 1.959964)
 
 
 @pytest.mark.django_db
