@@ -210,7 +210,7 @@ def _of_methods() -> dict[Reason, str]:
         Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
         Reason.TOO_FEW_TO_POOL: gettext("Too few experiments have moved this behaviour to compute this from them."),
         Reason.NUDGES_DISAGREE: gettext(
-            "The experiments contradict each other: some nudges must have acted by themselves, so no pooled effect is "
-            "given as the answer."
+            "The experiments contradict each other: some nudges act by themselves, or the effect differs between them. "
+            "So no pooled effect is given as the answer."
         ),
     }

@@ -45,9 +45,20 @@ def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
 
 
 def angles(stack: Stack, best: float) -> Array:
-    """Angles that no feature of the statistics slips between: even ones, each ratio's, and many around the best."""
+    """Angles that no feature of the statistics slips between: even ones, each ratio's, and many around the best.
+
+    And every angle at which the Anderson-Rubin statistic is flat: there the score is 0, and where variances differ much
+    a narrow piece of the likelihood-ratio set may lie.
+    """
     width = 1 / np.sqrt(1 + max(stack.total() - float(stack.ar(np.array([best]))[0]), 0.0))
-    return np.unique(np.concatenate([_points(stack), _wrapped(best + width * AROUND)]))
+    points = np.unique(np.concatenate([_points(stack), _wrapped(best + width * AROUND)]))
+
+    def slope(angle: float) -> float:
+        return float(stack.at(np.array([angle])).slope[0])
+
+    signs = np.sign(stack.at(points).slope)
+    turns = [optimize.brentq(slope, *points[at : at + 2]) for at in np.flatnonzero(signs[1:] * signs[:-1] < 0)]
+    return np.unique(np.concatenate([points, turns]))
 
 
 def pieces(curve: Curve, points: Array, unit: float) -> tuple[Piece, ...]:

@@ -63,7 +63,7 @@ def egger(stack: Stack, *, alpha: float) -> Egger | NotComputable:
     outcome = stack.scale_r
     return Egger(
         _t_estimate(slope * stack.unit, sqrt(dispersion * noise) * stack.unit, degrees, alpha, "egger"),
-        _t_estimate(intercept * outcome, sqrt(dispersion * of_intercept) * outcome, degrees, alpha, "egger-intercept"),
+        _t_estimate(intercept * outcome, sqrt(dispersion * of_intercept) * outcome, degrees, alpha, "egger"),
         dispersion,
     )
 

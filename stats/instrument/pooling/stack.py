@@ -56,11 +56,13 @@ class AtAngles:
     Attributes:
         ar: Anderson-Rubin statistic, e' V^-1 e.
         lm: score statistic, the part of ``ar`` in the direction in which the effect could be another.
+        slope: half the derivative of ``ar`` by the angle.
         strength: what is known about the direction: the total of the moments' own chi-square less ``ar``.
     """
 
     ar: Array
     lm: Array
+    slope: Array
     strength: Array
 
 
@@ -130,7 +132,7 @@ class Stack:
         information = (direction * self._solve(direction, own[0], common[0])).sum(axis=1)
         slope = (weighted * direction).sum(axis=1)
         lm = np.divide(slope**2, information, out=np.zeros_like(slope), where=information > 0)
-        return AtAngles(ar, np.minimum(lm, ar), np.maximum(self.total() - ar, 0.0))
+        return AtAngles(ar, np.minimum(lm, ar), slope, np.maximum(self.total() - ar, 0.0))
 
     def parts(self, angles: Array) -> Array:
         """Each experiment's part of the Anderson-Rubin statistic, angles x experiments: they are independent."""
