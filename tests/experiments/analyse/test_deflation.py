@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.analyse.deflation import Trial, pool, ratio_error
+from aha.evidence.past.price import ratio_error
+from experiments.analyse.deflation import Trial, pool
 from stats.results import NotComputable, Reason, computable
 
 
@@ -18,7 +19,7 @@ def test_ratio_error__by_the_delta_method__adds_both_parts() -> None:
     # (0.03 / 0.4)^2 + (0.1 * 0.02 / 0.16)^2 = 0.005625 + 0.00015625
     row = trial(0.1, 0.03, promised=0.4, promised_error=0.02)
 
-    assert ratio_error(row) == pytest.approx(0.00578125**0.5)
+    assert ratio_error(0.1, 0.03, 0.4, 0.02) == pytest.approx(0.00578125**0.5)
     assert row.ratio == pytest.approx(0.25)
 
 
