@@ -62,6 +62,7 @@ STEP_OF = {
     "predicted_from_nothing": "outcomes",
     "predicted_of_old": "plan",
     "predicted_ratio": "plan",
+    "adjusted_quantile": "plan",
     "no_prediction": "plan",
     "unreachable_row": "audience",
     "repeated_segment": "audience",

@@ -14,7 +14,7 @@ from typing import Any
 from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
 from experiments.draw.evaluation import DEFAULT
 from experiments.plan.cluster_mistakes import Problem, cluster_problems, cluster_sentences
-from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED
+from experiments.plan.earlier.prediction import ADJUSTMENTS, PREDICTED, UNADJUSTED
 from experiments.plan.record import DAYS_BEFORE, WHOLE, Plan
 from reporting.words import gettext
 from runs.refusals import Refused
@@ -186,21 +186,24 @@ def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
         yield Problem("days_before_of_new")
     if before and plan.clock != "exposure":
         yield Problem("days_before_clock")
+    quantiles = [text for text in plan.primary if _is(text, Quantile)]
+    if plan.adjustment != UNADJUSTED and quantiles:
+        yield Problem("adjusted_quantile", {"metric": quantiles[0]})
     if plan.adjustment != PREDICTED:
         return
     if not plan.covariates:
         yield Problem("predicted_from_nothing")
     if not new:
         yield Problem("predicted_of_old")
-    if any(_is_ratio(text) for text in plan.primary[:1]):
+    if any(_is(text, Ratio) for text in plan.primary[:1]):
         yield Problem("predicted_ratio", {"metric": plan.primary[0]})
     if situation.no_prediction:
         yield Problem("no_prediction")
 
 
-def _is_ratio(metric: str) -> bool:
+def _is(metric: str, kind: type[Ratio | Quantile]) -> bool:
     try:
-        return isinstance(parse_metric(metric), Ratio)
+        return isinstance(parse_metric(metric), kind)
     except Refused:  # said by `_outcomes`
         return False
 
@@ -328,6 +331,7 @@ def _adjustment_words() -> dict[str, str]:
             "The predicted outcome is for units that sign up after the start; for users who were there before, adjust "
             "for their active days before the exposure."
         ),
+        "adjusted_quantile": gettext("The comparison of '{metric}' is not adjusted: a quantile has no mean to adjust."),
         "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per unit."),
         "no_prediction": gettext(
             "No model was fitted before the start that predicts this outcome from these covariates, and none can be "

@@ -46,6 +46,17 @@ def test_assistments__welch__is_the_published_line(real_data: Path) -> None:
     assert float(stats.t.isf(0.025, 680.94)) == pytest.approx(half, abs=1e-7)
 
 
+def test_assistments__adjusted_as_the_primary__decides_and_the_plain_one_stands_beside(real_data: Path) -> None:
+    path, covariate = real_data / "ab/assistments_video_ab.csv", "student_prior_average_correctness"
+    found = analysis(path, *PUPILS, "--covariate", covariate, "--primary", "adjusted")
+    row = first(found)
+    assert (found["primary"], row["difference"]["method"]) == ("adjusted", "lin-adjustment")
+    # Lin's of METHODS 4.5 beside the README's plain difference.
+    assert row["difference"]["estimate"] == pytest.approx(0.0646, abs=3e-4)
+    assert row["covariate_adjusted"]["estimate"] == row["difference"]["estimate"]
+    assert row["unadjusted"]["estimate"] == pytest.approx(0.050505, abs=6e-7)
+
+
 def test_assistments__one_covariate__the_report_says_adjusted_beside_plain(real_data: Path) -> None:
     path = real_data / "ab/assistments_video_ab.csv"
     found = analysis(path, *PUPILS, "--covariate", "student_prior_average_correctness")

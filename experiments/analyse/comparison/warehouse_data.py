@@ -68,7 +68,7 @@ class CellData:
             segment=cells.segment[kept],
             segment_labels=cells.segments,
             x=self._columns[kept],
-            by_lin=self.adjustment != UNADJUSTED,
+            by_lin=self.adjustment != UNADJUSTED and self.outcomes[outcome] is not Kind.QUANTILE,
             bins=self._counts(outcome, code, against),
             same_split=self.same_split,
             segment_units=units,

@@ -11,7 +11,7 @@ from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
 from events.counting.known_before import level_counts, pooled, with_active_days, with_signup
-from events.metrics import Active, MinDays, MinEvents, Ratio, Survival, outcome_window, parse_metric
+from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
 from experiments.plan.earlier.prediction import (
     PREDICTED,
     UNADJUSTED,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TAUGHT = timedelta(days=84)  # users of so long are counted
 NEWEST = timedelta(days=21)  # of whom the newest judge what the others teach
+NO_VALUE = (Ratio, Survival, Quantile)
 MOST_LEVELS = 10  # of a covariate, as in the analysis: rarer ones are pooled as "other"
 
 
@@ -42,6 +43,8 @@ def worth_of(plan: Plan) -> Explained | NotComputable | None:
     """
     if plan.adjustment == UNADJUSTED or not plan.primary or not (plan.covariates or plan.active_days_before):
         return None
+    if isinstance(parse_metric(plan.primary[0]), NO_VALUE):
+        return None  # without a value of each user there is no R2: the plan is sized as if nothing were adjusted
     earlier = earlier_users(plan)
     if plan.adjustment != PREDICTED:
         return explained(earlier)
@@ -73,7 +76,7 @@ def earlier_users(plan: Plan) -> Earlier:
         Refused: as `worth_of`.
     """
     definition = parse_metric(plan.primary[0])
-    if isinstance(definition, Ratio | Survival):
+    if isinstance(definition, Ratio | Survival | Quantile):
         raise Refused("'{metric}' can't be predicted: it has no share or mean per unit.", metric=plan.primary[0])
     with questions(day_mode=plan.day_mode) as asked:
         end = asked.basis.data_end - timedelta(days=outcome_window(definition).days_needed)

@@ -71,6 +71,7 @@ def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
 
+MEDIAN = "quantile:50%:count:invite:3-6"
 PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolment": "new_units"}
 
 
@@ -143,6 +144,8 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({**PREDICTED, "primary": ("count:a:6-9 / active_days:7-9",)}, "predicted_ratio"),
         ({**PREDICTED, "no_prediction": True}, "no_prediction"),
         (PREDICTED, None),
+        ({"adjustment": "lin", "active_days_before": 7, "primary": (MEDIAN,)}, "adjusted_quantile"),
+        ({"adjustment": "lin", "active_days_before": 7, "secondary": (MEDIAN,)}, None),
         ({"alpha": 0.0}, "bad_alpha"),
         ({"alpha": 0.5, "power": 0.8}, "bad_alpha"),
         ({"power": 1.0}, "bad_power"),
