@@ -75,7 +75,7 @@ def evidence(flags: tuple[Flagged, ...] = (), **columns: Any) -> Evidence:
         changed: Any = {name: tuple(column)}
         grid = replace(grid, **changed)
     nobody = Attributes((), np.zeros((data.n, 0)))
-    return Evidence(data, nobody, split(data), exact, grid, flags, 1, 1_000)
+    return Evidence(data, nobody, split(data), exact, grid, flags, 1, 1_000, outcome="window:21-27")
 
 
 @pytest.mark.parametrize(("reach", "by_step"), [(0.04, False), (0.05, True), (0.80, True), (0.81, False)])
