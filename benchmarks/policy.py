@@ -59,6 +59,17 @@ CASES = {
         "opposite_segments", (HARM, GAIN, HARM, HARM), 0.0, ("segment is battler",),
         "a gain for battlers, harm elsewhere",
     ),
+    "one_segment_solo": Case(
+        "opposite_segments", (GAIN, HARM, HARM, HARM), 0.0, ("segment is solo crafter",),
+        "a gain for solo crafters, harm elsewhere",
+    ),
+    "one_segment_trader": Case(
+        "opposite_segments", (HARM, HARM, GAIN, HARM), 0.0, ("segment is trader",), "a gain for traders, harm elsewhere"
+    ),
+    "one_segment_social": Case(
+        "opposite_segments", (HARM, HARM, HARM, GAIN), 0.0, ("segment is social",),
+        "a gain for social players, harm elsewhere",
+    ),
     "one_segment_cost": Case(
         "opposite_segments", (0.0, 1.2 * 1.1, 0.0, 0.0), 0.01, ("segment is battler",),
         "a gain for battlers, nothing elsewhere; a nudge costs 1 point",
@@ -136,6 +147,7 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
         "over_all": found.over_all.estimate,
         "over_none": found.over_none.estimate,
         "itt": effects,
+        "share": {group: facts["units"] / units for group, facts in truth(simulation)["by_group"].items()},
         "all": effect_on_all(simulation, effects) - case.cost,
         "agreement": found.agreement,
     }
@@ -221,7 +233,8 @@ def gains_table(records: list[dict[str, Any]]) -> Iterable[str]:
         if not CASES[name].finds or len(CASES[name].finds) > 1:
             continue
         mine = [record for record in records if (record["world"], record["units"]) == (name, units)]
-        over_none = fmean(0.30 * (record["itt"]["battler"] - CASES[name].cost) for record in mine)
+        group = CASES[name].finds[0].removeprefix("segment is ")
+        over_none = fmean(record["share"][group] * (record["itt"][group] - CASES[name].cost) for record in mine)
         over_all = over_none - fmean(record["all"] for record in mine)
         reported = [100 * fmean(record[key] for record in mine) for key in ("over_all", "over_none")]
         agreement = fmean(record["agreement"] for record in mine)

@@ -66,8 +66,8 @@ def test_report__one_file__no_script_no_request_no_double_id(tmp_path: Path, lan
 
     assert "script" not in page.tags
     assert "b" not in page.tags
-    # Effects, by segment, as treated against causal, the effect against the direct effect of being nudged, and how far it
-    # reaches beyond those who were moved.
+    # Effects, by segment, as treated against causal, the effect against the direct effect of being nudged, and how far
+    # it reaches beyond those who were moved.
     assert page.tags.count("svg") == 5
     assert [address for address in page.addresses if not address.startswith("#")] == []
     assert len(page.ids) == len(set(page.ids))
