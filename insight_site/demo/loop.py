@@ -19,8 +19,8 @@ from events.simulation import simulate
 from events.simulation.draws import Ints
 from experiments.models import Analysis, Experiment
 from insight_site.demo import client, made_up_users, team, whose_site
+from insight_site.demo.earlier_tests import import_earlier_tests
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine
-from insight_site.demo.past_tests import import_past_tests
 from insight_site.demo.running_site import served, wait_for_others
 from insight_site.demo.whose_site import Keys
 from runs.refusals import Refused
@@ -115,7 +115,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         stack.callback(whose_site.close_doors)
         earlier = _bring_earlier(told, site, line, units, seed)
         with told.step("Three past tests of other tools, imported as evidence about the behaviour"):
-            import_past_tests(folder, seed, line.today.date())
+            import_earlier_tests(folder, seed, line.today.date())
         segmentation = team.Segmentation(folder, seed)
         stack.callback(segmentation.close)
         with told.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):

@@ -18,8 +18,8 @@ from events.counting import queries
 from events.models import Flush, OutboxEvent, Rejected, Source, UnitTraits
 from experiments.models import Analysis, Assignment, Experiment
 from insight_site.access.keys import forget_cached_keys, issue_key
+from insight_site.demo.earlier_tests import NAMES
 from insight_site.demo.made_up_users import OURS
-from insight_site.demo.past_tests import NAMES
 from insight_site.models import ApiKey, Picture, ShareLink
 from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion

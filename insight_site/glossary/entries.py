@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from insight_site.glossary.causes import cause, instrument, reading
-from insight_site.glossary.terms import Term, discovery, evidence, segments, staying
+from insight_site.glossary.terms import Term, discovery, evidence, past_evidence, segments, staying
 from reporting.words import gettext
 
 
@@ -72,7 +72,7 @@ def sections() -> tuple[Section, ...]:
     return (
         Section("staying", gettext("Staying and leaving"), staying()),
         Section("discovery", gettext("What may matter"), discovery()),
-        Section("evidence", gettext("How much to believe it"), evidence()),
+        Section("evidence", gettext("How much to believe it"), (*evidence(), *past_evidence())),
         Section("segments", gettext("Who plays how"), segments()),
         Section("experiments", gettext("Whether it is the cause"), (*cause(), *instrument())),
         Section("reading", gettext("Reading a result"), reading()),

@@ -179,6 +179,12 @@ def evidence() -> tuple[Term, ...]:
                 "the difference were its effect. It is an upper limit to plan with, not a forecast."
             ), "evidence", "Promise",
         ),
+    )  # fmt: skip
+
+
+def past_evidence() -> tuple[Term, ...]:
+    """The words of what finished experiments have shown."""
+    return (
         Term(
             "expected-gain", gettext("Expected causal gain"),
             gettext(

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from aha.evidence.past.keep_finding import keep_findings
-from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves, size
@@ -24,7 +22,6 @@ from stats.power.family_and_looks import Method, Plan, inflation
 from stats.power.sample_size import days_needed, power_no_material_effect, sample_size, smallest_effect
 from stats.results import NotComputable, Reason
 from stats.sequential.boundaries import Spending
-from tests.aha.evidence.past.test_price import RATIOS, priced
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 
@@ -235,40 +232,6 @@ def test_draft__from_a_moment__may_start_and_plans_with_half_of_the_promise() ->
     assert "add at least 2 times within 2 days" in made.hypothesis
     assert moves.move(key=made.key, action=Action.START).status == "running"
     assert drafts.draft_from_moment(moment=made.moment, take_up=0.3).key == "two-adds-test-2"  # type: ignore[arg-type]
-
-
-@pytest.mark.usefixtures("world")
-def test_draft__after_five_tested_promises__plans_with_what_they_found_of_theirs() -> None:
-    for at, ratio in enumerate(RATIOS):
-        keep_findings([priced(ratio, f"past-{at}")])
-    price = price_of_promises().price
-
-    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
-
-    assert not price.assumed
-    assert made.planned_effect == round(price.ratio.estimate * 0.25, 4)
-    assert made.smallest_effect == 0.025  # the margin stays what nobody would act below
-
-
-@pytest.mark.usefixtures("world")
-def test_draft__past_promises_came_to_nothing__plans_with_the_smallest_effect() -> None:
-    for at, ratio in enumerate(RATIOS):
-        keep_findings([priced(-ratio, f"past-{at}")])
-
-    made = drafts.draft_from_moment(moment=moment(evidence=EVIDENCE), take_up=0.3)
-
-    assert made.planned_effect == made.smallest_effect == 0.025
-
-
-@pytest.mark.usefixtures("world")
-def test_suggestion__planned_effect_of_the_plan__gives_the_size_and_the_margin_stays() -> None:
-    row = draft(primary_metrics=["window:3-4"], smallest_effect=0.05, planned_effect=0.1, enrolment="new_units")
-
-    found = size.suggest_size(row, signup_event="signup")
-
-    needed = sample_size(Plan(baseline=0.5), 0.1)
-    assert not isinstance(needed, NotComputable)
-    assert (found.smallest_effect, found.planned_effect, found.planned_units) == (0.05, 0.1, needed.total)
 
 
 @pytest.mark.usefixtures("world")

@@ -26,7 +26,7 @@ LONG_AGO, APART, LENGTH = timedelta(days=700), timedelta(days=150), timedelta(da
 DESIGN = Design("variant", "control", ("retained",), unit="unit", behaviour="reached")
 
 
-def import_past_tests(folder: Path, seed: int, today: date) -> tuple[PastFinding, ...]:
+def import_earlier_tests(folder: Path, seed: int, today: date) -> tuple[PastFinding, ...]:
     """Write the three files and import them as `import_experiment` does.
 
     Args:
