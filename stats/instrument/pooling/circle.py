@@ -22,7 +22,17 @@ ZOOM = np.linspace(-1, 1, 21)
 def lowest(stack: Stack) -> float:
     """The angle at which the Anderson-Rubin statistic is smallest, over the whole circle."""
     points = _points(stack)
-    return _refine(stack.ar, points, stack.ar(points), lowest=True)
+    best = int(stack.ar(points).argmin())
+    # The circle's ends are one point: its neighbours lie on both sides.
+    left = points[best - 1] if best > 0 else points[-2] - pi
+    right = points[best + 1] if best + 1 < len(points) else points[1] + pi
+    found = optimize.minimize_scalar(
+        lambda angle: float(stack.ar(np.array([angle]))[0]),
+        bounds=(float(left), float(right)),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    return float(_wrapped(np.array([found.x]))[0])
 
 
 def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
@@ -66,16 +76,10 @@ def pieces(curve: Curve, points: Array, unit: float) -> tuple[Piece, ...]:
 
     Args:
         curve: of angles in [-pi/2, pi/2]; the same at both ends.
-        points: sorted angles, both ends among them.
+        points: sorted angles, both ends among them, near enough that no piece and no gap lies between two.
         unit: effect at the angle pi/4.
     """
-    values = curve(points)
-    if values.min() > 0 or values.max() <= 0:
-        # A dip below 0, or a hill above it, between two points: its bottom or top joins the points.
-        extra = _refine(curve, points, values, lowest=bool(values.min() > 0))
-        points = np.unique(np.append(points, extra))
-        values = curve(points)
-    inside = values <= 0
+    inside = curve(points) <= 0
     ends: list[float | None] = [None] if inside[0] else []
     for (left, right), (before, after) in zip(pairwise(points.tolist()), pairwise(inside.tolist()), strict=True):
         if before != after:
@@ -101,22 +105,6 @@ def _points(stack: Stack) -> Array:
 def _wrapped(angles: Array) -> Array:
     """The same lines through the origin, as angles in [-pi/2, pi/2)."""
     return np.asarray((angles + pi / 2) % pi - pi / 2)
-
-
-def _refine(curve: Curve, points: Array, values: Array, *, lowest: bool) -> float:
-    """The angle of the lowest (highest) value, between the neighbours of the best point."""
-    sign = 1.0 if lowest else -1.0
-    best = int((sign * values).argmin())
-    low = points[best - 1] if best > 0 else points[-2] - pi
-    high = points[best + 1] if best + 1 < len(points) else points[1] + pi
-    found = optimize.minimize_scalar(
-        lambda angle: sign * float(curve(np.array([angle]))[0]),
-        bounds=(float(low), float(high)),
-        method="bounded",
-        options={"xatol": 1e-12},
-    )
-    angle = float(found.x) if found.fun <= sign * values[best] else float(points[best])
-    return float(_wrapped(np.array([angle]))[0])
 
 
 def _crossing(curve: Curve, left: float, right: float) -> float:
