@@ -261,3 +261,43 @@ def test_arms__given_acts__say_what_a_placebo_and_dose_arms_could_tell() -> None
 def test_arms__values_that_can_not_be__are_refused(options: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         run("--baseline", "0.2", "--effect", "0.2", "--take-up", "0.2", "--per-variant", "5000", *options)
+
+
+def test_json__guardrails__have_their_units_and_the_chance_to_ship() -> None:
+    guardrails = ("--guardrail", "0.01", "0.5", "--guardrail-mean", "1", "2")
+    found = document("--baseline", "0.3", "--effect", "0.02", *guardrails)
+
+    assert found["per_variant"] == found["guardrail_units"][0][0] == 49_485
+    assert found["power_to_ship"] == pytest.approx(0.9333, abs=0.0001)  # of the tightest guardrail; the rest is sure
+    at = document("--baseline", "0.3", "--effect", "0.02", "--guardrail", "0.01", "0.5", "--per-variant", "49485")
+    assert at["power_to_ship"] == pytest.approx(found["power_to_ship"], abs=1e-4)
+
+
+def test_json__survival__has_events_of_both_formulas() -> None:
+    found = document("--baseline", "0.37", "--effect", "0.38", "--survival")
+
+    assert (found["events"], found["events_freedman"]) == (21, 26)
+    assert found["hazard_ratio"] == pytest.approx(0.2893, abs=1e-4)
+    assert "schoenfeld" in run("--baseline", "0.37", "--effect", "0.38", "--survival")
+
+
+def test_json__ratio__is_sized_by_the_spread_of_a_units_part() -> None:
+    ratio = document("--ratio", "3", "4", "2", "1.5", "0.5", "--effect", "0.1")
+
+    sd = (16 - 2 * 1.5 * 3 + 1.5**2 * 2.25) ** 0.5 / 2
+    assert ratio == document("--baseline", "1.5", "--sd", str(sd), "--effect", "0.1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--baseline", "0.3", "--effect", "0.1", "--survival", "--guardrail", "0.01", "0.5"),
+        ("--baseline", "0.3", "--survival"),
+        ("--ratio", "3", "4", "0", "1.5", "0.5", "--effect", "0.1"),
+        ("--ratio", "3", "4", "2", "1.5", "2", "--effect", "0.1"),
+        ("--baseline", "0.3", "--effect", "0.1", "--guardrail", "0", "0.5"),
+    ],
+)
+def test_options__that_make_no_question__are_refused(options: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError):
+        run(*options)
