@@ -21,6 +21,8 @@ from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
 from reporting.document import dump
 
 USUAL_TIMES = 20
+# Fields that came after version 0.3, by what older plans mean by leaving them out: such a plan keeps its definition.
+LATER: dict[str, Any] = {"guardrail_rules": {}, "otherwise": "ask"}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
         prediction=prediction,
     )
     deciding = {name: value for name, value in dump(kept).items() if name not in WORDS}
+    deciding = {name: value for name, value in deciding.items() if name not in LATER or value != LATER[name]}
     text = json.dumps(deciding, sort_keys=True, default=str)
     return replace(kept, definition=hashlib.sha256(text.encode()).hexdigest())
 
