@@ -16,7 +16,7 @@ from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
 from events.metrics import display_name, parse_behaviour, parse_retention
-from runs.keys import key_from
+from runs.key_from_name import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 

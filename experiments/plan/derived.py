@@ -7,7 +7,7 @@ field of the plan is read here; `tests/experiments/plan/test_record.py` lists wh
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -21,8 +21,9 @@ from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
 from reporting.document import dump
 
 USUAL_TIMES = 20
-# Fields that came after version 0.3, by what older plans mean by leaving them out: such a plan keeps its definition.
-LATER: dict[str, Any] = {"guardrail_rules": {}, "otherwise": "ask"}
+# Fields with a default that definitions of version 0.3 held already. A later one counts only where it isn't at its
+# default: a plan that doesn't use it keeps its definition.
+FIRST_DEFAULTS = frozenset({"claim", "amendments", "intact", "definition"})
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def planned(plan: Plan, history: History, prediction: Predictor | None = None) -
         prediction=prediction,
     )
     deciding = {name: value for name, value in dump(kept).items() if name not in WORDS}
-    deciding = {name: value for name, value in deciding.items() if name not in LATER or value != LATER[name]}
+    for later in fields(kept):
+        if later.name not in FIRST_DEFAULTS and _at_default(kept, later):
+            del deciding[later.name]
     text = json.dumps(deciding, sort_keys=True, default=str)
     return replace(kept, definition=hashlib.sha256(text.encode()).hexdigest())
 
@@ -254,6 +257,11 @@ def _slot(part: Slice | None) -> Slot | None:
 def _cast(value: Any, value_type: str) -> Any:
     """A number is always printed as 1.0: clients in Python refuse 1 for a float flag."""
     return float(value) if value_type == "number" and isinstance(value, int) else value
+
+
+def _at_default(plan: Planned, one: Field[Any]) -> bool:
+    default = one.default if one.default_factory is MISSING else one.default_factory()
+    return default is not MISSING and getattr(plan, one.name) == default
 
 
 def _deciding(plan: Planned) -> Planned:

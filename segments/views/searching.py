@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from events.metric_sentences import sentence as definition_sentence
-from runs.keys import key_from
+from runs.key_from_name import key_from
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable

@@ -21,7 +21,7 @@ from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.report.calibration_page import share_left
-from runs.keys import key_from
+from runs.key_from_name import key_from
 from runs.refusals import Refused
 from runs.web import person
 

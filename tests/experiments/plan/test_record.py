@@ -1,5 +1,7 @@
 """Who must see which field of the plan, and until when its column may change: the whole table, both ways."""
 
+import hashlib
+import json
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,6 +15,7 @@ from experiments.plan.derived import History, Serving
 from experiments.plan.earlier.prediction import Explained
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
 from experiments.plan.record import COPIED, LOCKS, Claim, GuardrailRule, Plan, PlannedRow, PlannedVariant, Slice
+from reporting.document import dump
 
 BASE = Plan(
     key="invite",
@@ -199,6 +202,18 @@ def test_field__changed__makes_a_running_analysis_void_where_a_number_depends_on
 
     same = derived.same_numbers(*kept) and asked[0] == asked[1]
     assert same == concerned.isdisjoint({"hash", "questions"})
+
+
+def test_definition__of_a_plan_that_uses_nothing_newer__is_that_of_version_03() -> None:
+    plan = replace(BASE, guardrail_rules={}, planned_effect=None)
+    newer = {"planned_effect", "adjustment", "active_days_before", "prediction", "guardrail_rules", "otherwise"}
+    newer |= {"cluster", "saturations", "name", "hypothesis", "nudge"}
+
+    kept = derived.planned(plan, HISTORY)
+
+    first = {name: value for name, value in dump(replace(kept, definition="")).items() if name not in newer}
+    text = json.dumps(first, sort_keys=True, default=str)
+    assert kept.definition == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_placebo__is_never_the_control() -> None:

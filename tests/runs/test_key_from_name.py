@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.keys import key_from
+from runs.key_from_name import key_from
 
 
 @pytest.mark.parametrize(
