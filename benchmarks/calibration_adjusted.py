@@ -30,9 +30,9 @@ from benchmarks.adjusted_worlds import (
 from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table, line
 from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
 from benchmarks.calibration_worlds import Floats, Rng, clustered
-from stats import adjust
+from stats.adjustment import adjust
+from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
 from stats.instrument.anderson_rubin import anderson_rubin
-from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
 from stats.power.family_and_looks import Plan
 from stats.power.sample_size import power_at, sample_size
 from stats.results import computable

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration_worlds import SEGMENTS, Nudge, Rng, clustered, durations, strata, unequal_clusters
-from stats import adjust, compare, stratified
+from stats import compare, stratified
+from stats.adjustment import adjust
 from stats.counts import joint_of_counts
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import iv_moments, wald

@@ -24,7 +24,8 @@ from benchmarks.calibration_worlds import (
 )
 from benchmarks.ratio_of_sums import ratio_difference
 from experiments.analyse.health.balance import joint_balance_p
-from stats import adjust, compare, novelty, stratified
+from stats import compare, novelty, stratified
+from stats.adjustment import adjust
 from stats.counts import joint_of_counts
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import iv_moments, two_stage

@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 from benchmarks.audit.frame.figure import Figure, percent
 from events.simulation import WORLDS, draw_arms, simulate, truth
-from stats.adjust import cluster_difference
+from stats.adjustment.adjust import cluster_difference
 from stats.clusters import randomisation_test
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.five_moments import iv_moments_adjusted

@@ -10,7 +10,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from stats import adjust, bayes, compare
+from stats import bayes, compare
+from stats.adjustment import adjust
 from stats.power import sample_size
 from stats.power.family_and_looks import Plan
 from stats.sequential import boundaries

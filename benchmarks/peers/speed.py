@@ -17,7 +17,8 @@ import tea_tasting as tt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from benchmarks.ratio_of_sums import ratio_difference
-from stats import adjust, compare
+from stats import compare
+from stats.adjustment import adjust
 from stats.srm import sample_ratio
 from stats.summaries import Joint
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from experiments.analyse.health.findings import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
-from stats.adjust import Adjusted
+from stats.adjustment.adjust import Adjusted
 from stats.clusters import ClusterCount, Randomisation
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.encouragement import TakeUp

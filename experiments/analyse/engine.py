@@ -21,7 +21,7 @@ from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.file_context import file_context
 from experiments.analyse.health.findings import Detail, Finding, Severity, gravest_first
 from experiments.plan.design import Design, Kind, Units
-from stats import adjust
+from stats.adjustment import adjust
 from stats.clusters import count_by_arm
 from stats.instrument import encouragement
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from stats.adjust import cluster_difference
+from stats.adjustment.adjust import cluster_difference
 from stats.counts import cross_counts
 from stats.multiplicity import holm
 from stats.results import NotComputable, Reason, computable

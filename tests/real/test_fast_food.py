@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stats.adjust import cluster_difference
+from stats.adjustment.adjust import cluster_difference
 from stats.instrument.five_moments import iv_moments_adjusted
 from tests.real.load import analysis, checks, first
 from tests.stats.make import computed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.audit import clusters as audit
-from stats.adjust import cluster_difference, lin_clustered
+from stats.adjustment.adjust import cluster_difference, lin_clustered
 from stats.clusters import (
     cluster_scores,
     count_clusters,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reporting.words import reason_words
-from stats import adjust, compare, multiplicity, srm, stratified
+from stats import compare, multiplicity, srm, stratified
+from stats.adjustment import adjust
 from stats.instrument.encouragement import (
     IvMoments,
     anderson_rubin,

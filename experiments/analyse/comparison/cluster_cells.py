@@ -22,7 +22,9 @@ from experiments.analyse.gather.answers import REACHED
 from experiments.analyse.health.few_clusters import FEW_CLUSTERS
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Kind
-from stats import adjust, compare, stratified
+from stats import compare, stratified
+from stats.adjustment import adjust
+from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
 from stats.clusters import (
     ClusterCount,
     ClusterScores,
@@ -35,7 +37,6 @@ from stats.clusters import (
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, inequalities_between_clusters
-from stats.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Array, Mean
 

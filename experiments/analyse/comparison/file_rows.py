@@ -14,12 +14,13 @@ from experiments.analyse.effects import ArmValue
 from experiments.analyse.health.few_clusters import FEW_CLUSTERS
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
-from stats import adjust, compare, stratified
+from stats import compare, stratified
+from stats.adjustment import adjust
+from stats.adjustment.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
 from stats.clusters import Randomisation, count_clusters, difference_scores, mean_scores, randomisation_test
 from stats.instrument import encouragement
 from stats.instrument.five_moments import IvMoments, iv_moments, iv_moments_adjusted
 from stats.instrument.validity import Inequalities, instrument_inequalities
-from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
 from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells

@@ -8,7 +8,7 @@ from scipy import stats
 from experiments.analyse.effects import ArmValue
 from experiments.plan.design import Kind
 from stats import compare
-from stats.adjust import Adjusted
+from stats.adjustment.adjust import Adjusted
 from stats.clusters import Randomisation
 from stats.instrument.five_moments import IvMoments
 from stats.instrument.validity import Inequalities

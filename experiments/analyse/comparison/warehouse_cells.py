@@ -15,12 +15,13 @@ from experiments.analyse.comparison.levels import normal_estimate, traits_of
 from experiments.analyse.comparison.protocol import Strata, plain_difference
 from experiments.analyse.gather.answers import REACHED
 from experiments.plan.design import Kind
-from stats import adjust, compare, stratified
+from stats import compare, stratified
+from stats.adjustment import adjust
+from stats.adjustment.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments, iv_moments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
-from stats.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.ratios import linearised, ratio_point, standardised
 from stats.results import Estimate, Interval, NotComputable, Reason, computable

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from events.asking import Questions
 from events.counting import day_bits
-from events.counting.known_before import level_counts
-from events.metrics import Capped, Plain, Quantile, days_needed, parse_behaviour, parse_metric
-from experiments.analyse.gather import over_time_queries, quantile_queries, queries
+from events.metrics import Capped, Plain, days_needed, parse_behaviour, parse_metric
+from experiments.analyse.gather import over_time_queries, queries
 from experiments.analyse.gather.admission import AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
-from experiments.analyse.gather.answers import Answers, Block, Cells
-from experiments.draw.many_units import saturation_of
+from experiments.analyse.gather.answers import Answers
+from experiments.analyse.gather.gather_cells import cells_of, rows_of
 from experiments.plan.question import Question
 from runs.progress import Progress, silent
 from runs.refusals import Refused
-from stats.quantiles import QuantilePoint, bandwidth, linearised_quantile, quantile_point
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 CALENDAR, SIGNUP = "calendar", "signup"
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
-MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ def _need_events(questions: Questions, asked: Question) -> None:
 
 
 def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
-    rows = _rows(questions, queries.met_counts(met))
+    rows = rows_of(questions, queries.met_counts(met))
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside}))
         raise Refused(
@@ -160,7 +155,7 @@ def _units(questions: Questions, met: ir.Table, asked: Question) -> Iterator[ir.
 
 
 def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
-    row = _rows(questions, queries.span(units))[0]
+    row = rows_of(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
             "Nobody can be analysed in the experiment '{experiment}': all units met several variants, or variants that "
@@ -181,9 +176,9 @@ def _answers(
     progress: Progress,
 ) -> Answers:
     basis = questions.basis
-    cells = _cells(questions, asked, values)
+    cells = cells_of(questions, asked, values)
     progress("cells", 0.9)
-    followed = _rows(questions, over_time_queries.complete_days(values))
+    followed = rows_of(questions, over_time_queries.complete_days(values))
     return Answers(
         data_end=_aware(basis.data_end),
         time_zone=basis.clock.time_zone,
@@ -208,100 +203,8 @@ def _answers(
     )
 
 
-def _cells(questions: Questions, asked: Question, values: ir.Table) -> Cells:
-    names = queries.covariates_of(asked)
-    kept = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
-    points = _quantiles(questions, asked, values)
-    thresholds = {place: [point.value for point in found] for place, found in points.items()}
-    rows = _rows(questions, queries.cells(quantile_queries.below_quantiles(values, thresholds), asked, kept))
-    keys = queries.cell_keys(asked, len(names))
-    rows.sort(key=lambda row: tuple(row[key] for key in keys))
-    segments, weeks = (sorted({row[key] for row in rows}) for key in ("segment", "week"))
-    levels = [sorted({row[f"l_{place}"] for row in rows}) for place, _ in enumerate(names)]
-    covariate = np.zeros((len(rows), len(names)), dtype=np.int64)
-    for place, labels in enumerate(levels):
-        covariate[:, place] = [labels.index(row[f"l_{place}"]) for row in rows]
-    return Cells(
-        variants=asked.variants,
-        segments=tuple(segments),
-        weeks=tuple(weeks),
-        covariates=names,
-        levels=tuple(map(tuple, levels)),
-        variant=_ints([row["arm"] for row in rows]),
-        segment=_ints([segments.index(row["segment"]) for row in rows]),
-        week=_ints([weeks.index(row["week"]) for row in rows]),
-        covariate=covariate,
-        exposed=_ints([row["exposed"] for row in rows]),
-        blocks={text: _block(asked, place, rows, points.get(place)) for place, text in enumerate(asked.outcomes)},
-        **(_clusters(asked, [row["cluster"] for row in rows]) if asked.clustered else {}),
-    )
-
-
-def _clusters(asked: Question, ids: Sequence[str]) -> dict[str, Any]:
-    """The clusters of the cells, and the saturation that each has drawn: its draw says it, whoever reported it."""
-    labels = sorted(set(ids))
-    places = {label: place for place, label in enumerate(labels)}
-    found: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[one] for one in ids])}
-    if asked.saturations:
-        drawn = {one: saturation_of(asked.seed, asked.saturations, one) for one in labels}
-        found["saturation"] = _ints([drawn[one] for one in ids])
-    return found
-
-
-def _levels(questions: Questions, values: ir.Table, place: int, asked: Question) -> list[str]:
-    """The levels that are kept: the most frequent of a property, all numbers of active days."""
-    most = MOST_LEVELS if place < len(asked.covariates) else asked.active_days_before + 1
-    found = _rows(questions, level_counts(values, f"c_{place}", most))
-    return [str(row["level"]) for row in found]
-
-
-def _quantiles(questions: Questions, asked: Question, values: ir.Table) -> dict[int, list[QuantilePoint]]:
-    """Of each outcome that is a quantile, every arm's: from counts, so that no unit leaves the warehouse.
-
-    Where one arm has no density, no arm gets a spread: a difference with half an error would be too sure of itself.
-    """
-    found = {}
-    for place, metric in enumerate(map(parse_metric, asked.outcomes)):
-        if not isinstance(metric, Quantile):
-            continue
-        sizes = {row["arm"]: int(row["units"]) for row in _rows(questions, quantile_queries.arm_sizes(values, place))}
-        widths = {arm: bandwidth(units, metric.share) for arm, units in sizes.items()}
-        rows = {
-            row["arm"]: row
-            for row in _rows(questions, quantile_queries.arm_quantiles(values, place, metric.share, widths))
-        }
-        points = [
-            quantile_point(metric.share, row["at"], row["low"], row["high"], widths[arm])
-            if (row := rows.get(arm)) is not None
-            else QuantilePoint(metric.share, 0.0, 0.0)
-            for arm in range(len(asked.variants))
-        ]
-        flat = any(points[arm].spread == 0 for arm in rows)
-        found[place] = [replace(point, spread=0.0) for point in points] if flat else points
-    return found
-
-
-def _block(
-    asked: Question, place: int, rows: Sequence[Mapping[str, Any]], quantiles: Sequence[QuantilePoint] | None
-) -> Block:
-    names = tuple(queries.block_columns(asked, place))
-    size = len(names)
-    means, covariance = np.zeros((len(rows), size)), np.zeros((len(rows), size, size))
-    for cell, row in enumerate(rows):
-        for a in range(size):
-            means[cell, a] = row[f"m_{place}_{a}"] if row[f"n_{place}"] else 0.0
-            for b in range(a + 1):
-                moment = row[f"s_{place}_{a}_{b}"] if row[f"n_{place}"] > 1 else 0.0
-                covariance[cell, a, b] = covariance[cell, b, a] = moment
-    for cell, row in enumerate(rows if quantiles is not None else ()):
-        point = quantiles[row["arm"]]  # type: ignore[index]
-        if row[f"n_{place}"]:
-            means[cell, 0], covariance[cell, 0, 0] = linearised_quantile(means[cell, 0], covariance[cell, 0, 0], point)
-    return Block(names, _ints([row[f"n_{place}"] for row in rows]), means, covariance)
-
-
 def _exposures(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
-    rows = _rows(questions, over_time_queries.exposures_by_day(values))
+    rows = rows_of(questions, over_time_queries.exposures_by_day(values))
     rows.sort(key=lambda row: (row["exposed_on"], row["arm"]))
     return tuple((row["exposed_on"], asked.variants[row["arm"]], int(row["units"])) for row in rows)
 
@@ -312,11 +215,11 @@ def _durations(
     found: dict[tuple[int, str, int, bool], int] = {}
     if asked.churn_gap > day_bits.MOST_GAP:
         question = over_time_queries.long_durations(questions.log, units, questions.basis, asked.churn_gap)
-        for row in _rows(questions, question):
+        for row in rows_of(questions, question):
             found[row["arm"], row["segment"], int(row["duration"]), bool(row["churned"])] = int(row["units"])
     else:
         question = over_time_queries.durations(values, asked.churn_gap, day_bits.words_for(span.most_days))
-        for row in _rows(questions, question):
+        for row in rows_of(questions, question):
             word = row["churn_word"]
             day = int(row["censored_on"]) if word is None else day_bits.day_of(int(word), int(row["churn_bit"]))
             found[row["arm"], row["segment"], day, word is not None] = int(row["units"])
@@ -327,7 +230,7 @@ def _curve(
     questions: Questions, asked: Question, followed: Sequence[Mapping[str, Any]], values: ir.Table
 ) -> tuple[tuple[str, int, int, int], ...]:
     found = []
-    for row in sorted(_rows(questions, over_time_queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
+    for row in sorted(rows_of(questions, over_time_queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
         ages = [(each["complete_days"], int(each["units"])) for each in followed if each["arm"] == row["arm"]]
         for day in range(CURVE_DAYS + 1):
             eligible = sum(number for age, number in ages if age > day)
@@ -338,7 +241,7 @@ def _curve(
 def _times(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
     if asked.behaviour is None:
         return ()
-    rows = _rows(questions, queries.times(values, asked.most_times))
+    rows = rows_of(questions, queries.times(values, asked.most_times))
     found = sorted((row["arm"], int(row["times"]), int(row["units"])) for row in rows)
     return tuple((asked.variants[arm], number, count) for arm, number, count in found)
 
@@ -368,7 +271,7 @@ def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
 
 
 def _late(questions: Questions, span: _Span) -> tuple[int, int]:
-    row = _rows(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
+    row = rows_of(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
     return int(row["known"]), int(row["late"] or 0)
 
 
@@ -380,7 +283,7 @@ def _bins(
         numeric = isinstance(parse_metric(text), Plain | Capped)
         if asked.behaviour is None or text not in primary or not numeric:
             continue
-        rows = _rows(questions, queries.bins(values, asked, place))
+        rows = rows_of(questions, queries.bins(values, asked, place))
         counted = sorted((row["arm"], int(row["bin"]), int(row["reached"]), int(row["units"])) for row in rows)
         found[text] = tuple((asked.variants[arm], *rest) for arm, *rest in counted)
     return found
@@ -399,13 +302,3 @@ def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -
 def _aware(moment: datetime) -> datetime:
     """Moments inside the warehouse are naive UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.asarray(numbers, dtype=np.int64)
-
-
-def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:
-    """A small answer as plain values."""
-    found: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
-    return found

@@ -1,0 +1,1 @@
+"""Comparisons that are adjusted for what was known before the assignment."""
