@@ -9,7 +9,7 @@ from aha.evidence.ladder import climb, daily_rung
 from benchmarks.audit.frame.figure import Figure, percent
 from benchmarks.audit.worlds.days_at_risk import effect_at_risk
 from events.simulation import WORLDS, Simulation, simulate
-from events.simulation.worlds import TARGET, TAU, World
+from events.simulation.worlds import BEHAVIOURS, PROFILE, TARGET, World
 from stats.results import NotComputable, computable
 from tests.aha.worlds import candidate, trials
 
@@ -24,7 +24,11 @@ biased, beside the other rungs (their truth is the average effect on all units).
 """
 RUNS, BIASED_RUNS, UNITS = 200, 12, 20_000
 COVERAGE = 0.93
-SAME_PATTERNS = replace(WORLDS["measured_confounding"], name="measured_confounding with tau of step", tau=TAU)
+HIDDEN_PATTERNS = replace(
+    WORLDS["measured_confounding"],
+    name="measured_confounding with the rates of step",
+    behaviours=(*BEHAVIOURS, PROFILE),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def figures(size: float) -> list[Figure]:
     """Coverage where everything is measured, bias where engagement isn't."""
     runs, few = max(round(RUNS * size), 2), max(round(BIASED_RUNS * size), 2)
     rows = [_covers(WORLDS[name], runs) for name in ("daily_cause", "measured_confounding")]
-    rows.append(_biased(SAME_PATTERNS, few, "the play pattern, not seen on day 0, decides how soon and how much"))
+    rows.append(_biased(HIDDEN_PATTERNS, few, "the play pattern, not seen on day 0, decides how soon and how much"))
     rows += [_biased(WORLDS[name], few, "engagement was never measured") for name in ("no_effect", "step")]
     rows += [row for name in ("no_effect", "step") for row in _beside(WORLDS[name], few // 4 or 1)]
     return rows
