@@ -5,7 +5,8 @@ from aha.report.past.effect_words import effect_cell, pieces_text
 from reporting.numbers import count, effect_limits, level_text, p_text, percent
 from reporting.words import gettext, reason_words
 from stats.instrument.pooled import Answer, Pooled
-from stats.results import Estimate, computable
+from stats.instrument.pooling.egger import Egger
+from stats.results import Estimate, NotComputable, computable
 
 FAR = 3.84  # chi-square(1) at .05: without it the others agree that much better
 MOST_NAMED = 5
@@ -22,13 +23,13 @@ def sentences(found: PastExperiments) -> tuple[str, ...]:
     if not computable(said):
         return (reason_words(said),)
     share = is_share(found)
+    if said.answer is Answer.NUDGES_DISAGREE:
+        return (*_apart(said, share=share), agreement(said))
     lines = (_answer(said, share=share), agreement(said), _next(said, share=share))
     return tuple(line for line in lines if line)
 
 
 def _answer(said: Pooled, *, share: bool) -> str:
-    if said.answer is Answer.NUDGES_DISAGREE:
-        return _apart(said, share=share)
     effect = effect_cell(said.liml.estimate if computable(said.liml) else said.liml, share=share)
     around = pieces_text(said.likelihood_ratio.pieces, share=share)
     fields = {"effect": effect, "set": around, "level": level_text(said.level), "n": count(said.experiments)}
@@ -39,26 +40,32 @@ def _answer(said: Pooled, *, share: bool) -> str:
     return text.format(**fields)
 
 
-def _apart(said: Pooled, *, share: bool) -> str:
+def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
     """No pooled set: Egger's slope, which lets each nudge act by itself, and who stands apart."""
     text = gettext(
         "The {n} experiments disagree, so no pooled effect is given: some nudges do something by themselves."
     )
-    parts = [text.format(n=count(said.experiments))]
-    if computable(said.egger):
-        text = gettext(
-            "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
-            "nudges by themselves do {intercept} on average."
-        )
-        slope, intercept = (_limited(one, share=share) for one in (said.egger.slope, said.egger.intercept))
-        parts.append(text.format(slope=slope, intercept=intercept))
-    else:
-        parts.append(reason_words(said.egger))
+    lines = [text.format(n=count(said.experiments)), _egger(said.egger, share=share)]
     far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
     if far:
         text = gettext("Furthest from the others: {names}.")
-        parts.append(text.format(names=", ".join(far)))
-    return " ".join(parts)
+        lines.append(text.format(names=", ".join(far)))
+    return tuple(lines)
+
+
+def _egger(found: Egger | NotComputable, *, share: bool) -> str:
+    if not computable(found):
+        return reason_words(found)
+    if share and found.slope.low <= -1 and found.slope.high >= 1:
+        return gettext(
+            "Where each nudge may act by itself (Egger's regression), so few experiments say nothing about the effect."
+        )
+    text = gettext(
+        "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
+        "nudges by themselves do {intercept} on average."
+    )
+    slope, intercept = (_limited(one, share=share) for one in (found.slope, found.intercept))
+    return text.format(slope=slope, intercept=intercept)
 
 
 def _limited(found: Estimate, *, share: bool) -> str:

@@ -50,7 +50,7 @@ def test_price__from_five_on__is_the_prediction_for_the_next_ratio() -> None:
     assert computable(wanted)
     assert not found.assumed
     assert found.experiments == 5
-    assert found.ratio == wanted.prediction
+    assert vars(found.ratio) == pytest.approx(vars(wanted.prediction))
     assert found.ratio.estimate == pytest.approx(0.26, abs=0.03)
 
 

@@ -1,0 +1,42 @@
+"""Sentences about all experiments: an answer where nudges agree, none where they don't, and who stands apart."""
+
+from aha.evidence.past.pool_findings import pool_findings
+from aha.report.past.forest import drawing, tables
+from aha.report.past.verdict_of_all import sentences
+from tests.aha.evidence.past.make_findings import FRIENDS, drawn
+
+
+def test_agree__the_effect_with_its_set__and_no_proof() -> None:
+    first, second, third = sentences(pool_findings(drawn(20, seed=3), FRIENDS))
+
+    assert first.startswith("20 experiments together: effect of the behaviour on those moved +")
+    assert second.startswith("The nudges agree")
+    assert "no proof" in second
+    assert "prediction interval" in third
+
+
+def test_disagree__no_pooled_effect__eggers__and_who_stands_apart() -> None:
+    past = pool_findings(drawn(20, seed=3, direct=(0.06,) * 5), FRIENDS)
+
+    first, second, third, _test = sentences(past)
+
+    assert "no pooled effect is given" in first
+    assert "Egger" in second
+    assert third.startswith("Furthest from the others: Test-0")
+    assert "no answer either" in tables(past)[1].note
+
+
+def test_disagree__of_few__egger_says_nothing_rather_than_hundreds_of_points() -> None:
+    past = pool_findings(drawn(4, seed=3, direct=(0.2,)), FRIENDS)
+
+    assert "say nothing about the effect" in sentences(past)[1]
+
+
+def test_picture__has_a_row_for_each__and_one_for_all_that_names_what_it_is() -> None:
+    agree, apart = (pool_findings(drawn(20, seed=3, direct=(0.06,) * n), FRIENDS) for n in (0, 5))
+
+    for past, name in ((agree, "All together"), (apart, "All, each nudge free to act by itself")):
+        found = drawing(past)
+        assert found is not None
+        assert name in str(found.spec)
+        assert all(f"{place}. Test-" in str(found.spec) for place in range(1, 21))
