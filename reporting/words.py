@@ -86,7 +86,7 @@ def say(text: str, /, **fields: Any) -> Message:
 
 def reason_words(missing: NotComputable) -> str:
     """The reason as one plain sentence in the reader's language."""
-    return {**_of_data(), **_of_methods()}[missing.reason]
+    return {**_of_data(), **_of_methods(), **_of_plans()}[missing.reason]
 
 
 def _of_data() -> dict[Reason, str]:
@@ -146,7 +146,7 @@ def _of_data() -> dict[Reason, str]:
 
 
 def _of_methods() -> dict[Reason, str]:
-    """Reasons that lie in the method, the plan or the time."""
+    """Reasons that lie in the method or the time."""
     return {
         Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
         Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
@@ -160,6 +160,12 @@ def _of_methods() -> dict[Reason, str]:
         Reason.TOO_LATE: gettext("More than a hundred years from now."),
         Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
         Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+    }
+
+
+def _of_plans() -> dict[Reason, str]:
+    """Reasons that lie in what was planned, and in designs."""
+    return {
         Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
         Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),

@@ -66,8 +66,10 @@ def written(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_document__of_0_3__has_the_same_keys_in_the_same_order_and_the_same_values(name: str) -> None:
-    found, expected = (flat(json.loads(json.dumps(made, allow_nan=False))) for made in (written(name), STORED[name]))
+def test_document__of_0_3__has_its_keys_in_their_order_and_the_same_values_beside_what_came_later(name: str) -> None:
+    made, expected = (flat(json.loads(json.dumps(one, allow_nan=False))) for one in (written(name), STORED[name]))
+    known = {path for path, _ in expected}
+    found = [(path, value) for path, value in made if path in known]
 
     assert [path for path, _ in found] == [path for path, _ in expected]
     for (path, value), (_, stored) in zip(found, expected, strict=True):
