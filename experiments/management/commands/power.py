@@ -121,13 +121,7 @@ class Command(BaseCommand):
         )
         correlation = "intraclass correlation of the outcome, 0 to 1; the plan's page measures it on past data"
         add("--cluster-correlation", type=float, default=0.0, metavar="R", help=correlation)
-        acts = (
-            "shares of units with 0, 1, ... acts without a nudge, the last 'or more': what placebo and dose arms tell"
-        )
-        add("--acts", type=float, nargs="+", metavar="S", help=acts)
-        add("--threshold", type=int, metavar="Z", help="with --acts: number of acts under test")
-        doses = "with --acts: numbers that arms nudge to; default Z - 1, Z and Z + 2"
-        add("--doses", type=int, nargs="+", metavar="K", help=doses)
+        _add_arms(parser)
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -163,6 +157,15 @@ class Command(BaseCommand):
         for take_up, size in dilution_curve(plan, effect):
             total = size if isinstance(size, NotComputable) else size.total
             self.stdout.write(f"{take_up:>8.2f} {_short(total):>14} {_short(_days(total, options)):>8}")
+
+
+def _add_arms(parser: CommandParser) -> None:
+    add = parser.add_argument
+    acts = "shares of units with 0, 1, ... acts without a nudge, the last 'or more': what placebo and dose arms tell"
+    add("--acts", type=float, nargs="+", metavar="S", help=acts)
+    add("--threshold", type=int, metavar="Z", help="with --acts: number of acts under test")
+    doses = "with --acts: numbers that arms nudge to; default Z - 1, Z and Z + 2"
+    add("--doses", type=int, nargs="+", metavar="K", help=doses)
 
 
 def _plan(options: dict[str, Any]) -> Plan:
