@@ -145,6 +145,26 @@ def _of_data() -> dict[Reason, str]:
     }
 
 
+def _of_plans() -> dict[Reason, str]:
+    """Reasons that lie in a plan, before any unit came."""
+    return {
+        Reason.NO_DETECTABLE_EFFECT: gettext(
+            "With this many units even the largest possible effect would be found too rarely."
+        ),
+        Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
+        Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
+        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
+        Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
+        Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),
+        Reason.NO_OUTCOME_BY_THEN: gettext("Too few outcomes are known by the deadline."),
+        Reason.ARMS_ALIKE: gettext(
+            "These arms can't tell a step from an effect of each act: at least two must nudge to different numbers, "
+            "one of them to the moment's or above."
+        ),
+        Reason.TOO_LATE: gettext("More than a hundred years from now."),
+    }
+
+
 def _of_methods() -> dict[Reason, str]:
     """Reasons that lie in the method or the time."""
     return {
@@ -154,27 +174,7 @@ def _of_methods() -> dict[Reason, str]:
             "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
             "judge it."
         ),
-        Reason.NO_DETECTABLE_EFFECT: gettext(
-            "With this many units even the largest possible effect would be found too rarely."
-        ),
-        Reason.TOO_LATE: gettext("More than a hundred years from now."),
-        Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
-        Reason.NO_DAILY_UNITS: gettext("The number of units per day isn't known, so the duration isn't either."),
-    }
-
-
-def _of_plans() -> dict[Reason, str]:
-    """Reasons that lie in what was planned, and in designs."""
-    return {
-        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
         Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
-        Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
-        Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),
-        Reason.NO_OUTCOME_BY_THEN: gettext("Too few outcomes are known by the deadline."),
-        Reason.ARMS_ALIKE: gettext(
-            "These arms can't tell a step from an effect of each act: at least two must nudge to different numbers, "
-            "one of them to the moment's or above."
-        ),
         Reason.MODEL_CONTRADICTED: gettext(
             "No mix of users could show these shares if the nudge worked only through the behaviour."
         ),

@@ -43,7 +43,7 @@ class SearchForm(forms.Form):
         min_value=0,
         max_value=0.99,
         widget=TEXT,
-        help_text=_("Share of the outcome's variance that what is known before the assignment explains."),
+        help_text=_("Share of the variance that what is known before explains. Empty: that of the plan's adjustment."),
     )
     deadline = forms.IntegerField(
         label=_("Deadline, days"),
@@ -69,7 +69,7 @@ class SearchForm(forms.Form):
         return Given(
             effect=values["effect"],
             take_ups=() if take_up is None else (("", take_up),),
-            r_squared=values["r_squared"] or 0.0,
+            r_squared=values["r_squared"],
             deadline=values["deadline"] or 60,
             exposure=values["exposure"] or 1.0,
         )

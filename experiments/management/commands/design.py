@@ -32,7 +32,9 @@ class Command(BaseCommand):
         add("--effect", type=float, metavar="D", help="effect of the behaviour that is planned for, absolute")
         take_up = "share whom the nudge moves: T for everyone, SEGMENT=T for one; default those of past experiments"
         add("--take-up", nargs="+", default=[], metavar="T", help=take_up)
-        add("--r-squared", type=float, default=0.0, metavar="R", help="share of variance that covariates explain")
+        add(
+            "--r-squared", type=float, metavar="R", help="share of variance that covariates explain; default the plan's"
+        )
         add("--daily-units", type=float, metavar="U", help="users a day; default those of the last four weeks")
         add("--alpha", type=float, help="two-sided error rate; default the plan's, or 0.05")
         add("--power", type=float, help="chance with which a design must decide; default the plan's, or 0.8")

@@ -106,7 +106,7 @@ class Command(BaseCommand):
         spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
         add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
         _add_clusters(parser)
-        _add_doses(parser)
+        _add_arms(parser)
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -152,7 +152,7 @@ def _add_clusters(parser: CommandParser) -> None:
     add("--cluster-correlation", type=float, default=0.0, metavar="R", help=correlation)
 
 
-def _add_doses(parser: CommandParser) -> None:
+def _add_arms(parser: CommandParser) -> None:
     add = parser.add_argument
     acts = "shares of units with 0, 1, ... acts without a nudge, the last 'or more': what placebo and dose arms tell"
     add("--acts", type=float, nargs="+", metavar="S", help=acts)

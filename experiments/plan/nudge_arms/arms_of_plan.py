@@ -32,7 +32,7 @@ def arms_of(
         return arms_power(plan, units, units, units)
     asked = before or acts_before(subject_of(experiment, signup_event))[""]
     per_variant = tuple(max(round(units * weight / WHOLE), 2) for weight in plan.weights)
-    return arms_power(plan, asked.acts, per_variant, found.smallest_effect)
+    return arms_power(plan, asked.acts, per_variant, found.planned_effect)
 
 
 def subject_of(experiment: Experiment, signup_event: str | None = None) -> Subject:

@@ -7,6 +7,8 @@ from aha.moments.claims import promised
 from experiments.models import Experiment
 from experiments.plan.caps import ANY_EVENT
 from experiments.plan.derived import share_left
+from experiments.plan.earlier.earlier_users import worth_of
+from experiments.plan.earlier.prediction import Explained
 from experiments.plan.nudge_arms.acts_before import Subject
 from experiments.plan.nudge_arms.arms_of_plan import subject_of
 from experiments.plan.search.design_options import EVERYONE, PastTakeUp, SearchInputs
@@ -27,7 +29,7 @@ class Given:
     Attributes:
         effect: of the behaviour, that the test is planned for.
         take_ups: share moved, by segment key ("" for everyone); they take the place of those of past experiments.
-        r_squared: of covariates known before assignment.
+        r_squared: of covariates known before assignment; None for what the plan's own adjustment explains.
         daily_units: units a day in all.
         alpha, power: of the plan.
         deadline: days at which the smallest effects are compared.
@@ -38,7 +40,7 @@ class Given:
 
     effect: float | None = None
     take_ups: tuple[tuple[str, float], ...] = ()
-    r_squared: float = 0.0
+    r_squared: float | None = None
     daily_units: float | None = None
     alpha: float | None = None
     power: float | None = None
@@ -95,8 +97,11 @@ def search_for(experiment: Experiment, given: Given) -> Searched:
         alpha=given.alpha if given.alpha is not None else experiment.alpha,
         power=given.power if given.power is not None else experiment.power,
     )
-    effect = experiment.smallest_effect or _hoped_for(experiment.moment)
-    return _searched(subject_of(experiment), effect, known, coverage=share_left(plan_of(experiment)))
+    plan = plan_of(experiment)
+    if known.r_squared is None and isinstance(worth := worth_of(plan), Explained):
+        known = replace(known, r_squared=worth.r_squared)
+    effect = experiment.planned_effect or experiment.smallest_effect or _hoped_for(experiment.moment)
+    return _searched(subject_of(experiment), effect, known, coverage=share_left(plan))
 
 
 def _hoped_for(moment: AhaMoment) -> float | None:
@@ -127,7 +132,7 @@ def _searched(subject: Subject, known: float | None, given: Given, *, coverage: 
             effect=effect,
             audiences=users,
             take_ups=past or past_take_ups(subject.behaviour, subject.times, subject.days),
-            r_squared=given.r_squared,
+            r_squared=given.r_squared or 0.0,
             alpha=0.05 if given.alpha is None else given.alpha,
             power=0.8 if given.power is None else given.power,
             deadline=given.deadline,

@@ -124,6 +124,8 @@ def test_search__of_an_experiment__has_its_plan_and_its_share_of_users(moment: A
     row = draft("exp", moment=moment, smallest_effect=0.15, alpha=0.1, power=0.9, layer_low=0, layer_high=10_000)
     found = search_for(row, Given(take_ups=(("", 0.3),), segments=False))
     assert (found.inputs.effect, found.inputs.alpha, found.inputs.power) == (0.15, 0.1, 0.9)
+    row.planned_effect = 0.25  # what is hoped for, where the plan has both
+    assert search_for(row, Given(take_ups=(("", 0.3),), segments=False)).inputs.effect == 0.25
     assert found.inputs.take_ups == (PastTakeUp("given", "", 0.3),)
     assert all(one.chance >= 0.9 - 1e-6 for one in found.result.ranked)
 
