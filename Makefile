@@ -70,7 +70,7 @@ bench: setup  ## measure events (five million), assignment, segments, discovery,
 	$(PY) benchmarks/discovery.py speed
 	$(PY) benchmarks/analysis.py --exposures 500000 --events 5000000
 	$(PY) benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
-	$(PY) benchmarks/policy.py --write docs/policy.md
+	$(PY) benchmarks/causes/policy.py --write docs/policy.md
 	$(PY) benchmarks/calibration.py --write docs/calibration.md
 	$(PY) benchmarks/peers.py --write docs/peers.md
 	$(PY) benchmarks/audit_figures.py --write

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.audit.worlds.stored_world import plan_of
-from benchmarks.saturation import flag_of, log_of
+from benchmarks.causes.saturation import flag_of, log_of
 from events.simulation import WORLDS, simulate
 from events.simulation.people import draw_people
 from events.windows import Clock

@@ -1,7 +1,7 @@
 """Whom to nudge: does the product find the segment in which the effect lives, and refuse where there is none?
 
-    .venv/bin/python benchmarks/policy.py --seeds 20 --write docs/policy.md
-    .venv/bin/python benchmarks/policy.py --worlds one_segment --seeds 5 --null-runs 0
+    .venv/bin/python benchmarks/causes/policy.py --seeds 20 --write docs/policy.md
+    .venv/bin/python benchmarks/causes/policy.py --worlds one_segment --seeds 5 --null-runs 0
 
 Each run simulates a world of METHODS.md section 9, or one with other effects by group, writes its experiment as a file
 and gives it to `analyze_file`. The rule, the gains and the refusal are the product's. Beside it, many small experiments
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 SIZES = (20_000, 40_000)
@@ -187,7 +187,7 @@ def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds:
         "was known before (segment, platform, channel, country), and must refuse where no rule beats nudging everybody",
         "and nobody on users who had no part in its choice. The method: [statistics.md](statistics.md#whom-to-nudge).",
         "",
-        f"`python benchmarks/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f}",
+        f"`python benchmarks/causes/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f}",
         "minutes. Every experiment goes through `analyze_file` as a file.",
         "",
         *found_table(records),

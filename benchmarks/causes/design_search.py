@@ -1,7 +1,7 @@
 """Does a plan of the design search decide within its promised days as often as it promises? On the demo's world.
 
-    .venv/bin/python benchmarks/design_search.py --write docs/design_search.md
-    .venv/bin/python benchmarks/design_search.py --pool 40000 --many 2000 --files 2
+    .venv/bin/python benchmarks/causes/design_search.py --write docs/design_search.md
+    .venv/bin/python benchmarks/causes/design_search.py --pool 40000 --many 2000 --files 2
 
 The search is given what a team has: users of earlier weeks without a nudge (their number a day, retention, reach and
 R²), and the take-up of an earlier nudge. Its designs are then carried out many times: each run draws the users that
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from events.simulation import WORLDS, simulate  # noqa: E402
@@ -335,7 +335,7 @@ def _foot(options: Any, seconds: float) -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
-    said = f"""`python benchmarks/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED}, earlier users
+    said = f"""`python benchmarks/causes/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED}, earlier users
         seed {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size; commit {commit},
         {seconds / 60:.1f} minutes."""
     return _paragraph(said)

@@ -1,7 +1,7 @@
 """Clusters in the service: direct and spillover effects of saturation plans, and verdicts of whole guilds.
 
-    .venv/bin/python benchmarks/saturation.py --write docs/saturation.md
-    .venv/bin/python benchmarks/saturation.py --populations 20 --seeds 0
+    .venv/bin/python benchmarks/causes/saturation.py --write docs/saturation.md
+    .venv/bin/python benchmarks/causes/saturation.py --populations 20 --seeds 0
 
 Effects: in the worlds of METHODS.md section 9 a user's retention depends on its own boost and on whether a friend of
 its guild has one: three potential outcomes, each made by the world's own generator. Guilds and users are drawn by the
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.audit.worlds.stored_world import plan_of  # noqa: E402 - after the path
@@ -235,7 +235,7 @@ def page(
         "Made-up users in guilds, of whom the truth is known: what a nudge does to those who get it, and to their",
         "friends beside them. Formulas: [statistics.md](statistics.md); the draw: [assignment.md](assignment.md).",
         "",
-        f"`python benchmarks/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each drawn",
+        f"`python benchmarks/causes/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each drawn",
         f"{DRAWS} times; verdicts of seeds 1 to {options.seeds}; commit {commit()}, {seconds / 60:.1f} minutes.",
         "",
         *effects_table(rows),

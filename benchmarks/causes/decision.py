@@ -1,6 +1,6 @@
 """The registered decision in simulated experiments: how often harm is shipped, and a true success.
 
-    .venv/bin/python benchmarks/decision.py --runs 4000 --write docs/decision.md
+    .venv/bin/python benchmarks/causes/decision.py --runs 4000 --write docs/decision.md
 
 Experiments of the planned size (`stats.power.with_guardrails`) with one primary outcome and two guardrails, all shares
 and correlated within a unit. 25 evenings; guardrails are read every evening, the outcome as the plan allows. Bounds,
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from experiments.analyse.decision.decision_record import GuardrailState, Ruling  # noqa: E402
@@ -277,7 +277,7 @@ table then does. Harm is a guardrail that loses its margin or more, or a primary
 shipped in at most alpha of experiments, by everything that may be read on the way. A true success with unchanged
 guardrails must be shipped as often as planned.
 
-`python benchmarks/decision.py --runs {runs}`, commit {commit}: {runs:,} experiments a row,
+`python benchmarks/causes/decision.py --runs {runs}`, commit {commit}: {runs:,} experiments a row,
 seed {SEED}, {seconds:.0f} seconds of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
 {BASE:.0%}, planned effect {100 * EFFECT:g} points; {GUARDRAILS} guardrails of {GUARDED:.0%} with a margin of
 {100 * MARGIN:g} points, correlated with each other and with the

@@ -3,7 +3,7 @@
 The data come with lifelines, which this project doesn't need; they are in no file of it. In an environment of its own:
 
     python3 -m venv /tmp/immortal && /tmp/immortal/bin/pip install lifelines
-    /tmp/immortal/bin/python benchmarks/immortal_time.py
+    /tmp/immortal/bin/python benchmarks/causes/immortal_time.py
 
 Who lives long can be transplanted, so that "ever transplanted" seems to save lives. Counted as treated from the day of
 the transplant on, the effect is gone. Last comes what our daily trials do with the same data: every day is a trial of

@@ -1,7 +1,7 @@
 """Do pooled experiments keep their promises? Coverage, bias, disagreement in thousands of made-up collections of tests.
 
-    .venv/bin/python -m benchmarks.pooling --write docs/pooling.md
-    .venv/bin/python -m benchmarks.pooling --runs 200
+    .venv/bin/python -m benchmarks.causes.pooling --write docs/pooling.md
+    .venv/bin/python -m benchmarks.causes.pooling --runs 200
 
 The collections and what is measured of them: `pooling_worlds.py`. Seeds are fixed, so the same commit gives the same
 page. The exit code is 1 when a promise is broken.
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pooling_worlds import WITH, WITHOUT, Scenario, measure
+from benchmarks.causes.pooling_worlds import WITH, WITHOUT, Scenario, measure
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RUNS, SEED = 2_000, 20261126
 COVERAGE, THEN, DETECTION, LEVEL = 0.94, 0.90, 0.80, 0.05
 FROM_F = 2  # below, nudges move nothing and no estimate can have a small bias
@@ -142,7 +142,7 @@ HEAD = """# Pooling
 Experiments that moved the same behaviour can be pooled into one estimate of its effect. Here thousands of made-up
 collections of experiments, whose true effect is known, show how often the pooled numbers are right.
 
-`python -m benchmarks.pooling --write docs/pooling.md`, commit {commit}: {runs} collections a row, seed {seed}. Promises
+`python -m benchmarks.causes.pooling --write docs/pooling.md`, commit {commit}: {runs} collections a row, seed {seed}. Promises
 broken: {broken}.
 
 The behaviour keeps 15 points of the users whom a nudge moves. Users who do it anyway would stay more often in any

@@ -1,0 +1,1 @@
+"""Proofs of what experiments say about causes: pools, policies, saturations, decisions, searched designs."""
