@@ -142,8 +142,8 @@ HEAD = """# Pooling
 Experiments that moved the same behaviour can be pooled into one estimate of its effect. Here thousands of made-up
 collections of experiments, whose true effect is known, show how often the pooled numbers are right.
 
-`python -m benchmarks.causes.pooling --write docs/pooling.md`, commit {commit}: {runs} collections a row, seed {seed}. Promises
-broken: {broken}.
+`python -m benchmarks.causes.pooling --write docs/pooling.md`, commit {commit}: {runs} collections a row,
+seed {seed}. Promises broken: {broken}.
 
 The behaviour keeps 15 points of the users whom a nudge moves. Users who do it anyway would stay more often in any
 case, so that comparing users who did it with those who didn't ("as treated") is wrong by 23 to 27 points. Nudges differ

@@ -235,8 +235,8 @@ def page(
         "Made-up users in guilds, of whom the truth is known: what a nudge does to those who get it, and to their",
         "friends beside them. Formulas: [statistics.md](statistics.md); the draw: [assignment.md](assignment.md).",
         "",
-        f"`python benchmarks/causes/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each drawn",
-        f"{DRAWS} times; verdicts of seeds 1 to {options.seeds}; commit {commit()}, {seconds / 60:.1f} minutes.",
+        f"`python benchmarks/causes/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each",
+        f"drawn {DRAWS} times; verdicts of seeds 1 to {options.seeds}; commit {commit()}, {seconds / 60:.1f} minutes.",
         "",
         *effects_table(rows),
     ]

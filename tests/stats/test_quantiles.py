@@ -20,7 +20,7 @@ def arm(values: np.ndarray, share: float) -> Mean:
 
     point = quantile_point(share, at(share), at(share - width), at(share + width), width)
     below = (values <= point.value).astype(float)
-    mean, variance = linearised_quantile(below.mean(), below.var(ddof=1), point)
+    mean, variance = linearised_quantile(np.array(below.mean()), np.array(below.var(ddof=1)), point)
     return Mean(n, float(mean), float(variance))
 
 
