@@ -336,8 +336,8 @@ def _foot(options: Any, seconds: float) -> str:
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
     said = f"""`python benchmarks/causes/design_search.py`: law of {options.pool:,} users from seed {POOL_SEED},
-        earlier users seed {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size; commit {commit},
-        {seconds / 60:.1f} minutes."""
+        earlier users seed {EARLIER_SEED}, runs seed {RUN_SEED} and up, {options.pilots:,} pilots of each size;
+        commit {commit}, {seconds / 60:.1f} minutes."""
     return _paragraph(said)
 
 
