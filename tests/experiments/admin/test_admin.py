@@ -31,6 +31,7 @@ PLAN = {
     "looks": "",
     "covariates": "",
     "spending": "obrien_fleming",
+    "otherwise": "ask",
     "signup_event": "signup",
     "clock": "exposure",
     "day_mode": "rolling",

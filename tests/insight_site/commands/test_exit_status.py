@@ -23,6 +23,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "analyze_file": ("none.csv", "--variant", "v", "--control", "c", "--outcome", "o"),
     "assign": ("nothing", "--unit", "u"),
     "demo": ("--units", "0"),
+    "design": ("nothing",),
     "discover": (*STUDY, "22"),
     "flush_events": (),
     "import_experiment": (
@@ -110,7 +111,7 @@ def test_failed_computation__ends_with_1_and_its_reason(
 
 
 @pytest.mark.parametrize(
-    "command", ["analyze", "analyze_file", "discover", "import_experiment", "pool", "power", "segment_units"]
+    "command", ["analyze", "analyze_file", "design", "discover", "import_experiment", "pool", "power", "segment_units"]
 )
 def test_language__of_commands_that_tell_results__is_an_option_of_all(command: str) -> None:
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
