@@ -1,5 +1,6 @@
 """From the rows to the plan: the record, what surrounds it, and what has happened to it since its start."""
 
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
@@ -27,57 +28,35 @@ from experiments.plan.record import (
 )
 from reporting.document import load
 
+# Fields of the plan whose column has another name; all others but those made below are read from their own.
+COLUMNS = {
+    "flag": "flag_key",
+    "primary": "primary_metrics",
+    "secondary": "secondary_metrics",
+    "guardrails": "guardrail_metrics",
+    "adjustment": "primary",
+}
+MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout"})
+
 
 def plan_of(experiment: Experiment) -> Plan:
     """The plan as it stands in the given row, saved or not, with its stored variants and audience."""
     layer, holdout = experiment.layer, experiment.holdout
+    columns = {one.name: COLUMNS.get(one.name, one.name) for one in fields(Plan) if one.name not in MADE}
     return Plan(
-        key=experiment.key,
-        flag=experiment.flag_key,
-        name=experiment.name,
-        hypothesis=experiment.hypothesis,
-        nudge=experiment.nudge,
+        **{name: _tuples(getattr(experiment, column)) for name, column in columns.items()},
+        default=experiment.default_value,
         claim=None if experiment.moment is None else claim_of(experiment.moment),
         variants=tuple(
             PlannedVariant(v.key, v.value, v.weight, v.role, v.dose, v.name) for v in experiment.variants.all()
         ),
-        value_type=experiment.value_type,
-        default=experiment.default_value,
-        primary=tuple(experiment.primary_metrics),
-        secondary=tuple(experiment.secondary_metrics),
-        guardrails=tuple(experiment.guardrail_metrics),
         guardrail_rules={name: GuardrailRule(**rule) for name, rule in experiment.guardrail_rules.items()},
-        otherwise=experiment.otherwise,
-        alpha=experiment.alpha,
-        power=experiment.power,
-        smallest_effect=experiment.smallest_effect,
-        planned_effect=experiment.planned_effect,
-        expected_take_up=experiment.expected_take_up,
-        method=experiment.method,
-        looks=tuple(experiment.looks),
-        spending=experiment.spending,
-        planned_units=experiment.planned_units,
-        planned_end=experiment.planned_end,
-        covariates=tuple(experiment.covariates),
-        signup_event=experiment.signup_event,
-        clock=experiment.clock,
-        day_mode=experiment.day_mode,
-        churn_gap=experiment.churn_gap,
-        enrolment=experiment.enrolment,
         audience=tuple(
             PlannedRow(row.segment_key, row.coverage, None if row.weights is None else tuple(row.weights), row.rule)
             for row in experiment.audience.all()
         ),
         layer=None if layer is None else Slice(layer.seed, experiment.layer_low, experiment.layer_high),
         holdout=None if holdout is None else Slice(holdout.seed, holdout.share, WHOLE),
-        remote_only=experiment.remote_only,
-        sources=tuple(experiment.sources),
-        seed=experiment.seed,
-        hash_version=experiment.hash_version,
-        adjustment=experiment.primary,
-        active_days_before=experiment.active_days_before,
-        cluster=experiment.cluster,
-        saturations=tuple((share, weight) for share, weight in experiment.saturations),
     )
 
 
@@ -175,6 +154,10 @@ def _said(value: Any) -> str:
     if isinstance(value, dict):  # rules of guardrails
         value = [f"{name} {' '.join(map(str, rule.values()))}" for name, rule in value.items()]
     return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
