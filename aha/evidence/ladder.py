@@ -118,12 +118,6 @@ class Ladder:
         """The rung to read first: the daily trials where they can be computed, else AIPW-full or why there is none."""
         return self.full if self.daily is None or not computable(self.daily.difference) else self.daily
 
-    @property
-    def last_computed(self) -> Rung:
-        """Of the rungs that could be computed the one that holds the most equal: what a price may start from."""
-        found = [rung for rung in self.rungs if computable(rung.difference)]
-        return found[-1] if found else self.full
-
 
 def climb(
     units: Units,

@@ -187,7 +187,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     hold_out = honesty.hold_out
     reach = float(evidence.exact.reach[place])
     expected, past = evidence.past.of(
-        Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.last_computed.difference, 1 - reach
+        Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.headline.difference, 1 - reach
     )
     return Candidate(
         behaviour=row.behaviour,
