@@ -105,6 +105,8 @@ def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
             text = response.content.decode(response.charset)
             if (fitting := fit(text)) is not text:
                 response.content = fitting.encode(response.charset)
+                if response.has_header("Content-Length"):  # a browser would wait for the letters that are gone
+                    response.headers["Content-Length"] = str(len(response.content))
         return response
 
     return middleware

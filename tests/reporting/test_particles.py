@@ -55,3 +55,4 @@ def test_page__in_korean__has_no_double_particle(client: Client) -> None:
 
     assert "올바른" in wrong.content.decode()
     assert "(과)" not in wrong.content.decode()
+    assert wrong.headers["Content-Length"] == str(len(wrong.content))
