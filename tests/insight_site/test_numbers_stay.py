@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ FIXTURE = ROOT / "tests" / "fixtures" / "end_of_issue_13"
 DOCUMENTS = ("analyze", "analyze_file", "discover", "segment_units")
 # Of the run and not of the data: its time, number and seconds; and sentences, whose wording may become better.
 CELL = ("behaviour", "times", "days")
+# Pictures that are not linear are laid out by sums whose order depends on the processor: another machine, other digits.
+BY_MACHINE = re.compile(r"\.reductions\[[1-9]\]\.")
 OTHER = {"created_at", "version", "made", "id", "seconds"}
 
 
@@ -41,7 +44,9 @@ def test_new_run__of_the_same_world__gives_the_numbers_of_then(computed: dict[st
 
     missing = sorted(then.keys() - now.keys())
     moved = {
-        place: (value, now[place]) for place, value in then.items() if place in now and not same(value, now[place])
+        place: (value, now[place])
+        for place, value in then.items()
+        if place in now and not same(value, now[place], by_machine=BY_MACHINE.match(place) is not None)
     }
 
     assert len(then) > 20
@@ -68,7 +73,9 @@ def places(rows: list[Any]) -> list[Any]:
     return cells if known else list(range(len(rows)))
 
 
-def same(then: Any, now: Any) -> bool:
+def same(then: Any, now: Any, *, by_machine: bool = False) -> bool:
     if isinstance(then, float) and isinstance(now, int | float):
+        if by_machine:
+            return bool(then == pytest.approx(now, abs=0.02))
         return bool(then == pytest.approx(now, rel=1e-9, abs=1e-12))
     return bool(then == now)
