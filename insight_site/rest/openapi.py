@@ -11,6 +11,7 @@ READING = {
     404: "There is no such thing.",
     406: "Only JSON is spoken.",
     409: "Refused, with the reason in a sentence.",
+    414: "The address is too long: the server says so, before the application.",
     429: "Too many calls; see Retry-After.",
     503: "The database is away; try again.",
 }
@@ -53,7 +54,10 @@ def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    described = {status: {"description": text, "content": content} for status, text in (READING | WRITING).items()}
+    described: dict[int, Json] = {
+        status: {"description": text, "content": content} for status, text in (READING | WRITING).items()
+    }
+    described[414]["content"] = {"text/html": {"schema": {"type": "string"}}}
     components["responses"] = {f"Problem{status}": row for status, row in sorted(described.items())}
     for path in result["paths"].values():
         for method, operation in path.items():

@@ -109,8 +109,11 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     assert study.as_of is not None
     report = studies.read_report(study)
     assert isinstance(report, Report)
-    first = found["candidates"][0]
-    assert first["behaviour"] == report.candidates[0].behaviour == "friend_add"
+    first = next(row for row in found["candidates"] if row["behaviour"] == "friend_add")
+    gains = [row["expected_gain"]["estimate"] for row in found["candidates"]]
+    assert [row.behaviour for row in report.candidates] == [row["behaviour"] for row in found["candidates"]]
+    assert first["rank_by_promise"] == 1
+    assert gains == sorted(gains, reverse=True)
     moment = promote.promote_candidate(study=study, behaviour="friend_add", times=first["times"], days=first["days"])
     assert moment.evidence["ladder"]["rungs"][0]["name"] == "raw"
     assert promote.is_intact(moment)
