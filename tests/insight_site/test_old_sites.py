@@ -13,6 +13,8 @@ import pytest
 from insight_site.access import roles
 from tests.insight_site.test_schedules import ROWS
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 # Kinds of report that 0.3 let nobody share have a link in the fixture all the same; it says that the report is gone.
 NOT_SHARED = ("segments.ChurnRun 1", "segments.ComparisonRun 1")
@@ -46,7 +48,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return opened("v0_3", tmp_path_factory.mktemp("v0_3"))
 
 
-@pytest.mark.slow
 def test_site_of_0_3__opened_today__every_page_answers(site: dict[str, Any]) -> None:
     tokens = json.loads((FIXTURES / "v0_3" / "tokens.json").read_text(encoding="utf-8"))
     expected = {f"shared {tokens[name][:6]}": 410 for name in NOT_SHARED} | {"shared, an unknown token": 404}
