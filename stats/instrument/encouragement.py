@@ -72,8 +72,8 @@ def first_stage(moments: IvMoments, control_take_up: float, variant_take_up: flo
     error = sqrt(moments.v_d)
     half = error * moments.critical_value(alpha)
     effect = moments.first_stage
-    f_statistic = effect**2 / moments.v_d if moments.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
-    return TakeUp(control_take_up, variant_take_up, effect, error, effect - half, effect + half, f_statistic, 1 - alpha)
+    around = (effect - half, effect + half)
+    return TakeUp(control_take_up, variant_take_up, effect, error, *around, moments.f_statistic, 1 - alpha)
 
 
 def effect_on_behaviour(moments: IvMoments | NotComputable, *, alpha: float = 0.05) -> Estimate | NotComputable:

@@ -41,6 +41,11 @@ class IvMoments:
     n_variant: int
     degrees_of_freedom: float | None = None
 
+    @property
+    def f_statistic(self) -> float | NotComputable:
+        """Robust F of the first stage; none where the behaviour doesn't vary within the groups."""
+        return self.first_stage**2 / self.v_d if self.v_d > 0 else NotComputable(Reason.NO_VARIANCE)
+
     def critical_value(self, alpha: float) -> float:
         """Two-sided critical value of the normal law, or of the t law between clusters."""
         if self.degrees_of_freedom is None:

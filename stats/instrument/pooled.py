@@ -122,15 +122,10 @@ def pooled(instruments: Sequence[Instrument], *, alpha: float = 0.05) -> Pooled 
     )
 
 
-def f_of(one: Instrument) -> float:
-    """First-stage F of an instrument; infinite where the behaviour doesn't vary within arms."""
-    moments = one.moments
-    return moments.first_stage**2 / moments.v_d if moments.v_d > 0 else float("inf")
-
-
 def _mean_f(kept: Sequence[Instrument]) -> float | NotComputable:
-    values = [f_of(one) for one in kept]
-    return float(np.mean(values)) if np.isfinite(values).all() else NotComputable(Reason.NO_VARIANCE)
+    values = [one.moments.f_statistic for one in kept]
+    known = [value for value in values if computable(value)]
+    return float(np.mean(known)) if len(known) == len(values) else NotComputable(Reason.NO_VARIANCE)
 
 
 def _answer(together: Agreement | NotComputable) -> Answer:
@@ -153,8 +148,9 @@ def _random_effects(
     effects, errors = [], []
     seen: set[str] = set()
     for one in kept:
-        moments = one.moments
-        if one.key in seen or f_of(one) < LEAST_F or not computable(wald(moments, alpha=alpha)):
+        moments, strength = one.moments, one.moments.f_statistic
+        weak = computable(strength) and strength < LEAST_F
+        if one.key in seen or weak or not computable(wald(moments, alpha=alpha)):
             continue
         seen.add(one.key)
         effects.append(moments.itt / moments.first_stage)

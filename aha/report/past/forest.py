@@ -43,7 +43,7 @@ def findings_table(found: Sequence[PastFinding]) -> Table:
 
 def _row(row: PastFinding) -> Row:
     share, moments, own = row.kind == "proportion", row.moments, own_effect(row)
-    strength = moments.first_stage**2 / moments.v_d if moments.v_d > 0 else None
+    strength = moments.f_statistic
     return (
         row.name,
         f"{row.started} … {row.ended}",
@@ -51,7 +51,7 @@ def _row(row: PastFinding) -> Row:
         count(row.units),
         effect_cell(moments.itt, share=share),
         effect_cell(moments.first_stage, share=True),
-        "–" if strength is None else decimal(strength, 1),
+        decimal(strength, 1) if computable(strength) else reason_words(strength),
         effect_cell(own.estimate, share=share),
         pieces_text(pieces_of(own.around), share=share),
         _caution(row),
