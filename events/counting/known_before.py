@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OTHER = "other"
 
+MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
+
 
 def with_signup(
     events: ir.Table, table: ir.Table, event: str, names: Mapping[str, str], moment: str, basis: Basis

@@ -7,14 +7,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from events.counting.known_before import MOST_LEVELS
 from experiments.from_file.file_columns import MISSING_LABEL, numbers, raw_column, segment_column
 from experiments.from_file.reading import Source
 from experiments.plan.design import Codes, Design
 from reporting.numbers import significant
 from stats.trait_cells import OTHER, SEGMENT, TraitColumns
 
-# Of a category as many levels as the warehouse keeps of a covariate: rarer ones are pooled.
-MOST_LEVELS = 10
 QUARTILES = (0.25, 0.5, 0.75)
 
 

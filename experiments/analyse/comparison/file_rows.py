@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from experiments.analyse.comparison.levels import MOST_LEVELS
 from experiments.analyse.comparison.protocol import Strata, plain_difference
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.health.few_clusters import FEW_CLUSTERS
@@ -26,8 +27,6 @@ from stats.summaries import Joint, Mean
 from stats.trait_cells import NO_COLUMNS, TraitCells, TraitColumns, trait_cells
 
 RANDOMISATION_SEED = 20_260_101
-# Beyond this, no further levels are searched for a group that the nudge can't move.
-MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)

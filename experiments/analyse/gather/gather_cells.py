@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from events.asking import Questions
-from events.counting.known_before import level_counts
+from events.counting.known_before import MOST_LEVELS, level_counts
 from events.metrics import Quantile, parse_metric
 from experiments.analyse.gather import quantile_queries, queries
 from experiments.analyse.gather.answers import Block, Cells
@@ -19,8 +19,6 @@ from stats.quantiles import QuantilePoint, bandwidth, linearised_quantile, quant
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
 
 
 def rows_of(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:

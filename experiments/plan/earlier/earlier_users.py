@@ -10,7 +10,7 @@ import numpy as np
 from events.asking import Questions, questions
 from events.counting import queries
 from events.counting.day_index import utc
-from events.counting.known_before import level_counts, pooled, with_active_days, with_signup
+from events.counting.known_before import MOST_LEVELS, level_counts, pooled, with_active_days, with_signup
 from events.metrics import Active, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
 from experiments.plan.earlier.prediction import (
     PREDICTED,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 TAUGHT = timedelta(days=84)  # users of so long are counted
 NEWEST = timedelta(days=21)  # of whom the newest judge what the others teach
 NO_VALUE = (Ratio, Survival, Quantile)
-MOST_LEVELS = 10  # of a covariate, as in the analysis: rarer ones are pooled as "other"
 
 
 def worth_of(plan: Plan) -> Explained | NotComputable | None:
