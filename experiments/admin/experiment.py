@@ -74,6 +74,12 @@ def mover(what: Action) -> Callable[..., HttpResponse]:
     return decorated
 
 
+def _amended(object_id: Any) -> QuerySet[Experiment]:
+    """The experiment of an address, where its plan can be amended; any text may stand in an address."""
+    rows = Experiment.objects.filter(status__in=AMENDED)
+    return rows.filter(pk=object_id) if str(object_id).isdecimal() else rows.none()
+
+
 @admin.register(Experiment)
 class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     """Plan, life and log of an experiment."""
@@ -172,14 +178,15 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         """Only where it can do something: the button of a draft would only be refused."""
         if not self.has_change_permission(request):
             return False
-        return object_id is None or Experiment.objects.filter(pk=object_id, status__in=AMENDED).exists()
+        return object_id is None or _amended(object_id).exists()
 
     def has_test_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(request.user.has_perm("experiments.add_override"))
 
     def has_coverage_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        rows = Experiment.objects.filter(pk=object_id, status__in=AMENDED, audience__isnull=False)
-        return self.has_change_permission(request) and (object_id is None or rows.exists())
+        if not self.has_change_permission(request):
+            return False
+        return object_id is None or _amended(object_id).filter(audience__isnull=False).exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # a draft is archived; what has started is kept with its assignments
