@@ -30,7 +30,7 @@ class SearchForm(forms.Form):
         help_text=_("Absolute: 0.05 is five points. Empty: the plan's, or half of what the study promised."),
     )
     take_up = forms.FloatField(
-        label=_("Take-up"),
+        label=_("Expected take-up"),
         required=False,
         min_value=0.0001,
         max_value=1,
