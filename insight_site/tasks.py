@@ -20,3 +20,10 @@ def close_lost_runs() -> int:
 def forget_old_calls() -> int:
     """Each night: calls with an `Idempotency-Key` that counts no longer."""
     return idempotency.forget_old_calls()
+
+
+def write_sample() -> int:
+    """Asked on an empty site: made-up users and events. The simulation loads NumPy: web processes start without it."""
+    from insight_site.connect import sample  # noqa: PLC0415
+
+    return sample.write_sample()
