@@ -90,7 +90,7 @@ def refusals(most: int = 20) -> list[Refusal]:
 
 def shortened(user_id: str) -> str:
     """Enough of an id to follow one user with the eyes, too little to look somebody up."""
-    return user_id if len(user_id) <= 4 else f"{user_id[:3]}…{user_id[-2:]}"
+    return user_id if len(user_id) <= 6 else f"{user_id[:2]}…{user_id[-4:]}"
 
 
 def masked(text: str) -> str:
