@@ -21,8 +21,6 @@ from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
 from experiments.admin import forms as shapes
-from experiments.admin import overview
-from experiments.admin.history import Story
 from experiments.admin.inlines import (
     ROWS,
     AmendmentInline,
@@ -35,12 +33,14 @@ from experiments.admin.inlines import (
 from experiments.admin.judged_fields import JUDGED_FIELDS
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
-from experiments.admin.steps import consequences, health_light, plan_summary, search_page, views
+from experiments.admin.steps import search_page, views
 from experiments.analyse import closing_cost
 from experiments.models import Experiment, Override
 from experiments.plan import amend, audience, drafts, moves, size
 from experiments.plan.lifecycle import LIVE, Action, Status
 from experiments.serve import overrides
+from experiments.standing import consequences, health_light, overview, plan_summary
+from experiments.standing.history import Story
 from runs.refusals import Refused
 from runs.web import person
 

@@ -14,13 +14,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from experiments.admin import overview
-from experiments.admin.steps import arms_lines, consequences, judging_forms, panels, plan_summary, step_forms
+from experiments.admin.steps import arms_lines, judging_forms, panels, step_forms
 from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.report.calibration_page import share_left
+from experiments.standing import consequences, overview, plan_summary
 from runs.key_from_name import key_from
 from runs.refusals import Refused
 from runs.web import person
