@@ -35,12 +35,14 @@ from experiments.admin.inlines import (
 from experiments.admin.judged_fields import JUDGED_FIELDS
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
-from experiments.admin.steps import consequences, health_light, plan_summary, search_page, views
+from experiments.admin.steps import consequences, health_light
 from experiments.analyse import closing_cost
 from experiments.models import Experiment, Override
 from experiments.plan import amend, audience, drafts, moves, size
 from experiments.plan.lifecycle import LIVE, Action, Status
+from experiments.plan_page import plan_summary
 from experiments.serve import overrides
+from experiments.steps import search_page, views
 from runs.refusals import Refused
 from runs.web import person
 

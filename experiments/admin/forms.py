@@ -17,10 +17,10 @@ from unfold.widgets import (
 from events.metrics import parse_metric
 from events.models import Source
 from experiments.admin.adjustment_form import AdjustmentForm
-from experiments.admin.guardrail_field import RulesField
-from experiments.admin.saturations_field import cluster_field, saturations_field
 from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan.record import AMENDABLE, WHOLE
+from experiments.steps.guardrail_field import RulesField
+from experiments.steps.saturations_field import cluster_field, saturations_field
 from runs.refusals import Refused
 from segments.models import Segment
 

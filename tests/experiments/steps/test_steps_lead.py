@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from tests.experiments.admin.test_steps import FINE, LIST, step
+from tests.experiments.steps.test_steps import FINE, LIST, step
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db

@@ -15,10 +15,10 @@ from unfold.widgets import (
 
 from aha.models import AhaMoment
 from experiments.admin.forms import PercentField, SourcesField, ValueField
-from experiments.admin.saturations_field import cluster_field, saturations_field
 from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
+from experiments.steps.saturations_field import cluster_field, saturations_field
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
 TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget

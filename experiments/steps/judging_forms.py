@@ -8,10 +8,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from events.metrics import parse_metric
 from experiments.admin.forms import LinesField, LooksField, MetricsField
-from experiments.admin.guardrail_field import RulesField
-from experiments.admin.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
+from experiments.steps.guardrail_field import RulesField
+from experiments.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from runs.refusals import Refused
 
 
