@@ -24,8 +24,8 @@ from benchmarks.audit.worlds.forging_site import (
     wrong,
 )
 from events.models import Source
-from experiments.admin.forms import SourcesField
 from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.forms.plan_fields import SourcesField
 from experiments.models import Analysis, Experiment
 from experiments.plan import amend, stored
 from experiments.standing import overview
