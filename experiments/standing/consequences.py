@@ -5,10 +5,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experiments.admin.overview import Progress
 from experiments.analyse.closing import Cost
 from experiments.models import Experiment
 from experiments.plan.lifecycle import MOVES, Action, Status
+from experiments.standing.overview import Progress
 from reporting.numbers import percent
 
 ACTIONS = {

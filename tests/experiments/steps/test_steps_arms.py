@@ -9,13 +9,13 @@ from django.test import Client
 
 from aha.models import AhaMoment
 from aha.moments import promote
-from experiments.admin.steps import arms_lines
 from experiments.plan import size
 from experiments.plan.nudge_arms.acts_before import Before
 from experiments.plan.planned_power import Inflow
+from experiments.steps import arms_lines
 from stats.instrument.dose_power import placebo_power
-from tests.experiments.admin.test_steps import LIST, PLAN, step
 from tests.experiments.make import draft
+from tests.experiments.steps.test_steps import LIST, PLAN, step
 from tests.stats.instrument.test_dose_power import ACTS
 from tests.stats.make import computed
 

@@ -14,8 +14,8 @@ from unfold.widgets import (
 )
 
 from aha.models import AhaMoment
-from experiments.admin.forms import PercentField, SourcesField, ValueField
-from experiments.admin.saturations_field import cluster_field, saturations_field
+from experiments.forms.plan_fields import PercentField, SourcesField, ValueField
+from experiments.forms.saturations_field import cluster_field, saturations_field
 from experiments.models import Experiment, Holdout, Layer, Variant
 from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE

@@ -14,13 +14,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
-from experiments.admin import overview
-from experiments.admin.steps import arms_lines, consequences, judging_forms, panels, plan_summary, step_forms
 from experiments.analyse import calibration
 from experiments.models import Experiment
 from experiments.plan import audience, drafts, moves
 from experiments.plan.lifecycle import Action
+from experiments.plan_page import plan_summary
 from experiments.report.calibration_page import share_left
+from experiments.standing import consequences, overview
+from experiments.steps import arms_lines, judging_forms, panels, step_forms
 from runs.key_from_name import key_from
 from runs.refusals import Refused
 from runs.web import person
@@ -75,13 +76,13 @@ def step(request: HttpRequest, desk: Desk, pk: int, step: str) -> HttpResponse:
 def eligible_now(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """How many units the audience in the form has: a fragment that follows the form."""
     row = _draft(request, desk, pk)
-    return TemplateResponse(request, "experiments/admin_steps/eligible.html", panels.eligible_context(row, request.GET))
+    return TemplateResponse(request, "experiments/steps/eligible.html", panels.eligible_context(row, request.GET))
 
 
 def curve(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Size and power of the plan in the form: a fragment that follows the form."""
     row = _draft(request, desk, pk)
-    return TemplateResponse(request, "experiments/admin_steps/curve.html", panels.curve_context(row, request.GET))
+    return TemplateResponse(request, "experiments/steps/curve.html", panels.curve_context(row, request.GET))
 
 
 def _hypothesis(request: HttpRequest, desk: Desk, row: Experiment) -> HttpResponse:
@@ -243,7 +244,7 @@ def _page(request: HttpRequest, desk: Desk, row: Experiment | None, step: str, c
         "before": ORDER[place - 1] if place and row is not None else None,
         **context,
     }
-    return TemplateResponse(request, f"experiments/admin_steps/{step}.html", context)
+    return TemplateResponse(request, f"experiments/steps/{step}.html", context)
 
 
 def _draft(request: HttpRequest, desk: Desk, pk: int) -> Experiment:

@@ -10,10 +10,10 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from experiments.admin.steps.step_forms import TEXT
 from experiments.models import Experiment
 from experiments.plan.search.asked_search import Given, search_for
 from experiments.report.planning import design_words
+from experiments.steps.step_forms import TEXT
 from runs.refusals import Refused
 
 type Desk = ModelAdmin[Any]
@@ -85,7 +85,7 @@ def design_search(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     context |= {"title": row.name, "form": form, "may_plan": row.status == Experiment.Status.DRAFT}
     if form.is_bound and form.is_valid():
         context |= _found(row, form)
-    return TemplateResponse(request, "experiments/admin_steps/search.html", context)
+    return TemplateResponse(request, "experiments/steps/search.html", context)
 
 
 def _found(row: Experiment, form: SearchForm) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from events.metrics import parse_metric
-from experiments.admin.forms import LinesField, LooksField, MetricsField
-from experiments.admin.guardrail_field import RulesField
-from experiments.admin.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
+from experiments.forms.guardrail_field import RulesField
+from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
+from experiments.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
 from runs.refusals import Refused
 
 

@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments import promote
-from experiments.admin import overview
-from experiments.admin.overview import Light
-from experiments.admin.steps.health_light import concern_words
 from experiments.models import Analysis, Assignment, Experiment
+from experiments.standing import overview
+from experiments.standing.health_light import concern_words
+from experiments.standing.overview import Light
 from tests.experiments.make import do, draft, running
 
 pytestmark = pytest.mark.django_db

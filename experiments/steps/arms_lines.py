@@ -6,13 +6,13 @@ from typing import Any
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from experiments.admin.steps import step_forms
 from experiments.models import Experiment
 from experiments.plan.nudge_arms.acts_before import Before, acts_before
 from experiments.plan.nudge_arms.arms_of_plan import arms_of, subject_of
 from experiments.plan.nudge_arms.arms_power import proposed_targets
 from experiments.plan.size import Suggestion
 from experiments.report.planning.arms_words import arms_rows
+from experiments.steps import step_forms
 from runs.refusals import Refused
 
 BEFORE_SECONDS = 600  # as the inflow beside it

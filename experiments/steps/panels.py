@@ -8,15 +8,16 @@ from django.forms import ValidationError
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from experiments.admin.saved_rows import saved_rows
-from experiments.admin.steps import arms_lines, judging_forms, power_curve, step_forms
-from experiments.admin.steps.power_curve import PowerCurve, Sizing
 from experiments.models import Experiment
 from experiments.plan import audience as counting
 from experiments.plan.derived import share_left
 from experiments.plan.record import WHOLE
 from experiments.plan.stored import plan_of
+from experiments.plan_page import power_curve
+from experiments.plan_page.power_curve import PowerCurve, Sizing
+from experiments.plan_page.saved_rows import saved_rows
 from experiments.report import power_chart
+from experiments.steps import arms_lines, judging_forms, step_forms
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused

@@ -2,9 +2,9 @@
 
 from django.utils.translation import gettext as _
 
-from experiments.admin.overview import Concern, Light, Progress
 from experiments.analyse.health.findings import Finding, Severity
 from experiments.report.health import finding_sentence
+from experiments.standing.overview import Concern, Light, Progress
 from reporting.numbers import p_relation
 
 
