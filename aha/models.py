@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from events.metrics import display_name
+from events.metrics import plain_name
 from runs.light import LightQuerySet
 from runs.models import Run
 
@@ -70,7 +70,7 @@ class AhaMoment(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return display_name(self.name)  # version 0.3 named moments with the backslashes of their specification
+        return plain_name(self.name)  # version 0.3 named moments with the backslashes of their specification
 
 
 class Finding(models.Model):

@@ -15,6 +15,7 @@ from events.metrics import (
     Total,
     Value,
 )
+from reporting.shown_names import shown
 from reporting.words import gettext
 
 
@@ -36,7 +37,7 @@ def _retention_sentence(definition: Retention) -> str:
             return text.format(days=days, first=window.start_day, last=window.end_day)
         case MinEvents(event, window, times):
             text = gettext("Retained: did {event} at least {times} times from day {first} to day {last}.")
-            return text.format(event=event, times=times, first=window.start_day, last=window.end_day)
+            return text.format(event=shown(event), times=times, first=window.start_day, last=window.end_day)
     first, last = definition.window.start_day, definition.window.end_day
     if last is None:
         text = gettext("Retained: active on day {first} or any later day. It grows as the data age: for display only.")
@@ -64,7 +65,7 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
             return gettext("Per unit, from day {first} to day {last}: {what}.").format(what=what, **days)
         case Total(event, prop):
             text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
-            return text.format(property=prop, event=event, **days)
+            return text.format(property=shown(event, prop), event=shown(event), **days)
     return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
 
 
@@ -83,7 +84,7 @@ def _cap_sentence(definition: Capped) -> str:
 
 
 def _behaviour_sentence(behaviour: Behaviour) -> str:
-    names = {"event": behaviour.event, "distinct": behaviour.distinct}
+    names = {"event": shown(behaviour.event), "distinct": shown(behaviour.event, behaviour.distinct or "")}
     if behaviour.where is None:
         text = (
             gettext("number of {event}") if behaviour.distinct is None else gettext("different {distinct} of {event}")
@@ -93,4 +94,4 @@ def _behaviour_sentence(behaviour: Behaviour) -> str:
         text = gettext("number of {event} where {property} is {value}")
     else:
         text = gettext("different {distinct} of {event} where {property} is {value}")
-    return text.format(property=behaviour.where[0], value=behaviour.where[1], **names)
+    return text.format(property=shown(behaviour.event, behaviour.where[0]), value=behaviour.where[1], **names)

@@ -17,7 +17,7 @@ from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
 from events.asking import Questions, questions
 from events.counting import queries
-from events.metrics import MinEvents, display_name, parse_behaviour
+from events.metrics import MinEvents, plain_name, parse_behaviour
 from events.outbox.ownership import StoreRefused
 from reporting.document import dump, load
 from runs.payloads import Unreadable
@@ -110,4 +110,4 @@ def _aware(asked: Questions) -> Any:
 
 
 def _title(inputs: Inputs) -> str:
-    return f"{inputs.signup_event} → {display_name(inputs.retention)}"[:100]
+    return f"{inputs.signup_event} → {plain_name(inputs.retention)}"[:100]

@@ -12,7 +12,7 @@ from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from events.asking import questions
-from events.metrics import display_name
+from events.metrics import plain_name
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -173,7 +173,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     )
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
+        yield [row.unit, str(segment), risk, plain_name("; ".join(row.reasons or []))]
 
 
 def slugs_of(unit: str) -> frozenset[str]:
