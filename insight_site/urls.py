@@ -28,6 +28,8 @@ urlpatterns = [
     path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),
     path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
+    path("methods/", pages.methods_page, name="methods"),
+    path("methods/<slug:slug>/", pages.method_page, name="method"),
     path("admin/", admin.site.urls),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),

@@ -74,6 +74,8 @@ RULES: dict[str, Rule] = {
     "dismiss_tour": PEOPLE,
     "picture": PEOPLE,
     "glossary": PEOPLE,
+    "methods": PEOPLE,
+    "method": PEOPLE,
     "takeaway": PEOPLE,
     "share": PEOPLE,
     "revoke_share": PEOPLE,

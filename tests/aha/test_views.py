@@ -8,13 +8,14 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment, KeptReach, Study
 from aha.moments import promote, reach
 from aha.moments.claims import ExperimentFinding
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study import studies
 from aha.study.cell_metrics import Interval
 from aha.study.question import Inputs
+from aha.tasks import count_reach
 from reporting.document import dump
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
@@ -342,7 +343,7 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
 
     text = page(viewer, "/aha/moments/")
 
-    assert "Doers stay 62 % against 25 %; +8.0 points with all that was measured held equal." in text
+    assert "Retained: 62% against 25% (hold-out); adjusted difference: +8.0 points." in text
     assert "An experiment found that it harms retention." in text
     assert "Nobody has measured it yet." in text
 
@@ -350,8 +351,8 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "In the last complete week 45.0 % of the new users reached it, in the week before 40.0 %."),
-        ("ko", "신규 사용자의 45.0 %가 도달"),
+        ("en", "In the last complete week 45.0% of the new users reached it, in the week before 40.0%."),
+        ("ko", "신규 사용자의 45.0%가 도달"),
     ],
 )
 def test_moment__evidence_and_weekly_reach(
@@ -359,13 +360,42 @@ def test_moment__evidence_and_weekly_reach(
 ) -> None:
     monkeypatch.setattr(reach, "weekly_reach", weekly)
     row = moment()
+    count_reach(row.pk)
 
     text = page(viewer, f"/aha/moments/{row.key}/", language)
 
     assert said in text
     assert "<svg" in text
-    assert "45.0 % (40.0 … 50.0)" in text
-    assert "+8.0 (+5.0 … +11.0)" in text
+    assert ("45.0% (40.0 to 50.0)" if language == "en" else "45.0% (40.0") in text
+    assert ("+8.0 (+5.0 to +11.0)" if language == "en" else "+8.0 (+5.0") in text
+
+
+def test_moment__reach_not_counted_yet__is_asked_for_once_and_followed(
+    viewer: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    row = moment()
+    KeptReach.objects.all().delete()
+
+    with django_capture_on_commit_callbacks() as first:
+        text = page(viewer, f"/aha/moments/{row.key}/")
+    with django_capture_on_commit_callbacks() as second:
+        part = page(viewer, f"/aha/moments/{row.key}/reach/")
+
+    assert (len(first), len(second)) == (1, 0)
+    assert "is being counted" in text
+    assert f'hx-get="/aha/moments/{row.key}/reach/"' in part
+
+
+def test_moment__counted__asks_no_warehouse_and_no_more_than_a_few_rows(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(reach, "weekly_reach", weekly)
+    row = moment()
+    count_reach(row.pk)
+    monkeypatch.setattr(reach, "weekly_reach", lambda *_: pytest.fail("a page must not ask the warehouse"))
+
+    with django_assert_max_num_queries(12):
+        page(viewer, f"/aha/moments/{row.key}/")
 
 
 def test_moment__changed_evidence__is_said(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,8 +411,10 @@ def test_moment__no_events_yet__shows_the_sentence(viewer: Client, monkeypatch: 
         raise Refused("There are no events yet.")
 
     monkeypatch.setattr(reach, "weekly_reach", refuse)
+    row = moment()
+    count_reach(row.pk)
 
-    assert "There are no events yet." in page(viewer, f"/aha/moments/{moment().key}/")
+    assert "There are no events yet." in page(viewer, f"/aha/moments/{row.key}/")
 
 
 def test_new_moment__good_and_bad__kept_or_refused(editor: Client) -> None:
