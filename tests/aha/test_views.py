@@ -133,7 +133,8 @@ def test_buttons__without_permission__are_not_shown(viewer: Client) -> None:
     row = study()
 
     assert "New study" not in page(viewer, "/aha/studies/")
-    assert "Make it an AHA moment" not in page(viewer, f"/aha/studies/{row.pk}/candidates/1/")
+    assert "/promote/" not in page(viewer, f"/aha/studies/{row.pk}/candidates/1/")
+    assert "Promote</button>" not in page(viewer, f"/aha/studies/{row.pk}/")
     assert "Write one by hand" not in page(viewer, "/aha/moments/")
 
 
@@ -206,20 +207,22 @@ def test_new_study__bad_question__says_so_at_its_field(
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "Users who do friend_add at least 2 times within 3 days stay 58 % against 21 %: a jump at 2."),
-        ("ko", "3일 이내에 friend_add 행동을 2회 이상 한 사용자의 잔존율은 58 %, 나머지는 21 %입니다."),
+        ("en", "These are correlations. Only an experiment can tell whether a behaviour is the cause."),
+        ("ko", "상관관계입니다. 행동이 원인인지는 실험만 말해 줄 수 있습니다."),
     ],
 )
 def test_study__done__first_the_claim_then_numbers_and_pictures(viewer: Client, language: str, said: str) -> None:
     row = study()
 
     text = page(viewer, f"/aha/studies/{row.pk}/", language)
+    method = page(viewer, f"/aha/studies/{row.pk}/?tab=method", language)
 
-    assert said in text
-    assert "1,050" in text
+    assert text.count(said) == 1
+    assert text.index("<strong>58%</strong>") < text.index("21%")
+    assert "1,050" in method
     assert f"/pictures/aha.Study/{row.pk}/{language}/curve.image" in text
-    assert "40.0 % (37.0 … 43.1)" in text
-    assert "negative control" in text or "음성 대조" in text
+    assert ("40.0% (37.0 to 43.1)" if language == "en" else "40.0% (37.0~43.1)") in text
+    assert "negative control" in method or "음성 대조" in method
     assert f"/aha/studies/{row.pk}/candidates/1/" in text
 
 
@@ -273,7 +276,7 @@ def test_cancel__waiting_then_ended__is_cancelled_then_refused(editor: Client) -
 
 # ── Candidates ────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "A ladder ranks and never convicts"), ("ko", "보정 결과는 우선순위를 정하는 데만")]
+    ("language", "said"), [("en", "Adjustment helps to rank candidates"), ("ko", "보정 결과는 우선순위를 정하는 데만")]
 )
 def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -> None:
     row = study()
@@ -343,7 +346,7 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
 
     text = page(viewer, "/aha/moments/")
 
-    assert "Retained: 62% against 25% (hold-out); adjusted difference: +8.0 points." in text
+    assert "Retained: 58% against 21% (training part); adjusted difference: +8.0 points." in text
     assert "An experiment found that it harms retention." in text
     assert "Nobody has measured it yet." in text
 
