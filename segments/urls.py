@@ -14,6 +14,7 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", cancel, SEARCH, name="run_cancel"),
     path("runs/<int:pk>/publish/", views.publish_run, name="publish_run"),
     path("rules/new/", views.new_rule, name="new_rule"),
+    path("rules/builder/", views.rule_builder, name="rule_builder"),
     path("rules/preview/", views.preview_rule, name="preview_rule"),
     path("models/<slug:key>/", views.model_page, name="model"),
     path("models/<slug:key>/refresh/", views.refresh_model, name="refresh_model"),

@@ -10,7 +10,8 @@ from segments.views.published import (
     start_churn,
     start_comparison,
 )
-from segments.views.searching import new_rule, new_run, preview_rule, publish_run, report_body, run_page, segment_list
+from segments.views.rules import new_rule, preview_rule, rule_builder
+from segments.views.searching import new_run, publish_run, report_body, run_page, segment_list
 
 __all__ = [
     "churn_page",
@@ -24,6 +25,7 @@ __all__ = [
     "refresh_model",
     "rename_segment",
     "report_body",
+    "rule_builder",
     "run_page",
     "segment_list",
     "start_churn",

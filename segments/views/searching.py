@@ -1,4 +1,4 @@
-"""Pages that look for groups or write them as rules."""
+"""Pages that look for groups."""
 
 from typing import Any
 
@@ -17,12 +17,11 @@ from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
-from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
+from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.published import publish, publish_rule
+from segments.published import publish
 from segments.report import features, groups, headline, page, units
 from segments.report.drift_page import strongest
-from segments.rules import preview_sentence
 from segments.search import payload_versions, segmentations
 
 
@@ -132,43 +131,3 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
     return _run_page(request, run, form, status=422)
-
-
-# ── Rules ─────────────────────────────────────────────────────────────────────
-@login_required
-@may("segments.add_segmentversion")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it; a link may bring its fields."""
-    brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
-    form = RuleForm(request.POST or None, initial=brought)
-    if request.method == "POST" and form.is_valid():
-        try:
-            version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
-            return redirect("segments:model", key=version.model.key)
-    return render(request, "segments/new_rule.html", {"form": form})
-
-
-@login_required
-@may("segments.add_segmentversion")
-@require_POST
-@vary_on_headers("HX-Request")
-def preview_rule(request: HttpRequest) -> HttpResponse:
-    """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    form = RuleQuestionForm(request.POST)
-    context: dict[str, Any] = {}
-    if form.is_valid():
-        try:
-            found = publish_rule.preview_rule(**form.cleaned_data)
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            context = {"preview": found, "members": preview_sentence(found.members, found.units)}
-    context["errors"] = [text for texts in form.errors.values() for text in texts]
-    if is_htmx(request):
-        return render(request, "segments/preview.html", context)
-    return render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})
