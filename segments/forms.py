@@ -5,6 +5,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
+from reporting.shown_names import shown
 from reporting.words import gettext
 from runs.key_from_name import key_from
 from runs.models import Run
@@ -167,7 +168,7 @@ class RuleForm(PublishForm):
         self.known = known
         field = self.fields["signup_event"]
         field.initial = known.signup or field.initial
-        names = {name: name for name in known.events} | {"*": gettext("each user's first event of any kind")}
+        names = {name: shown(name) for name in known.events} | {"*": gettext("each user's first event of any kind")}
         now = self["signup_event"].value()
         if known.events and len(names) <= MOST_CHOICES:
             field.widget = forms.Select(choices=[*(({now: now} if now and now not in names else {}) | names).items()])

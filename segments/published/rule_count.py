@@ -12,12 +12,14 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.cache import cache
 
+from events.catalogue.listing import catalogue
 from events.models import Flush, UnitTraits
 from segments.published.rule_members import RuleFacts, read_facts
 from segments.rules import Rule, is_live, members, needs
 from segments.search.leaving import Share, rate
 
 USERS_COUNTED = 100_000  # more change a share by less than a third of a point
+EVENTS_OF_A_USER = 40  # the log is read for four million events at most
 SECONDS = 120.0
 KEPT = 4
 _lock = Lock()
@@ -76,11 +78,17 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
     return Counted(taken, len(units), facts.one_in, rate(taken, len(units)) if units else None, is_live(rule))
 
 
+def forget() -> None:
+    """Read everything anew at the next question, for example after an import."""
+    _read.clear()
+
+
 def _facts(signup_event: str) -> RuleFacts:
     """What was read of this store within two minutes, or empty facts to fill."""
-    users = UnitTraits.objects.count()
+    traits, listed = UnitTraits.objects.count(), catalogue()
+    users = max(traits, listed.users, listed.total_events // EVENTS_OF_A_USER)
     flush = Flush.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    key = (settings.EVENTS_URL + settings.WAREHOUSE_URL, signup_event, flush, users, USERS_COUNTED)
+    key = (settings.EVENTS_URL + settings.WAREHOUSE_URL, signup_event, flush, traits, USERS_COUNTED)
     now = time.monotonic()
     for old in [name for name, (at, _) in _read.items() if now - at > SECONDS]:
         _read.pop(old, None)

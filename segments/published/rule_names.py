@@ -7,9 +7,8 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import F
 
-from events.asking import questions
-from events.counting import queries
-from events.counting.unit_values import EXPOSURE_EVENTS
+from events.catalogue.listing import PropertyEntry
+from events.catalogue.refresh import ready_catalogue
 from events.models import UnitTraits
 from runs.refusals import Refused
 from segments.rules.builder.known import Known, KnownEvent, KnownTrait
@@ -17,18 +16,18 @@ from segments.rules.builder.known import Known, KnownEvent, KnownTrait
 USERS_READ = 20_000
 VALUES_SHOWN = 30
 SECONDS = 120
-KEY = "segments.rule_names"
+LONGEST_VALUE = 80  # as long as the list keeps them
+KEY = "segments.rule_names.traits"
 
 
 def known_names() -> Known:
-    """Traits and events that can be picked; those of two minutes ago at most."""
-    found: Known | None = cache.get(KEY)
+    """Traits and events that can be picked; traits those of two minutes ago at most."""
+    found: tuple[dict[str, KnownTrait], int | None] | None = cache.get(KEY)
     if found is None:
-        traits, users_read = _traits()
-        events, signup = _events()
-        found = Known(traits, events, users_read, signup)
+        found = _traits()
         cache.set(KEY, found, SECONDS)
-    return found
+    events, signup = _events()
+    return Known(found[0], events, found[1], signup)
 
 
 def _traits() -> tuple[dict[str, KnownTrait], int | None]:
@@ -64,11 +63,16 @@ def _json(value: Any) -> str:
 
 
 def _events() -> tuple[dict[str, KnownEvent], str | None]:
+    """Events of the list that a worker keeps, with what their properties were seen to hold; none while it is made."""
     try:
-        with questions() as asked:
-            names = asked.run(queries.event_names(asked.log))
+        listed = ready_catalogue()
     except Refused:
         return {}, None
-    names = names[~names.event.isin(EXPOSURE_EVENTS)].sort_values(["users", "event"], ascending=[False, True])
-    found = {str(name): KnownEvent() for name in names.event}
-    return found, "signup" if "signup" in found else None
+    shown = listed.search("", limit=len(listed.events))
+    events = {entry.name: KnownEvent({each.name: _texts(each) for each in entry.properties}) for entry in shown}
+    return events, listed.guess_signup() if events else None
+
+
+def _texts(entry: PropertyEntry) -> tuple[str, ...]:
+    """Values that a field can hold; the list cuts long ones, which then are no values any more."""
+    return tuple(text for text, _ in entry.values if 0 < len(text) < LONGEST_VALUE and text.isprintable())

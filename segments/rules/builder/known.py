@@ -24,9 +24,8 @@ class KnownTrait:
 
 @dataclass(frozen=True)
 class KnownEvent:
-    """An event of the log: how people call it, and its properties with their commonest values as text."""
+    """An event of the log: its properties with their commonest values as text."""
 
-    title: str = ""
     properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from reporting.shown_names import shown as shown_name
 from reporting.words import gettext
 from segments.rules.builder import changes
 from segments.rules.builder.checked import Mistake
@@ -165,7 +166,7 @@ def _names(row: TypedCondition, known: Known) -> tuple[Choice, ...]:
     if row.subject == "trait":
         names = {name: name for name in known.traits}
     else:
-        names = {name: _titled(name, event) for name, event in known.events.items()}
+        names = {name: _titled(name) for name in known.events}
     if not names:
         return ()
     if row.name and row.name not in names:
@@ -173,8 +174,9 @@ def _names(row: TypedCondition, known: Known) -> tuple[Choice, ...]:
     return (Choice("", gettext("Pick …"), not row.name), *_choices(names.items(), row.name))
 
 
-def _titled(name: str, event: KnownEvent) -> str:
-    return name if event.title in ("", name) else f"{event.title} ({name})"
+def _titled(event: str) -> str:
+    title = shown_name(event)
+    return event if title == event else f"{title} ({event})"
 
 
 def _operators(row: TypedCondition) -> tuple[Choice, ...]:

@@ -15,7 +15,7 @@ from segments.rules.builder.typed import TypedCondition, TypedGroup
 
 KNOWN = Known(
     traits={"platform": KnownTrait(("ios", "web")), "level": KnownTrait((1, 2), whole=False)},
-    events={"friend_add": KnownEvent("", {"mode": ("pvp", "pve")}), "battle": KnownEvent()},
+    events={"friend_add": KnownEvent({"mode": ("pvp", "pve")}), "battle": KnownEvent()},
 )
 TIMES = TypedCondition("behaviour", "battle", "at_least", "3", "number")
 

@@ -20,7 +20,7 @@ from tests.segments.rules.builder.make import conditions, documents, posted
 
 KNOWN = Known(
     traits={"platform": KnownTrait(("ios", "web")), "level": KnownTrait((1, "1", True, 2.5))},
-    events={"friend_add": KnownEvent("", {"mode": ("pvp", "pve")}), "battle": KnownEvent("Battle")},
+    events={"friend_add": KnownEvent({"mode": ("pvp", "pve")}), "battle": KnownEvent()},
 )
 
 
