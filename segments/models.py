@@ -164,7 +164,11 @@ class Segment(models.Model):
     stability = models.FloatField(_("stability"), null=True, blank=True)
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)
-    history = HistoricalRecords()
+    # What lists say of it: the behaviours that stand out as (name, direction), and how many of its units stayed at the
+    # last refresh: `segments.published.measure_retention.Stayed`; None where nobody asked.
+    pattern = models.JSONField(null=True, editable=False)
+    stayed = models.JSONField(null=True, editable=False)
+    history = HistoricalRecords(excluded_fields=["pattern", "stayed"])
     objects = SegmentQuerySet.as_manager()
 
     class Meta:

@@ -19,8 +19,8 @@ from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.published import publish
-from segments.report import features, groups, headline, page, units
+from segments.published import compare_segments, publish
+from segments.report import features, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
 from segments.search import payload_versions, segmentations
 
@@ -41,16 +41,12 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     for model in publish.models_with_current():
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
-            rows.append(
-                {
-                    "model": model,
-                    "version": version,
-                    "segments": version.segments.all(),
-                    "colour": colour,
-                    "drift": drift,
-                }
-            )
-    return render(request, "segments/list.html", {"rows": rows, "listing": found})
+            segments = list(version.segments.all())
+            shown = {"segments": segment_rows.rows(segments, version.units), "colour": colour, "drift": drift}
+            stays = segment_rows.retention_words(segments)
+            rows.append({"model": model, "version": version, "stays": stays, **shown})
+    context = {"rows": rows, "listing": found, "comparisons": compare_segments.past_comparisons()}
+    return render(request, "segments/list.html", context)
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
@@ -106,7 +102,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "why": headline.why(report),
         "definition": None if definition is None else definition_sentence(definition),
         "flow": units.flow(report),
-        "sections": [page.evidence(report), page.groups(report)],
+        "sections": page.sections(report),
         "groups": groups.cards(report),
         "activity": page.activity(report),
         "dropped": features.dropped(report),
