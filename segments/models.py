@@ -4,6 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -23,7 +24,7 @@ class SegmentationRun(Run):
         verbose_name_plural = _("segmentations")
 
     def __str__(self) -> str:
-        return self.title or f"segmentation {self.pk}"
+        return self.title or gettext("Segmentation %(number)s") % {"number": self.pk}
 
 
 class SegmentModel(models.Model):
@@ -225,7 +226,7 @@ class ChurnRun(Run):
         verbose_name_plural = _("churn models")
 
     def __str__(self) -> str:
-        return f"churn of {self.segment}"
+        return gettext("Churn of %(segment)s") % {"segment": self.segment}
 
 
 class ComparisonRun(Run):

@@ -16,7 +16,7 @@ def columns(profile, retention):
 
 
 def fill(apps, schema_editor):
-    segments = apps.get_model('segments', 'Segment').objects.filter(pattern=None, stayed=None)
+    segments = apps.get_model('segments', 'Segment').objects.filter(pattern__isnull=True, stayed__isnull=True)
     for pk in list(segments.values_list('pk', flat=True)):  # one at a time: few rows, of kilobytes each
         profile, inputs = segments.values_list('profile', 'version__inputs').get(pk=pk)
         if isinstance(profile, dict) and isinstance(inputs, dict):

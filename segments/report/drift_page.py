@@ -61,6 +61,11 @@ class DriftView:
     note: str
     migration: MigrationView | None
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether anything drifted, so that the table is worth reading."""
+        return any(light.colour != "good" for light in self.lights)
+
 
 def drift(
     document: dict[str, Any] | None,

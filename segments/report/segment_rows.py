@@ -83,12 +83,18 @@ def row(segment: Segmented, units: int) -> SegmentRow:
         size=f"{segment.size:,}",
         part=f"{part:.4f}",
         part_text=percent(part),
-        stays=f"{share(stayed)}, n {stayed.n:,}" if computable(stayed) else share(stayed),
+        stays=_stays(segment.stayed, stayed),
         fraction=f"{stayed.estimate:.4f}" if known and computable(stayed) else "",
         colour=colour,
         standing=standing,
         stability=segment.stability,
     )
+
+
+def _stays(stored: Mapping[str, Any] | None, found: Share | NotComputable) -> str:
+    if stored is None:
+        return gettext("measured at the next refresh")
+    return f"{share(found)}, n {found.n:,}" if computable(found) else share(found)
 
 
 def title_of(name: str, key: str, pattern: Sequence[Sequence[str]] | None) -> str:
