@@ -9,6 +9,7 @@ app_name = "segments"
 urlpatterns = [
     path("", views.segment_list, name="list"),
     path("runs/new/", views.new_run, name="new_run"),
+    path("runs/new/foretold/", views.foretell_run, name="foretell_run"),
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/progress/", progress, SEARCH, name="run_progress"),
     path("runs/<int:pk>/cancel/", cancel, SEARCH, name="run_cancel"),

@@ -147,3 +147,10 @@ def one_in(events: ir.Table, users: int) -> ir.Table:
 def names_among(events: ir.Table, names: Sequence[str]) -> ir.Table:
     """Those of the names that the log has: ``event``."""
     return events.filter(events.event.isin(names)).select("event").distinct()
+
+
+def active_on(events: ir.Table, users: ir.Table, basis: Basis, window: Window, least: int) -> ir.Table:
+    """One row ``n``: how many units were active on so many days of the window or more."""
+    days = activity_days(events, users, basis, window)
+    active = days.group_by("user_id").aggregate(days=days.count())
+    return active.filter(active.days >= least).count().name("n").as_table()

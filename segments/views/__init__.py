@@ -3,7 +3,7 @@
 from segments.views.comparing import compare, comparison_page, start_comparison
 from segments.views.published import churn_page, members_csv, model_page, refresh_model, rename_segment, start_churn
 from segments.views.rules import new_rule, preview_rule, rule_builder
-from segments.views.searching import new_run, publish_run, report_body, run_page, segment_list
+from segments.views.searching import foretell_run, new_run, publish_run, report_body, run_page, segment_list
 from segments.views.users import find_user, segment_page
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "compare",
     "comparison_page",
     "find_user",
+    "foretell_run",
     "members_csv",
     "model_page",
     "new_rule",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,9 +20,9 @@ from runs.web import is_htmx, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
 from segments.published import compare_segments, publish
-from segments.report import features, groups, headline, page, segment_rows, units
+from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
-from segments.search import payload_versions, segmentations
+from segments.search import foretold, payload_versions, segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -55,8 +55,8 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: HttpRequest) -> HttpResponse:
     """Ask a segmentation and start it."""
-    form = SegmentationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = SegmentationForm(_mended(request) or None)
+    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
         data = form.cleaned_data
         try:
             run = segmentations.start_segmentation(
@@ -67,6 +67,34 @@ def new_run(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("segments:run", pk=run.pk)
     return render(request, "segments/new_run.html", {"form": form})
+
+
+def _mended(request: HttpRequest) -> QueryDict:
+    """What was posted; a button that mends a field has written into it."""
+    data = request.POST.copy()
+    field, _space, value = str(data.get("mend", "")).partition(" ")
+    if field in SegmentationForm.base_fields:
+        data.setlist(field, [value] if value else [])
+    return data
+
+
+@login_required
+@may("segments.add_segmentationrun")
+@require_POST
+def foretell_run(request: HttpRequest) -> HttpResponse:
+    """What a search with these fields would do, as a fragment beside its form."""
+    form = SegmentationForm(request.POST)
+    context: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            found = foretold.foretell(form.inputs)
+        except Refused as refusal:
+            context["refused"] = refusal.sentence
+        else:
+            context = {"facts": foretelling.facts(found), "troubles": found.troubles}
+    else:
+        context["refused"] = " ".join(text for texts in form.errors.values() for text in texts)
+    return render(request, "segments/foretold.html", context)
 
 
 @login_required
