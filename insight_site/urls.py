@@ -31,6 +31,8 @@ urlpatterns = [
     path("methods/", pages.methods_page, name="methods"),
     path("methods/<slug:slug>/", pages.method_page, name="method"),
     path("admin/", admin.site.urls),
+    path("data/", include("events.urls")),
+    path("data/connect/", include("insight_site.connect.urls")),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),

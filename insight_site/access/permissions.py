@@ -80,6 +80,8 @@ RULES: dict[str, Rule] = {
     "share": PEOPLE,
     "revoke_share": PEOPLE,
     "shared": Rule("shared", methods=("GET", "HEAD")),
+    "events:*": PEOPLE,
+    "connect:*": PEOPLE,
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
