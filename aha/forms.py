@@ -5,11 +5,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
+from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
 from reporting.words import gettext
 from runs.models import Run
 from runs.refusals import Refused, split_reason
 
-EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
 FORM_FIELDS = {**FIELD_OF, "seed": "seed"}
 RULE_WORDS = {
     "j": _("J: did it and stayed, of all who did it or stayed"),
@@ -21,21 +21,10 @@ RULE_WORDS = {
 
 class StudyForm(forms.Form):
     title = forms.CharField(label=_("Title"), max_length=100, required=False)
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"),
-        initial="signup",
-        max_length=256,
-        help_text=_("Write * to take each user's first event of any kind."),
-        widget=EVENT,
-    )
+    signup_event = EventField(label=_("Start event (day 0)"), initial="signup", any_event=True)
     first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
     last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
-    behaviours = forms.CharField(
-        label=_("Behaviours"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
-    )
+    behaviours = BehavioursField(label=_("Behaviours"), help_text=_("Leave empty to try every event."))
     days = forms.CharField(
         label=_("Within … days"),
         initial="1 2 3 4 5 6 7",
@@ -48,14 +37,7 @@ class StudyForm(forms.Form):
         max_value=MAX_TIMES,
         help_text=_("Empty: up to 10, or the deciles of frequent behaviours."),
     )
-    retention = forms.CharField(
-        label=_("Retention"),
-        initial="window:14-20",
-        max_length=400,
-        help_text=_(
-            "on_day:14, window:14-20, week:3, min_days:14-20:2 or min_events:EVENT:14-20:3; days count from signup."
-        ),
-    )
+    retention = RetentionField(label=_("Retention"), initial="window:14-20")
     choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
     gap = forms.IntegerField(
         label=_("Days between behaviour and retention"),
@@ -64,11 +46,9 @@ class StudyForm(forms.Form):
         max_value=365,
         help_text=_("A gap keeps the same session from being both."),
     )
-    inert = forms.CharField(
+    inert = BehavioursField(
         label=_("Behaviours that can't cause retention"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("One a line, at least five: they show what the method finds where nothing is."),
+        help_text=_("Five or more, or none: they show how much the method finds where nothing is."),
     )
     segment = forms.SlugField(
         label=_("Segment"),
@@ -99,8 +79,8 @@ class StudyForm(forms.Form):
         first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
         self.inputs = replace(
             inputs,
-            behaviours=_lines(data["behaviours"]),
-            inert=_lines(data["inert"]),
+            behaviours=data["behaviours"],
+            inert=data["inert"],
             segment=data["segment"] or None,
             first_date=first,
             last_date=last,
@@ -127,22 +107,12 @@ def form_words(run: Run) -> str:
 
 class MomentForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What the team calls it."))
-    behaviour = forms.CharField(
-        label=_("Behaviour"),
-        max_length=400,
-        widget=EVENT,
-        help_text=_("EVENT, EVENT[property=value] or EVENT#property."),
-    )
+    behaviour = BehaviourField(label=_("Behaviour"))
     times = forms.IntegerField(label=_("At least … times"), initial=1, min_value=1, max_value=MAX_TIMES)
     days = forms.IntegerField(label=_("Within … days"), initial=7, min_value=1, max_value=90)
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"), initial="signup", max_length=256, widget=EVENT
-    )
-    retention = forms.CharField(
-        label=_("Retention"),
-        initial="window:14-20",
-        max_length=400,
-        help_text=_("What an experiment will judge it by, for example window:14-20."),
+    signup_event = EventField(label=_("Start event (day 0)"), initial="signup", any_event=True)
+    retention = RetentionField(
+        label=_("Retention"), initial="window:14-20", help_text=_("What an experiment will judge it by.")
     )
 
 
@@ -150,7 +120,3 @@ class PromoteForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=120, required=False, help_text=_("Empty: a sentence made of the claim.")
     )
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -44,18 +44,7 @@ from runs.web import is_htmx, may, person, progress_of
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
 VENN_SECONDS = 24 * 3600  # a finished study never changes
-NAMES_SECONDS = 60
 REACH_SECONDS = 300  # the question costs the warehouse seconds
-
-
-def _event_names(request: HttpRequest) -> list[str]:
-    """What the log offers; a minute old at most, for the question reads the whole log."""
-    try:
-        found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-        return []
-    return found
 
 
 # ── Studies ───────────────────────────────────────────────────────────────────
@@ -89,7 +78,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names(request)})
+    return render(request, "aha/new_study.html", {"form": form})
 
 
 @login_required
@@ -268,7 +257,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
             form.add_error(None, wrong.messages)
         else:
             return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names(request)})
+    return render(request, "aha/new_moment.html", {"form": form})
 
 
 @login_required
