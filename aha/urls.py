@@ -1,6 +1,7 @@
 from django.urls import path
 
 from aha import views
+from aha.questions import views as questions
 from runs.web import cancel, progress
 
 STUDY = {"label": "aha.Study"}
@@ -8,7 +9,8 @@ STUDY = {"label": "aha.Study"}
 app_name = "aha"
 urlpatterns = [
     path("studies/", views.study_list, name="studies"),
-    path("studies/new/", views.new_study, name="new_study"),
+    path("studies/new/", questions.new_study, name="new_study"),
+    path("studies/preview/", questions.preview_study, name="preview_study"),
     path("studies/<int:pk>/", views.study_page, name="study"),
     path("studies/<int:pk>/progress/", progress, STUDY, name="study_progress"),
     path("studies/<int:pk>/cancel/", cancel, STUDY, name="study_cancel"),

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
 from aha.evidence.past.past_experiments import past_experiments
-from aha.forms import MomentForm, PromoteForm, StudyForm, form_words
+from aha.forms import MomentForm, PromoteForm, form_words
 from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
@@ -53,7 +53,11 @@ REACH_SECONDS = 300  # the question costs the warehouse seconds
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
     found = listing(
-        request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
+        request,
+        Study.objects.light("created_by"),
+        text_in=("title", "inputs__signup_event", "inputs__retention"),
+        state_in="status",
+        states=Study.Status.choices,
     )
     for study in found.page:
         study.words = form_words(study)
@@ -62,23 +66,6 @@ def study_list(request: HttpRequest) -> HttpResponse:
     response = render(request, template, {"rows": rows, "listing": found})
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-@login_required
-@may("aha.add_study")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_study(request: HttpRequest) -> HttpResponse:
-    """Ask a study and start it."""
-    form = StudyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form})
 
 
 @login_required
