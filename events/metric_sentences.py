@@ -18,7 +18,6 @@ from events.metrics import (
     display_name,
     parse_metric,
 )
-from reporting.numbers import GLUE
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -74,7 +73,7 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.10g}{GLUE}%"
+    return f"{100 * share:.10g}%"
 
 
 def _cap_sentence(definition: Capped) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from experiments import views
+from experiments.views import results as views
 from runs.web import cancel, progress
 
 ANALYSIS = {"label": "experiments.Analysis"}

@@ -21,8 +21,6 @@ from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
 from experiments.admin import forms as shapes
-from experiments.admin import overview
-from experiments.admin.history import Story
 from experiments.admin.inlines import (
     ROWS,
     AmendmentInline,
@@ -32,15 +30,21 @@ from experiments.admin.inlines import (
     kept,
     save_overrides,
 )
-from experiments.admin.judged_fields import JUDGED_FIELDS
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
-from experiments.admin.steps import consequences, health_light, plan_summary, search_page, views
 from experiments.analyse import closing_cost
+from experiments.forms.changes import AmendForm, CoverageForm
+from experiments.forms.judged_fields import JUDGED_FIELDS
+from experiments.forms.plan_form import DraftForm
+from experiments.forms.testers import OneTesterForm
 from experiments.models import Experiment, Override
 from experiments.plan import amend, audience, drafts, moves, size
 from experiments.plan.lifecycle import LIVE, Action, Status
+from experiments.plan_page import plan_summary
 from experiments.serve import overrides
+from experiments.standing import consequences, health_light, overview
+from experiments.standing.history import Story
+from experiments.steps import search_page, views
 from runs.refusals import Refused
 from runs.web import person
 
@@ -84,7 +88,7 @@ def _amended(object_id: Any) -> QuerySet[Experiment]:
 class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     """Plan, life and log of an experiment."""
 
-    form = shapes.DraftForm
+    form = DraftForm
     list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "planned_end"]
     list_display_links = ["title_and_key"]
     list_filter = ["status", "method", "layer"]
@@ -274,7 +278,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     @detail(_("Amend"), "amend", "edit_note")
     def amend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.AmendForm(request.POST or None, instance=row)
+        form = AmendForm(request.POST or None, instance=row)
 
         def done(values: dict[str, Any]) -> None:
             amend.amend(key=row.key, why=values["why"], by=person(request), **form.changes())
@@ -285,7 +289,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     @detail(_("Raise coverage"), "coverage", "trending_up")
     def raise_coverage(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.CoverageForm(request.POST or None, rows=list(row.audience.order_by("position")))
+        form = CoverageForm(request.POST or None, rows=list(row.audience.order_by("position")))
         about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
         return self._page(
             request,
@@ -300,7 +304,7 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Overrides, for people who build the service and may not touch the plan."""
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
+        form = OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
         if "remove" in request.POST:
             overrides.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
             messages.success(request, gettext("The draw decides again."))
