@@ -26,6 +26,7 @@ from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
+from aha.questions.changes import changes
 from aha.report import (
     behaviours,
     candidates_table,
@@ -47,8 +48,10 @@ from aha.report.past import expected, forest, verdict_of_all
 from aha.report.reach_picture import TestDays
 from aha.report.venn_page import venn_cell
 from aha.study import studies
+from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
 from reporting.csv import csv_lines
+from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -88,8 +91,12 @@ def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
     study.words = form_words(study)
+    origin = Study.objects.light().filter(pk=study.changed_from_id).first()
     tab = "method" if request.GET.get("tab") == "method" else "results"
     context = {"run": study, "tab": tab, **progress_of(study), **report_body(study)}
+    context |= {"origin": origin, "descendants": study.changed_into.light()}
+    if origin is not None:
+        context["changes"] = changes(load(Inputs, origin.inputs), load(Inputs, study.inputs))
     return render(request, "aha/study.html", context)
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from events.outbox.ownership import StoreRefused
 from events.pickers.base_rate import RateQuestion, base_rate
@@ -41,11 +41,14 @@ def options(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def chips(request: HttpRequest) -> HttpResponse:
-    """The chips of a field with many behaviours, from its lines."""
-    lines = [line.strip() for line in request.POST.get("lines", "").splitlines() if line.strip()]
-    return render(request, "pickers/chip_list.html", {"chips": chips_of(lines)})
+    """The chips of a field with many behaviours, from its lines; long ones are posted."""
+    lines = [
+        line.strip()
+        for line in (request.POST if request.method == "POST" else request.GET).get("lines", "").splitlines()
+    ]
+    return render(request, "pickers/chip_list.html", {"chips": chips_of(filter(None, lines))})
 
 
 @login_required
@@ -84,10 +87,10 @@ def _sent(asked: Any, name: str) -> Parts:
 
 
 @login_required
-@require_POST
+@require_safe
 def rate(request: HttpRequest) -> HttpResponse:
     """Base rate, eligible users and curve of a retention, for the form that was sent."""
-    asked = request.POST
+    asked = request.GET
     name = asked.get("rate_of", "retention")
     mode = asked.get("day_mode", "")
     question = RateQuestion(

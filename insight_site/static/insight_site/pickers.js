@@ -85,9 +85,10 @@
   function showChips(area) {
     const picker = pickerOf(area);
     const token = area.form?.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
-    htmx.ajax("POST", picker.dataset.chips, {
+    const short = encodeURIComponent(area.value).length < 3000;  // longer addresses are refused by servers
+    htmx.ajax(short ? "GET" : "POST", picker.dataset.chips, {
       source: picker, target: picker.querySelector(".chips"), swap: "innerHTML",
-      values: { lines: area.value, csrfmiddlewaretoken: token },
+      values: short ? { lines: area.value } : { lines: area.value, csrfmiddlewaretoken: token },
     });
   }
 

@@ -57,9 +57,11 @@ def test_options__for_script_in_a_name__are_escaped(asker: Client) -> None:
 
 
 def test_chips__of_lines__show_reach_and_what_is_unknown(asker: Client) -> None:
-    answer = asker.post("/pick/chips/", {"lines": "friend_add\nfriend_ad\nbattle[mode=pvp]\n[\nfriend_add"})
+    lines = "friend_add\nfriend_ad\nbattle[mode=pvp]\n[\nfriend_add"
 
-    found = answer.content.decode()
+    found = page(asker, "/pick/chips/", lines=lines)
+
+    assert asker.post("/pick/chips/", {"lines": lines}).content.decode().count("<li") == 4
     assert found.count('<li class="chip') == 4
     assert found.count("chip wrong") == 2
     assert "battle · mode = pvp" in found
@@ -106,9 +108,7 @@ def test_definition__nonsense__is_not_there(asker: Client, asked: dict[str, str]
 
 
 def rate(client: Client, **asked: str) -> str:
-    answer = client.post("/pick/rate/", {"signup_event": "signup", **asked})
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().replace("\u00a0", " ").split())
+    return page(client, "/pick/rate/", signup_event="signup", **asked)
 
 
 def test_rate__of_a_window__counts_users_on_fingers(asker: Client) -> None:

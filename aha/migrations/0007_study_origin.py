@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("aha", "0005_findings")]
+    dependencies = [("aha", "0006_kept_reach")]
 
     operations = [
         migrations.AddField(
