@@ -9,7 +9,17 @@ from reporting.numbers import p_relation
 
 
 def health(standing: Progress) -> dict[str, str]:
-    """The light with its sentence."""
+    """The light with its word and its sentence."""
+    return {**_light(standing), "word": light_word(standing.light)}
+
+
+def light_word(light: Light) -> str:
+    """The light in a word, so that colour is never the only signal."""
+    words = {Light.GOOD: _("Healthy"), Light.WATCH: _("Watch"), Light.BAD: _("Problem"), Light.NONE: _("No data yet")}
+    return words[light]
+
+
+def _light(standing: Progress) -> dict[str, str]:
     if standing.concerns:
         return {"light": standing.light.value, "sentence": " ".join(concern_words(one) for one in standing.concerns)}
     if standing.light is Light.GOOD:

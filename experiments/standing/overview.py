@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from aha.models import AhaMoment
 from experiments.analyse.health.context import Context, split_of
@@ -15,6 +16,9 @@ from experiments.analyse.health.findings import Severity
 from experiments.analyse.health.split import check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
+from experiments.standing.ending import Ending, ending
+from experiments.standing.headline import Headline, headline
+from reporting.numbers import percent
 
 QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
 
@@ -28,6 +32,7 @@ class Light(StrEnum):
     NONE = "none"
 
 
+STATE_LIGHTS = {Status.RUNNING.value: "good", Status.PAUSED.value: "warn"}  # the others are at rest: no colour
 LIGHT_OF = {Severity.ERROR: Light.BAD, Severity.WARNING: Light.WATCH}
 
 
@@ -38,6 +43,22 @@ class Concern:
     code: str
     light: Light
     details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ArmCount:
+    """Units of one arm: assigned, and shown their variant."""
+
+    key: str
+    name: str
+    weight: float
+    assigned: int
+    exposed: int
+
+    @property
+    def weight_text(self) -> str:
+        """Its planned share as people read it."""
+        return percent(self.weight, 0)
 
 
 @dataclass(frozen=True)
@@ -52,10 +73,13 @@ class Progress:
         planned: planned units, or None while that is open.
         share: exposed units of the planned ones, 0 to 1 and never above; None without a planned size.
         days: whole days since the start; None for a draft.
-        days_left: days until the planned end, negative when it has gone by; None without one.
+        until: when enrolment ends and the result is there.
         concerns: what speaks against it, the worst first.
-        verdict: code of the last analysis, "" before there is one.
+        verdict: code of the last analysis, "" before there is one and while the outcome is locked.
         final: True when that analysis is the one that was planned.
+        peeked: True when it was read before the plan allowed it.
+        figures: the numbers of the last analysis (`experiments.standing.headline`); None while the outcome is locked.
+        arms: units by arm, control first.
     """
 
     experiment: Experiment
@@ -64,10 +88,13 @@ class Progress:
     planned: int | None
     share: float | None
     days: int | None
-    days_left: int | None
+    until: Ending
     concerns: tuple[Concern, ...]
     verdict: str = ""
     final: bool = False
+    peeked: bool = False
+    figures: dict[str, Any] | None = None
+    arms: tuple[ArmCount, ...] = ()
 
     @property
     def light(self) -> Light:
@@ -80,6 +107,24 @@ class Progress:
     def percent(self) -> int:
         """Share of the planned size in whole percent, for a bar."""
         return 0 if self.share is None else int(100 * self.share)
+
+    @property
+    def state_light(self) -> str:
+        """Colour of its state's tag: one palette for every page."""
+        return STATE_LIGHTS.get(self.experiment.status, "")
+
+    @property
+    def said(self) -> str:
+        """The progress in words; "" without a planned size."""
+        if not self.planned:
+            return ""
+        text = _("{exposed} of {planned} planned users exposed ({percent}%)")
+        return text.format(exposed=f"{self.exposed:,}", planned=f"{self.planned:,}", percent=self.percent)
+
+    @property
+    def headline(self) -> Headline | None:
+        """The numbers of the last analysis in words."""
+        return headline(self.figures, self.verdict)
 
 
 def standing(experiment: Experiment) -> Progress:
@@ -105,7 +150,6 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
     planned, now = experiment.planned_units, timezone.now()
     started = experiment.started_at
     ended = experiment.stopped_at or now
-    end = experiment.planned_end
     found = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
     concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
     return Progress(
@@ -115,10 +159,33 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
         planned=planned,
         share=None if not planned else min(exposed / planned, 1.0),
         days=None if started is None else (ended - started).days,
-        days_left=None if end is None else (end - timezone.localdate()).days,
+        until=until(experiment),
         concerns=tuple(concerns),
         verdict="" if last is None else last["verdict"],
         final=last is not None and last["final"],
+        peeked=last is not None and last["peek"],
+        figures=None if last is None else last["figures"],
+        arms=tuple(
+            ArmCount(
+                arm.key,
+                arm.name or arm.key,
+                arm.weight / 10_000,
+                counts.get(arm.position, {}).get("assigned", 0),
+                counts.get(arm.position, {}).get("exposed", 0),
+            )
+            for arm in experiment.variants.all()
+        ),
+    )
+
+
+def until(experiment: Experiment) -> Ending:
+    """When its enrolment ends and its result is there."""
+    ended = experiment.enrolment_closed_at or experiment.stopped_at
+    return ending(
+        planned=experiment.planned_end,
+        ended=None if ended is None else timezone.localdate(ended),
+        outcomes=experiment.primary_metrics,
+        today=timezone.localdate(),
     )
 
 
@@ -148,7 +215,7 @@ def _lasts(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
     done = Analysis.objects.filter(status=Analysis.Status.DONE)
     last = done.filter(experiment=OuterRef("experiment")).order_by("-pk").values("pk")[:1]
     rows: Iterable[Any] = done.filter(experiment__in=experiments, pk=Subquery(last)).values(
-        "experiment_id", "verdict", "final", "exposed", "checks"
+        "experiment_id", "verdict", "final", "peek", "exposed", "checks", "figures"
     )
     return {row["experiment_id"]: row for row in rows}
 

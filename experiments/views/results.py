@@ -1,4 +1,4 @@
-"""Pages of experiments for those who read them: list, report, the wait for an analysis, calibration."""
+"""The first tab: the verdict and its picture, or how far the experiment is and when the result opens."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,82 +7,37 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
-from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from events.metrics import display_name
 from experiments.analyse import calibration as calibrating
-from experiments.analyse.analyses import ANALYSED, has_final, latest_analysis, read_analysis, request_analysis
-from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.analyses import latest_analysis, read_analysis
+from experiments.analyse.decision.decision_record import Ruling
 from experiments.analyse.for_whom.segment_draft import draft_segment, variants_with_rule
-from experiments.analyse.latest_findings import history_of, with_findings
+from experiments.analyse.handed_on.list_figures import figures_of
+from experiments.analyse.latest_findings import history_of
 from experiments.models import Analysis, Experiment
+from experiments.plan import audience
+from experiments.plan.lifecycle import Status
+from experiments.plan_page import plan_summary
 from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
+from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.definitions import definitions
 from experiments.report.names import metric_sentence
-from runs.listing import listing
+from experiments.standing.headline import headline
+from experiments.views import frame
 from runs.payloads import Unreadable
 from runs.refusals import Refused
-from runs.web import is_htmx, may, person, progress_of
-
-# Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
-# processes start quickly.
-HISTORY_SHOWN = 20
-LOCKED = "PENDING"
-NONE_YET = "NONE"
+from runs.web import may, progress_of
 
 
-# ── List ──────────────────────────────────────────────────────────────────────
-@login_required
-@require_safe
-def experiment_list(request: HttpRequest) -> HttpResponse:
-    """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
-    verdicts = [(str(code), code_words(code)) for code in Code]
-    chosen = request.GET.get("verdict", "")
-    rows: Any = with_findings()  # with annotations that no type knows
-    if chosen in dict(verdicts):
-        rows = rows.filter(found_verdict=chosen)
-    elif chosen == LOCKED:
-        rows = rows.filter(found_verdict="")
-    elif chosen == NONE_YET:
-        rows = rows.filter(found_pk__isnull=True)
-    else:
-        chosen = ""
-    states = [row for row in Experiment.Status.choices if row[0] != Experiment.Status.ARCHIVED]
-    found = listing(request, rows, text_in=("name", "key", "hypothesis"), state_in="status", states=states)
-    shown = [
-        {
-            "experiment": row,
-            "heading": dict(verdicts).get(row.found_verdict or "", ""),
-            "light": LIGHTS[Code(row.found_verdict)] if row.found_verdict else "",
-            "sign": SIGNS[Code(row.found_verdict)] if row.found_verdict else "",
-            "percent": None if row.found_fraction is None else round(100 * min(row.found_fraction, 1.0)),
-        }
-        for row in found.page
-    ]
-    choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
-    context = {
-        "rows": shown,
-        "listing": found,
-        "verdicts": choices,
-        "verdict": chosen,
-        "any_at_all": bool(found.total) or bool(chosen),
-    }
-    template = "experiments/rows.html" if is_htmx(request) else "experiments/list.html"
-    response = render(request, template, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
-
-
-# ── Report ────────────────────────────────────────────────────────────────────
 @login_required
 @require_safe
 def report(request: HttpRequest, key: str) -> HttpResponse:
     """The last good report of an experiment, and above it what became of a newer analysis."""
-    experiment = get_object_or_404(Experiment.objects.select_related("moment").defer("moment__evidence"), key=key)
+    experiment = frame.find(key)
     return _page(request, experiment, latest_analysis(experiment))
 
 
@@ -90,30 +45,31 @@ def report(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 def analysis(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """One analysis, also an older one or one that failed."""
-    runs = Analysis.objects.select_related("experiment__moment").defer("experiment__moment__evidence")
-    run = get_object_or_404(runs, experiment__key=key, pk=pk)
-    return _page(request, run.experiment, run)
+    experiment = frame.find(key)
+    return _page(request, experiment, get_object_or_404(Analysis, experiment=experiment, pk=pk))
 
 
 def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) -> HttpResponse:
-    history = list(history_of(experiment)[:HISTORY_SHOWN])
-    newest = history[0] if history else None
+    newest = history_of(experiment).first()
     # A newer analysis that waits, runs or failed stands above the last good report and never takes its place.
     above = newest if newest is not None and (run is None or newest.pk > run.pk) and newest.status != "done" else None
     if run is not None and run.status != Analysis.Status.DONE:
         above = run
-    latest = next((row for row in history if row.status == Analysis.Status.DONE), None)
+    done = history_of(experiment).filter(status=Analysis.Status.DONE).first()
     context = {
-        "experiment": experiment,
         "run": run,
         "above": above,
-        "history": history,
-        "older": run is not None and latest is not None and run.pk < latest.pk,
+        "older": run is not None and done is not None and run.pk < done.pk,
         **({} if above is None else progress_of(above)),
         **({} if run is None else report_body(run)),
-        **_actions(experiment, above),
+        **(_draft(experiment) if experiment.status == Status.DRAFT else {}),
     }
-    return render(request, "experiments/report.html", context)
+    return frame.page(request, experiment, "results", context, open_run=above is not None and above.is_open)
+
+
+def _draft(experiment: Experiment) -> dict[str, Any]:
+    """What a draft shows: its plan so far, and what is missing."""
+    return {"parts": plan_summary.parts(experiment), "troubles": audience.troubles(experiment)}
 
 
 def report_body(run: Analysis) -> dict[str, Any]:
@@ -124,56 +80,29 @@ def report_body(run: Analysis) -> dict[str, Any]:
     if isinstance(readout, Unreadable):
         return {"unreadable": readout.sentence()}
     promise = promise_and_finding.promise(readout)
+    code = "" if readout.verdict is None else str(readout.verdict.code)
+    whole = page.sections(readout)
     return {
         "readout": readout,
         "claim": "" if readout.plan.claim is None else display_name(readout.plan.claim.name),
         "opening": first_lines.opening(readout),
-        "percent": round(100 * min(readout.standing.fraction, 1.0)),
+        "numbers": headline(figures_of(readout), code),
         "promise": promise,
-        "contrasts": promise_and_finding.contrasts(readout),
+        "contrasts": promise_and_finding.effects_first(promise_and_finding.contrasts(readout)),
         "worth": calibration_page.share_left(calibrating.calibrate().pooled) if promise is not None else "",
+        "take_up": [] if readout.report is not None else list(take_up_sentences(readout)),
         "health": first_lines.health(readout),
         "split": flow.split(readout),
-        "sections": page.sections(readout),
+        "sections": page.of_tab(whole, "results"),
+        "elsewhere": tuple(one for one in whole if one not in page.of_tab(whole, "results")),
+        # While nothing is decided the rule stands in the plan; a proved harm is said whatever is locked.
+        "decision_waits": readout.report is None
+        and readout.decision is not None
+        and readout.decision.ruling is Ruling.WAIT,
         "rules": variants_with_rule(readout),
         "definitions": () if readout.report is None else definitions(readout.report),
         "metrics": [metric_sentence(name) for name in readout.plan.outcomes],
     }
-
-
-def _actions(experiment: Experiment, above: Analysis | None) -> dict[str, Any]:
-    """What a person may ask for now; a final analysis stays as it is."""
-    waits = above is not None and above.is_open
-    may = experiment.status in ANALYSED and not waits and not has_final(experiment)
-    return {"may_analyse": may, "may_peek": may and experiment.method == Experiment.Method.FIXED}
-
-
-# ── Asking for an analysis ────────────────────────────────────────────────────
-@login_required
-@may("experiments.add_analysis")
-@require_POST
-def analyse(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask for an analysis now."""
-    return _ask(request, get_object_or_404(Experiment, key=key), peek=False)
-
-
-@login_required
-@may("experiments.add_analysis")
-@require_http_methods(["GET", "HEAD", "POST"])
-def peek(request: HttpRequest, key: str) -> HttpResponse:
-    """Say what a look before the planned end costs; after a yes, ask for it."""
-    experiment = get_object_or_404(Experiment, key=key)
-    if request.method == "POST":
-        return _ask(request, experiment, peek=True)
-    return render(request, "experiments/peek.html", {"experiment": experiment, **_actions(experiment, None)})
-
-
-def _ask(request: HttpRequest, experiment: Experiment, *, peek: bool) -> HttpResponse:
-    try:
-        request_analysis(experiment=experiment, by=person(request), peek=peek)
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-    return redirect("experiments:report", key=experiment.key)
 
 
 @login_required
@@ -188,30 +117,3 @@ def draft_rule_segment(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         messages.error(request, refusal.sentence)
         return redirect("experiments:analysis", key=key, pk=pk)
     return redirect(f"{reverse('segments:new_rule')}?{urlencode(asdict(draft))}")
-
-
-# ── Calibration ───────────────────────────────────────────────────────────────
-@login_required
-@require_safe
-def calibration(request: HttpRequest) -> HttpResponse:
-    """Naive promise against causal finding, over all experiments."""
-    found = calibrating.calibrate()
-    sentence = calibration_page.finding(found.pooled)
-    left_out = [(row.name, row.verdict, row.why) for row in found.left_out]
-    context = {
-        "finding": sentence,
-        "spread": calibration_page.spread(found.pooled),
-        "drawing": calibration_page.draw(found.trials, sentence),
-        "trials": calibration_page.trials(found.trials) if found.trials else None,
-        "left_out": calibration_page.left_out(left_out),
-    }
-    return render(request, "experiments/calibration.html", context)
-
-
-@login_required
-@require_safe
-def calibration_until_0_3(request: HttpRequest) -> HttpResponse:
-    """Old links to the calibration page still lead there, unless an experiment has this key."""
-    if Experiment.objects.filter(key="calibration").exists():
-        return report(request, "calibration")
-    return redirect("experiments:calibration")
