@@ -31,8 +31,12 @@ urlpatterns = [
     path("methods/", pages.methods_page, name="methods"),
     path("methods/<slug:slug>/", pages.method_page, name="method"),
     path("admin/", admin.site.urls),
+<<<<<<< HEAD
     path("data/", include("events.urls")),
     path("data/connect/", include("insight_site.connect.urls")),
+=======
+    path("pick/", include("events.pickers.urls")),
+>>>>>>> h-pickers
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),

@@ -80,8 +80,12 @@ RULES: dict[str, Rule] = {
     "share": PEOPLE,
     "revoke_share": PEOPLE,
     "shared": Rule("shared", methods=("GET", "HEAD")),
+<<<<<<< HEAD
     "events:*": PEOPLE,
     "connect:*": PEOPLE,
+=======
+    "pick:*": PEOPLE,
+>>>>>>> h-pickers
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
