@@ -79,7 +79,10 @@ class Sheet:
         widest = max((text_width(text) for _, text in labels), default=1.0) + 14
         most = max(2, int((self.width - self.left - self.right) / widest))
         step = max(1, ceil(len(labels) / min(most, MOST_TICKS)))
-        for value, text in labels[::step]:
+        shown = [*labels[::step]]
+        if labels and (len(labels) - 1) % step > step // 2:  # the last one says where the axis ends
+            shown.append(labels[-1])
+        for value, text in shown:
             self._below.append(_text(self.x(value), self.height - self.bottom + 18, text, anchor="middle"))
         middle = (self.left + self.width - self.right) / 2
         self._below.append(_text(middle, self.height - 8, title, anchor="middle"))

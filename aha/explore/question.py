@@ -1,6 +1,6 @@
 """What a view of Explore is asked: one record, which an address holds whole. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -12,8 +12,8 @@ from events.windows import guard
 RETENTION, ACTIVITY, TIMES, LIFECYCLE, FUNNEL = VIEWS = ("retention", "activity", "times", "lifecycle", "funnel")
 MOST_WITHIN = 90  # days
 MOST_STEPS = 5
-# Fields of the address by the record's, where they differ.
-NAMES = {"first": "from", "last": "to"}
+# Names in an address where they differ from the record's: those of the study form, which takes the same address.
+NAMES = {"signup": "signup_event", "first": "first_date", "last": "last_date"}
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,26 @@ FIELDS = {
 
 def address(question: Question, **other: Any) -> str:
     """The question as a query string; `other` adds or replaces parameters."""
-    parameters: dict[str, Any] = {}
-    for name in FIELDS[question.view]:
+    return urlencode(_parameters(question, FIELDS[question.view]) | other, doseq=True)
+
+
+def study_address(question: Question) -> str:
+    """The same population, behaviours and retention as the query string of the form for a new study."""
+    found = _parameters(question, ("signup", "first", "last", "segment", "retention", "day_mode"))
+    behaviours = [question.behaviour] if question.behaviour else list(question.steps)
+    if behaviours:
+        found["behaviours"] = [text for text in behaviours if text != question.signup]
+        found["days"] = question.days
+    return urlencode(found, doseq=True)
+
+
+def _parameters(question: Question, names: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in names:
         value = getattr(question, name)
         if value not in (None, "", ()):
-            parameters[NAMES.get(name, name)] = value.isoformat() if isinstance(value, date) else value
-    return urlencode(parameters | other, doseq=True)
+            found[NAMES.get(name, name)] = value.isoformat() if isinstance(value, date) else value
+    return found
 
 
 def can_judge(definition: Retention, days: int) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
+    ("explore:start", gettext_lazy("Explore")),
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
     ("experiments:list", gettext_lazy("Experiments")),

@@ -190,9 +190,7 @@ def _warnings(question: Question, payload: Payload) -> tuple[str, ...]:
 
 # ── The triangle ──────────────────────────────────────────────────────────────
 def _heat(payload: Payload, names: list[str]) -> Heat:
-    highest = max(
-        (retained / eligible for row in payload["weeks"] for eligible, retained in row["cells"] if eligible), default=0.0
-    )
+    highest = max(_shares(payload), default=0.0)
     rows = tuple(
         (
             f"{row['week']} ({count(row['users'])})",
@@ -213,6 +211,18 @@ def _heat(payload: Payload, names: list[str]) -> Heat:
         )
     heading = (gettext("week of signup, Monday (users)"), *names)
     return Heat(gettext("Retention by week of signup"), heading, rows, note)
+
+
+def _shares(payload: Payload) -> list[float]:
+    """Shares of the cells by which shades are told apart: nearly everybody is active on day 0."""
+    found = [
+        (column[0], retained / eligible)
+        for row in payload["weeks"]
+        for column, (eligible, retained) in zip(payload["columns"], row["cells"], strict=True)
+        if eligible
+    ]
+    later = [share for first, share in found if first > 0]
+    return later or [share for _, share in found]
 
 
 def is_complete(payload: Payload, row: Payload, place: int) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aha.explore.question import Question
+from aha.report.claim import cell_words
 from aha.explore.report.shown import (
     RATIO_NAMES,
     Cell,
@@ -11,7 +12,6 @@ from aha.explore.report.shown import (
     Ratio,
     Series,
     Shown,
-    behaviour_name,
     definition,
     difference,
     series_of,
@@ -49,14 +49,13 @@ def shown(question: Question, payload: Payload) -> Shown:
     counts = _counts(payload, None)
     bars = bars_of(counts)
     judged = payload["judged"]
-    name = behaviour_name(question.parsed_behaviour)
     sheets = [_histogram(bars, question)]
     if judged:
         sheets.append(_retention(bars, question))
     why = gettext("How often and staying go together here; only an experiment can say whether one causes the other.")
     text = gettext("Users count when the days that are needed ({needs}) are complete; what they do on days 0 to {last} counts.")
     return Shown(
-        finding=_finding(question, counts, name),
+        finding=_finding(question, counts),
         notes=(
             text.format(needs=payload["needs"], last=question.days - 1),
             *((definition(question), why) if judged else ()),
@@ -120,13 +119,13 @@ def four_counts(counts: Counts, times: int) -> tuple[int, int, int, int]:
     return a, b, did - b, rest - a
 
 
-def _finding(question: Question, counts: Counts, name: str) -> str:
+def _finding(question: Question, counts: Counts) -> str:
     users = sum(users for users, _ in counts.values())
     if not users:
         return gettext("No user's days are complete yet.")
     did = Ratio(sum(found for times, (found, _) in counts.items() if times >= question.times), users)
-    text = gettext("{share} of {users} users do {behaviour} at least {times} times within {days} days.")
-    return text.format(share=did, users=count(users), behaviour=name, times=question.times, days=question.days)
+    cell = cell_words(question.behaviour, question.times, question.days)
+    return gettext("{share} of {users} users reach {cell}.").format(share=did, users=count(users), cell=cell)
 
 
 # ── Pictures ──────────────────────────────────────────────────────────────────
@@ -146,8 +145,7 @@ def _histogram(bars: Sequence[Bar], question: Question) -> Sheet:
         title = gettext("{times} times: {users} users, {share}").format(times=bar.name, users=count(bar.users), share=share)
         colour = BLUE if bar.times >= question.times else LIGHT
         sheet.bar((place - 0.4, place + 0.4), (0.0, float(bar.users)), colour, title)
-    least = gettext("at least {times} times").format(times=question.times)
-    sheet.legend([(gettext("fewer times"), LIGHT), (least, BLUE)])
+    sheet.legend([(f"< {question.times}", LIGHT), (f"≥ {question.times}", BLUE)])
     return sheet
 
 
@@ -195,17 +193,16 @@ def _four(counts: Counts, times: int) -> Table:
     if found is not None:
         estimate, low, high = found
         text = gettext(
-            "Retention {did} of those who did it at least {times} times, {rest} of the others: {points} points ({limits})."
+            "Retention is {did} of those who did it often enough and {rest} of the others: {points} points ({limits})."
         )
         note = text.format(
             did=percent(b / (b + c)),
             rest=percent(a / (a + o)),
-            times=times,
             points=points(estimate),
             limits=between(points(low), points(high)),
         )
     columns = (gettext("group"), gettext("users"), gettext("share of users (95 % CI)"))
-    title = gettext("At least {times} times, and staying").format(times=times)
+    title = gettext("{times} times or more, and staying").format(times=times)
     return Table(title, columns, tuple(rows), note)
 
 
