@@ -45,11 +45,14 @@ class EvidenceLine:
     Attributes:
         did, other: share retained of those who did it and of the others, 0 to 1; None where it isn't known.
         left: difference of the two with all that was measured held equal, in shares; None where nothing can be said.
+        judged: the shares are of users who had no part in choosing the number. Lines of version 0.4 and before are of
+            all users.
     """
 
     did: float | None
     other: float | None
     left: float | None
+    judged: bool = False
 
 
 HEADLINE, EVIDENCE_LINE = Schema(Headline), Schema(EvidenceLine)
@@ -92,11 +95,13 @@ def stored_headline(document: Document | None) -> str:
 
 def evidence_line(candidate: Candidate) -> EvidenceLine:
     """The line of a candidate's evidence."""
-    cell, full = candidate.cell, candidate.ladder.rungs[3].difference
+    judged, full = computable(candidate.honest), candidate.ladder.rungs[3].difference
+    cell = candidate.honest if computable(candidate.honest) else candidate.cell
     return EvidenceLine(
         did=cell.ppv.estimate if computable(cell.ppv) else None,
         other=cell.retained_without.estimate if computable(cell.retained_without) else None,
         left=full.estimate if computable(full) else None,
+        judged=judged,
     )
 
 
@@ -108,12 +113,13 @@ def stored_evidence(document: Document | None) -> str:
 
 def evidence_words(found: EvidenceLine) -> str:
     """The evidence in one sentence."""
-    text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
+    text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: {left}.")
     if found.left is None:
-        text = gettext("Doers stay {did} against {other}; with all that was measured held equal nothing can be said.")
+        text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: not estimable.")
     unknown = gettext("unknown")
     return text.format(
         did=unknown if found.did is None else percent(found.did, 0),
         other=unknown if found.other is None else percent(found.other, 0),
+        whom=gettext("hold-out") if found.judged else gettext("all users"),
         left=unknown if found.left is None else gettext("{points} points").format(points=points(found.left)),
     )

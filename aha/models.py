@@ -132,3 +132,15 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.variant}"
+
+
+class KeptReach(models.Model):
+    """The weekly reach of a moment as a worker counted it last (`aha.moments.reached.WeeklyReach`), or why not."""
+
+    moment = models.OneToOneField(AhaMoment, on_delete=models.CASCADE, primary_key=True, related_name="kept_reach")
+    weeks = models.JSONField(null=True)
+    refusal = models.JSONField(null=True)
+    counted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.moment_id)

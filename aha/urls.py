@@ -19,4 +19,5 @@ urlpatterns = [
     path("moments/new/", views.new_moment, name="new_moment"),
     path("past/", views.past_csv, name="past"),
     path("moments/<slug:key>/", views.moment_page, name="moment"),
+    path("moments/<slug:key>/reach/", views.moment_reach, name="moment_reach"),
 ]

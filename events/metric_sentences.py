@@ -15,7 +15,6 @@ from events.metrics import (
     Total,
     Value,
 )
-from reporting.numbers import GLUE
 from reporting.words import gettext
 
 
@@ -70,7 +69,7 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.10g}{GLUE}%"
+    return f"{100 * share:.10g}%"
 
 
 def _cap_sentence(definition: Capped) -> str:

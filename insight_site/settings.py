@@ -141,6 +141,7 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", "English"), ("ko", "한국어")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["insight_site.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
@@ -229,7 +230,7 @@ UNFOLD = {
             "800": "#0c4577",
             "900": "#0f3a63",
             "950": "#0a2542",
-        }
+        },
     },
     "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},

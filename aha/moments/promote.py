@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, write_finding
+from aha.moments.kept_reach import ask_for_count
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
@@ -75,6 +76,7 @@ def promote_candidate(
         )
         moment.full_clean()
         moment.save()
+        ask_for_count(moment)
     return moment
 
 
@@ -102,6 +104,7 @@ def create_moment(
     )
     moment.full_clean()
     moment.save()
+    ask_for_count(moment)
     return moment
 
 

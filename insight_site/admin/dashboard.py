@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from aha.models import Study
-from experiments.admin import overview
-from experiments.admin.steps.health_light import health
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Experiment
+from experiments.standing import overview
+from experiments.standing.health_light import health
 from runs.listing import open_runs
 from segments.models import Segment
 

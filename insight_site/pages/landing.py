@@ -12,9 +12,9 @@ from aha.forms import form_words
 from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.report import moment_page
-from experiments.admin import overview
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
+from experiments.standing import overview
 from runs.listing import open_runs
 from runs.models import Run
 from runs.pulse import is_alive, last_heard

@@ -26,7 +26,7 @@ def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict
     found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
     sentence = claim(candidate(step=verdict, smooth_range=found))
 
-    start = "Users who do friend_add at least 2 times within 3 days stay 58\u00a0% against 21\u00a0%"
+    start = "Users who do friend_add at least 2 times within 3 days stay 58% against 21%"
     assert sentence == f"{start}{said} can tell whether it is the cause."
 
 
@@ -35,7 +35,7 @@ def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
     row = candidate(by_step=False)
     row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
 
-    assert "stay 62\u00a0% against 25\u00a0%" in claim(row)
+    assert "stay 62% against 25%" in claim(row)
     assert "those who chose the number among them" in measured_on(row)
     assert honesty.finding(row) == "Corrected for having been chosen, J is 0.400."
 

@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from aha.moments import promote
-from experiments.admin import overview
-from experiments.admin.steps.health_light import health
 from experiments.analyse.codes import Code
+from experiments.standing import overview
+from experiments.standing.health_light import health
 from insight_site.admin import dashboard
 from insight_site.admin.sidebar import navigation
 from tests.experiments.make import draft, running
@@ -39,8 +39,8 @@ def test_dashboard__busy__shows_progress_claims_and_what_waits(admin_client: Cli
 
 
 def test_concern_words__every_code__has_a_sentence() -> None:
-    from experiments.admin.overview import Concern, Light
-    from experiments.admin.steps.health_light import concern_words
+    from experiments.standing.health_light import concern_words
+    from experiments.standing.overview import Concern, Light
 
     for code in ("nobody_exposed", "sample_ratio", "past_end", "paused"):
         assert concern_words(Concern(code, Light.WATCH, {"p": 0.002})).endswith((".", "?"))
