@@ -29,6 +29,7 @@ urlpatterns = [
     path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
     path("admin/", admin.site.urls),
+    path("pick/", include("events.pickers.urls")),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),

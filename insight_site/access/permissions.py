@@ -78,6 +78,7 @@ RULES: dict[str, Rule] = {
     "share": PEOPLE,
     "revoke_share": PEOPLE,
     "shared": Rule("shared", methods=("GET", "HEAD")),
+    "pick:*": PEOPLE,
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
