@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -8,41 +8,32 @@ from aha.explore.question import ACTIVITY, FIELDS, MOST_STEPS, MOST_WITHIN, NAME
 from aha.study.question import MAX_TIMES
 from events.catalogue.listing import Catalogue
 from events.metrics import Survival, parse_behaviour, parse_retention
+from events.pickers.definition_parts import RETENTION_KINDS
+from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
+from events.pickers.mends import Mend, Mendable
 from runs.refusals import Refused
-from segments.models import SegmentVersion
+from segments.pickers import SegmentField
 
-EVENT = {"list": "event-names", "autocomplete": "off"}
 DATE = {"type": "date"}
 MOST_DAY = 730  # of a retention window
 MOST_GAP = 31
 
 
-def _event(label: Any, **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, max_length=256, widget=forms.TextInput(attrs=EVENT), **options)
-
-
 def _fields() -> dict[str, forms.Field]:
     """Every field of every view, by the record's name."""
     return {
-        "retention": forms.CharField(
-            label=_("Retention"),
-            max_length=400,
-            help_text=_("on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3 or survival:7"),
-        ),
-        "behaviour": _event(_("Behaviour"), help_text=_("EVENT, EVENT[property=value] or EVENT#property.")),
-        "steps": forms.CharField(
-            label=_("Steps"),
-            max_length=2000,
-            widget=forms.Textarea(attrs={"rows": 4}),
-            help_text=_("Two to five behaviours in their order, one a line."),
+        "retention": RetentionField(label=_("Retention"), kinds=RETENTION_KINDS, rate=False),
+        "behaviour": BehaviourField(label=_("Behaviour")),
+        "steps": BehavioursField(
+            label=_("Steps"), required=True, help_text=_("Two to five, in the order in which users take them.")
         ),
         "by": forms.ChoiceField(label=_("A point is"), choices=[("day", _("a day")), ("week", _("a week"))]),
         "days": forms.IntegerField(label=_("Within … days of signup"), min_value=1, max_value=MOST_WITHIN),
         "times": forms.IntegerField(label=_("At least … times"), min_value=1, max_value=MAX_TIMES),
-        "signup": _event(_("Start event (day 0)"), help_text=_("* takes each user's first event of any kind.")),
+        "signup": EventField(label=_("Start event (day 0)"), any_event=True),
         "first": forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput(DATE, "%Y-%m-%d")),
         "last": forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput(DATE, "%Y-%m-%d")),
-        "segment": forms.CharField(label=_("Segment"), required=False, max_length=80),
+        "segment": SegmentField(label=_("Segment")),
         "day_mode": forms.ChoiceField(
             label=_("Days are"),
             choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
@@ -60,8 +51,6 @@ class ExploreForm(forms.Form):
         self.fields = {NAMES.get(name, name): every[name] for name in FIELDS[view]}
         if view == TIMES:
             self.fields["retention"].required = False
-        segments = list(segment_choices())
-        self.fields["segment"].widget = forms.Select(choices=[("", _("everybody")), *segments])
 
     def main_fields(self) -> list[forms.BoundField]:
         """What the view is about; the others are filters."""
@@ -77,44 +66,37 @@ class ExploreForm(forms.Form):
         chosen = any(self.data.get(name) for name in ("first_date", "last_date", "segment"))
         return chosen or any(field.errors for field in self.filters())
 
-    def clean_behaviour(self) -> str:
-        text: str = self.cleaned_data["behaviour"]
-        return str(_read(lambda: parse_behaviour(text)))
-
     def clean_steps(self) -> tuple[str, ...]:
-        lines = [line.strip() for line in self.cleaned_data["steps"].splitlines() if line.strip()]
-        if not 2 <= len(lines) <= MOST_STEPS:
-            text = _("A funnel has two to five steps, one a line; here are %(count)s.")
-            raise forms.ValidationError(text, params={"count": len(lines)})
-        steps = [_read(lambda line=line: parse_behaviour(line)) for line in lines]
-        if any(step.distinct for step in steps):
-            raise forms.ValidationError(_("A step is something that happens once: write EVENT or EVENT[property=value]."))
-        return tuple(map(str, steps))
+        steps: tuple[str, ...] = self.cleaned_data["steps"]
+        if not 2 <= len(steps) <= MOST_STEPS:
+            text = _("A funnel has two to five different steps; here are %(count)s.")
+            raise forms.ValidationError(text, params={"count": len(steps)})
+        different = [step for step in steps if parse_behaviour(step).distinct]
+        if different:
+            plain = "\n".join(str(replace(parse_behaviour(step), distinct=None)) for step in steps)
+            text = _("A step happens once, so it counts no different values: %(step)s.") % {"step": different[0]}
+            raise Mendable(text, Mend(plain, _("Use the events alone")))
+        return steps
 
     def clean_retention(self) -> str:
-        text: str = self.cleaned_data["retention"].strip()
+        text: str = self.cleaned_data["retention"]
         if not text:
             return ""
-        definition = _read(lambda: parse_retention(text))
+        definition = parse_retention(text)
         if isinstance(definition, Survival):
             if definition.gap > MOST_GAP:
-                raise forms.ValidationError(_("A silence of at most %(most)s days can be seen here."), params={"most": MOST_GAP})
+                text = _("A silence of at most %(most)s days can be seen here.") % {"most": MOST_GAP}
+                raise Mendable(text, Mend(f"survival:{MOST_GAP}", _("Use %(most)s days") % {"most": MOST_GAP}))
         elif (definition.window.end_day or definition.window.start_day) > MOST_DAY:
             raise forms.ValidationError(_("Choose days up to %(most)s after signup."), params={"most": MOST_DAY})
-        return str(definition)
-
-    def clean_segment(self) -> str:
-        key: str = self.cleaned_data["segment"]
-        known = {value for _group, pairs in segment_choices() for value, _name in pairs}
-        if key and key not in known:
-            raise forms.ValidationError(_("No published segment has the key “%(key)s”; choose one of the list."), params={"key": key})
-        return key
+        return text
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         first, last = data.get("first_date"), data.get("last_date")
         if first and last and last < first:
-            self.add_error("last_date", _("The last date lies before the first."))
+            swap = Mend(first.isoformat(), _("Use %(date)s") % {"date": first.isoformat()})
+            self.add_error("last_date", Mendable(_("The last date lies before the first."), swap))
         return data
 
     @property
@@ -132,15 +114,6 @@ class ExploreForm(forms.Form):
 FILTERS = ("signup_event", "first_date", "last_date", "segment", "day_mode")
 
 
-def segment_choices() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Each published model with its segments, grouped by the model's name."""
-    for version in SegmentVersion.objects.light("model").current().prefetch_related("segments").order_by("model__name"):
-        segments = list(version.segments.all())
-        pairs = [(version.model.key, str(_("all segments side by side")))] if len(segments) > 1 else []
-        pairs += [(row.key, str(row)) for row in segments if row.key != version.model.key or len(segments) == 1]
-        yield version.model.name, pairs
-
-
 def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
     """What a view asks before anybody has chosen anything, fitting what is in the log."""
     signup = catalogue.guess_signup()
@@ -153,12 +126,3 @@ def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
         found["behaviour"] = others[0] if others else ""
         found["steps"] = "\n".join([*first, *others][: 3 if view != ACTIVITY else 2])
     return found
-
-
-def _read[T](read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except Refused as refusal:
-        raise forms.ValidationError(refusal.sentence) from None
-
-

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -18,6 +18,7 @@ from aha.explore.patience import Outcome
 from aha.explore.question import VIEWS, Question, address, study_address
 from events.catalogue import refresh
 from events.outbox.ownership import StoreRefused
+from events.pickers.mends import mended
 from reporting.csv import csv_lines
 from runs.web import is_htmx
 
@@ -38,8 +39,11 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
     if catalogue.is_empty and not catalogue.pending:
         return render(request, "aha/explore/empty.html", _frame(view))
     form = ExploreForm(view, _data(request, defaults(view, catalogue)))
-    context = {**_frame(view), "form": form, "names": [entry.name for entry in catalogue.events]}
+    context = {**_frame(view), "form": form, "pending": catalogue.pending}
     if form.is_valid():
+        query = address(form.question)
+        if request.GET and not is_htmx(request) and request.GET.urlencode() != query:
+            return redirect(f"{reverse('explore:view', args=[view])}?{query}")  # the form sends more than is asked
         context |= _answer_context(request, form)
     template = "aha/explore/answer.html" if is_htmx(request) else "aha/explore/page.html"
     response = render(request, template, context)
@@ -49,7 +53,7 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
 
 def _data(request: HttpRequest, initial: dict[str, str]) -> QueryDict:
     """The address, with what it leaves open filled in; steps may stand in it one by one."""
-    data = request.GET.copy()
+    data = mended(request.GET)
     for name, value in initial.items():
         if name not in data:
             data[name] = value

@@ -155,7 +155,7 @@ def _drawn_shares(question: Question, rows: list[Point], kinds: list[tuple[str, 
     known = [ratio for _, _, ratios in kinds for ratio in ratios if ratio is not None]
     solid = [ratio.share for ratio in known if not ratio.is_tiny] or [ratio.share for ratio in known]
     sheet = _sheet("shares", gettext("Share of users who did it"), rows, min(top_of(solid, least=0.02) * 1.2, 1.06), question.by)
-    sheet.share_axis(gettext("share of users, with 95 % interval"))
+    sheet.share_axis(gettext("share of users (95% CI)"))
     for place, (name, colour, ratios) in enumerate(kinds):
         sheet.line(
             [
@@ -213,8 +213,8 @@ def _table(
         gettext("users"),
         gettext("did it"),
         gettext("events"),
-        gettext("of the active users (95 % CI)"),
-        gettext("of the new users (95 % CI)"),
+        gettext("of the active users (95% CI)"),
+        gettext("of the new users (95% CI)"),
         gettext("new users"),
         gettext("state"),
     )

@@ -116,8 +116,8 @@ def _table(payload: Payload, steps: list[str]) -> Table:
         gettext("users"),
         gettext("step"),
         gettext("reached it"),
-        gettext("of all (95 % CI)"),
-        gettext("of the step before (95 % CI)"),
+        gettext("of all (95% CI)"),
+        gettext("of the step before (95% CI)"),
         gettext("median time since the step before"),
     )
     return Table(gettext("The funnel in numbers"), columns, tuple(rows))
@@ -139,7 +139,7 @@ def _compared(payload: Payload) -> tuple[Table, ...]:
             found.append((line.name, str(ratio), f"{points(estimate)} ({between(points(low), points(high))})"))
     columns = (
         gettext("segment"),
-        gettext("share at the last step (95 % CI)"),
+        gettext("share at the last step (95% CI)"),
         gettext("points against {name}").format(name=known[0].name),
     )
     note = gettext("A difference whose interval holds 0 isn't shown to be one, and none of them says why.")

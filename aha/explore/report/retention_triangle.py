@@ -98,7 +98,7 @@ def _curve(payload: Payload, everybody: list[Ratio], names: list[str]) -> Sheet:
     lines = [(line, _ratios(payload, line)) for line in series_of(payload)]
     top = top_of([ratio.limits[1] for _, ratios in lines for ratio in ratios if ratio.is_known], least=0.05)
     sheet = Sheet("retention", gettext("Retention by days since signup"), (-0.5, len(names) - 0.5), (0.0, min(top, 1.0)))
-    sheet.share_axis(gettext("retained, with 95 % interval"))
+    sheet.share_axis(gettext("retained (95% CI)"))
     sheet.x_axis(gettext("days since signup"), list(enumerate(names)))
     shift = 0.5 / max(len(lines), 1)
     for line, ratios in lines:
@@ -130,7 +130,7 @@ def _curve_table(payload: Payload, names: list[str]) -> Table:
     for line in series_of(payload):
         for name, ratio in zip(names, _ratios(payload, line), strict=True):
             rows.append((line.name, name, count(ratio.whole), count(ratio.part), str(ratio)))
-    columns = (gettext("users"), gettext("days"), gettext("days complete"), gettext("retained"), gettext("share (95 % CI)"))
+    columns = (gettext("users"), gettext("days"), gettext("days complete"), gettext("retained"), gettext("share (95% CI)"))
     note = gettext("A user counts for a column as soon as its days lie before the end of the data, and not earlier.")
     return Table(gettext("The curve in numbers"), columns, tuple(rows), note)
 
@@ -149,7 +149,7 @@ def _segments_table(payload: Payload, chosen: int | None) -> tuple[Table, ...]:
         gettext("segment"),
         gettext("days complete"),
         gettext("retained"),
-        gettext("share (95 % CI)"),
+        gettext("share (95% CI)"),
         gettext("points against {name}").format(name=lines[0].name),
     )
     note = gettext(

@@ -153,7 +153,7 @@ def _retention(bars: Sequence[Bar], question: Question) -> Sheet:
     known = [(place, bar, Ratio(bar.retained, bar.users)) for place, bar in enumerate(bars) if bar.users]
     top = min(top_of([ratio.limits[1] for _, _, ratio in known if not ratio.is_tiny], least=0.05), 1.06)
     sheet = Sheet("stayed", gettext("Retention by number of times"), (-0.6, len(bars) - 0.4), (0.0, top), height=270.0)
-    sheet.share_axis(gettext("retained, with 95 % interval"))
+    sheet.share_axis(gettext("retained (95% CI)"))
     _axis(sheet, bars, question)
     for place, bar, ratio in known:
         low, high = (min(limit, top) for limit in ratio.limits)
@@ -171,9 +171,9 @@ def _table(bars: Sequence[Bar], judged: bool) -> Table:
     for bar in bars:
         row: Row = (bar.name, count(bar.users), str(Ratio(bar.users, users)))
         rows.append((*row, count(bar.retained), str(Ratio(bar.retained, bar.users)) if bar.users else "") if judged else row)
-    columns: Row = (gettext("times"), gettext("users"), gettext("share of users (95 % CI)"))
+    columns: Row = (gettext("times"), gettext("users"), gettext("share of users (95% CI)"))
     if judged:
-        columns = (*columns, gettext("retained"), gettext("retention (95 % CI)"))
+        columns = (*columns, gettext("retained"), gettext("retention (95% CI)"))
     note = gettext("The last row joins what lies above the 95th percentile of the users who did it at all.")
     return Table(gettext("Times in numbers"), columns, tuple(rows), note)
 
@@ -201,7 +201,7 @@ def _four(counts: Counts, times: int) -> Table:
             points=points(estimate),
             limits=between(points(low), points(high)),
         )
-    columns = (gettext("group"), gettext("users"), gettext("share of users (95 % CI)"))
+    columns = (gettext("group"), gettext("users"), gettext("share of users (95% CI)"))
     title = gettext("{times} times or more, and staying").format(times=times)
     return Table(title, columns, tuple(rows), note)
 
@@ -220,7 +220,7 @@ def _by_segment(question: Question, payload: Payload) -> tuple[Table, ...]:
             a, b, c, o = four_counts(counts, question.times)
             row = (*row, str(Ratio(b, b + c)), str(Ratio(a, a + o)))
         rows.append(row)
-    columns: Row = (gettext("segment"), gettext("users"), gettext("did it often enough (95 % CI)"))
+    columns: Row = (gettext("segment"), gettext("users"), gettext("did it often enough (95% CI)"))
     if payload["judged"]:
         columns = (*columns, gettext("retention of those who did"), gettext("retention of the others"))
     return (Table(gettext("Segments side by side"), columns, tuple(rows)),)
