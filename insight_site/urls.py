@@ -40,6 +40,8 @@ urlpatterns = [
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),
+    path("explore/<slug:view>/<slug:slug>.png", downloads.explore_png, name="explore_png"),
+    path("explore/", include("aha.explore.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),

@@ -89,6 +89,8 @@ RULES: dict[str, Rule] = {
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
+    "explore:*": PEOPLE,
+    "explore_png": PEOPLE,
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
