@@ -27,6 +27,7 @@ urlpatterns = [
     path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
     path("admin/", admin.site.urls),
+    path("data/", include("events.urls")),
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),

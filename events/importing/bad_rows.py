@@ -2,6 +2,15 @@
 
 from reporting.words import gettext
 
+# What the engine calls a record that it leaves out.
+REJECTED = {
+    "MISSING COLUMNS": "fields",
+    "TOO MANY COLUMNS": "fields",
+    "UNQUOTED VALUE": "quotes",
+    "INVALID ENCODING": "encoding",
+    "LINE SIZE OVER MAXIMUM": "too_long",
+}
+
 
 def reason_words(reason: str, value: str = "") -> str:
     """Why a row is refused.

@@ -6,6 +6,10 @@ from events.importing.signup_choice import Signup
 from events.windows import Clock, DayMode
 from runs.refusals import Refused
 
+WHITESPACE = "whitespace"  # the separator that stands for any run of blanks
+# A number as JSON writes it, short enough to come back as it was: `007` and a long id stay text.
+NUMBER = r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?"
+
 
 @dataclass(frozen=True)
 class ImportOptions:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from events.importing.options import WHITESPACE
 from events.importing.scratch import Scratch, ScratchError
 from events.warehouse import identifier, literal
 from runs.refusals import Refused
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-WHITESPACE = "whitespace"
 MAX_LINE = 10_000_000
 
 

@@ -4,14 +4,12 @@ Nothing runs here; `events.importing.import_file` runs it. Names and texts enter
 only.
 """
 
-from events.importing.options import ImportOptions
+from events.importing.options import NUMBER, ImportOptions
 from events.importing.source_files import SourceFile
 from events.warehouse import literal
 
 UNIX = {"unix_s": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 LONGEST_NAME = 256  # characters of a user id and an event name, as for events that are sent (`events.schema`)
-# A number as JSON writes it, short enough to come back as it was: `007` and a long id stay text.
-NUMBER = r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?"
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
 # The lengths keep two rows apart whose fields only run together alike. `strlen` counts bytes, which costs nothing.
 CONTENT = "concat(strlen(user_id), ':', user_id, strlen(event), ':', event, us, ':', properties)"

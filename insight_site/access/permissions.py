@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "share": PEOPLE,
     "revoke_share": PEOPLE,
     "shared": Rule("shared", methods=("GET", "HEAD")),
+    "events:*": PEOPLE,
     "segments:*": PEOPLE,
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,

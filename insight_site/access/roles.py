@@ -29,6 +29,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.holdout": READ,
     "experiments.analysis": READ,
     "events.source": READ,
+    "events.fileimport": READ,
 }
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
 RESEARCH: dict[str, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "segments.membership": READ,
     "experiments.analysis": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
+    "events.fileimport": ("view", "add"),
 }
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {
@@ -56,6 +58,7 @@ TEST: dict[str, tuple[str, ...]] = {
 # Connect services: where events come from, keys, webhooks, what was refused, and an arm for a tester.
 CONNECT: dict[str, tuple[str, ...]] = {
     "events.source": WRITE,
+    "events.fileimport": ("view", "add"),
     "events.rejected": READ,
     "events.unittraits": READ,
     "events.flush": READ,
