@@ -1,5 +1,6 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
+from events.catalogue import refresh
 from events.outbox import flush
 from events.uploads import files, imports
 
@@ -22,3 +23,8 @@ def run_import(pk: int) -> None:
 def remove_old_uploads() -> int:
     """Each hour: files that nobody imported within a day."""
     return files.remove_old_uploads()
+
+
+def refresh_catalogue() -> bool:
+    """Each minute, and after an import: the list of the store's events, when the store has changed."""
+    return refresh.refresh_if_due()

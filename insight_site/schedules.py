@@ -38,6 +38,7 @@ class Job:
 
 JOBS = (
     Job("events: flush", "events.tasks.flush_events", MINUTES, 1),
+    Job("events: catalogue", "events.tasks.refresh_catalogue", MINUTES, 1),
     Job("events: maintain store", "events.tasks.maintain_store", DAILY),
     Job("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),
     Job("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "insight_site.middleware.particles",
+    "insight_site.middleware.event_names",
     "insight_site.middleware.Slashes",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -191,12 +192,29 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: f"/{STATIC_URL}insight_site/icon.svg"}
     ],
-    "STYLES": [lambda request: f"/{STATIC_URL}insight_site/admin.css"],
+    "STYLES": [
+        lambda request: f"/{STATIC_URL}insight_site/tokens.css",
+        lambda request: f"/{STATIC_URL}insight_site/admin.css",
+    ],
+    "THEME": "insight_site.pages.preferences.admin_theme",
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "8px",
-    # The blue of the pages and charts (Okabe and Ito's, made lighter and darker).
+    # The greys and the blue of the pages (static/insight_site/tokens.css).
     "COLORS": {
+        "base": {
+            "50": "#f6f7f9",
+            "100": "#eef1f5",
+            "200": "#e2e6ec",
+            "300": "#c9d0da",
+            "400": "#a3adba",
+            "500": "#566072",
+            "600": "#46536a",
+            "700": "#37435a",
+            "800": "#2d3846",
+            "900": "#0f151d",
+            "950": "#0a0f15",
+        },
         "primary": {
             "50": "#f0f7fc",
             "100": "#ddeefa",
@@ -204,7 +222,7 @@ UNFOLD = {
             "300": "#86c3ec",
             "400": "#6ab6e6",
             "500": "#4aa4de",
-            "600": "#0b63b0",
+            "600": "#0a5cab",
             "700": "#0a5192",
             "800": "#0c4577",
             "900": "#0f3a63",

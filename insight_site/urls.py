@@ -9,7 +9,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from insight_site.pages import probes
+from insight_site.pages import preferences, probes
 from insight_site.pages import views as pages
 from insight_site.pages.language import Login, choose_language
 from insight_site.takeaways import downloads
@@ -20,6 +20,8 @@ urlpatterns = [
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", choose_language, name="set_language"),
+    path("theme/", preferences.choose_theme, name="set_theme"),
+    path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
     path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
     path("share/<str:label>/<int:pk>/", downloads.share, name="share"),

@@ -125,6 +125,7 @@ SHARED_NAMES = {
     "document": "a result as the JSON that leaves the house; `reporting.document` is how records become JSON",
     "gather": "everything that one analysis asks the warehouse, as arrays or moments",
     "headline": "what lists and heads of pages say of a result",
+    "listing": "what people search and leaf through: rows of a list page, events of the store",
     "page": "the parts of a page, in their order",
     "payload_versions": "stored payloads back to their records, older versions upgraded first",
     "queries": "questions to the event log as Ibis expressions; nothing runs there",

@@ -70,6 +70,8 @@ RULES: dict[str, Rule] = {
     "login": PEOPLE,
     "logout": PEOPLE,
     "set_language": PEOPLE,
+    "set_theme": PEOPLE,
+    "dismiss_tour": PEOPLE,
     "picture": PEOPLE,
     "glossary": PEOPLE,
     "takeaway": PEOPLE,

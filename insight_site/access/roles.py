@@ -30,6 +30,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.analysis": READ,
     "events.source": READ,
     "events.fileimport": READ,
+    "events.eventlabel": READ,
 }
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
 RESEARCH: dict[str, tuple[str, ...]] = {
@@ -45,6 +46,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "experiments.analysis": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
     "events.fileimport": ("view", "add"),
+    "events.eventlabel": WRITE,
 }
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
+
+from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
     ("segments:list", gettext_lazy("Segments")),
@@ -16,14 +19,16 @@ OPEN = ("glossary",)  # what strangers may read too
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: the menu's items, the current one marked."""
+    """Context processor: the menu's items, the current one marked; the theme, and whose days these are."""
     match = request.resolver_match
     name_here = match.view_name if match else ""
     return {
         "navigation": [
             {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
             for name, label in ITEMS
-        ]
+        ],
+        "theme": theme_of(request),
+        "time_zone": settings.TIME_ZONE,
     }
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0001_squashed_0003_rejected_source_store'),
+        ('events', '0004_catalogue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
