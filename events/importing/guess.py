@@ -5,6 +5,7 @@ and `weight`, `weight` is the time because it holds Unix seconds, and the user i
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from events.importing import time_formats
@@ -49,12 +50,12 @@ class Context:
     Attributes:
         file_name: as it lay on the person's disk.
         time_zone: the site's.
-        has_signups: the store holds signup events already, so that none need be made.
+        have_signed_up: whether most of these users have a signup event in the store already, so that none need be made.
     """
 
     file_name: str
     time_zone: str = "UTC"
-    has_signups: bool = False
+    have_signed_up: Callable[[list[str]], bool] = lambda users: False
 
 
 def guess_mapping(sample: Sample, context: Context) -> Mapping:
@@ -117,7 +118,8 @@ def _with_signup(mapping: Mapping, sample: Sample, formats: dict[str, str], cont
     column = next((name for name in dates if SIGNUP_COLUMNS.search(name.lower())), "")
     if column:
         return replace(mapping, signup=SignupFrom.COLUMN, signup_column=column)
-    return mapping if context.has_signups else replace(mapping, signup=SignupFrom.FIRST)
+    known = context.have_signed_up(sorted(set(sample.values(mapping.user))))
+    return mapping if known else replace(mapping, signup=SignupFrom.FIRST)
 
 
 def _time(sample: Sample, formats: dict[str, str]) -> str:

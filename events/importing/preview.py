@@ -15,6 +15,7 @@ from typing import Any
 from events.importing import time_formats
 from events.importing.bad_rows import REJECTED, reason_words
 from events.importing.mapping import Mapping, known_format, options_of
+from events.importing.parquet_files import read_parquet
 from events.importing.options import WHITESPACE, ImportOptions
 from events.importing.reading import Reading, Sample
 from events.importing.scratch import Scratch, ScratchError, scratch
@@ -115,14 +116,16 @@ def parquet_sample(path: Path) -> Sample:
     return Sample(columns, tuple(tuple(cell or None for cell in row) for row in rows))
 
 
-def has_event(files: list[str], name: str) -> bool:
-    """True when files of the store hold an event of this name."""
-    if not files:
-        return False
-    listed = ", ".join(literal(path) for path in files)
+def users_with_event(files: list[str], name: str, users: list[str]) -> int:
+    """How many of these users have an event of this name in files of the store."""
+    if not files or not users:
+        return 0
     with _engine() as (connection, _):
-        sql = f"SELECT 1 FROM read_parquet([{listed}]) WHERE event = {literal(name)} LIMIT 1"
-        return bool(connection.execute(sql).fetchall())
+        sql = (
+            f"SELECT count(DISTINCT user_id) FROM {read_parquet(files)} WHERE event = {literal(name)} "
+            "AND list_contains(?, user_id)"
+        )
+        return int(connection.execute(sql, [users]).fetchall()[0][0])
 
 
 def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Mapping, now: datetime) -> Preview:

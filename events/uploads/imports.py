@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import payload_versions
+from events.catalogue.refresh import request_catalogue
 from events.importing.guess import Context, guess_mapping
 from events.importing.mapping import Mapping, mistakes, options_of
 from events.importing.reading import Reading, Sample, guess_reading, sample_of
@@ -73,13 +74,16 @@ def look_at(upload: Upload, reading: Reading | None = None) -> Looked:
 
 
 def first_mapping(upload: Upload, looked: Looked) -> Mapping:
-    """The mapping to begin with: that of the last import of the same file, since then nothing is doubled; or a guess."""
+    """The mapping to begin with: that of the last import of the same file, since then nothing is doubled; or a guess.
+
+    The guess makes no signups where most of the file's first users have one already.
+    """
     before = imported_before(upload)
     if before is not None:
         inputs = load(Inputs, before.inputs)
         if inputs.reading == looked.reading and not mistakes_of(inputs.mapping, looked.sample):
             return inputs.mapping
-    return guess_mapping(looked.sample, Context(upload.name, settings.TIME_ZONE, has_signups()))
+    return guess_mapping(looked.sample, Context(upload.name, settings.TIME_ZONE, have_signed_up))
 
 
 def last_choice(upload: Upload) -> Inputs | None:
@@ -108,12 +112,12 @@ def preview_of(looked: Looked, mapping: Mapping) -> Any:
     return preview(looked.beginning, looked.reading, looked.sample, mapping, timezone.now())
 
 
-def has_signups() -> bool:
-    """True when the store holds signup events."""
-    from events.importing.preview import has_event
+def have_signed_up(users: list[str]) -> bool:
+    """True when most of these users have a signup event in the store."""
+    from events.importing.preview import users_with_event
 
     try:
-        return has_event(ownership.files_to_read(), SIGNUP)
+        return users_with_event(ownership.files_to_read(), SIGNUP, users) > len(users) / 2
     except ownership.StoreRefused:
         return False
 
@@ -149,6 +153,8 @@ def run_import(pk: int, *, listen: Progress = silent) -> bool:
     if row is None:
         return False
     done = perform(row, lambda progress: _compute(row, progress), listen=listen)
+    if done:
+        request_catalogue()
     if done and row.upload is not None:
         files.remove_upload(row.upload)
     return done

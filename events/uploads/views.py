@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from events.importing.bad_rows import reason_words
+from events.importing.guess import Context, guess_mapping
 from events.importing.import_report import ImportReport
 from events.importing.mapping import needs_zone
 from events.models import FileImport, Upload
@@ -131,7 +132,6 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
         context |= {
             "report": report,
             "refused_rows": sum(report.bad.values()),
-            "events_url": reverse("events:import"),
             "oldest": parse_datetime(report.oldest) if report.oldest else None,
             "newest": parse_datetime(report.newest) if report.newest else None,
             "reasons": [(reason_words(code), count) for code, count in report.bad.items()],
@@ -164,9 +164,10 @@ def _forms(request: HttpRequest, upload: Upload) -> tuple[ReadingForm, MappingFo
     data = request.POST if request.method == "POST" else None
     chosen = imports.last_choice(upload) if data is None else None
     looked = imports.look_at(upload, chosen.reading if chosen else None)
+    typed = looked.reading.kind == "csv"  # JSON and Parquet bring their own types
     if data is None:
         mapping = chosen.mapping if chosen else imports.first_mapping(upload, looked)
-        return ReadingForm(looked.reading), MappingForm(looked.sample, mapping), looked
+        return ReadingForm(looked.reading), MappingForm(looked.sample, mapping, typed=typed), looked
     reading_form = ReadingForm(looked.reading, data)
     reading = reading_form.reading()
     if reading is not None and reading != looked.reading:
@@ -174,9 +175,10 @@ def _forms(request: HttpRequest, upload: Upload) -> tuple[ReadingForm, MappingFo
             looked = imports.look_at(upload, reading)
         except Refused as refusal:
             reading_form.add_error(refusal.at if refusal.at in reading_form.fields else None, refusal.sentence)
-    mapping = imports.first_mapping(upload, looked)
-    same = data.get("asked") == _code(looked.reading)
-    return reading_form, MappingForm(looked.sample, mapping, data if same else None), looked
+    if data.get("asked") != _code(looked.reading):
+        return reading_form, MappingForm(looked.sample, imports.first_mapping(upload, looked), typed=typed), looked
+    mapping = guess_mapping(looked.sample, Context(upload.name))  # of which nothing is shown: every field was sent
+    return reading_form, MappingForm(looked.sample, mapping, data, typed=typed), looked
 
 
 def _preview(looked: imports.Looked, mapping: Any) -> tuple[Any, str]:
