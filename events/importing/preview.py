@@ -27,6 +27,7 @@ from runs.refusals import Refused
 
 ROWS = 20
 MOST_ROWS = 200_000  # of a Parquet file, which has no first megabytes
+MOST_SHOWN = 40  # properties
 TAIL_BYTES = 1_000_000
 DAY_US = 86_400_000_000
 
@@ -75,6 +76,16 @@ class Preview:
     newest: datetime | None
     signups: int
     warnings: tuple[tuple[str, float], ...]
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of the properties in the first rows, at most `MOST_SHOWN`: the columns of the table."""
+        return tuple(dict.fromkeys(name for row in self.rows for name, _ in row.properties))[:MOST_SHOWN]
+
+    @property
+    def table(self) -> tuple[tuple[Kept, tuple[str, ...]], ...]:
+        """Each row with its values of `properties`."""
+        return tuple((row, tuple(dict(row.properties).get(name, "") for name in self.properties)) for row in self.rows)
 
     @property
     def refused_rows(self) -> int:

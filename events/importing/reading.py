@@ -18,6 +18,7 @@ SEPARATORS = (",", "\t", ";", "|", WHITESPACE)
 MOST_COLUMNS = 500
 LONGEST_LINE = 1_000_000  # bytes of the first line: beyond that it is no table
 SAMPLE_ROWS = 1_000
+CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that no text has many of
 HANGUL = re.compile(r"[가-힣]")
 # What a file is that is no text, by its first bytes.
 OTHER_FILES = {b"PK\x03\x04": "zip", b"\xd0\xcf\x11\xe0": "excel", b"%PDF": "pdf", b"\x89PNG": "picture", b"\xff\xd8\xff": "picture", b"SQLite format 3": "database"}  # fmt: skip
@@ -145,7 +146,8 @@ def _refuse_other_files(head: bytes) -> None:
     if kind == "zip":
         raise Refused("This is a zip archive: unpack it and upload the file inside.", at="file")
     utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if kind or (not utf_16 and head[:4096].count(0) > len(head[:4096]) // 100):
+    odd = sum(byte in CONTROLS for byte in head[:4096])
+    if kind or (not utf_16 and odd > len(head[:4096]) / 100):
         raise Refused("This is no table of text: choose a file of CSV, TSV, JSON Lines or Parquet.", at="file")
 
 

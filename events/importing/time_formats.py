@@ -68,11 +68,7 @@ def is_ambiguous(code: str, values: Sequence[str]) -> bool:
 
 
 def example(code: str) -> str:
-    """31 March 2026, 15:05:09, in a format; the words around it are the caller's."""
-    if code == "iso":
-        return EXAMPLE.isoformat(" ")
-    if code in UNIX:
-        return "1774969509" + {"unix_s": "", "unix_ms": "000", "unix_us": "000000"}[code]
+    """31 March 2026, 15:05:09, in one of `PATTERNS`."""
     return EXAMPLE.strftime(code)
 
 

@@ -143,7 +143,7 @@ class MappingForm(forms.Form):
             {
                 "name": name,
                 "role": roles.get(name, ""),
-                "examples": list(dict.fromkeys(value[:40] for value in self.sample.values(name)[:50]))[:3],
+                "examples": list(dict.fromkeys(value[:24] for value in self.sample.values(name)[:50]))[:3],
                 "keep": self[f"keep_{place}"],
                 "type": self[f"type_{place}"],
             }
@@ -205,15 +205,15 @@ class MappingForm(forms.Form):
 
 def format_words(code: str) -> str:
     """A format of times by its name or an example."""
-    shown = time_formats.example(code)
     named = {
-        "unix_s": gettext("Unix time in seconds ({example})"),
-        "unix_ms": gettext("Unix time in milliseconds ({example})"),
-        "unix_us": gettext("Unix time in microseconds ({example})"),
-        "iso": gettext("year-month-day, with or without a time ({example})"),
+        "unix_s": gettext("Unix time in seconds"),
+        "unix_ms": gettext("Unix time in milliseconds"),
+        "unix_us": gettext("Unix time in microseconds"),
+        "iso": gettext("2026-03-31, or with a time"),
     }
     if code in named:
-        return named[code].format(example=shown)
+        return named[code]
+    shown = time_formats.example(code)
     order = {"%d": gettext("day first"), "%m": gettext("month first")}.get(code[:2])
     return f"{shown} ({order})" if order else shown
 
