@@ -11,6 +11,7 @@ from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
     ("events:overview", gettext_lazy("Data")),
+    ("explore:start", gettext_lazy("Explore")),
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
     ("experiments:list", gettext_lazy("Experiments")),
