@@ -1,6 +1,5 @@
 """Forms of the admin: plans in per cent and lines instead of steps and lists, and what is asked before a move."""
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from events.metrics import parse_metric
-from events.models import Source
 from experiments.admin.adjustment_form import AdjustmentForm
 from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
 from experiments.plan.record import AMENDABLE, WHOLE
+from experiments.steps.fields import LinesField, LooksField, MetricsField, PercentField, SourcesField, ValueField
 from experiments.steps.guardrail_field import RulesField
 from experiments.steps.saturations_field import cluster_field, saturations_field
-from runs.refusals import Refused
 from segments.models import Segment
 
 if TYPE_CHECKING:
@@ -31,28 +28,6 @@ if TYPE_CHECKING:
     OneHoldoutForm = forms.ModelForm[Holdout]
 else:
     VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
-
-
-class PercentField(forms.DecimalField):
-    """Per cent on the page, whole steps of 0.01 % in the row."""
-
-    widget = UnfoldAdminDecimalFieldWidget
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=100, decimal_places=2, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Steps as per cent; what a person typed stays as it is."""
-        return f"{value / 100:g}" if isinstance(value, int) else value
-
-    def clean(self, value: Any) -> Any:
-        """Steps."""
-        given: Decimal | None = super().clean(value)
-        return None if given is None else int(given * 100)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return super().has_changed(self.prepare_value(initial), data)
 
 
 class PercentsField(forms.CharField):
@@ -73,147 +48,43 @@ class PercentsField(forms.CharField):
             raise forms.ValidationError(_("Write per cents with commas between, for example 50, 50.")) from None
 
 
-class MetricsField(forms.CharField):
-    """Outcomes, one a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
-
-    def prepare_value(self, value: Any) -> Any:
-        """One a line."""
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of SPECs that can be read."""
-        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
-        for line in lines:
-            try:
-                parse_metric(line)
-            except Refused as refusal:
-                raise forms.ValidationError(refusal.sentence) from None
-        return lines
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class LinesField(forms.CharField):
-    """Names, one a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
-
-    def prepare_value(self, value: Any) -> Any:
-        """One a line."""
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """The names."""
-        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class SourcesField(LinesField):
-    """Numbers of sources in the row, their names on the page, one a line."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """The names; a source that is gone keeps its number."""
-        if not isinstance(value, list):
-            return value
-        names = dict(Source.objects.filter(pk__in=value).values_list("pk", "name"))
-        return "\n".join(names.get(one, str(one)) for one in value)
-
-    def clean(self, value: Any) -> Any:
-        """The numbers."""
-        numbers = dict(Source.objects.values_list("name", "pk"))
-        lines = super().clean(value)
-        for line in lines:
-            if line not in numbers:
-                known = ", ".join(sorted(numbers)) or "–"
-                raise forms.ValidationError(
-                    _("There is no source “%(name)s”. There are: %(known)s."), params={"name": line, "known": known}
-                )
-        return sorted({numbers[line] for line in lines})
-
-
-class LooksField(forms.CharField):
-    """Shares of the planned units, in per cent with commas between."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """As per cents."""
-        return ", ".join(f"{100 * one:g}" for one in value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of shares."""
-        text = super().clean(value)
-        try:
-            return [float(part) / 100 for part in text.split(",")] if text else []
-        except ValueError:
-            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 100.")) from None
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class ValueField(forms.CharField):
-    """A value of a flag: JSON, or a text without quotes."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """A text that would be read as JSON keeps its quotes."""
-        if value is None or (isinstance(value, str) and not _is_json(value)):
-            return value
-        return json.dumps(value, ensure_ascii=False)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """What a person typed; `prepare_value` would quote it again."""
-        return self.clean_value(data)
-
-    def clean(self, value: Any) -> Any:
-        """The value."""
-        return self.clean_value(super().clean(value))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare values, not their writing."""
-        return bool(self.clean_value(data) != initial)
-
-    @staticmethod
-    def clean_value(text: Any) -> Any:
-        """None when it is empty."""
-        if text in (None, ""):
-            return None
-        return json.loads(text) if _is_json(text) else text
-
-
 class DraftForm(AdjustmentForm):
     """The plan."""
 
-    default_value = ValueField(label=_("value outside the experiment"), required=False)
-    primary_metrics = MetricsField(
-        label=_("primary outcomes"), required=False, help_text=_("One or two, one a line, for example window:14-20.")
+    default_value = ValueField(
+        label=_("value outside the experiment"), required=False, widget=UnfoldAdminTextInputWidget
     )
-    secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
-    guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
-    guardrail_rules = RulesField(label=_("rules of guardrails"))
-    cluster, saturations = cluster_field(), saturations_field()
-    looks = LooksField(label=_("planned looks (%)"), required=False)
-    covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
+    primary_metrics = MetricsField(
+        label=_("primary outcomes"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=_("One or two, one a line, for example window:14-20."),
+    )
+    secondary_metrics = MetricsField(
+        label=_("secondary outcomes"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+    guardrail_metrics = MetricsField(
+        label=_("guardrail outcomes"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+    guardrail_rules = RulesField(label=_("rules of guardrails"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+    cluster, saturations = cluster_field(UnfoldAdminTextInputWidget), saturations_field(UnfoldAdminTextInputWidget)
+    looks = LooksField(label=_("planned looks (%)"), required=False, widget=UnfoldAdminTextInputWidget)
+    covariates = LinesField(
+        label=_("covariates: properties of the signup event"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
     sources = SourcesField(
         label=_("sources whose client keys report exposures"),
         required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text=_(
             "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
             "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
         ),
     )
-    layer_low = PercentField(label=_("slice from (%)"), required=False)
-    layer_high = PercentField(label=_("slice to (%)"), required=False)
+    layer_low = PercentField(label=_("slice from (%)"), required=False, widget=UnfoldAdminDecimalFieldWidget)
+    layer_high = PercentField(label=_("slice to (%)"), required=False, widget=UnfoldAdminDecimalFieldWidget)
 
     class Meta:
         model = Experiment
@@ -265,8 +136,8 @@ class AmendForm(DraftForm):
 class ArmForm(VariantForm):
     """One arm."""
 
-    value = ValueField(label=_("value"), required=False)
-    weight = PercentField(label=_("weight (%)"))
+    value = ValueField(label=_("value"), required=False, widget=UnfoldAdminTextInputWidget)
+    weight = PercentField(label=_("weight (%)"), widget=UnfoldAdminDecimalFieldWidget)
 
     class Meta:
         model = Variant
@@ -277,7 +148,7 @@ class AudienceForm(RowForm):
     """One row of the audience."""
 
     segment_key = forms.ChoiceField(label=_("segment"), required=False, widget=UnfoldAdminSelectWidget)
-    coverage = PercentField(label=_("coverage (%)"), initial=WHOLE)
+    coverage = PercentField(label=_("coverage (%)"), initial=WHOLE, widget=UnfoldAdminDecimalFieldWidget)
     weights = PercentsField(label=_("weights of its own (%)"), required=False)
 
     class Meta:
@@ -337,7 +208,7 @@ class OneTesterForm(forms.Form):
 class HoldoutForm(OneHoldoutForm):
     """The share in per cent."""
 
-    share = PercentField(label=_("share (%)"))
+    share = PercentField(label=_("share (%)"), widget=UnfoldAdminDecimalFieldWidget)
 
     class Meta:
         model = Holdout
@@ -348,7 +219,7 @@ class CoverageForm(forms.Form):
     """More units of one row."""
 
     position = forms.TypedChoiceField(label=_("Row of the audience"), coerce=int, widget=UnfoldAdminSelectWidget)
-    coverage = PercentField(label=_("coverage (%)"))
+    coverage = PercentField(label=_("coverage (%)"), widget=UnfoldAdminDecimalFieldWidget)
     why = forms.CharField(label=_("Why"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), max_length=2_000)
 
     def __init__(self, *args: Any, rows: Sequence[AudienceRow], **kwargs: Any) -> None:
@@ -372,11 +243,3 @@ def segment_choices(kept: str | None) -> list[tuple[str, str]]:
     if kept and kept not in found:
         found[kept] = kept
     return list(found.items())
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

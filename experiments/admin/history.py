@@ -11,6 +11,9 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from experiments.plan.drafts import STEP_SAVED
+from experiments.plan_page.plan_summary import STEPS
+
 MOST = 200  # versions on the page; an experiment with more has its older ones in the database
 SILENT = ("id", "seed", "hash_version", "version", "created_at", "created_by")
 type Change = tuple[str, str, str]
@@ -74,6 +77,8 @@ def reason(record: Any) -> str:
         "archive": _("archived"),
     }
     why = record.history_change_reason or ""
+    if why.startswith(STEP_SAVED):
+        return _("step saved: {step}").format(step=STEPS.get(why.removeprefix(STEP_SAVED), why))
     return str(known.get(why, why))
 
 

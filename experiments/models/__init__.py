@@ -1,6 +1,7 @@
 """Rows of experiments: plans, assignments, analyses, webhooks. Django finds models by this module."""
 
 from experiments.models.analysis import Analysis
+from experiments.models.comments import PlanComment
 from experiments.models.experiment import (
     Amendment,
     Assignment,
@@ -27,6 +28,7 @@ __all__ = [
     "Holdout",
     "Layer",
     "Override",
+    "PlanComment",
     "Prediction",
     "Variant",
     "WebhookDelivery",

@@ -58,7 +58,7 @@ def _first_steps() -> list[dict[str, Any]]:
             "done": Experiment.objects.filter(started_at__isnull=False).exists(),
             "title": _("Test whether it is the cause"),
             "text": _("An experiment nudges some users towards the behaviour. Only this separates cause from habit."),
-            "route": "admin:experiments_experiment_new",
+            "route": "experiments:new_plan",
             "action": _("Plan an experiment"),
         },
     ]

@@ -102,7 +102,7 @@ def next_step(user: User | AnonymousUser) -> Step | None:
         return Step(
             gettext("There is an AHA moment, and no experiment yet that tells whether it is the cause."),
             gettext("Plan an experiment"),
-            reverse("admin:experiments_experiment_new"),
+            reverse("experiments:new_plan"),
         )
     if not SegmentModel.objects.exists() and user.has_perm("segments.add_segmentationrun"):
         return Step(

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from tests.experiments.steps.test_steps import FINE, step
 from tests.experiments.make import draft
+from tests.experiments.steps.test_steps import FINE, step
 
 pytestmark = pytest.mark.django_db
 

@@ -19,6 +19,7 @@ from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
+NEW = "/experiments/-/new/"
 FINE = {"signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7", "otherwise": "ask"}
 NO_SEGMENTS = {"segments-TOTAL_FORMS": 0, "segments-INITIAL_FORMS": 0}
 AUDIENCE = {
@@ -33,7 +34,7 @@ AUDIENCE = {
 
 
 def step(row: Experiment, name: str) -> str:
-    return f"{LIST}{row.pk}/steps/{name}/"
+    return f"/experiments/{row.key}/plan/{name}/"
 
 
 def groups() -> list[Segment]:
@@ -74,9 +75,9 @@ def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_cli
         name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
 
-    form = admin_client.get(f"{LIST}new/?moment={moment.key}").context["form"]
+    form = admin_client.get(f"{NEW}?moment={moment.key}").context["form"]
     begun = {"name": form["name"].value(), "hypothesis": form["hypothesis"].value(), "moment": moment.pk, "key": "tf"}
-    answer = admin_client.post(f"{LIST}new/", begun)
+    answer = admin_client.post(f"{NEW}", begun)
 
     row = Experiment.objects.get()
     assert answer["Location"] == step(row, "variants")
@@ -91,7 +92,7 @@ def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_cli
 
 
 def test_new__without_a_moment__makes_a_key_of_the_name(admin_client: Client) -> None:
-    admin_client.post(f"{LIST}new/", {"name": "A chest on day 2", "hypothesis": "", "moment": "", "key": ""})
+    admin_client.post(f"{NEW}", {"name": "A chest on day 2", "hypothesis": "", "moment": "", "key": ""})
 
     row = Experiment.objects.get()
     assert (row.key, row.status, row.variants.count()) == ("a-chest-on-day-2", "draft", 2)
@@ -101,7 +102,7 @@ def test_new__without_a_moment__makes_a_key_of_the_name(admin_client: Client) ->
 def test_new__key_that_can_not_be__is_said_at_its_field(admin_client: Client, key: str) -> None:
     draft("taken")
 
-    answer = admin_client.post(f"{LIST}new/", {"name": "N", "key": key})
+    answer = admin_client.post(f"{NEW}", {"name": "N", "key": key})
 
     assert answer.context["form"].errors["key"]
     assert Experiment.objects.count() == 1

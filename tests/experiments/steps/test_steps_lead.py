@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from tests.experiments.steps.test_steps import FINE, LIST, step
 from tests.experiments.make import draft, running
+from tests.experiments.steps.test_steps import FINE, LIST, step
 
 pytestmark = pytest.mark.django_db
 

@@ -25,10 +25,10 @@ from benchmarks.audit.worlds.forging_site import (
 )
 from events.models import Source
 from experiments.admin import overview
-from experiments.admin.forms import SourcesField
 from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.models import Analysis, Experiment
 from experiments.plan import amend, stored
+from experiments.steps.fields import SourcesField
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate
