@@ -56,6 +56,16 @@ def outlook(row: Experiment, step: str, data: Any) -> dict[str, Any]:
     }
 
 
+def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
+    """What placebo and dose arms could tell: a question to the warehouse of its own, so that it is asked for apart."""
+    try:
+        trial = tried(row, "plan", data)
+        inflow = power_curve.recent_inflow(row)
+        return {"arms": arms_lines.lines(row, sized_plan(trial.plan, inflow, trial.share))}
+    except Refused as refusal:
+        return {"refusal": refusal.sentence}
+
+
 def _eligible(trial: Trial) -> dict[str, Any]:
     rows = [(one.segment, one.coverage) for one in trial.plan.audience]
     found = counting.count(rows, within=share_left(trial.plan))
@@ -172,7 +182,7 @@ def _size_context(trial: Trial, inflow: Inflow, found: Suggestion) -> dict[str, 
         return {"more": lines, "no_curve": str(error)}
     return {
         "more": lines,
-        "arms": arms_lines.lines(row, found),
+        "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"]) if row.moment is not None else "",
         "weeks": [_weeks_row(one, share=share) for one in rows],
         "powers": [percent(one, 0) for one in POWERS],
         **_drawn(curve),

@@ -25,7 +25,7 @@ from experiments.report.calibration_page import share_left
 from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
 from experiments.steps.needs import needs_of
 from experiments.steps.number_fields import effect_as_typed
-from experiments.steps.outlook import outlook
+from experiments.steps.outlook import arms_outlook, outlook
 from experiments.steps.review import review
 from experiments.steps.trial import FOLLOWED
 from runs.refusals import Refused
@@ -67,6 +67,8 @@ def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
     if step not in FOLLOWED:
         raise Http404
     data = request.GET if "step" in request.GET else None
+    if "arms" in request.GET:
+        return render(request, "experiments/steps/arms_outlook.html", arms_outlook(row, data))
     return render(request, "experiments/steps/outlook.html", {"step": step, **outlook(row, step, data)})
 
 

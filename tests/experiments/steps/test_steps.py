@@ -37,6 +37,10 @@ def step(row: Experiment, name: str) -> str:
     return f"/experiments/{row.key}/plan/{name}/"
 
 
+def outlook(row: Experiment, name: str) -> str:
+    return f"{step(row, name)}outlook/"
+
+
 def groups() -> list[Segment]:
     """Two segments of one version, 30 and 20 of 100 units, and one of another that holds 10 of the first's units."""
     made = []
@@ -83,7 +87,7 @@ def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_cli
     assert answer["Location"] == step(row, "variants")
     assert (row.key, row.name, row.moment, row.primary_metrics) == (
         "tf",
-        "Test of Three friends",
+        "Three friends nudge",
         moment,
         ["window:14-20"],
     )
@@ -262,12 +266,12 @@ def test_eligible__overlapping_segments__count_each_unit_once(admin_client: Clie
     first, _second, third = groups()  # 30 units; the third has 20, 10 of them in the first
     row = draft("exp")
 
-    answer = admin_client.get(f"{LIST}{row.pk}/steps/audience/eligible/", chosen(first.slug, third.slug, coverage="50"))
+    answer = admin_client.get(outlook(row, "audience"), {"step": "1"} | chosen(first.slug, third.slug, coverage="50"))
 
     found = answer.context["eligible"]
     assert (found.members, found.enrolled) == (40, 20)
     assert found.share == pytest.approx(0.25)  # (30 % + 20 %) of all, half of it covered
-    assert answer.context["in_per_day"] == "12"  # 50 a day
+    assert [value for label, value, _about in answer.context["lines"] if label == "Enrolled a day"] == ["12"]  # of 50
     assert row.audience.count() == 0
 
 
@@ -309,14 +313,14 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
     row = draft("exp")
 
     small, large = (
-        admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "smallest_effect": effect})
+        admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "smallest_effect": effect})
         for effect in ("0.05", "0.1")
     )
 
     assert "<svg" in small.content.decode()
     # R: power.prop.test(p1 = .4, p2 = .45, power = .8) gives n = 1533.4 a group; p2 = .5 gives 387.3.
-    assert dict(small.context["lines"])["Units needed"] == "3,068"
-    assert dict(large.context["lines"])["Units needed"] == "776"
+    assert dict(small.context["more"])["Units needed"] == "3,068"
+    assert dict(large.context["more"])["Units needed"] == "776"
     row.refresh_from_db()
     assert row.smallest_effect == 0.02
 
@@ -324,8 +328,8 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
 def test_curve__too_few_planned__is_said(admin_client: Client, inflow: None) -> None:
     row = draft("exp")
 
-    few = admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "planned_units": "1000"})
-    enough = admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "planned_units": "3068"})
+    few = admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "planned_units": "1000"})
+    enough = admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "planned_units": "3068"})
 
     assert "would often be missed" in few.content.decode()
     assert "would often be missed" not in enough.content.decode()
@@ -341,7 +345,7 @@ def test_curve__no_events__is_a_sentence_and_not_an_error(
     cache.clear()
     monkeypatch.setattr(size, "base_rate_and_inflow", away)
 
-    page = admin_client.get(f"{LIST}{draft('exp').pk}/steps/plan/curve/", PLAN).content.decode()
+    page = admin_client.get(outlook(draft("exp"), "plan"), {"step": "1", **PLAN}).content.decode()
 
     assert "There are no events yet." in page
     assert "by hand" in page
@@ -371,16 +375,16 @@ def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_st
         ("There is no published segment &#x27;gone.v1.g1&#x27;.", "audience"),
     ):
         assert sentence in page
-        assert f'{sentence} <a class="in-link" href="{step(row, name)}">' in page
+        assert f'{sentence} <a href="{step(row, name)}">' in page
     row.refresh_from_db()
     assert row.status == "draft"
 
 
 def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client) -> None:
-    row = draft("exp")
+    row = draft("exp", nudge="A banner in the lobby.")
 
     answer = admin_client.post(step(row, "review"), {"why": "agreed on Monday"})
 
     row.refresh_from_db()
-    assert (row.status, answer["Location"]) == ("running", f"{LIST}{row.pk}/change/")
+    assert (row.status, answer["Location"]) == ("running", "/experiments/exp/")
     assert row.history.first().history_change_reason == "agreed on Monday"
