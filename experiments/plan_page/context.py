@@ -12,14 +12,15 @@ from experiments.plan_page.known import known_of
 def document_context(request: HttpRequest, row: Experiment) -> dict[str, Any]:
     """What `experiments/plan_document/document.html` needs.
 
-    A draft asks the warehouse how many users come (at most every ten minutes); a started plan shows what it holds.
+    How many users come is shown where it is known already. Where it isn't, the page of a draft asks for it apart
+    (`experiments:plan_numbers`) and comes again.
 
     Args:
         request: of the reader.
         row: the experiment with its moment, layer and holdout.
     """
     is_draft = row.status == Experiment.Status.DRAFT
-    known = known_of(row, ask=is_draft)
+    known = known_of(row, ask=is_draft and request.method == "POST")
     remarks: dict[str, list[PlanComment]] = {}
     for one in PlanComment.objects.filter(experiment=row).select_related("by", "resolved_by"):
         remarks.setdefault(one.section, []).append(one)
@@ -33,4 +34,5 @@ def document_context(request: HttpRequest, row: Experiment) -> dict[str, Any]:
         "may_settle": request.user.has_perm("experiments.change_plancomment"),
         "may_change": is_draft and request.user.has_perm("experiments.change_experiment"),
         "known": known,
+        "asks_numbers": is_draft and known.inflow is None and bool(row.primary_metrics),
     }

@@ -60,7 +60,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    names = _names() if ask else cache.get("plan.event-names")
+    names = known_events() if ask else cache.get("plan.event-names")
     events = frozenset(names) if names else None
     if inflow is None:
         return Known(None, Facts(today, share, events=events), Suggested())
@@ -123,7 +123,8 @@ def _upwards(effect: float) -> float:
     return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
 
 
-def _names() -> list[str]:
+def known_events() -> list[str]:
+    """Names of the log's events, at most ten minutes old; none while the log is empty."""
     try:
         found: list[str] = cache.get_or_set("plan.event-names", event_names, NAMES_SECONDS) or []
     except Refused:

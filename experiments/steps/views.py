@@ -20,7 +20,7 @@ from experiments.plan import drafts
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import plan_summary, power_curve
-from experiments.plan_page.known import known_of
+from experiments.plan_page.known import known_events, known_of
 from experiments.report.calibration_page import share_left
 from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
 from experiments.steps.needs import needs_of
@@ -33,7 +33,6 @@ from runs.web import may, person
 from stats.results import computable
 
 MOST_CHANGES = 200  # of one mend: every field of the largest form
-ASKING = ("audience", "outcomes", "plan")  # steps that are judged by what the warehouse says
 
 
 @login_required
@@ -67,6 +66,7 @@ def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
     if step not in FOLLOWED:
         raise Http404
     data = request.GET if "step" in request.GET else None
+    known_events()
     if "arms" in request.GET:
         return render(request, "experiments/steps/arms_outlook.html", arms_outlook(row, data))
     return render(request, "experiments/steps/outlook.html", {"step": step, **outlook(row, step, data)})
@@ -185,7 +185,7 @@ def _stored(
     """Store a valid form and go on; else show it again with what is wrong.
 
     What was stored may still lack something: then the step stays, and says it beside the field. Whoever has seen that
-    goes on all the same.
+    goes on all the same. Nobody waits for the warehouse here: the right column has asked it while the form was filled.
     """
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
@@ -195,7 +195,7 @@ def _stored(
             form.add_error(None, refusal.sentence)
         else:
             return go(request, row.key, step)
-    return frame.page(request, row, step, {"form": form, **context}, known_of(row, ask=request.method == "POST"))
+    return frame.page(request, row, step, {"form": form, **context}, known_of(row, ask=False))
 
 
 def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
@@ -206,7 +206,7 @@ def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
         wanted = step
     elif "review" not in request.POST:
         row = draft_or_404(key)
-        codes = {one.code for one in needs_of(row, known_of(row, ask=step in ASKING)) if one.step == step}
+        codes = {one.code for one in needs_of(row, known_of(row, ask=False)) if one.step == step}
         if codes - set(request.POST.get("seen", "").split(",")):
             wanted = step
     return HttpResponseRedirect(reverse("experiments:step", args=[key, wanted]))
