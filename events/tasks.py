@@ -1,6 +1,8 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
+from events.catalogue import refresh
 from events.outbox import flush
+from events.uploads import files, imports
 
 
 def flush_events() -> int:
@@ -11,3 +13,18 @@ def flush_events() -> int:
 def maintain_store() -> dict[str, int]:
     """Each night: compaction, vacuum, old message ids."""
     return flush.maintain_store()
+
+
+def run_import(pk: int) -> None:
+    """An uploaded file, once a person has confirmed what its columns mean."""
+    imports.run_import(pk)
+
+
+def remove_old_uploads() -> int:
+    """Each hour: files that nobody imported within a day."""
+    return files.remove_old_uploads()
+
+
+def refresh_catalogue() -> bool:
+    """Each minute, and after an import: the list of the store's events, when the store has changed."""
+    return refresh.refresh_if_due()

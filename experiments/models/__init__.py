@@ -1,6 +1,7 @@
 """Rows of experiments: plans, assignments, analyses, webhooks. Django finds models by this module."""
 
 from experiments.models.analysis import Analysis
+from experiments.models.asked import FlagAsk
 from experiments.models.comments import PlanComment
 from experiments.models.experiment import (
     Amendment,
@@ -25,6 +26,7 @@ __all__ = [
     "AudienceRow",
     "ConfigVersion",
     "Experiment",
+    "FlagAsk",
     "Holdout",
     "Layer",
     "Override",

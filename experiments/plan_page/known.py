@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.core.cache import cache
 from django.utils import timezone
 
-from aha.study.studies import event_names
+from events.catalogue.refresh import ready_catalogue
 from experiments.models import Experiment
 from experiments.plan.choices.cautions import Facts
 from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
@@ -19,8 +18,6 @@ from experiments.plan_page import power_curve
 from runs.refusals import Refused
 from stats.power.sample_size import power_at
 from stats.results import computable
-
-NAMES_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    names = known_events() if ask else cache.get("plan.event-names")
-    events = frozenset(names) if names else None
+    events = known_events() or None
     if inflow is None:
         return Known(None, Facts(today, share, events=events), Suggested())
     return _with_inflow(plan, inflow, share, events)
@@ -123,10 +119,10 @@ def _upwards(effect: float) -> float:
     return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
 
 
-def known_events() -> list[str]:
-    """Names of the log's events, at most ten minutes old; none while the log is empty."""
+def known_events() -> frozenset[str]:
+    """Names of the log's events, of the list that a worker keeps; none while there is no list, or not all are in it."""
     try:
-        found: list[str] = cache.get_or_set("plan.event-names", event_names, NAMES_SECONDS) or []
+        found = ready_catalogue()
     except Refused:
-        return []
-    return found
+        return frozenset()
+    return frozenset() if found.unlisted else frozenset(entry.name for entry in found.events)

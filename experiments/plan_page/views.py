@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from experiments.models import Experiment, PlanComment
 from experiments.plan_page.document import SLUGS, sections
 from experiments.plan_page.exports import FORMS, export
-from experiments.plan_page.known import known_events, known_of
+from experiments.plan_page.known import known_of
 from experiments.plan_page.power_curve import recent_inflow
 from runs.refusals import Refused
 from runs.web import may, person
@@ -59,7 +59,6 @@ def plan_numbers(request: HttpRequest, key: str) -> HttpResponse:
         recent_inflow(row)
     except Refused as refusal:
         return render(request, "experiments/plan_document/no_numbers.html", {"refusal": refusal.sentence})
-    known_events()
     response = HttpResponse(status=204)
     response["HX-Refresh"] = "true"
     return response

@@ -20,7 +20,7 @@ from experiments.plan import drafts
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import plan_summary, power_curve
-from experiments.plan_page.known import known_events, known_of
+from experiments.plan_page.known import known_of
 from experiments.report.calibration_page import share_left
 from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
 from experiments.steps.needs import needs_of
@@ -66,7 +66,6 @@ def plan_outlook(request: HttpRequest, key: str, step: str) -> HttpResponse:
     if step not in FOLLOWED:
         raise Http404
     data = request.GET if "step" in request.GET else None
-    known_events()
     if "arms" in request.GET:
         return render(request, "experiments/steps/arms_outlook.html", arms_outlook(row, data))
     return render(request, "experiments/steps/outlook.html", {"step": step, **outlook(row, step, data)})
