@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
-from events.metrics import display_name
+from events.metrics import plain_name
 from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
@@ -199,10 +199,10 @@ def hypothesis(moment: AhaMoment) -> str:
         "(%(retention)s)."
     )
     return text % {
-        "behaviour": display_name(moment.behaviour),
+        "behaviour": plain_name(moment.behaviour),
         "times": moment.times,
         "days": moment.days,
-        "retention": display_name(moment.retention),
+        "retention": plain_name(moment.retention),
     }
 
 
