@@ -2,13 +2,15 @@ from django.urls import path
 
 from runs.web import cancel, progress
 from segments import views
+from segments.questions import views as questions
 
 SEARCH, CHURN, COMPARISON = ({"label": f"segments.{name}"} for name in ("SegmentationRun", "ChurnRun", "ComparisonRun"))
 
 app_name = "segments"
 urlpatterns = [
     path("", views.segment_list, name="list"),
-    path("runs/new/", views.new_run, name="new_run"),
+    path("runs/new/", questions.new_run, name="new_run"),
+    path("runs/preview/", questions.preview_run, name="preview_run"),
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/progress/", progress, SEARCH, name="run_progress"),
     path("runs/<int:pk>/cancel/", cancel, SEARCH, name="run_cancel"),

@@ -60,7 +60,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
 @require_POST
 def preview_study(request: HttpRequest) -> HttpResponse:
     """What would happen with the form as it stands, as a fragment."""
-    return render(request, "aha/new_study/preview.html", _look(StudyForm(request.POST)))
+    return render(request, "components/before/preview.html", _look(StudyForm(request.POST)))
 
 
 def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None = None) -> HttpResponse:
@@ -100,7 +100,7 @@ def _add_data_objections(form: StudyForm) -> None:
 
 
 def _look(form: StudyForm) -> dict[str, Any]:
-    """What `aha/new_study/preview.html` shows."""
+    """What `components/before/preview.html` shows."""
     context: dict[str, Any] = {}
     try:
         if form.is_valid():

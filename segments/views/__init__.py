@@ -10,7 +10,7 @@ from segments.views.published import (
     start_churn,
     start_comparison,
 )
-from segments.views.searching import new_rule, new_run, preview_rule, publish_run, report_body, run_page, segment_list
+from segments.views.searching import new_rule, preview_rule, publish_run, report_body, run_page, segment_list
 
 __all__ = [
     "churn_page",
@@ -18,7 +18,6 @@ __all__ = [
     "members_csv",
     "model_page",
     "new_rule",
-    "new_run",
     "preview_rule",
     "publish_run",
     "refresh_model",

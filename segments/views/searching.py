@@ -17,13 +17,13 @@ from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
-from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
+from segments.forms import PublishForm, RuleForm, RuleQuestionForm, form_words
 from segments.models import SegmentationRun
 from segments.published import publish, publish_rule
 from segments.report import features, groups, headline, page, units
 from segments.report.drift_page import strongest
 from segments.rules import preview_sentence
-from segments.search import payload_versions, segmentations
+from segments.search import payload_versions
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -55,25 +55,6 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
-@login_required
-@may("segments.add_segmentationrun")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_run(request: HttpRequest) -> HttpResponse:
-    """Ask a segmentation and start it."""
-    form = SegmentationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            run = segmentations.start_segmentation(
-                inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request)
-            )
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect("segments:run", pk=run.pk)
-    return render(request, "segments/new_run.html", {"form": form})
-
-
 @login_required
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
