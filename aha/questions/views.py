@@ -16,7 +16,7 @@ from aha.questions.preview import data_objections, preview, too_few
 from aha.questions.preview_words import asked_sentence, facts
 from aha.study import studies
 from aha.study.question import Inputs
-from events.pickers.mends import mended
+from events.pickers.mends import mended, wrong_fields
 from events.pickers.people_words import read_retention
 from events.pickers.rate_words import rate_context
 from reporting.document import load
@@ -118,8 +118,5 @@ def _look(form: StudyForm) -> dict[str, Any]:
                 context |= {"origin": origin, "changes": changes(load(Inputs, origin.inputs), form.inputs)}
     except Refused as refusal:
         form.refuse(refusal)
-    context["wrong"] = [
-        {"label": form[name].label if name in form.fields else "", "name": name, "errors": errors.data}
-        for name, errors in form.errors.items()
-    ]
+    context["wrong"] = wrong_fields(form)
     return context

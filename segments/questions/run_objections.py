@@ -1,4 +1,4 @@
-"""What would refuse a segmentation, said beside its field with what would mend it."""
+"""What would refuse a segmentation without asking the data, said beside its field with what would mend it."""
 
 from collections.abc import Iterator
 from datetime import date

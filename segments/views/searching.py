@@ -1,4 +1,4 @@
-"""Pages that look for groups or write them as rules."""
+"""Pages that look for groups."""
 
 from typing import Any
 
@@ -10,20 +10,21 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from events.catalogue.refresh import ready_catalogue
 from events.metric_sentences import sentence as definition_sentence
+from events.pickers.mends import Mend, Mendable, mended, wrong_fields
 from runs.key_from_name import key_from
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
-from segments.forms import PublishForm, RuleForm, RuleQuestionForm, form_words
+from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.published import publish, publish_rule
-from segments.report import features, groups, headline, page, units
+from segments.published import compare_segments, publish
+from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
-from segments.rules import preview_sentence
-from segments.search import payload_versions
+from segments.search import foretold, payload_versions, segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -42,19 +43,75 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     for model in publish.models_with_current():
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
-            rows.append(
-                {
-                    "model": model,
-                    "version": version,
-                    "segments": version.segments.all(),
-                    "colour": colour,
-                    "drift": drift,
-                }
-            )
-    return render(request, "segments/list.html", {"rows": rows, "listing": found})
+            segments = list(version.segments.all())
+            shown = {"segments": segment_rows.rows(segments, version.units), "colour": colour, "drift": drift}
+            stays = segment_rows.retention_words(segments)
+            rows.append({"model": model, "version": version, "stays": stays, **shown})
+    context = {"rows": rows, "listing": found, "comparisons": compare_segments.past_comparisons()}
+    return render(request, "segments/list.html", context)
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
+@login_required
+@may("segments.add_segmentationrun")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_run(request: HttpRequest) -> HttpResponse:
+    """Ask a segmentation and start it; a link may bring its fields."""
+    if request.method != "POST":
+        usual = {"signup_event": ready_catalogue().guess_signup(), "retention": "window:21-27"}
+        brought = {name: request.GET[name] for name in SegmentationForm.base_fields if request.GET.get(name)}
+        return _new_page(request, SegmentationForm(initial=usual | brought))
+    if "mend" in request.POST or "look" in request.POST:
+        form = SegmentationForm(mended(request.POST))
+        return _new_page(request, form, _foretold(form))
+    form = SegmentationForm(request.POST)
+    _foretold(form)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            run = segmentations.start_segmentation(
+                inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request)
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("segments:run", pk=run.pk)
+    return _new_page(request, form)
+
+
+@login_required
+@may("segments.add_segmentationrun")
+@require_POST
+def foretell_run(request: HttpRequest) -> HttpResponse:
+    """What a search with these fields would do, as a fragment beside its form."""
+    return render(request, "components/before/preview.html", _foretold(SegmentationForm(request.POST)))
+
+
+def _new_page(request: HttpRequest, form: SegmentationForm, looked: dict[str, Any] | None = None) -> HttpResponse:
+    return render(request, "segments/new_run.html", {"form": form, "looked": looked})
+
+
+def _foretold(form: SegmentationForm) -> dict[str, Any]:
+    """What would happen; what would refuse becomes an error of the form, with its mend."""
+    context: dict[str, Any] = {}
+    try:
+        if form.is_valid():
+            found = foretold.foretell(form.inputs)
+            for trouble in found.troubles:
+                if trouble.refuses:
+                    mends = [] if trouble.label is None else [Mend(trouble.value, str(trouble.label))]
+                    form.add_error(trouble.field or None, Mendable(str(trouble.why), *mends))
+                else:
+                    context["warning"] = str(trouble.why)
+            text = gettext("Which users play alike on days %(first)s to %(last)s?")
+            context["asked"] = text % {"first": form.inputs.first_day, "last": form.inputs.last_day}
+            context["facts"] = foretelling.facts(found)
+    except Refused as refusal:
+        form.refuse(refusal)
+    context["wrong"] = wrong_fields(form)
+    return context
+
+
 @login_required
 @require_safe
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
@@ -88,7 +145,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "why": headline.why(report),
         "definition": None if definition is None else definition_sentence(definition),
         "flow": units.flow(report),
-        "sections": [page.evidence(report), page.groups(report)],
+        "sections": page.sections(report),
         "groups": groups.cards(report),
         "activity": page.activity(report),
         "dropped": features.dropped(report),
@@ -113,43 +170,3 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
     return _run_page(request, run, form, status=422)
-
-
-# ── Rules ─────────────────────────────────────────────────────────────────────
-@login_required
-@may("segments.add_segmentversion")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it; a link may bring its fields."""
-    brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
-    form = RuleForm(request.POST or None, initial=brought)
-    if request.method == "POST" and form.is_valid():
-        try:
-            version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
-            return redirect("segments:model", key=version.model.key)
-    return render(request, "segments/new_rule.html", {"form": form})
-
-
-@login_required
-@may("segments.add_segmentversion")
-@require_POST
-@vary_on_headers("HX-Request")
-def preview_rule(request: HttpRequest) -> HttpResponse:
-    """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    form = RuleQuestionForm(request.POST)
-    context: dict[str, Any] = {}
-    if form.is_valid():
-        try:
-            found = publish_rule.preview_rule(**form.cleaned_data)
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            context = {"preview": found, "members": preview_sentence(found.members, found.units)}
-    context["errors"] = [text for texts in form.errors.values() for text in texts]
-    if is_htmx(request):
-        return render(request, "segments/preview.html", context)
-    return render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})
