@@ -56,7 +56,9 @@ class Job:
                 try:
                     self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
                 except BaseException:  # a person cancelled: the pool would wait for the statement's end
-                    self.connection.interrupt()
+                    while not running.done():  # again and again: one that has not begun yet isn't interrupted
+                        self.connection.interrupt()
+                        time.sleep(0.02)
                     raise
                 time.sleep(0.02)
             return running.result().fetchall()
