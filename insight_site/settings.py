@@ -227,7 +227,7 @@ UNFOLD = {
             "800": "#0c4577",
             "900": "#0f3a63",
             "950": "#0a2542",
-        }
+        },
     },
     "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},

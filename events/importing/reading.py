@@ -22,7 +22,14 @@ FEW_BROKEN = 0.001  # share of broken characters in a file whose encoding is rec
 CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that no text has many of
 HANGUL = re.compile(r"[가-힣]")
 # What a file is that is no text, by its first bytes.
-OTHER_FILES = {b"PK\x03\x04": "zip", b"\xd0\xcf\x11\xe0": "excel", b"%PDF": "pdf", b"\x89PNG": "picture", b"\xff\xd8\xff": "picture", b"SQLite format 3": "database"}  # fmt: skip
+OTHER_FILES = {
+    b"PK\x03\x04": "zip",
+    b"\xd0\xcf\x11\xe0": "excel",
+    b"%PDF": "pdf",
+    b"\x89PNG": "picture",
+    b"\xff\xd8\xff": "picture",
+    b"SQLite format 3": "database",
+}
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,7 @@ def _fits(head: bytes, encoding: str) -> bool:
 
 
 def _share_broken(head: bytes, encoding: str) -> float:
-    """Share of characters that an encoding doesn't have: one row may be broken, in a file that is in it all the same."""
+    """Share of characters that an encoding doesn't have: a row may be broken in a file that is in it all the same."""
     text = decoded(head, encoding)
     return text.count("\ufffd") / max(1, len(text))
 

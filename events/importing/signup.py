@@ -16,7 +16,12 @@ STEP = "signup"
 
 
 def make_signups(
-    job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged], known: Sequence[str], received: int
+    job: Job,
+    signup: Signup,
+    sources: Sequence[SourceFile],
+    files: Sequence[Staged],
+    known: Sequence[str],
+    received: int,
 ) -> list[Staged]:
     """Write one signup event for each user of the files, and none where the files or the store have an earlier one.
 

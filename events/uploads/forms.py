@@ -1,4 +1,4 @@
-"""The form in which a person confirms what the columns of a file mean: lists to pick from, one field to name an event."""
+"""The form in which a person confirms what the columns of a file mean: lists to pick from, and a name for the event."""
 
 import zoneinfo
 from typing import Any
@@ -124,7 +124,9 @@ class MappingForm(forms.Form):
         _choices(self, "time_format", self._formats(self._column("time")))
         _choices(self, "time_zone", _zones())
         event = self._column("event")
-        _choices(self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))])
+        _choices(
+            self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))]
+        )
         for place, _name in columns:
             self.fields[f"keep_{place}"] = forms.BooleanField(required=False)
             self.fields[f"type_{place}"] = forms.ChoiceField(choices=TYPES, required=False)

@@ -1,4 +1,4 @@
-"""Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what became of it."""
+"""Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what it did."""
 
 from typing import Any
 from uuid import UUID
