@@ -67,6 +67,22 @@ class OutboxEvent(models.Model):
         return self.message_id
 
 
+class Arrivals(models.Model):
+    """How many events of one source arrived in ten minutes, counted when they were put into the store."""
+
+    source = models.PositiveBigIntegerField()  # its row may be gone
+    began = models.DateTimeField()
+    events = models.PositiveIntegerField(default=0)
+    late = models.PositiveIntegerField(default=0)  # happened over a day before
+    last = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "began"], name="one_count_of_ten_minutes")]
+
+    def __str__(self) -> str:
+        return f"source {self.source} {self.began}"
+
+
 class UnitTraits(models.Model):
     """The latest traits of each unit, from identify events."""
 

@@ -1,12 +1,19 @@
 from django.urls import path
 
 from events.uploads import views as uploads
+from events.views import event_list, event_page, live, overview
 from runs.web import cancel, progress
 
 IMPORT = {"label": "events.FileImport"}
 
 app_name = "events"
 urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("events/", event_list.event_list, name="list"),
+    path("event/", event_page.event_page, name="event"),
+    path("event/trend/", event_page.event_trend_part, name="trend"),
+    path("event/label/", event_page.edit_label, name="label"),
+    path("live/", live.live, name="live"),
     path("import/", uploads.choose_file, name="import"),
     path("import/<uuid:key>/", uploads.map_columns, name="import_map"),
     path("import/<uuid:key>/piece/", uploads.receive_piece, name="import_piece"),

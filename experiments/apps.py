@@ -30,7 +30,7 @@ class ExperimentsConfig(AppConfig):
             home=("experiments:report", "experiment.key"),
             read="experiments.analyse.payload_versions.read",
             draw="experiments.report.page.draw",
-            body="experiments.views.report_body",
+            body="experiments.views.results.report_body",
             template="experiments/report_body.html",
             document="experiments.report.stored_document.document",
         ),

@@ -1,20 +1,33 @@
 from django.urls import path
 
-from experiments import views
+from experiments.views import calibration, changes, compare, listing, moves, results, setup, tabs
 from runs.web import cancel, progress
 
 ANALYSIS = {"label": "experiments.Analysis"}
 
 app_name = "experiments"
 urlpatterns = [
-    path("", views.experiment_list, name="list"),
-    path("-/calibration/", views.calibration, name="calibration"),  # no experiment's key begins with a dash
-    path("calibration/", views.calibration_until_0_3),
-    path("<str:key>/", views.report, name="report"),
-    path("<str:key>/analyse/", views.analyse, name="analyse"),
-    path("<str:key>/peek/", views.peek, name="peek"),
-    path("<str:key>/<int:pk>/", views.analysis, name="analysis"),
-    path("<str:key>/<int:pk>/segment/", views.draft_rule_segment, name="draft_segment"),
+    path("", listing.experiment_list, name="list"),
+    # No experiment's key begins with a dash.
+    path("-/calibration/", calibration.calibration, name="calibration"),
+    path("-/compare/", compare.compare, name="compare"),
+    path("-/do/<slug:action>/", moves.do_several, name="do_several"),
+    path("calibration/", calibration.calibration_until_0_3),
+    path("compare/", compare.compare_by_short_address),
+    path("<str:key>/", results.report, name="report"),
+    path("<str:key>/health/", tabs.health, name="health"),
+    path("<str:key>/plan/", tabs.plan, name="plan"),
+    path("<str:key>/setup/", setup.setup, name="setup"),
+    path("<str:key>/setup/live/", setup.live, name="setup_live"),
+    path("<str:key>/setup/testers/", setup.testers, name="testers"),
+    path("<str:key>/history/", tabs.history, name="history"),
+    path("<str:key>/do/<slug:action>/", moves.do, name="do"),
+    path("<str:key>/amend/", changes.amend, name="amend"),
+    path("<str:key>/coverage/", changes.coverage, name="coverage"),
+    path("<str:key>/analyse/", moves.analyse, name="analyse"),
+    path("<str:key>/peek/", moves.peek, name="peek"),
+    path("<str:key>/<int:pk>/", results.analysis, name="analysis"),
+    path("<str:key>/<int:pk>/segment/", results.draft_rule_segment, name="draft_segment"),
     path("<str:experiment__key>/<int:pk>/progress/", progress, ANALYSIS, name="analysis_progress"),
     path("<str:experiment__key>/<int:pk>/cancel/", cancel, ANALYSIS, name="analysis_cancel"),
 ]

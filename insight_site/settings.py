@@ -118,6 +118,11 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
+# What Explore prepares of the event store, so that its pages answer at once: a copy, which may be deleted at any time.
+EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
+EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, for each question
+EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # at once in one web process
+EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables, the least used go first
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
@@ -139,6 +144,7 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", "English"), ("ko", "한국어")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["insight_site.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True

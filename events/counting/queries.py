@@ -10,7 +10,7 @@ How days are counted alike on every engine: `events.counting.day_index`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from events.counting.day_index import day_index, local_date, utc, wall_clock
@@ -43,6 +43,11 @@ def span(events: ir.Table, clock: Clock) -> ir.Table:
         newest=events.time.max(),
         day_grain=(local == local.truncate("D")).all(),
     )
+
+
+def extent(events: ir.Table, clock: Clock) -> ir.Table:
+    """`span` without ``users``, whose number costs far more than all the others."""
+    return span(events, clock).drop("users")
 
 
 def strangers(events: ir.Table, prefix: str) -> ir.Table:
@@ -95,6 +100,12 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
         return log.mutate(source=ibis.literal(""))
     by_client = log.message_id.re_search(BY_CLIENT).fill_null(False)
     return log.mutate(source=by_client.ifelse(log.message_id.split(":")[0], ""))
+
+
+def first_and_last(log: ir.Table, since: datetime) -> ir.Table:
+    """One row of what of a log lies at or after a moment: ``first, last, events``; times are null where nothing does."""
+    log = log.filter(log.time >= utc(since))
+    return log.aggregate(first=log.time.min(), last=log.time.max(), events=log.count())
 
 
 def with_clock(users: ir.Table, basis: Basis) -> ir.Table:

@@ -21,38 +21,25 @@ from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
 from experiments.admin import forms as shapes
-from experiments.admin import overview
-from experiments.admin.history import Story
-from experiments.admin.inlines import (
-    ROWS,
-    AmendmentInline,
-    AudienceInline,
-    OverrideInline,
-    VariantInline,
-    kept,
-    save_overrides,
-)
-from experiments.admin.judged_fields import JUDGED_FIELDS
+from experiments.admin.inlines import ROWS, AudienceInline, OverrideInline, VariantInline, kept, save_overrides
 from experiments.admin.layers import Saying
 from experiments.admin.size_rows import size_rows
-from experiments.admin.steps import consequences, health_light, plan_summary, search_page, views
-from experiments.analyse import closing_cost
+from experiments.forms.judged_fields import JUDGED_FIELDS
+from experiments.forms.plan_form import DraftForm
 from experiments.models import Experiment, Override
-from experiments.plan import amend, audience, drafts, moves, size
-from experiments.plan.lifecycle import LIVE, Action, Status
-from experiments.serve import overrides
+from experiments.plan import audience, drafts, size
+from experiments.plan.lifecycle import Action, Status
+from experiments.plan_page import plan_summary
+from experiments.standing import consequences, health_light, overview
+from experiments.steps import search_page, views
 from runs.refusals import Refused
 from runs.web import person
 
+# Pages that were the admin's until 0.3, and what has their place on the site.
+MOVED = {"amend": "experiments:amend", "raise-coverage": "experiments:coverage", "testers": "experiments:setup"}
 View = Callable[[Any, HttpRequest, str], HttpResponse]
-STATE_COLOURS = {
-    "running": "success",
-    "paused": "warning",
-    "stopped": "danger",
-    "concluded": "info",
-    "draft": "primary",
-}
-AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
+# The colours of `overview.STATE_LIGHTS` as Unfold calls them; what is at rest has none.
+STATE_COLOURS = {"running": "info", "paused": "warning"}
 
 
 def detail(title: Any, permission: str, icon: str) -> Callable[[View], View]:
@@ -64,8 +51,7 @@ def mover(what: Action) -> Callable[..., HttpResponse]:
     """An action of the list: it asks on a page of its own before anything is done."""
 
     def move(self: "ExperimentAdmin", request: HttpRequest, queryset: QuerySet[Experiment]) -> HttpResponse:
-        address = reverse("admin:experiments_experiment_do", args=[what.value])
-        return HttpResponseRedirect(f"{address}?{urlencode([('id', row.pk) for row in queryset])}")
+        return HttpResponseRedirect(_question(what, [row.key for row in queryset]))
 
     move.__name__ = what.value
     decorated: Callable[..., HttpResponse] = admin.action(
@@ -74,25 +60,27 @@ def mover(what: Action) -> Callable[..., HttpResponse]:
     return decorated
 
 
-def _amended(object_id: Any) -> QuerySet[Experiment]:
-    """The experiment of an address, where its plan can be amended; any text may stand in an address."""
-    rows = Experiment.objects.filter(status__in=AMENDED)
-    return rows.filter(pk=object_id) if str(object_id).isdecimal() else rows.none()
+def _question(what: Action, keys: list[str]) -> str:
+    """Where the site asks before it moves one experiment, or several."""
+    if len(keys) == 1:
+        return reverse("experiments:do", args=[keys[0], what.value])
+    address = reverse("experiments:do_several", args=[what.value])
+    return f"{address}?{urlencode([('key', key) for key in keys])}"
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
+class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     """Plan, life and log of an experiment."""
 
-    form = shapes.DraftForm
-    list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "planned_end"]
+    form = DraftForm
+    list_display = ["title_and_key", "state_shown", "flag_key", "moment", "started_at", "ends"]
     list_display_links = ["title_and_key"]
     list_filter = ["status", "method", "layer"]
     search_fields = ["key", "name", "flag_key", "hypothesis", "moment__name"]
     date_hierarchy = "created_at"
-    inlines = [VariantInline, AudienceInline, OverrideInline, AmendmentInline]
+    inlines = [VariantInline, AudienceInline, OverrideInline]
     actions = [mover(what) for what in Action]
-    actions_detail = ["amend", "raise_coverage", "testers", "size", "clone"]
+    actions_detail = ["size", "clone"]
     empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that moves users to it.")
     empty_route, empty_link = "admin:experiments_experiment_new", _("Plan an experiment")
     state = ["status", "version", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at"]
@@ -116,6 +104,11 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
     def state_shown(self, row: Experiment) -> tuple[str, str]:
         return row.status, row.get_status_display()
 
+    @display(description=_("end"), ordering="planned_end")  # type: ignore[untyped-decorator]
+    def ends(self, row: Experiment) -> str:
+        """As every page says it."""
+        return overview.until(row).said
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
         return super().get_queryset(request).select_related("moment").defer("moment__evidence")  # type: ignore[no-any-return]
 
@@ -131,8 +124,12 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             path(route, self.admin_site.admin_view(partial(view, desk=self)), name=f"experiments_experiment_{name}")
             for route, view, name in pages
         ]
-        do = path("do/<slug:action>/", self.admin_site.admin_view(self.do), name="experiments_experiment_do")
-        return [*urls, do, *super().get_urls()]
+        do = path("do/<slug:action>/", self.admin_site.admin_view(self.do_until_0_4))
+        moved = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(partial(self.moved, route=route)))
+            for name, route in MOVED.items()
+        ]
+        return [*urls, do, *moved, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -143,15 +140,17 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
         if row is not None and self.has_view_or_change_permission(request, row):
             standing = overview.standing(row)
             may_move = self.has_change_permission(request, row)
+            draft = row.status == Status.DRAFT
             extra_context = {
                 **(extra_context or {}),
                 "standing": standing,
-                "moves": consequences.allowed(row) if may_move else [],
-                "may_plan": may_move and row.status == Status.DRAFT,
-                "troubles": audience.troubles(row) if row.status == Status.DRAFT else [],
-                "parts": [] if row.status == Status.DRAFT else [*plan_summary.parts(row), plan_summary.dates(row)],
+                "may_plan": may_move and draft,
+                "troubles": audience.troubles(row) if draft else [],
+                "parts": [] if draft else [*plan_summary.parts(row), plan_summary.dates(row)],
                 "health": health_light.health(standing),
                 "show_save_and_add_another": False,
+                # A started plan is read here: a bar for saving over it would promise what can't be done.
+                **({} if draft else {"show_save": False, "show_save_and_continue": False, "show_close": True}),
             }
         return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
 
@@ -169,24 +168,10 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
         """Variants and audience of a started plan, likewise."""
-        return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else self.inlines[2:]
+        return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else []
 
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(self.has_add_permission(request))
-
-    def has_amend_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Only where it can do something: the button of a draft would only be refused."""
-        if not self.has_change_permission(request):
-            return False
-        return object_id is None or _amended(object_id).exists()
-
-    def has_test_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        return bool(request.user.has_perm("experiments.add_override"))
-
-    def has_coverage_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        if not self.has_change_permission(request):
-            return False
-        return object_id is None or _amended(object_id).filter(audience__isnull=False).exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # a draft is archived; what has started is kept with its assignments
@@ -213,118 +198,26 @@ class ExperimentAdmin(Saying, Story, SimpleHistoryAdmin, ModelAdmin):
             if formset.model is Override:
                 save_overrides(obj.key, formset)
 
-    def do(self, request: HttpRequest, action: str) -> HttpResponse:
-        """Ask, then move one experiment or several: what will happen to each, and what forbids it."""
-        if action not in list(Action):
-            raise Http404
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        what = Action(action)
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The log is a tab of the experiment's page."""
+        return self._to_page(object_id, "experiments:history")
+
+    def _to_page(self, object_id: str, route: str) -> HttpResponse:
+        """Where an old address of the admin leads now; any text may stand in an address."""
+        row = get_object_or_404(Experiment, pk=object_id if object_id.isdecimal() else 0)
+        return HttpResponseRedirect(reverse(route, args=[row.key]))
+
+    def moved(self, request: HttpRequest, object_id: str, route: str) -> HttpResponse:
+        """A page that is a tab or a form of the site now."""
+        return self._to_page(object_id, route)
+
+    def do_until_0_4(self, request: HttpRequest, action: str) -> HttpResponse:
+        """The question before a move is asked on the site."""
         ids = [one for one in request.GET.getlist("id") if one.isdecimal()]
-        rows = list(Experiment.objects.filter(pk__in=ids).select_related("moment").order_by("name"))
-        if not rows:
+        keys = list(Experiment.objects.filter(pk__in=ids).order_by("name").values_list("key", flat=True))
+        if not keys or action not in list(Action):
             raise Http404
-        refusals: dict[int, str] = {}
-        if request.method == "POST":
-            refusals = self._move(request, what, rows)
-            if not refusals:
-                single = len(rows) == 1
-                route = "admin:experiments_experiment_change" if single else "admin:experiments_experiment_changelist"
-                return HttpResponseRedirect(reverse(route, args=[rows[0].pk] if single else []))
-        asked = [self._asked(what, row, refusals.get(row.pk, "")) for row in rows]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "action": what.value,
-            "asked": asked,
-            "title": consequences.ACTIONS[what],
-            "final": what in consequences.FINAL,
-            "why": request.POST.get("why", ""),
-            "possible": any(not one["troubles"] and not one["refusal"] for one in asked),
-        }
-        return TemplateResponse(request, "experiments/admin_do.html", context)
-
-    def _move(self, request: HttpRequest, what: Action, rows: list[Experiment]) -> dict[int, str]:
-        """Each for itself; what is refused keeps its sentence."""
-        refusals = {}
-        for row in rows:
-            try:
-                moves.move(key=row.key, action=what, by=person(request), why=request.POST.get("why", ""))
-            except Refused as refusal:
-                refusals[row.pk] = refusal.sentence
-                row.refresh_from_db()
-            else:
-                messages.success(request, str(consequences.DONE[what]).format(name=row.name))
-        return refusals
-
-    def _asked(self, what: Action, row: Experiment, refusal: str) -> dict[str, Any]:
-        troubles = audience.troubles(row) if what is Action.START and row.status == Status.DRAFT else []
-        if not troubles and not refusal:
-            refusal = moves.refusal(row, what)
-        cost = closing_cost.cost(row) if what in (Action.CLOSE_ENROLMENT, Action.STOP) else None
-        return {
-            "row": row,
-            "question": consequences.question(what, row.name),
-            "sentences": consequences.sentences(what, overview.standing(row), cost),
-            "cost": consequences.early_cost(cost),
-            "troubles": troubles,
-            "refusal": "" if troubles else refusal,
-        }
-
-    @detail(_("Amend"), "amend", "edit_note")
-    def amend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.AmendForm(request.POST or None, instance=row)
-
-        def done(values: dict[str, Any]) -> None:
-            amend.amend(key=row.key, why=values["why"], by=person(request), **form.changes())
-
-        about = gettext("The change is logged with your reason, and stands on the report.")
-        return self._page(request, row, form, _("Amend the plan"), done, about)
-
-    @detail(_("Raise coverage"), "coverage", "trending_up")
-    def raise_coverage(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.CoverageForm(request.POST or None, rows=list(row.audience.order_by("position")))
-        about = gettext("More units of one row are enrolled. Nobody who is in is moved, and it can't be lowered again.")
-        return self._page(
-            request,
-            row,
-            form,
-            _("Raise coverage"),
-            lambda values: amend.raise_coverage(key=row.key, by=person(request), **values),
-            about,
-        )
-
-    @detail(_("Testers"), "test", "bug_report")
-    def testers(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Overrides, for people who build the service and may not touch the plan."""
-        row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.OneTesterForm(request.POST or None, arms=list(row.variants.order_by("position")))
-        if "remove" in request.POST:
-            overrides.remove_override(override=get_object_or_404(Override, pk=request.POST["remove"], experiment=row))
-            messages.success(request, gettext("The draw decides again."))
-            return HttpResponseRedirect(request.path)
-        if request.method == "POST" and form.is_valid():
-            given = form.cleaned_data
-            try:
-                overrides.set_override(
-                    key=row.key, variant=given["variant"], unit=given["unit"] or None, rule=given["rule"]
-                )
-            except Refused as refusal:
-                form.add_error(None, refusal.sentence)
-            else:
-                messages.success(request, gettext("The override is served within two seconds."))
-                return HttpResponseRedirect(request.path)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Testers"),
-            "experiment": row,
-            "form": form,
-            "opts": self.opts,
-            "overrides": row.overrides.select_related("variant"),
-        }
-        return TemplateResponse(request, "experiments/admin_testers.html", context)
+        return HttpResponseRedirect(_question(Action(action), keys))
 
     @detail(_("Clone"), "clone", "content_copy")
     def clone(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,27 +1,14 @@
-"""Forms of the admin: plans in per cent and lines instead of steps and lists, and what is asked before a move."""
+"""Forms of the admin's own pages: arms, audience and overrides of a draft, layers, copies."""
 
-import json
-from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from events.metrics import parse_metric
-from events.models import Source
-from experiments.admin.adjustment_form import AdjustmentForm
-from experiments.admin.guardrail_field import RulesField
-from experiments.admin.saturations_field import cluster_field, saturations_field
-from experiments.models import AudienceRow, Experiment, Holdout, Override, Variant
-from experiments.plan.record import AMENDABLE, WHOLE
-from runs.refusals import Refused
+from experiments.forms.plan_fields import PercentField, PercentsField, ValueField
+from experiments.models import AudienceRow, Holdout, Override, Variant
+from experiments.plan.record import WHOLE
 from segments.models import Segment
 
 if TYPE_CHECKING:
@@ -31,235 +18,6 @@ if TYPE_CHECKING:
     OneHoldoutForm = forms.ModelForm[Holdout]
 else:
     VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
-
-
-class PercentField(forms.DecimalField):
-    """Per cent on the page, whole steps of 0.01 % in the row."""
-
-    widget = UnfoldAdminDecimalFieldWidget
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=100, decimal_places=2, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Steps as per cent; what a person typed stays as it is."""
-        return f"{value / 100:g}" if isinstance(value, int) else value
-
-    def clean(self, value: Any) -> Any:
-        """Steps."""
-        given: Decimal | None = super().clean(value)
-        return None if given is None else int(given * 100)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return super().has_changed(self.prepare_value(initial), data)
-
-
-class PercentsField(forms.CharField):
-    """Weights of a row: 50, 30, 20; empty for the variants' own."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """Steps as per cents."""
-        return ", ".join(f"{one / 100:g}" for one in value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of steps, or None."""
-        text = super().clean(value)
-        try:
-            return [int(Decimal(part) * 100) for part in text.split(",")] if text else None
-        except ArithmeticError:
-            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 50.")) from None
-
-
-class MetricsField(forms.CharField):
-    """Outcomes, one a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
-
-    def prepare_value(self, value: Any) -> Any:
-        """One a line."""
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of SPECs that can be read."""
-        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
-        for line in lines:
-            try:
-                parse_metric(line)
-            except Refused as refusal:
-                raise forms.ValidationError(refusal.sentence) from None
-        return lines
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class LinesField(forms.CharField):
-    """Names, one a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
-
-    def prepare_value(self, value: Any) -> Any:
-        """One a line."""
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """The names."""
-        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class SourcesField(LinesField):
-    """Numbers of sources in the row, their names on the page, one a line."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """The names; a source that is gone keeps its number."""
-        if not isinstance(value, list):
-            return value
-        names = dict(Source.objects.filter(pk__in=value).values_list("pk", "name"))
-        return "\n".join(names.get(one, str(one)) for one in value)
-
-    def clean(self, value: Any) -> Any:
-        """The numbers."""
-        numbers = dict(Source.objects.values_list("name", "pk"))
-        lines = super().clean(value)
-        for line in lines:
-            if line not in numbers:
-                known = ", ".join(sorted(numbers)) or "–"
-                raise forms.ValidationError(
-                    _("There is no source “%(name)s”. There are: %(known)s."), params={"name": line, "known": known}
-                )
-        return sorted({numbers[line] for line in lines})
-
-
-class LooksField(forms.CharField):
-    """Shares of the planned units, in per cent with commas between."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """As per cents."""
-        return ", ".join(f"{100 * one:g}" for one in value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of shares."""
-        text = super().clean(value)
-        try:
-            return [float(part) / 100 for part in text.split(",")] if text else []
-        except ValueError:
-            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 100.")) from None
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown."""
-        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
-
-
-class ValueField(forms.CharField):
-    """A value of a flag: JSON, or a text without quotes."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """A text that would be read as JSON keeps its quotes."""
-        if value is None or (isinstance(value, str) and not _is_json(value)):
-            return value
-        return json.dumps(value, ensure_ascii=False)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """What a person typed; `prepare_value` would quote it again."""
-        return self.clean_value(data)
-
-    def clean(self, value: Any) -> Any:
-        """The value."""
-        return self.clean_value(super().clean(value))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare values, not their writing."""
-        return bool(self.clean_value(data) != initial)
-
-    @staticmethod
-    def clean_value(text: Any) -> Any:
-        """None when it is empty."""
-        if text in (None, ""):
-            return None
-        return json.loads(text) if _is_json(text) else text
-
-
-class DraftForm(AdjustmentForm):
-    """The plan."""
-
-    default_value = ValueField(label=_("value outside the experiment"), required=False)
-    primary_metrics = MetricsField(
-        label=_("primary outcomes"), required=False, help_text=_("One or two, one a line, for example window:14-20.")
-    )
-    secondary_metrics = MetricsField(label=_("secondary outcomes"), required=False)
-    guardrail_metrics = MetricsField(label=_("guardrail outcomes"), required=False)
-    guardrail_rules = RulesField(label=_("rules of guardrails"))
-    cluster, saturations = cluster_field(), saturations_field()
-    looks = LooksField(label=_("planned looks (%)"), required=False)
-    covariates = LinesField(label=_("covariates: properties of the signup event"), required=False)
-    sources = SourcesField(
-        label=_("sources whose client keys report exposures"),
-        required=False,
-        help_text=_(
-            "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
-            "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
-        ),
-    )
-    layer_low = PercentField(label=_("slice from (%)"), required=False)
-    layer_high = PercentField(label=_("slice to (%)"), required=False)
-
-    class Meta:
-        model = Experiment
-        fields: Sequence[str] = ()  # those of the admin
-        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("hypothesis", "nudge")}
-
-    def clean_layer_low(self) -> int:
-        """Empty is the beginning."""
-        return self.cleaned_data["layer_low"] or 0
-
-    def clean_layer_high(self) -> int:
-        """Empty is the end."""
-        high = self.cleaned_data["layer_high"]
-        return WHOLE if high is None else int(high)
-
-
-class AmendForm(DraftForm):
-    """What of a started plan may change, and why."""
-
-    why = forms.CharField(label=_("Why"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), max_length=2_000)
-    layer_low = layer_high = default_value = None  # type: ignore[assignment]
-    clean_layer_low = clean_layer_high = None  # type: ignore[assignment]
-
-    class Meta(DraftForm.Meta):
-        fields = AMENDABLE
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():  # the admin does this for its own forms alone
-            match field.widget:
-                case UnfoldAdminTextareaWidget() | forms.CheckboxInput():
-                    continue
-                case forms.Textarea():
-                    field.widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
-                case forms.Select() as plain:
-                    field.widget = UnfoldAdminSelectWidget(choices=plain.choices)
-                case _:
-                    field.widget = UnfoldAdminTextInputWidget()
-
-    def changes(self) -> dict[str, Any]:
-        """Only what is different now."""
-        given = {name: self.cleaned_data[name] for name in self.changed_data if name in AMENDABLE}
-        return {name: value for name, value in given.items() if value != self.initial.get(name)}
-
-    def _post_clean(self) -> None:
-        """Leave the row as it is: the service writes, and says what stands against it."""
 
 
 class ArmForm(VariantForm):
@@ -302,38 +60,6 @@ class OverrideForm(OneOverrideForm):
         fields = ("unit", "rule", "variant")
 
 
-class RuleField(forms.JSONField):
-    """JSON that may be left out: an empty field and not the word null."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """As JSON, or nothing."""
-        return "" if value is None else super().prepare_value(value)
-
-
-class OneTesterForm(forms.Form):
-    """An arm for one tester, or by a rule on the context: one of the two."""
-
-    unit = forms.CharField(
-        label=_("unit"),
-        required=False,
-        max_length=256,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("The id with which the service asks, for example that of a tester's account."),
-    )
-    rule = RuleField(
-        label=_("rule on the context"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text=_('Instead of a unit, as JSON: for example {"all": [{"trait": "qa", "is": true}]}.'),
-    )
-    variant = forms.ChoiceField(label=_("variant"), widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["variant"]
-        field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
-
-
 class HoldoutForm(OneHoldoutForm):
     """The share in per cent."""
 
@@ -342,21 +68,6 @@ class HoldoutForm(OneHoldoutForm):
     class Meta:
         model = Holdout
         fields = ("key", "share", "active")
-
-
-class CoverageForm(forms.Form):
-    """More units of one row."""
-
-    position = forms.TypedChoiceField(label=_("Row of the audience"), coerce=int, widget=UnfoldAdminSelectWidget)
-    coverage = PercentField(label=_("coverage (%)"))
-    why = forms.CharField(label=_("Why"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), max_length=2_000)
-
-    def __init__(self, *args: Any, rows: Sequence[AudienceRow], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["position"]
-        field.choices = [
-            (row.position, f"{row.segment_key or _('everyone')} · {row.coverage / 100:g} %") for row in rows
-        ]
 
 
 class CloneForm(forms.Form):
@@ -372,11 +83,3 @@ def segment_choices(kept: str | None) -> list[tuple[str, str]]:
     if kept and kept not in found:
         found[kept] = kept
     return list(found.items())
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from events.metrics import display_name
 from experiments.admin import forms as shapes
-from experiments.models import Amendment, AudienceRow, Experiment, Override, Variant
+from experiments.models import AudienceRow, Experiment, Override, Variant
 from experiments.serve import overrides
 
 ROWS = {Variant: "variants", AudienceRow: "audience"}
@@ -65,31 +61,6 @@ class OverrideInline(TabularInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class AmendmentInline(TabularInline):
-    model = Amendment
-    fields = readonly_fields = ["at", "person", "why", "in_words"]
-    extra = 0
-    can_delete = False
-    show_title = False
-
-    @admin.display(description=_("changed by"))
-    def person(self, row: Amendment) -> str:
-        return str(row.by or _("the program"))
-
-    @admin.display(description=_("what"))
-    def in_words(self, row: Amendment) -> str:
-        """One line for each field, before and after."""
-        names = {field.name: capfirst(str(field.verbose_name)) for field in Experiment._meta.fields}
-        rows = [(names.get(name, name), _plain(old), _plain(new)) for name, (old, new) in row.changes.items()]
-        return format_html_join("", "<div>{}: {} → {}</div>", rows)
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
 def kept(formset: Any) -> list[dict[str, Any]]:
     """The rows of a form in their order, without those that are taken away or were left empty."""
     rows = []
@@ -114,9 +85,3 @@ def save_overrides(key: str, formset: Any) -> None:
             overrides.set_override(
                 key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"]
             )
-
-
-def _plain(value: Any) -> str:
-    if value is None or value in ("", []):
-        return "–"
-    return display_name(", ".join(str(one) for one in value) if isinstance(value, list) else str(value))

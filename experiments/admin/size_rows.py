@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from experiments.admin.saved_rows import saved_rows
 from experiments.plan import size
+from experiments.plan_page.saved_rows import saved_rows
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from stats.power.cluster_sizes import ClusterLaw

@@ -20,6 +20,7 @@ from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
 from experiments.analyse.gather.sender_rule import rule_of
 from experiments.analyse.handed_on.hand_on import hand_on
+from experiments.analyse.handed_on.list_figures import figures_of
 from experiments.analyse.health.sender_checks import beside, is_doubtful
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.read_out import read_out
@@ -212,7 +213,12 @@ def for_lists(readout: Readout) -> dict[str, Any]:
     """Of a readout what lists and overviews show, as columns of its analysis."""
     standing = readout.standing
     checks = [dump(row) for row in readout.health]
-    return {"fraction": standing.fraction, "exposed": dict(standing.exposed), "checks": checks}
+    return {
+        "fraction": standing.fraction,
+        "exposed": dict(standing.exposed),
+        "checks": checks,
+        "figures": figures_of(readout),
+    }
 
 
 def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:

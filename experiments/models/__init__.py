@@ -1,6 +1,7 @@
 """Rows of experiments: plans, assignments, analyses, webhooks. Django finds models by this module."""
 
 from experiments.models.analysis import Analysis
+from experiments.models.asked import FlagAsk
 from experiments.models.experiment import (
     Amendment,
     Assignment,
@@ -24,6 +25,7 @@ __all__ = [
     "AudienceRow",
     "ConfigVersion",
     "Experiment",
+    "FlagAsk",
     "Holdout",
     "Layer",
     "Override",

@@ -24,6 +24,9 @@ class Analysis(Run):
         null=True, editable=False
     )  # `experiments.analyse.health.findings.Finding` of each check that found something
 
+    # `experiments.analyse.handed_on.list_figures`; None while the outcome is locked.
+    figures = models.JSONField(null=True, editable=False)
+
     class Meta(Run.Meta):
         verbose_name = _("analysis")
         verbose_name_plural = _("analyses")

@@ -52,6 +52,15 @@ def sections(readout: Readout) -> tuple[Section, ...]:
     return tuple(section for section in found if section.parts or section.lead)
 
 
+# Where a section stands on the site, by its anchor; the others are results. A file holds all of them.
+TABS = {"units": "health", "plan": "plan", "path": "history"}
+
+
+def of_tab(found: tuple[Section, ...], tab: str) -> tuple[Section, ...]:
+    """The sections of one tab of the site's page, in their order."""
+    return tuple(one for one in found if TABS.get(one.slug, "results") == tab)
+
+
 def parts(readout: Readout) -> tuple[Part, ...]:
     """Every part in the order of the page, the promise first."""
     first = promise(readout)

@@ -61,9 +61,9 @@ def promise(readout: Readout) -> Part | None:
         "promise",
         gettext("What the correlation promised, what the experiment found"),
         promise_finding(readout),
-        table(rows),
+        table(effects_first(rows)),
         note=" ".join(one for one in said if one),
-        draw=partial(draw, rows, share) if any(row.estimate is not None for row in rows) else None,
+        draw=partial(draw, effects_first(rows), share) if any(row.estimate is not None for row in rows) else None,
     )
 
 
@@ -95,6 +95,11 @@ def promise_finding(readout: Readout) -> str:
 def contrasts(readout: Readout) -> tuple[Contrast, ...]:
     """Promise, naive comparisons inside the experiment, and the two effects. Empty while the outcome is locked."""
     return () if readout.report is None else tuple(_rows(readout, readout.report))
+
+
+def effects_first(rows: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
+    """As a page shows them: what is an effect before what is struck out."""
+    return tuple(sorted(rows, key=lambda row: row.struck))
 
 
 def _rows(readout: Readout, report: Report) -> Iterator[Contrast]:

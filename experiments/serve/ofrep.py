@@ -16,6 +16,7 @@ from events.schema import Caller
 from experiments.draw.evaluation import Evaluation, Failed
 from experiments.plan.mistakes import KEY
 from experiments.serve import assign
+from experiments.serve.asked import Door, note_ask
 from experiments.serve.http_body import BadBodyError, read_json
 
 log = structlog.get_logger()
@@ -35,8 +36,12 @@ def evaluate(request: HttpRequest, key: str | None = None) -> HttpResponse:
         unit, context = _unit(read_json(request))
         detailed = _detailed(request)
         if key is None:
+            note_ask(_caller(request), Door.BULK)
             return _bulk(request, assign.evaluate_all(unit, context, detailed=detailed))
-        return _single(key, unit, context, expose=_exposes(request), detailed=detailed)
+        response = _single(key, unit, context, expose=_exposes(request), detailed=detailed)
+        if response.status_code == 200:
+            note_ask(_caller(request), Door.FLAG, key)
+        return response
     except BadBodyError as bad:
         return _error(bad.status, key, "PARSE_ERROR" if bad.parse else "GENERAL", bad.message)
     except RefusedContextError as refused:
@@ -107,14 +112,18 @@ def _unit(body: Any) -> tuple[str, dict[str, Any]]:
 
 def _detailed(request: HttpRequest) -> bool:
     """Segment names can be sensitive: they are not for keys that lie in browsers."""
-    caller: Caller | None = getattr(request, "caller", None)
+    caller = _caller(request)
     return caller is not None and caller.kind != "client"
 
 
 def _exposes(request: HttpRequest) -> bool:
     """Neither the call nor its key says that the service logs exposures itself."""
-    caller: Caller | None = getattr(request, "caller", None)
+    caller = _caller(request)
     return request.GET.get("exposure") != "0" and (caller is None or caller.log_exposures)
+
+
+def _caller(request: HttpRequest) -> Caller | None:
+    return getattr(request, "caller", None)
 
 
 def _error(status: int, key: str | None, code: str, details: str) -> HttpResponse:

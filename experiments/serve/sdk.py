@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation
 from experiments.serve import assign, config, payload
+from experiments.serve.asked import Door, note_ask
 from experiments.serve.http_body import BadBodyError, read_json
 
 CACHE = "public, max-age=30, stale-while-revalidate=3600"
@@ -27,6 +28,7 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
         served = config.current()
     except (DatabaseError, InterfaceError):
         return _error(503, "the database is away; try again")
+    note_ask(getattr(request, "caller", None), Door.CONFIG)
     body = json.dumps({"status": 200, "features": payload.features(served.flags.values()), **_updated(served)})
     tag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
     sent = request.headers.get("If-None-Match", "")
@@ -47,6 +49,7 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
         if not isinstance(attributes, dict):
             return _error(400, "the body must be an object with an object `attributes`")
         caller: Caller | None = getattr(request, "caller", None)
+        note_ask(caller, Door.BULK)
         return _answered(attributes, body if caller is not None and caller.preview else {})
     except BadBodyError as bad:
         return _error(bad.status, bad.message)

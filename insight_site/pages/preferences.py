@@ -1,6 +1,6 @@
 """What a person chose for the pages: light or dark, and the tours they have seen.
 
-Each is a cookie, so that no page asks the database for it, and is kept with the account, so that the next machine knows.
+Each is a cookie, so that no page asks the database, and is kept with the account, so that the next machine knows.
 """
 
 from typing import Any

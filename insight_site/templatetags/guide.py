@@ -1,4 +1,4 @@
-"""`{% tour %}`: the page's notes until they are dismissed. `{% tour_button %}`: the question mark that brings them back."""
+"""`{% tour %}`: the page's notes until they are dismissed. `{% tour_button %}`: the question mark that reopens them."""
 
 from typing import Any
 

@@ -24,11 +24,11 @@ from benchmarks.audit.worlds.forging_site import (
     wrong,
 )
 from events.models import Source
-from experiments.admin import overview
-from experiments.admin.forms import SourcesField
 from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.forms.plan_fields import SourcesField
 from experiments.models import Analysis, Experiment
 from experiments.plan import amend, stored
+from experiments.standing import overview
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate

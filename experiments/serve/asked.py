@@ -1,0 +1,79 @@
+"""Note who asks for a flag, so that the page of an experiment can say that its service is connected.
+
+Each process counts by itself and writes at most once in `EVERY` seconds a key and flag: the first call at once, later
+ones together. What a process has not written when it ends is lost: the page says "at least".
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.db.models import F
+from django.utils import timezone
+
+from events.outbox import away
+from events.schema import Caller
+from experiments.models import FlagAsk
+
+EVERY = 20.0
+MOST = 5_000  # pairs of flag and key that a process remembers
+log = structlog.get_logger()
+Door = FlagAsk.Door
+
+
+@dataclass(frozen=True)
+class _Ask:
+    flag: str
+    door: str
+    key: str
+
+
+_lock = threading.Lock()
+_counted: dict[_Ask, int] = {}
+_written: dict[_Ask, float] = {}
+
+
+def note_ask(caller: Caller | None, door: FlagAsk.Door, flag: str = "") -> None:
+    """Count one call; it never fails, and never waits for a database that is away.
+
+    Args:
+        caller: whose key it was; None for a call without one.
+        door: what was asked.
+        flag: its key; "" for all flags at once.
+    """
+    if caller is None:
+        return
+    ask, now = _Ask(flag, door.value, caller.key_prefix), time.monotonic()
+    with _lock:
+        if len(_written) > MOST:
+            _forget()
+        _counted[ask] = _counted.get(ask, 0) + 1
+        if away.is_silent() or now - _written.get(ask, -EVERY) < EVERY:
+            return
+        times, _written[ask] = _counted.pop(ask), now
+    try:
+        _write(ask, times)
+    except (DatabaseError, InterfaceError) as trouble:
+        log.warning("flag.ask_not_noted", flag=flag, error=type(trouble).__name__)
+
+
+def forget() -> None:
+    """Forget what this process has counted."""
+    with _lock:
+        _forget()
+
+
+def _forget() -> None:
+    _counted.clear()
+    _written.clear()
+
+
+def _write(ask: _Ask, times: int) -> None:
+    now = timezone.now()
+    row = {"flag_key": ask.flag, "door": ask.door, "key_prefix": ask.key}
+    if not FlagAsk.objects.filter(**row).update(times=F("times") + times, last_at=now):
+        fresh = FlagAsk(**row, times=0, first_at=now, last_at=now)
+        FlagAsk.objects.bulk_create([fresh], ignore_conflicts=True)  # another process may have been quicker
+        FlagAsk.objects.filter(**row).update(times=F("times") + times, last_at=now)

@@ -1,0 +1,81 @@
+"""When the result of an experiment is there: the one date that lists, home, admin and pages show.
+
+A unit that comes in on the last day of enrolment has an outcome some days later: the result opens then, not on the
+day that enrolment ends. Both days are told together, so that nobody takes one for the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from events.metrics import days_needed, parse_metric
+from runs.refusals import Refused
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of an experiment.
+
+    Attributes:
+        enrolment: the day on which enrolment ends as planned, or has ended; None while that is open.
+        result: the day from which every outcome is known; None while that is open.
+        days_left: whole days until the result, 0 from that day on; None while that is open.
+        overdue: the planned end of enrolment has gone by and enrolment goes on.
+        ended: enrolment has ended.
+    """
+
+    enrolment: date | None
+    result: date | None
+    days_left: int | None
+    overdue: bool
+    ended: bool
+
+    @property
+    def left(self) -> str:
+        """Days until the result in words; "" once it is there, or while nobody knows."""
+        if not self.days_left:
+            return ""
+        return ngettext("{n} day left", "{n} days left", self.days_left).format(n=self.days_left)
+
+    @property
+    def said(self) -> str:
+        """Both days in a sentence."""
+        if self.enrolment is None:
+            return _("No end is planned yet.")
+        days = {"enrolment": date_format(self.enrolment), "left": self.left}
+        if self.result is None:
+            return _("Enrolment until {enrolment}.").format(**days)
+        days["result"] = date_format(self.result)
+        if self.overdue:
+            text = _("Enrolment was to end on {enrolment}. If it ends today, the result is complete on {result}.")
+            return text.format(**days)
+        if not self.ended:
+            return _("Result on {result} ({left}); enrolment until {enrolment}.").format(**days)
+        if self.left:
+            return _("Result on {result} ({left}); enrolment ended on {enrolment}.").format(**days)
+        return _("Result since {result}; enrolment ended on {enrolment}.").format(**days)
+
+
+def ending(*, planned: date | None, ended: date | None, outcomes: Sequence[str], today: date) -> Ending:
+    """The end, as the lock of the outcome counts it (`experiments.analyse.outcome_lock`).
+
+    Args:
+        planned: end of enrolment in the plan.
+        ended: local day on which enrolment was closed or the experiment stopped; None while it goes on.
+        outcomes: primary outcomes, as their text.
+        today: local date.
+    """
+    last = ended if ended is not None else planned
+    if last is None or not outcomes:
+        return Ending(last, None, None, overdue=False, ended=ended is not None)
+    overdue = ended is None and last < today
+    result = max(last, today) if overdue else last
+    try:
+        result += timedelta(days=max(days_needed(parse_metric(text)) for text in outcomes))
+    except (Refused, OverflowError):
+        return Ending(last, None, None, overdue=overdue, ended=ended is not None)
+    return Ending(last, result, max((result - today).days, 0), overdue=overdue, ended=ended is not None)

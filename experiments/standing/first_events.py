@@ -1,0 +1,82 @@
+"""Whether the events of a running experiment arrive: its exposures and the moment's behaviour, in the event store.
+
+The store is asked at most once in `KEPT_SECONDS` an experiment: a page that polls must not scan it each time. What has
+not been flushed yet (a minute at most) isn't seen.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+
+from events.counting import queries
+from events.counting.unit_values import Basis
+from events.metrics import parse_behaviour
+from events.warehouse import connect
+from events.windows import Clock, DayMode
+from experiments.models import Experiment
+from runs.refusals import Refused
+
+KEPT_SECONDS = 30
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Events of one kind since the start: how many, and when the first and the last came; None before there is one."""
+
+    events: int
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class FirstEvents:
+    """Exposures of the experiment, and the behaviour of its AHA moment; None without a moment."""
+
+    exposures: Arrived
+    behaviour: Arrived | None
+
+
+def first_events(experiment: Experiment) -> FirstEvents | None:
+    """What the store holds of it; None while it can't be asked, or the experiment hasn't started."""
+    if experiment.started_at is None:
+        return None
+    name = f"first-events:{experiment.pk}:{experiment.version}"
+    found: FirstEvents | str | None = cache.get(name)
+    if found is None:
+        found = _asked(experiment, experiment.started_at) or "away"
+        cache.set(name, found, KEPT_SECONDS)
+    return None if isinstance(found, str) else found
+
+
+def _asked(experiment: Experiment, since: datetime) -> FirstEvents | None:
+    try:
+        with connect() as warehouse:
+            basis = Basis(Clock(DayMode.ROLLING, settings.TIME_ZONE), since, None, warehouse.dialect)
+            exposures = queries.exposure_log(warehouse.events, experiment.key, basis)
+            seen = _arrived(warehouse.run(queries.first_and_last(exposures, since)))
+            if experiment.moment is None:
+                return FirstEvents(seen, None)
+            behaviour = [parse_behaviour(experiment.moment.behaviour)]
+            acts = queries.matching(warehouse.events, behaviour, basis)
+            return FirstEvents(seen, _arrived(warehouse.run(queries.first_and_last(acts, since))))
+    except Refused:
+        return None
+    except Exception:  # an engine that is away must not cost the page, which says that it couldn't be asked
+        log.exception("setup.events_not_asked", experiment=experiment.key)
+        return None
+
+
+def _arrived(frame: Any) -> Arrived:
+    row = frame.iloc[0]
+    count = int(row.events)
+    return Arrived(count, _aware(row["first"]), _aware(row["last"])) if count else Arrived(0, None, None)
+
+
+def _aware(moment: Any) -> datetime:
+    found: datetime = moment.to_pydatetime()
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found

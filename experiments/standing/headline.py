@@ -1,0 +1,109 @@
+"""The numbers of an experiment that lists, home, admin and its page show alike: levels by arm and both effects.
+
+One pair of shares with its label: the levels of the first outcome among all exposed users whose outcome is known.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code
+from experiments.report.names import metric_words
+from reporting.numbers import effect_limits, effect_text, percent, significant
+from reporting.words import gettext
+
+
+@dataclass(frozen=True)
+class Level:
+    """The outcome in one arm: its name, share or mean as people read it ("" without one), and users."""
+
+    arm: str
+    text: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An effect as people read it, with its limits ("" for a side that can't be bounded)."""
+
+    text: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the last analysis found on the first outcome.
+
+    Attributes:
+        label: which outcome, among whom: the label of the pair.
+        levels: by arm, control first.
+        pair: of these control and the variant that leads.
+        nudge: its effect on everyone, control subtracted.
+        behaviour: its effect on those whom the nudge moved; None in a plain A/B test, and where it isn't one.
+        moved: share whom the nudge moved, with the shares that did it in both arms; None in a plain A/B test.
+    """
+
+    label: str
+    levels: tuple[Level, ...]
+    pair: tuple[Level, ...]
+    nudge: Effect | None
+    behaviour: Effect | None
+    moved: str
+    did: str
+
+    @property
+    def said(self) -> str:
+        """The pair and its difference on one line."""
+        shares = " → ".join(f"{one.arm} {one.text}" for one in self.pair if one.text)
+        if self.nudge is None:
+            return shares
+        return f"{shares} ({self.nudge.text})"
+
+    @property
+    def estimate(self) -> str:
+        """The effect that the verdict is about, with its limits."""
+        found = self.behaviour or self.nudge
+        if found is None:
+            return ""
+        return f"{found.text} ({found.limits})" if found.limits else found.text
+
+
+def headline(figures: dict[str, Any] | None, verdict: str) -> Headline | None:
+    """The figures of an analysis in words; None while its outcome is locked.
+
+    Args:
+        figures: the column of `experiments.models.Analysis`.
+        verdict: its code; where the data are broken, or the ratio isn't the behaviour's, no effect of it is told.
+    """
+    if not figures or verdict == Code.INVALID:
+        return None
+    share = bool(figures["share"])
+    levels = tuple(
+        Level(arm, _level(row["mean"], share=share), int(row["n"])) for arm, row in figures["levels"].items()
+    )
+    took = figures["take_up"]
+    told = verdict not in NOT_THE_BEHAVIOUR
+    return Headline(
+        label=gettext("{outcome}, exposed users whose outcome is known").format(
+            outcome=metric_words(figures["outcome"])
+        ),
+        levels=levels,
+        pair=tuple(one for one in levels if one.arm in (figures["control"], figures["variant"])),
+        nudge=_effect(figures["nudge"], share=share),
+        behaviour=_effect(figures["behaviour"], share=share) if told else None,
+        moved="" if took is None else percent(took["difference"]),
+        did="" if took is None else f"{percent(took['control'])} → {percent(took['variant'])}",
+    )
+
+
+def _level(mean: float | None, *, share: bool) -> str:
+    if mean is None:
+        return ""
+    return percent(mean) if share else significant(mean)
+
+
+def _effect(found: dict[str, Any] | None, *, share: bool) -> Effect | None:
+    if found is None:
+        return None
+    low, high = found["low"], found["high"]
+    limits = "" if low is None or high is None else effect_limits(low, high, share)
+    return Effect(effect_text(found["estimate"], share=share, plus=True), limits)

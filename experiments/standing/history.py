@@ -1,0 +1,134 @@
+"""The log of an experiment as a person reads it: who changed what, when and why; and two versions side by side."""
+
+from datetime import date
+from typing import Any
+
+from django.db.models import Model
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from events.models import Source
+from experiments.models import Experiment
+from experiments.report.names import metric_words
+from reporting.numbers import percent
+
+MOST = 200  # versions on the page; an experiment with more has its older ones in the database
+SILENT = ("id", "seed", "hash_version", "version", "created_at", "created_by")
+EMPTY = ("", "changed")  # reasons of a save that, without a change, tells nothing
+type Change = tuple[str, str, str]
+
+
+def changes(before: Any, after: Any) -> list[Change]:
+    """What differs between two versions: the field's name, its value before and after, all in words.
+
+    Args:
+        before: the older record of django-simple-history.
+        after: the newer one.
+    """
+    found = []
+    for field in after.tracked_fields:
+        old, new = getattr(before, field.attname), getattr(after, field.attname)
+        if field.name not in SILENT and old != new:
+            found.append((capfirst(str(field.verbose_name)), shown(before, field), shown(after, field)))
+    return found
+
+
+def shown(record: Any, field: Any) -> str:
+    """A version's value as a person writes it."""
+    return worded(getattr(record, field.attname), field)
+
+
+def worded(value: Any, field: Any) -> str:
+    """A value as a person writes it; nothing is a dash. Outcomes are named as on every page."""
+    if value is None or value in ("", []):
+        return "–"
+    if isinstance(value, str) and field is not None and field.get_internal_type() == "DateField":
+        value = date.fromisoformat(value)  # an amendment keeps it as text
+    if field is not None and field.is_relation:
+        row: Model | None = field.related_model._default_manager.filter(pk=value).first()
+        return str(row) if row is not None else _("deleted")
+    if field is not None and field.choices:
+        return str(dict(field.flatchoices).get(value, value))
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return "; ".join(f"{metric_words(name)}: {_rule(rule)}" for name, rule in value.items())
+    if field is not None and field.name == "sources":
+        return ", ".join(Source.objects.filter(pk__in=value).values_list("name", flat=True)) or "–"
+    if isinstance(value, list):
+        return ", ".join(_item(one, field) for one in value)
+    if hasattr(value, "hour"):
+        return date_format(value, "DATETIME_FORMAT")
+    return date_format(value) if hasattr(value, "month") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _item(value: Any, field: Any) -> str:
+    """One entry of a list: an outcome by its name, a share of looks in per cent."""
+    if isinstance(value, str) and field is not None and field.name.endswith("_metrics"):
+        return metric_words(value)
+    if isinstance(value, float):
+        return percent(value, 0)
+    return str(value)
+
+
+def _rule(rule: Any) -> str:
+    """A guardrail's rule, or whatever else an older version kept there."""
+    if not isinstance(rule, dict) or set(rule) != {"direction", "margin"}:
+        return str(rule)
+    text = _("lower is better, margin {margin}")
+    if rule["direction"] == "higher":
+        text = _("higher is better, margin {margin}")
+    return text.format(margin=f"{rule['margin']:g}")
+
+
+def story(row: Any) -> list[dict[str, Any]]:
+    """Each version that changed something, with what it changed, the newest first; a save without a change is none."""
+    records = list(row.history.select_related("history_user")[: MOST + 1])
+    told = [
+        {"record": one, "changes": changes(older, one) if older is not None else [], "why": reason(one)}
+        for one, older in zip(records, [*records[1:], None], strict=True)
+    ]
+    return [one for one in told[:MOST] if one["changes"] or (one["record"].history_change_reason or "") not in EMPTY]
+
+
+def compared(told: list[dict[str, Any]], first: str, second: str) -> dict[str, Any] | None:
+    """What differs between two versions of the story, whichever is older; None unless both are named."""
+    by_id = {str(one["record"].pk): one["record"] for one in told}
+    if first not in by_id or second not in by_id:
+        return None
+    before, after = sorted((by_id[first], by_id[second]), key=lambda record: record.history_id)
+    return {"before": before, "after": after, "changes": changes(before, after)}
+
+
+def amendments(experiment: Experiment) -> list[dict[str, Any]]:
+    """Logged changes after the start, the newest first: each field in words, before and after."""
+    names = {field.name: field for field in Experiment._meta.fields}
+    rows = experiment.amendments.select_related("by").order_by("-at", "-id")
+    return [
+        {"row": row, "changes": [_amended(names.get(name), name, old, new) for name, (old, new) in row.changes.items()]}
+        for row in rows
+    ]
+
+
+def _amended(field: Any, name: str, old: Any, new: Any) -> Change:
+    title = name if field is None else capfirst(str(field.verbose_name))
+    return title, worded(old, field), worded(new, field)
+
+
+def reason(record: Any) -> str:
+    """Why a version was written; words of the services are translated, a person's own stay."""
+    known = {
+        "created": _("made"),
+        "changed": _("plan changed"),
+        "override": _("override changed"),
+        "start": _("started"),
+        "pause": _("paused"),
+        "resume": _("resumed"),
+        "close_enrolment": _("enrolment closed"),
+        "stop": _("stopped"),
+        "conclude": _("concluded"),
+        "archive": _("archived"),
+    }
+    why = record.history_change_reason or ""
+    return str(known.get(why, why))

@@ -1,0 +1,274 @@
+"""Where everything stands, for the first page of a PM: experiments under way, claims and their evidence, runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from aha.models import AhaMoment
+from experiments.analyse.health.context import Context, split_of
+from experiments.analyse.health.findings import Severity
+from experiments.analyse.health.split import check_sample_ratio
+from experiments.models import Analysis, Assignment, Experiment
+from experiments.plan.lifecycle import LIVE, Status
+from experiments.standing.ending import Ending, ending
+from experiments.standing.headline import Headline, headline
+from reporting.numbers import percent
+
+QUIET = timedelta(days=1)  # a nudge that nobody has seen for a day is not being shown
+
+
+class Light(StrEnum):
+    """How healthy an experiment looks from outside."""
+
+    GOOD = "good"
+    WATCH = "watch"
+    BAD = "bad"
+    NONE = "none"
+
+
+STATE_LIGHTS = {Status.RUNNING.value: "good", Status.PAUSED.value: "warn"}  # the others are at rest: no colour
+LIGHT_OF = {Severity.ERROR: Light.BAD, Severity.WARNING: Light.WATCH}
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that a person should look at: a code whose sentence the page knows, and its figures."""
+
+    code: str
+    light: Light
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ArmCount:
+    """Units of one arm: assigned, and shown their variant."""
+
+    key: str
+    name: str
+    weight: float
+    assigned: int
+    exposed: int
+
+    @property
+    def weight_text(self) -> str:
+        """Its planned share as people read it."""
+        return percent(self.weight, 0)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an experiment is, and how it does.
+
+    Attributes:
+        experiment: the row.
+        assigned: units with a sticky decision.
+        exposed: units that were shown their variant: by the evaluations that logged it, or by the exposures that the
+            last analysis found among the events (local SDKs send them), whichever knows more.
+        planned: planned units, or None while that is open.
+        share: exposed units of the planned ones, 0 to 1 and never above; None without a planned size.
+        days: whole days since the start; None for a draft.
+        until: when enrolment ends and the result is there.
+        concerns: what speaks against it, the worst first.
+        verdict: code of the last analysis, "" before there is one and while the outcome is locked.
+        final: True when that analysis is the one that was planned.
+        peeked: True when it was read before the plan allowed it.
+        figures: the numbers of the last analysis (`experiments.standing.headline`); None while the outcome is locked.
+        arms: units by arm, control first.
+    """
+
+    experiment: Experiment
+    assigned: int
+    exposed: int
+    planned: int | None
+    share: float | None
+    days: int | None
+    until: Ending
+    concerns: tuple[Concern, ...]
+    verdict: str = ""
+    final: bool = False
+    peeked: bool = False
+    figures: dict[str, Any] | None = None
+    arms: tuple[ArmCount, ...] = ()
+
+    @property
+    def light(self) -> Light:
+        """The worst of its concerns; none before anybody was assigned."""
+        if self.concerns:
+            return self.concerns[0].light
+        return Light.GOOD if self.assigned else Light.NONE
+
+    @property
+    def percent(self) -> int:
+        """Share of the planned size in whole percent, for a bar."""
+        return 0 if self.share is None else int(100 * self.share)
+
+    @property
+    def state_light(self) -> str:
+        """Colour of its state's tag: one palette for every page."""
+        return STATE_LIGHTS.get(self.experiment.status, "")
+
+    @property
+    def said(self) -> str:
+        """The progress in words; "" without a planned size."""
+        if not self.planned:
+            return ""
+        text = _("{exposed} of {planned} planned users exposed ({percent}%)")
+        return text.format(exposed=f"{self.exposed:,}", planned=f"{self.planned:,}", percent=self.percent)
+
+    @property
+    def headline(self) -> Headline | None:
+        """The numbers of the last analysis in words."""
+        return headline(self.figures, self.verdict)
+
+
+def standing(experiment: Experiment) -> Progress:
+    """How one experiment stands, by its assignments and its last finished analysis.
+
+    Services that log exposures themselves leave no stamp on the assignment; the analysis counts them from the events.
+    The verdict is that of the analysis, and "" while its outcome is locked.
+    """
+    return standings([experiment])[0]
+
+
+def standings(rows: Iterable[Experiment]) -> list[Progress]:
+    """`standing` of several, with as many questions to the database as for one."""
+    experiments = list(rows)
+    lasts, counts = _lasts(experiments), _counts(experiments)
+    return [_standing(row, counts.get(row.pk, {}), lasts.get(row.pk)) for row in experiments]
+
+
+def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, Any] | None) -> Progress:
+    _add_met(counts, experiment, {} if last is None else last["exposed"] or {})
+    assigned = sum(row["assigned"] for row in counts.values())
+    exposed = sum(row["exposed"] for row in counts.values())
+    planned, now = experiment.planned_units, timezone.now()
+    started = experiment.started_at
+    ended = experiment.stopped_at or now
+    found = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
+    concerns = sorted(found, key=lambda one: one.light is not Light.BAD)
+    return Progress(
+        experiment=experiment,
+        assigned=assigned,
+        exposed=exposed,
+        planned=planned,
+        share=None if not planned else min(exposed / planned, 1.0),
+        days=None if started is None else (ended - started).days,
+        until=until(experiment),
+        concerns=tuple(concerns),
+        verdict="" if last is None else last["verdict"],
+        final=last is not None and last["final"],
+        peeked=last is not None and last["peek"],
+        figures=None if last is None else last["figures"],
+        arms=tuple(
+            ArmCount(
+                arm.key,
+                arm.name or arm.key,
+                arm.weight / 10_000,
+                counts.get(arm.position, {}).get("assigned", 0),
+                counts.get(arm.position, {}).get("exposed", 0),
+            )
+            for arm in experiment.variants.all()
+        ),
+    )
+
+
+def until(experiment: Experiment) -> Ending:
+    """When its enrolment ends and its result is there."""
+    ended = experiment.enrolment_closed_at or experiment.stopped_at
+    return ending(
+        planned=experiment.planned_end,
+        ended=None if ended is None else timezone.localdate(ended),
+        outcomes=experiment.primary_metrics,
+        today=timezone.localdate(),
+    )
+
+
+def live() -> list[Progress]:
+    """Experiments that run or pause, the one that ends first on top."""
+    rows = Experiment.objects.filter(status__in=[one.value for one in LIVE]).select_related("moment")
+    found = standings(rows.defer("moment__evidence").prefetch_related("variants", "audience"))
+    return sorted(found, key=lambda one: one.experiment.planned_end or date.max)
+
+
+def waiting(limit: int = 6) -> list[Experiment]:
+    """What a person has to finish: drafts to start, stopped experiments to conclude, the newest first."""
+    rows = Experiment.objects.filter(status__in=[Status.DRAFT.value, Status.STOPPED.value])
+    return list(rows.select_related("moment").defer("moment__evidence").order_by("-created_at")[:limit])
+
+
+def moments(limit: int = 8) -> list[AhaMoment]:
+    """The claims that matter now: what is tested or open first, then what was decided."""
+    order: list[str] = [AhaMoment.Status.TESTING, AhaMoment.Status.CANDIDATE]
+    rows = list(AhaMoment.objects.light("study", "kept_reach").order_by("-created_at")[:50])
+    rows.sort(key=lambda row: order.index(row.status) if row.status in order else len(order))
+    return rows[:limit]
+
+
+def _lasts(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
+    """Of the last good analysis of each: verdict, finality, exposed units by arm, checks; its payload isn't read."""
+    done = Analysis.objects.filter(status=Analysis.Status.DONE)
+    last = done.filter(experiment=OuterRef("experiment")).order_by("-pk").values("pk")[:1]
+    rows: Iterable[Any] = done.filter(experiment__in=experiments, pk=Subquery(last)).values(
+        "experiment_id", "verdict", "final", "peek", "exposed", "checks", "figures"
+    )
+    return {row["experiment_id"]: row for row in rows}
+
+
+def _counts(experiments: Sequence[Experiment]) -> dict[int, dict[int, Any]]:
+    """By experiment and the arm's position: assigned units, and those whose exposure stamped their assignment."""
+    rows: Iterable[Any] = (
+        Assignment.objects.filter(experiment__in=experiments)
+        .values("experiment_id", "variant__position")
+        .annotate(assigned=Count("id"), exposed=Count("id", filter=Q(exposed_at__isnull=False)))
+    )
+    counts: dict[int, dict[int, Any]] = {}
+    for row in rows:
+        counts.setdefault(row["experiment_id"], {})[row["variant__position"]] = row
+    return counts
+
+
+def _add_met(counts: dict[int, Any], experiment: Experiment, met: Mapping[str, int]) -> None:
+    """Take the exposed units that the last analysis met, by the arm's key, where it knows of more."""
+    if sum(met.values()) > sum(row["exposed"] for row in counts.values()):
+        for arm in experiment.variants.all():
+            row = counts.setdefault(arm.position, {"assigned": 0})
+            row["exposed"] = met.get(arm.key, 0)
+
+
+def _found(checks: list[dict[str, Any]]) -> Iterable[Concern]:
+    """What the checks of the last analysis found, without the notes; the page says it in the reader's language."""
+    for row in checks:
+        if row["severity"] in LIGHT_OF:
+            yield Concern("finding", LIGHT_OF[row["severity"]], {"check": row["check"], "figures": row["details"]})
+
+
+def _concerns(
+    experiment: Experiment, counts: dict[int, Any], exposed: int, last: dict[str, Any] | None
+) -> Iterable[Concern]:
+    running = experiment.status == Status.RUNNING
+    if running and experiment.started_at is not None and not exposed and timezone.now() - experiment.started_at > QUIET:
+        yield Concern("nobody_exposed", Light.BAD, {})
+    if last is None or last["checks"] is None:  # the checks of an analysis test it themselves, by segment too
+        yield from _ratio(experiment, counts)
+    if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
+        yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
+    if experiment.status == Status.PAUSED:
+        yield Concern("paused", Light.WATCH, {})
+
+
+def _ratio(experiment: Experiment, counts: dict[int, Any]) -> Iterable[Concern]:
+    """The sample ratio of the exposed. A row's own weights plan another one: for the analysis."""
+    observed = {str(position): row["exposed"] for position, row in counts.items()}
+    if not any(observed.values()) or any(row.weights for row in experiment.audience.all()):
+        return
+
+    split = split_of(observed, {str(row.position): float(row.weight) for row in experiment.variants.all()})
+    for finding in check_sample_ratio(Context(counts=observed, split=split)):
+        if finding.severity in LIGHT_OF:
+            yield Concern("sample_ratio", LIGHT_OF[finding.severity], {"p": finding.details["p_value"]})

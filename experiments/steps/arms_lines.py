@@ -1,0 +1,73 @@
+"""Placebo and dose arms in the steps: proposed on the page of the arms, and what they could tell beside the size."""
+
+from hashlib import sha256
+from typing import Any
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+
+from experiments.models import Experiment
+from experiments.plan.nudge_arms.acts_before import Before, acts_before
+from experiments.plan.nudge_arms.arms_of_plan import arms_of, subject_of
+from experiments.plan.nudge_arms.arms_power import proposed_targets
+from experiments.plan.size import Suggestion
+from experiments.report.planning.arms_words import arms_rows
+from experiments.steps import step_forms
+from runs.refusals import Refused
+
+BEFORE_SECONDS = 600  # as the inflow beside it
+
+
+def lines(row: Experiment, found: Suggestion) -> list[tuple[str, str]]:
+    """What the arms of the plan in the given row, or proposed ones, could tell; nothing without a moment."""
+    if row.moment is None:
+        return []
+    try:
+        told = arms_of(row, found, before=_before(row))
+    except Refused as refusal:
+        return [(_("What they could tell"), refusal.sentence)]
+    return [] if told is None else arms_rows(told)
+
+
+def proposed(row: Experiment, data: Any) -> Any:
+    """The form of the arms with a placebo, or with dose arms, added to what stands in it, and equal weights.
+
+    The plan asks for what makes its answer stronger; nothing is stored before the person goes on.
+    """
+    data, times = data.copy(), 1 if row.moment is None else row.moment.times
+    kept = [at for at in range(int(data.get("arms-TOTAL_FORMS", 0))) if data.get(f"arms-{at}-key", "").strip()]
+    present = {data.get(f"arms-{at}-dose", "").strip() or data.get(f"arms-{at}-role", "") for at in kept[1:]}
+    value = data.get(f"arms-{kept[-1]}-value", "") if kept else ""
+    if data["propose"] == "placebo":
+        new = [] if "placebo" in present else [("placebo", "placebo", "")]
+    else:
+        doses = [str(target) for target in proposed_targets(times) if target != times]
+        new = [(f"dose-{target}", "dose", target) for target in doses if target not in present]
+    at = int(data.get("arms-TOTAL_FORMS", 0))
+    for key, role, dose in new:
+        for name, given in (("key", key), ("name", ""), ("value", value), ("role", role), ("dose", dose)):
+            data[f"arms-{at}-{name}"] = given
+        kept.append(at)
+        at += 1
+    data["arms-TOTAL_FORMS"] = str(at)
+    for place, share in zip(kept, _equal(len(kept)), strict=True):
+        data[f"arms-{place}-weight"] = share
+    return step_forms.Arms(data, prefix="arms")
+
+
+def _equal(arms: int) -> list[str]:
+    """Equal weights in per cent with two places that add up to 100: the first ones take what rounding leaves."""
+    if not arms:
+        return []
+    each, rest = divmod(10_000, arms)
+    return [f"{(each + (at < rest)) / 100:g}" for at in range(arms)]
+
+
+def _before(row: Experiment) -> Before:
+    subject = subject_of(row)
+    key = f"acts-before:{sha256(repr(subject).encode()).hexdigest()}"
+    found: Before | None = cache.get(key)
+    if found is None:
+        found = acts_before(subject)[""]
+        cache.set(key, found, BEFORE_SECONDS)
+    return found

@@ -1,0 +1,102 @@
+"""Which test decides soonest? A page of the plan: what is known is filled in, what isn't can be given."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+
+from experiments.models import Experiment
+from experiments.plan.search.asked_search import Given, search_for
+from experiments.report.planning import design_words
+from experiments.steps.step_forms import TEXT
+from runs.refusals import Refused
+
+type Desk = ModelAdmin[Any]
+MOST_ROWS = 24  # of each kind; the command has all
+
+
+class SearchForm(forms.Form):
+    """What a person may give in place of what is known."""
+
+    effect = forms.FloatField(
+        label=_("Effect of the behaviour"),
+        required=False,
+        widget=TEXT,
+        help_text=_("Absolute: 0.05 is five points. Empty: the plan's, or half of what the study promised."),
+    )
+    take_up = forms.FloatField(
+        label=_("Expected take-up"),
+        required=False,
+        min_value=0.0001,
+        max_value=1,
+        widget=TEXT,
+        help_text=_("Share of users whom the nudge moves. Empty: what past experiments with this behaviour found."),
+    )
+    r_squared = forms.FloatField(
+        label=_("R² of covariates"),
+        required=False,
+        min_value=0,
+        max_value=0.99,
+        widget=TEXT,
+        help_text=_("Share of the variance that what is known before explains. Empty: that of the plan's adjustment."),
+    )
+    deadline = forms.IntegerField(
+        label=_("Deadline, days"),
+        required=False,
+        min_value=1,
+        max_value=730,
+        widget=TEXT,
+        help_text=_("The smallest effects that can be told are compared at this day. Empty: 60."),
+    )
+    exposure = forms.FloatField(
+        label=_("Users on whom the feature acts"),
+        required=False,
+        min_value=0.0001,
+        max_value=1,
+        widget=TEXT,
+        help_text=_("Share of those who have it. Empty: everybody."),
+    )
+
+    def given(self) -> Given:
+        """The values as the search takes them."""
+        values = self.cleaned_data
+        take_up = values["take_up"]
+        return Given(
+            effect=values["effect"],
+            take_ups=() if take_up is None else (("", take_up),),
+            r_squared=values["r_squared"],
+            deadline=values["deadline"] or 60,
+            exposure=values["exposure"] or 1.0,
+        )
+
+
+def design_search(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """The page; `?show` asks for the tables, which take a question to the warehouse for each model of segments."""
+    row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), pk=pk)
+    if not desk.has_view_permission(request, row):
+        raise PermissionDenied
+    form = SearchForm(request.GET if "show" in request.GET else None)
+    context: dict[str, Any] = {**desk.admin_site.each_context(request), "opts": desk.opts, "experiment": row}
+    context |= {"title": row.name, "form": form, "may_plan": row.status == Experiment.Status.DRAFT}
+    if form.is_bound and form.is_valid():
+        context |= _found(row, form)
+    return TemplateResponse(request, "experiments/steps/search.html", context)
+
+
+def _found(row: Experiment, form: SearchForm) -> dict[str, Any]:
+    try:
+        searched = search_for(row, form.given())
+    except Refused as refusal:
+        return {"refusal": refusal.sentence}
+    return {
+        "lead": design_words.lead(searched.inputs, searched.result),
+        "tables": [
+            *design_words.ranked_tables(searched.result, most=MOST_ROWS),
+            design_words.refused_table(searched.result),
+        ],
+    }

@@ -1,0 +1,243 @@
+"""One form for each step. `values` is what a draft keeps of it; nothing here writes."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from aha.models import AhaMoment
+from experiments.forms.plan_fields import PercentField, SourcesField, ValueField
+from experiments.forms.saturations_field import cluster_field, saturations_field
+from experiments.models import Experiment, Holdout, Layer, Variant
+from experiments.plan.mistakes import KEY
+from experiments.plan.record import WHOLE
+
+ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
+TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget
+NUMBER = UnfoldAdminDecimalFieldWidget
+
+
+class StepForm(forms.Form):
+    """Begins with what the draft holds."""
+
+    names: tuple[str, ...] = ()  # fields that the draft has under the same name
+
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        self.experiment = experiment
+        super().__init__(data, initial={**self.begin(experiment), **options.pop("initial", {})}, **options)
+
+    def begin(self, experiment: Experiment | None) -> dict[str, Any]:
+        """What stands in the form before a person types."""
+        return {} if experiment is None else {name: getattr(experiment, name) for name in self.names}
+
+    def values(self) -> dict[str, Any]:
+        """Arguments of `plan.update_draft`."""
+        return {name: self.cleaned_data[name] for name in self.names}
+
+
+class HypothesisForm(StepForm):
+    names = ("name", "moment", "hypothesis")
+    name = forms.CharField(label=_("Name"), max_length=200, widget=TEXT)
+    moment = forms.ModelChoiceField(
+        AhaMoment.objects.none(),
+        label=_("AHA moment"),
+        required=False,
+        widget=SELECT,
+        empty_label=_("none: only the nudge itself is tested"),
+        help_text=_("The claim that is tested. Its behaviour and its retention come into the plan."),
+    )
+    hypothesis = forms.CharField(
+        label=_("Hypothesis"),
+        widget=AREA(attrs={"rows": 4}),
+        required=False,
+        help_text=_("If we do this, that will change, because … Without one the experiment can't start."),
+    )
+    key = forms.CharField(
+        label=_("Key"),
+        max_length=128,
+        widget=TEXT,
+        required=False,
+        help_text=_("How services and reports call it. Empty: made from the moment or the name."),
+    )
+
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        super().__init__(data, experiment=experiment, **options)
+        moments: Any = self.fields["moment"]
+        moments.queryset = AhaMoment.objects.order_by("-created_at")
+        if experiment is not None:
+            del self.fields["key"]
+
+    def clean_key(self) -> str:
+        """Empty, or a key that can be one."""
+        key: str = self.cleaned_data["key"]
+        if key and not KEY.fullmatch(key):
+            raise forms.ValidationError(
+                _("Use letters, digits, dots, dashes and underscores; begin with a letter or digit.")
+            )
+        if key and Experiment.objects.filter(key=key).exists():
+            raise forms.ValidationError(_("There is an experiment with this key already."))
+        return key
+
+
+class VariantsForm(StepForm):
+    names = ("nudge", "flag_key", "value_type", "default_value")
+    nudge = forms.CharField(
+        label=_("Nudge"),
+        required=False,
+        widget=AREA(attrs={"rows": 3}),
+        help_text=_("What users of the treatment see, and where. The developer builds what stands here."),
+    )
+    flag_key = forms.CharField(
+        label=_("Flag key"),
+        max_length=128,
+        widget=TEXT,
+        help_text=_("What the service asks for. One live experiment per flag."),
+    )
+    value_type = forms.ChoiceField(label=_("Type of value"), choices=Experiment.ValueType.choices, widget=SELECT)
+    default_value = ValueField(
+        label=_("Value outside the experiment"),
+        required=False,
+        help_text=_("Everybody else gets it, and everybody after the stop."),
+    )
+
+
+class ArmStepForm(forms.Form):
+    key = forms.CharField(label=_("key"), max_length=128, widget=TEXT, required=False)
+    name = forms.CharField(label=_("name"), max_length=200, widget=TEXT, required=False)
+    value = ValueField(label=_("value"), required=False)
+    weight = PercentField(label=_("weight (%)"), required=False)
+    role = forms.ChoiceField(label=_("role"), choices=Variant.Role.choices, widget=SELECT, required=False)
+    dose = forms.IntegerField(
+        label=_("nudges to so many times"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+    def clean_role(self) -> str:
+        """A row without a role is a plain nudge; the control's isn't asked."""
+        return self.cleaned_data["role"] or Variant.Role.NUDGE
+
+    @property
+    def is_empty(self) -> bool:
+        """True for a row that was left free."""
+        return not any(self.cleaned_data.get(name) for name in ("key", "name", "weight"))
+
+
+class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
+    @property
+    def control(self) -> forms.Form:
+        """The first arm, with which the others are compared."""
+        return self.forms[0]  # type: ignore[no-any-return]
+
+    def clean(self) -> None:
+        """A row needs a key and a weight; an empty one is no arm."""
+        for form in self.forms:
+            if not hasattr(form, "cleaned_data") or form.is_empty:
+                continue
+            for name in ("key", "weight"):
+                if form.cleaned_data.get(name) in (None, ""):
+                    form.add_error(name, _("This is needed. Empty the whole row to take the variant away."))
+
+    def values(self) -> list[dict[str, Any]]:
+        """Arms in order, the control first."""
+        kept = [form.cleaned_data for form in self.forms if hasattr(form, "cleaned_data") and not form.is_empty]
+        return [{name: row[name] for name in ARM_FIELDS} for row in kept]
+
+
+Arms = forms.formset_factory(ArmStepForm, formset=BaseArms, extra=0)
+
+
+class AudienceStepForm(StepForm):
+    names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources", "cluster", "saturations")
+    enrolment = forms.ChoiceField(label=_("Whom"), choices=Experiment.Enrolment.choices, widget=SELECT)
+    who = forms.ChoiceField(
+        label=_("Audience"),
+        choices=[("everyone", _("Everyone")), ("segments", _("By segment"))],
+        widget=forms.RadioSelect,
+    )
+    everyone_coverage = PercentField(
+        label=_("Coverage (%)"), required=False, help_text=_("This share of them is enrolled. It can only grow later.")
+    )
+    rest_coverage = PercentField(
+        label=_("Coverage of everyone else (%)"),
+        required=False,
+        help_text=_("Empty leaves out everyone who is in none of these segments. Coverage can only grow later."),
+    )
+    layer = forms.ModelChoiceField(
+        Layer.objects.none(),
+        label=_("Layer"),
+        required=False,
+        widget=SELECT,
+        empty_label=_("none"),
+        help_text=_("Experiments of one layer share no user: each owns a slice of it."),
+    )
+    layer_low = PercentField(label=_("Slice from (%)"), required=False)
+    layer_high = PercentField(label=_("Slice to (%)"), required=False)
+    holdout = forms.ModelChoiceField(
+        Holdout.objects.none(),
+        label=_("Holdout"),
+        required=False,
+        widget=SELECT,
+        empty_label=_("none"),
+        help_text=_("Users whom no experiment touches."),
+    )
+    sources = SourcesField(
+        label=_("Sources whose client keys report exposures"),
+        required=False,
+        help_text=_(
+            "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
+            "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
+        ),
+    )
+
+    cluster = cluster_field()
+    saturations = saturations_field()
+
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        super().__init__(data, experiment=experiment, **options)
+        layer: Any = self.fields["layer"]
+        holdout: Any = self.fields["holdout"]
+        layer.queryset, holdout.queryset = Layer.objects.all(), Holdout.objects.all()
+
+    def begin(self, experiment: Experiment | None) -> dict[str, Any]:
+        """A row for everybody alone is the choice of everybody."""
+        if experiment is None:
+            return {}
+        rows = list(experiment.audience.all())
+        named = any(row.segment_key is not None for row in rows)
+        rest = next((row.coverage for row in rows if row.segment_key is None), None)
+        return {
+            **super().begin(experiment),
+            "who": "segments" if named else "everyone",
+            "everyone_coverage": WHOLE if named or rest is None else rest,
+            "rest_coverage": rest if named else None,
+        }
+
+    def clean_layer_low(self) -> int:
+        """Empty is the beginning."""
+        return self.cleaned_data["layer_low"] or 0
+
+    def clean_layer_high(self) -> int:
+        """Empty is the end."""
+        high = self.cleaned_data["layer_high"]
+        return WHOLE if high is None else int(high)
+
+
+class SegmentRow(forms.Form):
+    """One published segment: in or out, at which place, how much of it."""
+
+    slug = forms.CharField(widget=forms.HiddenInput)
+    taken = forms.BooleanField(label=_("take it"), required=False, widget=UnfoldBooleanWidget)
+    order = forms.IntegerField(
+        label=_("order"), required=False, min_value=1, max_value=999, widget=UnfoldAdminIntegerFieldWidget
+    )
+    coverage = PercentField(label=_("coverage (%)"), required=False, initial=WHOLE)
+
+
+Segments = forms.formset_factory(SegmentRow, extra=0)

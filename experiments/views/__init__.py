@@ -1,0 +1,1 @@
+"""Pages of experiments on the site: list, one page with five tabs, its moves, comparison, calibration."""

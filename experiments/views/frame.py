@@ -1,0 +1,92 @@
+"""What every tab of an experiment's page shows: its head, its tabs, what a person may do from here."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from experiments.analyse.analyses import ANALYSED, has_final
+from experiments.models import Analysis, Experiment
+from experiments.plan.lifecycle import LIVE, Action, Status
+from experiments.standing import consequences, overview
+from experiments.standing.health_light import health
+
+AMENDED = (*LIVE, Status.STOPPED)  # as the service has it: nothing else can be amended
+
+
+def find(key: str) -> Experiment:
+    """The experiment of an address, with what its head names; 404 for one that isn't there."""
+    rows = Experiment.objects.select_related("moment", "created_by").defer("moment__evidence")
+    return get_object_or_404(rows.prefetch_related("variants", "audience"), key=key)
+
+
+def page(
+    request: HttpRequest, experiment: Experiment, tab: str, context: dict[str, Any], *, open_run: bool = False
+) -> HttpResponse:
+    """One tab.
+
+    Args:
+        request: of a logged-in person.
+        experiment: of `find`.
+        tab: results, health, plan, setup or history.
+        context: what the tab itself shows.
+        open_run: an analysis waits or runs, so that no other can be asked for.
+    """
+    at = overview.standing(experiment)
+    given = {
+        "experiment": experiment,
+        "at": at,
+        "light": health(at) if at.days is not None else None,
+        "tab": tab,
+        "tabs": _tabs(experiment, tab),
+        **actions(request, experiment, open_run=open_run),
+        **context,
+    }
+    return render(request, f"experiments/page/{tab}.html", given)
+
+
+def _tabs(experiment: Experiment, here: str) -> list[dict[str, Any]]:
+    routes = {
+        "results": ("experiments:report", _("Results")),
+        "health": ("experiments:health", _("Health")),
+        "plan": ("experiments:plan", _("Plan")),
+        "setup": ("experiments:setup", _("Set-up")),
+        "history": ("experiments:history", _("History")),
+    }
+    return [
+        {"url": reverse(route, args=[experiment.key]), "label": label, "here": slug == here}
+        for slug, (route, label) in routes.items()
+    ]
+
+
+def actions(request: HttpRequest, experiment: Experiment, *, open_run: bool = False) -> dict[str, Any]:
+    """What a person may ask for now: moves, amendments, analyses; a final analysis stays as it is."""
+    may_change = request.user.has_perm("experiments.change_experiment")
+    started = experiment.status in AMENDED
+    final = has_final(experiment)
+    asks = experiment.status in ANALYSED and not open_run and not final
+    allowed = consequences.allowed(experiment) if may_change else []
+    return {
+        "moves": allowed,
+        "main_move": _main_move(experiment, final=final) if may_change else "",
+        "may_amend": may_change and started,
+        "may_raise": may_change and started and bool(experiment.audience.all()),
+        "may_analyse": asks,
+        "may_peek": asks and experiment.method == Experiment.Method.FIXED,
+    }
+
+
+def _main_move(experiment: Experiment, *, final: bool) -> str:
+    """The one action that is due; "" where nothing waits for a person."""
+    due = experiment.planned_end is not None and overview.until(experiment).overdue
+    if experiment.status in LIVE and due:
+        return Action.STOP.value
+    return Action.CONCLUDE.value if experiment.status == Status.STOPPED and final else ""
+
+
+def newest_open(experiment: Experiment) -> bool:
+    """True while an analysis waits or runs."""
+    waiting = (Analysis.Status.QUEUED, Analysis.Status.RUNNING)
+    return Analysis.objects.filter(experiment=experiment, status__in=waiting).exists()

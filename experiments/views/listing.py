@@ -1,0 +1,84 @@
+"""The list of experiments, and the same as a board by state."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from experiments.analyse.codes import LIGHTS, SIGNS, Code, code_words
+from experiments.analyse.latest_findings import with_findings
+from experiments.models import Experiment
+from experiments.standing import overview
+from experiments.standing.health_light import health
+from experiments.standing.overview import Progress
+from runs.listing import listing
+from runs.web import is_htmx
+
+LOCKED = "PENDING"
+NONE_YET = "NONE"
+BOARD = [status for status in Experiment.Status if status != Experiment.Status.ARCHIVED]
+BOARD_MOST = 200  # cards of the board, the newest
+
+
+@login_required
+@require_safe
+def experiment_list(request: HttpRequest) -> HttpResponse:
+    """Experiments by state, verdict and text, the newest first; htmx gets the rows alone."""
+    verdicts = [(str(code), code_words(code)) for code in Code]
+    choices = [*verdicts, (LOCKED, gettext("No verdict yet")), (NONE_YET, gettext("not analysed yet"))]
+    rows, chosen = _by_verdict(request.GET.get("verdict", ""), dict(verdicts))
+    states = [row for row in Experiment.Status.choices if row[0] != Experiment.Status.ARCHIVED]
+    found = listing(request, rows, text_in=("name", "key", "hypothesis"), state_in="status", states=states)
+    board = request.GET.get("view") == "board"
+    shown = list(rows[:BOARD_MOST]) if board else list(found.page)
+    lines = _lines(shown)
+    context = {
+        "rows": lines,
+        "board": _board(lines) if board else None,
+        "listing": found,
+        "verdicts": choices,
+        "verdict": chosen,
+        "any_at_all": bool(found.total) or bool(chosen),
+    }
+    template = "experiments/rows.html" if is_htmx(request) else "experiments/list.html"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _by_verdict(chosen: str, verdicts: dict[str, Any]) -> tuple[Any, str]:
+    """The experiments whose last analysis says so; nonsense asks for all."""
+    rows: Any = with_findings().select_related("moment", "created_by")  # with annotations that no type knows
+    rows = rows.prefetch_related("variants", "audience")
+    if chosen in verdicts:
+        return rows.filter(found_verdict=chosen), chosen
+    if chosen == LOCKED:
+        return rows.filter(found_verdict=""), chosen
+    if chosen == NONE_YET:
+        return rows.filter(found_pk__isnull=True), chosen
+    return rows, ""
+
+
+def _lines(rows: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {"experiment": row, "at": at, "verdict": verdict(at), "light": health(at) if at.days is not None else None}
+        for row, at in zip(rows, overview.standings(rows), strict=True)
+    ]
+
+
+def verdict(at: Progress) -> dict[str, str] | None:
+    """The last verdict as a tag; None while there is none."""
+    if not at.verdict:
+        return None
+    code = Code(at.verdict)
+    return {"heading": code_words(code), "light": LIGHTS[code], "sign": SIGNS[code]}
+
+
+def _board(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"state": state.label, "lines": [one for one in lines if one["experiment"].status == state]} for state in BOARD
+    ]

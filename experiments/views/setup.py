@@ -1,0 +1,97 @@
+"""Connect a service: how to ask for the flag, whether the answers arrive, and an arm for a tester."""
+
+import json
+from typing import Any
+
+from django.apps import apps
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from experiments.forms.testers import OneTesterForm
+from experiments.models import Experiment, Override
+from experiments.serve import overrides
+from experiments.standing import connection, overview
+from experiments.standing.snippets import CLIENT, SERVER, snippets
+from experiments.views import frame
+from runs.refusals import Refused
+from runs.web import may
+
+
+@login_required
+@require_safe
+def setup(request: HttpRequest, key: str) -> HttpResponse:
+    """The tab."""
+    experiment = frame.find(key)
+    return _page(request, experiment, None)
+
+
+@login_required
+@require_safe
+def live(request: HttpRequest, key: str) -> HttpResponse:
+    """The list of what has arrived: a fragment that the page asks for again and again."""
+    experiment = frame.find(key)
+    at = overview.standing(experiment)
+    context = {"experiment": experiment, "checks": connection.checks(experiment, at)}
+    return render(request, "experiments/page/checks.html", context)
+
+
+@login_required
+@may("experiments.add_override")
+@require_POST
+def testers(request: HttpRequest, key: str) -> HttpResponse:
+    """Give a tester an arm, or let the draw decide again."""
+    experiment = frame.find(key)
+    if "remove" in request.POST:
+        given = request.POST["remove"]
+        row = get_object_or_404(Override, pk=given if given.isdecimal() else 0, experiment=experiment)
+        overrides.remove_override(override=row)
+        messages.success(request, _("The draw decides again."))
+        return redirect("experiments:setup", key=key)
+    form = OneTesterForm(request.POST, arms=list(experiment.variants.order_by("position")))
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            overrides.set_override(key=key, variant=values["variant"], unit=values["unit"] or None, rule=values["rule"])
+        except Refused as refusal:
+            form.add_error(None, refusal.sentence)
+        else:
+            messages.success(request, _("The override is served within two seconds."))
+            return redirect("experiments:setup", key=key)
+    return _page(request, experiment, form)
+
+
+def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | None) -> HttpResponse:
+    user = request.user
+    site = request.build_absolute_uri("/").rstrip("/")
+    at = overview.standing(experiment)
+    context: dict[str, Any] = {
+        "checks": connection.checks(experiment, at),
+        "snippets": snippets(experiment, site=site, keys=_keys(request)),
+        "arms": [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()],
+        "may_make_key": user.has_perm("insight_site.add_apikey") and bool(getattr(user, "is_staff", False)),
+    }
+    if user.has_perm("experiments.view_override"):  # they hold ids of units
+        context["overrides"] = experiment.overrides.select_related("variant")
+    if user.has_perm("experiments.add_override"):
+        context["form"] = form or OneTesterForm(arms=list(experiment.variants.order_by("position")))
+    return frame.page(request, experiment, "setup", context)
+
+
+def _keys(request: HttpRequest) -> dict[str, str]:
+    """What a comment in the code says of the key: the newest one's name for who may see keys, never the key."""
+    said = {
+        SERVER: _("INSIGHT_KEY holds a server key with the scope assign:read"),
+        CLIENT: _("a client key with the scopes assign:read, config:read and events:write"),
+    }
+    if not request.user.has_perm("insight_site.view_apikey"):
+        return said
+    rows: Any = apps.get_model("insight_site", "ApiKey").objects.filter(revoked_at=None).order_by("-created_at")
+    for kind in (SERVER, CLIENT):
+        row = next((one for one in rows if one.kind == kind and one.is_live and "assign:read" in one.scopes), None)
+        if row is not None:
+            said[kind] = _("the key “{name}” ({prefix}…), scope assign:read").format(name=row.name, prefix=row.prefix)
+    return said

@@ -1,0 +1,89 @@
+"""Health, plan and history of one experiment: each a tab with an address of its own."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from experiments.analyse.analyses import latest_analysis, read_analysis
+from experiments.analyse.codes import Code, code_words
+from experiments.analyse.latest_findings import history_of
+from experiments.models import Analysis, Experiment
+from experiments.plan import audience
+from experiments.plan.lifecycle import Status
+from experiments.plan_page import plan_summary
+from experiments.report import first_lines, flow, page
+from experiments.standing import history as log
+from experiments.views import frame
+from runs.payloads import Unreadable
+
+ANALYSES_SHOWN = 50
+
+
+@login_required
+@require_safe
+def health(request: HttpRequest, key: str) -> HttpResponse:
+    """Can the data be trusted: checks, split, who came in and how."""
+    experiment = frame.find(key)
+    run = latest_analysis(experiment)
+    context: dict[str, Any] = {"run": run}
+    readout = read_analysis(run)
+    if isinstance(readout, Unreadable):
+        context["unreadable"] = readout.sentence()
+    elif readout is not None:
+        context |= {
+            "readout": readout,
+            "health": first_lines.health(readout),
+            "split": flow.split(readout),
+            "sections": page.of_tab(page.sections(readout), "health"),
+        }
+    return frame.page(request, experiment, "health", context, open_run=frame.newest_open(experiment))
+
+
+@login_required
+@require_safe
+def plan(request: HttpRequest, key: str) -> HttpResponse:
+    """The plan as it stands, what was registered, and whether it was kept."""
+    experiment = frame.find(key)
+    run = latest_analysis(experiment)
+    readout = read_analysis(run)
+    context: dict[str, Any] = {
+        "run": run,
+        "parts": plan_summary.parts(experiment),
+        "dates": plan_summary.dates(experiment),
+        "troubles": audience.troubles(experiment) if experiment.status == Status.DRAFT else [],
+        "sections": ()
+        if readout is None or isinstance(readout, Unreadable)
+        else page.of_tab(page.sections(readout), "plan"),
+        "deviations": log.amendments(experiment),
+    }
+    return frame.page(request, experiment, "plan", context, open_run=frame.newest_open(experiment))
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest, key: str) -> HttpResponse:
+    """What was done, by whom and when; looks and peeks; two versions of the plan side by side."""
+    experiment = frame.find(key)
+    run = latest_analysis(experiment)
+    readout = read_analysis(run)
+    told = log.story(experiment)
+    chosen = [request.GET.get(name, "") for name in ("from", "to")]
+    context: dict[str, Any] = {
+        "run": run,
+        "story": told,
+        "chosen": chosen,
+        "compared": log.compared(told, *chosen),
+        "analyses": _analyses(experiment),
+        "sections": ()
+        if readout is None or isinstance(readout, Unreadable)
+        else page.of_tab(page.sections(readout), "history"),
+    }
+    return frame.page(request, experiment, "history", context, open_run=frame.newest_open(experiment))
+
+
+def _analyses(experiment: Experiment) -> list[dict[str, Any]]:
+    """The newest, each with its verdict in words."""
+    rows: list[Analysis] = list(history_of(experiment)[:ANALYSES_SHOWN])
+    return [{"run": row, "verdict": code_words(Code(row.verdict)) if row.verdict else ""} for row in rows]
