@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from aha.questions.defaults import usual_days
+from aha.questions.moment_objections import moment_objections
 from aha.questions.objections import objections
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
 from events.metrics import parse_retention
@@ -149,10 +150,16 @@ class MomentForm(forms.Form):
     behaviour = BehaviourField(label=_("Behaviour"))
     times = forms.IntegerField(label=_("At least … times"), initial=1, min_value=1, max_value=MAX_TIMES)
     days = forms.IntegerField(label=_("Within … days"), initial=7, min_value=1, max_value=90)
-    signup_event = EventField(label=_("Start event (day 0)"), initial="signup", any_event=True)
-    retention = RetentionField(
-        label=_("Retention"), initial="window:14-20", help_text=_("What an experiment will judge it by.")
-    )
+    signup_event = EventField(label=_("Start event (day 0)"), any_event=True)
+    retention = RetentionField(label=_("Retention"), help_text=_("What an experiment will judge it by."))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        for name, error in moment_objections(**{name: data[name] for name in data if name != "name"}):
+            self.add_error(name, error)
+        return data
 
 
 class PromoteForm(forms.Form):

@@ -27,6 +27,7 @@ from aha.moments import kept_reach
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
 from aha.questions.changes import changes
+from aha.questions.defaults import usual_retention, usual_start
 from aha.report import (
     behaviours,
     candidates_table,
@@ -50,6 +51,7 @@ from aha.report.venn_page import venn_cell
 from aha.study import studies
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
+from events.pickers.mends import mended
 from reporting.csv import csv_lines
 from reporting.document import load
 from runs.listing import listing
@@ -263,8 +265,11 @@ def moment_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_moment(request: HttpRequest) -> HttpResponse:
     """A moment that people believe in without a study."""
-    form = MomentForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method != "POST":
+        form = MomentForm(initial={"signup_event": usual_start(), "retention": usual_retention()})
+    else:
+        form = MomentForm(mended(request.POST) if "mend" in request.POST else request.POST)
+    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
         try:
             moment = moments.create_moment(**form.cleaned_data, by=person(request))
         except Refused as refusal:

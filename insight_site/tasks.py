@@ -26,3 +26,10 @@ def forget_old_calls() -> int:
 def count_home_figures() -> bool:
     """Each night: the retention that the first page shows."""
     return retention_tiles.count_retention()
+
+
+def write_sample() -> int:
+    """Asked on an empty site: made-up users and events. The simulation loads NumPy: web processes start without it."""
+    from insight_site.connect import sample  # noqa: PLC0415
+
+    return sample.write_sample()

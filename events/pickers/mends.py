@@ -15,11 +15,13 @@ class Mend:
         value: what the field holds afterwards, as people would write it.
         label: of the button, for example "Use days 1 2 3".
         field: the form's name of the field; "" for the one beside which it stands.
+        href: a page to open instead of a change; "" for none.
     """
 
     value: str
     label: Any
     field: str = ""
+    href: str = ""
 
 
 class Mendable(forms.ValidationError):

@@ -31,7 +31,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def allowed_groups(request: HttpRequest) -> list[dict[str, Any]]:
     """The titled groups with the items that this person may open."""
     titled = [group for group in navigation(request) if "title" in group]
-    return [{"title": group["title"], "links": [one for one in group["items"] if _allowed(one, request)]} for group in titled]
+    return [
+        {"title": group["title"], "links": [one for one in group["items"] if _allowed(one, request)]}
+        for group in titled
+    ]
 
 
 def _find() -> dict[str, Any]:

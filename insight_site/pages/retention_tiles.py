@@ -64,7 +64,7 @@ def _tile(day: int, weeks: tuple[WeekOfDay, ...]) -> Tile:
 
 
 def _day(week: date) -> str:
-    return gettext("{month}/{day}").format(month=week.month, day=week.day)
+    return f"{week.month}/{week.day}"
 
 
 def _line(weeks: list[WeekOfDay], width: int = 130, height: int = 30) -> str:
