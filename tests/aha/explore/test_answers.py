@@ -97,12 +97,7 @@ def test_activity__dates__users_events_active_and_new() -> None:
     assert (rows["2024-03-12"]["users"], rows["2024-03-12"]["events"], rows["2024-03-12"]["active"]) == (2, 2, 2)
     assert (rows["2024-03-05"]["users"], rows["2024-03-05"]["active"]) == (1, 2)  # a plays, b signs up
     new = {at: (row["signups"], row["ready"], row["did"]) for at, row in rows.items() if row["signups"]}
-    assert new == {
-        "2024-03-04": (2, 2, 1),
-        "2024-03-05": (1, 1, 0),
-        "2024-03-11": (1, 1, 1),
-        "2024-03-18": (1, 0, 0),
-    }
+    assert new == {"2024-03-04": (2, 2, 1), "2024-03-05": (1, 1, 0), "2024-03-11": (1, 1, 1), "2024-03-18": (1, 0, 0)}
     shown = pages.show(question, found)
     state = {row[0]: row[-1] for row in shown.rows}
     assert (state["2024-03-13"], state["2024-03-12"], state["2024-03-20"]) == ("gap", "whole", "open")
@@ -165,9 +160,7 @@ def test_lifecycle__three_weeks__new_current_returning_dormant() -> None:
 def test_funnel__strict_order__a_step_before_its_turn_does_not_count() -> None:
     question, found = ask("funnel", steps=("signup", "play", "shop"), days=7)
 
-    assert found["rows"] == [
-        {"segment": "", "users": 4, "reached": [4, 2, 1], "seconds": [None, 86400.0, 3600.0]}
-    ]
+    assert found["rows"] == [{"segment": "", "users": 4, "reached": [4, 2, 1], "seconds": [None, 86400.0, 3600.0]}]
     assert "of 4 users get from signup to shop within 7 days" in pages.show(question, found).finding
 
 

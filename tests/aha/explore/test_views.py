@@ -155,7 +155,18 @@ def test_csv__of_each_view__holds_numbers(viewer: Client, view: str) -> None:
     names, *rows = csv.reader(io.StringIO(response.content.decode("utf-8-sig")))
     assert rows
     for name in names:
-        if name in ("users", "retained", "share", "low", "high", "new", "dormant", "events", "reached", "median_seconds"):
+        if name in (
+            "users",
+            "retained",
+            "share",
+            "low",
+            "high",
+            "new",
+            "dormant",
+            "events",
+            "reached",
+            "median_seconds",
+        ):
             for row in rows:
                 cell = row[names.index(name)]
                 assert cell == "" or float(cell) >= 0, (name, cell)
@@ -175,7 +186,8 @@ def test_pictures__svg_and_png__are_files(viewer: Client) -> None:
 @pytest.mark.usefixtures("fingers")
 def test_buttons__lead_to_a_study_with_the_same_question(viewer: Client) -> None:
     text = page(
-        viewer, "/explore/times/?behaviour=play&days=3&times=1&retention=window%3A7-8&signup_event=signup&day_mode=calendar"
+        viewer,
+        "/explore/times/?behaviour=play&days=3&times=1&retention=window%3A7-8&signup_event=signup&day_mode=calendar",
     )
 
     assert (
@@ -243,9 +255,7 @@ def test_ask__many_questions__so_many_work_as_the_settings_allow(slow: dict[str,
     slow["go"].set()
 
 
-def test_ask__answer_breaks__says_so_and_the_next_tries_again(
-    places: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ask__answer_breaks__says_so_and_the_next_tries_again(places: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: Any, **__: Any) -> dict[str, Any]:
         raise RuntimeError("broken")
 
@@ -282,5 +292,3 @@ def test_page__slow_answer__comes_with_a_skeleton_and_htmx_gets_the_answer_alone
     assert later.lstrip().startswith('<div id="answer"')
     assert "<svg" in later
     assert "hx-get" not in later
-
-
