@@ -28,7 +28,7 @@ from segments.models import ChurnRun, ComparisonRun, Membership, Segment, Segmen
 from segments.published import compare_segments, publish, publish_rule, rule_count, rule_members
 from segments.published.rule_count import count_rule
 from segments.rules import parse_rule
-from segments.search import gather, placement, reduction
+from segments.search import foretold, gather, placement, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
 from segments.search.question import Inputs
@@ -410,21 +410,56 @@ def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) 
     assert run.payload["drivers"]["first_units"] == first.members.count()
 
 
-def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
+def test_comparison__of_one_segment_with_itself__is_refused(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
-    segments = [
-        Segment.objects.create(
-            version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number),
-            key="members",
-        )
-        for number in (1, 2)
-    ]
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
+    segment = Segment.objects.create(version=version, key="members")
 
     with pytest.raises(Refused, match="two different"):
-        compare_segments.start_comparison(first=segments[0], second=segments[0])
-    with pytest.raises(Refused, match="one version"):
-        compare_segments.start_comparison(first=segments[0], second=segments[1])
+        compare_segments.start_comparison(first=segment, second=segment)
     assert not ComparisonRun.objects.exists()
+
+
+@pytest.mark.slow
+def test_comparison__of_two_rules_that_overlap__leaves_out_who_is_in_both(store: None, world: Simulation) -> None:
+    some = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1}]}
+    few = {"none": [{"behaviour": "friend_add", "days": 7, "at_least": 3}]}
+    first, second = (
+        publish_rule.publish_rule(key=key, name=key, signup_event="signup", rule=rule).segments.get()
+        for key, rule in (("some", some), ("few", few))
+    )
+    both = int(((world.target_count >= 1) & (world.target_count < 3)).sum())
+    run = compare_segments.start_comparison(first=first, second=second)
+
+    assert compare_segments.compute_comparison(run.pk)
+
+    run.refresh_from_db()
+    assert run.payload is not None
+    drivers = run.payload["drivers"]
+    assert (drivers["first_units"], drivers["second_units"]) == (first.size - both, second.size - both)
+    assert compare_segments.comparisons_of(second, first) == compare_segments.past_comparisons() == [run]
+
+
+def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world: Simulation) -> None:
+    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    members = world.target_count >= 3
+    assert version.segments.get().stayed == {
+        "count": int(world.retained[members].sum()),
+        "n": int(members.sum()),
+        "retention": "window:21-27",
+    }
+
+
+def test_foretell__a_search__says_what_reading_it_takes(store: None) -> None:
+    found = foretold.foretell(INPUTS)
+
+    with questions() as asked:
+        play = gather.read_play(asked, INPUTS, seed=1)
+    enough = int((play.whole.active_days >= 3).sum())
+    assert (found.signed_up, found.placed, found.quiet) == (UNITS, enough, len(play.whole) - enough)
+    assert found.behaviours == len(play.whole.behaviours)
+    assert not found.refuses
 
 
 @pytest.mark.slow
@@ -432,7 +467,7 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
     version = publish_clusters()
     first, second = version.segments.order_by("-size")[:2]
 
-    answer = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": second.pk})
+    answer = admin_client.post("/segments/compare/start/", {"first": first.pk, "second": second.pk})
     run = ComparisonRun.objects.get()
     assert answer["Location"] == f"/segments/comparisons/{run.pk}/"
     assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
@@ -441,5 +476,5 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
 
     assert "On an active day" in text
     assert "Cliff" in text
-    again = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": first.pk}, follow=True)
+    again = admin_client.post("/segments/compare/start/", {"first": first.pk, "second": first.pk}, follow=True)
     assert "Choose two different segments." in again.content.decode()
