@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aha.study.candidates import DOUBTS
+from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate, Report
 from reporting.numbers import percent, points
 from reporting.words import gettext, reason_words
@@ -47,12 +48,14 @@ class EvidenceLine:
         left: difference of the two with all that was measured held equal, in shares; None where nothing can be said.
         judged: the shares are of users who had no part in choosing the number. Lines of version 0.4 and before are of
             all users.
+        trained: they are the training part, since the hold-out found a jump; otherwise the hold-out.
     """
 
     did: float | None
     other: float | None
     left: float | None
     judged: bool = False
+    trained: bool = False
 
 
 HEADLINE, EVIDENCE_LINE = Schema(Headline), Schema(EvidenceLine)
@@ -102,6 +105,7 @@ def evidence_line(candidate: Candidate) -> EvidenceLine:
         other=cell.retained_without.estimate if computable(cell.retained_without) else None,
         left=full.estimate if computable(full) else None,
         judged=judged,
+        trained=candidate.judged_by is JudgedBy.TRAIN,
     )
 
 
@@ -120,6 +124,12 @@ def evidence_words(found: EvidenceLine) -> str:
     return text.format(
         did=unknown if found.did is None else percent(found.did, 0),
         other=unknown if found.other is None else percent(found.other, 0),
-        whom=gettext("hold-out") if found.judged else gettext("all users"),
+        whom=_whom(found),
         left=unknown if found.left is None else gettext("{points} points").format(points=points(found.left)),
     )
+
+
+def _whom(found: EvidenceLine) -> str:
+    if not found.judged:
+        return gettext("all users")
+    return gettext("training part") if found.trained else gettext("hold-out")

@@ -20,12 +20,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
 from aha.evidence.past.past_experiments import past_experiments
-from aha.forms import MomentForm, PromoteForm, StudyForm, form_words
+from aha.forms import MomentForm, PromoteForm, form_words
 from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
+from aha.questions.changes import changes
+from aha.questions.defaults import usual_retention, usual_start
 from aha.report import (
     behaviours,
     candidates_table,
@@ -47,8 +49,11 @@ from aha.report.past import expected, forest, verdict_of_all
 from aha.report.reach_picture import TestDays
 from aha.report.venn_page import venn_cell
 from aha.study import studies
+from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
+from events.pickers.mends import mended
 from reporting.csv import csv_lines
+from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
@@ -59,17 +64,6 @@ from runs.web import is_htmx, may, person, progress_of
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
 VENN_SECONDS = 24 * 3600  # a finished study never changes
-NAMES_SECONDS = 60
-
-
-def _event_names(request: HttpRequest) -> list[str]:
-    """What the log offers; a minute old at most, for the question reads the whole log."""
-    try:
-        found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-        return []
-    return found
 
 
 # ── Studies ───────────────────────────────────────────────────────────────────
@@ -78,7 +72,11 @@ def _event_names(request: HttpRequest) -> list[str]:
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
     found = listing(
-        request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
+        request,
+        Study.objects.light("created_by"),
+        text_in=("title", "inputs__signup_event", "inputs__retention"),
+        state_in="status",
+        states=Study.Status.choices,
     )
     for study in found.page:
         study.words = form_words(study)
@@ -90,30 +88,17 @@ def study_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@may("aha.add_study")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_study(request: HttpRequest) -> HttpResponse:
-    """Ask a study and start it."""
-    form = StudyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names(request)})
-
-
-@login_required
 @require_safe
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
     study.words = form_words(study)
+    origin = Study.objects.light().filter(pk=study.changed_from_id).first()
     tab = "method" if request.GET.get("tab") == "method" else "results"
     context = {"run": study, "tab": tab, **progress_of(study), **report_body(study)}
+    context |= {"origin": origin, "descendants": study.changed_into.light()}
+    if origin is not None:
+        context["changes"] = changes(load(Inputs, origin.inputs), load(Inputs, study.inputs))
     return render(request, "aha/study.html", context)
 
 
@@ -280,8 +265,11 @@ def moment_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_moment(request: HttpRequest) -> HttpResponse:
     """A moment that people believe in without a study."""
-    form = MomentForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method != "POST":
+        form = MomentForm(initial={"signup_event": usual_start(), "retention": usual_retention()})
+    else:
+        form = MomentForm(mended(request.POST) if "mend" in request.POST else request.POST)
+    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
         try:
             moment = moments.create_moment(**form.cleaned_data, by=person(request))
         except Refused as refusal:
@@ -290,7 +278,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
             form.add_error(None, wrong.messages)
         else:
             return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names(request)})
+    return render(request, "aha/new_moment.html", {"form": form})
 
 
 @login_required

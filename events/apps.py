@@ -1,8 +1,35 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events.pickers.sources import PickSource
+from runs.kinds import RunKind
+
+STAGES = {
+    "prepare": _("reading the file"),
+    "read": _("reading the rows"),
+    "bad": _("looking at refused rows"),
+    "signup": _("finding signups"),
+    "compare": _("comparing with what is there"),
+    "store": _("storing"),
+}
+
 
 class EventsConfig(AppConfig):
     name = "events"
     verbose_name = _("Events")
     default_auto_field = "django.db.models.BigAutoField"
+    pick_sources = (
+        PickSource("event", "events.pickers.choices.events"),
+        PickSource("start", "events.pickers.choices.starts"),
+        PickSource("property", "events.pickers.choices.properties"),
+        PickSource("behaviour", "events.pickers.choices.behaviours"),
+    )
+    run_kinds = (
+        RunKind(
+            model="events.FileImport",
+            page=("events:import_run", "pk"),
+            permission="events.add_fileimport",
+            stages=STAGES,
+            read="events.payload_versions.read",
+        ),
+    )

@@ -130,15 +130,6 @@ def exists() -> bool:
     return bool(DeltaTable.is_deltatable(url()))
 
 
-def row_count() -> int | None:
-    """Events in the table, from its log alone; 0 without a table, None when a file's log entry doesn't say."""
-    seen = look("")
-    if seen is None:
-        return 0
-    rows = pa.table(seen.handle.get_add_actions(flatten=True)).column("num_records").to_pylist()
-    return None if None in rows else sum(rows)
-
-
 def url() -> str:
     """Where the table lies: a folder or an object-store address (EVENTS_URL)."""
     place = str(settings.EVENTS_URL)

@@ -136,3 +136,14 @@ class Preference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.language}"
+
+
+class Snapshot(models.Model):
+    """Figures of the first page as a worker counted them last: no request asks the warehouse for them."""
+
+    name = models.CharField(max_length=40, unique=True)
+    value = models.JSONField(default=dict)
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

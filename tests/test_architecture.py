@@ -128,6 +128,7 @@ SHARED_NAMES = {
     "listing": "what people search and leaf through: rows of a list page, events of the store",
     "page": "the parts of a page, in their order",
     "payload_versions": "stored payloads back to their records, older versions upgraded first",
+    "pickers": "what people pick by search as they type; `events.pickers` is the kit that the apps share",
     "queries": "questions to the event log as Ibis expressions; nothing runs there",
     "question": "what an analysis is asked: checked once, stored with the run",
     "report": "the folder of what people read",

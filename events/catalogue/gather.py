@@ -35,7 +35,8 @@ def gather_catalogue(asked: Questions) -> dict[str, Any]:
     names = [row["event"] for row in found]
     listed = names if totals["names"] > len(names) else []
     one_in = _one_in(sum(min(row["events"], totals["users"]) for row in found), MOST_PAIRS)
-    first_week, weeks = _weeks(asked, listed, max(row["last_time"] for row in found))
+    oldest, newest = min(row["first_time"] for row in found), max(row["last_time"] for row in found)
+    first_week, weeks = _weeks(asked, listed, oldest, newest)
     with asked.warehouse.kept(queries.pairs(asked.log, listed, one_in)) as pairs:
         facts = {row["event"]: row for row in _rows(asked, queries.names_of_pairs(pairs))}
         signup = guess_signup([NameFacts(name, **_facts(facts.get(name))) for name in names])
@@ -89,11 +90,12 @@ def _reach(
     return found, found.get(signup, 0)
 
 
-def _weeks(asked: Questions, listed: list[str], newest: datetime) -> tuple[str, Mapping[str, list[int]]]:
+def _weeks(
+    asked: Questions, listed: list[str], oldest: datetime, newest: datetime
+) -> tuple[str, Mapping[str, list[int]]]:
     """The Monday of the first week, and each name's occurrences in all weeks up to the newest event's."""
     last = newest.date() - timedelta(days=newest.weekday())
-    oldest = asked.run(asked.log.aggregate(oldest=asked.log.time.min())).oldest[0].date()
-    first = max(last - timedelta(weeks=WEEKS - 1), oldest - timedelta(days=oldest.weekday()))
+    first = max(last - timedelta(weeks=WEEKS - 1), oldest.date() - timedelta(days=oldest.weekday()))
     since = datetime(first.year, first.month, first.day, tzinfo=UTC)
     number = (last - first).days // 7 + 1
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * number)

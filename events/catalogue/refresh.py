@@ -17,6 +17,7 @@ from events.catalogue.listing import SCHEMA, Catalogue
 from events.models import CatalogueSnapshot, OutboxEvent
 from events.outbox.flush import flush_events
 from events.outbox.ownership import StoreRefused
+from events.pulse import newest_files
 from runs.refusals import Refused
 
 TASK = "events.tasks.refresh_catalogue"
@@ -36,7 +37,7 @@ def ready_catalogue() -> Catalogue:
     found = listing.catalogue()
     if found.made_at is not None or not _has_events():
         return found
-    rows = None if settings.WAREHOUSE_URL else store.row_count()
+    rows = None if settings.WAREHOUSE_URL else newest_files.row_count()
     if rows is not None and rows + _waiting() <= AT_ONCE_ROWS and make_catalogue():
         return listing.catalogue()
     request_catalogue()
@@ -100,8 +101,7 @@ def _is_due(last: CatalogueSnapshot, made_at: object) -> bool:
 def _version() -> str:
     if settings.WAREHOUSE_URL:
         return ""
-    seen = store.look("")
-    return "" if seen is None else str(seen.handle.version())
+    return newest_files.version()
 
 
 def _has_events() -> bool:

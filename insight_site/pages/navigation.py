@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy
 from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
+    ("events:overview", gettext_lazy("Data")),
+    ("explore:start", gettext_lazy("Explore")),
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
     ("experiments:list", gettext_lazy("Experiments")),
@@ -32,6 +34,10 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+SPACES = {"connect": "events"}  # routes that belong to another's item
+
+
 def _space(name: str) -> str:
     """The app of a route, or the route itself where it is of the site."""
-    return name.split(":")[0]
+    space = name.split(":")[0]
+    return SPACES.get(space, space)

@@ -35,6 +35,13 @@ def png(chart: dict[str, Any], *, scale: float = SCALE) -> bytes:
     return bytes(vl_convert.vegalite_to_png(_specification(chart), scale=scale, allowed_base_urls=[]))
 
 
+def png_of(svg_text: str, *, scale: float = 2.0) -> bytes:
+    """An SVG of ours, which names nothing outside itself, as PNG."""
+    import vl_convert
+
+    return bytes(vl_convert.svg_to_png(svg_text, scale=scale))
+
+
 def _specification(chart: dict[str, Any]) -> str:
     """The chart as JSON, with a visible sign for each line separator in a name; names that differ still differ."""
     return SEPARATOR.sub(lambda found: f"{found[1]}\\u{SIGNS[found[2]]}", json.dumps(chart))

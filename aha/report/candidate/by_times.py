@@ -42,7 +42,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     drawn = up_to_most(rows)
     note = ""
     if len(drawn) < len(rows):
-        text = gettext("The picture ends at {n} times: 95% of those who do it at all do it no more often.")
+        text = gettext("The picture ends at {n} times, the 95th percentile of those who do it at all.")
         note = text.format(n=drawn[-1].times)
     return Part(
         f"{prefix}stack",
