@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -19,13 +18,15 @@ from django.utils import timezone
 
 from events.asking import questions
 from events.models import UnitTraits
+from events.prepared.opened import Stop
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from reporting.csv import csv_lines
 from reporting.document import dump
+from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, publish_rule, rule_count, rule_members
+from segments.published import compare_segments, publish, publish_rule, quick_facts, rule_count
 from segments.published.rule_count import count_rule
 from segments.rules import parse_rule
 from segments.search import foretold, gather, placement, reduction
@@ -55,6 +56,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(folder: Path, settings: Any) -> None:
     rule_count.forget()
     settings.EVENTS_URL = str(folder / "store")
+    settings.EXPLORE_DIR = str(folder / "prepared")
     if not (folder / "store").exists():
         columns = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
         call_command("import_events", str(folder / "files/events.parquet"), *columns, "--json", stdout=StringIO())
@@ -224,7 +226,7 @@ def test_count__another_threshold__asks_the_warehouse_nothing(
     store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_rule(parse_rule(MANY_FRIENDS), "signup")
-    monkeypatch.setattr(rule_members, "questions", None)
+    monkeypatch.setattr(quick_facts, "prepared", None)
 
     found = count_rule(parse_rule({"all": [{"behaviour": "friend_add", "days": 7, "at_least": 5}]}), "signup")
 
@@ -246,17 +248,36 @@ def test_count__large_store__a_sample_with_its_interval_around_the_truth(
 
 
 def test_count__newer_question_of_the_same_person__ends_the_older(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = rule_members.questions
+    real = quick_facts.read_quickly
 
-    def slow() -> Any:
-        cache.set("segments.rule_count:ann", "a newer one", 60)
-        return real()
+    def asked_anew_meanwhile(*args: Any, stop: Stop, **kwargs: Any) -> Any:
+        stop.now()  # as the newer question does
+        return real(*args, stop=stop, **kwargs)
 
-    monkeypatch.setattr(rule_members, "questions", slow)
-
-    with pytest.raises(rule_count.Superseded):
+    monkeypatch.setattr(rule_count, "read_quickly", asked_anew_meanwhile)
+    with pytest.raises(Cancelled):
         count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="bob").units == UNITS
+    monkeypatch.setattr(rule_count, "read_quickly", real)
+
+    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann").units == UNITS
+
+
+def test_count__second_question__asks_the_first_to_stop(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    stops: list[Stop] = []
+
+    def nested(facts: Any, wanted: Any, *, stop: Stop) -> Any:
+        stops.append(stop)
+        if len(stops) == 1:
+            rule_count._lock.release()  # the second comes while the first waits for the engine
+            count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
+            rule_count._lock.acquire()
+        return quick_facts.read_quickly(facts, wanted, stop=stop)
+
+    monkeypatch.setattr(rule_count, "read_quickly", nested)
+
+    with pytest.raises(Cancelled):
+        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
+    assert [stop.asked for stop in stops] == [True, False]
 
 
 def test_count__unknown_event__refused_by_name(store: None) -> None:
