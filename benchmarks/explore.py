@@ -10,7 +10,9 @@ libraries are loaded, nothing about this question is prepared) and another quest
 import argparse
 import json
 import os
+import resource
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
