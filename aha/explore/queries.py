@@ -1,6 +1,6 @@
 """Questions of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
 
-*People* is the table of `events.counting.people`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
+*People* is the table of `events.counting.user_bits`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from aha.explore.retention_columns import Column
 from events.counting import day_bits
 from events.counting.day_index import local_date
-from events.counting.people import DATE_DAYS, WEEKS, dates_name
 from events.counting.unit_values import Basis, since_anchor
+from events.counting.user_bits import DATE_DAYS, WEEKS, dates_name
 from events.metrics import MinDays, MinEvents, Retention, Survival
 
 if TYPE_CHECKING:
