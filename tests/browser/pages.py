@@ -53,6 +53,7 @@ PAGES = {
     "experiments": "/experiments/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
+    "explore": "/explore/retention/",
     "glossary": "/glossary/",
 }
 
