@@ -101,7 +101,7 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "state": one.get_status_display(),
                 "words": "",
                 "light": "",
-                "url": reverse("admin:experiments_experiment_step", args=[one.pk, "review"]) if draft else _report(one),
+                "url": reverse("experiments:step", args=[one.key, "review"]) if draft else _report(one),
                 "action": gettext("Review and start") if draft else gettext("Read the result"),
             }
         )
@@ -132,7 +132,7 @@ def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
     study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
     events = study is not None or not catalogue().is_empty or OutboxEvent.objects.exists() or _has_figures()
     add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
-    new_plan = reverse("admin:experiments_experiment_new")
+    new_plan = reverse("experiments:new_plan")
     return (
         Step(
             gettext("Data"),
