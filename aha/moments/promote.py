@@ -16,7 +16,7 @@ from aha.moments.kept_reach import ask_for_count
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
-from events.metrics import plain_name, parse_behaviour, parse_retention
+from events.metrics import parse_behaviour, parse_retention, plain_name
 from runs.key_from_name import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused

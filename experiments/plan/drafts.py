@@ -184,10 +184,10 @@ def free_key(base: str) -> str:
 
 def name_for_test(moment: AhaMoment) -> str:
     """What a team would call the experiment that tests a moment: "Friend add 3+ nudge", or by the moment's own name."""
-    parts = {"behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days}
+    parts = {"behaviour": plain_name(moment.behaviour), "times": moment.times, "days": moment.days}
     name, unnamed = str(moment), "{behaviour} ≥ {times} within {days} days"
     if name in (_("{behaviour} ≥ {times} within {days} days").format(**parts), unnamed.format(**parts)):
-        words = display_name(moment.behaviour).replace("_", " ")
+        words = plain_name(moment.behaviour).replace("_", " ")
         name = f"{words[:1].upper()}{words[1:]} {moment.times}+"
     return _("%(moment)s nudge") % {"moment": name}
 

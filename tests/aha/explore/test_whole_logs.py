@@ -132,5 +132,3 @@ def test_log__in_two_batches__is_the_log_in_one(places: Path, settings: Settings
     log = numbered_log.current()
     assert log is not None
     assert log.parts == 2
-
-
