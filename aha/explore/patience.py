@@ -180,14 +180,3 @@ def _forget_finished() -> None:
     for key, work in list(_at_work.items()):
         if work.future.cancelled() or (work.future.done() and (work.stop.asked or now - work.since > KEPT_RESULTS)):
             del _at_work[key]
-
-
-def forget_everything() -> None:
-    """End all work of this process and wait until it has ended: for tests and for a server that stops."""
-    with _lock:
-        works = list(_at_work.values())
-        _at_work.clear()
-    for work in works:
-        work.stop.now()
-        if not work.future.cancel():
-            work.future.exception()

@@ -123,12 +123,7 @@ def _window_numbers(people: Any, definition: Active | MinDays) -> dict[str, Any]
         days = [active_on(people, day).ifelse(1, 0) for day in range(window.start_day, window.end_day + 1)]
         stayed = reduce(add, days) >= least
     date_of = known.ifelse(people.anchor_date, people.anchor_date.nullif(people.anchor_date))
-    return {
-        "eligible": known.sum(),
-        "retained": (known & stayed).sum(),
-        "first": date_of.min(),
-        "last": date_of.max(),
-    }
+    return {"eligible": known.sum(), "retained": (known & stayed).sum(), "first": date_of.min(), "last": date_of.max()}
 
 
 def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from insight_site import __version__
 from reporting.csv import csv_lines
+from reporting.shown_names import as_sent
 from reporting.table import Table
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
@@ -77,7 +78,7 @@ def as_csv(run: Run) -> str:
 
 def as_json(run: Run) -> str:
     """The numbers as the command line prints them with ``--json``, always in English."""
-    with translation.override("en"):
+    with translation.override("en"), as_sent():
         document = kind_of(run).numbers(run)
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 

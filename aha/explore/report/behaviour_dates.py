@@ -99,8 +99,8 @@ def _finding(question: Question, payload: Payload, rows: list[Point], name: str)
 def _said(question: Question) -> str:
     text = gettext(
         "Active: any event but exposures. New users count on the date of their signup, when their first {days} days "
-        "are complete; they did it when they did it on these days. Hollow points: not complete yet, or fewer than {tiny} "
-        "users. A gap in the line: the log holds no event of anybody."
+        "are complete; they did it when they did it on these days. Hollow points: not complete yet, or fewer "
+        "than {tiny} users. A gap in the line: the log holds no event of anybody."
     )
     return text.format(days=question.days, tiny=TINY)
 

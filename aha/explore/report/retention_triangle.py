@@ -97,9 +97,9 @@ def _moved(question: Question) -> str:
             text = gettext("A point shows who began no silence of {gap} whole days up to that day.")
             return text.format(gap=gap)
         case Active(window) if window.end_day is None:
-            return gettext("A point shows who was active on that day or any later one. Late days have had less time.")
+            return gettext("A point shows who was active on that day or later. Late days have had less time.")
         case Active(window) | MinDays(window) | MinEvents(_, window) if len(window) > 1:
-            text = gettext("The definition's {days} days are moved along the days since signup.")
+            text = gettext("The same window of {days} days, moved along the days since signup.")
             return text.format(days=len(window))
     return gettext("A point shows the users who meet the definition on that day.")
 

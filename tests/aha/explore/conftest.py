@@ -1,6 +1,6 @@
 """A store of a dozen events that one can count on fingers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,5 +62,12 @@ def fingers(put: Callable[..., None]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_at_work() -> None:
-    patience.forget_everything()
+def _nothing_at_work() -> Iterator[None]:
+    """No question of one test is at work in the next."""
+    yield
+    works = list(patience._at_work.values())
+    patience._at_work.clear()
+    for work in works:
+        work.stop.now()
+        if not work.future.cancel():
+            work.future.exception()

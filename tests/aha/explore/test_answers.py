@@ -223,7 +223,7 @@ def test_dates__of_signup__choose_the_population() -> None:
 def test_dates__nobody_signed_up__says_so() -> None:
     question, found = ask("retention", retention="on_day:7", first=date(2025, 1, 1))
 
-    assert pages.show(question, found).finding == "Nobody signed up who fits these filters."
+    assert pages.show(question, found).finding == "No user fits these filters."
 
 
 # ── Refused, kept, ended ──────────────────────────────────────────────────────

@@ -95,7 +95,7 @@ def test_field__wrong__is_marked_with_a_sentence_and_nothing_is_asked(
 
     marked = text[text.index('class="errorlist"') :]
     assert words in marked
-    assert "mend what is marked" in text
+    assert "see the marked fields" in text
 
 
 def test_funnel__step_of_different_values__offers_the_events_alone(viewer: Client, put: Callable[..., None]) -> None:
