@@ -44,16 +44,22 @@ PAGES = {
     "new rule": "/segments/rules/new/",
     "segmentation": "/segments/runs/{search}/",
     "segment model": "/segments/models/style/",
+    "import": "/data/import/",
     "studies": "/aha/studies/",
     "new study": "/aha/studies/new/",
     "study": "/aha/studies/{study}/",
+    "method of a study": "/aha/studies/{study}/?tab=method",
     "candidate": "/aha/studies/{study}/candidates/1/",
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
     "experiments": "/experiments/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
+    "explore": "/explore/retention/",
+    **{f"experiment {tab}": f"/experiments/hint/{tab}/" for tab in ("health", "plan", "setup", "history")},
     "glossary": "/glossary/",
+    "methods": "/methods/",
+    "method": "/methods/discovery/",
 }
 
 
