@@ -55,12 +55,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("hypothesis", FIRST, {"hypothesis": ""}, "The plan needs a hypothesis."),
     ("hypothesis", FIRST, {"name": ""}, "This field is required."),
     ("hypothesis", FIRST, {"moment": "999"}, "Select a valid choice."),
-    (
-        "variants",
-        ARMS,
-        {"nudge": "", "arms-1-weight": "70"},
-        "Weights must be above 0 and add up to 100 %, not to 120 %.",
-    ),
+    ("variants", ARMS, {"nudge": "", "arms-1-weight": "70"}, "Weights must be above 0 and add up to"),
     ("variants", ARMS, {"arms-1-key": "처치"}, "'처치' can't be the key of a variant."),
     ("variants", ARMS, {"flag_key": "길드 초대"}, "'길드 초대' is no key"),
     ("variants", ARMS, {"arms-1-weight": "170"}, "Ensure this value is less than or equal to 100"),
@@ -87,9 +82,7 @@ def test_step__wrong_input__is_said_beside_its_field_with_a_mend(
     page = admin_client.post(step(row, name), {**sound, **wrong}, follow=True).content.decode()
 
     assert any(sentence in one for one in said(page)), said(page)
-    before, _, after = unescape(page).partition(sentence)
-    assert 'name="mend"' in after[:3_000]
-    assert before
+    assert 'name="mend"' in unescape(page).rpartition(sentence)[2][:1_500]
 
 
 @pytest.mark.parametrize(
