@@ -34,21 +34,32 @@ class World:
 # Name and address; a later page is one line.
 PAGES = {
     "home": "/",
+    "data": "/data/",
+    "events": "/data/events/",
+    "event label": "/data/event/label/?name=signup",
+    "live": "/data/live/",
+    "connect": "/data/connect/",
     "segments": "/segments/",
     "new search": "/segments/runs/new/",
     "new rule": "/segments/rules/new/",
     "segmentation": "/segments/runs/{search}/",
     "segment model": "/segments/models/style/",
+    "import": "/data/import/",
     "studies": "/aha/studies/",
     "new study": "/aha/studies/new/",
     "study": "/aha/studies/{study}/",
+    "method of a study": "/aha/studies/{study}/?tab=method",
     "candidate": "/aha/studies/{study}/candidates/1/",
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
     "experiments": "/experiments/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
+    "explore": "/explore/retention/",
+    **{f"experiment {tab}": f"/experiments/hint/{tab}/" for tab in ("health", "plan", "setup", "history")},
     "glossary": "/glossary/",
+    "methods": "/methods/",
+    "method": "/methods/discovery/",
 }
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from segments.rules.builder.changes import settled
+from segments.rules.builder.row_changes import settled
 from segments.rules.builder.typed import (
     NUMBER,
     TEXT,
