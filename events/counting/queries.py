@@ -98,7 +98,7 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 
 def first_and_last(log: ir.Table, since: datetime) -> ir.Table:
-    """One row of what of a log lies at or after a moment: ``first, last, events``; times are null where nothing does."""
+    """One row of what lies at or after a moment: ``first, last, events``; times are null where nothing does."""
     log = log.filter(log.time >= utc(since))
     return log.aggregate(first=log.time.min(), last=log.time.max(), events=log.count())
 
