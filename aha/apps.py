@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events.pickers.sources import PickSource
 from runs.kinds import RunKind
 
 STAGES = {
@@ -24,6 +25,7 @@ class AhaConfig(AppConfig):
     name = "aha"
     verbose_name = _("AHA discovery")
     default_auto_field = "django.db.models.BigAutoField"
+    pick_sources = (PickSource("moment", "aha.pickers.moments"),)
     run_kinds = (
         RunKind(
             model="aha.Study",

@@ -1,62 +1,59 @@
-from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from aha.questions.defaults import usual_days
+from aha.questions.moment_objections import moment_objections
+from aha.questions.objections import objections
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
+from events.metrics import parse_retention
+from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
+from events.pickers.mends import Mend, Mendable
 from reporting.words import gettext
 from runs.models import Run
 from runs.refusals import Refused, split_reason
+from segments.pickers import SegmentField
 
-EVENT = forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"})
 FORM_FIELDS = {**FIELD_OF, "seed": "seed"}
+FIRST = ("signup_event", "first_date", "last_date", "retention", "title")
 RULE_WORDS = {
-    "j": _("J: did it and stayed, of all who did it or stayed"),
-    "phi": _("φ: correlation of doing and staying"),
-    "youden": _("Youden: recall plus specificity minus 1"),
-    "pareto": _("front of precision and recall; a person picks"),
+    "j": _("overlap of those who did it and those who stayed, J (default)"),
+    "phi": _("correlation of doing and staying, φ"),
+    "youden": _("recall plus specificity, Youden"),
+    "pareto": _("no rule: show the front of precision and recall"),
 }
+DATE = forms.DateInput({"type": "date"})
 
 
 class StudyForm(forms.Form):
-    title = forms.CharField(label=_("Title"), max_length=100, required=False)
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"),
-        initial="signup",
-        max_length=256,
-        help_text=_("Write * to take each user's first event of any kind."),
-        widget=EVENT,
+    """A study's question. Three fields begin one; the others stand under "Advanced" with what fits the data."""
+
+    signup_event = EventField(
+        label=_("Start event (day 0)"), any_event=True, help_text=_("Whoever does it is a new user from then on.")
     )
-    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
-    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
-    behaviours = forms.CharField(
-        label=_("Behaviours"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
+    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=DATE)
+    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=DATE)
+    retention = RetentionField(label=_("Retention: who counts as stayed"))
+    title = forms.CharField(
+        label=_("Title"), max_length=100, required=False, help_text=_("Leave empty to name it by its question.")
+    )
+    behaviours = BehavioursField(label=_("Behaviours"), help_text=_("Leave empty to try every event."))
+    segment = SegmentField(
+        label=_("Segment"), help_text=_("Only its users; of a segment model its segments side by side.")
     )
     days = forms.CharField(
         label=_("Within … days"),
-        initial="1 2 3 4 5 6 7",
-        help_text=_("Whole numbers. They must end before the days on which retention is measured."),
+        required=False,
+        help_text=_("Leave empty for every number up to 7 that ends before retention is measured."),
     )
     max_times = forms.IntegerField(
         label=_("Largest number of times"),
         required=False,
         min_value=1,
         max_value=MAX_TIMES,
-        help_text=_("Empty: up to 10, or the deciles of frequent behaviours."),
+        help_text=_("Leave empty to choose it for each behaviour."),
     )
-    retention = forms.CharField(
-        label=_("Retention"),
-        initial="window:14-20",
-        max_length=400,
-        help_text=_(
-            "on_day:14, window:14-20, week:3, min_days:14-20:2 or min_events:EVENT:14-20:3; days count from signup."
-        ),
-    )
-    choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
     gap = forms.IntegerField(
         label=_("Days between behaviour and retention"),
         initial=0,
@@ -64,56 +61,79 @@ class StudyForm(forms.Form):
         max_value=365,
         help_text=_("A gap keeps the same session from being both."),
     )
-    inert = forms.CharField(
-        label=_("Behaviours that can't cause retention"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("One a line, at least five: they show what the method finds where nothing is."),
-    )
-    segment = forms.SlugField(
-        label=_("Segment"),
-        required=False,
-        max_length=60,
-        help_text=_("Key of a segment: only its users. Key of a segment model: its segments side by side."),
+    choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
+    inert = BehavioursField(
+        label=_("Negative controls"),
+        help_text=_("Events that can't cause retention, 5 or more: they show how often the method is wrong."),
     )
     day_mode = forms.ChoiceField(
         label=_("Days are"),
         choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
     )
     seed = forms.IntegerField(
-        label=_("Seed"), initial=1, min_value=0, help_text=_("Same data, same seed, same answer.")
+        label=_("Seed"), initial=1, min_value=0, max_value=2**63 - 1, help_text=_("Same data, same seed, same answer.")
     )
+    changed_from = forms.IntegerField(required=False, widget=forms.HiddenInput())
+
+    @property
+    def first_fields(self) -> list[Any]:
+        """Those that begin a study."""
+        return [self[name] for name in FIRST]
+
+    @property
+    def advanced_fields(self) -> list[Any]:
+        """All others."""
+        return [field for field in self.visible_fields() if field.name not in FIRST]
+
+    @property
+    def opens_advanced(self) -> bool:
+        """One of them is wrong, or not what it usually is."""
+        usual = {"gap": "0", "choose": "j", "day_mode": "rolling", "seed": "1"}
+        others = [field for field in self.advanced_fields if field.name in self.errors]
+        values = [field.value() for field in self.advanced_fields if field.name not in usual]
+        return bool(others) or any(values)
 
     def clean_days(self) -> tuple[int, ...]:
         try:
             return tuple(sorted({int(word) for word in self.cleaned_data["days"].replace(",", " ").split()}))
         except ValueError:
-            raise forms.ValidationError(_("Write whole numbers with blanks between them, for example 1 3 7.")) from None
+            raise Mendable(
+                _("Write whole numbers with blanks between them, for example 1 3 7."), Mend("", _("Choose them for me"))
+            ) from None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.errors:
             return data
-        same = ("signup_event", "days", "retention", "max_times", "choose", "gap", "day_mode")
-        inputs = Inputs(**{name: data[name] for name in same})
+        days = data["days"] or usual_days(parse_retention(data["retention"]), data["gap"])
+        same = ("signup_event", "retention", "max_times", "choose", "gap", "day_mode", "behaviours", "inert")
         first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
-        self.inputs = replace(
-            inputs,
-            behaviours=_lines(data["behaviours"]),
-            inert=_lines(data["inert"]),
+        self.inputs = Inputs(
+            **{name: data[name] for name in same},
+            days=days,
             segment=data["segment"] or None,
             first_date=first,
             last_date=last,
         )
-        try:
-            check_inputs(self.inputs)
-        except Refused as refusal:
-            self.refuse(refusal)
+        for name, error in objections(self.inputs):
+            self.add_error(name, error)
+        if not self.errors:
+            self._check()
         return data
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal at the field whose option it names."""
         self.add_error(FORM_FIELDS.get(refusal.at), refusal.sentence)
+
+    def _check(self) -> None:
+        if not self.inputs.days:
+            text = _("No behaviour can end before this retention begins: choose a later day.")
+            self.add_error("retention", Mendable(text, Mend("on_day:1", "D1")))
+            return
+        try:
+            check_inputs(self.inputs)
+        except Refused as refusal:
+            self.refuse(refusal)
 
 
 def form_words(run: Run) -> str:
@@ -127,30 +147,22 @@ def form_words(run: Run) -> str:
 
 class MomentForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What the team calls it."))
-    behaviour = forms.CharField(
-        label=_("Behaviour"),
-        max_length=400,
-        widget=EVENT,
-        help_text=_("EVENT, EVENT[property=value] or EVENT#property."),
-    )
+    behaviour = BehaviourField(label=_("Behaviour"))
     times = forms.IntegerField(label=_("At least … times"), initial=1, min_value=1, max_value=MAX_TIMES)
     days = forms.IntegerField(label=_("Within … days"), initial=7, min_value=1, max_value=90)
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"), initial="signup", max_length=256, widget=EVENT
-    )
-    retention = forms.CharField(
-        label=_("Retention"),
-        initial="window:14-20",
-        max_length=400,
-        help_text=_("What an experiment will judge it by, for example window:14-20."),
-    )
+    signup_event = EventField(label=_("Start event (day 0)"), any_event=True)
+    retention = RetentionField(label=_("Retention"), help_text=_("What an experiment will judge it by."))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        for name, error in moment_objections(**{name: data[name] for name in data if name != "name"}):
+            self.add_error(name, error)
+        return data
 
 
 class PromoteForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=120, required=False, help_text=_("Empty: a sentence made of the claim.")
     )
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())

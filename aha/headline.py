@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aha.study.candidates import DOUBTS
+from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate, Report
 from reporting.numbers import percent, points
 from reporting.words import gettext, reason_words
@@ -45,11 +46,16 @@ class EvidenceLine:
     Attributes:
         did, other: share retained of those who did it and of the others, 0 to 1; None where it isn't known.
         left: difference of the two with all that was measured held equal, in shares; None where nothing can be said.
+        judged: the shares are of users who had no part in choosing the number. Lines of version 0.4 and before are of
+            all users.
+        trained: they are the training part, since the hold-out found a jump; otherwise the hold-out.
     """
 
     did: float | None
     other: float | None
     left: float | None
+    judged: bool = False
+    trained: bool = False
 
 
 HEADLINE, EVIDENCE_LINE = Schema(Headline), Schema(EvidenceLine)
@@ -92,11 +98,14 @@ def stored_headline(document: Document | None) -> str:
 
 def evidence_line(candidate: Candidate) -> EvidenceLine:
     """The line of a candidate's evidence."""
-    cell, full = candidate.cell, candidate.ladder.rungs[3].difference
+    judged, full = computable(candidate.honest), candidate.ladder.rungs[3].difference
+    cell = candidate.honest if computable(candidate.honest) else candidate.cell
     return EvidenceLine(
         did=cell.ppv.estimate if computable(cell.ppv) else None,
         other=cell.retained_without.estimate if computable(cell.retained_without) else None,
         left=full.estimate if computable(full) else None,
+        judged=judged,
+        trained=candidate.judged_by is JudgedBy.TRAIN,
     )
 
 
@@ -108,12 +117,19 @@ def stored_evidence(document: Document | None) -> str:
 
 def evidence_words(found: EvidenceLine) -> str:
     """The evidence in one sentence."""
-    text = gettext("Doers stay {did} against {other}; {left} with all that was measured held equal.")
+    text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: {left}.")
     if found.left is None:
-        text = gettext("Doers stay {did} against {other}; with all that was measured held equal nothing can be said.")
+        text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: not estimable.")
     unknown = gettext("unknown")
     return text.format(
         did=unknown if found.did is None else percent(found.did, 0),
         other=unknown if found.other is None else percent(found.other, 0),
+        whom=_whom(found),
         left=unknown if found.left is None else gettext("{points} points").format(points=points(found.left)),
     )
+
+
+def _whom(found: EvidenceLine) -> str:
+    if not found.judged:
+        return gettext("all users")
+    return gettext("training part") if found.trained else gettext("hold-out")

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from events.metric_sentences import metric_words
 from events.metrics import display_name
 from runs.light import LightQuerySet
 from runs.models import Run
@@ -15,13 +16,36 @@ class Study(Run):
 
     title = models.CharField(_("title"), max_length=100, blank=True)
     headline = models.JSONField(null=True, editable=False)  # what lists say of the result: `aha.headline.Headline`
+    changed_from = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="changed_into",
+        verbose_name=_("changed from"),
+    )
 
     class Meta(Run.Meta):
         verbose_name = _("study")
         verbose_name_plural = _("studies")
 
     def __str__(self) -> str:
-        return self.title or f"study {self.pk}"
+        return self.title if self.has_own_title else self.question_title or self.title or f"study {self.pk}"
+
+    @property
+    def has_own_title(self) -> bool:
+        """Somebody named it; versions up to 0.4 wrote event and specification into the title of all others."""
+        signup, retention = (self.inputs.get(name, "") for name in ("signup_event", "retention"))
+        return self.title not in ("", f"{signup} → {display_name(retention)}"[:100])
+
+    @property
+    def question_title(self) -> str:
+        """Who and what was asked for, in the reader's language; "" without inputs."""
+        if not self.inputs.get("retention"):
+            return ""
+        signup = self.inputs.get("signup_event", "*")
+        event = _("new users") if signup == "*" else signup
+        return f"{event} → {metric_words(self.inputs['retention'])}"
 
 
 class AhaMoment(models.Model):
@@ -132,3 +156,15 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.variant}"
+
+
+class KeptReach(models.Model):
+    """The weekly reach of a moment as a worker counted it last (`aha.moments.reached.WeeklyReach`), or why not."""
+
+    moment = models.OneToOneField(AhaMoment, on_delete=models.CASCADE, primary_key=True, related_name="kept_reach")
+    weeks = models.JSONField(null=True)
+    refusal = models.JSONField(null=True)
+    counted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.moment_id)

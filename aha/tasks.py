@@ -1,5 +1,14 @@
+from aha.moments import kept_reach
 from aha.study import studies
 
 
 def run_study(pk: int) -> None:
     studies.run_study(pk)
+
+
+def count_reach(pk: int) -> None:
+    kept_reach.count(pk)
+
+
+def count_all_reaches() -> None:
+    kept_reach.count_all()

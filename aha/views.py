@@ -1,6 +1,7 @@
 """Pages of AHA discovery: studies, their candidates, and the AHA moments that people decided to test."""
 
 import hashlib
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -12,50 +13,57 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
+from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
 from aha.evidence.past.past_experiments import past_experiments
-from aha.forms import MomentForm, PromoteForm, StudyForm, form_words
+from aha.forms import MomentForm, PromoteForm, form_words
 from aha.headline import stored_evidence, stored_headline
 from aha.models import AhaMoment, Study
+from aha.moments import kept_reach
 from aha.moments import promote as moments
-from aha.moments import reach
 from aha.moments.claims import read_finding
-from aha.report import behaviours, claim, cohort, marks, negative_controls, page, provenance
+from aha.questions.changes import changes
+from aha.questions.defaults import usual_retention, usual_start
+from aha.report import (
+    behaviours,
+    candidates_table,
+    claim,
+    cohort,
+    marks,
+    negative_controls,
+    page,
+    provenance,
+    reach_picture,
+    timeline,
+)
 from aha.report import moment_page as moment_parts
 from aha.report import reach as reach_parts
 from aha.report.candidate import hidden_cause, promise
 from aha.report.candidate.jump import step_words
 from aha.report.marks import flag_sentence, flag_words
 from aha.report.past import expected, forest, verdict_of_all
+from aha.report.reach_picture import TestDays
 from aha.report.venn_page import venn_cell
 from aha.study import studies
+from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
+from events.pickers.mends import mended
 from reporting.csv import csv_lines
+from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
+from runs.pulse import is_alive, last_heard
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 
 # Modules of the report load SciPy, the chart modules Altair: they are imported where a page needs them, so that web
 # processes start quickly.
 VENN_SECONDS = 24 * 3600  # a finished study never changes
-NAMES_SECONDS = 60
-REACH_SECONDS = 300  # the question costs the warehouse seconds
-
-
-def _event_names(request: HttpRequest) -> list[str]:
-    """What the log offers; a minute old at most, for the question reads the whole log."""
-    try:
-        found: list[str] = cache.get_or_set("aha.event-names", studies.event_names, NAMES_SECONDS) or []
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-        return []
-    return found
 
 
 # ── Studies ───────────────────────────────────────────────────────────────────
@@ -64,7 +72,11 @@ def _event_names(request: HttpRequest) -> list[str]:
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies, the newest first, with what they found; htmx gets the rows alone."""
     found = listing(
-        request, Study.objects.light("created_by"), text_in=("title",), state_in="status", states=Study.Status.choices
+        request,
+        Study.objects.light("created_by"),
+        text_in=("title", "inputs__signup_event", "inputs__retention"),
+        state_in="status",
+        states=Study.Status.choices,
     )
     for study in found.page:
         study.words = form_words(study)
@@ -76,29 +88,18 @@ def study_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@may("aha.add_study")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_study(request: HttpRequest) -> HttpResponse:
-    """Ask a study and start it."""
-    form = StudyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            study = studies.start_study(inputs=form.inputs, title=data["title"], seed=data["seed"], by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            return redirect("aha:study", pk=study.pk)
-    return render(request, "aha/new_study.html", {"form": form, "event_names": _event_names(request)})
-
-
-@login_required
 @require_safe
 def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
     study.words = form_words(study)
-    return render(request, "aha/study.html", {"run": study, **progress_of(study), **report_body(study)})
+    origin = Study.objects.light().filter(pk=study.changed_from_id).first()
+    tab = "method" if request.GET.get("tab") == "method" else "results"
+    context = {"run": study, "tab": tab, **progress_of(study), **report_body(study)}
+    context |= {"origin": origin, "descendants": study.changed_into.light()}
+    if origin is not None:
+        context["changes"] = changes(load(Inputs, origin.inputs), load(Inputs, study.inputs))
+    return render(request, "aha/study.html", context)
 
 
 def report_body(study: Study) -> dict[str, Any]:
@@ -110,24 +111,25 @@ def report_body(study: Study) -> dict[str, Any]:
 
 
 def _study_context(study: Study, report: Report) -> dict[str, Any]:
+    found = candidates_table.rows(report)
     return {
         "report": report,
         "headline": page.headline(report),
         "warning": negative_controls.warning(report),
         "asked": provenance.asked_sentences(report.asked),
-        "claims": [
-            {"place": place, "candidate": row, "sentence": claim.claim(row), **_tags(row)}
-            for place, row in enumerate(report.candidates, start=1)
-        ],
-        "cautioned": sum(bool(row.flags) for row in report.candidates),
+        "claims": found,
+        "claims_caption": candidates_table.caption(found),
+        "caveat": claim.caveat(),
+        "curve": cohort.part(report),
         "flow": cohort.flow(report),
         "candidates": behaviours.side_by_side(report) if report.candidates else None,
-        "sections": page.study_sections(report),
+        "results": page.results(report),
+        "method": page.method(report),
         "judged": behaviours.all_behaviours(report),
         "marks": marks.table(report),
         "invalid": provenance.invalid_days(report),
         "samples": provenance.samples(report),
-        "moments": study.moments.all(),
+        "moments": {(row.behaviour, row.times, row.days): row for row in study.moments.defer("evidence")},
     }
 
 
@@ -157,6 +159,8 @@ def _candidate_page(
     request: HttpRequest, study: Study, report: Report, candidate: Candidate, place: int, form: PromoteForm
 ) -> HttpResponse:
     cell = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
+    moment = AhaMoment.objects.light().filter(study=study, **cell).first()
+    found = read_finding(moment.finding) if moment is not None and moment.finding else None
     context = {
         "run": study,
         "place": place,
@@ -170,11 +174,14 @@ def _candidate_page(
         "sections": page.candidate_sections(report, candidate, place),
         "hidden": hidden_cause.sentences(candidate),
         "promise": promise.finding(candidate),
-        "promise_table": promise.table(candidate),
+        "promise_table": moment_parts.promised(candidate, found),
+        "finding": "" if moment is None else moment_parts.finding(moment.finding),
+        "caveat": claim.caveat(),
+        "pair": claim.pair(candidate),
         "expected": expected.sentence(candidate) if candidate.rank_by_promise is not None else "",
         "expected_table": expected.table(candidate),
         **_past(Definition(candidate.behaviour, candidate.times, candidate.days, report.asked.inputs.retention)),
-        "moment": AhaMoment.objects.filter(study=study, **cell).first(),
+        "moment": moment,
         "others": [(number, claim.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
         "form": form,
     }
@@ -258,8 +265,11 @@ def moment_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_moment(request: HttpRequest) -> HttpResponse:
     """A moment that people believe in without a study."""
-    form = MomentForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method != "POST":
+        form = MomentForm(initial={"signup_event": usual_start(), "retention": usual_retention()})
+    else:
+        form = MomentForm(mended(request.POST) if "mend" in request.POST else request.POST)
+    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
         try:
             moment = moments.create_moment(**form.cleaned_data, by=person(request))
         except Refused as refusal:
@@ -268,7 +278,7 @@ def new_moment(request: HttpRequest) -> HttpResponse:
             form.add_error(None, wrong.messages)
         else:
             return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form, "event_names": _event_names(request)})
+    return render(request, "aha/new_moment.html", {"form": form})
 
 
 @login_required
@@ -278,6 +288,7 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
     evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
     found = read_finding(moment.finding) if moment.finding else None
+    tests = _tests(moment)
     unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
@@ -288,10 +299,15 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "claim": claim.cell_words(moment.behaviour, moment.times, moment.days),
         "definition": provenance.definition_sentence(moment.retention),
         "sentence": "" if evidence is None else claim.claim(evidence),
+        "pair": None if evidence is None else claim.pair(evidence),
         "tables": () if evidence is None else moment_parts.tables(evidence, found),
         "finding": moment_parts.finding(moment.finding),
         "light": moment_parts.LIGHTS.get(moment.status, ""),
-        **_reach(moment),
+        "caveat": claim.caveat(),
+        "timeline": _timeline(moment, tests, found.on if found else None),
+        "report_of": found.experiment if found else "",
+        "tests_run": any(test.last is None for test in tests),
+        **_reach(moment, tests),
         **_past(Definition(moment.behaviour, moment.times, moment.days, moment.retention)),
     }
     return render(request, "aha/moment.html", context)
@@ -333,18 +349,54 @@ def past_csv(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _reach(moment: AhaMoment) -> dict[str, Any]:
-    """The weekly share as chart and table, or the sentence why there is none."""
-    key = f"aha.reach:{moment.pk}"
-    found = cache.get(key)
-    if found is None:
-        try:
-            found = reach.weekly_reach(moment)
-        except Refused as refusal:
-            return {"no_reach": refusal.sentence}
-        cache.set(key, found, REACH_SECONDS)
+@login_required
+@require_safe
+def moment_reach(request: HttpRequest, key: str) -> HttpResponse:
+    """The weekly reach alone: asked again and again while a worker counts it."""
+    moment = get_object_or_404(AhaMoment.objects.light(), key=key)
+    return render(request, "aha/reach.html", {"moment": moment, **_reach(moment, _tests(moment))})
+
+
+def _tests(moment: AhaMoment) -> list[TestDays]:
+    """The experiments on a moment that have started. They lie above this app: they are read through their key to it."""
+    rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")  # type: ignore[attr-defined]
+    return [
+        TestDays(
+            row["name"],
+            reverse("experiments:report", args=[row["key"]]),
+            localtime(row["started_at"]).date(),
+            None if row["stopped_at"] is None else localtime(row["stopped_at"]).date(),
+        )
+        for row in rows.values("name", "key", "started_at", "stopped_at")
+    ]
+
+
+def _reach(moment: AhaMoment, tests: list[TestDays]) -> dict[str, Any]:
+    """The weekly share as picture and table, the sentence why there is none, or that it is being counted."""
+    found = kept_reach.last_count(moment)
+    if found.weeks is None:
+        waits = found.counted_at is None
+        return {"no_reach": found.reason, "waits": waits, "no_worker": waits and not is_alive(last_heard())}
     return {
-        "reach_finding": reach_parts.finding(found),
-        "reach_drawing": reach_parts.drawing(found),
-        "reach_table": reach_parts.table(found),
+        "reach_finding": reach_parts.finding(found.weeks),
+        "reach_picture": reach_picture.picture(found.weeks, tests),
+        "reach_table": reach_parts.table(found.weeks),
+        "few": reach_picture.FEW,
+        "counted_at": found.counted_at,
     }
+
+
+def _timeline(moment: AhaMoment, tests: list[TestDays], decided: date | None) -> tuple[timeline.Step, ...]:
+    study = moment.study
+    began = None
+    if study is not None:
+        link = reverse("aha:study", args=[study.pk])
+        began = timeline.Step(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
+    return timeline.steps(
+        status=moment.status,
+        found=began,
+        promoted=localtime(moment.created_at).date(),
+        by=str(moment.created_by or ""),
+        tests=tests,
+        decided=decided,
+    )

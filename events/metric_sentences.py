@@ -1,6 +1,7 @@
-"""Definitions of behaviours, retention and metrics as sentences in the reader's language. Pure."""
+"""Definitions of behaviours, retention and metrics as sentences and short names in the reader's language. Pure."""
 
 from events.metrics import (
+    Active,
     Behaviour,
     Capped,
     Count,
@@ -14,9 +15,11 @@ from events.metrics import (
     Survival,
     Total,
     Value,
+    display_name,
+    parse_metric,
 )
-from reporting.numbers import GLUE
 from reporting.words import gettext
+from runs.refusals import Refused
 
 
 def sentence(definition: Metric | Behaviour) -> str:
@@ -70,7 +73,7 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.10g}{GLUE}%"
+    return f"{100 * share:.10g}%"
 
 
 def _cap_sentence(definition: Capped) -> str:
@@ -95,3 +98,28 @@ def _behaviour_sentence(behaviour: Behaviour) -> str:
     else:
         text = gettext("different {distinct} of {event} where {property} is {value}")
     return text.format(property=behaviour.where[0], value=behaviour.where[1], **names)
+
+
+def metric_words(text: str) -> str:
+    """A metric's short name for headings and sentences; what has none keeps its text."""
+    try:
+        definition = parse_metric(text)
+    except Refused:
+        return display_name(text)
+    if isinstance(definition, MinDays):
+        name = gettext("retention ({n} days of {first}–{last})")
+        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
+    if isinstance(definition, MinEvents):
+        window = definition.window
+        name = gettext("{event} at least {times} times on days {first}–{last}")
+        return name.format(event=definition.event, times=definition.times, first=window.start_day, last=window.end_day)
+    if isinstance(definition, Survival):
+        return gettext("time until {gap} silent days").format(gap=definition.gap)
+    if not isinstance(definition, Active):
+        return display_name(text)
+    first, last = definition.window.start_day, definition.window.end_day
+    if last is None:
+        return gettext("retention from day {first} on").format(first=first)
+    if first == last:
+        return gettext("retention on day {first}").format(first=first)
+    return gettext("retention on days {first}–{last}").format(first=first, last=last)

@@ -62,6 +62,22 @@ class OutboxEvent(models.Model):
         return self.message_id
 
 
+class Arrivals(models.Model):
+    """How many events of one source arrived in ten minutes, counted when they were put into the store."""
+
+    source = models.PositiveBigIntegerField()  # its row may be gone
+    began = models.DateTimeField()
+    events = models.PositiveIntegerField(default=0)
+    late = models.PositiveIntegerField(default=0)  # happened over a day before
+    last = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "began"], name="one_count_of_ten_minutes")]
+
+    def __str__(self) -> str:
+        return f"source {self.source} {self.began}"
+
+
 class UnitTraits(models.Model):
     """The latest traits of each unit, from identify events."""
 
@@ -96,3 +112,58 @@ class Rejected(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.message_id}".strip()
+
+
+class CatalogueQuerySet(models.QuerySet["CatalogueSnapshot"]):
+    def made(self) -> "CatalogueQuerySet":
+        """Those that are finished, the newest first."""
+        return self.filter(made_at__isnull=False).order_by("-pk")
+
+
+class CatalogueSnapshot(models.Model):
+    """The list of the store's events as a worker made it last; without `made_at` it is being made."""
+
+    started_at = models.DateTimeField(auto_now_add=True)
+    made_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(default=0.0)
+    store_version = models.CharField(max_length=100, blank=True)  # "" where the store tells none
+    payload = models.JSONField(default=dict)
+
+    objects = CatalogueQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"catalogue {self.pk} of {self.store_version or 'the warehouse'}"
+
+
+class EventLabel(models.Model):
+    """What people call an event, or one of its properties: for pages only, stored results keep the name as sent."""
+
+    event = models.CharField(_("event"), max_length=256)
+    property = models.CharField(_("property"), max_length=256, blank=True, default="")  # "" for the event itself
+    name_en = models.CharField(_("display name, English"), max_length=80, blank=True, default="")
+    name_ko = models.CharField(_("display name, Korean"), max_length=80, blank=True, default="")
+    description_en = models.CharField(_("description, English"), max_length=500, blank=True, default="")
+    description_ko = models.CharField(_("description, Korean"), max_length=500, blank=True, default="")
+    hidden = models.BooleanField(_("hidden from lists"), default=False)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("event label")
+        verbose_name_plural = _("event labels")
+        ordering = ["event", "property"]
+        constraints = [models.UniqueConstraint(fields=["event", "property"], name="one_label_of_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.event}.{self.property}" if self.property else self.event
+
+    def name(self, language: str) -> str:
+        """The display name in ``en`` or ``ko``; empty where there is none."""
+        return self.name_ko if language == "ko" else self.name_en
+
+    def description(self, language: str) -> str:
+        """The description, alike."""
+        return self.description_ko if language == "ko" else self.description_en
+
+    def descriptions(self) -> tuple[str, str]:
+        """The description in both languages."""
+        return self.description_en, self.description_ko

@@ -1,5 +1,6 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
+from events.catalogue import refresh
 from events.outbox import flush
 
 
@@ -11,3 +12,8 @@ def flush_events() -> int:
 def maintain_store() -> dict[str, int]:
     """Each night: compaction, vacuum, old message ids."""
     return flush.maintain_store()
+
+
+def refresh_catalogue() -> bool:
+    """Each minute, and after an import: the list of the store's events, when the store has changed."""
+    return refresh.refresh_if_due()

@@ -6,9 +6,10 @@ already lie in a warehouse. All sessions run in UTC.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -63,6 +64,22 @@ class Warehouse:
         """The same as an Arrow table: several times cheaper than `run` for an answer of a million rows."""
         return self.backend.to_pyarrow(question)
 
+    def write(self, question: "ir.Table", path: Path) -> None:
+        """Run a question and write its answer, which may be large, as a Parquet file; DuckDB only."""
+        self.backend.to_parquet(question, path, compression="zstd")
+
+    def read(self, paths: Sequence[Path]) -> "ir.Table":
+        """The rows of Parquet files that `write` wrote; DuckDB only."""
+        return self.backend.read_parquet([os.fspath(path) for path in paths])
+
+    def stored(self, files: Sequence[str]) -> "ir.Table":
+        """The events of these files of the store; DuckDB only."""
+        return _stored(self.backend, files)
+
+    def cancel(self) -> None:
+        """End the question that another thread is running here, with an exception there; DuckDB only."""
+        self.backend.con.interrupt()
+
     @contextmanager
     def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:
         """Run a question once and keep its answer inside the warehouse as a temporary table until the block ends.
@@ -97,6 +114,25 @@ def connect() -> Iterator[Warehouse]:
     try:
         table = _mapped(backend) if settings.WAREHOUSE_URL else _stored(backend, ownership.files_to_read())
         yield Warehouse(backend, table, str(backend.name))
+    finally:
+        backend.disconnect()
+
+
+@contextmanager
+def bounded(*, memory: str, scratch: Path) -> Iterator[Warehouse]:
+    """An embedded engine with bounded memory and no events yet: `Warehouse.stored` and `read` bring the tables.
+
+    Args:
+        memory: how much the engine may take, for example ``2GB``.
+        scratch: a folder for what doesn't fit.
+    """
+    import ibis
+
+    backend = _embedded()
+    try:
+        backend.raw_sql(f"SET memory_limit = {literal(memory)}")
+        backend.raw_sql(f"SET temp_directory = {literal(os.fspath(scratch))}")
+        yield Warehouse(backend, ibis.memtable([], schema=COLUMNS), str(backend.name))
     finally:
         backend.disconnect()
 
@@ -139,14 +175,14 @@ def _remote(address: str) -> Any:
     return backend
 
 
-def _stored(backend: Any, files: list[str]) -> "ir.Table":
+def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
     import ibis
 
     if not files:
         return ibis.memtable([], schema=COLUMNS)
     paths = [os.fspath(file) for file in files]
     backend.raw_sql(
-        "CREATE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, properties, "
+        "CREATE OR REPLACE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, properties, "
         "message_id, make_timestamp(epoch_us(received_at)) AS received_at FROM read_parquet("
         f"[{', '.join(literal(path) for path in paths)}], hive_partitioning = true)"
     )

@@ -13,6 +13,7 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import get_language
 from prometheus_client import Counter, Histogram
 
+from events.catalogue import labels
 from insight_site.access.permissions import machine_door
 from insight_site.pages import probes
 from reporting.particles import fit
@@ -108,5 +109,17 @@ def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
                 if response.has_header("Content-Length"):  # a browser would wait for the letters that are gone
                     response.headers["Content-Length"] = str(len(response.content))
         return response
+
+    return middleware
+
+
+def event_names(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """People's pages show the display names of events; machines get names as they were sent."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if machine_door(request.path_info) is not None:
+            return get_response(request)
+        with labels.shown_here():
+            return get_response(request)
 
     return middleware

@@ -130,7 +130,20 @@ class Preference(models.Model):
     """What the site remembers of an account, on whichever machine it logs in."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, blank=True)
+    theme = models.CharField(_("appearance"), max_length=10, blank=True)  # empty: the system's
+    tours = models.JSONField(_("tours that were dismissed"), default=list, blank=True)
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.language}"
+
+
+class Snapshot(models.Model):
+    """Figures of the first page as a worker counted them last: no request asks the warehouse for them."""
+
+    name = models.CharField(max_length=40, unique=True)
+    value = models.JSONField(default=dict)
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

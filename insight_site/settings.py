@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "insight_site.middleware.particles",
+    "insight_site.middleware.event_names",
     "insight_site.middleware.Slashes",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -117,6 +118,11 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
+# What Explore prepares of the event store, so that its pages answer at once: a copy, which may be deleted at any time.
+EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
+EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, for each question
+EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # at once in one web process
+EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of answers' tables, the least used go first
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long a repeated message id is recognised after its flush
 REJECTED_DAYS = env.int("REJECTED_DAYS", default=30)  # how long refused events stay readable
@@ -135,6 +141,7 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", "English"), ("ko", "한국어")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["insight_site.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
@@ -188,12 +195,29 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: f"/{STATIC_URL}insight_site/icon.svg"}
     ],
-    "STYLES": [lambda request: f"/{STATIC_URL}insight_site/admin.css"],
+    "STYLES": [
+        lambda request: f"/{STATIC_URL}insight_site/tokens.css",
+        lambda request: f"/{STATIC_URL}insight_site/admin.css",
+    ],
+    "THEME": "insight_site.pages.preferences.admin_theme",
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "8px",
-    # The blue of the pages and charts (Okabe and Ito's, made lighter and darker).
+    # The greys and the blue of the pages (static/insight_site/tokens.css).
     "COLORS": {
+        "base": {
+            "50": "#f6f7f9",
+            "100": "#eef1f5",
+            "200": "#e2e6ec",
+            "300": "#c9d0da",
+            "400": "#a3adba",
+            "500": "#566072",
+            "600": "#46536a",
+            "700": "#37435a",
+            "800": "#2d3846",
+            "900": "#0f151d",
+            "950": "#0a0f15",
+        },
         "primary": {
             "50": "#f0f7fc",
             "100": "#ddeefa",
@@ -201,12 +225,12 @@ UNFOLD = {
             "300": "#86c3ec",
             "400": "#6ab6e6",
             "500": "#4aa4de",
-            "600": "#0b63b0",
+            "600": "#0a5cab",
             "700": "#0a5192",
             "800": "#0c4577",
             "900": "#0f3a63",
             "950": "#0a2542",
-        }
+        },
     },
     "DASHBOARD_CALLBACK": "insight_site.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "insight_site.admin.sidebar.navigation"},

@@ -1,5 +1,6 @@
 """Background work of the site, called by name."""
 
+from insight_site.pages import retention_tiles
 from insight_site.rest import idempotency
 from runs.kinds import all_kinds
 from runs.perform import close_lost
@@ -20,3 +21,15 @@ def close_lost_runs() -> int:
 def forget_old_calls() -> int:
     """Each night: calls with an `Idempotency-Key` that counts no longer."""
     return idempotency.forget_old_calls()
+
+
+def count_home_figures() -> bool:
+    """Each night: the retention that the first page shows."""
+    return retention_tiles.count_retention()
+
+
+def write_sample() -> int:
+    """Asked on an empty site: made-up users and events. The simulation loads NumPy: web processes start without it."""
+    from insight_site.connect import sample  # noqa: PLC0415
+
+    return sample.write_sample()

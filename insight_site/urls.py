@@ -9,7 +9,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from insight_site.pages import probes
+from insight_site.pages import preferences, probes
 from insight_site.pages import views as pages
 from insight_site.pages.language import Login, choose_language
 from insight_site.takeaways import downloads
@@ -20,16 +20,28 @@ urlpatterns = [
     path("login/", Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", choose_language, name="set_language"),
+    path("theme/", preferences.choose_theme, name="set_theme"),
+    path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
     path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
     path("share/<str:label>/<int:pk>/", downloads.share, name="share"),
     path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),
     path("shared/<str:token>/", downloads.shared, name="shared"),
     path("glossary/", pages.glossary_page, name="glossary"),
+    path("methods/", pages.methods_page, name="methods"),
+    path("methods/<slug:slug>/", pages.method_page, name="method"),
     path("admin/", admin.site.urls),
+<<<<<<< HEAD
+    path("data/", include("events.urls")),
+    path("data/connect/", include("insight_site.connect.urls")),
+=======
+    path("pick/", include("events.pickers.urls")),
+>>>>>>> h-pickers
     path("segments/", include("segments.urls")),
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),
+    path("explore/<slug:view>/<slug:slug>.png", downloads.explore_png, name="explore_png"),
+    path("explore/", include("aha.explore.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", pages.api_docs, name="api_docs"),
     path("api/v1/", include("aha.api_urls")),

@@ -10,6 +10,12 @@ TEN_POINTS = 0.1  # below it an effect has two decimals
 GLUE = "\u00a0"  # a number never parts from its unit, nor an interval from itself, at the end of a line
 
 
+class Absent(str):
+    """The reason why there is no number, standing in a number's place: a page shows "n/a" and the reason behind it."""
+
+    __slots__ = ()
+
+
 class Limited(Protocol):
     """An estimate with its limits: an interval, a difference, a gain."""
 
@@ -58,14 +64,14 @@ def short_count(value: int) -> str:
 
 
 def between(low: str, high: str) -> str:
-    """Two limits that stay together."""
-    return f"{low}{GLUE}…{GLUE}{high}"
+    """Two limits that stay together: ``58.2 to 63.2``, in Korean ``58.2~63.2``."""
+    return gettext("{low} to {high}").format(low=low, high=high).replace(" ", GLUE)
 
 
 def number(value: Limited | float | NotComputable, digits: int = 3) -> str:
     """A number, with its interval when it has one, or the reason why there is none."""
     if isinstance(value, NotComputable):
-        return reason_words(value)
+        return Absent(reason_words(value))
     if isinstance(value, float | int):
         return decimal(value, digits)
     return f"{decimal(value.estimate, digits)} ({between(decimal(value.low, digits), decimal(value.high, digits))})"
@@ -76,19 +82,19 @@ def percent(value: float, digits: int = 1) -> str:
     """A share, 0 to 1, as a percentage. Where so few decimals would leave nothing of it, two significant digits."""
     size = abs(value * 100)
     if 0 < size < 10**-digits:
-        return f"{MINUS if value < 0 else ''}{size:.2g}{GLUE}%"
-    return f"{decimal(value * 100, digits)}{GLUE}%"
+        return f"{MINUS if value < 0 else ''}{size:.2g}%"
+    return f"{decimal(value * 100, digits)}%"
 
 
 def level_text(level: float) -> str:
-    """A confidence level: ``95 %``, and ``97.5 %``."""
-    return f"{level * 100:g}{GLUE}%"
+    """A confidence level: ``95%``, and ``97.5%``."""
+    return f"{level * 100:g}%"
 
 
 def share(value: Limited | NotComputable) -> str:
     """A share with its 95 % interval, or the reason why there is none."""
     if not computable(value):
-        return reason_words(value)
+        return Absent(reason_words(value))
     return limits(value.estimate, value.low, value.high)
 
 
@@ -107,7 +113,7 @@ def points(value: float, digits: int = 1) -> str:
 def difference(value: Limited | float | NotComputable) -> str:
     """A difference of shares in points, with its interval when it has one, or the reason why there is none."""
     if isinstance(value, NotComputable):
-        return reason_words(value)
+        return Absent(reason_words(value))
     if isinstance(value, float | int):
         return points(value)
     return f"{points(value.estimate)} ({between(points(value.low), points(value.high))})"
@@ -131,7 +137,7 @@ def effect_limits(low: float, high: float, share: bool) -> str:
 
 def signed_percent(value: float) -> str:
     """A relative change as a percentage, with its sign."""
-    return f"{points(value)}{GLUE}%"
+    return f"{points(value)}%"
 
 
 # ── p-values ──────────────────────────────────────────────────────────────────

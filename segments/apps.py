@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events.pickers.sources import PickSource
 from runs.kinds import RunKind
 
 STAGES = {
@@ -25,6 +26,7 @@ class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Segments")
     default_auto_field = "django.db.models.BigAutoField"
+    pick_sources = (PickSource("segment", "segments.pickers.segments"),)
     run_kinds = (
         RunKind(
             model="segments.SegmentationRun",

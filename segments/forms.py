@@ -1,20 +1,19 @@
-import json
+import re
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from events.metrics import Survival, is_display_only
+from reporting.shown_names import shown
 from reporting.words import gettext
+from runs.key_from_name import key_from
 from runs.models import Run
 from runs.refusals import Refused, split_reason
-from segments.rules import parse_rule, to_document
+from segments.rules.builder.known import MOST_CHOICES, Known, nearest
 from segments.search.question import FIELD_OF, MAX_WINDOW_DAYS, Inputs, check_inputs
 
-EXAMPLE_RULE = """{"all": [
-  {"trait": "platform", "is": "ios"},
-  {"behaviour": "friend_add", "days": 7, "at_least": 3}
-]}"""
+SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
 class SegmentationForm(forms.Form):
@@ -123,8 +122,13 @@ def form_words(run: Run) -> str:
 
 
 class PublishForm(forms.Form):
-    key = forms.SlugField(label=_("Key"), max_length=60, help_text=_("Services use it; it stays the same."))
     name = forms.CharField(label=_("Name"), max_length=100)
+    key = forms.CharField(
+        label=_("Key"),
+        max_length=60,
+        required=False,
+        help_text=_("Services use it; it stays the same. Left empty, it is made from the name."),
+    )
     refresh_days = forms.IntegerField(
         label=_("Refresh every … days"),
         required=False,
@@ -134,30 +138,14 @@ class PublishForm(forms.Form):
         help_text=_("New users are placed by the same model. Empty: only when a person asks."),
     )
 
-
-class RuleQuestionForm(forms.Form):
-    """The part of a rule segment that a preview needs."""
-
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"),
-        initial="signup",
-        widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
-    )
-    rule = forms.CharField(
-        label=_("Rule"),
-        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "code"}),
-        initial=EXAMPLE_RULE,
-        help_text=_("Conditions on traits, on behaviour within days of signing up, and on features, as JSON."),
-    )
-
-    def clean_rule(self) -> dict[str, Any]:
-        try:
-            return to_document(parse_rule(json.loads(self.cleaned_data["rule"])))
-        except json.JSONDecodeError as error:
-            text = _("This is no JSON: line %(line)s, column %(column)s.")
-            raise forms.ValidationError(text, params={"line": error.lineno, "column": error.colno}) from None
-        except Refused as refusal:
-            raise forms.ValidationError(refusal.sentence) from None
+    def clean_key(self) -> str:
+        key: str = self.cleaned_data["key"]
+        if not key:
+            return key_from(self.cleaned_data.get("name", ""), "segment")[:60].strip("-")
+        if SLUG.fullmatch(key):
+            return key
+        text = _("Use Latin letters, digits, hyphens and underscores only, for example %(key)s.")
+        raise forms.ValidationError(text, params={"key": key_from(key, "segment")[:60].strip("-")})
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal at the field whose option it names."""
@@ -165,8 +153,39 @@ class RuleQuestionForm(forms.Form):
         self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
-class RuleForm(PublishForm, RuleQuestionForm):
-    """A rule segment: the question first, then under which name it is published."""
+class RuleForm(PublishForm):
+    """Under which name a rule is published, and when a user's clock starts; the rule itself has a form of its own."""
+
+    signup_event = forms.CharField(
+        label=_("Event that starts a user's clock"),
+        max_length=256,
+        initial="signup",
+        help_text=_("Days are counted from its first occurrence."),
+    )
+
+    def __init__(self, *args: Any, known: Known, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = known
+        field = self.fields["signup_event"]
+        field.initial = known.signup or field.initial
+        names = {name: shown(name) for name in known.events} | {"*": gettext("each user's first event of any kind")}
+        now = self["signup_event"].value()
+        if known.events and len(names) <= MOST_CHOICES:
+            field.widget = forms.Select(choices=[*(({now: now} if now and now not in names else {}) | names).items()])
+        else:
+            field.widget.attrs |= {"list": "known-behaviour", "autocomplete": "off"}
+
+    def clean_signup_event(self) -> str:
+        name: str = self.cleaned_data["signup_event"]
+        if not self.known.events or name == "*" or name in self.known.events:
+            return name
+        other = nearest(name, self.known.events)
+        text = (
+            _("There is no event ‘%(name)s’.")
+            if other is None
+            else _("There is no event ‘%(name)s’. Did you mean ‘%(other)s’?")
+        )
+        raise forms.ValidationError(text, params={"name": name, "other": other})
 
 
 class ChurnForm(forms.Form):

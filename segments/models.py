@@ -4,6 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -23,7 +24,7 @@ class SegmentationRun(Run):
         verbose_name_plural = _("segmentations")
 
     def __str__(self) -> str:
-        return self.title or f"segmentation {self.pk}"
+        return self.title or gettext("Segmentation %(number)s") % {"number": self.pk}
 
 
 class SegmentModel(models.Model):
@@ -164,7 +165,11 @@ class Segment(models.Model):
     stability = models.FloatField(_("stability"), null=True, blank=True)
     targetable = models.BooleanField(_("may be targeted"), default=True)
     size = models.PositiveBigIntegerField(_("units"), default=0)
-    history = HistoricalRecords()
+    # What lists say of it: the behaviours that stand out as (name, direction), and how many of its units stayed at the
+    # last refresh: `segments.published.measure_retention.Stayed`; None where nobody asked.
+    pattern = models.JSONField(null=True, editable=False)
+    stayed = models.JSONField(null=True, editable=False)
+    history = HistoricalRecords(excluded_fields=["pattern", "stayed"])
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
@@ -221,7 +226,7 @@ class ChurnRun(Run):
         verbose_name_plural = _("churn models")
 
     def __str__(self) -> str:
-        return f"churn of {self.segment}"
+        return gettext("Churn of %(segment)s") % {"segment": self.segment}
 
 
 class ComparisonRun(Run):

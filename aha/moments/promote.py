@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from aha.headline import EVIDENCE_LINE, evidence_line
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, write_finding
+from aha.moments.kept_reach import ask_for_count
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
@@ -75,6 +76,7 @@ def promote_candidate(
         )
         moment.full_clean()
         moment.save()
+        ask_for_count(moment)
     return moment
 
 
@@ -84,12 +86,15 @@ def create_moment(
     """An AHA moment that people believe in without a study: it has no evidence, and says so.
 
     Raises:
-        Refused: a definition that can't be read.
+        Refused: a definition that can't be read, or a claim that is there already.
     """
     parse_behaviour(behaviour)
     parse_retention(retention)
     if times < 1 or days < 1:
         raise Refused("Times and days are whole numbers of 1 or more.")
+    equal = equal_moment(behaviour=behaviour, times=times, days=days, signup_event=signup_event, retention=retention)
+    if equal is not None:
+        raise Refused("“{name}” says the same already.", name=str(equal))
     moment = AhaMoment(
         key=_free_key(f"{behaviour}-{times}-in-{days}"),
         name=name,
@@ -102,7 +107,14 @@ def create_moment(
     )
     moment.full_clean()
     moment.save()
+    ask_for_count(moment)
     return moment
+
+
+def equal_moment(*, behaviour: str, times: int, days: int, signup_event: str, retention: str) -> AhaMoment | None:
+    """The moment that makes the same claim, however it came about; the newest of several."""
+    rows = AhaMoment.objects.light().filter(behaviour=behaviour, times=times, days=days)
+    return rows.filter(signup_event=signup_event, retention=retention).first()
 
 
 def begin_test(*, moment: AhaMoment) -> AhaMoment:

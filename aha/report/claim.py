@@ -1,5 +1,8 @@
 """A claim in words: what was done how often within how long, and how those who did it stay. Pure."""
 
+from dataclasses import dataclass
+
+from aha.study.cell_metrics import Number
 from aha.study.drawn_results import JudgedBy
 from aha.study.result import Candidate
 from aha.study.step import StepVerdict
@@ -9,25 +12,62 @@ from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
 
-def claim(candidate: Candidate) -> str:
-    """The claim as people say it, with what the data say about the number and with the caution that belongs to it."""
+@dataclass(frozen=True)
+class Pair:
+    """The one pair of shares that every page shows of a candidate, and on whom it was measured.
+
+    Attributes:
+        did, other: share retained of those who did it and of the others.
+        users: how many were measured.
+        judged: False when those who chose the number are among them.
+        trained: they are the part that the number of a jump isn't chosen on.
+    """
+
+    did: Number
+    other: Number
+    users: int
+    judged: bool
+    trained: bool = False
+
+    @property
+    def label(self) -> str:
+        """On whom, in a few words."""
+        held_out = gettext("training part, {n} users") if self.trained else gettext("hold-out, {n} users")
+        text = held_out if self.judged else gettext("all users, {n}")
+        return text.format(n=count(self.users))
+
+
+def pair(candidate: Candidate) -> Pair:
+    """Of users who had no part in choosing the number, where there are enough; else of all."""
+    judged = computable(candidate.honest)
     cell = candidate.honest if computable(candidate.honest) else candidate.cell
+    return Pair(
+        cell.ppv,
+        cell.retained_without,
+        cell.a + cell.b + cell.c + cell.o,
+        judged,
+        candidate.judged_by is JudgedBy.TRAIN,
+    )
+
+
+def claim(candidate: Candidate) -> str:
+    """The claim as people say it, with what the data say about the number. `caveat` belongs beside it, once a page."""
     texts = {
         StepVerdict.JUMP: gettext(
-            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: a jump at "
-            "{number}. Only an experiment can tell whether it is the cause."
+            "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
+            "the rest. Retention jumps at {number}."
         ),
         StepVerdict.SMOOTH: gettext(
-            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}: no jump "
-            "from {first} to {last} times within {tested_days}, so a number between them is a convention. Only an "
-            "experiment can tell whether it is the cause."
+            "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
+            "the rest. Retention doesn't jump from {first} to {last} times within {tested_days}: a number between "
+            "them is a convention."
         ),
         StepVerdict.CANNOT_TELL: gettext(
-            "Users who do {behaviour} at least {times} within {days} stay {did} against {other}; whether "
-            "it jumps at {number} can't be told. Only an experiment can tell whether it is the cause."
+            "{did} of the users who did {behaviour} at least {times} within {days} were retained, against {other} of "
+            "the rest. Whether {number} is a threshold isn't clear."
         ),
     }
-    found = candidate.smooth_range
+    found, shares = candidate.smooth_range, pair(candidate)
     # Version 0.3 said "smooth" without a range: nothing can be said about this number then.
     vague = candidate.step is StepVerdict.SMOOTH and found is None
     return texts[StepVerdict.CANNOT_TELL if vague else candidate.step].format(
@@ -38,13 +78,19 @@ def claim(candidate: Candidate) -> str:
         times=times_words(candidate.times),
         days=days_words(candidate.days),
         number=candidate.times,
-        did=percent(cell.ppv.estimate, 0) if computable(cell.ppv) else reason_words(cell.ppv),
-        other=(
-            percent(cell.retained_without.estimate, 0)
-            if computable(cell.retained_without)
-            else reason_words(cell.retained_without)
-        ),
+        did=share_words(shares.did),
+        other=share_words(shares.other),
     )
+
+
+def caveat() -> str:
+    """Stands once on every page that shows correlations."""
+    return gettext("These are correlations. Only an experiment can tell whether a behaviour is the cause.")
+
+
+def share_words(value: Number) -> str:
+    """A share in a sentence."""
+    return percent(value.estimate, 0) if computable(value) else gettext("an unknown share")
 
 
 def measured_on(candidate: Candidate) -> str:

@@ -20,7 +20,7 @@ def part(report: Report) -> Part:
         finding(report.curve),
         table(report),
         draw=(lambda: chart(report)) if report.curve.points else None,
-        note=gettext("Raising the plateau is what an AHA moment is for."),
+        note=gettext("Day 0 is 100% by definition and isn't drawn. Raising the plateau is what an AHA moment is for."),
     )
 
 

@@ -19,13 +19,18 @@ LIGHTS = {"confirmed": "good", "refuted": "bad", "inconclusive": "warn"}
 
 def tables(candidate: Candidate, found: ExperimentFinding | None = None) -> tuple[Table, ...]:
     """The evidence as it stood when the candidate was promoted, and the experiment's effect once it has spoken."""
-    promised = promise.table(candidate)
+    parts = (counts.table(candidate), ladder.table(candidate), honesty.table(candidate), promised(candidate, found))
+    return (*parts, by_segment.table(candidate)) if candidate.by_segment else parts
+
+
+def promised(candidate: Candidate, found: ExperimentFinding | None = None) -> Table:
+    """What moving more users across would be worth; with the experiment's effect once it has spoken."""
+    table = promise.table(candidate)
     if found is not None and found.is_share and (effect := _effect(found)) is not None:
         estimate, low, high = (points(candidate.promise.moved * value) for value in effect)
-        rows = (*promised.rows[:-1], (promised.rows[-1][0], f"{estimate} ({between(low, high)})"))
-        promised = replace(promised, rows=rows)
-    parts = (counts.table(candidate), ladder.table(candidate), honesty.table(candidate), promised)
-    return (*parts, by_segment.table(candidate)) if candidate.by_segment else parts
+        rows = (*table.rows[:-1], (table.rows[-1][0], f"{estimate} ({between(low, high)})"))
+        return replace(table, rows=rows)
+    return table
 
 
 def finding(stored: dict[str, Any] | None) -> str:
@@ -45,11 +50,11 @@ def finding(stored: dict[str, Any] | None) -> str:
     if (effect := _effect(found)) is not None:
         if not found.is_share:
             estimate, low, high = (decimal(value) for value in effect)
-            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({low} … {high}).")
-            return sentence + " " + text.format(estimate=estimate, low=low, high=high) + _caution(found)
+            text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} ({limits}).")
+            return sentence + " " + text.format(estimate=estimate, limits=between(low, high)) + _caution(found)
         estimate, low, high = (points(value) for value in effect)
-        text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({low} … {high}).")
-        sentence += " " + text.format(estimate=estimate, low=low, high=high) + _caution(found)
+        text = gettext("Effect of the behaviour on those whom the nudge moved: {estimate} points ({limits}).")
+        sentence += " " + text.format(estimate=estimate, limits=between(low, high)) + _caution(found)
     return sentence
 
 

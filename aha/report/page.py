@@ -18,16 +18,26 @@ def headline(report: Report) -> str:
 
 
 def study_sections(report: Report) -> tuple[Section, ...]:
-    """The cohort, the model of retention, and chance."""
+    """Everything that has pictures: the cohort, the results, the method."""
+    curve = _section("cohort", gettext("The cohort"), cohort.part(report))
+    return (curve, *results(report), *method(report))
+
+
+def results(report: Report) -> tuple[Section, ...]:
+    """Below the candidates and the cohort's curve: weeks, and which behaviours predict retention."""
     return (
-        _section("cohort", gettext("The cohort"), cohort.part(report), signup_weeks.part(report)),
-        _section("model", gettext("What a model of retention leans on"), ranking.part(report), beeswarm.part(report)),
-        _section("chance", gettext("Better than chance?"), chance.part(report), negative_controls.part(report)),
+        _section("weeks-and-curve", gettext("Signup weeks"), signup_weeks.part(report)),
+        _section("model", gettext("Which behaviours predict retention"), ranking.part(report), beeswarm.part(report)),
     )
 
 
+def method(report: Report) -> tuple[Section, ...]:
+    """How far the result is more than luck."""
+    return (_section("chance", gettext("Better than chance?"), chance.part(report), negative_controls.part(report)),)
+
+
 def candidate_sections(report: Report, candidate: Candidate, place: int) -> tuple[Section, ...]:
-    """Why this number, and what speaks for the candidate.
+    """What speaks for the candidate, then why this number.
 
     Args:
         report: the study.
@@ -37,20 +47,20 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
     prefix = f"c{place}-"
     return (
         _section(
-            "number",
-            gettext("Why this number?"),
-            by_times.part(report, candidate, prefix),
-            cell_map.part(report, candidate, prefix),
-            precision_recall.part(report, candidate, prefix),
-            jump.part(report, candidate, prefix),
-        ),
-        _section(
             "evidence",
-            gettext("What speaks for it, and how much is left"),
+            gettext("What is left after adjustment"),
             ladder.part(candidate, prefix),
             honesty.part(candidate, prefix),
             by_week.part(candidate, prefix),
             by_segment.part(candidate, prefix),
+        ),
+        _section(
+            "number",
+            gettext("Why this number?"),
+            by_times.part(report, candidate, prefix),
+            cell_map.part(report, candidate, prefix),
+            jump.part(report, candidate, prefix),
+            precision_recall.part(report, candidate, prefix),
         ),
     )
 

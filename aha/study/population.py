@@ -34,20 +34,28 @@ def restriction_of(inputs: Inputs) -> Restriction:
     """
     if inputs.segment is None:
         return Restriction()
-    model = SegmentModel.objects.filter(key=inputs.segment).first()
-    if model is not None:
-        version = model.current
-        if version is None:
-            raise Refused("{key} has no published version.", key=inputs.segment, at="segment")
-        segments = list(version.segments.all())
-    else:
-        segment = _segment(inputs.segment)
-        version, segments = segment.version, [segment]
+    version, segments = segments_named(inputs.segment)
     _check_days(version, inputs)
     names = {segment.pk: str(segment) for segment in segments}
     rows = Membership.objects.filter(version=version, segment__in=names).values_list("unit", "segment_id")
     members = {str(unit): names[int(pk or 0)] for unit, pk in rows.iterator()}
-    return Restriction(members, compare=model is not None, label=str(version))
+    return Restriction(members, compare=version.model.key == inputs.segment, label=str(version))
+
+
+def segments_named(key: str) -> tuple[SegmentVersion, list[Segment]]:
+    """The segments that a key names: all those of a model's current version, or a published segment alone.
+
+    Raises:
+        Refused: it isn't published, or the key isn't unique.
+    """
+    model = SegmentModel.objects.filter(key=key).first()
+    if model is None:
+        segment = _segment(key)
+        return segment.version, [segment]
+    version = model.current
+    if version is None:
+        raise Refused("{key} has no published version.", key=key, at="segment")
+    return version, list(version.segments.light())
 
 
 def _segment(key: str) -> Segment:
@@ -65,7 +73,7 @@ def _segment(key: str) -> Segment:
 def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
     """Raise Refused unless the segments were formed before retention is measured."""
     first = inputs.window.start_day
-    last = _last_day(version)
+    last = last_day_of(version)
     if last is None:
         raise Refused(
             "{version} also uses what users do after day {first}, when retention is measured.",
@@ -84,7 +92,7 @@ def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
         )
 
 
-def _last_day(version: SegmentVersion) -> int | None:
+def last_day_of(version: SegmentVersion) -> int | None:
     """The last day of a unit's life that decides its segment; -1 for traits alone, None when it has no end."""
     if version.rule is None:
         last = version.inputs.get("last_day")

@@ -16,9 +16,8 @@ from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
 from events.asking import Questions, questions
-from events.counting import queries
 from events.metrics import MinEvents, display_name, parse_behaviour
-from events.outbox.ownership import StoreRefused
+from events.pickers.in_the_log import never_done
 from reporting.document import dump, load
 from runs.payloads import Unreadable
 from runs.perform import enqueue, perform
@@ -29,8 +28,17 @@ TASK = "aha.tasks.run_study"
 GATHERED = 0.15  # share of a study that the questions take
 
 
-def create_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
+def create_study(
+    *, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, changed_from: Study | None = None
+) -> Study:
     """Check what is asked, against the data too, and keep it as a study that waits.
+
+    Args:
+        inputs: the question.
+        title: what people call it; empty for its question in words.
+        seed: of everything that is drawn.
+        by: who asks.
+        changed_from: the study whose question was changed into this one.
 
     Raises:
         Refused: with one sentence that names the option; nothing is kept then.
@@ -41,19 +49,17 @@ def create_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | N
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as asked:
         _check_data(asked, inputs, restriction)
-    study = Study(inputs=dump(inputs), title=title or _title(inputs), seed=seed, created_by=by)
+    study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, changed_from=changed_from)
     study.full_clean()
     study.save()
     return study
 
 
-def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None) -> Study:
-    """Keep a study and hand it to the workers.
-
-    Raises:
-        Refused: as `create_study`.
-    """
-    study = create_study(inputs=inputs, title=title, seed=seed, by=by)
+def start_study(
+    *, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, changed_from: Study | None = None
+) -> Study:
+    """Keep a study and hand it to the workers; arguments and refusals are those of `create_study`."""
+    study = create_study(inputs=inputs, title=title, seed=seed, by=by, changed_from=changed_from)
     enqueue(study, TASK)
     return study
 
@@ -67,18 +73,6 @@ def run_study(pk: int, *, listen: Progress = silent) -> bool:
 def read_report(study: Study) -> Report | Unreadable | None:
     """The report of a finished study, None when it has none."""
     return None if study.payload is None else payload_versions.read(study.payload)
-
-
-def event_names() -> list[str]:
-    """Names of the log's events, the most frequent first, to be offered in forms; none while the log is empty."""
-    try:
-        with questions() as asked:
-            found = asked.run(queries.event_names(asked.log)).sort_values(["events", "event"], ascending=[False, True])
-            return [str(name) for name in found.event]
-    except StoreRefused:
-        raise  # not an empty log
-    except Refused:
-        return []
 
 
 def _compute(study: Study, progress: Progress) -> dict[str, Any]:
@@ -99,15 +93,15 @@ def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction) -> N
     if isinstance(definition, MinEvents):
         asked.need_event(definition.event, "--retention")
     for option, texts in (("--behaviours", inputs.behaviours), ("--inert", inputs.inert)):
-        for text in texts:
-            asked.need_event(parse_behaviour(text).event, option)
+        behaviours = [parse_behaviour(text) for text in texts]
+        for behaviour in behaviours:
+            asked.need_event(behaviour.event, option)
+        narrow = [one for one in behaviours if one.where is not None or one.distinct is not None]
+        for one in never_done(asked, narrow):  # an unknown property or value would be a study of zeros
+            raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
     check_population(asked, inputs, restriction)
 
 
 def _aware(asked: Questions) -> Any:
     end = asked.basis.data_end
     return end.replace(tzinfo=UTC) if end.tzinfo is None else end
-
-
-def _title(inputs: Inputs) -> str:
-    return f"{inputs.signup_event} → {display_name(inputs.retention)}"[:100]

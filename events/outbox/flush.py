@@ -20,6 +20,7 @@ from events import store
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
 from events.outbox import ownership, set_aside
 from events.outbox.set_aside import table_of
+from events.pulse import arrivals
 
 FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
 PRUNE_ROWS = 5_000
@@ -66,6 +67,7 @@ def maintain_store() -> dict[str, int]:
         ownership.StoreRefused: when the store is not whole or not ours; the database's part is done then.
     """
     dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
+    arrivals.drop_old_arrivals()
     ownership.check_to_write()
     done = store.compact()
     return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": store.vacuum(), **dropped}
@@ -162,6 +164,7 @@ def settle(batch: Flush) -> int:
     with transaction.atomic():
         mine = Flush.objects.filter(pk=batch.pk, committed_at=None).update(committed_at=timezone.now())
         if mine:
+            arrivals.note(batch)
             OutboxEvent.objects.filter(flush=batch).update(user_id="", event="", properties="")
     return batch.rows if mine else 0
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from events.metric_sentences import metric_words as metric_words
 from events.metric_sentences import sentence
-from events.metrics import Active, MinDays, display_name, parse_metric
+from events.metrics import display_name, parse_metric
 from experiments.analyse.effects import Report
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.planned import Planned
@@ -18,25 +19,6 @@ def versus(variant: str, comparator: str) -> str:
     if not comparator:
         return variant
     return gettext("{variant} against {placebo}").format(variant=variant, placebo=comparator)
-
-
-def metric_words(text: str) -> str:
-    """A metric's short name for headings and sentences; what has none keeps its text."""
-    try:
-        definition = parse_metric(text)
-    except Refused:
-        return display_name(text)
-    if isinstance(definition, MinDays):
-        name = gettext("retention ({n} days of {first}–{last})")
-        return name.format(n=definition.days, first=definition.window.start_day, last=definition.window.end_day)
-    if not isinstance(definition, Active):
-        return display_name(text)
-    first, last = definition.window.start_day, definition.window.end_day
-    if last is None:
-        return gettext("retention from day {first} on").format(first=first)
-    if first == last:
-        return gettext("retention on day {first}").format(first=first)
-    return gettext("retention on days {first}–{last}").format(first=first, last=last)
 
 
 def metric_sentence(name: str) -> str:

@@ -29,6 +29,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.holdout": READ,
     "experiments.analysis": READ,
     "events.source": READ,
+    "events.eventlabel": READ,
 }
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
 RESEARCH: dict[str, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "segments.membership": READ,
     "experiments.analysis": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
+    "events.eventlabel": WRITE,
 }
 # Change what users get.
 TEST: dict[str, tuple[str, ...]] = {

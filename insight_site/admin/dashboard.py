@@ -1,64 +1,13 @@
-"""The admin's first page: what runs, how it does, what waits for a person. Unfold asks for it by name."""
+"""The admin's first page: its own areas, and the way to the site's first page, which says what needs a person."""
 
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
-from aha.models import Study
-from experiments.analyse.codes import LIGHTS, Code, code_words
-from experiments.models import Experiment
-from experiments.standing import overview
-from experiments.standing.health_light import health
-from runs.listing import open_runs
-from segments.models import Segment
+from insight_site.admin.sidebar import allowed_groups
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the template shows; a person sees only what they may view."""
-    user = request.user
-    if user.has_perm("experiments.view_experiment"):
-        context["live"] = [
-            {"at": one, "health": health(one), "verdict": verdict(one.verdict)} for one in overview.live()
-        ]
-        context["waiting"] = overview.waiting()
-    if user.has_perm("aha.view_ahamoment"):
-        context["moments"] = overview.moments()
-    context["runs"] = open_runs() if user.has_perm("aha.view_study") else []
-    context["first_steps"] = _first_steps() if not context.get("live") else []
+    """Unfold asks for it by name: the menu as a page, for a person who came without knowing where to go."""
+    context["groups"] = allowed_groups(request)
     return context
-
-
-def verdict(code: str) -> dict[str, str] | None:
-    """Code of an analysis as a tag."""
-    if not code:
-        return None
-    light = LIGHTS[Code(code)]
-    return {"tone": "watch" if light == "warn" else light, "text": code_words(Code(code))}
-
-
-def _first_steps() -> list[dict[str, Any]]:
-    """The loop in three steps, each ticked once it was done: what an empty site shows."""
-    return [
-        {
-            "done": Study.objects.filter(status=Study.Status.DONE).exists(),
-            "title": _("Ask what those who stay did early"),
-            "text": _("A study ranks behaviours, chooses how often and by when, and says how far to believe it."),
-            "route": "aha:new_study",
-            "action": _("Start a study"),
-        },
-        {
-            "done": Segment.objects.exists(),
-            "title": _("Tell users apart by how they play"),
-            "text": _("Groups that were published can be targeted by an experiment and split its result."),
-            "route": "segments:new_run",
-            "action": _("Look for groups"),
-        },
-        {
-            "done": Experiment.objects.filter(started_at__isnull=False).exists(),
-            "title": _("Test whether it is the cause"),
-            "text": _("An experiment nudges some users towards the behaviour. Only this separates cause from habit."),
-            "route": "admin:experiments_experiment_new",
-            "action": _("Plan an experiment"),
-        },
-    ]

@@ -23,9 +23,18 @@ def item(title: str, icon: str, route: str, permission: str | None = None) -> di
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups in the order of the loop: find, test, read, connect, run."""
-    home = {"items": [item(_("Dashboard"), "dashboard", "admin:index")]}
+    home = {"items": [item(_("Home"), "home", "home"), item(_("Administration"), "dashboard", "admin:index")]}
     groups: list[dict[str, Any]] = [home, _find(), _test(), _read(), _connect(), _logs(), _people()]
     return [group for group in groups if any(_allowed(one, request) for one in group["items"])]
+
+
+def allowed_groups(request: HttpRequest) -> list[dict[str, Any]]:
+    """The titled groups with the items that this person may open."""
+    titled = [group for group in navigation(request) if "title" in group]
+    return [
+        {"title": group["title"], "links": [one for one in group["items"] if _allowed(one, request)]}
+        for group in titled
+    ]
 
 
 def _find() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The home page's rows: what runs, what was found lately, and what to do next."""
+"""The first page: what needs a person, what changed, what runs, and the way from events to a verdict."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,106 +11,185 @@ from django.utils.translation import gettext
 from aha.forms import form_words
 from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
-from aha.report import moment_page
+from aha.moments import kept_reach
+from aha.moments.claims import read_finding
+from aha.report import moment_page, reach_picture
+from events.models import OutboxEvent, UnitTraits
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview
+from experiments.standing.health_light import health
+from insight_site.models import Snapshot
+from insight_site.pages import retention_tiles
+from reporting.numbers import between, percent, points
 from runs.listing import open_runs
 from runs.models import Run
 from runs.pulse import is_alive, last_heard
 from segments.models import SegmentModel
-from segments.published import publish
-from segments.report import drift_page
+from stats.results import computable
 
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next: a sentence, and where."""
+    """A step of the loop: what it is, whether it was done, and where it is taken.
 
+    Attributes:
+        name: "Study".
+        words: what it gives.
+        done: it was done at least once.
+        action, url: its button; empty where this person may not.
+    """
+
+    name: str
     words: str
-    action: str
-    url: str
+    done: bool
+    action: str = ""
+    url: str = ""
 
 
 def landing(user: User | AnonymousUser) -> dict[str, Any]:
-    """Everything that the home page shows to somebody with an account."""
+    """Everything that the first page shows to somebody with an account."""
     heard = last_heard()
-    found: dict[str, Any] = {
-        "open_runs": open_runs(),
+    live = [
+        {"experiment": at.experiment, "url": _report(at.experiment), "at": at, "health": health(at)}
+        for at in overview.live()
+    ]
+    loop = steps(user)
+    open_ones = open_runs()
+    return {
+        "open_runs": open_ones,
         "worker_heard": heard,
         "worker_alive": is_alive(heard),
-        "experiments": running(),
-        "moments": [_moment(row) for row in AhaMoment.objects.light()[:SHOWN]],
-        "studies": [_study(row) for row in Study.objects.light()[:SHOWN]],
-        "models": [_model(row) for row in publish.models_with_current()[:SHOWN]],
+        "experiments": live,
+        "waiting": waiting(live),
+        "moments": [_moment(row) for row in overview.moments(SHOWN)],
+        "studies": [_study(row) for row in _shown_studies()],
         "verdicts": verdicts(),
+        "tiles": retention_tiles.tiles(Snapshot.objects.filter(name=retention_tiles.NAME).first()),
+        "confirmed": AhaMoment.objects.filter(status=AhaMoment.Status.CONFIRMED).count(),
+        "loop": loop,
+        "all_done": all(step.done for step in loop),
+        "next": next((step for step in loop if not step.done and step.url), None),
+        "no_events": not loop[0].done,
     }
-    return {**found, "next": next_step(user)}
 
 
-def running() -> list[dict[str, Any]]:
-    """Experiments that run or pause, with how far they are towards the planned number of users."""
-    states = (Experiment.Status.RUNNING, Experiment.Status.PAUSED)
-    rows = Experiment.objects.filter(status__in=states).prefetch_related("variants", "audience").order_by("-started_at")
-    found = overview.standings(rows[:SHOWN])
-    return [
-        {"experiment": at.experiment, "url": reverse("experiments:report", args=[at.experiment.key]), "at": at}
-        for at in found
+def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a person has to do: alarms first, then results to read and drafts to start."""
+    rows = [
+        {
+            "name": row["experiment"].name,
+            "status": row["experiment"].status,
+            "state": row["experiment"].get_status_display(),
+            "words": row["health"]["sentence"],
+            "light": row["health"]["light"],
+            "url": row["url"],
+            "action": gettext("Look at it"),
+        }
+        for row in live
+        if row["health"]["light"] in ("bad", "watch")
     ]
+    for one in overview.waiting():
+        draft = one.status == Experiment.Status.DRAFT
+        rows.append(
+            {
+                "name": one.name,
+                "status": one.status,
+                "state": one.get_status_display(),
+                "words": "",
+                "light": "",
+                "url": reverse("admin:experiments_experiment_step", args=[one.pk, "review"]) if draft else _report(one),
+                "action": gettext("Review and start") if draft else gettext("Read the result"),
+            }
+        )
+    return rows
 
 
 def verdicts() -> list[dict[str, Any]]:
-    """The latest verdict of each experiment, the newest first."""
+    """The latest verdict of each experiment, the newest first, with its effects where its moment keeps them."""
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
-    rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
+    rows = spoken.light("experiment__moment").filter(pk=Subquery(last)).defer("inputs", "experiment__moment__evidence")
     return [
         {
             "experiment": row.experiment,
-            "url": reverse("experiments:report", args=[row.experiment.key]),
+            "url": _report(row.experiment),
             "words": code_words(Code(row.verdict)),
             "light": LIGHTS[Code(row.verdict)],
-            "at": row.created_at,
+            "at": row.as_of or row.created_at,
             "final": row.final,
+            "effects": _effects(row.experiment),
         }
         for row in rows[:SHOWN]
     ]
 
 
-def next_step(user: User | AnonymousUser) -> Step | None:
-    """The first thing that is missing on the way from events to a verdict, and that this person may do."""
-    if not Study.objects.filter(status=Run.Status.DONE).exists():
-        if not user.has_perm("aha.add_study"):
-            return None
-        return Step(
-            gettext("Start with a study: it looks for the early behaviours that go with staying."),
-            gettext("New study"),
-            reverse("aha:new_study"),
-        )
-    if not AhaMoment.objects.exists():
-        study = Study.objects.light().filter(status=Run.Status.DONE).latest("created_at")
-        return Step(
-            gettext("A study is done. Choose a candidate worth testing and make it an AHA moment."),
-            gettext("Open the study"),
-            reverse("aha:study", args=[study.pk]),
-        )
-    if not Experiment.objects.exists():
-        if not user.has_perm("experiments.add_experiment"):
-            return None
-        return Step(
-            gettext("There is an AHA moment, and no experiment yet that tells whether it is the cause."),
-            gettext("Plan an experiment"),
-            reverse("admin:experiments_experiment_new"),
-        )
-    if not SegmentModel.objects.exists() and user.has_perm("segments.add_segmentationrun"):
-        return Step(
-            gettext("Nobody has looked yet who plays how; experiments can target such groups."),
-            gettext("Look for groups"),
-            reverse("segments:new_run"),
-        )
-    return None
+def _effects(experiment: Experiment) -> list[str]:
+    """Effect of the nudge on everyone, and of the behaviour on those it moved, each with its interval."""
+    moment = experiment.moment
+    found = read_finding(moment.finding) if moment is not None and moment.finding else None
+    if found is None or found.experiment != experiment.key or not found.is_share:
+        return []
+    lines = []
+    if found.itt is not None:
+        limits = between(points(found.itt.low), points(found.itt.high))
+        text = gettext("nudge: {estimate} points ({limits})")
+        lines.append(text.format(estimate=points(found.itt.estimate), limits=limits))
+    around = found.effect_set
+    if found.effect is not None and around is not None and around.low is not None and around.high is not None:
+        text = gettext("behaviour: {estimate} points ({limits})")
+        limits = between(points(around.low), points(around.high))
+        lines.append(text.format(estimate=points(found.effect.estimate), limits=limits))
+    return lines
+
+
+def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
+    """The loop from events to a verdict: what was done, and what this person may do next."""
+    study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
+    events = study is not None or OutboxEvent.objects.exists() or UnitTraits.objects.exists() or _has_figures()
+    add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
+    new_plan = reverse("admin:experiments_experiment_new")
+    return (
+        Step(gettext("Data"), gettext("Events of your product arrive here."), events),
+        Step(
+            gettext("Study"),
+            gettext("It ranks the early behaviours that go with staying."),
+            study is not None,
+            *((gettext("New study"), reverse("aha:new_study")) if add_study else ()),
+        ),
+        Step(
+            gettext("AHA moment"),
+            gettext("The candidate that is worth a test."),
+            AhaMoment.objects.exists(),
+            *((gettext("Open the study"), reverse("aha:study", args=[study.pk])) if study else ()),
+        ),
+        Step(
+            gettext("Experiment"),
+            gettext("It nudges some users, so that cause and habit come apart."),
+            Experiment.objects.filter(started_at__isnull=False).exists(),
+            *((gettext("Plan an experiment"), new_plan) if add_experiment else ()),
+        ),
+        Step(
+            gettext("Verdict"),
+            gettext("Whether the behaviour causes retention, and by how much."),
+            Analysis.objects.filter(final=True).exclude(verdict="").exists(),
+        ),
+    )
+
+
+def _has_figures() -> bool:
+    return Snapshot.objects.filter(name=retention_tiles.NAME).exists() or SegmentModel.objects.exists()
+
+
+def _report(experiment: Experiment) -> str:
+    return reverse("experiments:report", args=[experiment.key])
+
+
+def _shown_studies() -> Any:
+    """The latest, without those that were cancelled."""
+    return Study.objects.light().exclude(status=Run.Status.CANCELLED)[:SHOWN]
 
 
 def _study(study: Study) -> dict[str, Any]:
@@ -119,13 +198,16 @@ def _study(study: Study) -> dict[str, Any]:
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
-    finding = moment_page.finding(moment.finding)
-    return {"moment": moment, "finding": finding, "light": moment_page.LIGHTS.get(moment.status, "")}
-
-
-def _model(model: Any) -> dict[str, Any]:
-    version = next(iter(model.current_versions), None)
-    if version is None:
-        return {"model": model, "version": None, "segments": [], "colour": "", "drift": ""}
-    colour, words = drift_page.strongest(version.drift_code) if version.rule is None else ("", "")
-    return {"model": model, "version": version, "segments": version.segments.all(), "colour": colour, "drift": words}
+    kept = getattr(moment, "kept_reach", None)
+    weeks = None if kept is None else kept_reach.read(kept).weeks
+    now = ""
+    if weeks is not None:
+        done = [row for row in weeks.weeks if row.complete and row.eligible >= reach_picture.FEW]
+        share = done[-1].share if done else None
+        now = percent(share.estimate, 0) if share is not None and computable(share) else ""
+    return {
+        "moment": moment,
+        "finding": moment_page.finding(moment.finding),
+        "lines": () if weeks is None else reach_picture.sparkline(weeks),
+        "now": now,
+    }

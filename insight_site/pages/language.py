@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.i18n import set_language
 
 from insight_site.models import Preference
+from insight_site.pages.preferences import take_up
 
 
 def choose_language(request: HttpRequest) -> HttpResponse:
@@ -26,10 +27,13 @@ class Login(LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Log in, and take up the language that was chosen elsewhere."""
+        """Log in, and take up what was chosen elsewhere."""
         response = super().form_valid(form)
         preference = Preference.objects.filter(user=form.get_user()).first()
-        if preference is not None:
+        if preference is None:
+            return response
+        take_up(response, preference)
+        if preference.language:
             response.set_cookie(
                 settings.LANGUAGE_COOKIE_NAME,
                 preference.language,

@@ -2,11 +2,19 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
+from insight_site.pages.preferences import theme_of
+
 ITEMS: tuple[tuple[str, Any], ...] = (
+<<<<<<< HEAD
+    ("events:overview", gettext_lazy("Data")),
+=======
+    ("explore:start", gettext_lazy("Explore")),
+>>>>>>> h-explore
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
     ("experiments:list", gettext_lazy("Experiments")),
@@ -16,17 +24,23 @@ OPEN = ("glossary",)  # what strangers may read too
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: the menu's items, the current one marked."""
+    """Context processor: the menu's items, the current one marked; the theme, and whose days these are."""
     match = request.resolver_match
     name_here = match.view_name if match else ""
     return {
         "navigation": [
             {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
             for name, label in ITEMS
-        ]
+        ],
+        "theme": theme_of(request),
+        "time_zone": settings.TIME_ZONE,
     }
+
+
+SPACES = {"connect": "events"}  # routes that belong to another's item
 
 
 def _space(name: str) -> str:
     """The app of a route, or the route itself where it is of the site."""
-    return name.split(":")[0]
+    space = name.split(":")[0]
+    return SPACES.get(space, space)

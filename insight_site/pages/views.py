@@ -9,18 +9,22 @@ from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
+from django.utils.safestring import mark_safe
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from insight_site.glossary import entries
+from insight_site.glossary import entries, find_terms
+from insight_site.help import method_pages
 from insight_site.models import Picture
 from insight_site.pages import landing
 from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
 from reporting.csv import csv_lines
 from runs.kinds import find_kind
+from runs.web import is_htmx
 
 DARK_SECONDS = 24 * 3600  # a finished run's picture never changes
 REPORTS = {"en": "report.html", "ko": "report.ko.html"}
@@ -46,7 +50,29 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def glossary_page(request: HttpRequest) -> HttpResponse:
     """Every term in plain words; it says nothing about anybody's data, so everyone may read it."""
-    return render(request, "insight_site/glossary.html", {"sections": entries.sections()})
+    text, letter = request.GET.get("q", "")[:100], request.GET.get("letter", "")[:1]
+    sections = entries.sections()
+    found = find_terms.matching(sections, text, letter)
+    context = {"sections": found, "letters": find_terms.letters(sections), "letter": letter, "text": text}
+    response = render(request, "insight_site/terms.html" if is_htmx(request) else "insight_site/glossary.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@require_safe
+def methods_page(request: HttpRequest) -> HttpResponse:
+    """The method documents, for everyone: they say nothing about anybody's data either."""
+    return render(request, "insight_site/methods.html", {"pages": method_pages.all_pages()})
+
+
+@require_safe
+def method_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """One method document."""
+    page = method_pages.method_page(slug)
+    if page is None:
+        raise Http404
+    # Made by markdown-it without raw HTML, of a file of this repository.
+    return render(request, "insight_site/method.html", {"page": page, "html": mark_safe(page.html)})  # noqa: S308
 
 
 @require_safe

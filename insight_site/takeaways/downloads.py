@@ -16,15 +16,25 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from aha.explore.views import picture_of
 from insight_site.access.permissions import client_address
 from insight_site.models import ShareLink
-from insight_site.takeaways import sharing
+from insight_site.takeaways import rendering, sharing
 from insight_site.takeaways import takeaway as files
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.web import person
 
 BAD_TOKENS_A_MINUTE = 20
+
+
+@login_required
+@require_safe
+def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
+    """A picture of Explore as PNG."""
+    response = HttpResponse(rendering.png_of(picture_of(request, view, slug)), content_type="image/png")
+    response["Content-Disposition"] = f'attachment; filename="insight-{view}-{slug}.{get_language()}.png"'
+    return response
 
 
 @login_required

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+SCALE = 2.0  # pixels of a PNG for each pixel of CSS, for sharp screens
 # Vega writes names into expressions of its own and can't read a line that these characters end.
 SIGNS = {"0085": "2424", "2028": "23ce", "2029": "00b6"}
 SEPARATOR = re.compile(rf"(?<!\\)((?:\\\\)*)\\u({'|'.join(SIGNS)})")
@@ -27,11 +28,18 @@ def svg(chart: dict[str, Any], slug: str) -> str:
     return _prefix_ids(text, slug)
 
 
-def png(chart: dict[str, Any], *, scale: float = 2.0) -> bytes:
+def png(chart: dict[str, Any], *, scale: float = SCALE) -> bytes:
     """Render a chart as PNG, for charts of many marks and for people who need a file for their slides."""
     import vl_convert
 
     return bytes(vl_convert.vegalite_to_png(_specification(chart), scale=scale, allowed_base_urls=[]))
+
+
+def png_of(svg_text: str, *, scale: float = 2.0) -> bytes:
+    """An SVG of ours, which names nothing outside itself, as PNG."""
+    import vl_convert
+
+    return bytes(vl_convert.svg_to_png(svg_text, scale=scale))
 
 
 def _specification(chart: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from reporting.table import Table
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
 
-STYLE = Path(__file__).parent.parent / "static" / "insight_site" / "site.css"
+STYLES = tuple(Path(__file__).parent.parent / "static" / "insight_site" / f"{name}.css" for name in ("tokens", "site"))
 # The file has its style and its pictures inside, so its own policy allows these and nothing else.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -52,7 +52,7 @@ def as_html(run: Run, *, shared: bool = False) -> str:
         "standalone": True,
         "shared": shared,
         "body": kind.template,
-        "style": mark_safe(STYLE.read_text(encoding="utf-8")),  # noqa: S308 - our own file
+        "style": mark_safe("".join(path.read_text(encoding="utf-8") for path in STYLES)),  # noqa: S308 - our own file
         "version": __version__,
         "made": timezone.now(),
     }

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import re
+import struct
 from typing import Any
 
 from django import template
@@ -12,11 +14,13 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
 from insight_site.models import Picture
+from insight_site.pages.preferences import theme_of
 from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import Drawing
 from runs.models import Run
 
 register = template.Library()
+SIDES = re.compile(rb'width="([\d.]+)" height="([\d.]+)"')
 DRAWN_SECONDS = 24 * 3600  # the key is the specification itself, so an old picture can only be a right one
 
 
@@ -34,6 +38,8 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
     inline = row is not None and bytes(row.content[:4]) == b"<svg"
     return {
         "standalone": standalone,
+        "size": size_of(bytes(row.content)) if row else None,
+        "theme": theme_of(context["request"]) if "request" in context else "",
         "data": base64.b64encode(bytes(row.content)).decode() if row and standalone and not inline else "",
         "run": run,
         "run_label": run._meta.label,
@@ -43,6 +49,16 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
         # vl-convert escapes what comes from the data; the markup itself is ours.
         "svg": mark_safe(bytes(row.content).decode()) if row and inline else None,  # noqa: S308
     }
+
+
+def size_of(content: bytes) -> dict[str, int]:
+    """A picture's width and height in CSS pixels, so that its place is kept, and its width in hundreds (fit-…)."""
+    if content.startswith(b"\x89PNG"):
+        width, height = (round(side / rendering.SCALE) for side in struct.unpack(">II", content[16:24]))
+    else:
+        found = SIDES.search(content[:400])
+        width, height = (round(float(side)) for side in found.groups()) if found else (700, 400)
+    return {"width": width, "height": height, "fit": min(9, max(3, round(width / 100)))}
 
 
 @register.inclusion_tag("components/chart.html")
@@ -56,4 +72,4 @@ def drawn(drawing: Drawing | None) -> dict[str, Any]:
         svg = rendering.svg(drawing.spec, drawing.slug)
         cache.set(key, svg, DRAWN_SECONDS)
     # vl-convert escapes what comes from the data; the markup itself is ours.
-    return {"chart": {"label": drawing.label, "svg": mark_safe(svg)}}  # noqa: S308
+    return {"chart": {"label": drawing.label, "svg": mark_safe(svg), "size": size_of(svg.encode())}}  # noqa: S308

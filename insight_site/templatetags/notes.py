@@ -4,26 +4,42 @@ import secrets
 from typing import Any
 
 from django import template
+from django.template import Context
+from django.urls import reverse
 
 from insight_site.glossary import entries
+from insight_site.glossary.terms import Term
+from insight_site.help.method_pages import anchor
 
 register = template.Library()
 
 
-@register.inclusion_tag("components/note.html")
-def note(slug: str, *, named: bool = False) -> dict[str, Any]:
+@register.simple_tag
+def method_link(term: Term) -> str:
+    """The page and section that explain a term."""
+    return f"{reverse('method', args=[term.doc])}#{anchor(term.heading)}"
+
+
+@register.inclusion_tag("components/note.html", takes_context=True)
+def note(context: Context, slug: str, *, named: bool = False) -> dict[str, Any]:
     """A button that opens the meaning; with `named` the word itself is the button, else a question mark."""
     # A word may stand on a page twice, and htmx may bring a third one, so a counter would not keep the ids apart.
-    return {"term": entries.find(slug), "named": named, "id": f"note-{slug}-{secrets.token_hex(3)}"}
+    alone = bool(context.get("standalone"))  # a file has no pages to link to
+    return {
+        "term": entries.find(slug),
+        "named": named,
+        "id": f"note-{slug}-{secrets.token_hex(3)}",
+        "standalone": alone,
+    }
 
 
-@register.inclusion_tag("components/terms.html")
-def terms(*slugs: str) -> dict[str, Any]:
+@register.inclusion_tag("components/terms.html", takes_context=True)
+def terms(context: Context, *slugs: str) -> dict[str, Any]:
     """A line of words to look up."""
-    return {"slugs": slugs}
+    return {"slugs": slugs, "standalone": context.get("standalone")}
 
 
-@register.inclusion_tag("components/terms.html")
-def part_terms(part: str) -> dict[str, Any]:
+@register.inclusion_tag("components/terms.html", takes_context=True)
+def part_terms(context: Context, part: str) -> dict[str, Any]:
     """The words that a part of a page needs, by the part's slug; nothing for a part that needs none."""
-    return {"slugs": entries.shown_with(part)}
+    return {"slugs": entries.shown_with(part), "standalone": context.get("standalone")}

@@ -1,4 +1,7 @@
-"""What separates two segments of one version: behaviour per active day, as between activity tiers."""
+"""What separates two segments: behaviour per active day on the days of the first one's version.
+
+Users who are in both, which two rules allow, are left out.
+"""
 
 from typing import Any
 
@@ -11,7 +14,7 @@ from reporting.document import load
 from runs.perform import enqueue, perform
 from runs.progress import Progress, part, silent
 from runs.refusals import Refused
-from segments.models import ComparisonRun, Segment
+from segments.models import ComparisonRun, Segment, SegmentVersion
 from segments.published.fitted_model import fitted_of
 from segments.published.payload_versions import COMPARISON
 from segments.published.run_results import ComparisonResult
@@ -20,6 +23,7 @@ from segments.search.gather import read_units
 from segments.search.question import Inputs
 
 TASK = "segments.tasks.run_comparison"
+MOST = 20
 
 
 def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User | None = None) -> ComparisonRun:
@@ -27,17 +31,15 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
 
     Args:
         first: the one that differences are measured from.
-        second: of the same version.
+        second: another one; of another version its users' days are those of the first one's.
         seed: of samples and models.
         by: who asks.
 
     Raises:
-        Refused: one segment with itself, or segments of two versions, whose windows and units may differ.
+        Refused: one segment with itself.
     """
     if first.pk == second.pk:
         raise Refused("Choose two different segments.")
-    if first.version_id != second.version_id:
-        raise Refused("Only segments of one version can be compared.")
     with transaction.atomic():
         run = ComparisonRun.objects.create(first=first, second=second, seed=seed, created_by=by)
         enqueue(run, TASK)
@@ -62,13 +64,29 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
     for segment in (run.first, run.second):
         members = set(segment.members.values_list("unit", flat=True))
         groups.append(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
+    both = groups[0] & groups[1]
     found = find_drivers(
         table,
         table.behaviours,
-        first=groups[0],
-        second=groups[1],
+        first=groups[0] & ~both,
+        second=groups[1] & ~both,
         labels=(str(run.first), str(run.second)),
         seed=run.seed,
         progress=part(progress, 0.2, 1.0),
     )
     return COMPARISON.store(ComparisonResult(found, str(inputs.window)))
+
+
+def comparisons_of(first: Segment, second: Segment) -> list[ComparisonRun]:
+    """The finished and running comparisons of two segments, in either order, the newest first."""
+    pair = (first.pk, second.pk)
+    rows = ComparisonRun.objects.light("first", "second").filter(first__in=pair, second__in=pair)
+    return list(rows.order_by("-pk")[:MOST])
+
+
+def past_comparisons(version: SegmentVersion | None = None) -> list[ComparisonRun]:
+    """The latest comparisons, of all segments or of one version's."""
+    rows = ComparisonRun.objects.light("first__version__model", "second__version__model", "created_by")
+    if version is not None:
+        rows = rows.filter(first__version=version)
+    return list(rows.order_by("-pk")[:MOST])

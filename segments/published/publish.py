@@ -20,6 +20,7 @@ from segments.models import Membership, Segment, SegmentationRun, SegmentModel, 
 from segments.published.drift import match_centroids
 from segments.published.fitted_model import fitted_of
 from segments.published.measure_drift import baseline, measure_drift
+from segments.published.measure_retention import measure_retention
 from segments.published.payload_versions import BASELINE, DRIFT
 from segments.published.rule_members import rule_places
 from segments.published.run_results import DriftResult
@@ -102,11 +103,12 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
     rows = [(unit, pks[number] if number is not None else None, place) for unit, number, place in places]
     _rewrite(version, rows)
     sizes = Counter(pk for _unit, pk, _place in rows)
+    stayed = measure_retention(version, {unit: pk for unit, pk, _place in rows if pk is not None})
     with transaction.atomic():
         locked = SegmentVersion.objects.light().select_for_update().get(pk=version.pk)
         for segment in segments.values():
-            segment.size = sizes[segment.pk]
-            segment.save(update_fields=["size"])
+            segment.size, segment.stayed = sizes[segment.pk], stayed.get(segment.pk)
+            segment.save(update_fields=["size", "stayed"])
         locked.units, locked.refreshed_at = len(rows), timezone.now()
         locked.drift = None if drift is None else DRIFT.store(drift)
         locked.drift_code = "" if drift is None else drift.code
@@ -164,16 +166,14 @@ def rename(*, segment: Segment, name: str) -> Segment:
 
 
 def member_rows(segment: Segment) -> Iterator[list[str]]:
-    """CSV rows of a segment's units, the highest risk first: user, segment, risk of leaving, its reasons."""
-    yield ["user", "segment", "risk_of_leaving", "reasons"]
-    rows = (
-        segment.members.order_by("-risk", "unit")
-        if segment.members.exclude(risk=None).exists()
-        else (segment.members.order_by("unit"))
-    )
+    """CSV rows of a segment's units; where a churn model scored them with risk and its reasons, the highest first."""
+    scored = segment.members.exclude(risk=None).exists()
+    yield ["user", "segment", *(("risk_of_leaving", "reasons") if scored else ())]
+    rows = segment.members.order_by("-risk", "unit") if scored else segment.members.order_by("unit")
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        yield [row.unit, str(segment), risk, display_name("; ".join(row.reasons or []))]
+        more = (risk, display_name("; ".join(row.reasons or []))) if scored else ()
+        yield [row.unit, str(segment), *more]
 
 
 def slugs_of(unit: str) -> frozenset[str]:
@@ -239,6 +239,7 @@ def _add_clusters(version: SegmentVersion, report: Report, names: dict[int, str]
             stability=cluster.stability,
             targetable=cluster.stability >= MIN_JACCARD,
             profile=PROFILE.store(cluster.profile),
+            pattern=[[what, str(direction)] for what, direction in cluster.profile.name],
         )
         segment.save()
 

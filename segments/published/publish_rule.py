@@ -1,7 +1,6 @@
-"""Rule segments: which units a rule holds for, previewed or published through the same membership as clusters."""
+"""Publish a rule as a segment, through the same membership as clusters."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -9,33 +8,9 @@ from django.db import transaction
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from segments.published.publish import first_membership, open_model
 from segments.published.rule_members import evaluate_rule
-from segments.rules import is_live, parse_rule, sentence
-
-if TYPE_CHECKING:
-    pass
+from segments.rules import parse_rule
 
 Place = Membership.Place
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a rule would take: `members` of `units`; `live` when it can be answered during an assignment."""
-
-    units: int
-    members: int
-    live: bool
-    sentence: str
-
-
-def preview_rule(*, signup_event: str, rule: dict[str, Any]) -> Preview:
-    """How many units a rule would take now. Nothing is stored.
-
-    Raises:
-        Refused: a rule that can't be read, or an event that the log doesn't have.
-    """
-    parsed = parse_rule(rule)
-    units, flags = evaluate_rule(parsed, signup_event)
-    return Preview(len(units), int(flags.sum()), is_live(parsed), sentence(parsed))
 
 
 def publish_rule(

@@ -1,21 +1,24 @@
 """Which units a rule holds for, from what they did and from the traits that they were given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
 
 import numpy as np
 
-from events.asking import questions
+from events.asking import Questions, questions
 from events.counting import queries
 from events.models import UnitTraits
 from events.outbox.ownership import StoreRefused
 from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
-from segments.rules import Feature, Rule, Subject, Trait, is_live, members, needs, parse_rule
+from segments.rules import FEATURES, BehaviourCount, Feature, Needs, Rule, Subject, Trait, members, needs, parse_rule
 from segments.search import queries as own
 
 Place = Membership.Place
+BATCH = 5_000
 
 
 def rule_places(version: SegmentVersion) -> Iterator[tuple[str, int | None, str]]:
@@ -29,42 +32,114 @@ def rule_places(version: SegmentVersion) -> Iterator[tuple[str, int | None, str]
 
 def evaluate_rule(rule: Rule, signup_event: str) -> tuple[list[str], Any]:
     """All units, and whether the rule holds for each."""
-    wanted = needs(rule)
-    traits: dict[str, dict[str, Any]] = {}
-    if wanted.traits:
-        traits = dict(UnitTraits.objects.values_list("user_id", "traits").iterator(chunk_size=5_000))
-    units: list[str] = []
-    columns: dict[Subject, Any] = {}
-    try:
-        with questions() as asked:
-            units, columns = _ask(asked, signup_event, wanted)
-    except StoreRefused:
-        raise
-    except Refused:
-        if not (is_live(rule) and traits):
-            raise  # without a log only what units said of themselves can be asked
-    units += sorted(traits.keys() - set(units))
-    for subject, column in columns.items():
-        grown = np.full(len(units), np.nan)
-        grown[: len(column)] = column
-        columns[subject] = grown
-    for name in wanted.traits:
-        columns[Trait(name)] = np.array([traits.get(unit, {}).get(name) for unit in units], dtype=object)
+    facts = read_facts(RuleFacts(signup_event), needs(rule))
+    units, columns = facts.columns(needs(rule))
     return units, members(rule, columns, units=len(units))
 
 
-def _ask(asked: Any, signup_event: str, wanted: Any) -> tuple[list[str], dict[Subject, Any]]:
-    asked.need_event(signup_event, "--signup-event")
-    users = queries.cohort(asked.log, signup_event, asked.basis)
-    frame = asked.run(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()
-    columns: dict[Subject, Any] = {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in wanted.features}
-    if wanted.behaviours:
-        for count in wanted.behaviours:
-            asked.need_event(count.behaviour.event, where=say("rule"))
-        pairs = [(count.behaviour, count.days) for count in wanted.behaviours]
-        counted = asked.run(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
+@dataclass
+class RuleFacts:
+    """What was read of units so far, so that a rule that changes a little asks for little more.
+
+    Attributes:
+        signup_event: whose first occurrence starts a unit's clock.
+        one_in: 1 for everybody, else one in so many users of the log.
+        units: of the log; None before they were read, or where there is no log to read.
+        counted: counts and features in their order.
+        traits: of every unit that has any; None before they were read.
+    """
+
+    signup_event: str
+    one_in: int = 1
+    units: list[str] | None = None
+    counted: dict[Subject, Any] = field(default_factory=dict)
+    traits: dict[str, dict[str, Any]] | None = None
+
+    def columns(self, wanted: Needs) -> tuple[list[str], dict[Subject, Any]]:
+        """The units that a rule is asked of, and what it asks of them, one value per unit."""
+        units, traits = list(self.units or ()), self.traits or {}
+        if wanted.traits:
+            units += sorted(traits.keys() - set(units))
+        found: dict[Subject, Any] = {}
+        for subject in (*wanted.behaviours, *map(Feature, wanted.features)):
+            column = np.full(len(units), np.nan)
+            known = self.counted.get(subject, ())
+            column[: len(known)] = known
+            found[subject] = column
+        for name in wanted.traits:
+            found[Trait(name)] = np.array([traits.get(unit, {}).get(name) for unit in units], dtype=object)
+        return units, found
+
+
+def read_facts(facts: RuleFacts, wanted: Needs, *, go_on: Callable[[], None] = lambda: None) -> RuleFacts:
+    """Read what a rule asks about and what isn't there yet; the facts themselves grow.
+
+    Args:
+        facts: read so far.
+        wanted: by the rule.
+        go_on: called between two questions; raises when nobody waits for the answer any more.
+
+    Raises:
+        Refused: no event yet, or an event that the log doesn't have.
+    """
+    asked_of = (*wanted.behaviours, *map(Feature, wanted.features))
+    missing = [subject for subject in asked_of if subject not in facts.counted]
+    if facts.units is None or missing:
+        try:
+            with questions() as asked:
+                _read_log(asked, facts, missing, go_on)
+        except StoreRefused:
+            raise
+        except Refused:
+            if asked_of or not UnitTraits.objects.exists():
+                raise  # without a log only what units said of themselves can be asked
+    if wanted.traits and facts.traits is None:
+        go_on()
+        facts.traits = _traits(facts)
+    return facts
+
+
+def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject], go_on: Callable[[], None]) -> None:
+    go_on()
+    counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
+    need_events(asked, [facts.signup_event], "--signup-event")
+    need_events(asked, [count.behaviour.event for count in counts])
+    log = asked.log if facts.one_in == 1 else own.one_in(asked.log, facts.one_in)
+    users = queries.cohort(log, facts.signup_event, asked.basis)
+    go_on()
+    if any(isinstance(subject, Feature) for subject in missing):
+        frame = asked.run(own.life(log, users, asked.basis)).set_index("user_id").sort_index()
+        facts.counted |= {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in FEATURES}
+    else:
+        frame = asked.run(users.select("user_id")).set_index("user_id").sort_index()
+    units = [str(unit) for unit in frame.index]
+    if facts.units is not None and facts.units != units:
+        facts.counted.clear()  # users came in between: counts of two moments don't fit together
+        facts.traits, facts.units = None, None
+        return _read_log(asked, facts, [*counts, *(s for s in missing if isinstance(s, Feature))], go_on)
+    facts.units = units
+    if counts:
+        go_on()
+        pairs = [(count.behaviour, count.days) for count in counts]
+        counted = asked.run(own.counts_within(log, users, asked.basis, pairs)).set_index("user_id")
         counted = counted.reindex(frame.index).fillna(0)
-        columns |= {
-            count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(wanted.behaviours)
-        }
-    return [str(unit) for unit in frame.index], columns
+        facts.counted |= {count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
+    return None
+
+
+def need_events(asked: Questions, names: list[str], option: str = "") -> None:
+    """Refuse names that the log doesn't have, in one short question when it has them all."""
+    wanted = {name for name in names if name != "*"}
+    found = set(asked.run(own.names_among(asked.log, sorted(wanted))).event) if wanted else set()
+    for name in sorted(wanted - found):
+        asked.need_event(name, option, where="" if option else say("rule"))
+
+
+def _traits(facts: RuleFacts) -> dict[str, dict[str, Any]]:
+    rows = UnitTraits.objects.values_list("user_id", "traits")
+    if facts.one_in == 1 or facts.units is None:
+        return dict(rows.iterator(chunk_size=BATCH))
+    found: dict[str, dict[str, Any]] = {}
+    for units in batched(facts.units, BATCH):
+        found |= dict(rows.filter(user_id__in=units))
+    return found

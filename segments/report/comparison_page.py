@@ -19,11 +19,18 @@ class Comparison:
     ranking: Table | None
 
 
-def comparison(result: ComparisonResult) -> Comparison | str:
-    """A comparison of two segments, or in words why there is none."""
+def comparison(result: ComparisonResult, titles: tuple[str, str], *, constructed: bool = False) -> Comparison | str:
+    """A comparison of two segments, or in words why there is none.
+
+    Args:
+        result: as it was stored.
+        titles: what the two are called now; the stored names are those of then.
+        constructed: the groups were formed by these behaviours, so a model tells them apart whatever they are.
+    """
     found = result.drivers
     if not computable(found):
         return reason_words(found)
+    found = replace(found, first=titles[0], second=titles[1])
     title = gettext("Behaviour on an active day")
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
@@ -35,6 +42,8 @@ def comparison(result: ComparisonResult) -> Comparison | str:
             "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
             "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
         ) % {"auc": number(found.auc, 2)}
+        if constructed:
+            judged += " " + gettext("These groups were formed by these behaviours, so an area near 1 is expected.")
         ranks = replace(ranks, note=judged)
     rows = replace(drivers.table(found), title=title, note=note)
     return Comparison(drivers.finding(found), rows, ranks)

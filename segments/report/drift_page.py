@@ -1,6 +1,6 @@
 """How far a published version has drifted, and where its users went. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,23 @@ class DriftView:
     note: str
     migration: MigrationView | None
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether anything drifted, so that the table is worth reading."""
+        return any(light.colour != "good" for light in self.lights)
 
-def drift(document: dict[str, Any] | None, names: Mapping[int, str]) -> DriftView | None:
+
+def drift(
+    document: dict[str, Any] | None,
+    names: Mapping[int, str],
+    names_of: Callable[[int], Mapping[int, str]] | None = None,
+) -> DriftView | None:
     """A version's stored drift, or None before the first refresh.
 
     Args:
         document: as `segments.payload_versions.DRIFT` stores it.
         names: of the version's segments by their number.
+        names_of: those of an earlier version as they are called now; without it they are called as they were.
     """
     if not document:
         return None
@@ -82,7 +92,10 @@ def drift(document: dict[str, Any] | None, names: Mapping[int, str]) -> DriftVie
         "are unlike any group; 1 in 100 was so when the groups were made."
     ) % {"watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share)}
     moves = result.migration
-    return DriftView(tuple(lights), note, None if moves is None else migration(moves, names))
+    if moves is None:
+        return DriftView(tuple(lights), note, None)
+    before = (names_of(moves.from_version) if names_of is not None else {}) or moves.names or names
+    return DriftView(tuple(lights), note, migration(moves, names, before))
 
 
 def strongest(code: str) -> tuple[str, str]:
@@ -110,13 +123,10 @@ def drift_light(code: Drift) -> tuple[str, str]:
     }[code]
 
 
-def migration(found: Moves, names: Mapping[int, str]) -> MigrationView:
-    """The migration as a table whose cells are shaded by the share of their row."""
+def migration(found: Moves, names: Mapping[int, str], before: Mapping[int, str]) -> MigrationView:
+    """The migration as a table whose cells are shaded by the share of their row; `before` names its rows."""
     rows = tuple(
-        HeatRow(
-            place_words(state, found.names or names),
-            tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts),
-        )
+        HeatRow(place_words(state, before), tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts))
         for state, counts in zip(found.states, found.counts, strict=True)
         if sum(counts)
     )

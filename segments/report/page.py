@@ -11,24 +11,25 @@ from segments.report.evidence import gaps, maps, null_test, number_of_groups, sc
 from segments.search.result import Report
 
 
-def evidence(report: Report) -> Section:
-    """Maps, and whether there are groups at all."""
-    return _section(
-        "evidence",
-        gettext("Are there groups?"),
-        maps.part(report),
-        maps.tsne_part(report),
-        scorecard.part(report),
-        number_of_groups.part(report),
-        null_test.part(report),
-        gaps.part(report),
-        stability.part(report),
-    )
-
-
 def groups(report: Report) -> Section:
-    """What the groups do, and who of them stays; on the page their cards follow."""
-    return _section("groups", gettext("Who they are"), heat.part(report), retention.part(report))
+    """What the groups do; on the page their cards follow."""
+    return _section("groups", gettext("Who they are"), heat.part(report))
+
+
+def stays(report: Report) -> Section:
+    """Who of them stays."""
+    return _section("stays", gettext("Who stays?"), retention.part(report))
+
+
+def evidence(report: Report) -> Section:
+    """Whether another sample of users would show the same groups."""
+    parts = (stability.part(report), gaps.part(report), null_test.part(report), number_of_groups.part(report))
+    return _section("evidence", gettext("Are there groups?"), *parts)
+
+
+def pictures(report: Report) -> Section:
+    """Maps for the eye, and which of them can be trusted."""
+    return _section("maps", gettext("Maps"), maps.part(report), maps.tsne_part(report), scorecard.part(report))
 
 
 def activity(report: Report) -> Section:
@@ -37,10 +38,15 @@ def activity(report: Report) -> Section:
     return _section("activity", gettext("By activity"), *parts)
 
 
+def sections(report: Report) -> tuple[Section, ...]:
+    """What is read of the groups, in order: who, who stays, whether they hold, maps."""
+    return groups(report), stays(report), evidence(report), pictures(report)
+
+
 def draw(report: Report, slug: str = "") -> tuple[Drawing, ...]:
     """Every picture of a finished search, or one; the app's kind of run names this function."""
-    sections = (evidence(report), groups(report), activity(report))
-    return drawings((part for section in sections for part in section.parts), slug)
+    parts = (part for section in (*sections(report), activity(report)) for part in section.parts)
+    return drawings(parts, slug)
 
 
 def _section(slug: str, title: str, *parts: Part | None) -> Section:

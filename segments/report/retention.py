@@ -7,9 +7,9 @@ from reporting.words import gettext, reason_words
 from segments.report.axes import retained_bars
 from segments.report.groups import cluster_words
 from segments.search.clustering import NULL_LEVEL
-from segments.search.leaving import Residual
+from segments.search.leaving import Residual, Share, rate
 from segments.search.result import Report
-from stats.results import NotComputable, computable
+from stats.results import NotComputable, Reason, computable
 
 
 def part(report: Report) -> Part:
@@ -21,7 +21,7 @@ def part(report: Report) -> Part:
 
 def finding(report: Report) -> str:
     """From the group that stays least to the one that stays most."""
-    known = [(c.profile.retained.estimate, c.key) for c in report.clusters if computable(c.profile.retained)]
+    known = [(c.profile.retained.estimate, cluster_words(c)) for c in report.clusters if computable(c.profile.retained)]
     if not known:
         return gettext("Retention by group isn't known")
     (low, last), (high, first) = min(known), max(known)
@@ -51,6 +51,10 @@ def table(report: Report) -> Table:
                 number(profile.tenure_median, 0),
             )
         )
+    rest = without_group(report)
+    if rest is not None:
+        size = rest.n if computable(rest) else report.units.too_little_data
+        rows.append((gettext("no group (hardly active)"), f"{size:,}", "", share(rest), "", "", ""))
     everybody = share(report.retention_rate)
     rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
@@ -88,7 +92,24 @@ def _association(report: Report) -> str:
     }
 
 
+def without_group(report: Report) -> Share | NotComputable | None:
+    """Who of the users without a group stayed: everybody less the groups; None where everybody has one."""
+    left = report.units.too_little_data
+    if not left:
+        return None
+    groups = [cluster.profile.retained for cluster in report.clusters]
+    known = [found for found in groups if computable(found)]
+    everybody = report.retention_rate
+    if not computable(everybody) or len(known) < len(groups):
+        return NotComputable(Reason.NO_DATA)
+    stayed, n = everybody.count - sum(found.count for found in known), everybody.n - sum(found.n for found in known)
+    return rate(stayed, n) if 0 <= stayed <= n and n else NotComputable(Reason.NO_DATA)
+
+
 def chart(report: Report) -> Drawn:
-    """Retention of each group."""
+    """Retention of each group, and of the users without one, so that the bars make up everybody."""
     rows = [(cluster_words(cluster), cluster.profile.retained, cluster.profile.size) for cluster in report.clusters]
+    rest = without_group(report)
+    if rest is not None:
+        rows.append((gettext("no group (hardly active)"), rest, report.units.too_little_data))
     return retained_bars(rows, report.retention_rate)

@@ -17,7 +17,7 @@ from segments.rules.records import (
     needs,
     to_document,
 )
-from segments.rules.wording import preview_sentence, sentence
+from segments.rules.wording import sentence
 
 __all__ = [
     "FEATURES",
@@ -39,7 +39,6 @@ __all__ = [
     "members",
     "needs",
     "parse_rule",
-    "preview_sentence",
     "sentence",
     "to_document",
 ]

@@ -80,7 +80,8 @@ def _condition(document: dict[str, Any], path: str) -> Condition:
     operators = [key for key in document if key not in allowed]
     unknown = [key for key in operators if key not in list(Operator)]
     if unknown:
-        raise _refuse(path, say("{name!r} is not known here.", name=unknown[0]))
+        text = say("{name!r} is not known here; use one of {names}.", name=unknown[0], names=", ".join(Operator))
+        raise _refuse(path, text)
     if len(operators) != 1:
         raise _refuse(path, say("a condition needs exactly one of {names}.", names=", ".join(Operator)))
     operator = Operator(operators[0])

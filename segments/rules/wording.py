@@ -1,17 +1,8 @@
-"""A rule in plain words, and as a targeting condition of the GrowthBook SDKs."""
+"""A rule in plain words."""
 
 from events import metric_sentences
-from reporting.numbers import percent
 from reporting.words import gettext
 from segments.rules.records import Condition, Feature, Operator, Quantifier, Rule, Trait
-
-
-def preview_sentence(members: int, units: int) -> str:
-    """How many users a rule takes."""
-    if units == 0:
-        return gettext("There is no user yet to try this on.")
-    text = gettext("%(members)s of %(units)s users (%(share)s)")
-    return text % {"members": f"{members:,}", "units": f"{units:,}", "share": percent(members / units)}
 
 
 def sentence(rule: Rule | Condition) -> str:

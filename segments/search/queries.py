@@ -137,3 +137,20 @@ def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Seque
             for place, (name, days) in enumerate(wanted)
         }
     )
+
+
+def one_in(events: ir.Table, users: int) -> ir.Table:
+    """The events of one in so many users, the same ones at each question to one engine."""
+    return events.filter(events.user_id.hash() % users == 0)
+
+
+def names_among(events: ir.Table, names: Sequence[str]) -> ir.Table:
+    """Those of the names that the log has: ``event``."""
+    return events.filter(events.event.isin(names)).select("event").distinct()
+
+
+def active_on(events: ir.Table, users: ir.Table, basis: Basis, window: Window, least: int) -> ir.Table:
+    """One row ``n``: how many units were active on so many days of the window or more."""
+    days = activity_days(events, users, basis, window)
+    active = days.group_by("user_id").aggregate(days=days.count())
+    return active.filter(active.days >= least).count().name("n").as_table()

@@ -1,6 +1,7 @@
-"""Pages about published models: segments, drift, churn, comparisons."""
+"""Pages about published models: segments, drift, churn."""
 
-from typing import Any
+import json
+from collections.abc import Iterable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
 from reporting.csv import csv_lines
-from reporting.numbers import decimal
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -22,15 +22,13 @@ from runs.web import may, person, progress_of
 from segments.churn import predict
 from segments.churn.payload_versions import CHURN
 from segments.forms import ChurnForm, RenameForm
-from segments.models import ChurnRun, ComparisonRun, Segment, SegmentModel
+from segments.models import ChurnRun, Segment, SegmentModel, SegmentVersion, slug_of
 from segments.published import compare_segments, publish
-from segments.published.payload_versions import COMPARISON
+from segments.report import segment_rows
 from segments.report.churn_page import churn
-from segments.report.comparison_page import comparison
 from segments.report.drift_page import drift
-from segments.report.groups import play_words, standing_of
+from segments.report.segment_rows import refresh_words, title_of
 from segments.rules import parse_rule, sentence
-from segments.search.payload_versions import PROFILE
 
 
 # ── Models ────────────────────────────────────────────────────────────────────
@@ -42,36 +40,40 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
     version = model.current
     if version is None:
         return render(request, "segments/model.html", {"model": model})
-    segments = list(version.segments.prefetch_related(Prefetch("churn_runs", ChurnRun.objects.light())))
-    names = {segment.number: str(segment) for segment in segments}
+    segments = list(version.segments.light().prefetch_related(Prefetch("churn_runs", ChurnRun.objects.light())))
+    names = {segment.number: title_of(segment.name, segment.key, segment.pattern) for segment in segments}
+    versions = model.versions.light("run", "published_by").prefetch_related(
+        Prefetch("segments", Segment.objects.light())
+    )
+    churn_runs = {segment.pk: next(iter(segment.churn_runs.all()), None) for segment in segments}
     context = {
         "model": model,
         "version": version,
-        "versions": model.versions.light("run", "published_by").prefetch_related(
-            Prefetch("segments", Segment.objects.light())
-        ),
-        "rows": [_segment_row(segment) for segment in segments],
-        "second": segments[1].pk if len(segments) > 1 else None,
+        "versions": versions,
+        "rows": [
+            {
+                "segment": shown,
+                "churn": churn_runs[shown.pk],
+                "slug": slug_of(key, model.kind, version.number, shown.key),
+            }
+            for shown in segment_rows.rows(segments, version.units)
+        ],
+        "picture": segment_rows.picture(segments),
+        "stays": segment_rows.retention_words(segments),
         "rule": sentence(parse_rule(version.rule)) if version.rule else "",
-        "drift": drift(version.drift, names),
+        "rule_text": json.dumps(version.rule, ensure_ascii=False) if version.rule else "",
+        "drift": drift(version.drift, names, lambda number: _names(versions, number)),
+        "comparisons": compare_segments.past_comparisons(version),
         "churn_form": ChurnForm(),
+        "refresh_words": refresh_words(version.units, version.rule is not None),
     }
     return render(request, "segments/model.html", context)
 
 
-def _segment_row(segment: Segment) -> dict[str, Any]:
-    colour, text = standing_of(segment.stability)
-    profile = PROFILE.read(segment.profile) if segment.profile else None
-    play = "" if profile is None or isinstance(profile, Unreadable) else play_words(profile.name)
-    return {
-        "segment": segment,
-        "size": f"{segment.size:,}",
-        "play": play,
-        "stability": "" if segment.stability is None else decimal(segment.stability),
-        "colour": colour,
-        "standing": text,
-        "churn": next(iter(segment.churn_runs.all()), None),
-    }
+def _names(versions: Iterable[SegmentVersion], number: int) -> dict[int, str]:
+    """What the segments of an earlier version are called now."""
+    found = next((row for row in versions if row.number == number), None)
+    return {} if found is None else {each.number: str(each) for each in found.segments.all()}
 
 
 @login_required
@@ -153,38 +155,3 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
             context["units"] = f"{result.units:,}"
             context["definition"] = definition_sentence(parse_retention(result.definition))
     return render(request, "segments/churn.html", context)
-
-
-# ── Comparing two segments ────────────────────────────────────────────────────
-@login_required
-@may("segments.add_comparisonrun")
-@require_POST
-def start_comparison(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask what separates two segments of the current version."""
-    model = get_object_or_404(SegmentModel, key=key)
-    segments = {str(row.pk): row for row in Segment.objects.filter(version=model.current)}
-    first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
-    try:
-        if first is None or second is None:
-            raise Refused("Choose two different segments.")
-        run = compare_segments.start_comparison(first=first, second=second, by=person(request))
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("segments:model", key=key)
-    return redirect("segments:comparison", pk=run.pk)
-
-
-@login_required
-@require_safe
-def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A comparison: how far it is, or what separates the two."""
-    run = get_object_or_404(ComparisonRun.objects.light("first__version__model", "second"), pk=pk)
-    context = {"run": run, **progress_of(run)}
-    if run.status == Run.Status.DONE and run.payload is not None:
-        result = COMPARISON.read(run.payload)
-        if isinstance(result, Unreadable):
-            context["unreadable"] = result.sentence()
-        else:
-            context["comparison"] = comparison(result)
-            context["window"] = result.window
-    return render(request, "segments/comparison.html", context)

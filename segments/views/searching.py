@@ -1,10 +1,10 @@
-"""Pages that look for groups or write them as rules."""
+"""Pages that look for groups."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,13 +17,12 @@ from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
-from segments.forms import PublishForm, RuleForm, RuleQuestionForm, SegmentationForm, form_words
+from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun
-from segments.published import publish, publish_rule
-from segments.report import features, groups, headline, page, units
+from segments.published import compare_segments, publish
+from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
-from segments.rules import preview_sentence
-from segments.search import payload_versions, segmentations
+from segments.search import foretold, payload_versions, segmentations
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -42,16 +41,12 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     for model in publish.models_with_current():
         for version in model.current_versions:
             colour, drift = strongest(version.drift_code) if version.rule is None else ("", "")
-            rows.append(
-                {
-                    "model": model,
-                    "version": version,
-                    "segments": version.segments.all(),
-                    "colour": colour,
-                    "drift": drift,
-                }
-            )
-    return render(request, "segments/list.html", {"rows": rows, "listing": found})
+            segments = list(version.segments.all())
+            shown = {"segments": segment_rows.rows(segments, version.units), "colour": colour, "drift": drift}
+            stays = segment_rows.retention_words(segments)
+            rows.append({"model": model, "version": version, "stays": stays, **shown})
+    context = {"rows": rows, "listing": found, "comparisons": compare_segments.past_comparisons()}
+    return render(request, "segments/list.html", context)
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
@@ -60,8 +55,8 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: HttpRequest) -> HttpResponse:
     """Ask a segmentation and start it."""
-    form = SegmentationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = SegmentationForm(_mended(request) or None)
+    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
         data = form.cleaned_data
         try:
             run = segmentations.start_segmentation(
@@ -72,6 +67,34 @@ def new_run(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("segments:run", pk=run.pk)
     return render(request, "segments/new_run.html", {"form": form})
+
+
+def _mended(request: HttpRequest) -> QueryDict:
+    """What was posted; a button that mends a field has written into it."""
+    data = request.POST.copy()
+    field, _space, value = str(data.get("mend", "")).partition(" ")
+    if field in SegmentationForm.base_fields:
+        data.setlist(field, [value] if value else [])
+    return data
+
+
+@login_required
+@may("segments.add_segmentationrun")
+@require_POST
+def foretell_run(request: HttpRequest) -> HttpResponse:
+    """What a search with these fields would do, as a fragment beside its form."""
+    form = SegmentationForm(request.POST)
+    context: dict[str, Any] = {}
+    if form.is_valid():
+        try:
+            found = foretold.foretell(form.inputs)
+        except Refused as refusal:
+            context["refused"] = refusal.sentence
+        else:
+            context = {"facts": foretelling.facts(found), "troubles": found.troubles}
+    else:
+        context["refused"] = " ".join(text for texts in form.errors.values() for text in texts)
+    return render(request, "segments/foretold.html", context)
 
 
 @login_required
@@ -107,7 +130,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "why": headline.why(report),
         "definition": None if definition is None else definition_sentence(definition),
         "flow": units.flow(report),
-        "sections": [page.evidence(report), page.groups(report)],
+        "sections": page.sections(report),
         "groups": groups.cards(report),
         "activity": page.activity(report),
         "dropped": features.dropped(report),
@@ -132,43 +155,3 @@ def publish_run(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
             return redirect("segments:model", key=version.model.key)
     return _run_page(request, run, form, status=422)
-
-
-# ── Rules ─────────────────────────────────────────────────────────────────────
-@login_required
-@may("segments.add_segmentversion")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_rule(request: HttpRequest) -> HttpResponse:
-    """Write a rule segment, and publish it; a link may bring its fields."""
-    brought = {name: request.GET[name] for name in RuleForm.base_fields if name in request.GET}
-    form = RuleForm(request.POST or None, initial=brought)
-    if request.method == "POST" and form.is_valid():
-        try:
-            version = publish_rule.publish_rule(**form.cleaned_data, by=person(request))
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, gettext("Version %(number)s is published.") % {"number": version.number})
-            return redirect("segments:model", key=version.model.key)
-    return render(request, "segments/new_rule.html", {"form": form})
-
-
-@login_required
-@may("segments.add_segmentversion")
-@require_POST
-@vary_on_headers("HX-Request")
-def preview_rule(request: HttpRequest) -> HttpResponse:
-    """How many users a rule takes, as a fragment; without htmx as the whole page."""
-    form = RuleQuestionForm(request.POST)
-    context: dict[str, Any] = {}
-    if form.is_valid():
-        try:
-            found = publish_rule.preview_rule(**form.cleaned_data)
-        except Refused as refusal:
-            form.refuse(refusal)
-        else:
-            context = {"preview": found, "members": preview_sentence(found.members, found.units)}
-    context["errors"] = [text for texts in form.errors.values() for text in texts]
-    if is_htmx(request):
-        return render(request, "segments/preview.html", context)
-    return render(request, "segments/new_rule.html", {"form": RuleForm(initial=request.POST.dict()), **context})

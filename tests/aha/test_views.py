@@ -8,13 +8,14 @@ from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment, KeptReach, Study
 from aha.moments import promote, reach
 from aha.moments.claims import ExperimentFinding
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study import studies
 from aha.study.cell_metrics import Interval
 from aha.study.question import Inputs
+from aha.tasks import count_reach
 from reporting.document import dump
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
@@ -132,7 +133,8 @@ def test_buttons__without_permission__are_not_shown(viewer: Client) -> None:
     row = study()
 
     assert "New study" not in page(viewer, "/aha/studies/")
-    assert "Make it an AHA moment" not in page(viewer, f"/aha/studies/{row.pk}/candidates/1/")
+    assert "/promote/" not in page(viewer, f"/aha/studies/{row.pk}/candidates/1/")
+    assert "Promote</button>" not in page(viewer, f"/aha/studies/{row.pk}/")
     assert "Write one by hand" not in page(viewer, "/aha/moments/")
 
 
@@ -205,20 +207,22 @@ def test_new_study__bad_question__says_so_at_its_field(
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "Users who do friend_add at least 2 times within 3 days stay 58 % against 21 %: a jump at 2."),
-        ("ko", "3일 이내에 friend_add 행동을 2회 이상 한 사용자의 잔존율은 58 %, 나머지는 21 %입니다."),
+        ("en", "These are correlations. Only an experiment can tell whether a behaviour is the cause."),
+        ("ko", "상관관계입니다. 행동이 원인인지는 실험만 말해 줄 수 있습니다."),
     ],
 )
 def test_study__done__first_the_claim_then_numbers_and_pictures(viewer: Client, language: str, said: str) -> None:
     row = study()
 
     text = page(viewer, f"/aha/studies/{row.pk}/", language)
+    method = page(viewer, f"/aha/studies/{row.pk}/?tab=method", language)
 
-    assert said in text
-    assert "1,050" in text
+    assert text.count(said) == 1
+    assert text.index("<strong>58%</strong>") < text.index("21%")
+    assert "1,050" in method
     assert f"/pictures/aha.Study/{row.pk}/{language}/curve.image" in text
-    assert "40.0 % (37.0 … 43.1)" in text
-    assert "negative control" in text or "음성 대조" in text
+    assert ("40.0% (37.0 to 43.1)" if language == "en" else "40.0% (37.0~43.1)") in text
+    assert "negative control" in method or "음성 대조" in method
     assert f"/aha/studies/{row.pk}/candidates/1/" in text
 
 
@@ -272,7 +276,7 @@ def test_cancel__waiting_then_ended__is_cancelled_then_refused(editor: Client) -
 
 # ── Candidates ────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "A ladder ranks and never convicts"), ("ko", "보정 결과는 우선순위를 정하는 데만")]
+    ("language", "said"), [("en", "Adjustment helps to rank candidates"), ("ko", "보정 결과는 우선순위를 정하는 데만")]
 )
 def test_candidate__all_its_evidence(viewer: Client, language: str, said: str) -> None:
     row = study()
@@ -342,7 +346,7 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
 
     text = page(viewer, "/aha/moments/")
 
-    assert "Doers stay 62 % against 25 %; +8.0 points with all that was measured held equal." in text
+    assert "Retained: 58% against 21% (training part); adjusted difference: +8.0 points." in text
     assert "An experiment found that it harms retention." in text
     assert "Nobody has measured it yet." in text
 
@@ -350,8 +354,8 @@ def test_moments__with_and_without_evidence__one_line_each(viewer: Client) -> No
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "In the last complete week 45.0 % of the new users reached it, in the week before 40.0 %."),
-        ("ko", "신규 사용자의 45.0 %가 도달"),
+        ("en", "In the last complete week 45.0% of the new users reached it, in the week before 40.0%."),
+        ("ko", "신규 사용자의 45.0%가 도달"),
     ],
 )
 def test_moment__evidence_and_weekly_reach(
@@ -359,13 +363,42 @@ def test_moment__evidence_and_weekly_reach(
 ) -> None:
     monkeypatch.setattr(reach, "weekly_reach", weekly)
     row = moment()
+    count_reach(row.pk)
 
     text = page(viewer, f"/aha/moments/{row.key}/", language)
 
     assert said in text
     assert "<svg" in text
-    assert "45.0 % (40.0 … 50.0)" in text
-    assert "+8.0 (+5.0 … +11.0)" in text
+    assert ("45.0% (40.0 to 50.0)" if language == "en" else "45.0% (40.0") in text
+    assert ("+8.0 (+5.0 to +11.0)" if language == "en" else "+8.0 (+5.0") in text
+
+
+def test_moment__reach_not_counted_yet__is_asked_for_once_and_followed(
+    viewer: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    row = moment()
+    KeptReach.objects.all().delete()
+
+    with django_capture_on_commit_callbacks() as first:
+        text = page(viewer, f"/aha/moments/{row.key}/")
+    with django_capture_on_commit_callbacks() as second:
+        part = page(viewer, f"/aha/moments/{row.key}/reach/")
+
+    assert (len(first), len(second)) == (1, 0)
+    assert "is being counted" in text
+    assert f'hx-get="/aha/moments/{row.key}/reach/"' in part
+
+
+def test_moment__counted__asks_no_warehouse_and_no_more_than_a_few_rows(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(reach, "weekly_reach", weekly)
+    row = moment()
+    count_reach(row.pk)
+    monkeypatch.setattr(reach, "weekly_reach", lambda *_: pytest.fail("a page must not ask the warehouse"))
+
+    with django_assert_max_num_queries(12):
+        page(viewer, f"/aha/moments/{row.key}/")
 
 
 def test_moment__changed_evidence__is_said(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,8 +414,10 @@ def test_moment__no_events_yet__shows_the_sentence(viewer: Client, monkeypatch: 
         raise Refused("There are no events yet.")
 
     monkeypatch.setattr(reach, "weekly_reach", refuse)
+    row = moment()
+    count_reach(row.pk)
 
-    assert "There are no events yet." in page(viewer, f"/aha/moments/{moment().key}/")
+    assert "There are no events yet." in page(viewer, f"/aha/moments/{row.key}/")
 
 
 def test_new_moment__good_and_bad__kept_or_refused(editor: Client) -> None:

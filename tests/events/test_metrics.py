@@ -172,10 +172,10 @@ def test_metric__capped_and_quantile__parse_back(definition: Metric) -> None:
 @pytest.mark.parametrize(
     ("text", "written", "shown"),
     [
-        ("capped:sum:buy:price:0-6", "capped:99.9%:sum:buy:price:0-6", "99.9 % of the units before the start"),
+        ("capped:sum:buy:price:0-6", "capped:99.9%:sum:buy:price:0-6", "99.9% of the units before the start"),
         ("capped:250:sum:buy:price:0-6", "capped:250:sum:buy:price:0-6", "Cut at 250."),
-        ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99 % of the units"),
-        ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50 % of units don't exceed"),
+        ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99% of the units"),
+        ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50% of units don't exceed"),
     ],
 )
 def test_metric__cap_or_quantile__is_written_and_said(text: str, written: str, shown: str) -> None:

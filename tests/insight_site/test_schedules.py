@@ -12,6 +12,7 @@ from insight_site.schedules import JOBS, synchronise
 
 pytestmark = pytest.mark.django_db
 ROWS = {
+    ("events: catalogue", "events.tasks.refresh_catalogue", "I", 1, -1),
     ("events: flush", "events.tasks.flush_events", "I", 1, -1),
     ("events: maintain store", "events.tasks.maintain_store", "D", None, -1),
     ("experiments: analyses", "experiments.tasks.request_analyses", "D", None, -1),

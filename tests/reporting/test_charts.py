@@ -10,7 +10,7 @@ import pytest
 
 from reporting import charts
 
-CSS = Path(__file__).resolve().parent.parent.parent / "insight_site" / "static" / "insight_site" / "site.css"
+CSS = Path(__file__).resolve().parent.parent.parent / "insight_site" / "static" / "insight_site" / "tokens.css"
 
 
 def spec() -> dict[str, object]:
@@ -65,17 +65,15 @@ def test_columns__chart_without_rows__is_empty() -> None:
 
 def test_style_sheet__dark_charts__take_the_same_colours() -> None:
     text = CSS.read_text(encoding="utf-8")
-    found = dict(re.findall(r'\.drawn \[fill="(#\w+)" i\] { fill: (#\w+); }', text))
-    strokes = dict(re.findall(r'\.drawn \[stroke="(#\w+)" i\] { stroke: (#\w+); }', text))
+    found = dict(re.findall(r'\[fill="(#\w+)" i\] { fill: light-dark\(\1, (#\w+)\); }', text))
+    strokes = dict(re.findall(r'\[stroke="(#\w+)" i\] { stroke: light-dark\(\1, (#\w+)\); }', text))
 
     expected = {light: dark for light, dark in charts.DARK.items() if light not in ("#ffffff", "white")}
     assert found == strokes == expected
 
 
 def test_dark_paper__is_the_pages_own() -> None:
-    dark = CSS.read_text(encoding="utf-8").split("prefers-color-scheme: dark")[1]
-
-    assert f"--wash: {charts.DARK['#ffffff']};" in dark
+    assert re.search(rf"--wash: light-dark\(#\w+, {charts.DARK['#ffffff']}\);", CSS.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_csv_lines__hangul_and_a_formula__mark_first_and_every_cell_harmless() -
         ("+1-WEBSERVICE(A1)", "'+1-WEBSERVICE(A1)"),
         ("-2+A1", "'-2+A1"),
         ("-1", "-1"),
-        ("+24.1 (+21.3\u00a0…\u00a0+26.9)", "+24.1 (+21.3\u00a0…\u00a0+26.9)"),
+        ("+24.1 (+21.3\u00a0to\u00a0+26.9)", "+24.1 (+21.3\u00a0to\u00a0+26.9)"),
         ("+8.1", "+8.1"),
         ("-3", "-3"),
         ("friend_add", "friend_add"),

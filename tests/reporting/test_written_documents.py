@@ -74,4 +74,6 @@ def test_document__of_0_3__has_its_keys_in_their_order_and_the_same_values_besid
     assert [path for path, _ in found] == [path for path, _ in expected]
     for (path, value), (_, stored) in zip(found, expected, strict=True):
         exact = not isinstance(stored, float)
+        if isinstance(stored, str):  # 0.3 set a blank before the sign
+            stored, value = stored.replace(" %", "%"), value.replace(" %", "%")
         assert value == (stored if exact else pytest.approx(stored, rel=1e-6, abs=1e-12)), path

@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from aha.models import Study
+from aha.questions.defaults import LEAST_CONTROLS
 from aha.study import studies
 from aha.study.question import RULES, Inputs
+from aha.study.window_guard import valid_windows
+from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, console, fail, print_table, refuse, write_json
@@ -44,6 +47,9 @@ class Command(BaseCommand):
             study = studies.create_study(inputs=_inputs(options), title=options["title"], seed=options["seed"])
         except Refused as refusal:
             refuse(refusal, options["language"])
+        with translation.override(options["language"]):
+            for line in left_out(study):
+                self.stderr.write(line)
         with Bar() as bar:
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()
@@ -57,6 +63,20 @@ class Command(BaseCommand):
                 write_json(self.stdout, document(report))
             else:
                 _print(study, report, console(self.stdout))
+
+
+def left_out(study: Study) -> list[str]:
+    """What the question names and the study won't use: said before it starts; the document lists it as well."""
+    inputs = load(Inputs, study.inputs)
+    late = valid_windows(inputs.days, inputs.definition, gap=inputs.gap).invalid
+    found = []
+    if late:
+        text = gettext("Warning: --days {days} reach into the days of retention and are left out.")
+        found.append(text.format(days=" ".join(str(y) for y, _reason in late)))
+    if 0 < len(inputs.inert) < LEAST_CONTROLS:
+        text = gettext("Warning: --inert names {n}; fewer than {least} can't show how much is found where nothing is.")
+        found.append(text.format(n=len(inputs.inert), least=LEAST_CONTROLS))
+    return found
 
 
 def _inputs(options: dict[str, Any]) -> Inputs:

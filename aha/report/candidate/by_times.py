@@ -12,6 +12,8 @@ from reporting.numbers import count, percent
 from reporting.table import Part, Table
 from reporting.words import gettext
 
+RARE = 0.05  # numbers of times that fewer of the doers reach are a long tail of bars that say nothing
+
 
 @dataclass(frozen=True)
 class Split:
@@ -37,7 +39,28 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
     """A, B and C by number of times."""
     rows = splits(report, candidate)
     heading = gettext("A, B and C by number of times")
-    return Part(f"{prefix}stack", heading, finding(rows, candidate), table(rows, candidate), draw=lambda: chart(rows))
+    drawn = up_to_most(rows)
+    note = ""
+    if len(drawn) < len(rows):
+        text = gettext("The picture ends at {n} times, the 95th percentile of those who do it at all.")
+        note = text.format(n=drawn[-1].times)
+    return Part(
+        f"{prefix}stack",
+        heading,
+        finding(rows, candidate),
+        table(rows, candidate),
+        note=note,
+        draw=lambda: chart(drawn),
+    )
+
+
+def up_to_most(rows: Sequence[Split]) -> Sequence[Split]:
+    """The numbers of times up to the 95th percentile of those who do it at all, and to the chosen one."""
+    if not rows:
+        return rows
+    doers = rows[0].b + rows[0].c
+    last = max(place for place, row in enumerate(rows) if row.chosen or row.b + row.c >= RARE * doers)
+    return rows[: last + 1]
 
 
 def finding(rows: Sequence[Split], candidate: Candidate) -> str:

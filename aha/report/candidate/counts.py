@@ -23,16 +23,16 @@ def four_counts(a: int, b: int, c: int, o: int) -> Table:
         gettext("O: neither"),
     )
     rows = [
+        (gettext("retained if did it: B of B + C"), count(b + c), _of(b, b + c), ""),
+        (gettext("retained if not: A of A + O"), count(a + o), _of(a, a + o), ""),
+        (gettext("did it, among retained: B of A + B"), count(a + b), _of(b, a + b), ""),
+    ]
+    rows += [
         (name, count(n), "" if name is names[3] else _of(n, union), _of(n, everybody))
         for name, n in zip(names, (a, b, c, o), strict=True)
     ]
-    rows += [
-        (gettext("B of B + C: stay of the doers"), count(b + c), _of(b, b + c), ""),
-        (gettext("A of A + O: stay of the others"), count(a + o), _of(a, a + o), ""),
-        (gettext("B of A + B: doers of those who stay"), count(a + b), _of(b, a + b), ""),
-    ]
-    columns = (gettext("who"), gettext("users"), gettext("share (95 % CI)"), gettext("of all users"))
-    note = gettext("A, B and C as shares of A + B + C; B's share is J. Intervals are of this one cell.")
+    columns = (gettext("who"), gettext("users"), gettext("share (95% CI)"), gettext("of all users"))
+    note = gettext("All users. A, B and C as shares of A + B + C; B's share is J. Intervals are of this one cell.")
     return Table(gettext("The four counts"), columns, tuple(rows), note)
 
 

@@ -53,7 +53,9 @@ def _daily_words(raw: Difference, left: Difference) -> str:
 
 def caution() -> str:
     """Stands under every ladder."""
-    return gettext("A ladder ranks and never convicts: what was not measured is not held equal.")
+    return gettext(
+        "Adjustment helps to rank candidates; it can't prove a cause, since what wasn't measured isn't adjusted for."
+    )
 
 
 def overlap(candidate: Candidate) -> str:
@@ -86,8 +88,12 @@ def table(candidate: Candidate) -> Table:
     )
     columns = (gettext("held equal"), gettext("difference in retention, points"), gettext("users"))
     left = candidate.ladder.surviving_share
-    text = gettext("Surviving share, fourth rung over first: {share}.")
-    note = text.format(share=percent(left, 0) if computable(left) else reason_words(left).rstrip("."))
+    if computable(left):
+        note = gettext("Share of the gap left after adjustment: {share}.").format(share=percent(left, 0))
+    else:
+        note = gettext("Share of the gap left after adjustment: not estimable. {reason}").format(
+            reason=reason_words(left)
+        )
     if candidate.ladder.days:
         text = gettext("Activity and other behaviours are held equal over {days}, the candidate's own window.")
         note += " " + text.format(days=days_words(candidate.ladder.days))

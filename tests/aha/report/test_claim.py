@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aha.report.candidate import honesty
-from aha.report.claim import cell_words, claim, measured_on
+from aha.report.claim import caveat, cell_words, claim, measured_on, pair
 from aha.study.step import SmoothRange, StepVerdict
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate
@@ -14,20 +14,32 @@ from tests.aha.make_report import candidate
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        (StepVerdict.JUMP, ": a jump at 2. Only an experiment"),
+        (StepVerdict.JUMP, "Retention jumps at 2."),
         (
             StepVerdict.SMOOTH,
-            ": no jump from 2 to 5 times within 3 days, so a number between them is a convention. Only an experiment",
+            "Retention doesn't jump from 2 to 5 times within 3 days: a number between them is a convention.",
         ),
-        (StepVerdict.CANNOT_TELL, "; whether it jumps at 2 can't be told. Only an experiment"),
+        (StepVerdict.CANNOT_TELL, "Whether 2 is a threshold isn't clear."),
     ],
 )
-def test_claim__each_verdict__says_what_is_known_and_that_it_is_no_cause(verdict: StepVerdict, said: str) -> None:
+def test_claim__each_verdict__says_what_is_known(verdict: StepVerdict, said: str) -> None:
     found = SmoothRange(3, 2, 5) if verdict is StepVerdict.SMOOTH else None
     sentence = claim(candidate(step=verdict, smooth_range=found))
 
-    start = "Users who do friend_add at least 2 times within 3 days stay 58\u00a0% against 21\u00a0%"
-    assert sentence == f"{start}{said} can tell whether it is the cause."
+    start = "58% of the users who did friend_add at least 2 times within 3 days were retained, against 21% of the rest."
+    assert sentence == f"{start} {said}"
+    assert "Only an experiment can tell" in caveat()
+
+
+def test_pair__on_whom_it_was_measured__is_in_its_label() -> None:
+    missing = NotComputable(Reason.NO_HOLD_OUT)
+    by_rule = candidate(by_step=False)
+    everybody = replace(by_rule, honesty=replace(by_rule.honesty, hold_out=missing, corrected={"j": 0.4}))
+
+    labels = [pair(row).label.split(",")[0] for row in (candidate(), by_rule, everybody)]
+
+    assert labels == ["training part", "hold-out", "all users"]
+    assert pair(everybody).did == everybody.cell.ppv
 
 
 def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
@@ -35,13 +47,14 @@ def test_claim__no_hold_out__takes_all_users_and_says_so() -> None:
     row = candidate(by_step=False)
     row = replace(row, honesty=replace(row.honesty, hold_out=missing, corrected={"j": 0.4}))
 
-    assert "stay 62\u00a0% against 25\u00a0%" in claim(row)
+    assert claim(row).startswith("62% of the users")
+    assert "against 25% of the rest" in claim(row)
     assert "those who chose the number among them" in measured_on(row)
     assert honesty.finding(row) == "Corrected for having been chosen, J is 0.400."
 
 
 def test_claim__smooth_of_version_0_3__says_nothing_about_a_range() -> None:
-    assert "can't be told" in claim(candidate(step=StepVerdict.SMOOTH))
+    assert "isn't clear" in claim(candidate(step=StepVerdict.SMOOTH))
 
 
 @pytest.mark.parametrize(

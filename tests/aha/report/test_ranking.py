@@ -10,7 +10,7 @@ from tests.aha.make_report import model, report, skill
 def test_no_ranking__model_without_skill__shows_the_reason_and_no_picture() -> None:
     made = report(model=replace(model(), trees=skill(0.0), ranking=NotComputable(Reason.NO_SKILL), swarm=()))
 
-    (part,) = page.study_sections(made)[1].parts
+    (part,) = page.results(made)[1].parts
 
     assert part.finding.startswith("The model does not beat the base rate")
     assert not part.picture

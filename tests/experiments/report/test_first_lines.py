@@ -34,7 +34,7 @@ def test_opening__of_a_peek__alarms_before_the_verdict() -> None:
     found = opening(make_readout(peek=True, **RUNNING))
 
     assert len(found.alarms) == 1
-    assert found.alarms[0].startswith("Peeked: a person asked to see the outcome when 20.0\u00a0%")
+    assert found.alarms[0].startswith("Peeked: a person asked to see the outcome when 20.0%")
 
 
 def test_opening__of_broken_data__alarms_and_strikes_out_every_number() -> None:

@@ -20,7 +20,7 @@ def test_contrasts__of_a_gain__strike_out_who_chose_and_keep_what_chance_chose()
         ("Effect of the behaviour on those moved", False),
     ]
     assert rows[0].text == "40.0 points"
-    assert rows[0].limits == "38.0\u00a0…\u00a042.0 points"
+    assert rows[0].limits == "38.0\u00a0to\u00a042.0 points"
     assert all(row.low is not None and row.high is not None and row.low < row.high for row in (rows[0], *rows[3:]))
 
 

@@ -202,5 +202,5 @@ def test_standing__exposures_without_a_stamp__are_those_of_the_analysis() -> Non
     assert (at.exposed, at.percent, at.light) == (250, 25, overview.Light.BAD)
     sentences = [concern_words(one) for one in at.concerns]
     assert sentences[0].startswith("The plan differs from the one at the start")
-    assert "2.0\u00a0%" in sentences[1]
+    assert "2.0%" in sentences[1]
     assert len(sentences) == 2

@@ -1,6 +1,7 @@
 """The home page of somebody with an account: what runs, what was found, and the next step."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,8 @@ from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from experiments.models import Analysis, Assignment, Experiment, Variant
-from insight_site.pages.landing import landing, next_step
+from insight_site.pages.landing import landing, steps
 from reporting.document import dump
-from segments.models import SegmentModel
 from tests.aha.make_report import INPUTS, result
 
 pytestmark = pytest.mark.django_db
@@ -99,33 +99,93 @@ def test_open_runs__of_every_kind__newest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "url"),
+    ("state", "name", "url"),
     [
-        ("nothing", "/aha/studies/new/"),
-        ("study", "/aha/studies/"),
-        ("moment", "/admin/experiments/experiment/new/"),
-        ("experiment", "/segments/runs/new/"),
-        ("all", None),
+        ("nothing", "Study", "/aha/studies/new/"),
+        ("study", "AHA moment", "/aha/studies/"),
+        ("moment", "Experiment", "/admin/experiments/experiment/new/"),
+        ("experiment", None, None),
     ],
 )
-def test_next_step__first_thing_missing__is_asked_for(state: str, url: str | None) -> None:
-    states = ("nothing", "study", "moment", "experiment", "all")
-    made: list[Callable[[], object]] = [
-        study,
-        moment,
-        lambda: experiment(10, 1),
-        lambda: SegmentModel.objects.create(key="k", kind="rule"),
-    ]
+def test_loop__first_step_missing__is_the_next_one(state: str, name: str | None, url: str | None) -> None:
+    states = ("nothing", "study", "moment", "experiment")
+    made: list[Callable[[], object]] = [study, moment, lambda: experiment(10, 1)]
     for make in made[: states.index(state)]:
         make()
 
-    step = next_step(person("add_study", "add_experiment", "add_segmentationrun"))
+    found = landing(person("add_study", "add_experiment"))["next"]
 
-    assert (step and step.url.startswith(url or "-")) or (step is None and url is None)
+    assert (found and found.name) == name
+    assert found is None or (url is not None and found.url.startswith(url))
 
 
-def test_next_step__not_allowed_to__says_nothing() -> None:
-    assert next_step(person()) is None
+def test_loop__not_allowed_to__offers_nothing() -> None:
+    assert all(not step.url for step in steps(person()))
+
+
+def test_loop__all_that_was_done__is_ticked() -> None:
+    study()
+    moment()
+    Analysis.objects.create(experiment=experiment(10, 1), status="done", verdict="CAUSES", final=True)
+
+    found = landing(person())
+
+    assert [step.done for step in found["loop"]] == [True] * 5
+    assert found["all_done"]
+
+
+def test_studies__cancelled__are_not_shown() -> None:
+    study(title="kept")
+    study(title="gone", status="cancelled")
+
+    assert [str(row["study"]) for row in landing(person())["studies"]] == ["kept"]
+
+
+def test_waiting__alarms_come_before_results_and_drafts() -> None:
+    experiment(10, 0, "draft")
+    experiment(10, 0, "stopped")
+    silent = experiment(10, 1)
+    Experiment.objects.filter(pk=silent.pk).update(started_at=timezone.now() - timedelta(days=3))
+
+    found = [(row["status"], row["light"]) for row in landing(person())["waiting"]]
+
+    assert found[0] == ("running", "bad")
+    assert {status for status, _light in found[1:]} == {"draft", "stopped"}
+
+
+def test_verdicts__of_a_moments_experiment__have_both_effects_with_intervals() -> None:
+    tested = experiment(10, 0, "stopped")
+    finding = {
+        "code": "CAUSES",
+        "experiment": tested.key,
+        "itt": {"estimate": 0.024, "low": 0.009, "high": 0.039, "method": "unpooled-z"},
+        "effect": {"estimate": 0.13, "standard_error": 0.03},
+        "effect_set": {"shape": "interval", "low": 0.068, "high": 0.187},
+    }
+    Experiment.objects.filter(pk=tested.pk).update(moment=moment(finding=finding))
+    Analysis.objects.create(experiment=tested, status="done", verdict="CAUSES", final=True)
+
+    (row,) = landing(person())["verdicts"]
+
+    assert [line.replace("\u00a0", " ") for line in row["effects"]] == [
+        "nudge: +2.4 points (+0.9 to +3.9)",
+        "behaviour: +13.0 points (+6.8 to +18.7)",
+    ]
+
+
+def test_home__many_rows__asks_the_database_as_often_as_for_few(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    for n in range(6):
+        AhaMoment.objects.create(
+            key=f"m{n}", name="M", behaviour="a", times=1, days=1, signup_event="s", retention="window:7-13"
+        )
+        study(title=f"S{n}")
+        experiment(10, 0, f"draft{n}")
+    client.force_login(person())
+
+    with django_assert_max_num_queries(32):
+        client.get("/")
 
 
 def test_home__with_rows__shows_them(client: Client) -> None:
@@ -139,7 +199,7 @@ def test_home__with_rows__shows_them(client: Client) -> None:
     assert "Spring" in text
     assert "Three friends" in text
     assert '<progress max="100" value="0"' in text
-    assert "0 of 200 planned units were shown their variant (0 %)." in text
+    assert "0 of 200 planned users were shown their variant (0%)." in text
 
 
 def test_home__empty__says_so_without_an_error(client: Client) -> None:
@@ -147,5 +207,5 @@ def test_home__empty__says_so_without_an_error(client: Client) -> None:
 
     text = client.get("/").content.decode()
 
-    assert "No experiment is running." in text
-    assert "No study yet." in text
+    assert "No events yet" in text
+    assert "From events to a verdict" in text

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -24,7 +25,9 @@ from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, publish_rule
+from segments.published import compare_segments, publish, publish_rule, rule_count, rule_members
+from segments.published.rule_count import count_rule
+from segments.rules import parse_rule
 from segments.search import gather, placement, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
@@ -50,6 +53,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(folder: Path, settings: Any) -> None:
+    rule_count.forget()
     settings.EVENTS_URL = str(folder / "store")
     if not (folder / "store").exists():
         columns = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
@@ -104,7 +108,7 @@ def test_read_play__what_the_log_does_not_have__is_refused(store: None, inputs: 
 
 
 def test_preview__of_a_count__is_the_truth_of_the_world(store: None, world: Simulation) -> None:
-    found = publish_rule.preview_rule(signup_event="signup", rule=MANY_FRIENDS)
+    found = count_rule(parse_rule(MANY_FRIENDS), "signup")
 
     assert (found.units, found.members, found.live) == (UNITS, len(truth(world)), False)
     assert not Membership.objects.exists()
@@ -192,16 +196,79 @@ def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None
     UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
     UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
 
-    found = publish_rule.preview_rule(signup_event="signup", rule={"all": [{"trait": "platform", "is": "ios"}]})
+    found = count_rule(parse_rule({"all": [{"trait": "platform", "is": "ios"}]}), "signup")
 
     assert (found.units, found.members, found.live) == (UNITS + 1, 1, True)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"any": [{"trait": "platform", "is": "ios"}, {"behaviour": "friend_add", "days": 3, "at_least": 1}]},
+        {"none": [{"behaviour": "friend_add", "days": 3, "at_least": 1}, {"feature": "sessions", "at_most": 20}]},
+        {"all": [{"none": [{"trait": "platform", "exists": True}]}, {"feature": "recency", "at_most": 10}]},
+    ],
+)
+def test_count__of_any_rule__is_what_publishing_takes(store: None, rule: dict[str, Any]) -> None:
+    UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
+    UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
+
+    found = count_rule(parse_rule(rule), "signup")
+    version = publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
+
+    assert (found.members, found.units, found.one_in) == (version.segments.get().size, version.units, 1)
+    assert 0 < found.members < found.units
+
+
+def test_count__another_threshold__asks_the_warehouse_nothing(
+    store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_rule(parse_rule(MANY_FRIENDS), "signup")
+    monkeypatch.setattr(rule_members, "questions", None)
+
+    found = count_rule(parse_rule({"all": [{"behaviour": "friend_add", "days": 7, "at_least": 5}]}), "signup")
+
+    assert found.members == int((world.target_count >= 5).sum())
+
+
+def test_count__large_store__a_sample_with_its_interval_around_the_truth(
+    store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    UnitTraits.objects.bulk_create(UnitTraits(user_id=f"u{i + 1:07d}", traits={"a": 1}) for i in range(UNITS))
+    monkeypatch.setattr(rule_count, "USERS_COUNTED", 300)
+
+    found = count_rule(parse_rule({"all": [*MANY_FRIENDS["all"], {"trait": "a", "is": 1}]}), "signup")
+
+    assert found.one_in == 5
+    assert UNITS / 8 < found.units < UNITS / 3
+    assert found.share is not None
+    assert found.share.low < len(truth(world)) / UNITS < found.share.high
+
+
+def test_count__newer_question_of_the_same_person__ends_the_older(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = rule_members.questions
+
+    def slow() -> Any:
+        cache.set("segments.rule_count:ann", "a newer one", 60)
+        return real()
+
+    monkeypatch.setattr(rule_members, "questions", slow)
+
+    with pytest.raises(rule_count.Superseded):
+        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
+    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="bob").units == UNITS
+
+
+def test_count__unknown_event__refused_by_name(store: None) -> None:
+    rule = parse_rule({"all": [{"behaviour": "nope", "days": 3, "at_least": 1}]})
+
+    with pytest.raises(Refused, match="there is no event 'nope'"):
+        count_rule(rule, "signup")
+
+
 def test_rule_on_features__counts_the_whole_life(store: None) -> None:
-    everybody = publish_rule.preview_rule(
-        signup_event="signup", rule={"all": [{"feature": "active_days", "at_least": 1}]}
-    )
-    nobody = publish_rule.preview_rule(signup_event="signup", rule={"all": [{"feature": "tenure", "at_most": 5}]})
+    everybody = count_rule(parse_rule({"all": [{"feature": "active_days", "at_least": 1}]}), "signup")
+    nobody = count_rule(parse_rule({"all": [{"feature": "tenure", "at_most": 5}]}), "signup")
 
     assert everybody.members == UNITS
     assert nobody.members == 0

@@ -34,7 +34,7 @@ def test_drift__stored__lights_and_reasons() -> None:
     assert view is not None
     assert [light.colour for light in view.lights] == ["good", "bad", ""]
     assert view.lights[2].words == "Too few units to tell drift from chance."
-    assert "0.0\u00a0% of the placed users" in view.note
+    assert "0.0% of the placed users" in view.note
 
 
 @pytest.mark.parametrize("document", [None, {}])
@@ -73,7 +73,7 @@ def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
     assert [row.label for row in view.rows] == ["Old fighters", "g2"]
     assert [cell.shade for cell in view.rows[0].cells] == [8, 0, 0]
     assert view.rows[1].cells[1] == drift_page.Cell("50", 9)
-    assert view.finding.startswith("96.0\u00a0%")
+    assert view.finding.startswith("96.0%")
 
 
 def test_place_words__states__names_or_reasons() -> None:

@@ -6,4 +6,4 @@ from aha.report.candidate.counts import four_counts
 def test_four_counts__empty_union__leaves_shares_out() -> None:
     table = four_counts(0, 0, 0, 10)
 
-    assert [row[2] for row in table.rows] == ["", "", "", "", "", "0.0\u00a0% (0.0\u00a0…\u00a027.8)", ""]
+    assert [row[2] for row in table.rows] == ["", "0.0% (0.0\u00a0to\u00a027.8)", "", "", "", "", ""]

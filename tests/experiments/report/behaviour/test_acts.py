@@ -14,7 +14,7 @@ NO_FIT = NotComputable(Reason.NO_FIRST_STAGE)
 @pytest.mark.parametrize(
     ("pieces", "shown"),
     [
-        (((0.1, 0.3),), "0.1000 … 0.3000"),
+        (((0.1, 0.3),), "0.1000 to 0.3000"),
         ((), "none: the arms contradict this reading"),
         (((None, -0.2), (0.4, None)), "up to −0.2000; from 0.4000 on"),
         (((None, None),), "every effect"),
@@ -25,7 +25,7 @@ def test_dose__joint_set__stands_beside_its_reading(
 ) -> None:
     table = acts.dose(DoseTest(NO_FIT, NO_FIT, Dose.UNCLEAR, EffectSet(pieces, 0.95), EffectSet(((0.0, 1.0),), 0.95)))
     assert table.rows[0][-1].replace(NO_BREAK, " ") == shown
-    assert table.rows[1][-1].replace(NO_BREAK, " ") == "0 … 1.000"
+    assert table.rows[1][-1].replace(NO_BREAK, " ") == "0 to 1.000"
 
 
 def test_dose__of_an_earlier_version__says_that_it_has_no_set() -> None:

@@ -13,4 +13,4 @@ def test_first_stage_table__gives_take_up_of_every_segment() -> None:
     assert [row[1] for row in table.rows] == ["all units", "new", "old"]
     take_up = readout.first_stage[0].take_up
     assert computable(take_up)
-    assert table.rows[0][2] == f"{take_up.control * 100:.1f}\u00a0%"
+    assert table.rows[0][2] == f"{take_up.control * 100:.1f}%"

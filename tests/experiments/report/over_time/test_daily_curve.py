@@ -32,6 +32,6 @@ def test_chart__day_0__is_not_drawn_and_nothing_else_is_no_part() -> None:
     found = drawn({"a": day_shares(days(0.3)), "b": day_shares(days(0.4, 4))})
     assert min(row["day"] for row in rows_of(found.spec, "share")) == 1
     # The last day that both have.
-    assert found.label == "Active on day 3: a\u00a030.0\u00a0%, b\u00a040.0\u00a0%."
+    assert found.label == "Active on day 3: a\u00a030.0%, b\u00a040.0%."
     assert part_of(readout_of({"a": day_shares({0: (5, 5)})})) is None
     assert part_of(readout_of({})) is None

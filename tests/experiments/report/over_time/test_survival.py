@@ -94,7 +94,7 @@ def test_stay_finding__sign_and_interval__choose_the_sentence() -> None:
     refused = compare_restricted_means(CONTROL, VARIANT, tau=25)
     text = finding({"a": longer, "b": shorter, "c": nothing, "d": refused}, 14).splitlines()
     # By hand: everybody is observed until day 14, so means 11.58 and 10.34, variances 16.6236 and 19.5444 over 1,000.
-    assert text[0] == "a: stays 1.24 days longer than control, of the first 14 (+0.87\u00a0…\u00a0+1.61)."
+    assert text[0] == "a: stays 1.24 days longer than control, of the first 14 (+0.87\u00a0to\u00a0+1.61)."
     assert text[1].startswith("b: leaves ")
     assert "(−1.61" in text[1]
     assert text[2].startswith("c: no longer or shorter stay")

@@ -1,0 +1,108 @@
+"""The candidates of two studies matched by behaviour, and their populations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from aha.report.candidates_table import CandidateRow, rows
+from aha.study.result import Population, Report
+from events.metrics import display_name
+from reporting.numbers import count, share
+from stats.results import computable
+
+type Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """One behaviour in both studies; None where a study doesn't have it among its candidates.
+
+    Attributes:
+        behaviour: its name.
+        first, second: the candidate of each study.
+        first_judged, second_judged: the study counted it at all.
+    """
+
+    behaviour: str
+    first: CandidateRow | None
+    second: CandidateRow | None
+    first_judged: bool
+    second_judged: bool
+
+    @property
+    def missing_words(self) -> str:
+        """Why one side is empty; "" when both have it."""
+        if self.first is not None and self.second is not None:
+            return ""
+        judged = self.second_judged if self.second is None else self.first_judged
+        return _("counted, but no candidate") if judged else _("not counted")
+
+    @property
+    def moved(self) -> str:
+        """The change of rank from the first to the second study, or in which alone it is found."""
+        if self.first is None:
+            return _("only in the second")
+        if self.second is None:
+            return _("only in the first")
+        by = self.first.place - self.second.place
+        if not by:
+            return _("same rank")
+        return _("up %(n)s") % {"n": by} if by > 0 else _("down %(n)s") % {"n": -by}
+
+
+def matched(first: Report, second: Report) -> list[Matched]:
+    """Every behaviour that is a candidate of either, in the first study's order, then those of the second alone."""
+    sides = [{row.candidate.behaviour: row for row in rows(report)} for report in (first, second)]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    counted = [set(report.asked.behaviours) for report in (first, second)]
+    return [
+        Matched(display_name(name), sides[0].get(name), sides[1].get(name), name in counted[0], name in counted[1])
+        for name in names
+    ]
+
+
+def populations(first: Report, second: Report) -> list[tuple[str, str, str]]:
+    """What each study looked at, line by line."""
+    both = first.population, second.population
+    lines: list[tuple[str, str, str]] = [
+        (_("Signed up"), *(count(one.signups) for one in both)),
+        (_("Users who count"), *(count(one.eligible) for one in both)),
+        (_("Left out: too recent"), *(count(one.excluded.get("too_young", 0)) for one in both)),
+        (_("Left out: outside the segment"), *(count(one.excluded.get("outside_segment", 0)) for one in both)),
+        (_("Retained"), *(share(one.rate) for one in both)),
+        (_("Signed up between"), *(_dates(one) for one in both)),
+        (_("Data up to"), *(report.asked.data_end[:10] for report in (first, second))),
+    ]
+    return lines
+
+
+def numbers(first: Report, second: Report) -> Iterator[tuple[object, ...]]:
+    """The matched candidates as numbers, for a file: shares from 0 to 1, empty where there is none."""
+    names = ("rank", "times", "days", "did", "other", "gap", "reach", "j", "adjusted")
+    yield ("behaviour", *(f"{name}_{side}" for side in ("a", "b") for name in names))
+    for row in matched(first, second):
+        yield (row.behaviour, *_values(row.first), *_values(row.second))
+
+
+def _values(row: CandidateRow | None) -> tuple[object, ...]:
+    if row is None:
+        return ("",) * 9
+    one, did, other = row.candidate, _number(row.pair.did), _number(row.pair.other)
+    gap = did - other if isinstance(did, float) and isinstance(other, float) else ""
+    left = one.ladder.headline.difference
+    return (
+        row.place, one.times, one.days, did, other, gap, _number(one.cell.reach), _number(one.cell.j), _number(left)
+    )  # fmt: skip
+
+
+def _number(value: object) -> float | str:
+    if isinstance(value, float):
+        return value
+    return float(value.estimate) if computable(value) else ""  # type: ignore[attr-defined]
+
+
+def _dates(population: Population) -> str:
+    if population.first_signup is None or population.last_signup is None:
+        return ""
+    return _("%(first)s to %(last)s") % {"first": population.first_signup, "last": population.last_signup}

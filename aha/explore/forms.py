@@ -1,0 +1,128 @@
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from aha.explore.question import ACTIVITY, FIELDS, MOST_STEPS, MOST_WITHIN, NAMES, RETENTION, TIMES, Question
+from aha.study.question import MAX_TIMES
+from events.catalogue.listing import Catalogue
+from events.metrics import Survival, parse_behaviour, parse_retention
+from events.pickers.definition_parts import RETENTION_KINDS
+from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
+from events.pickers.mends import Mend, Mendable
+from runs.refusals import Refused
+from segments.pickers import SegmentField
+
+DATE = {"type": "date"}
+MOST_DAY = 730  # of a retention window
+MOST_GAP = 31
+
+
+def _fields() -> dict[str, forms.Field]:
+    """Every field of every view, by the record's name."""
+    return {
+        "retention": RetentionField(label=_("Retention"), kinds=RETENTION_KINDS, rate=False),
+        "behaviour": BehaviourField(label=_("Behaviour")),
+        "steps": BehavioursField(
+            label=_("Steps"), required=True, help_text=_("Two to five, in the order in which users take them.")
+        ),
+        "by": forms.ChoiceField(label=_("A point is"), choices=[("day", _("a day")), ("week", _("a week"))]),
+        "days": forms.IntegerField(label=_("Within … days of signup"), min_value=1, max_value=MOST_WITHIN),
+        "times": forms.IntegerField(label=_("At least … times"), min_value=1, max_value=MAX_TIMES),
+        "signup": EventField(label=_("Start event (day 0)"), any_event=True),
+        "first": forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput(DATE, "%Y-%m-%d")),
+        "last": forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput(DATE, "%Y-%m-%d")),
+        "segment": SegmentField(label=_("Segment")),
+        "day_mode": forms.ChoiceField(
+            label=_("Days are"),
+            choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
+        ),
+    }
+
+
+class ExploreForm(forms.Form):
+    """The fields of one view; `question` is there once the form is valid."""
+
+    def __init__(self, view: str, data: Any) -> None:
+        super().__init__(data, auto_id="id_%s", use_required_attribute=False)
+        self.view = view
+        every = _fields()
+        self.fields = {NAMES.get(name, name): every[name] for name in FIELDS[view]}
+        if view == TIMES:
+            self.fields["retention"].required = False
+
+    def main_fields(self) -> list[forms.BoundField]:
+        """What the view is about; the others are filters."""
+        return [field for field in self.visible_fields() if field.name not in FILTERS]
+
+    def filters(self) -> list[forms.BoundField]:
+        """Who is counted, and how days are."""
+        return [field for field in self.visible_fields() if field.name in FILTERS]
+
+    @property
+    def filters_open(self) -> bool:
+        """Whether something there was chosen, or is wrong."""
+        chosen = any(self.data.get(name) for name in ("first_date", "last_date", "segment"))
+        return chosen or any(field.errors for field in self.filters())
+
+    def clean_steps(self) -> tuple[str, ...]:
+        steps: tuple[str, ...] = self.cleaned_data["steps"]
+        if not 2 <= len(steps) <= MOST_STEPS:
+            text = _("A funnel has two to five different steps; here are %(count)s.")
+            raise forms.ValidationError(text, params={"count": len(steps)})
+        different = [step for step in steps if parse_behaviour(step).distinct]
+        if different:
+            plain = "\n".join(str(replace(parse_behaviour(step), distinct=None)) for step in steps)
+            text = _("A step happens once, so it counts no different values: %(step)s.") % {"step": different[0]}
+            raise Mendable(text, Mend(plain, _("Use the events alone")))
+        return steps
+
+    def clean_retention(self) -> str:
+        text: str = self.cleaned_data["retention"]
+        if not text:
+            return ""
+        definition = parse_retention(text)
+        if isinstance(definition, Survival):
+            if definition.gap > MOST_GAP:
+                text = _("A silence of at most %(most)s days can be seen here.") % {"most": MOST_GAP}
+                raise Mendable(text, Mend(f"survival:{MOST_GAP}", _("Use %(most)s days") % {"most": MOST_GAP}))
+        elif (definition.window.end_day or definition.window.start_day) > MOST_DAY:
+            raise forms.ValidationError(_("Choose days up to %(most)s after signup."), params={"most": MOST_DAY})
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first_date"), data.get("last_date")
+        if first and last and last < first:
+            swap = Mend(first.isoformat(), _("Use %(date)s") % {"date": first.isoformat()})
+            self.add_error("last_date", Mendable(_("The last date lies before the first."), swap))
+        return data
+
+    @property
+    def question(self) -> Question:
+        """What is asked; the form must be valid."""
+        by_name = {record: self.cleaned_data[NAMES.get(record, record)] for record in FIELDS[self.view]}
+        return Question(view=self.view, **{name: value for name, value in by_name.items() if value is not None})
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a refusal at the field that it is about."""
+        name = NAMES.get(refusal.at, refusal.at)
+        self.add_error(name if name in self.fields else None, refusal.sentence)
+
+
+FILTERS = ("signup_event", "first_date", "last_date", "segment", "day_mode")
+
+
+def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
+    """What a view asks before anybody has chosen anything, fitting what is in the log."""
+    signup = catalogue.guess_signup()
+    others = [entry.name for entry in catalogue.search("", limit=6) if entry.name != signup]
+    found = {"signup_event": signup, "day_mode": "rolling", "by": "day", "days": "7", "times": "1", "retention": "on_day:7"}
+    if view == TIMES:
+        found["retention"] = "window:14-20"
+    if view != RETENTION:
+        first = [] if signup == "*" else [signup]
+        found["behaviour"] = others[0] if others else ""
+        found["steps"] = "\n".join([*first, *others][: 3 if view != ACTIVITY else 2])
+    return found

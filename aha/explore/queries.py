@@ -1,0 +1,281 @@
+"""Questions of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
+
+*People* is the table of `events.counting.people`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from aha.explore.retention_columns import Column
+from events.counting import day_bits
+from events.counting.day_index import local_date
+from events.counting.people import DATE_DAYS, WEEKS, dates_name
+from events.counting.unit_values import Basis, since_anchor
+from events.metrics import Active, MinDays, MinEvents, Retention, Survival
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+# ── Who ───────────────────────────────────────────────────────────────────────
+def population(people: ir.Table, *, first: date | None, last: date | None, members: ir.Table | None) -> ir.Table:
+    """People who signed up in these dates, of the segment's members only; with ``segment`` (its key; "" without)."""
+    import ibis
+
+    if first is not None:
+        people = people.filter(people.anchor_date >= ibis.literal(first))
+    if last is not None:
+        people = people.filter(people.anchor_date <= ibis.literal(last))
+    if members is None:
+        return people.mutate(segment=ibis.literal(""))
+    return people.join(members, "user_id")
+
+
+def sizes(people: ir.Table) -> ir.Table:
+    """One row per segment: ``segment, users, oldest`` (complete days), ``first_date, last_date`` of signup."""
+    return people.group_by("segment").aggregate(
+        users=people.count(),
+        oldest=people.complete_days.max(),
+        first_date=people.anchor_date.min(),
+        last_date=people.anchor_date.max(),
+    )
+
+
+# ── Retention ─────────────────────────────────────────────────────────────────
+def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column], acts: ir.Table | None) -> ir.Table:
+    """One row per signup week and segment: ``week, segment, users`` and ``e_k, r_k`` for each column.
+
+    ``e_k`` counts the users whose days are complete, ``r_k`` the retained among them.
+
+    Args:
+        people: the population.
+        definition: what "retained" means.
+        columns: where it is moved to.
+        acts: for `min_events`: ``user_id, day`` of the event since the anchor.
+    """
+    people = people.mutate(week=people.anchor_date.truncate("W"))
+    if isinstance(definition, MinEvents) and acts is not None:
+        people = people.left_join(often(acts, columns), "user_id").drop("user_id_right")
+    if isinstance(definition, Survival):
+        people = _with_churn(people, definition.gap)
+    people = people.mutate(
+        **{f"_r{k}": retained(people, definition, column, f"_n{k}") for k, column in enumerate(columns)}
+    )
+    numbers = {}
+    for k, column in enumerate(columns):
+        ready = people.complete_days >= column.needs
+        numbers[f"e_{k}"] = ready.ifelse(1, 0).sum()
+        numbers[f"r_{k}"] = (ready & people[f"_r{k}"]).ifelse(1, 0).sum()
+    return people.group_by("week", "segment").aggregate(users=people.count(), **numbers)
+
+
+def retained(people: ir.Table, definition: Retention, column: Column, counted: str = "") -> ir.BooleanValue:
+    """Whether each user is retained in a column, whatever its age.
+
+    Args:
+        people: the population.
+        definition: for survival the people need their churn.
+        column: the days.
+        counted: for `min_events`: the column with the number of events.
+    """
+    import ibis
+
+    match definition:
+        case Survival():
+            return _lives(people, column.first)
+        case MinEvents(_, _, times):
+            return (people[counted].fill_null(0) >= times) if counted in people.columns else ibis.literal(False)
+        case MinDays(_, days):
+            bits = [
+                day_bits.active_on(people, day).ifelse(1, 0)
+                for day in range(column.first, (column.last or 0) + 1)
+            ]
+            return reduce(lambda left, right: left + right, bits) >= days
+    if column.last is None:
+        return (people.last_day >= column.first).fill_null(False)
+    words = [_inside(people, column.first, column.last, word) for word in _words(people)]
+    found = [word for word in words if word is not None]
+    return reduce(lambda left, right: left | right, found, ibis.literal(False))
+
+
+def _words(people: ir.Table) -> range:
+    return range(sum(name.startswith("days_") for name in people.columns))
+
+
+def _inside(people: ir.Table, first: int, last: int, word: int) -> ir.BooleanValue | None:
+    """Whether a word has an active day from `first` to `last`; None for a word outside."""
+    start = word * day_bits.WORD_DAYS
+    low, high = max(first, start), min(last, start + day_bits.WORD_DAYS - 1)
+    if low > high:
+        return None
+    mask = sum(1 << (day - start) for day in range(low, high + 1))
+    return (people[day_bits.name_of(word)] & mask) > 0
+
+
+def _with_churn(people: ir.Table, gap: int) -> ir.Table:
+    """People with the word and the bit of their day of churn, null where none could be seen."""
+    seen = day_bits.churn(people, gap, len(_words(people))).select("user_id", "churn_word", "churn_bit")
+    return people.left_join(seen, "user_id").drop("user_id_right")
+
+
+def _lives(people: ir.Table, day: int) -> ir.BooleanValue:
+    """Whether no silence has begun on or before the day."""
+    word, bit = divmod(day, day_bits.WORD_DAYS)
+    gone = (people.churn_word < word) | ((people.churn_word == word) & (people.churn_bit < (1 << (bit + 1))))
+    return ~gone.fill_null(False)
+
+
+def often(acts: ir.Table, columns: Sequence[Column]) -> ir.Table:
+    """How often each user did it in the days of each column: ``user_id, _n0, _n1 …``."""
+    import ibis
+
+    bounds = [(column.first, column.last) for column in columns if column.last is not None]
+    numbers = {
+        f"_n{k}": acts.day.between(first, last).ifelse(1, ibis.literal(0)).sum()
+        for k, (first, last) in enumerate(bounds)
+    }
+    return acts.group_by("user_id").aggregate(**numbers)
+
+
+# ── Acts ──────────────────────────────────────────────────────────────────────
+def since_signup(acts: ir.Table, people: ir.Table, basis: Basis, *, distinct: bool = False) -> ir.Table:
+    """Acts of these people from their anchor to the data's end: ``user_id, time, day, segment, anchor_date``.
+
+    Args:
+        acts: of one behaviour.
+        people: the population.
+        basis: clock and data's end.
+        distinct: count each value of a user once, when it is first seen.
+    """
+    log = since_anchor(acts, people, basis, "complete_days", "segment")
+    if distinct:
+        log = log.filter(log.value.notnull())
+        log = log.group_by("user_id", "value", "segment", "anchor_date", "complete_days").aggregate(
+            time=log.time.min(), day=log.day.min()
+        )
+    return log.select("user_id", "time", "day", "segment", "anchor_date", "complete_days")
+
+
+def by_date(log: ir.Table, basis: Basis, by: str) -> ir.Table:
+    """One row per date or week of what happened: ``at, segment, users, events``."""
+    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by))
+    return log.group_by("at", "segment").aggregate(users=log.user_id.nunique(), events=log.count())
+
+
+def new_by_date(people: ir.Table, log: ir.Table, by: str, days: int) -> ir.Table:
+    """One row per date or week of signup: ``at, segment, signups, ready, did`` within `days` days."""
+    early = log.filter(log.day < days).select("user_id").distinct().mutate(did=True)
+    people = people.mutate(at=_bucket(people.anchor_date, by), ready=people.complete_days >= days)
+    table = people.left_join(early, "user_id")
+    did = table.ready & table.did.fill_null(False)
+    return table.group_by("at", "segment").aggregate(
+        signups=table.count(), ready=table.ready.ifelse(1, 0).sum(), did=did.ifelse(1, 0).sum()
+    )
+
+
+def _bucket(day: ir.DateValue, by: str) -> ir.DateValue:
+    return (day.truncate("W") if by == "week" else day).cast("date")
+
+
+def active_dates(people: ir.Table, monday: date, places: Sequence[tuple[date, int]]) -> ir.Table:
+    """One row per segment: ``segment`` and ``a_k``, users who were active in the k-th of these dates or weeks.
+
+    Args:
+        people: the population.
+        monday: the first day of ``dates_0``.
+        places: first date and number of days (1, or 7 from a Monday) of each.
+    """
+    numbers = {}
+    for k, (first, days) in enumerate(places):
+        word, bit = divmod((first - monday).days, DATE_DAYS)
+        mask = ((1 << days) - 1) << bit
+        name = dates_name(word)
+        inside = (people[name] & mask) > 0 if name in people.columns else None
+        numbers[f"a_{k}"] = people.user_id.count() * 0 if inside is None else inside.ifelse(1, 0).sum()
+    return people.group_by("segment").aggregate(**numbers)
+
+
+def times_within(people: ir.Table, log: ir.Table, *, days: int, needs: int) -> ir.Table:
+    """How many users did it how often: ``segment, n, retained, users``, of users with `needs` complete days.
+
+    Args:
+        people: with the flag ``stayed``.
+        log: acts since signup.
+        days: "within Y days".
+        needs: complete days that a user needs to count.
+    """
+    early = log.filter(log.day < days)
+    counted = early.group_by("user_id").aggregate(n=early.count())
+    ready = people.filter(people.complete_days >= needs)
+    table = ready.left_join(counted, "user_id").drop("user_id_right")
+    table = table.mutate(n=table.n.fill_null(0))
+    return table.group_by("segment", "n", "stayed").aggregate(users=table.count())
+
+
+# ── Weeks of users ────────────────────────────────────────────────────────────
+def weeks_of_users(people: ir.Table, monday: date, weeks: Sequence[date]) -> ir.Table:
+    """One row per segment: ``segment`` and ``new_k, current_k, returning_k, dormant_k`` for each week.
+
+    In the week of their signup users are new. Afterwards those who are active are current when they were active (or
+    new) in the week before, and returning when not. Dormant are those who were active (or new) in the week before and
+    aren't in this one.
+    """
+    import ibis
+
+    signup = people.anchor_date.truncate("W").cast("date")
+    numbers = {}
+    for k, week in enumerate(weeks):
+        joined, before = signup < ibis.literal(week), _active_in(people, monday, week, -1)
+        was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))
+        now = joined & _active_in(people, monday, week, 0)
+        found = {
+            "new": signup == ibis.literal(week),
+            "current": now & was,
+            "returning": now & ~was,
+            "dormant": was & ~now,
+        }
+        numbers |= {f"{name}_{k}": flag.ifelse(1, 0).sum() for name, flag in found.items()}
+    return people.group_by("segment").aggregate(**numbers)
+
+
+def _active_in(people: ir.Table, monday: date, week: date, shift: int) -> ir.BooleanValue:
+    import ibis
+
+    place = (week - monday).days // 7 + shift
+    name = dates_name(place // WEEKS)
+    if place < 0 or name not in people.columns:
+        return ibis.literal(False)
+    return (people[name] & (127 << (7 * (place % WEEKS)))) > 0
+
+
+# ── Funnels ───────────────────────────────────────────────────────────────────
+def next_step(table: ir.Table, log: ir.Table, k: int, *, days: int) -> ir.Table:
+    """The users of a funnel with ``at_k``, when they first did step k after step k - 1; null for who didn't.
+
+    The answer should be kept in the warehouse before the next step reads it twice.
+
+    Args:
+        table: ``user_id, segment, at_0 …`` of the steps before.
+        log: acts of the step since signup.
+        k: the step's place, from 0.
+        days: "within Y days" of signup; what comes later is no step.
+    """
+    log = log.filter(log.day < days).select("user_id", "time")
+    if k:
+        log = log.join(table.select("user_id", f"at_{k - 1}"), "user_id")
+        log = log.filter(log.time > log[f"at_{k - 1}"])
+    reached = log.group_by("user_id").aggregate(**{f"at_{k}": log.time.min()})
+    return table.left_join(reached, "user_id").drop("user_id_right")
+
+
+def funnel(table: ir.Table, steps: int) -> ir.Table:
+    """One row per segment: ``segment, users``, ``s_k`` who came to step k, ``t_k`` median seconds since the step before."""
+    numbers = {f"s_{k}": table[f"at_{k}"].count() for k in range(steps)}
+    for k in range(1, steps):
+        waited = table[f"at_{k}"].delta(table[f"at_{k - 1}"], unit="microsecond")
+        numbers[f"t_{k}"] = waited.cast("float64").quantile(0.5) / 1e6
+    return table.group_by("segment").aggregate(users=table.count(), **numbers)

@@ -1,0 +1,157 @@
+"""What a study would do, before it starts: who counts, who is left out and why, how much is compared, how long."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from aha.questions.objections import Objection
+from aha.study.null import LEAST_UNITS
+from aha.study.population import restriction_of
+from aha.study.question import MAX_BEHAVIOURS, Inputs
+from events.asking import questions
+from events.catalogue.refresh import ready_catalogue
+from events.counting import queries
+from events.pickers.base_rate import BaseRate, RateQuestion, base_rate
+from events.pickers.mends import Mend, Mendable
+from reporting.numbers import count
+from stats.results import NotComputable
+
+USUAL_TIMES = 10
+# A study of 20,000 users and 15 behaviours took 75 seconds, one of 28,000 users 132 on a busy machine.
+SECONDS, SECONDS_PER_USER = 15.0, 0.003
+MOST_UNITS = 200_000  # as many are sampled for everything that takes long (aha.study.gather)
+SHORTER = ("window:7-13", "on_day:7", "on_day:3", "on_day:1")
+
+
+@dataclass(frozen=True)
+class StudyPreview:
+    """What would happen.
+
+    Attributes:
+        rate: users, base rate and curve; counts are of a sample where `rate.one_in` is above 1.
+        outside: users whose retention is known, outside the segment that was named; None when none was.
+        behaviours: how many are counted; unlisted: event names beyond the most that a study takes.
+        cells: combinations of behaviour, days and number of times.
+        minutes: at least and at most.
+    """
+
+    rate: BaseRate
+    outside: int | None
+    behaviours: int
+    unlisted: int
+    cells: int
+    minutes: tuple[int, int]
+
+    @property
+    def eligible(self) -> int:
+        """Users that the study would look at, as far as the sample tells."""
+        return max(self.rate.eligible * self.rate.one_in - (self.outside or 0), 0)
+
+    @property
+    def too_young(self) -> int:
+        """Users whose retention isn't known yet, alike."""
+        return (self.rate.signups - self.rate.eligible) * self.rate.one_in
+
+    @property
+    def signups(self) -> int:
+        """Users who signed up in the dates, alike."""
+        return self.rate.signups * self.rate.one_in
+
+
+def preview(inputs: Inputs) -> StudyPreview:
+    """What a checked question would do; some minutes old at most.
+
+    Raises:
+        Refused: the log or the segment can't answer it at all.
+    """
+    rate = base_rate(rate_question(inputs))
+    names = len(inputs.listed) or len(ready_catalogue().search("", 10_000))
+    behaviours = min(names, MAX_BEHAVIOURS)
+    cells = behaviours * len(inputs.days) * (inputs.max_times or USUAL_TIMES)
+    users = min(rate.eligible * rate.one_in, MOST_UNITS)
+    seconds = SECONDS + SECONDS_PER_USER * users * max(behaviours, 5) / 15
+    return StudyPreview(
+        rate, _outside(inputs), behaviours, names - behaviours, cells, (_minutes(seconds), _minutes(2 * seconds))
+    )
+
+
+def rate_question(inputs: Inputs) -> RateQuestion:
+    """The question about the retention of a study's users."""
+    first, last = inputs.dates
+    return RateQuestion(inputs.retention, inputs.signup_event, first, last, inputs.day_mode)
+
+
+def data_objections(inputs: Inputs) -> Iterator[Objection]:
+    """Field and error for what the data can't answer.
+
+    Raises:
+        Refused: as `preview`.
+    """
+    found = base_rate(rate_question(inputs))
+    if not found.signups:
+        yield from _nobody(inputs)
+    elif not found.eligible:
+        yield "retention", _too_young(inputs, found)
+
+
+def too_few(found: StudyPreview) -> str:
+    """The warning for a study that would say that it is too small; "" for others. It is allowed all the same."""
+    if found.eligible >= LEAST_UNITS or isinstance(found.rate.rate, NotComputable):
+        return ""
+    text = _("Below %(least)s users a study can't tell chance from more: it will describe, and find nothing.")
+    return text % {"least": LEAST_UNITS}
+
+
+def _nobody(inputs: Inputs) -> Iterator[Objection]:
+    listed = ready_catalogue()
+    fields = {"first": listed.first_day, "last": listed.last_day}
+    if inputs.first_date is None and inputs.last_date is None:
+        yield "signup_event", Mendable(_("Nobody did this event."))
+        return
+    text = _("Nobody signed up between these dates: the events go from %(first)s to %(last)s.") % fields
+    mends = []
+    if inputs.first_date is not None:
+        mends.append(Mend("", _("Take all from the first day"), field="first_date"))
+    if inputs.last_date is not None:
+        mends.append(Mend("", _("Take all until the last day"), field="last_date"))
+    yield ("first_date" if inputs.first_date is not None else "last_date"), Mendable(text, *mends)
+
+
+def _too_young(inputs: Inputs, found: BaseRate) -> Mendable:
+    text = _("None of the %(n)s users who signed up has completed these days yet.") % {"n": count(found.signups)}
+    mends = []
+    for line in SHORTER:
+        shorter = base_rate(RateQuestion(line, *_cohort(inputs)))
+        if shorter.eligible:
+            label = _("Use %(retention)s (%(n)s users)") % {"retention": _short(line), "n": count(shorter.eligible)}
+            mends.append(Mend(line, label))
+            break
+    return Mendable(text, *mends)
+
+
+def _cohort(inputs: Inputs) -> tuple[str, date | None, date | None, str]:
+    asked = rate_question(inputs)
+    return asked.signup_event, asked.first_date, asked.last_date, asked.day_mode
+
+
+def _short(line: str) -> str:
+    kind, _colon, days = line.partition(":")
+    return f"D{days}" if kind == "on_day" else _("days %(days)s") % {"days": days.replace("-", "–")}
+
+
+def _outside(inputs: Inputs) -> int | None:
+    """How many of those whose retention is known are not in the segment that was named."""
+    if inputs.segment is None:
+        return None
+    members = restriction_of(inputs).members or {}
+    first, last = inputs.dates
+    with questions(day_mode=inputs.day_mode) as asked:
+        users = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
+        known = asked.warehouse.arrow(users.filter(queries.mature(users, inputs.window)).select("user_id"))
+    return sum(unit not in members for unit in known["user_id"].to_pylist())
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, round(seconds / 60))

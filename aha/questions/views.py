@@ -1,0 +1,125 @@
+"""The page of a new study: its form, and beside it what would happen, before anything starts."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from aha.forms import StudyForm
+from aha.models import Study
+from aha.questions.changes import changes
+from aha.questions.defaults import likely_inert, usual_retention, usual_start
+from aha.questions.preview import data_objections, preview, too_few
+from aha.questions.preview_words import asked_sentence, facts
+from aha.study import studies
+from aha.study.question import Inputs
+from events.pickers.mends import mended
+from events.pickers.people_words import read_retention
+from events.pickers.rate_words import rate_context
+from reporting.document import load
+from runs.refusals import Refused
+from runs.web import may, person
+
+MANY = ("behaviours", "inert")
+
+
+@login_required
+@may("aha.add_study")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_study(request: HttpRequest) -> HttpResponse:
+    """Ask a study and start it; a link may bring its fields, or the study whose question is changed (`again`)."""
+    if request.method != "POST":
+        return _page(request, StudyForm(initial=_brought(request)))
+    if "mend" in request.POST or "look" in request.POST:
+        form = StudyForm(mended(request.POST))
+        return _page(request, form, _look(form))
+    form = StudyForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            _add_data_objections(form)
+            if not form.errors:
+                study = studies.start_study(
+                    inputs=form.inputs,
+                    title=data["title"],
+                    seed=data["seed"],
+                    by=person(request),
+                    changed_from=_study(data["changed_from"]),
+                )
+                return redirect("aha:study", pk=study.pk)
+        except Refused as refusal:
+            form.refuse(refusal)
+    return _page(request, form)
+
+
+@login_required
+@may("aha.add_study")
+@require_POST
+def preview_study(request: HttpRequest) -> HttpResponse:
+    """What would happen with the form as it stands, as a fragment."""
+    return render(request, "aha/new_study/preview.html", _look(StudyForm(request.POST)))
+
+
+def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None = None) -> HttpResponse:
+    origin = _study(form["changed_from"].value())
+    context = {"form": form, "origin": origin, "likely_inert": likely_inert(), "looked": looked}
+    return render(request, "aha/new_study/page.html", context)
+
+
+def _brought(request: HttpRequest) -> dict[str, Any]:
+    """What the fields begin with: of the study that is changed, or what fits the data; a link's fields above both."""
+    asked, origin = request.GET, _study(request.GET.get("again"))
+    found: dict[str, Any] = {}
+    if origin is not None:
+        inputs = load(Inputs, origin.inputs)
+        found = {**vars(inputs), "days": " ".join(map(str, inputs.days)), "segment": inputs.segment or ""}
+        found |= {"seed": origin.seed, "changed_from": origin.pk}
+        found["title"] = origin.title if origin.has_own_title else ""
+    for name in StudyForm.base_fields:
+        if name in MANY and asked.getlist(name):
+            found[name] = "\n".join(asked.getlist(name))
+        elif asked.get(name):
+            found[name] = asked[name]
+    with suppress(Refused):
+        found["retention"] = str(read_retention(found["retention"])) if found.get("retention") else usual_retention()
+    found.setdefault("signup_event", usual_start())
+    return found
+
+
+def _study(number: Any) -> Study | None:
+    text = str(number or "")
+    return Study.objects.light().filter(pk=int(text)).first() if text.isascii() and text.isdigit() else None
+
+
+def _add_data_objections(form: StudyForm) -> None:
+    for name, error in data_objections(form.inputs):
+        form.add_error(name, error)
+
+
+def _look(form: StudyForm) -> dict[str, Any]:
+    """What `aha/new_study/preview.html` shows."""
+    context: dict[str, Any] = {}
+    try:
+        if form.is_valid():
+            _add_data_objections(form)
+        if form.is_valid():
+            found = preview(form.inputs)
+            context = {
+                "asked": asked_sentence(form.inputs),
+                "facts": facts(found),
+                "rate": rate_context(found.rate, form.inputs.retention),
+                "warning": too_few(found),
+            }
+            origin = _study(form.cleaned_data["changed_from"])
+            if origin is not None:
+                context |= {"origin": origin, "changes": changes(load(Inputs, origin.inputs), form.inputs)}
+    except Refused as refusal:
+        form.refuse(refusal)
+    context["wrong"] = [
+        {"label": form[name].label if name in form.fields else "", "name": name, "errors": errors.data}
+        for name, errors in form.errors.items()
+    ]
+    return context

@@ -1,0 +1,70 @@
+"""Retention on a few days by signup week, for the first page: asked by a worker each night, kept by the site."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from aha.models import Study
+from events.asking import questions
+from events.counting import queries
+
+DAYS = (1, 7, 28)
+WEEKS = 16
+
+
+@dataclass(frozen=True)
+class WeekOfDay:
+    """One signup week on one day of its users' lives.
+
+    Attributes:
+        week: its Monday.
+        eligible: users of it who have lived that day to its end.
+        active: of these, active on that day.
+    """
+
+    week: date
+    eligible: int
+    active: int
+
+
+@dataclass(frozen=True)
+class RetentionNow:
+    """Retention on some days.
+
+    Attributes:
+        signup_event: what starts a user's clock.
+        days: the day of each row of `weeks`.
+        weeks: signup weeks, oldest first, one tuple per day.
+    """
+
+    signup_event: str
+    days: tuple[int, ...]
+    weeks: tuple[tuple[WeekOfDay, ...], ...]
+
+
+def signup_event() -> str:
+    """The one of the latest study; each user's first event before there is a study."""
+    last = Study.objects.light().filter(status=Study.Status.DONE).order_by("-created_at").first()
+    return str(last.inputs.get("signup_event", "*")) if last else "*"
+
+
+def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:
+    """Ask the warehouse once.
+
+    Raises:
+        Refused: the log has no events, or not this one.
+    """
+    with questions(day_mode="calendar") as asked:
+        asked.need_event(signup)
+        today = asked.basis.clock.local_date(asked.basis.data_end)
+        first = today - timedelta(days=today.weekday() + 7 * WEEKS)
+        users = queries.cohort(asked.log, signup, asked.basis, first=first)
+        users = users.mutate(week=users.anchor_date.truncate("W"))
+        table = queries.retention_curve(asked.log, users, asked.basis, days, by=["week"])
+        rows = asked.warehouse.arrow(table).to_pylist()
+    found: dict[int, list[WeekOfDay]] = {day: [] for day in days}
+    for row in rows:
+        monday = row["week"].date() if hasattr(row["week"], "date") else row["week"]
+        found[int(row["day"])].append(WeekOfDay(monday, int(row["eligible"]), int(row["active"])))
+    weeks = tuple(tuple(sorted(found[day], key=lambda one: one.week)) for day in days)
+    return RetentionNow(signup, tuple(days), weeks)

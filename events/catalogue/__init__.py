@@ -1,0 +1,1 @@
+"""What is in the event store: names, counts, properties, and what people call them."""

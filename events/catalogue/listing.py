@@ -1,0 +1,265 @@
+"""The list of the store's events, as every page that lets people choose one reads it. No engine is asked here.
+
+`catalogue()` costs one small query: the list itself is read anew only when a worker has made a newer one.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from events.catalogue import labels
+from events.catalogue.signup_guess import EVERY_EVENT
+from events.counting.unit_values import EXPOSURE_EVENTS
+from events.models import CatalogueSnapshot
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class PropertyEntry:
+    """One property of an event, as the sampled events carry it; or one trait of users.
+
+    Attributes:
+        name: as it is sent.
+        kind: ``number``, ``boolean``, ``text``, ``nested`` (a list or an object), ``mixed`` or ``unknown``.
+        events: sampled events that carry it; of a trait, users.
+        users: sampled users with such an event.
+        of_events: events in the sample; `share` is the share that carries it.
+        of_users: users in the sample.
+        different: number of different values in the sample.
+        values: the most frequent values as (text, events), at most ten, cut at 80 characters.
+        least: smallest number; None for other kinds.
+        greatest: largest number, alike.
+    """
+
+    name: str
+    kind: str
+    events: int
+    users: int
+    of_events: int
+    of_users: int
+    different: int = 0
+    values: tuple[tuple[str, int], ...] = ()
+    least: float | None = None
+    greatest: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Share of the sampled events that carry it, 0 to 1."""
+        return self.events / self.of_events if self.of_events else 0.0
+
+
+@dataclass(frozen=True)
+class EventEntry:
+    """One event name of the store.
+
+    Attributes:
+        name: as it is sent.
+        events: how often it occurred.
+        users: by how many users; an estimate where the catalogue says `one_in` above 1.
+        first_seen: time of its first occurrence, UTC.
+        last_seen: of its last.
+        reached: new users who did it at or after their signup; None where that isn't known.
+        reached_of: new users in all.
+        weeks: occurrences in each week of the catalogue's `weeks`, the oldest first.
+        properties: what its events carry, the most frequent first; empty also where it was not looked for.
+        detailed: whether properties were looked for.
+    """
+
+    name: str
+    events: int
+    users: int
+    first_seen: datetime
+    last_seen: datetime
+    reached: int | None = None
+    reached_of: int = 0
+    weeks: tuple[int, ...] = ()
+    properties: tuple[PropertyEntry, ...] = ()
+    detailed: bool = False
+
+    @property
+    def reach(self) -> float | None:
+        """Share of new users who ever did it, 0 to 1; None when it isn't known."""
+        return self.reached / self.reached_of if self.reached is not None and self.reached_of else None
+
+    @property
+    def is_exposure(self) -> bool:
+        """Insight's own record that a unit met its variant: no behaviour of the unit."""
+        return self.name in EXPOSURE_EVENTS
+
+    @property
+    def label(self) -> str:
+        """The name to show in the language that is active."""
+        return labels.label(self.name)
+
+    def find(self, name: str) -> PropertyEntry | None:
+        """The property with this name."""
+        return next((entry for entry in self.properties if entry.name == name), None)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that is listed of the store at one moment.
+
+    Attributes:
+        events: the events, those with the most users first; at most `names` are in the store.
+        names: number of different event names in the store: above `len(events)` when not all are listed.
+        users: number of users in the store.
+        total_events: number of events in the store.
+        first_time: time of the oldest event, UTC; None for an empty store.
+        last_time: of the newest.
+        first_week: Monday of the first of `EventEntry.weeks`.
+        signup: the guessed signup event, or "*".
+        traits: of users, from their latest identify events.
+        one_in: users and reach are counted among one in so many users; 1 for all.
+        made_at: when the list was made; None when there is none yet.
+        pending: a worker has been asked to make it.
+    """
+
+    events: tuple[EventEntry, ...] = ()
+    names: int = 0
+    users: int = 0
+    total_events: int = 0
+    first_time: datetime | None = None
+    last_time: datetime | None = None
+    first_week: date | None = None
+    signup: str = EVERY_EVENT
+    traits: tuple[PropertyEntry, ...] = ()
+    one_in: int = 1
+    made_at: datetime | None = None
+    pending: bool = False
+    _by_name: dict[str, EventEntry] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is listed: no event came yet, or the list is still to be made (`pending`)."""
+        return not self.events
+
+    @property
+    def first_day(self) -> date | None:
+        """UTC date of the oldest event."""
+        return self.first_time.date() if self.first_time else None
+
+    @property
+    def last_day(self) -> date | None:
+        """UTC date of the newest event."""
+        return self.last_time.date() if self.last_time else None
+
+    @property
+    def unlisted(self) -> int:
+        """How many names of the store are not in the list."""
+        return max(0, self.names - len(self.events))
+
+    @cached_property
+    def week_starts(self) -> tuple[date, ...]:
+        """The Mondays of `EventEntry.weeks`."""
+        if self.first_week is None or not self.events:
+            return ()
+        return tuple(self.first_week + timedelta(weeks=place) for place in range(len(self.events[0].weeks)))
+
+    def find(self, name: str) -> EventEntry | None:
+        """The event with exactly this name."""
+        return self._by_name.get(name)
+
+    def guess_signup(self) -> str:
+        """The event that most likely begins a user's life, or "*": each user's first event of any kind."""
+        return self.signup
+
+    def search(
+        self, text: str, limit: int = 20, *, hidden: bool = False, exposures: bool = False
+    ) -> tuple[EventEntry, ...]:
+        """Events whose name, display name (either language) or description holds the text.
+
+        Args:
+            text: what was typed; empty for the events with the most users.
+            limit: the most that are wanted.
+            hidden: also those that people have hidden.
+            exposures: also Insight's own exposure events.
+
+        Returns:
+            First those whose name or display name begins with the text, then the others; each by number of users.
+        """
+        known, wanted = labels.table(), text.strip().casefold()
+        begins: list[EventEntry] = []
+        others: list[EventEntry] = []
+        for entry in self.events:
+            label = known.get((entry.name, ""))
+            if (label and label.hidden and not hidden) or (entry.is_exposure and not exposures):
+                continue
+            titles = [entry.name, *([label.name_en, label.name_ko] if label else [])]
+            if any(title.casefold().startswith(wanted) for title in titles if title):
+                begins.append(entry)
+                if len(begins) >= limit:
+                    break
+            elif any(wanted in text.casefold() for text in [*titles, *(label.descriptions() if label else ())]):
+                others.append(entry)
+        return tuple([*begins, *others][:limit])
+
+    def nearest(self, name: str) -> str | None:
+        """The listed name that is spelled most like this one, for "did you mean"; None when none is near."""
+        plain = {_plain(entry.name): entry.name for entry in reversed(self.events)}
+        for title, label in labels.table().items():
+            if not title[1] and title[0] in self._by_name:
+                plain |= {_plain(text): title[0] for text in (label.name_en, label.name_ko) if text}
+        found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
+        return plain[found[0]] if found else None
+
+
+def catalogue() -> Catalogue:
+    """The latest list that was made; an empty one when there is none (`events.catalogue.refresh` makes one)."""
+    newest = CatalogueSnapshot.objects.made().values_list("pk", flat=True).first()
+    if newest is None:
+        return Catalogue()
+    if newest not in _read:
+        row = CatalogueSnapshot.objects.filter(pk=newest).first()
+        if row is None or row.made_at is None:  # a newer one came in between
+            return Catalogue()
+        _read.clear()
+        _read[newest] = from_payload(row.payload, row.made_at)
+    return _read[newest]
+
+
+_read: dict[int, Catalogue] = {}  # of this process: the list that was read last, by its row
+
+
+def from_payload(payload: dict[str, Any], made_at: datetime) -> Catalogue:
+    """The list as its row keeps it; an empty one for a row of another version, which is soon made anew."""
+    if payload.get("schema") != SCHEMA:
+        return Catalogue()
+    events = tuple(_event(row) for row in payload["events"])
+    return Catalogue(
+        events=events,
+        names=payload["names"],
+        users=payload["users"],
+        total_events=payload["total_events"],
+        first_time=_moment(payload["first_time"]),
+        last_time=_moment(payload["last_time"]),
+        first_week=date.fromisoformat(payload["first_week"]) if payload["first_week"] else None,
+        signup=payload["signup"],
+        traits=_properties(payload["traits"]),
+        one_in=payload["one_in"],
+        made_at=made_at,
+        _by_name={entry.name: entry for entry in events},
+    )
+
+
+def _event(row: dict[str, Any]) -> EventEntry:
+    moments = {name: datetime.fromisoformat(row[name]) for name in ("first_seen", "last_seen")}
+    return EventEntry(**{**row, **moments, "weeks": tuple(row["weeks"]), "properties": _properties(row["properties"])})
+
+
+def _properties(rows: Iterable[dict[str, Any]]) -> tuple[PropertyEntry, ...]:
+    return tuple(
+        PropertyEntry(**{**row, "values": tuple((text, events) for text, events in row["values"])}) for row in rows
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

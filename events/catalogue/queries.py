@@ -1,0 +1,181 @@
+"""Questions to the event log for the list of its events, as Ibis expressions. Nothing runs here.
+
+A *pair* is a user and an event's name: most of what the list says comes from one table of pairs, made by one scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from events.counting.day_index import utc
+from events.counting.properties import READERS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+# Engines that list the names of a JSON object's members as an array; elsewhere properties aren't listed.
+KEYS = {"duckdb": "json_keys", "pyspark": "json_object_keys", "databricks": "json_object_keys"}
+UNREADABLE = "[\"'\\\\*\\x00-\\x1f]"  # engines disagree about how these are written inside a path
+VALUE_CHARS = 80
+
+
+def names(events: ir.Table, most: int) -> ir.Table:
+    """One row per event name, the most frequent first: ``event, events, first_time, last_time``."""
+    found = events.group_by("event").aggregate(
+        events=events.count(), first_time=events.time.min(), last_time=events.time.max()
+    )
+    return found.order_by([found.events.desc(), found.event]).limit(most)
+
+
+def number_of_names(events: ir.Table) -> ir.Table:
+    """One row: ``names, users``."""
+    return events.aggregate(names=events.event.nunique(), users=events.user_id.nunique())
+
+
+def weeks(events: ir.Table, listed: Sequence[str], since: datetime) -> ir.Table:
+    """One row per name and week (from Monday, UTC) with events: ``event, week, events``."""
+    log = _only(events, listed).filter(lambda table: table.time >= utc(since))
+    log = log.mutate(week=log.time.truncate("W").date())
+    return log.group_by("event", "week").aggregate(events=log.count())
+
+
+def days(events: ir.Table, name: str) -> ir.Table:
+    """One row per day (UTC) with this event: ``day, events, users``."""
+    log = events.filter(events.event == name)
+    log = log.mutate(day=log.time.date())
+    return log.group_by("day").aggregate(events=log.count(), users=log.user_id.nunique()).order_by("day")
+
+
+def pairs(events: ir.Table, listed: Sequence[str], one_in: int) -> ir.Table:
+    """One row per user and name: ``user_id, event, times, first_time, last_time``; of one in so many users."""
+    log = _only(events, listed)
+    if one_in > 1:
+        log = log.filter(log.user_id.hash() % one_in == 0)
+    return log.group_by("user_id", "event").aggregate(
+        times=log.count(), first_time=log.time.min(), last_time=log.time.max()
+    )
+
+
+def names_of_pairs(pairs: ir.Table) -> ir.Table:
+    """One row per name: ``event, users, once, begins``.
+
+    `once` are the users who did it exactly once; `begins` those of whom nothing earlier is known.
+    """
+    starts = pairs.group_by("user_id").aggregate(start=pairs.first_time.min())
+    both = pairs.join(starts, "user_id")
+    return both.group_by("event").aggregate(
+        users=both.count(), once=(both.times == 1).sum(), begins=(both.first_time == both.start).sum()
+    )
+
+
+def reach(pairs: ir.Table, signup: str) -> ir.Table:
+    """One row per name: ``event, users``: how many who did `signup` did this event then or later."""
+    new = pairs.filter(pairs.event == signup).select("user_id", at=pairs.first_time)
+    both = pairs.join(new, "user_id")
+    both = both.filter(both.last_time >= both.at)
+    return both.group_by("event").aggregate(users=both.count())
+
+
+def members(events: ir.Table, one_in: Mapping[str, int], dialect: str) -> ir.Table:
+    """One row per event of a sample and property that it carries: ``event, user_id, property, value``.
+
+    Args:
+        events: the event log.
+        one_in: by name of the event: of one in so many users.
+        dialect: a key of `KEYS`.
+
+    The value is text, null for JSON's null and for names that can't stand in a path.
+    """
+    import ibis
+
+    sample = sampled(events, one_in)
+    sample = sample.mutate(properties=_valid(sample.properties, dialect))
+    keys = ibis.udf.scalar.builtin(_text, name=KEYS[dialect], signature=(("string",), "array<string>"))
+    rows = sample.select("event", "user_id", "properties", property=keys(sample.properties).unnest())
+    function, path = READERS[dialect]
+    reader = ibis.udf.scalar.builtin(_text_and_path, name=function, signature=(("string", "string"), "string"))
+    before, after = path.split("{}")
+    name = rows.property.re_search(UNREADABLE).ifelse(ibis.null("string"), rows.property)
+    # Inside a function: sqlglot writes the reader as ->> and puts no brackets around what is joined by ||.
+    value = reader(rows.properties, (ibis.literal(before) + name + after).nullif(""))
+    return rows.select("event", "user_id", "property", value=value)
+
+
+def sampled(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
+    """``event, user_id, properties`` of the sampled users' events with these names."""
+    import ibis
+
+    listed = ibis.memtable({"event": list(one_in), "one_in": list(one_in.values())})
+    log = events.select("event", "user_id", "properties").join(listed, "event")
+    return log.filter(log.user_id.hash() % log.one_in == 0)
+
+
+def sample_sizes(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
+    """One row per name: ``event, events, users`` of the sample."""
+    log = sampled(events, one_in)
+    return log.group_by("event").aggregate(events=log.count(), users=log.user_id.nunique())
+
+
+def properties(members: ir.Table, most: int) -> ir.Table:
+    """One row per event and property, the most frequent of each event first.
+
+    Columns: ``event, property, events, users, known, numbers, truths, nested, different, least, greatest, place``.
+    """
+    import ibis
+
+    number = members.value.try_cast("float64")
+    found = members.group_by("event", "property").aggregate(
+        events=members.count(),
+        users=members.user_id.nunique(),
+        known=members.value.count(),
+        numbers=number.count(),
+        truths=members.value.isin(["true", "false"]).sum(),
+        nested=members.value.re_search(r"^\s*[{\[]").sum(),
+        different=members.value.nunique(),
+        least=number.min(),
+        greatest=number.max(),
+    )
+    order = ibis.window(group_by="event", order_by=[found.events.desc(), found.property])
+    found = found.mutate(place=ibis.row_number().over(order))
+    return found.filter(found.place < most).order_by(["event", "place"])
+
+
+def values(members: ir.Table, most: int) -> ir.Table:
+    """One row per event, property and frequent value: ``event, property, value, events, place``."""
+    import ibis
+
+    log = members.filter(members.value.notnull(), ~members.value.re_search(r"^\s*[{\[]"))
+    log = log.mutate(value=log.value.substr(0, VALUE_CHARS))
+    found = log.group_by("event", "property", "value").aggregate(events=log.count())
+    order = ibis.window(group_by=["event", "property"], order_by=[found.events.desc(), found.value])
+    found = found.mutate(place=ibis.row_number().over(order))
+    return found.filter(found.place < most).order_by(["event", "property", "place"])
+
+
+def _only(events: ir.Table, listed: Sequence[str]) -> ir.Table:
+    """The events with these names; none for all."""
+    import ibis
+
+    if not listed:
+        return events
+    return events.semi_join(ibis.memtable({"event": list(listed)}), "event")
+
+
+def _valid(properties: ir.StringValue, dialect: str) -> ir.StringValue:
+    """Null instead of text that is no JSON, on which DuckDB would fail the whole question."""
+    import ibis
+
+    if dialect != "duckdb":
+        return properties
+    check = ibis.udf.scalar.builtin(_text, name="json_valid", signature=(("string",), "boolean"))
+    return check(properties).fill_null(False).ifelse(properties, ibis.null("string"))
+
+
+def _text(text: str) -> str:  # the body of a builtin is never called
+    raise NotImplementedError
+
+
+def _text_and_path(text: str, path: str) -> str:  # alike
+    raise NotImplementedError

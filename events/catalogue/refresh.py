@@ -1,0 +1,112 @@
+"""Make the list of the store's events: in a worker when the store has changed, or at once for a small store."""
+
+import time
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from events import store
+from events.asking import questions
+from events.catalogue import listing
+from events.catalogue.gather import gather_catalogue
+from events.catalogue.listing import SCHEMA, Catalogue
+from events.models import CatalogueSnapshot, OutboxEvent
+from events.outbox.flush import flush_events
+from events.outbox.ownership import StoreRefused
+from events.pulse import newest_files
+from runs.refusals import Refused
+
+TASK = "events.tasks.refresh_catalogue"
+AT_ONCE_ROWS = 300_000  # about two seconds in a web process
+PATIENCE = 10  # a list that took s seconds is made anew no sooner than s times this later: at most a tenth of a core
+LOST_AFTER = timedelta(minutes=15)  # a process that died while it made one
+WITHOUT_VERSION = timedelta(hours=1)  # how old a list of a foreign warehouse may be, which tells no version
+log = structlog.get_logger()
+
+
+def ready_catalogue() -> Catalogue:
+    """The list; where there is none it is made now, or a worker is asked for it when that would take long.
+
+    Raises:
+        StoreRefused: when the store must not be read.
+    """
+    found = listing.catalogue()
+    if found.made_at is not None or not _has_events():
+        return found
+    rows = None if settings.WAREHOUSE_URL else newest_files.row_count()
+    if rows is not None and rows + _waiting() <= AT_ONCE_ROWS and make_catalogue():
+        return listing.catalogue()
+    request_catalogue()
+    return Catalogue(pending=True)
+
+
+def request_catalogue() -> None:
+    """Ask a worker for a new list, unless one has just been asked: after an import, for example."""
+    recent = timezone.now() - timedelta(seconds=30)
+    if not CatalogueSnapshot.objects.filter(made_at=None, started_at__gte=recent).exists():
+        transaction.on_commit(lambda: async_task(TASK))
+
+
+def refresh_if_due() -> bool:
+    """Make the list anew when the store has changed since the last; True when this call did."""
+    flush_events()
+    last = CatalogueSnapshot.objects.made().defer("payload").first()
+    if last is not None and last.made_at is not None and not _is_due(last, last.made_at):
+        return False
+    return make_catalogue()
+
+
+def make_catalogue() -> bool:
+    """Make the list now; False when there is no event, or another process is making one.
+
+    Raises:
+        StoreRefused: when the store must not be read.
+    """
+    if CatalogueSnapshot.objects.filter(made_at=None, started_at__gte=timezone.now() - LOST_AFTER).exists():
+        return False
+    row, began = CatalogueSnapshot.objects.create(), time.monotonic()
+    try:
+        with questions() as asked:
+            row.store_version = _version()
+            row.payload = gather_catalogue(asked)
+    except StoreRefused:
+        row.delete()
+        raise
+    except Refused:  # no event yet
+        row.delete()
+        return False
+    except Exception:
+        row.delete()
+        raise
+    row.made_at, row.seconds = timezone.now(), time.monotonic() - began
+    row.save()
+    CatalogueSnapshot.objects.filter(pk__lt=row.pk).delete()
+    log.info("catalogue.made", events=len(row.payload["events"]), seconds=round(row.seconds, 1))
+    return True
+
+
+def _is_due(last: CatalogueSnapshot, made_at: object) -> bool:
+    age = timezone.now() - made_at  # type: ignore[operator]
+    if not CatalogueSnapshot.objects.filter(pk=last.pk, payload__schema=SCHEMA).exists():
+        return True
+    if settings.WAREHOUSE_URL:
+        return bool(age >= WITHOUT_VERSION)
+    return last.store_version != _version() and bool(age >= timedelta(seconds=last.seconds * PATIENCE))
+
+
+def _version() -> str:
+    if settings.WAREHOUSE_URL:
+        return ""
+    return newest_files.version()
+
+
+def _has_events() -> bool:
+    return bool(settings.WAREHOUSE_URL) or store.exists() or _waiting() > 0
+
+
+def _waiting() -> int:
+    return OutboxEvent.objects.filter(flush__isnull=True).count()

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from events.pickers import views
+
+app_name = "pick"
+urlpatterns = [
+    path("chips/", views.chips, name="chips"),
+    path("definition/", views.definition, name="definition"),
+    path("rate/", views.rate, name="rate"),
+    path("<slug:kind>/", views.options, name="options"),
+]

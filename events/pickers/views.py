@@ -1,0 +1,114 @@
+"""Fragments for pickers: what a combobox offers, chips, a definition that stays in step, and its base rate."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from events.outbox.ownership import StoreRefused
+from events.pickers.base_rate import RateQuestion, base_rate
+from events.pickers.chosen import chips_of
+from events.pickers.definition_parts import METRIC_KINDS, RETENTION_KINDS, Parts, definition_of, parts_of
+from events.pickers.people_words import read_definition
+from events.pickers.rate_words import rate_context
+from events.pickers.sources import find_source
+from events.pickers.widgets import builder_context, sent_parts
+from events.windows import DayMode
+from runs.refusals import Refused
+
+LONGEST, LINE = 256, 400
+
+
+@login_required
+@require_safe
+def options(request: HttpRequest, kind: str) -> HttpResponse:
+    """What a combobox offers for the typed text `q`, of what `of` names."""
+    source = find_source(kind)
+    if source is None:
+        raise Http404
+    if source.permission and not request.user.has_perm(source.permission):
+        raise PermissionDenied
+    typed, of = (request.GET.get(name, "")[:LONGEST] for name in ("q", "of"))
+    try:
+        found = source.choices(typed, of)
+    except StoreRefused as refusal:
+        return render(request, "pickers/options.html", {"refused": refusal.sentence})
+    return render(request, "pickers/options.html", {"choices": found, "typed": typed})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def chips(request: HttpRequest) -> HttpResponse:
+    """The chips of a field with many behaviours, from its lines; long ones are posted."""
+    lines = [
+        line.strip()
+        for line in (request.POST if request.method == "POST" else request.GET).get("lines", "").splitlines()
+    ]
+    return render(request, "pickers/chip_list.html", {"chips": chips_of(filter(None, lines))})
+
+
+@login_required
+@require_safe
+def definition(request: HttpRequest) -> HttpResponse:
+    """A definition whose parts or whose line was changed: parts, line and sentence in step again.
+
+    Of changed parts only what follows from them comes back, since people may be typing in the next one.
+    """
+    asked = request.GET
+    name = asked.get("of", "")[:100]
+    kinds = tuple(kind for kind in asked.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
+    if not name.replace("_", "").replace("-", "").isalnum() or not kinds:
+        raise Http404
+    changed, rate = asked.get("changed", ""), asked.get("rate") == "1"
+    by_parts = changed in ("parts", "kind")
+    read, parts, wrong = None, _sent(asked, name) if by_parts else None, ""
+    try:
+        read = definition_of(parts) if parts else read_definition(asked.get("line") or asked.get(name, ""))
+    except Refused as refusal:
+        wrong = refusal.sentence
+    line = str(read) if read is not None else asked.get(name, "")[:LINE]
+    context = {**builder_context(name, line, parts, kinds, rate=rate), "wrong": wrong}
+    template = "pickers/in_step.html" if changed == "parts" else "pickers/builder_body.html"
+    response = render(request, template, context)
+    response["HX-Trigger-After-Settle"] = "picked"
+    return response
+
+
+def _sent(asked: Any, name: str) -> Parts:
+    try:
+        before = parts_of(read_definition(asked.get(f"{name}_was", "")))
+    except Refused:
+        before = parts_of(None)
+    return sent_parts(asked, name, before)
+
+
+@login_required
+@require_safe
+def rate(request: HttpRequest) -> HttpResponse:
+    """Base rate, eligible users and curve of a retention, for the form that was sent."""
+    asked = request.GET
+    name = asked.get("rate_of", "retention")
+    mode = asked.get("day_mode", "")
+    question = RateQuestion(
+        retention=(asked.get(name) or "")[:LINE],
+        signup_event=(asked.get("signup_event") or "*")[:LONGEST],
+        first_date=_date(asked.get("first_date")),
+        last_date=_date(asked.get("last_date")),
+        day_mode=mode if mode in list(DayMode) else DayMode.ROLLING,
+    )
+    try:
+        context = rate_context(base_rate(question), question.retention)
+    except Refused as refusal:
+        context = {"refused": refusal.sentence}
+    return render(request, "pickers/rate.html", context)
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

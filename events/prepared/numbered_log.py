@@ -1,0 +1,212 @@
+"""The store's log once more with users as numbers, sorted by event, in Parquet of its own: made once, added to later.
+
+Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts: `log-N` holds
+``user_id`` (the number), ``event`` and ``time``, `users-N` the new numbers. New files of the store become one more part.
+When a file has left the store (compaction, an erased user) or there are too many parts, everything is made anew: so what
+was erased from the store is gone here too.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from events import store
+from events.counting import queries
+from events.warehouse import Warehouse
+from events.windows import Clock
+from runs.progress import Progress
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+MOST_PARTS = 40
+PART_BYTES = 384 * 1024 * 1024  # of the store's files: about ten million events, which are sorted in memory
+PART_FILES = 200  # where their size isn't known
+KEEP_SECONDS = 900  # a question may still read what a newer version has replaced
+
+
+@dataclass(frozen=True)
+class NumberedLog:
+    """One generation as it is now.
+
+    Attributes:
+        generation: its folder's name.
+        version: digest of the store's files that it holds.
+        sources: those files.
+        parts: how many parts there are.
+        users: how many users have a number.
+        events: how many events it holds.
+        oldest, newest: times of the first and the last event, ISO 8601 in UTC.
+        day_grain: True when every event carries a date without a time of day.
+    """
+
+    generation: str
+    version: str
+    sources: tuple[str, ...]
+    parts: int
+    users: int
+    events: int
+    oldest: str
+    newest: str
+    day_grain: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts lie."""
+        return folder() / self.generation
+
+    def logs(self) -> list[Path]:
+        """The files with ``user_id, event, time``."""
+        return [self.folder / f"log-{number}.parquet" for number in range(self.parts)]
+
+    def names(self) -> list[Path]:
+        """The files with ``user_id`` as the store has it and ``number``."""
+        return [self.folder / f"users-{number}.parquet" for number in range(self.parts)]
+
+
+def folder() -> Path:
+    """Where this store's generations lie; the project's time zone decides about `day_grain`."""
+    key = hashlib.sha256(f"{store.url()}|{settings.TIME_ZONE}".encode()).hexdigest()[:16]
+    return Path(settings.EXPLORE_DIR) / key
+
+
+def version_of(files: Sequence[str]) -> str:
+    """The version of a store that consists of these files, which never change."""
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:20]
+
+
+def current() -> NumberedLog | None:
+    """What is prepared now, of whatever version; None when nothing is."""
+    try:
+        found = json.loads((folder() / "state.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    log = NumberedLog(**{**found, "sources": tuple(found["sources"])})
+    return log if log.folder.is_dir() else None
+
+
+def up_to_date(warehouse: Warehouse, files: Sequence[str], progress: Progress) -> NumberedLog:
+    """The numbered log of exactly these files of the store, made or added to when it isn't there.
+
+    Args:
+        warehouse: a bounded engine.
+        files: of the store, at least one.
+        progress: listens, and may end it.
+    """
+    version = version_of(files)
+    found = current()
+    if found is not None and found.version == version:
+        return found
+    with _alone():
+        before = current()  # another process may have made it meanwhile
+        if before is not None and before.version == version:
+            return before
+        made = _make(warehouse, before, files, progress)
+        _sweep(made)
+    return made
+
+
+def _make(warehouse: Warehouse, before: NumberedLog | None, files: Sequence[str], progress: Progress) -> NumberedLog:
+    if before is None or not set(before.sources) <= set(files) or before.parts >= MOST_PARTS:
+        before = NumberedLog(uuid.uuid4().hex, "", (), 0, 0, 0, "", "", True)
+        before.folder.mkdir(parents=True)
+    fresh = sorted(set(files) - set(before.sources))
+    batches = list(_batches(fresh))
+    log = before
+    for number, batch in enumerate(batches):
+        progress("numbering", number / len(batches))
+        log = _add_part(warehouse, log, batch)
+        _remember(log)  # who is ended here goes on from here the next time
+    return log
+
+
+def _batches(files: Sequence[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += os.stat(file).st_size if os.path.exists(file) else PART_BYTES // PART_FILES
+        if size >= PART_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _add_part(warehouse: Warehouse, log: NumberedLog, files: Sequence[str]) -> NumberedLog:
+    import ibis
+
+    grown = NumberedLog(**{**asdict(log), "parts": log.parts + 1})
+    names, part = grown.names()[-1], grown.logs()[-1]
+    events = warehouse.stored(files)
+    new = events.select("user_id").distinct()
+    if log.parts:
+        new = new.anti_join(warehouse.read(log.names()), "user_id")
+    warehouse.write(new.mutate(number=(ibis.row_number() + log.users).cast("int32")), names)
+    users = warehouse.read(grown.names())
+    rows = events.join(users, "user_id").select(user_id="number", event="event", time="time")
+    warehouse.write(rows.order_by("event", "user_id"), part)
+    seen: Any = warehouse.run(queries.extent(warehouse.read([part]), Clock(time_zone=settings.TIME_ZONE))).iloc[0]
+    added = int(warehouse.run(warehouse.read([names]).aggregate(users=ibis._.count())).users[0])
+    oldest, newest = (moment.to_pydatetime().isoformat() for moment in (seen.oldest, seen.newest))
+    return NumberedLog(
+        **{
+            **asdict(grown),
+            "sources": (sources := (*log.sources, *files)),
+            "version": version_of(sources),
+            "users": log.users + added,
+            "events": log.events + int(seen.events),
+            "oldest": min(filter(None, (log.oldest, oldest))),
+            "newest": max(log.newest, newest),
+            "day_grain": log.day_grain and bool(seen.day_grain),
+        }
+    )
+
+
+def _remember(log: NumberedLog) -> None:
+    text = json.dumps(asdict(log))
+    place = folder() / f"state-{uuid.uuid4().hex}.tmp"
+    place.write_text(text, encoding="utf-8")
+    place.replace(folder() / "state.json")
+
+
+def _sweep(log: NumberedLog) -> None:
+    """Remove what a newer version has replaced, once no question can still be reading it."""
+    before = time.time() - KEEP_SECONDS
+    for place in folder().iterdir():
+        if place.is_dir() and place.name != log.generation and place.stat().st_mtime < before:
+            shutil.rmtree(place, ignore_errors=True)
+    for place in log.folder.glob("kept-*"):
+        if place.name != f"kept-{log.version}" and place.stat().st_mtime < before:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def moment_of(text: str) -> datetime:
+    """A time as the record keeps it."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other process of this machine prepares the same store inside the block."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def numbered(warehouse: Warehouse, log: NumberedLog) -> "ir.Table":
+    """``user_id`` (the number), ``event, time`` of every event."""
+    return warehouse.read(log.logs())

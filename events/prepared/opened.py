@@ -1,0 +1,229 @@
+"""The prepared log, open for one question: what it keeps for later ones, and what can end it."""
+
+import hashlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from events.counting import queries
+from events.counting.people import date_words, day_words, first_monday, people
+from events.counting.unit_values import Basis
+from events.metrics import Behaviour
+from events.outbox import ownership
+from events.outbox.flush import flush_events
+from events.prepared import numbered_log
+from events.prepared.numbered_log import NumberedLog
+from events.warehouse import Warehouse, bounded
+from events.windows import Clock, DayMode, data_end
+from runs.progress import Cancelled, Progress
+from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass
+class Stop:
+    """Ends a question from another thread, also while the engine is at work."""
+
+    asked: bool = False
+    _warehouse: Warehouse | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> None:
+        """End it."""
+        with self._lock:
+            self.asked = True
+            if self._warehouse is not None:
+                self._warehouse.cancel()
+
+    def check(self) -> None:
+        """Raise `Cancelled` when somebody has ended it."""
+        if self.asked:
+            raise Cancelled
+
+    @contextmanager
+    def watching(self, warehouse: Warehouse) -> Iterator[None]:
+        """Inside the block `now` also ends what the engine is doing."""
+        with self._lock:
+            self._warehouse = warehouse
+        try:
+            self.check()
+            yield
+        except Exception as error:
+            if self.asked:
+                raise Cancelled from error
+            raise
+        finally:
+            with self._lock:
+                self._warehouse = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An open warehouse over the numbered log.
+
+    Attributes:
+        warehouse: the engine.
+        numbers: the generation that is read.
+        basis: clock, data's end, engine.
+        log: ``user_id`` (a number), ``event, time``.
+        stop: may have ended the question.
+    """
+
+    warehouse: Warehouse
+    numbers: NumberedLog
+    basis: Basis
+    log: "ir.Table"
+    stop: Stop
+
+    def rows(self, question: "ir.Table") -> list[dict[str, Any]]:
+        """The answer to a question, which must be small."""
+        self.stop.check()
+        found: list[dict[str, Any]] = self.warehouse.arrow(question).to_pylist()
+        return found
+
+    def kept(self, name: str, question: Callable[[], "ir.Table"]) -> "ir.Table":
+        """A table that is made once for this version of the store and then read again.
+
+        Args:
+            name: of the table; it says everything that the table depends on.
+            question: gives the expression when there is no such table yet.
+        """
+        place = kept_folder(self.numbers) / f"{_digest(name)}.parquet"
+        if not place.exists():
+            self.stop.check()
+            place.parent.mkdir(exist_ok=True)
+            part = place.with_name(f"{uuid.uuid4().hex}.part")
+            try:
+                self.warehouse.write(question(), part)
+                part.replace(place)
+            finally:
+                part.unlink(missing_ok=True)
+            _make_room(place)
+        os.utime(place)
+        return self.warehouse.read([place])
+
+    @property
+    def names(self) -> "ir.Table":
+        """``user_id`` as the store has it, and ``number``."""
+        return self.warehouse.read(self.numbers.names())
+
+    def event_names(self) -> list[str]:
+        """Names of the log's events, those of most events first."""
+        counted = lambda: self.log.group_by("event").aggregate(events=self.log.count())  # noqa: E731
+        rows = self.rows(self.kept("event names", counted))
+        return [row["event"] for row in sorted(rows, key=lambda row: (-row["events"], row["event"]))]
+
+    @property
+    def monday(self) -> date:
+        """The first day of the first word of dates of `people`."""
+        first, last = self._dates
+        return first_monday(last, first)
+
+    @property
+    def newest_date(self) -> date:
+        """The date of the last event."""
+        return self._dates[1]
+
+    @property
+    def _dates(self) -> tuple[date, date]:
+        """The dates of the first and of the last event."""
+        oldest, newest = numbered_log.moment_of(self.numbers.oldest), numbered_log.moment_of(self.numbers.newest)
+        return self.basis.clock.local_date(oldest), self.basis.clock.local_date(newest)
+
+    def people(self, signup: str) -> "ir.Table":
+        """One row per user with its clock and its active days: see `events.counting.people`."""
+        first, last = self._dates
+        words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
+        question = lambda: people(self.log, self.basis, signup=signup, monday=self.monday, **words)  # noqa: E731
+        return self.kept(f"people {signup} {self.basis.clock.mode}", question)
+
+    def acts(self, behaviour: Behaviour) -> "ir.Table":
+        """Each time that anybody showed a behaviour: ``user_id, time, value``; `value` is null but for ``EVENT#prop``.
+
+        Properties aren't part of the numbered log: a behaviour that needs them is read from the store once, and kept.
+        """
+        import ibis
+
+        if behaviour.where is None and behaviour.distinct is None:
+            log = self.log.filter(self.log.event == behaviour.event)
+            return log.select("user_id", "time", value=ibis.null("string"))
+        return self.kept(f"acts {behaviour}", lambda: self._from_store(behaviour))
+
+    def _from_store(self, behaviour: Behaviour) -> "ir.Table":
+        events = self.warehouse.stored(self.numbers.sources)
+        log = queries.matching(events, [behaviour], self.basis)
+        return log.join(self.names, "user_id").select(user_id="number", time="time", value="value")
+
+
+def kept_folder(numbers: NumberedLog) -> Path:
+    """Where the tables and answers of one version lie."""
+    return numbers.folder / f"kept-{numbers.version}"
+
+
+@contextmanager
+def prepared(*, day_mode: str, stop: Stop, progress: Progress) -> Iterator[Prepared]:
+    """Flush, bring the numbered log up to date and open it.
+
+    Args:
+        day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
+        stop: ends the work when it is asked to.
+        progress: listens while the log is being numbered.
+
+    Raises:
+        Refused: there are no events, or they lie in another warehouse.
+        Cancelled: `stop` was asked.
+    """
+    if settings.WAREHOUSE_URL:
+        raise Refused(
+            "The events of this site lie in the warehouse that WAREHOUSE_URL names. Explore reads only the event store "
+            "of the site itself; a study asks the warehouse."
+        )
+    flush_events()
+    files = ownership.files_to_read()
+    if not files:
+        raise Refused("There are no events yet. Send some, or read a file with import_events.")
+    scratch = numbered_log.folder() / "scratch"
+    with bounded(memory=settings.EXPLORE_MEMORY, scratch=scratch) as warehouse, stop.watching(warehouse):
+        numbers = numbered_log.up_to_date(warehouse, files, _listening(stop, progress))
+        if not numbers.events:
+            raise Refused("There are no events yet. Send some, or read a file with import_events.")
+        clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
+        end = data_end(numbered_log.moment_of(numbers.newest), clock, day_grain=numbers.day_grain)
+        basis = Basis(clock, end, None, warehouse.dialect)
+        yield Prepared(warehouse, numbers, basis, numbered_log.numbered(warehouse, numbers), stop)
+
+
+def _listening(stop: Stop, progress: Progress) -> Progress:
+    def listen(stage: str, share: float) -> None:
+        stop.check()
+        progress(stage, share)
+
+    return listen
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the tables that were read longest ago, until all of them together are as small as the settings say.
+
+    What was read within the last minute stays: a question may be about to read it again.
+    """
+    tables = sorted(newest.parent.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
+    room = settings.EXPLORE_KEEP_MB * 1024 * 1024
+    for path in [newest, *(path for path in tables if path != newest)]:
+        room -= path.stat().st_size
+        if room < 0 and path.stat().st_mtime < time.time() - 60:
+            path.unlink(missing_ok=True)

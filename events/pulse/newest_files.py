@@ -1,0 +1,49 @@
+"""What the store's log alone can tell: its version, how many events it holds, and which came last."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from events import store
+
+LATEST_FILES = 12
+COLUMNS = [name for name in store.SCHEMA.names if name != store.PARTITION]
+
+
+def version() -> str:
+    """The number of the store's last commit; "" without a store."""
+    seen = store.look("")
+    return "" if seen is None else str(seen.handle.version())
+
+
+def row_count() -> int | None:
+    """Events in the store; 0 without one, None when a file's log entry doesn't say."""
+    seen = store.look("")
+    if seen is None:
+        return 0
+    rows = pa.table(seen.handle.get_add_actions(flatten=True)).column("num_records").to_pylist()
+    return None if None in rows else sum(rows)
+
+
+def latest_rows(most: int) -> list[dict[str, Any]]:
+    """About the last `most` rows that arrived, from the newest files; none where the store is no folder.
+
+    A compaction makes new files of old rows: then the last row groups of those are read, and no more than
+    `LATEST_FILES` files in any case.
+    """
+    seen = store.look("") if store.local_folder() else None
+    if seen is None:
+        return []
+    actions = pa.table(seen.handle.get_add_actions(flatten=True)).sort_by([("modification_time", "descending")])
+    rows: list[dict[str, Any]] = []
+    for path in actions.column("path").to_pylist()[:LATEST_FILES]:
+        try:
+            file = parquet.ParquetFile(Path(store.url()) / unquote(path))
+        except FileNotFoundError:  # a vacuum came in between
+            continue
+        found = file.read_row_group(file.num_row_groups - 1, columns=COLUMNS).sort_by([("received_at", "descending")])
+        rows += found.slice(0, most).to_pylist()
+    return sorted(rows, key=lambda row: row["received_at"], reverse=True)[:most]

@@ -1,0 +1,75 @@
+"""The way of events into the store: what waits, when it was emptied last, and whether anybody does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.cache import cache
+
+from events import store
+from events.models import Flush
+from events.outbox import flush, ownership
+from runs.pulse import is_alive, last_heard
+from runs.refusals import Refused
+
+SLOW_SECONDS = 300.0  # the flush comes each minute
+KEPT_SECONDS = 30
+KEY = "events.store_trouble"
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the store is doing.
+
+    Attributes:
+        waiting: accepted events that are not yet in the store.
+        lag_seconds: age of the oldest of them; 0 when none waits.
+        flushed_at: when events were put into the store last; None when none were yet.
+        flushed: how many then.
+        worker_heard: when a worker gave its last sign.
+        worker_alive: whether that is at most half a minute ago.
+        trouble: why the store isn't used, in the reader's language; "" when it is whole.
+        place: address of the store, without secrets.
+    """
+
+    waiting: int
+    lag_seconds: float
+    flushed_at: datetime | None
+    flushed: int
+    worker_heard: datetime | None
+    worker_alive: bool
+    trouble: str
+    place: str
+
+    @property
+    def is_slow(self) -> bool:
+        """True when events wait longer than a worker that lives would let them."""
+        return self.waiting > 0 and self.lag_seconds > SLOW_SECONDS
+
+
+def store_health() -> Health:
+    """The state at this moment."""
+    state, heard = flush.outbox_state(), last_heard()
+    last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
+    return Health(
+        waiting=state.rows,
+        lag_seconds=state.lag_seconds,
+        flushed_at=last.committed_at if last else None,
+        flushed=last.rows if last else 0,
+        worker_heard=heard,
+        worker_alive=is_alive(heard),
+        trouble=_trouble(),
+        place=store.shown_url(),
+    )
+
+
+def _trouble() -> str:
+    """Asked twice a minute at most: it reads the store's log."""
+    record = cache.get(KEY)
+    if record is None:
+        try:
+            ownership.check_to_write()
+            record = {}
+        except Refused as refusal:
+            record = refusal.record()
+        cache.set(KEY, record, KEPT_SECONDS)
+    return str(Refused.from_record(record).sentence) if record else ""

@@ -1,0 +1,45 @@
+"""What people call events and properties: `{{ event|event_label }}`, `{% property_label event property %}`."""
+
+from django import template
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from events.catalogue import labels
+
+register = template.Library()
+
+
+@register.simple_tag
+def address(route: str, **query: object) -> str:
+    """A page's address with its query: names of events may hold anything, so they never stand in the path."""
+    return f"{reverse(route)}?{urlencode(query)}"
+
+
+@register.filter
+def event_label(event: str) -> str:
+    """The event's display name, or its own."""
+    return labels.label(str(event))
+
+
+@register.simple_tag
+def property_label(event: str, name: str) -> str:
+    """The display name of one of the event's properties, or its own."""
+    return labels.label(str(event), str(name))
+
+
+@register.filter
+def event_description(event: str) -> str:
+    """The event's description, or nothing."""
+    return labels.description(str(event))
+
+
+@register.simple_tag
+def property_description(event: str, name: str) -> str:
+    """The description of one of the event's properties, or nothing."""
+    return labels.description(str(event), str(name))
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number for an attribute: with a point, whatever the language."""
+    return f"{value:.4g}"

@@ -1,0 +1,109 @@
+"""The page of one event: how often, who, what it carries; and the form of what people call it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from events.catalogue import labels, trend
+from events.catalogue.listing import Catalogue
+from events.forms import LabelForm
+from events.models import EventLabel
+from events.report import event_rows, event_trend
+from events.views.overview import ready
+from runs.refusals import Refused
+from runs.web import may
+
+LONGEST_NAME = 256
+
+
+@login_required
+@may("events.view_eventlabel")
+@require_safe
+def event_page(request: HttpRequest) -> HttpResponse:
+    """What is known of one event. A name that isn't listed still has its trend, asked of the store itself."""
+    name = _name(request, "name")
+    found, trouble = ready()
+    entry = found.find(name)
+    if entry is None and not found.unlisted:
+        context = {"name": name, "nearest": found.nearest(name), "catalogue": found, "trouble": trouble}
+        return render(request, "events/event_unknown.html", context, status=404)
+    context = {
+        "name": name,
+        "entry": entry,
+        "catalogue": found,
+        "row": event_rows.event_row(entry, one_in=found.one_in) if entry else None,
+        "known": labels.table().get((name, "")),
+        "properties": _properties(name, found),
+        "signup": found.guess_signup(),
+    }
+    return render(request, "events/event.html", context)
+
+
+@login_required
+@may("events.view_eventlabel")
+@require_safe
+def event_trend_part(request: HttpRequest) -> HttpResponse:
+    """The trend of one event by day or week: fetched by its page, since the question may take seconds."""
+    name, weekly = _name(request, "name"), request.GET.get("by") == "week"
+    try:
+        days = trend.daily(name)
+    except Refused as refusal:
+        return render(request, "events/event_trend.html", {"trouble": refusal.sentence})
+    label = labels.label(name)
+    weeks = trend.by_week(days)
+    rows = (
+        [(day, events, None) for day, events in weeks] if weekly else [(row.day, row.events, row.users) for row in days]
+    )
+    context = {
+        "name": name,
+        "weekly": weekly,
+        "drawing": event_trend.drawing(label, [(day, events) for day, events, _ in rows], weekly=weekly),
+        "table": event_trend.table(label, rows, weekly=weekly) if rows else None,
+    }
+    return render(request, "events/event_trend.html", context)
+
+
+@login_required
+@may("events.change_eventlabel")
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_label(request: HttpRequest) -> HttpResponse:
+    """Give an event, or one of its properties, a name to show; an empty form takes it away again."""
+    name, prop = _name(request, "name"), request.GET.get("property", "")[:LONGEST_NAME]
+    row = EventLabel.objects.filter(event=name, property=prop).first() or EventLabel(event=name, property=prop)
+    form = LabelForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        labels.forget_read_labels()
+        messages.success(
+            request, gettext("Saved. Pages show “%(name)s” from now on.") % {"name": labels.label(name, prop)}
+        )
+        return redirect(f"{reverse('events:event')}?{urlencode({'name': name})}")
+    return render(request, "events/label.html", {"name": name, "property": prop, "form": form})
+
+
+def _properties(name: str, found: Catalogue) -> list[dict[str, Any]]:
+    entry, known = found.find(name), labels.table()
+    if entry is None:
+        return []
+    return [
+        {
+            "row": event_rows.property_row(one),
+            "known": known.get((name, one.name)),
+            "label": labels.label(name, one.name),
+        }
+        for one in entry.properties
+    ]
+
+
+def _name(request: HttpRequest, field: str) -> str:
+    name = request.GET.get(field, "")
+    if not name or "\x00" in name or len(name) > LONGEST_NAME:
+        raise Http404
+    return name

@@ -1,0 +1,37 @@
+"""The first page of the data section: sources and their pulse, the way to the store, and how to begin."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from events.catalogue import refresh
+from events.catalogue.listing import Catalogue
+from events.pulse.source_pulse import pulses
+from events.pulse.store_health import store_health
+from events.report import source_words
+from reporting.words import Message
+from runs.refusals import Refused
+from runs.web import may
+
+
+@login_required
+@may("events.view_source")
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Sources, store and list at one glance; an empty site begins with its first event."""
+    found, trouble = ready()
+    sources = [
+        {"pulse": pulse, "light": source_words.LIGHTS[pulse.state], "state": source_words.state_words(pulse.state)}
+        for pulse in pulses()
+    ]
+    context = {"catalogue": found, "trouble": trouble, "sources": sources, "health": store_health()}
+    return render(request, "events/overview.html", context)
+
+
+def ready() -> tuple[Catalogue, str | Message]:
+    """The list of events; an empty one and the reason where the store can't be read."""
+    try:
+        return refresh.ready_catalogue(), ""
+    except Refused as refusal:
+        return Catalogue(), refusal.sentence

@@ -1,0 +1,106 @@
+"""The method documents of docs/ as pages: Markdown to HTML, with an anchor for each heading that terms link to."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.text import slugify
+
+FOLDER = settings.BASE_DIR / "docs"
+# What a reader of results may want to look up; how the site is run and built stays in the repository.
+DOCUMENTS = (
+    "discovery", "evidence", "statistics", "encouragement", "analysis", "verdicts", "decision", "power",
+    "design_search", "survival", "saturation", "policy", "pooling", "past_experiments", "segments", "profiles",
+    "queries", "events", "assignment", "simulation", "calibration", "audit", "peers", "analyze_file",
+)  # fmt: skip
+LINK = re.compile(r"^(?:\./)?([a-z_]+)\.md(?:#(.*))?$")
+
+
+@dataclass(frozen=True)
+class MethodPage:
+    """One document.
+
+    Attributes:
+        slug: its address.
+        title: its first heading.
+        html: the rest.
+        headings: anchor and text of each section.
+    """
+
+    slug: str
+    title: str
+    html: str
+    headings: tuple[tuple[str, str], ...]
+
+
+def anchor(heading: str) -> str:
+    """The address of a section, from its heading."""
+    return slugify(heading.replace("`", "").replace("_", "-"), allow_unicode=True)
+
+
+@lru_cache(maxsize=64)
+def method_page(slug: str) -> MethodPage | None:
+    """A document as it lies in docs/; None for one that isn't for readers, or isn't there."""
+    path = FOLDER / f"{slug}.md"
+    if slug not in DOCUMENTS or not path.is_file():
+        return None
+    parser = _parser()
+    tokens = parser.parse(path.read_text(encoding="utf-8"))
+    title, headings, kept = slug, [], []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        if token.type == "heading_open":
+            text = tokens[place + 1].content.replace("`", "")
+            if token.tag == "h1":
+                title, place = text, place + 3
+                continue
+            token.attrSet("id", anchor(text))
+            if token.tag == "h2":
+                headings.append((anchor(text), text))
+        if token.type == "inline":
+            _point_inside(token)
+        kept.append(token)
+        place += 1
+    html: str = parser.renderer.render(kept, parser.options, {})
+    return MethodPage(slug, title, _scrolling(html), tuple(headings))
+
+
+def all_pages() -> tuple[MethodPage, ...]:
+    """Those that are there, in the order of the work."""
+    return tuple(page for page in map(method_page, DOCUMENTS) if page is not None)
+
+
+def _parser() -> Any:
+    """Markdown without raw HTML. Imported here: no other page needs it."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _point_inside(token: Any) -> None:
+    """Links to other documents lead to their pages; those to files of the repository become plain text."""
+    children, inside = [], False
+    for child in token.children or ():
+        if child.type == "link_open":
+            target = child.attrGet("href") or ""
+            found = LINK.match(target)
+            if found and found[1] in DOCUMENTS:
+                child.attrSet("href", reverse("method", args=[found[1]]) + (f"#{found[2]}" if found[2] else ""))
+            elif not target.startswith(("https://", "#")):
+                inside = True
+                continue
+        if child.type == "link_close" and inside:
+            inside = False
+            continue
+        children.append(child)
+    token.children = children
+
+
+def _scrolling(html: str) -> str:
+    """A wide table or formula scrolls in its place, by keyboard too."""
+    html = html.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>')
+    return html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')

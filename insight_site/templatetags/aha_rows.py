@@ -1,0 +1,26 @@
+"""`{% absent text %}`: a number, or "n/a" with its reason. `{% moment_of moments row as m %}`: its AHA moment."""
+
+import secrets
+from typing import Any
+
+from django import template
+from django.template.loader import render_to_string
+
+from reporting.numbers import Absent
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def absent(context: template.Context, text: str) -> str:
+    """The number as it is; a reason that stands in its place opens behind "n/a"."""
+    if not isinstance(text, Absent) or context.get("standalone"):
+        return text
+    return render_to_string("components/absent.html", {"reason": text, "id": f"why-{secrets.token_hex(4)}"})
+
+
+@register.simple_tag
+def moment_of(moments: dict[Any, Any], row: Any) -> Any:
+    """The moment that this row of candidates became; None before."""
+    one = row.candidate
+    return moments.get((one.behaviour, one.times, one.days)) if moments else None

@@ -1,0 +1,53 @@
+"""Published segments and segment models by search as you type."""
+
+import difflib
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from events.pickers.inputs import Combobox
+from events.pickers.mends import Mend, Mendable
+from events.pickers.sources import Choice
+from reporting.numbers import count
+from segments.published.publish import models_with_current
+
+
+def segments(typed: str, _of: str) -> list[Choice]:
+    """Current segments and their models, those that hold the typed text in key or name."""
+    found: list[Choice] = []
+    for model in models_with_current():
+        for version in model.current_versions:
+            rows = list(version.segments.all())
+            if version.rule is None and len(rows) > 1:
+                found.append(Choice(model.key, str(model), _("its %(n)s segments side by side") % {"n": len(rows)}))
+            found += [Choice(row.key, str(row), _units_note(row.size, str(model))) for row in rows]
+    wanted = typed.casefold()
+    return [choice for choice in found if wanted in f"{choice.value} {choice.title}".casefold()]
+
+
+class SegmentField(forms.CharField):
+    """The key of a published segment, or of a segment model."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 60, "required": False, "widget": Combobox("segment"), **options})
+
+    def clean(self, value: Any) -> str:
+        key: str = super().clean(value)
+        known = [choice.value for choice in segments("", "")] if key else []
+        if key and key not in known:
+            raise _unknown(key, known)
+        return key
+
+
+def _unknown(key: str, known: list[str]) -> Mendable:
+    everyone = Mend("", _("Take all users"))
+    near = difflib.get_close_matches(key, known, n=1)
+    if near:
+        text = _("There is no segment “%(key)s”. Did you mean %(nearest)s?") % {"key": key, "nearest": near[0]}
+        return Mendable(text, Mend(near[0], _("Use %(name)s") % {"name": near[0]}), everyone)
+    return Mendable(_("There is no segment “%(key)s”.") % {"key": key}, everyone)
+
+
+def _units_note(size: int, model: str) -> str:
+    return _("%(n)s users · %(model)s") % {"n": count(size), "model": model}

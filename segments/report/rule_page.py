@@ -1,0 +1,83 @@
+"""What stands beside a rule that is being written: whom it takes, what is missing, what publishing does. Pure."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from reporting.numbers import between, decimal, percent
+from reporting.words import gettext, say
+from segments.rules import Rule, sentence
+from segments.rules.builder.changes import walk
+from segments.rules.builder.checked import Mistake
+from segments.rules.builder.state import TEXT, State
+from segments.rules.builder.typed import Path, TypedCondition
+from segments.search.leaving import Share
+
+
+class Counted(Protocol):
+    """`segments.published.rule_count.Counted`."""
+
+    @property
+    def members(self) -> int:
+        """Users that the rule takes, of those counted."""
+
+    @property
+    def units(self) -> int:
+        """Users counted."""
+
+    @property
+    def one_in(self) -> int:
+        """1 when that is everybody."""
+
+    @property
+    def share(self) -> Share | None:
+        """The share, None without users."""
+
+
+def count_shown(found: Counted, rule: Rule) -> dict[str, Any]:
+    """The count in words: users, share, the rule as a sentence."""
+    context: dict[str, Any] = {"sentence": sentence(rule), "members": "", "share": ""}
+    if found.share is None:
+        return context | {"members": gettext("There is no user yet to try this on.")}
+    share, context["fraction"] = found.share, f"{found.share.estimate:.4f}"
+    if found.one_in == 1:
+        text = gettext("{members} of {units} users").format(members=f"{found.members:,}", units=f"{found.units:,}")
+        return context | {"members": text, "share": percent(share.estimate)}
+    limits = between(decimal(100 * share.low, 1), decimal(100 * share.high, 1))
+    text = gettext(
+        "95% interval {limits}. From a sample of {units} users (one in {every}), to be quick; publishing counts "
+        "everybody."
+    )
+    about = gettext("About {share} of the users").format(share=percent(share.estimate))
+    return context | {
+        "members": about,
+        "share": text.format(limits=limits, units=f"{found.units:,}", every=found.one_in),
+    }
+
+
+def mistakes_in_words(state: State, blocking: Iterable[Mistake]) -> list[str]:
+    """What keeps the rule from being counted, each with the number of its condition."""
+    if state.mode == TEXT:
+        return [str(state.wrong)] if state.wrong is not None else []
+    numbers: dict[Path, int] = {}
+    for path, row in walk(state.rows):
+        if isinstance(row, TypedCondition):
+            numbers[path] = len(numbers) + 1
+    return [
+        str(say("Condition {number}: {what}", number=numbers[each.path], what=each.why))
+        if each.path in numbers
+        else str(each.why)
+        for each in blocking
+    ]
+
+
+def what_publishing_does(key: str, known_as: tuple[str, int] | None) -> str:
+    """What happens to this key: a new segment, or a new version of one (its name and the version's number)."""
+    if not key:
+        return ""
+    if known_as is None:
+        return gettext("Publishing makes a new segment with the key {key}.").format(key=key)
+    name, number = known_as
+    return gettext(
+        "The key {key} belongs to ‘{name}’: publishing makes its version {number}. Experiments that began with an "
+        "older version keep it."
+    ).format(key=key, name=name, number=number)

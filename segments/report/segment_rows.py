@@ -1,0 +1,149 @@
+"""Segments as lists and pages show them: their name with what they do, size, and who of them stays. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from events.metric_sentences import sentence as definition_sentence
+from events.metrics import parse_retention
+from reporting.charts import Drawing, titled
+from reporting.numbers import percent, share
+from reporting.words import gettext
+from runs.refusals import Refused
+from segments.report.axes import retained_bars
+from segments.report.groups import play_words, standing_of
+from segments.search.leaving import Share, rate, too_small
+from stats.results import NotComputable, Reason, computable
+
+PATTERN_WORDS = 2  # of the three that a profile names: more would not fit beside a name
+
+
+class Segmented(Protocol):
+    """`segments.models.Segment`."""
+
+    pk: Any
+    key: str
+    name: str
+    pattern: Sequence[Sequence[str]] | None
+    stayed: Mapping[str, Any] | None
+    stability: float | None
+    size: int
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One segment in words.
+
+    Attributes:
+        pk, key: of the segment.
+        title: its name; without one its key and what it does.
+        named: whether people gave it a name.
+        play: what stands out in it, "" for a rule.
+        size: its users.
+        part: their share of everybody placed, 0 to 1, as a page's bar takes it.
+        part_text: the same in words.
+        stays: who of them stayed, with interval and n; or why that isn't known.
+        fraction: the share that stayed, 0 to 1; "" where it isn't known.
+        colour, standing: what its stability allows.
+        stability: 0 to 1; None for a rule.
+    """
+
+    pk: Any
+    key: str
+    title: str
+    named: bool
+    play: str
+    size: str
+    part: str
+    part_text: str
+    stays: str
+    fraction: str
+    colour: str
+    standing: str
+    stability: float | None
+
+
+def rows(segments: Iterable[Segmented], units: int) -> tuple[SegmentRow, ...]:
+    """The segments of one version, which placed so many users."""
+    return tuple(row(segment, units) for segment in segments)
+
+
+def row(segment: Segmented, units: int) -> SegmentRow:
+    """One segment of a version that placed so many users."""
+    colour, standing = standing_of(segment.stability)
+    stayed = stayed_of(segment.stayed)
+    part = segment.size / units if units else 0.0
+    known = computable(stayed)
+    return SegmentRow(
+        pk=segment.pk,
+        key=segment.key,
+        title=title_of(segment.name, segment.key, segment.pattern),
+        named=bool(segment.name),
+        play=pattern_words(segment.pattern),
+        size=f"{segment.size:,}",
+        part=f"{part:.4f}",
+        part_text=percent(part),
+        stays=_stays(segment.stayed, stayed),
+        fraction=f"{stayed.estimate:.4f}" if known and computable(stayed) else "",
+        colour=colour,
+        standing=standing,
+        stability=segment.stability,
+    )
+
+
+def _stays(stored: Mapping[str, Any] | None, found: Share | NotComputable) -> str:
+    if stored is None:
+        return gettext("measured at the next refresh")
+    return f"{share(found)}, n {found.n:,}" if computable(found) else share(found)
+
+
+def title_of(name: str, key: str, pattern: Sequence[Sequence[str]] | None) -> str:
+    """The name people gave, or the key and what stands out: ``g1 · more battle, less craft``."""
+    words = pattern_words(pattern)
+    return name or (f"{key} · {words}" if words else key)
+
+
+def pattern_words(pattern: Sequence[Sequence[str]] | None) -> str:
+    """What stands out, for example ``more battle, less craft``; "" where nothing was looked for."""
+    pairs = [(str(pair[0]), str(pair[1])) for pair in (pattern or ())[:PATTERN_WORDS] if len(pair) == 2]
+    return play_words(pairs) if pairs else ""
+
+
+def stayed_of(stored: Mapping[str, Any] | None) -> Share | NotComputable:
+    """The share that stayed, as `Segment.stayed` keeps it."""
+    if not stored or not stored.get("n"):
+        return NotComputable(Reason.NO_DATA)
+    n = int(stored["n"])
+    return too_small(n) or rate(int(stored["count"]), n)
+
+
+def retention_words(segments: Iterable[Segmented]) -> str:
+    """What "stays" means for these segments, as a sentence; "" where it wasn't measured."""
+    for segment in segments:
+        text = (segment.stayed or {}).get("retention")
+        if text:
+            try:
+                return definition_sentence(parse_retention(str(text)))
+            except Refused:
+                return ""
+    return ""
+
+
+def picture(segments: Sequence[Segmented]) -> Drawing | None:
+    """Who of each segment stays, as bars; None where nobody knows."""
+    bars = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed), each.size) for each in segments]
+    if not any(computable(found) for _, found, _ in bars):
+        return None
+    return titled("segment-retention", gettext("Who stays?"), retained_bars(bars, NotComputable(Reason.NO_DATA)))
+
+
+def refresh_words(units: int, rule: bool) -> str:
+    """What a refresh will do to this version, said before it is asked for."""
+    text = (
+        gettext("Asks the rule of every user again, {units} at the last time. The rule stays as it is.")
+        if rule
+        else gettext(
+            "Looks up again which group each user belongs to, {units} at the last time. The groups stay as they are."
+        )
+    )
+    return text.format(units=f"{units:,}")

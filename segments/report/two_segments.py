@@ -1,0 +1,181 @@
+"""Two segments side by side: size, who stays with the difference, traits, and what differs by construction. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reporting.charts import Drawing
+from reporting.numbers import difference, p_text, percent, share
+from reporting.table import Table
+from reporting.words import gettext, reason_words
+from runs.refusals import Refused
+from segments.report.segment_rows import Segmented, picture, stayed_of, title_of
+from segments.rules import Needs, needs, parse_rule
+from segments.search.leaving import Share
+from stats.compare import compare_proportions
+from stats.results import NotComputable, Reason, computable
+from stats.summaries import Mean
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two segments.
+
+    Attributes:
+        segment: its row.
+        version: of it, as text.
+        units: users that its version placed.
+        rule: of its version; None for groups that were found.
+        inputs: of its version.
+    """
+
+    segment: Segmented
+    version: str
+    units: int
+    rule: Any
+    inputs: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """As pages call it."""
+        return title_of(self.segment.name, self.segment.key, self.segment.pattern)
+
+
+@dataclass(frozen=True)
+class TwoSegments:
+    """What a page says of two segments before any model is fitted."""
+
+    finding: str
+    facts: Table
+    construction: tuple[str, ...]
+    picture: Drawing | None
+
+
+def two_segments(first: Side, second: Side, *, pairs: int) -> TwoSegments:
+    """Two segments side by side.
+
+    Args:
+        first: what differences are measured from.
+        second: the other.
+        pairs: pairs of segments that could have been picked: p is adjusted for them.
+    """
+    stays = stayed_of(first.segment.stayed), stayed_of(second.segment.stayed)
+    same = (first.segment.stayed or {}).get("retention") == (second.segment.stayed or {}).get("retention")
+    found = _difference(*stays) if same else NotComputable(Reason.NO_DATA)
+    finding = _finding(first, second, found, same, pairs)
+    sizes = [_size(side) for side in (first, second)]
+    rows = [
+        (gettext("users"), *sizes, ""),
+        (gettext("retained (95 % CI)"), *(_stays(each) for each in stays), difference(found) if same else ""),
+        (gettext("version"), first.version, second.version, ""),
+    ]
+    columns = ("", first.title, second.title, gettext("difference, points (95 % CI)"))
+    facts = Table(gettext("Side by side"), columns, tuple(rows))
+    return TwoSegments(finding, facts, by_construction(first, second), picture([first.segment, second.segment]))
+
+
+def _size(side: Side) -> str:
+    text = gettext("{count} ({share} of {units} placed)")
+    part = percent(side.segment.size / side.units) if side.units else percent(0.0)
+    return text.format(count=f"{side.segment.size:,}", share=part, units=f"{side.units:,}")
+
+
+def _stays(found: Share | NotComputable) -> str:
+    return f"{share(found)}, n {found.n:,}" if computable(found) else reason_words(found)
+
+
+def _difference(first: Share | NotComputable, second: Share | NotComputable) -> Any:
+    if not computable(first):
+        return first
+    if not computable(second):
+        return second
+    return compare_proportions(_mean(first), _mean(second))
+
+
+def _mean(found: Share) -> Mean:
+    return Mean.from_counts(found.count, found.n)
+
+
+def _finding(first: Side, second: Side, found: Any, same: bool, pairs: int) -> str:
+    if not same:
+        return gettext("Their retention was measured by two definitions, so it can’t be compared.")
+    if not computable(found):
+        return gettext("Who stays can’t be compared yet: {why}").format(why=reason_words(found))
+    p_value = min(1.0, found.p_value * pairs)
+    names = {"first": first.title, "second": second.title, "p": p_text(p_value), "pairs": pairs}
+    names["difference"] = difference(found)
+    if p_value > LEVEL:
+        text = gettext("Retention does not differ detectably between {first} and {second} ({difference} points, {p}).")
+    elif found.estimate > 0:
+        text = gettext("{second} is retained more than {first}: {difference} points ({p}).")
+    else:
+        text = gettext("{second} is retained less than {first}: {difference} points ({p}).")
+    words = text.format(**names)
+    if pairs > 1:
+        words += " " + gettext(
+            "p is adjusted for the {pairs} pairs that could have been picked; the interval is not."
+        ).format(pairs=pairs)
+    return words
+
+
+def by_construction(first: Side, second: Side) -> tuple[str, ...]:
+    """Which differences between the two are there because of how the segments were made."""
+    said: list[str] = []
+    if first.rule is None and second.rule is None:
+        said.append(
+            gettext(
+                "These groups were formed by how often their users do each behaviour, on the days that are compared "
+                "here. Differences in behaviour are there by construction, and a model can tell the two apart almost "
+                "perfectly: that shows how the groups were cut, not what makes a user one or the other."
+            )
+        )
+    for side in (first, second):
+        asked = _needs(side.rule)
+        if asked is None:
+            continue
+        names = [str(count.behaviour) for count in asked.behaviours]
+        if names:
+            text = gettext("{segment} is defined by {names}, so a difference in it is there by construction.")
+            said.append(text.format(segment=side.title, names=", ".join(dict.fromkeys(names))))
+        if asked.features:
+            text = gettext(
+                "{segment} is defined by activity up to today, the days of retention included, so a difference in "
+                "retention is there by construction."
+            )
+            said.append(text.format(segment=side.title))
+    return tuple(said)
+
+
+def _needs(rule: Any) -> Needs | None:
+    try:
+        return None if rule is None else needs(parse_rule(rule))
+    except Refused:
+        return None
+
+
+def traits_table(titles: tuple[str, str], sides: tuple[Iterable[Any], Iterable[Any]]) -> Table | None:
+    """The commonest values of each trait in both, as shares of the users that have it; None without traits.
+
+    Args:
+        titles: of the two.
+        sides: `who_is_in.TraitShare` of each.
+    """
+    first, second = ({trait.name: trait for trait in traits} for traits in sides)
+    lines: list[tuple[str, ...]] = []
+    for name in [name for name in first if name in second]:
+        values = dict.fromkeys(value for trait in (first[name], second[name]) for value, _ in trait.values)
+        lines += [
+            (name, value, *(_share_of(each[name], value) for each in (first, second))) for value in list(values)[:4]
+        ]
+    if not lines:
+        return None
+    note = gettext("Shares of the users that have the trait, up to 5,000 of each segment. Described, not tested.")
+    columns = (gettext("trait"), gettext("value"), *titles)
+    return Table(gettext("Traits"), columns, tuple(lines), note)
+
+
+def _share_of(trait: Any, value: str) -> str:
+    count = dict(trait.values).get(value, 0)
+    return f"{percent(count / trait.users)} ({count:,}/{trait.users:,})"
