@@ -1,5 +1,8 @@
 from django.urls import path
 
+from experiments.plan_page import views as plan_page
+from experiments.steps import new_plan, search_page
+from experiments.steps import views as steps
 from experiments.views import calibration, changes, compare, listing, moves, results, setup, tabs
 from runs.web import cancel, progress
 
@@ -10,6 +13,7 @@ urlpatterns = [
     path("", listing.experiment_list, name="list"),
     # No experiment's key begins with a dash.
     path("-/calibration/", calibration.calibration, name="calibration"),
+    path("-/new/", new_plan.new_plan, name="new_plan"),
     path("-/compare/", compare.compare, name="compare"),
     path("-/do/<slug:action>/", moves.do_several, name="do_several"),
     path("calibration/", calibration.calibration_until_0_3),
@@ -17,6 +21,12 @@ urlpatterns = [
     path("<str:key>/", results.report, name="report"),
     path("<str:key>/health/", tabs.health, name="health"),
     path("<str:key>/plan/", tabs.plan, name="plan"),
+    path("<str:key>/plan/search/", search_page.design_search, name="plan_search"),
+    path("<str:key>/plan/export/<slug:form>/", plan_page.plan_export, name="plan_export"),
+    path("<str:key>/plan/comments/", plan_page.plan_comment, name="plan_comment"),
+    path("<str:key>/plan/comments/<int:pk>/", plan_page.settle_comment, name="settle_comment"),
+    path("<str:key>/plan/<slug:step>/outlook/", steps.plan_outlook, name="plan_outlook"),
+    path("<str:key>/plan/<slug:step>/", steps.step, name="step"),
     path("<str:key>/setup/", setup.setup, name="setup"),
     path("<str:key>/setup/live/", setup.live, name="setup_live"),
     path("<str:key>/setup/testers/", setup.testers, name="testers"),

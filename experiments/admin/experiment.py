@@ -1,7 +1,6 @@
 """Experiments for PMs: planned in steps, moved by buttons that ask, amended with a reason. Services do the work."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -31,7 +30,6 @@ from experiments.plan import audience, drafts, size
 from experiments.plan.lifecycle import Action, Status
 from experiments.plan_page import plan_summary
 from experiments.standing import consequences, health_light, overview
-from experiments.steps import search_page, views
 from runs.refusals import Refused
 from runs.web import person
 
@@ -68,6 +66,18 @@ def _question(what: Action, keys: list[str]) -> str:
     return f"{address}?{urlencode([('key', key) for key in keys])}"
 
 
+def moved_to_new_plan(request: HttpRequest) -> HttpResponse:
+    """Steps of version 0.3 were pages of the admin: old links lead to the site's."""
+    query = request.META["QUERY_STRING"]
+    return HttpResponseRedirect(reverse("experiments:new_plan") + (f"?{query}" if query else ""))
+
+
+def moved_to_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
+    """Likewise for the steps of a draft."""
+    row = get_object_or_404(Experiment.objects.only("key"), pk=pk)
+    return HttpResponseRedirect(reverse("experiments:step", args=[row.key, step]))
+
+
 @admin.register(Experiment)
 class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     """Plan, life and log of an experiment."""
@@ -82,7 +92,7 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
     actions = [mover(what) for what in Action]
     actions_detail = ["size", "clone"]
     empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that moves users to it.")
-    empty_route, empty_link = "admin:experiments_experiment_new", _("Plan an experiment")
+    empty_route, empty_link = "experiments:new_plan", _("Plan an experiment")
     state = ["status", "version", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at"]
     fieldsets = [
         (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
@@ -113,16 +123,12 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
         return super().get_queryset(request).select_related("moment").defer("moment__evidence")  # type: ignore[no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
-        pages: list[tuple[str, Any, str]] = [
-            ("new/", views.new, "new"),
-            ("<int:pk>/steps/audience/eligible/", views.eligible_now, "eligible"),
-            ("<int:pk>/steps/plan/curve/", views.curve, "curve"),
-            ("<int:pk>/steps/plan/search/", search_page.design_search, "search"),
-            ("<int:pk>/steps/<slug:step>/", views.step, "step"),
-        ]
         urls = [
-            path(route, self.admin_site.admin_view(partial(view, desk=self)), name=f"experiments_experiment_{name}")
-            for route, view, name in pages
+            path("new/", moved_to_new_plan, name="experiments_experiment_new"),
+            path(
+                "<int:pk>/steps/plan/search/", moved_to_step, {"step": "search"}, name="experiments_experiment_search"
+            ),
+            path("<int:pk>/steps/<slug:step>/", moved_to_step, name="experiments_experiment_step"),
         ]
         do = path("do/<slug:action>/", self.admin_site.admin_view(self.do_until_0_4))
         moved = [
@@ -264,9 +270,7 @@ class ExperimentAdmin(Saying, SimpleHistoryAdmin, ModelAdmin):
             else:
                 messages.success(request, gettext("%(what)s: done.") % {"what": title})
                 if isinstance(made, Experiment):
-                    return HttpResponseRedirect(
-                        reverse("admin:experiments_experiment_step", args=[made.pk, "hypothesis"])
-                    )
+                    return HttpResponseRedirect(reverse("experiments:step", args=[made.key, "hypothesis"]))
                 return HttpResponseRedirect(reverse("admin:experiments_experiment_change", args=[row.pk]))
         context = {
             **self.admin_site.each_context(request),

@@ -2,6 +2,7 @@
 
 from experiments.models.analysis import Analysis
 from experiments.models.asked import FlagAsk
+from experiments.models.comments import PlanComment
 from experiments.models.experiment import (
     Amendment,
     Assignment,
@@ -29,6 +30,7 @@ __all__ = [
     "Holdout",
     "Layer",
     "Override",
+    "PlanComment",
     "Prediction",
     "Variant",
     "WebhookDelivery",

@@ -94,10 +94,11 @@ class Eligible:
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that forbids the start: where it is mended, and the sentence."""
+    """One thing that forbids the start: where it is mended, the sentence, and the problem where `mistakes` found it."""
 
     step: str
     sentence: str
+    problem: mistakes.Problem | None = None
 
 
 def choices() -> list[Segment]:
@@ -136,7 +137,7 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 def troubles(experiment: Experiment) -> list[Trouble]:
     """Everything that forbids the start of a draft, with the step where it is mended; empty when it may start."""
     found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), mistakes.words(problem))
+        Trouble(STEP_OF.get(problem.code, "outcomes"), mistakes.words(problem), problem)
         for problem in mistakes.problems(plan_of(experiment), situation_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):

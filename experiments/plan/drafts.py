@@ -33,6 +33,7 @@ SHARE_OF_PROMISE = 0.1
 LEAST_EFFECT = 0.01
 # Below five findings: half of the ladder's headline is hoped for, and sized for.
 HOPED_FOR = 0.5
+STEP_SAVED = "step:"  # begins the reason in the history when a person saved a step
 
 
 def create_draft(
@@ -70,9 +71,10 @@ def update_draft(
     variants: Sequence[Mapping[str, Any]] | None = None,
     audience: Sequence[Mapping[str, Any]] | None = None,
     by: User | None = None,
+    why: str = "changed",
     **fields: Any,
 ) -> Experiment:
-    """Change a draft; None leaves variants or audience as they are.
+    """Change a draft; None leaves variants or audience as they are. `why` stands in its history.
 
     Raises:
         Refused: when it isn't a draft, or a field can't hold its value.
@@ -84,7 +86,7 @@ def update_draft(
         for name, value in fields.items():
             setattr(experiment, name, value)
         experiment.version += 1
-        save_plan(experiment, by, "changed")
+        save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
     return experiment
 
@@ -181,8 +183,13 @@ def free_key(base: str) -> str:
 
 
 def name_for_test(moment: AhaMoment) -> str:
-    """What the experiment that tests a moment is called."""
-    return _("Test of %(moment)s") % {"moment": moment}
+    """What a team would call the experiment that tests a moment: "Friend add 3+ nudge", or by the moment's own name."""
+    parts = {"behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days}
+    name, unnamed = str(moment), "{behaviour} ≥ {times} within {days} days"
+    if name in (_("{behaviour} ≥ {times} within {days} days").format(**parts), unnamed.format(**parts)):
+        words = display_name(moment.behaviour).replace("_", " ")
+        name = f"{words[:1].upper()}{words[1:]} {moment.times}+"
+    return _("%(moment)s nudge") % {"moment": name}
 
 
 def hypothesis(moment: AhaMoment) -> str:

@@ -289,7 +289,16 @@ def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) 
         Refused: a plan that can't be sized, or a segment that isn't published.
     """
     plan = plan_of(experiment)
-    share, take_up = enrolled_share(plan), plan.expected_take_up or 1.0
+    return sized_plan(plan, inflow, enrolled_share(plan), what_if)
+
+
+def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PLANNED) -> Suggestion:
+    """`sized` of a plan that no row holds; `share` of the inflow is enrolled, 0 to 1.
+
+    Raises:
+        Refused: a plan that can't be sized.
+    """
+    take_up = plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, *(missing,) * 9)

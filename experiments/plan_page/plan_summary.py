@@ -43,7 +43,7 @@ def parts(row: Experiment) -> list[StepLines]:
     made = {
         "hypothesis": _hypothesis(row),
         "variants": _variants(row),
-        "audience": _audience(row),
+        "audience": audience_lines(row),
         "outcomes": _outcomes(row),
         "plan": _plan(row),
     }
@@ -95,7 +95,7 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
         (
             _("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
             _("{arm}: {value} for {weight} %").format(
-                arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=_value(arm.value)
+                arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=value_words(arm.value)
             ),
         )
         for arm in row.variants.all()
@@ -105,11 +105,12 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
         for arm in row.variants.all()
         if not arm.is_control and arm.role != Variant.Role.NUDGE
     ]
-    outside = (_("Outside the experiment"), _value(row.default_value))
+    outside = (_("Outside the experiment"), value_words(row.default_value))
     return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
 
 
-def _audience(row: Experiment) -> list[tuple[str, str]]:
+def audience_lines(row: Experiment) -> list[tuple[str, str]]:
+    """Who is in: segments, coverage, layer, holdout, clusters, sources."""
     names = {one.slug: str(one) for one in choices()}
     lines = [
         (
@@ -132,7 +133,7 @@ def _audience(row: Experiment) -> list[tuple[str, str]]:
         lines.append((_("Saturations (%)"), ", ".join(parts)))
     shown = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
     lines.append((_("Sources whose client keys report exposures"), ", ".join(shown)))
-    return [(_("Whom"), row.get_enrolment_display()), *lines]
+    return [(_("Who"), row.get_enrolment_display()), *lines]
 
 
 def _outcomes(row: Experiment) -> list[tuple[str, str]]:
@@ -166,5 +167,6 @@ def _plan(row: Experiment) -> list[tuple[str, str]]:
     ]
 
 
-def _value(value: Any) -> str:
+def value_words(value: Any) -> str:
+    """A value of the flag as JSON writes it."""
     return json.dumps(value, ensure_ascii=False)

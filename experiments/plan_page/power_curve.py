@@ -2,17 +2,20 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.core.cache import cache
 
 from experiments.models import Experiment
+from experiments.plan.earlier.earlier_users import worth_of
+from experiments.plan.earlier.prediction import LIN, Explained
 from experiments.plan.planned_power import Inflow, power_plan
-from experiments.plan.size import Suggestion, inflow_of, sized
+from experiments.plan.record import Plan
+from experiments.plan.size import Suggestion, inflow_of
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
-from stats.power.family_and_looks import Plan
+from stats.power.family_and_looks import Plan as PowerPlan
 from stats.results import NotComputable, computable
 
 INFLOW_SECONDS = 600  # typing must not ask the warehouse again; four weeks of users don't change in ten minutes
@@ -41,35 +44,13 @@ class PowerCurve:
     share: bool
 
 
-@dataclass(frozen=True)
-class Sizing:
-    """What the page shows; a curve that can't be drawn is its reason."""
-
-    suggestion: Suggestion
-    curve: PowerCurve | NotComputable
-
-
-def size(experiment: Experiment) -> Sizing:
-    """Size and power of a plan as it stands in the given row, saved or not.
-
-    Raises:
-        Refused: when nothing can be said: no outcome, no events, a value that can't be.
-    """
-    inflow = recent_inflow(experiment)
-    found = sized(experiment, inflow)
-    return Sizing(found, _curve(experiment, found))
-
-
 def recent_inflow(experiment: Experiment) -> Inflow:
     """`inflow_of`, at most ten minutes old.
 
     Raises:
         Refused: as `inflow_of`.
     """
-    outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
-    known = [experiment.primary, experiment.active_days_before, experiment.clock, experiment.covariates]
-    what = json.dumps([outcome, experiment.signup_event, known, experiment.guardrail_rules], sort_keys=True)
-    key = f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(what.encode()).hexdigest()}"
+    key = _inflow_key(experiment)
     found: Inflow | None = cache.get(key)
     if found is None:
         found = inflow_of(experiment)
@@ -77,24 +58,62 @@ def recent_inflow(experiment: Experiment) -> Inflow:
     return found
 
 
-def _curve(experiment: Experiment, found: Suggestion) -> PowerCurve | NotComputable:
+def remembered_inflow(experiment: Experiment) -> Inflow | None:
+    """`recent_inflow` where it is known already: the warehouse isn't asked."""
+    found: Inflow | None = cache.get(_inflow_key(experiment))
+    return found
+
+
+def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None:
+    """What the covariates of a plan that isn't adjusted for them would explain, at most ten minutes old.
+
+    None where it names none, or they can't be used.
+    """
+    plan = replace(plan_of(experiment), adjustment=LIN)
+    if not (plan.primary and (plan.covariates or plan.active_days_before)):
+        return None
+    key = f"{_inflow_key(experiment)}:worth"
+    if (found := cache.get(key)) is None:
+        try:
+            found = (worth_of(plan),)
+        except Refused:
+            found = (None,)
+        cache.set(key, found, INFLOW_SECONDS)
+    worth: Explained | NotComputable | None = found[0]
+    return worth
+
+
+def _inflow_key(experiment: Experiment) -> str:
+    outcome = experiment.primary_metrics[0] if experiment.primary_metrics else ""
+    known = [experiment.primary, experiment.active_days_before, experiment.clock, experiment.covariates]
+    asked = [outcome, experiment.signup_event, known, experiment.guardrail_rules, experiment.cluster]
+    what = json.dumps(asked, sort_keys=True)
+    return f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(what.encode()).hexdigest()}"
+
+
+def curve_of(wanted: Plan, found: Suggestion) -> PowerCurve | NotComputable:
+    """The curve of a plan, and the reason where there is none.
+
+    Raises:
+        Refused: a plan that can't be sized.
+    """
     if not computable(found.planned_units):
         return found.planned_units
     if not computable(found.planned_effect):
         return found.planned_effect
-    units, effect = experiment.planned_units or found.planned_units, found.planned_effect
+    units, effect = wanted.planned_units or found.planned_units, found.planned_effect
     try:
-        plan = power_plan(plan_of(experiment), found.inflow)
+        plan = power_plan(wanted, found.inflow)
         sizes = sorted(
             {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
         )
         points = tuple((one, sample_size.power_at(plan, effect, _split(plan, one))) for one in sizes)
         reached = sample_size.power_at(plan, effect, _split(plan, units))
     except ValueError as error:
-        raise Refused(str(error)) from None
-    return PowerCurve(points, units, reached, experiment.power, effect, found.inflow.sd is None)
+        raise Refused("This plan can't be sized: {why}.", why=error) from None
+    return PowerCurve(points, units, reached, wanted.power, effect, found.inflow.sd is None)
 
 
-def _split(plan: Plan, units: int) -> tuple[int, ...]:
+def _split(plan: PowerPlan, units: int) -> tuple[int, ...]:
     whole = sum(plan.shares)
     return tuple(max(round(units * share / whole), 2) for share in plan.shares)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from experiments.analyse.closing import Cost
 from experiments.models import Experiment
 from experiments.plan.lifecycle import MOVES, Action, Status
+from experiments.plan_page.document import at_start
 from experiments.standing.overview import Progress
 from reporting.numbers import percent
 
@@ -71,7 +72,7 @@ def sentences(action: Action, standing: Progress, cost: Cost | None = None) -> l
     counts = {"assigned": f"{standing.assigned:,}", "exposed": f"{standing.exposed:,}"}
     match action:
         case Action.START:
-            return _start(row)
+            return at_start(row)
         case Action.PAUSE:
             return [
                 _("Everybody gets the value outside the experiment until you resume; nobody new is enrolled."),
@@ -111,22 +112,6 @@ def sentences(action: Action, standing: Progress, cost: Cost | None = None) -> l
     if row.status == Status.DRAFT:
         return [_("The draft leaves the lists of work. It was never started, so no user is affected.")]
     return [_("It leaves the lists of work, and services don't find its flag any more. Its report stays.")]
-
-
-def _start(row: Experiment) -> list[str]:
-    found = [
-        _("Services that ask for the flag {flag} get variants from now on; units are enrolled as they ask.").format(
-            flag=row.flag_key
-        ),
-        _(
-            "Frozen from the start on: key, flag, AHA moment, variants with their values and weights, audience, layer "
-            "and holdout."
-        ),
-        _("The rest of the plan can be amended with a reason, and the report shows each amendment."),
-    ]
-    if row.moment is not None:
-        found.append(_("The AHA moment {moment} is marked as being tested.").format(moment=row.moment))
-    return found
 
 
 def _short_of(standing: Progress) -> list[str]:

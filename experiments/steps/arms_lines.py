@@ -12,7 +12,7 @@ from experiments.plan.nudge_arms.arms_of_plan import arms_of, subject_of
 from experiments.plan.nudge_arms.arms_power import proposed_targets
 from experiments.plan.size import Suggestion
 from experiments.report.planning.arms_words import arms_rows
-from experiments.steps import step_forms
+from experiments.steps.arms_form import Arms
 from runs.refusals import Refused
 
 BEFORE_SECONDS = 600  # as the inflow beside it
@@ -35,7 +35,7 @@ def proposed(row: Experiment, data: Any) -> Any:
     The plan asks for what makes its answer stronger; nothing is stored before the person goes on.
     """
     data, times = data.copy(), 1 if row.moment is None else row.moment.times
-    kept = [at for at in range(int(data.get("arms-TOTAL_FORMS", 0))) if data.get(f"arms-{at}-key", "").strip()]
+    kept = [at for at in range(_rows(data)) if data.get(f"arms-{at}-key", "").strip()]
     present = {data.get(f"arms-{at}-dose", "").strip() or data.get(f"arms-{at}-role", "") for at in kept[1:]}
     value = data.get(f"arms-{kept[-1]}-value", "") if kept else ""
     if data["propose"] == "placebo":
@@ -43,7 +43,7 @@ def proposed(row: Experiment, data: Any) -> Any:
     else:
         doses = [str(target) for target in proposed_targets(times) if target != times]
         new = [(f"dose-{target}", "dose", target) for target in doses if target not in present]
-    at = int(data.get("arms-TOTAL_FORMS", 0))
+    at = _rows(data)
     for key, role, dose in new:
         for name, given in (("key", key), ("name", ""), ("value", value), ("role", role), ("dose", dose)):
             data[f"arms-{at}-{name}"] = given
@@ -52,7 +52,12 @@ def proposed(row: Experiment, data: Any) -> Any:
     data["arms-TOTAL_FORMS"] = str(at)
     for place, share in zip(kept, _equal(len(kept)), strict=True):
         data[f"arms-{place}-weight"] = share
-    return step_forms.Arms(data, prefix="arms")
+    return Arms(data, prefix="arms")
+
+
+def _rows(data: Any) -> int:
+    text = str(data.get("arms-TOTAL_FORMS", ""))
+    return int(text) if text.isdecimal() else 0
 
 
 def _equal(arms: int) -> list[str]:

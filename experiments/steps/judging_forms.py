@@ -3,22 +3,25 @@
 from typing import Any
 
 from django import forms
+from django.core.cache import cache
+from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from events.metrics import parse_metric
-from experiments.forms.guardrail_field import RulesField
-from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
-from experiments.steps.step_forms import AREA, NUMBER, SELECT, TEXT, StepForm
+from experiments.report.names import is_share
+from experiments.steps.fields import LinesField, LooksField, MetricsField
+from experiments.steps.guardrail_field import RulesField
+from experiments.steps.mends import Mend, usual_outcome
+from experiments.steps.number_fields import CountField, EffectField, ShareField
+from experiments.steps.outcome_guess import can_be_read, meant
+from experiments.steps.step_forms import StepForm
 from runs.refusals import Refused
 
 
 class MetricField(forms.CharField):
     """One outcome that can be read, or empty."""
-
-    widget = UnfoldAdminTextInputWidget
 
     def clean(self, value: Any) -> str:
         """The text."""
@@ -47,32 +50,31 @@ class OutcomesForm(StepForm):
     first = MetricField(
         label=_("Primary outcome"),
         required=False,
-        widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("It alone gives the verdict. Choose it before the start, and don't change it."),
     )
     second = MetricField(
         label=_("Second primary outcome"),
         required=False,
-        widget=TEXT(attrs={"list": "outcomes", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("Only if both matter equally: the error rate is shared between them."),
     )
     secondary_metrics = MetricsField(
         label=_("Secondary outcomes"),
         required=False,
-        widget=AREA(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("One a line. They explain the result, and never give the verdict."),
     )
     guardrail_metrics = MetricsField(
         label=_("Guardrails"),
         required=False,
-        widget=AREA(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("One a line. What must not get worse while the primary outcome improves."),
     )
     guardrail_rules = RulesField()
     otherwise = forms.ChoiceField(
         label=_("If neither success nor harm is proved"),
         choices=Experiment.Otherwise.choices,
-        widget=SELECT,
         help_text=_(
             "Success: a primary outcome gains, and every guardrail is proved to lose less than its margin. Then it is "
             "shipped; with proved harm it isn't."
@@ -89,15 +91,55 @@ class OutcomesForm(StepForm):
         required=False,
         min_value=0,
         max_value=MOST_DAYS_BEFORE,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("A covariate for users who were there before, and often the best one: 14, for example. 0: none."),
     )
-    signup_event = forms.CharField(label=_("Signup event"), max_length=256, required=False, widget=TEXT)
-    clock = forms.ChoiceField(label=_("Day 0 begins with"), choices=Experiment.ClockZero.choices, widget=SELECT)
-    day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices, widget=SELECT)
-    churn_gap = forms.IntegerField(
-        label=_("Silent days that count as churn"), min_value=1, max_value=365, widget=UnfoldAdminIntegerFieldWidget
-    )
+    signup_event = forms.CharField(label=_("Signup event"), max_length=256, required=False)
+    clock = forms.ChoiceField(label=_("Day 0 begins with"), choices=Experiment.ClockZero.choices)
+    day_mode = forms.ChoiceField(label=_("Days are"), choices=Experiment.DayMode.choices)
+    churn_gap = forms.IntegerField(label=_("Silent days that count as churn"), min_value=1, max_value=365)
+
+    usual = {
+        "otherwise": "ask",
+        "active_days_before": "14",
+        "signup_event": "signup",
+        "clock": "exposure",
+        "day_mode": "rolling",
+        "churn_gap": "7",
+        "covariates": "",
+    }
+
+    def mend(self, name: str) -> list[Mend]:
+        """What may have been meant by an outcome that can't be read; lists without the lines that can't."""
+        if name in ("first", "second"):
+            return self._outcome(name)
+        if name in ("secondary_metrics", "guardrail_metrics"):
+            return self._lines(name)
+        if name == "guardrail_rules":
+            kept = [line for line in self._typed(name) if _is_rule(line)]
+            return [Mend(say("Remove what can't be read"), {name: "\n".join(kept)})]
+        return super().mend(name)
+
+    def _outcome(self, name: str) -> list[Mend]:
+        near = meant(str(self[name].value() or ""), cache.get("plan.event-names") or ())
+        usual = usual_outcome(self.experiment) if self.experiment is not None else "window:14-20"
+        found = [one for one in dict.fromkeys([near, usual]) if one] if name == "first" else [near] if near else []
+        mends = [Mend(say("Use {value}").format(value=one), {name: one}) for one in found]
+        return mends if name == "first" else [*mends, Mend(say("Leave it empty"), {name: ""})]
+
+    def _lines(self, name: str) -> list[Mend]:
+        names = cache.get("plan.event-names") or ()
+        lines = self._typed(name)
+        better = [line if can_be_read(line) else meant(line, names) for line in lines]
+        kept = [line for line in lines if can_be_read(line)]
+        mends = [Mend(say("Remove what can't be read"), {name: "\n".join(kept)})]
+        changed = [new for old, new in zip(lines, better, strict=True) if new and new != old]
+        if changed:
+            text = say("Use {value}").format(value=", ".join(changed))
+            mends.insert(0, Mend(text, {name: "\n".join(filter(None, better))}))
+        return mends
+
+    def _typed(self, name: str) -> list[str]:
+        return [line.strip() for line in str(self[name].value() or "").splitlines() if line.strip()]
 
     def clean_active_days_before(self) -> int:
         """Empty is none."""
@@ -139,71 +181,48 @@ class PlanForm(StepForm):
         "looks",
         "spending",
     )
-    smallest_effect = forms.FloatField(
+    smallest_effect = EffectField(
         label=_("Smallest effect of interest"),
         required=False,
-        min_value=0,
-        widget=NUMBER(attrs={"step": "any"}),
         help_text=_(
-            "Below it you would not act, and the verdict says so. Absolute: 0.02 is two points of a share. With a "
-            "take-up it is that of the behaviour."
+            "Below it you would not act, and the verdict says so. Write 2 for 2 points of a share; 0.02 is the same. "
+            "With a take-up it is the effect on users who change their behaviour."
         ),
     )
-    planned_effect = forms.FloatField(
+    planned_effect = EffectField(
         label=_("Planned effect"),
         required=False,
-        min_value=0,
-        widget=NUMBER(attrs={"step": "any"}),
         help_text=_("What you hope for: the size is computed for it. Empty: the smallest effect of interest."),
     )
-    expected_take_up = forms.FloatField(
+    expected_take_up = ShareField(
         label=_("Expected take-up"),
         required=False,
-        min_value=0,
-        max_value=1,
-        widget=NUMBER(attrs={"step": "any"}),
-        help_text=_("Share of users whom the nudge moves to the behaviour, 0 to 1. 0.1 is an ordinary nudge."),
+        help_text=_("Share of users whom the nudge moves to the behaviour. 10% is an ordinary nudge."),
     )
-    planned_units = forms.IntegerField(
+    planned_units = CountField(
         label=_("Planned units"),
         required=False,
-        min_value=1,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Of all variants together. Leave it empty and take the suggestion."),
     )
     planned_end = forms.DateField(
         label=_("Planned end"),
         required=False,
-        widget=TEXT(attrs={"type": "date"}),
+        widget=forms.TextInput(attrs={"type": "date"}),
         help_text=_("The day on which the verdict is read."),
     )
     method = forms.ChoiceField(
         label=_("When you look"),
         choices=Experiment.Method.choices,
-        widget=SELECT,
         help_text=_("Looking early costs units. One look needs the fewest."),
     )
     primary = forms.ChoiceField(
         label=_("Comparison that decides"),
         choices=Experiment.Primary.choices,
         required=False,
-        widget=SELECT,
         help_text=_("An adjusted one needs fewer units, as far as covariates known before explain the outcome."),
     )
-    alpha = forms.FloatField(
-        label=_("Alpha"),
-        min_value=0,
-        max_value=0.5,
-        widget=NUMBER(attrs={"step": "any"}),
-        help_text=_("Chance of a false alarm when nothing happens. 0.05 is usual."),
-    )
-    power = forms.FloatField(
-        label=_("Power"),
-        min_value=0,
-        max_value=1,
-        widget=NUMBER(attrs={"step": "any"}),
-        help_text=_("Chance to find an effect of this size. 0.8 is usual."),
-    )
+    alpha = ShareField(label=_("Alpha"), help_text=_("Chance of a false alarm when nothing happens. 5% is usual."))
+    power = ShareField(label=_("Power"), help_text=_("Chance to find an effect of this size. 80% is usual."))
 
     def clean_primary(self) -> str:
         """Empty is the comparison without covariates."""
@@ -214,15 +233,49 @@ class PlanForm(StepForm):
         required=False,
         help_text=_("Only for planned looks: shares of the planned units, the last one 100. Empty: five equal ones."),
     )
-    spending = forms.ChoiceField(label=_("How looks spend alpha"), choices=Experiment.Spending.choices, widget=SELECT)
+    spending = forms.ChoiceField(label=_("How looks spend alpha"), choices=Experiment.Spending.choices)
+
+    usual = {
+        "alpha": "5 %",
+        "power": "80 %",
+        "expected_take_up": "10 %",
+        "planned_units": "",
+        "planned_end": "",
+        "looks": "",
+        "method": "fixed",
+        "spending": "obrien_fleming",
+        "primary": "unadjusted",
+        "planned_effect": "",
+    }
+
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        super().__init__(data, experiment=experiment, **options)
+        for name in ("smallest_effect", "planned_effect"):
+            field: Any = self.fields[name]
+            field.share = self.is_share
+
+    @property
+    def is_share(self) -> bool:
+        """True when the outcome is a share, and effects are points."""
+        primary = self.experiment.primary_metrics if self.experiment is not None else []
+        return not primary or is_share(primary[0])
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
-        """A date field of the browser wants the plain form of a date; an effect needs no sixteen digits."""
+        """A date field of the browser wants the plain form of a date."""
         found = super().begin(experiment)
         end = found.get("planned_end")
-        effects = {name: found.get(name) for name in ("smallest_effect", "planned_effect")}
-        return {
-            **found,
-            "planned_end": None if end is None else end.isoformat(),
-            **{name: None if effect is None else f"{effect:.6g}" for name, effect in effects.items()},
-        }
+        return {**found, "planned_end": None if end is None else end.isoformat()}
+
+    def mend(self, name: str) -> list[Mend]:
+        """An effect of two points is a usual one."""
+        if name == "smallest_effect" and self.is_share:
+            value = say("%(value)s points") % {"value": "2"}
+            return [Mend(say("Use {value}").format(value=value), {name: value})]
+        return super().mend(name)
+
+
+def _is_rule(line: str) -> bool:
+    try:
+        return bool(RulesField().clean(line))
+    except forms.ValidationError:
+        return False

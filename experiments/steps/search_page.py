@@ -3,20 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.contrib.admin import ModelAdmin
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from experiments.models import Experiment
 from experiments.plan.search.asked_search import Given, search_for
 from experiments.report.planning import design_words
-from experiments.steps.step_forms import TEXT
 from runs.refusals import Refused
+from runs.web import may
 
-type Desk = ModelAdmin[Any]
 MOST_ROWS = 24  # of each kind; the command has all
 
 
@@ -26,7 +24,6 @@ class SearchForm(forms.Form):
     effect = forms.FloatField(
         label=_("Effect of the behaviour"),
         required=False,
-        widget=TEXT,
         help_text=_("Absolute: 0.05 is five points. Empty: the plan's, or half of what the study promised."),
     )
     take_up = forms.FloatField(
@@ -34,7 +31,6 @@ class SearchForm(forms.Form):
         required=False,
         min_value=0.0001,
         max_value=1,
-        widget=TEXT,
         help_text=_("Share of users whom the nudge moves. Empty: what past experiments with this behaviour found."),
     )
     r_squared = forms.FloatField(
@@ -42,7 +38,6 @@ class SearchForm(forms.Form):
         required=False,
         min_value=0,
         max_value=0.99,
-        widget=TEXT,
         help_text=_("Share of the variance that what is known before explains. Empty: that of the plan's adjustment."),
     )
     deadline = forms.IntegerField(
@@ -50,7 +45,6 @@ class SearchForm(forms.Form):
         required=False,
         min_value=1,
         max_value=730,
-        widget=TEXT,
         help_text=_("The smallest effects that can be told are compared at this day. Empty: 60."),
     )
     exposure = forms.FloatField(
@@ -58,7 +52,6 @@ class SearchForm(forms.Form):
         required=False,
         min_value=0.0001,
         max_value=1,
-        widget=TEXT,
         help_text=_("Share of those who have it. Empty: everybody."),
     )
 
@@ -75,17 +68,17 @@ class SearchForm(forms.Form):
         )
 
 
-def design_search(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+@login_required
+@may("experiments.view_experiment")
+@require_safe
+def design_search(request: HttpRequest, key: str) -> HttpResponse:
     """The page; `?show` asks for the tables, which take a question to the warehouse for each model of segments."""
-    row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), pk=pk)
-    if not desk.has_view_permission(request, row):
-        raise PermissionDenied
+    row = get_object_or_404(Experiment.objects.select_related("moment", "layer", "holdout"), key=key)
     form = SearchForm(request.GET if "show" in request.GET else None)
-    context: dict[str, Any] = {**desk.admin_site.each_context(request), "opts": desk.opts, "experiment": row}
-    context |= {"title": row.name, "form": form, "may_plan": row.status == Experiment.Status.DRAFT}
+    context: dict[str, Any] = {"experiment": row, "form": form, "may_plan": row.status == Experiment.Status.DRAFT}
     if form.is_bound and form.is_valid():
         context |= _found(row, form)
-    return TemplateResponse(request, "experiments/steps/search.html", context)
+    return render(request, "experiments/steps/search.html", context)
 
 
 def _found(row: Experiment, form: SearchForm) -> dict[str, Any]:

@@ -3,32 +3,25 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
 
 from aha.models import AhaMoment
-from experiments.forms.plan_fields import PercentField, SourcesField, ValueField
-from experiments.forms.saturations_field import cluster_field, saturations_field
-from experiments.models import Experiment, Holdout, Layer, Variant
+from experiments.models import Experiment, Holdout, Layer
+from experiments.plan import drafts
 from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
-
-ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
-TEXT, AREA, SELECT = UnfoldAdminTextInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminSelectWidget
-NUMBER = UnfoldAdminDecimalFieldWidget
+from experiments.steps.fields import PercentField, SourcesField, ValueField
+from experiments.steps.mends import Mend
+from experiments.steps.saturations_field import cluster_field, saturations_field
+from runs.key_from_name import key_from
 
 
 class StepForm(forms.Form):
     """Begins with what the draft holds."""
 
     names: tuple[str, ...] = ()  # fields that the draft has under the same name
+    usual: dict[str, str] = {}  # what a button writes into a field whose value can't be read
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         self.experiment = experiment
@@ -42,28 +35,34 @@ class StepForm(forms.Form):
         """Arguments of `plan.update_draft`."""
         return {name: self.cleaned_data[name] for name in self.names}
 
+    def mend(self, name: str) -> list[Mend]:
+        """Buttons beside a field that can't be read."""
+        if name not in self.usual:
+            return []
+        value = self.usual[name]
+        label = say("Use {value}").format(value=value) if value else say("Leave it empty")
+        return [Mend(label, {name: value})]
+
 
 class HypothesisForm(StepForm):
     names = ("name", "moment", "hypothesis")
-    name = forms.CharField(label=_("Name"), max_length=200, widget=TEXT)
+    name = forms.CharField(label=_("Name"), max_length=200, help_text=_("As your team calls it."))
     moment = forms.ModelChoiceField(
         AhaMoment.objects.none(),
         label=_("AHA moment"),
         required=False,
-        widget=SELECT,
         empty_label=_("none: only the nudge itself is tested"),
         help_text=_("The claim that is tested. Its behaviour and its retention come into the plan."),
     )
     hypothesis = forms.CharField(
         label=_("Hypothesis"),
-        widget=AREA(attrs={"rows": 4}),
+        widget=forms.Textarea(attrs={"rows": 4}),
         required=False,
         help_text=_("If we do this, that will change, because … Without one the experiment can't start."),
     )
     key = forms.CharField(
         label=_("Key"),
         max_length=128,
-        widget=TEXT,
         required=False,
         help_text=_("How services and reports call it. Empty: made from the moment or the name."),
     )
@@ -71,7 +70,7 @@ class HypothesisForm(StepForm):
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)
         moments: Any = self.fields["moment"]
-        moments.queryset = AhaMoment.objects.order_by("-created_at")
+        moments.queryset = AhaMoment.objects.defer("evidence").order_by("-created_at")
         if experiment is not None:
             del self.fields["key"]
 
@@ -86,76 +85,63 @@ class HypothesisForm(StepForm):
             raise forms.ValidationError(_("There is an experiment with this key already."))
         return key
 
+    def mend(self, name: str) -> list[Mend]:
+        """A key from what was typed; the moment's name."""
+        if name == "key":
+            key = drafts.free_key(key_from(str(self["key"].value() or ""), "experiment"))
+            return [Mend(say("Use {value}").format(value=key), {"key": key})]
+        if name == "name":
+            moment = AhaMoment.objects.filter(pk=self["moment"].value() or None).first()
+            made = drafts.name_for_test(moment) if moment is not None else say("New nudge")
+            return [Mend(say("Use {value}").format(value=made), {"name": made})]
+        if name == "moment":
+            return [Mend(say("Test the nudge alone"), {"moment": ""})]
+        return []
+
 
 class VariantsForm(StepForm):
     names = ("nudge", "flag_key", "value_type", "default_value")
+    usual = {"value_type": "boolean", "default_value": "false"}
     nudge = forms.CharField(
         label=_("Nudge"),
         required=False,
-        widget=AREA(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("What users of the treatment see, and where. The developer builds what stands here."),
     )
     flag_key = forms.CharField(
-        label=_("Flag key"),
-        max_length=128,
-        widget=TEXT,
-        help_text=_("What the service asks for. One live experiment per flag."),
+        label=_("Flag key"), max_length=128, help_text=_("What the service asks for. One live experiment per flag.")
     )
-    value_type = forms.ChoiceField(label=_("Type of value"), choices=Experiment.ValueType.choices, widget=SELECT)
+    value_type = forms.ChoiceField(label=_("Type of value"), choices=Experiment.ValueType.choices)
     default_value = ValueField(
         label=_("Value outside the experiment"),
         required=False,
         help_text=_("Everybody else gets it, and everybody after the stop."),
     )
 
-
-class ArmStepForm(forms.Form):
-    key = forms.CharField(label=_("key"), max_length=128, widget=TEXT, required=False)
-    name = forms.CharField(label=_("name"), max_length=200, widget=TEXT, required=False)
-    value = ValueField(label=_("value"), required=False)
-    weight = PercentField(label=_("weight (%)"), required=False)
-    role = forms.ChoiceField(label=_("role"), choices=Variant.Role.choices, widget=SELECT, required=False)
-    dose = forms.IntegerField(
-        label=_("nudges to so many times"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
-    )
-
-    def clean_role(self) -> str:
-        """A row without a role is a plain nudge; the control's isn't asked."""
-        return self.cleaned_data["role"] or Variant.Role.NUDGE
-
-    @property
-    def is_empty(self) -> bool:
-        """True for a row that was left free."""
-        return not any(self.cleaned_data.get(name) for name in ("key", "name", "weight"))
-
-
-class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]
-    @property
-    def control(self) -> forms.Form:
-        """The first arm, with which the others are compared."""
-        return self.forms[0]  # type: ignore[no-any-return]
-
-    def clean(self) -> None:
-        """A row needs a key and a weight; an empty one is no arm."""
-        for form in self.forms:
-            if not hasattr(form, "cleaned_data") or form.is_empty:
-                continue
-            for name in ("key", "weight"):
-                if form.cleaned_data.get(name) in (None, ""):
-                    form.add_error(name, _("This is needed. Empty the whole row to take the variant away."))
-
-    def values(self) -> list[dict[str, Any]]:
-        """Arms in order, the control first."""
-        kept = [form.cleaned_data for form in self.forms if hasattr(form, "cleaned_data") and not form.is_empty]
-        return [{name: row[name] for name in ARM_FIELDS} for row in kept]
-
-
-Arms = forms.formset_factory(ArmStepForm, formset=BaseArms, extra=0)
+    def mend(self, name: str) -> list[Mend]:
+        """The experiment's own key is a flag key, too."""
+        if name == "flag_key" and self.experiment is not None:
+            key = self.experiment.key
+            return [Mend(say("Use {value}").format(value=key), {"flag_key": key})]
+        return super().mend(name)
 
 
 class AudienceStepForm(StepForm):
     names = ("enrolment", "layer", "layer_low", "layer_high", "holdout", "sources", "cluster", "saturations")
-    enrolment = forms.ChoiceField(label=_("Whom"), choices=Experiment.Enrolment.choices, widget=SELECT)
+    usual = {
+        "enrolment": "new_units",
+        "who": "everyone",
+        "everyone_coverage": "100",
+        "rest_coverage": "",
+        "layer": "",
+        "layer_low": "0",
+        "layer_high": "100",
+        "holdout": "",
+        "sources": "",
+        "cluster": "",
+        "saturations": "",
+    }
+    enrolment = forms.ChoiceField(label=_("Who"), choices=Experiment.Enrolment.choices)
     who = forms.ChoiceField(
         label=_("Audience"),
         choices=[("everyone", _("Everyone")), ("segments", _("By segment"))],
@@ -173,7 +159,6 @@ class AudienceStepForm(StepForm):
         Layer.objects.none(),
         label=_("Layer"),
         required=False,
-        widget=SELECT,
         empty_label=_("none"),
         help_text=_("Experiments of one layer share no user: each owns a slice of it."),
     )
@@ -183,7 +168,6 @@ class AudienceStepForm(StepForm):
         Holdout.objects.none(),
         label=_("Holdout"),
         required=False,
-        widget=SELECT,
         empty_label=_("none"),
         help_text=_("Users whom no experiment touches."),
     )
@@ -233,10 +217,8 @@ class SegmentRow(forms.Form):
     """One published segment: in or out, at which place, how much of it."""
 
     slug = forms.CharField(widget=forms.HiddenInput)
-    taken = forms.BooleanField(label=_("take it"), required=False, widget=UnfoldBooleanWidget)
-    order = forms.IntegerField(
-        label=_("order"), required=False, min_value=1, max_value=999, widget=UnfoldAdminIntegerFieldWidget
-    )
+    taken = forms.BooleanField(label=_("take it"), required=False)
+    order = forms.IntegerField(label=_("order"), required=False, min_value=1, max_value=999)
     coverage = PercentField(label=_("coverage (%)"), required=False, initial=WHOLE)
 
 

@@ -25,6 +25,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.audiencerow": READ,
     "experiments.override": READ,
     "experiments.amendment": READ,
+    "experiments.plancomment": WRITE,  # whoever reads a plan may comment it, and say that a comment is settled
     "experiments.layer": READ,
     "experiments.holdout": READ,
     "experiments.analysis": READ,

@@ -150,7 +150,7 @@ def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
     study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
     events = study is not None or OutboxEvent.objects.exists() or UnitTraits.objects.exists() or _has_figures()
     add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
-    new_plan = reverse("admin:experiments_experiment_new")
+    new_plan = reverse("experiments:new_plan")
     return (
         Step(gettext("Data"), gettext("Events of your product arrive here."), events),
         Step(

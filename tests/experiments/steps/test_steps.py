@@ -19,6 +19,7 @@ from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
+NEW = "/experiments/-/new/"
 FINE = {"signup_event": "signup", "clock": "exposure", "day_mode": "rolling", "churn_gap": "7", "otherwise": "ask"}
 NO_SEGMENTS = {"segments-TOTAL_FORMS": 0, "segments-INITIAL_FORMS": 0}
 AUDIENCE = {
@@ -33,7 +34,11 @@ AUDIENCE = {
 
 
 def step(row: Experiment, name: str) -> str:
-    return f"{LIST}{row.pk}/steps/{name}/"
+    return f"/experiments/{row.key}/plan/{name}/"
+
+
+def outlook(row: Experiment, name: str) -> str:
+    return f"{step(row, name)}outlook/"
 
 
 def groups() -> list[Segment]:
@@ -74,15 +79,15 @@ def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_cli
         name="Three friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
     )
 
-    form = admin_client.get(f"{LIST}new/?moment={moment.key}").context["form"]
+    form = admin_client.get(f"{NEW}?moment={moment.key}").context["form"]
     begun = {"name": form["name"].value(), "hypothesis": form["hypothesis"].value(), "moment": moment.pk, "key": "tf"}
-    answer = admin_client.post(f"{LIST}new/", begun)
+    answer = admin_client.post(f"{NEW}", begun)
 
     row = Experiment.objects.get()
     assert answer["Location"] == step(row, "variants")
     assert (row.key, row.name, row.moment, row.primary_metrics) == (
         "tf",
-        "Test of Three friends",
+        "Three friends nudge",
         moment,
         ["window:14-20"],
     )
@@ -91,7 +96,7 @@ def test_new__with_a_moment__begins_with_its_claim_and_drafts_its_test(admin_cli
 
 
 def test_new__without_a_moment__makes_a_key_of_the_name(admin_client: Client) -> None:
-    admin_client.post(f"{LIST}new/", {"name": "A chest on day 2", "hypothesis": "", "moment": "", "key": ""})
+    admin_client.post(f"{NEW}", {"name": "A chest on day 2", "hypothesis": "", "moment": "", "key": ""})
 
     row = Experiment.objects.get()
     assert (row.key, row.status, row.variants.count()) == ("a-chest-on-day-2", "draft", 2)
@@ -101,7 +106,7 @@ def test_new__without_a_moment__makes_a_key_of_the_name(admin_client: Client) ->
 def test_new__key_that_can_not_be__is_said_at_its_field(admin_client: Client, key: str) -> None:
     draft("taken")
 
-    answer = admin_client.post(f"{LIST}new/", {"name": "N", "key": key})
+    answer = admin_client.post(f"{NEW}", {"name": "N", "key": key})
 
     assert answer.context["form"].errors["key"]
     assert Experiment.objects.count() == 1
@@ -177,7 +182,6 @@ def test_plan__of_a_moment__says_what_such_promises_were_worth(
 ) -> None:
     from experiments.analyse import calibration
     from experiments.analyse.deflation import Deflation
-    from reporting.numbers import GLUE
 
     moment = promote.create_moment(
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
@@ -188,7 +192,7 @@ def test_plan__of_a_moment__says_what_such_promises_were_worth(
     with_moment = admin_client.get(step(draft("exp", moment=moment), "plan")).content.decode()
     without = admin_client.get(step(draft("other"), "plan")).content.decode()
 
-    assert f"Over 4 experiments 25% of what correlations promised was left." in with_moment
+    assert "Over 4 experiments 25% of what correlations promised was left." in with_moment
     assert "correlations promised" not in without
 
 
@@ -261,12 +265,12 @@ def test_eligible__overlapping_segments__count_each_unit_once(admin_client: Clie
     first, _second, third = groups()  # 30 units; the third has 20, 10 of them in the first
     row = draft("exp")
 
-    answer = admin_client.get(f"{LIST}{row.pk}/steps/audience/eligible/", chosen(first.slug, third.slug, coverage="50"))
+    answer = admin_client.get(outlook(row, "audience"), {"step": "1"} | chosen(first.slug, third.slug, coverage="50"))
 
     found = answer.context["eligible"]
     assert (found.members, found.enrolled) == (40, 20)
     assert found.share == pytest.approx(0.25)  # (30 % + 20 %) of all, half of it covered
-    assert answer.context["in_per_day"] == "12"  # 50 a day
+    assert [value for label, value, _about in answer.context["lines"] if label == "Enrolled a day"] == ["12"]  # of 50
     assert row.audience.count() == 0
 
 
@@ -308,14 +312,14 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
     row = draft("exp")
 
     small, large = (
-        admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "smallest_effect": effect})
+        admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "smallest_effect": effect})
         for effect in ("0.05", "0.1")
     )
 
     assert "<svg" in small.content.decode()
     # R: power.prop.test(p1 = .4, p2 = .45, power = .8) gives n = 1533.4 a group; p2 = .5 gives 387.3.
-    assert dict(small.context["lines"])["Units needed"] == "3,068"
-    assert dict(large.context["lines"])["Units needed"] == "776"
+    assert dict(small.context["more"])["Units needed"] == "3,068"
+    assert dict(large.context["more"])["Units needed"] == "776"
     row.refresh_from_db()
     assert row.smallest_effect == 0.02
 
@@ -323,8 +327,8 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
 def test_curve__too_few_planned__is_said(admin_client: Client, inflow: None) -> None:
     row = draft("exp")
 
-    few = admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "planned_units": "1000"})
-    enough = admin_client.get(f"{LIST}{row.pk}/steps/plan/curve/", {**PLAN, "planned_units": "3068"})
+    few = admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "planned_units": "1000"})
+    enough = admin_client.get(outlook(row, "plan"), {"step": "plan", **PLAN, "planned_units": "3068"})
 
     assert "would often be missed" in few.content.decode()
     assert "would often be missed" not in enough.content.decode()
@@ -340,7 +344,7 @@ def test_curve__no_events__is_a_sentence_and_not_an_error(
     cache.clear()
     monkeypatch.setattr(size, "base_rate_and_inflow", away)
 
-    page = admin_client.get(f"{LIST}{draft('exp').pk}/steps/plan/curve/", PLAN).content.decode()
+    page = admin_client.get(outlook(draft("exp"), "plan"), {"step": "1", **PLAN}).content.decode()
 
     assert "There are no events yet." in page
     assert "by hand" in page
@@ -370,16 +374,16 @@ def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_st
         ("There is no published segment &#x27;gone.v1.g1&#x27;.", "audience"),
     ):
         assert sentence in page
-        assert f'{sentence} <a class="in-link" href="{step(row, name)}">' in page
+        assert f'{sentence} <a href="{step(row, name)}">' in page
     row.refresh_from_db()
     assert row.status == "draft"
 
 
 def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client) -> None:
-    row = draft("exp")
+    row = draft("exp", nudge="A banner in the lobby.")
 
     answer = admin_client.post(step(row, "review"), {"why": "agreed on Monday"})
 
     row.refresh_from_db()
-    assert (row.status, answer["Location"]) == ("running", f"{LIST}{row.pk}/change/")
+    assert (row.status, answer["Location"]) == ("running", "/experiments/exp/")
     assert row.history.first().history_change_reason == "agreed on Monday"

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from tests.experiments.make import draft, running
-from tests.experiments.steps.test_steps import FINE, LIST, step
+from tests.experiments.steps.test_steps import FINE, step
 
 pytestmark = pytest.mark.django_db
 
@@ -23,5 +23,5 @@ def test_steps__of_a_started_experiment__lead_back_to_its_page(admin_client: Cli
     answer = admin_client.post(step(row, "outcomes"), {"first": "on_day:7"})
 
     row.refresh_from_db()
-    assert answer["Location"] == f"{LIST}{row.pk}/change/"
+    assert answer["Location"] == "/experiments/exp/"
     assert row.primary_metrics == ["window:14-20"]

@@ -4,13 +4,12 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 
 class SaturationsField(forms.CharField):
     """Share of a cluster that is nudged, and share of clusters with it, in per cent; stored in steps of 0.01 %."""
 
-    widget = UnfoldAdminTextInputWidget
+    widget = forms.TextInput
 
     def prepare_value(self, value: Any) -> Any:
         """As per cents."""
@@ -42,11 +41,12 @@ def _steps(text: str) -> int:
     return round(100 * per_cent)
 
 
-def saturations_field() -> SaturationsField:
+def saturations_field(widget: type[forms.Widget] = forms.TextInput) -> SaturationsField:
     """The field with its words."""
     return SaturationsField(
         label=_("Saturations (%)"),
         required=False,
+        widget=widget,
         help_text=_(
             "Only with a cluster, to measure what a nudge does to those beside the nudged: share of a cluster that is "
             "nudged, and share of clusters with it, such as 0: 34, 40: 33, 80: 33. Empty: a cluster has one variant."
@@ -54,13 +54,13 @@ def saturations_field() -> SaturationsField:
     )
 
 
-def cluster_field() -> forms.CharField:
+def cluster_field(widget: type[forms.Widget] = forms.TextInput) -> forms.CharField:
     """The field of the attribute with its words."""
     return forms.CharField(
         label=_("Cluster"),
         required=False,
         max_length=64,
-        widget=UnfoldAdminTextInputWidget,
+        widget=widget,
         help_text=_(
             "An attribute such as guild or class, sent in the context or stored as a trait: its value is drawn in the "
             "unit's place, so that all units of a cluster get one variant. Units without it are left out."

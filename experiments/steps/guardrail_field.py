@@ -5,16 +5,14 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 RULE = re.compile(r"(?P<metric>.+?)\s*\|\s*(?P<direction>higher|lower)\s*\|\s*(?P<margin>\d*\.?\d+)")
 
 
-# Columns of the plan's page in the order in which a person reads them.
 class RulesField(forms.CharField):
     """Direction and margin of guardrails, one a line: ``on_day:7 | higher | 0.01``."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    widget = forms.Textarea(attrs={"rows": 2})
 
     def __init__(self, **options: Any) -> None:
         text = _(

@@ -1,0 +1,133 @@
+"""What makes a plan silly although it may start: each thing that a person should see before it does. Pure.
+
+`problems` of `mistakes` forbids a start; these are asked about, and a person may start all the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+
+from events.metrics import Capped, Count, Metric, MinEvents, Quantile, Ratio, Total, parse_metric
+from experiments.plan.choices.plan_calendar import PlanCalendar
+from experiments.plan.mistakes import Problem
+from experiments.plan.record import Plan
+from runs.refusals import Refused
+
+NEVER_DAYS = 3_650  # more users than come in ten years are a slip of the keyboard
+MISSED = 0.005  # by so much the power may lie below the wanted one: rounding
+NO_EVENT = "*"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known beside the plan; None while nobody has asked the warehouse.
+
+    Attributes:
+        today: the day on which it would start.
+        share: of the users to come that the plan enrols, 0 to 1.
+        per_day: eligible users a day.
+        reach: share of them who reach the moment by themselves, 0 to 1.
+        power: that the planned units reach for the planned effect, 0 to 1.
+        calendar: of the planned, else of the needed units.
+        events: names that the log has.
+    """
+
+    today: date
+    share: float | None = None
+    per_day: float | None = None
+    reach: float | None = None
+    power: float | None = None
+    calendar: PlanCalendar | None = None
+    events: frozenset[str] | None = None
+
+
+def cautions(plan: Plan, facts: Facts) -> tuple[Problem, ...]:
+    """Everything that a person should see before the start, in the order of the steps."""
+    return tuple(
+        found
+        for check in (_nudge, _same_values, _audience, _events, _margins, _take_up, _units, _end)
+        for found in check(plan, facts)
+    )
+
+
+def event_names_of(text: str) -> frozenset[str]:
+    """Names of the events that an outcome counts; none for one that can't be read."""
+    try:
+        return frozenset(_names(parse_metric(text)))
+    except Refused:
+        return frozenset()
+
+
+def _nudge(plan: Plan, _: Facts) -> Iterator[Problem]:
+    if not plan.nudge.strip():
+        yield Problem("no_nudge")
+
+
+def _same_values(plan: Plan, _: Facts) -> Iterator[Problem]:
+    """A service that reads the value would show everybody the same."""
+    values = [repr(arm.value) for arm in plan.variants]
+    if len(values) > 1 and len(set(values)) == 1:
+        yield Problem("same_values")
+
+
+def _audience(_plan: Plan, facts: Facts) -> Iterator[Problem]:
+    if facts.share is not None and facts.share <= 0:
+        yield Problem("nobody_enrolled")
+
+
+def _events(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    if facts.events is None:
+        return
+    for text in plan.outcomes:
+        for name in sorted(event_names_of(text) - facts.events - {NO_EVENT}):
+            close = get_close_matches(name, sorted(facts.events), 1, 0.6)
+            yield Problem("unknown_event", {"metric": text, "event": name, "close": close[0] if close else ""})
+
+
+def _margins(plan: Plan, _: Facts) -> Iterator[Problem]:
+    for text in plan.guardrails:
+        if text not in plan.guardrail_rules:
+            yield Problem("no_margin", {"metric": text})
+
+
+def _take_up(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    if plan.claim is None or plan.expected_take_up is None or facts.reach is None:
+        return
+    if plan.expected_take_up > 1 - facts.reach:
+        yield Problem("take_up_beyond", {"reach": f"{100 * facts.reach:.1f}", "room": f"{100 * (1 - facts.reach):.1f}"})
+
+
+def _units(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    if plan.planned_units is None or not facts.per_day or not facts.share:
+        return
+    daily = facts.per_day * facts.share
+    if plan.planned_units > daily * NEVER_DAYS:
+        yield Problem("never_so_many", {"units": f"{plan.planned_units:,}", "per_day": f"{daily:,.0f}"})
+    elif facts.power is not None and facts.power < plan.power - MISSED:
+        yield Problem("too_few_units", {"chance": f"{100 * facts.power:.0f}", "wanted": f"{100 * plan.power:.0f}"})
+
+
+def _end(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    calendar = facts.calendar
+    if calendar is None:
+        return
+    if calendar.too_long:
+        yield Problem("too_long", {"per_day": f"{calendar.enrolled:,.0f}", "years": f"{calendar.days / 365.25:,.1f}"})
+    elif plan.planned_end is not None and plan.planned_end > facts.today:
+        days = (plan.planned_end - facts.today).days
+        if days < calendar.days:
+            yield Problem("end_too_soon", {"days": calendar.days - days, "known": str(calendar.known)})
+
+
+def _names(metric: Metric) -> Iterator[str]:
+    match metric:
+        case Ratio(numerator, denominator):
+            yield from _names(numerator)
+            yield from _names(denominator)
+        case Capped() | Quantile():
+            yield from _names(metric.of)
+        case Count(behaviour):
+            yield behaviour.event
+        case MinEvents(event) | Total(event):
+            yield event

@@ -1,0 +1,284 @@
+"""The plan of an experiment as one page: its sections in the order in which a reader asks. Text alone, no markup."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from events.metrics import display_name
+from experiments.models import Experiment, Variant
+from experiments.plan.choices.cautions import cautions
+from experiments.plan.choices.plan_calendar import calendar_of
+from experiments.plan.record import GuardrailRule
+from experiments.plan.stored import plan_of
+from experiments.plan_page.known import Known
+from experiments.plan_page.plan_summary import audience_lines, metric_words, value_words
+from experiments.report.names import is_share, metric_sentence, rule_words, table_words
+from experiments.report.planning.choice_words import caution_words, duration
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.table import Table
+from reporting.words import reason_words
+from stats.results import NotComputable, computable
+
+
+@dataclass(frozen=True)
+class PlanSection:
+    """One section of the plan.
+
+    Attributes:
+        slug: its name in addresses and comments; `title` as people read it.
+        step: where it is changed.
+        texts: paragraphs; `lines` label and value; `items` a list; `table` rows with a head.
+    """
+
+    slug: str
+    title: str
+    step: str
+    texts: tuple[str, ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()
+    items: tuple[str, ...] = ()
+    table: Table | None = field(default=None)
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing was decided."""
+        return not (self.texts or self.lines or self.items or self.table)
+
+
+def sections(row: Experiment, known: Known) -> list[PlanSection]:
+    """All sections; one without anything says so on the page.
+
+    Args:
+        row: the experiment, draft or started.
+        known: what the warehouse said of it.
+    """
+    made: tuple[Callable[[Experiment, Known], PlanSection], ...]
+    made = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)
+    return [one(row, known) for one in made]
+
+
+SLUGS = (
+    "question",
+    "hypothesis",
+    "who",
+    "arms",
+    "outcomes",
+    "guardrails",
+    "verdict",
+    "size",
+    "looks",
+    "risks",
+    "start",
+)
+
+
+def at_start(row: Experiment) -> list[str]:
+    """What happens when it starts, in sentences."""
+    found = [
+        _("Services that ask for the flag {flag} get variants from now on; units are enrolled as they ask.").format(
+            flag=row.flag_key
+        ),
+        _(
+            "Frozen from the start on: key, flag, AHA moment, variants with their values and weights, audience, layer "
+            "and holdout."
+        ),
+        _("The rest of the plan can be amended with a reason, and the report shows each amendment."),
+    ]
+    if row.moment is not None:
+        found.append(_("The AHA moment {moment} is marked as being tested.").format(moment=row.moment))
+    return found
+
+
+def _question(row: Experiment, _known: Known) -> PlanSection:
+    outcome = metric_sentence(row.primary_metrics[0]) if row.primary_metrics else _("no outcome is chosen yet")
+    if row.moment is None:
+        texts = [_("Does being given the nudge change this outcome? {outcome}").format(outcome=outcome)]
+    else:
+        claim = _("{behaviour} at least {times} times within {days} days").format(
+            behaviour=display_name(row.moment.behaviour), times=row.moment.times, days=row.moment.days
+        )
+        texts = [_("Does the behaviour “{claim}” cause this outcome? {outcome}").format(claim=claim, outcome=outcome)]
+    return PlanSection("question", _("Question"), "hypothesis", tuple(texts))
+
+
+def _hypothesis(row: Experiment, _known: Known) -> PlanSection:
+    text = row.hypothesis.strip()
+    return PlanSection("hypothesis", _("Hypothesis"), "hypothesis", (text,) if text else ())
+
+
+def _who(row: Experiment, known: Known) -> PlanSection:
+    lines = audience_lines(row)
+    facts = known.facts
+    if facts.per_day is not None and facts.share is not None:
+        text = _("about {eligible} eligible users a day, {enrolled} of them enrolled ({share})")
+        said = text.format(
+            eligible=decimal(facts.per_day, 0),
+            enrolled=decimal(facts.per_day * facts.share, 0),
+            share=percent(facts.share),
+        )
+        lines.append((_("In numbers"), said))
+    return PlanSection("who", _("Who takes part"), "audience", lines=tuple(lines))
+
+
+def _arms(row: Experiment, _known: Known) -> PlanSection:
+    arms = list(row.variants.all())
+    table = Table(
+        _("Variants"),
+        (_("variant"), _("what users get"), _("value of the flag"), _("share")),
+        tuple(
+            (arm.name or arm.key, _role(row, arm), value_words(arm.value), percent(arm.weight / 10_000)) for arm in arms
+        ),
+    )
+    lines = [
+        (_("To be built"), row.nudge.strip() or _("The nudge is not described yet.")),
+        (_("Flag key"), row.flag_key),
+        (_("Value for everybody else"), value_words(row.default_value)),
+    ]
+    return PlanSection("arms", _("Variants, and what is built"), "variants", lines=tuple(lines), table=table)
+
+
+def _role(row: Experiment, arm: Variant) -> str:
+    if arm.is_control:
+        return _("nothing new")
+    if arm.role == Variant.Role.DOSE and arm.dose is not None:
+        return _("a nudge to {n} times").format(n=arm.dose)
+    return arm.get_role_display() if row.moment is not None else _("the nudge")
+
+
+def _outcomes(row: Experiment, _known: Known) -> PlanSection:
+    lines = [(_("Primary outcome"), metric_words(text)) for text in row.primary_metrics]
+    lines += [(_("Secondary outcome"), metric_words(text)) for text in row.secondary_metrics]
+    if row.covariates:
+        lines.append((_("Covariates known before"), ", ".join(row.covariates)))
+    if row.active_days_before:
+        said = _("within {n} days").format(n=row.active_days_before)
+        lines.append((_("Active days before the exposure"), said))
+    texts = (_("The primary outcome gives the verdict; secondary ones explain it."),) if lines else ()
+    return PlanSection("outcomes", _("Outcomes"), "outcomes", texts, tuple(lines))
+
+
+def _guardrails(row: Experiment, _known: Known) -> PlanSection:
+    def rule(text: str) -> str:
+        found = row.guardrail_rules.get(text)
+        return rule_words(text, None if found is None else GuardrailRule(**found))
+
+    lines = tuple((metric_words(text), rule(text)) for text in row.guardrail_metrics)
+    texts = () if lines else (_("No guardrail is watched."),)
+    return PlanSection("guardrails", _("Guardrails, and their margins"), "outcomes", texts, lines)
+
+
+def _verdict(row: Experiment, _known: Known) -> PlanSection:
+    share = not row.primary_metrics or is_share(row.primary_metrics[0])
+    effect = None if row.smallest_effect is None else effect_text(row.smallest_effect, share=share)
+    placebo = any(arm.role == Variant.Role.PLACEBO and not arm.is_control for arm in row.variants.all())
+    texts = [
+        _("The nudge is compared with the placebo, so that being nudged by itself explains nothing.")
+        if placebo
+        else _("The nudge is compared with the control."),
+        _("The chance of a false alarm is {alpha} over all primary outcomes, variants and looks (two-sided).").format(
+            alpha=percent(row.alpha)
+        ),
+        _("The comparison that decides is {comparison}.").format(comparison=row.get_primary_display()),
+        table_words(row.otherwise),
+    ]
+    if effect is not None:
+        text = _("An effect below {effect} is too small to act on: where it can be excluded, the verdict says so.")
+        texts.insert(2, text.format(effect=effect))
+    if row.moment is not None:
+        texts.insert(
+            1,
+            _(
+                "Whether the behaviour is the cause is read from those whom the nudge moves: chance decides who is "
+                "nudged, not who does it."
+            ),
+        )
+    return PlanSection("verdict", _("How the verdict is reached"), "plan", tuple(texts))
+
+
+def _size(row: Experiment, known: Known) -> PlanSection:
+    share = not row.primary_metrics or is_share(row.primary_metrics[0])
+    effect = row.planned_effect if row.planned_effect is not None else row.smallest_effect
+    lines = [
+        (_("Planned effect"), "" if effect is None else effect_text(effect, share=share, plus=True)),
+        (_("Expected take-up"), "" if row.expected_take_up is None else percent(row.expected_take_up)),
+        (_("Power"), _("{power} to find an effect of this size").format(power=percent(row.power, 0))),
+        (_("Planned users"), "" if row.planned_units is None else count(row.planned_units)),
+        (_("Planned end"), "" if row.planned_end is None else date_format(row.planned_end)),
+    ]
+    if known.inflow is not None:
+        base = known.inflow.base
+        said = reason_words(base) if isinstance(base, NotComputable) else percent(base) if share else significant(base)
+        lines.append((_("Outcome without the nudge"), said))
+        lines += _calendar(row, known)
+    if known.facts.reach is not None:
+        lines.append((_("Reach the moment without the nudge"), percent(known.facts.reach)))
+    return PlanSection("size", _("Size and calendar"), "plan", lines=tuple(line for line in lines if line[1]))
+
+
+def _calendar(row: Experiment, known: Known) -> list[tuple[str, str]]:
+    if row.planned_units is None or known.inflow is None or known.facts.share is None:
+        return []
+    found = calendar_of(row.planned_units, known.inflow, known.facts.share, timezone.localdate())
+    if not computable(found):
+        return [(_("Length"), reason_words(found))]
+    text = _("{length}: enrolment takes {enrolment} days, the last outcome is known after {days}")
+    said = text.format(length=duration(found.days), enrolment=count(found.enrolment_days), days=count(found.days))
+    lines = [(_("Length"), said)]
+    if computable(found.enrolment_ends) and computable(found.known) and row.started_at is None:
+        dates = _("enrolment ends on {ends}, the last outcome is known on {known}")
+        said = dates.format(ends=date_format(found.enrolment_ends), known=date_format(found.known))
+        lines.append((_("If it started today"), said))
+    return lines
+
+
+def _looks(row: Experiment, _known: Known) -> PlanSection:
+    texts = {
+        Experiment.Method.FIXED: _(
+            "The outcome is read once, at the planned end. Health, exposures and guardrails are watched all the time."
+        ),
+        Experiment.Method.GROUP_SEQUENTIAL: _(
+            "The outcome is read at planned looks, which share the error rate: {spending}. It may end at any of them."
+        ).format(spending=row.get_spending_display()),
+        Experiment.Method.ALWAYS_VALID: _("The outcome may be read every day; its interval is valid at any time."),
+    }
+    lines = []
+    if row.method == Experiment.Method.GROUP_SEQUENTIAL:
+        shares = row.looks or [at / 5 for at in range(1, 6)]
+        lines = [(_("Looks at"), ", ".join(percent(one, 0) for one in shares))]
+    return PlanSection("looks", _("Looks"), "plan", (texts[Experiment.Method(row.method)],), tuple(lines))
+
+
+def _risks(row: Experiment, known: Known) -> PlanSection:
+    plan = plan_of(row)
+    items = [caution_words(one) for one in cautions(plan, known.facts)] if row.started_at is None else []
+    if plan.claim is not None and plan.placebo is None:
+        items.append(
+            _(
+                "Without a placebo, an effect may come from being nudged itself. The verdict then says how large that "
+                "effect would have to be."
+            )
+        )
+    if not row.guardrail_metrics:
+        items.append(_("Without guardrails nobody sees what else gets worse."))
+    if row.method == Experiment.Method.ALWAYS_VALID:
+        items.append(_("Reading every day costs users: the same effect needs more of them than with one look."))
+    if plan.claim is not None and plan.expected_take_up is None:
+        items.append(_("Nobody has said how many users the nudge moves: if it moves few, the effect can't be seen."))
+    return PlanSection("risks", _("Risks"), "plan", items=tuple(items))
+
+
+def _start(row: Experiment, _known: Known) -> PlanSection:
+    return PlanSection("start", _("What happens at the start"), "review", items=tuple(at_start(row)))
+
+
+def document_title(row: Experiment) -> str:
+    """Name of the document."""
+    return _("Plan: {name}").format(name=row.name)
+
+
+def facts_line(row: Experiment) -> str:
+    """Key, state and version, below the title."""
+    text = _("Key {key} · {status} · version {version} of the plan")
+    return text.format(key=row.key, status=row.get_status_display(), version=row.version)

@@ -1,0 +1,131 @@
+"""What the warehouse says of a plan: the users to come, the size it needs, and what follows from both."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from aha.study.studies import event_names
+from experiments.models import Experiment
+from experiments.plan.choices.cautions import Facts
+from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
+from experiments.plan.choices.trade_off import effect_within, split_of
+from experiments.plan.planned_power import Inflow, power_plan
+from experiments.plan.record import Plan
+from experiments.plan.size import Suggestion, enrolled_share, sized_plan
+from experiments.plan.stored import plan_of
+from experiments.plan_page import power_curve
+from runs.refusals import Refused
+from stats.power.sample_size import power_at
+from stats.results import computable
+
+NAMES_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """What the arithmetic proposes; None where it can't."""
+
+    units: int | None = None
+    end: date | None = None
+    effect: float | None = None
+    within_a_year: float | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the warehouse says of a plan; None where nobody has asked it, or it has no answer."""
+
+    inflow: Inflow | None
+    facts: Facts
+    suggested: Suggested
+    size: Suggestion | None = None
+
+
+def known_of(row: Experiment, *, ask: bool) -> Known:
+    """What is known of the users to come.
+
+    Args:
+        row: the draft.
+        ask: ask the warehouse, which may take seconds; else only what was asked in the last ten minutes counts.
+    """
+    today = timezone.localdate()
+    plan = plan_of(row)
+    try:
+        share = enrolled_share(plan)
+    except Refused:  # a segment that isn't published is said by `audience.troubles`
+        return Known(None, Facts(today), Suggested())
+    try:
+        inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
+    except Refused:
+        inflow = None
+    names = _names() if ask else cache.get("plan.event-names")
+    events = frozenset(names) if names else None
+    if inflow is None:
+        return Known(None, Facts(today, share, events=events), Suggested())
+    return _with_inflow(plan, inflow, share, events)
+
+
+def _with_inflow(plan: Plan, inflow: Inflow, share: float, events: frozenset[str] | None) -> Known:
+    today = timezone.localdate()
+    try:
+        found = sized_plan(plan, inflow, share)
+    except Refused:
+        found = None
+    units = plan.planned_units or (
+        found.planned_units if found is not None and computable(found.planned_units) else None
+    )
+    calendar = None if units is None else calendar_of(units, inflow, share, today)
+    facts = Facts(
+        today,
+        share,
+        inflow.per_day,
+        inflow.reach if inflow.reach is not None and computable(inflow.reach) else None,
+        None if found is None else _power(plan, inflow, found),
+        calendar if calendar is not None and computable(calendar) else None,
+        events,
+    )
+    return Known(inflow, facts, _suggested(plan, inflow, share, found), found)
+
+
+def _power(plan: Plan, inflow: Inflow, found: Suggestion) -> float | None:
+    """That the planned units reach for the effect that the plan names."""
+    effect = plan.planned_effect if plan.planned_effect is not None else plan.smallest_effect
+    if plan.planned_units is None or effect is None or not computable(found.planned_units):
+        return None
+    planned = power_plan(plan, inflow)
+    split = tuple(max(one, 2) for one in split_of(planned, plan.planned_units))
+    try:
+        return power_at(planned, effect, split)
+    except ValueError:
+        return None
+
+
+def _suggested(plan: Plan, inflow: Inflow, share: float, found: Suggestion | None) -> Suggested:
+    if found is None:
+        return Suggested()
+    try:
+        within = effect_within(plan, inflow, share, LONGEST_DAYS)
+    except ValueError:
+        return Suggested()
+    return Suggested(
+        units=found.planned_units if computable(found.planned_units) else None,
+        end=found.planned_end if computable(found.planned_end) else None,
+        effect=found.smallest_effect if computable(found.smallest_effect) else None,
+        within_a_year=_upwards(within) if computable(within) else None,
+    )
+
+
+def _upwards(effect: float) -> float:
+    """Three digits, never below the effect itself: rounded down it would need a day more."""
+    shown = float(f"{effect:.3g}")
+    return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
+
+
+def _names() -> list[str]:
+    try:
+        found: list[str] = cache.get_or_set("plan.event-names", event_names, NAMES_SECONDS) or []
+    except Refused:
+        return []
+    return found

@@ -1,0 +1,86 @@
+"""What all steps share on the page: where a person is, what each step lacks, the way back, and notes at the fields."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from experiments.models import Experiment
+from experiments.plan.drafts import STEP_SAVED
+from experiments.plan_page.known import Known
+from experiments.plan_page.plan_summary import STEPS
+from experiments.steps.needs import Need, needs_of
+
+ORDER = tuple(STEPS)
+
+
+def page(
+    request: HttpRequest,
+    row: Experiment | None,
+    step: str,
+    context: dict[str, Any],
+    known: Known | None = None,
+    *,
+    touched: frozenset[str] | None = None,
+) -> HttpResponse:
+    """The page of one step. What is wrong with what was saved is said once the step was saved, beside its field."""
+    done = saved_steps(row) if touched is None else touched
+    needs = [] if row is None or known is None else needs_of(row, known)
+    here = [one for one in needs if one.step == step and step in done] if step != "review" else []
+    forms_here = [context.get(name) for name in ("form", "arms", "segments")]
+    rest = _noted([one for one in forms_here if one is not None], here)
+    place = ORDER.index(step)
+    full = {
+        "experiment": row,
+        "step": step,
+        "step_title": STEPS[step],
+        "steps": [_state(slug, at, place, done, needs) for at, slug in enumerate(ORDER)],
+        "before": ORDER[place - 1] if place and row is not None else None,
+        "needs": rest,
+        "seen": ",".join(sorted({one.code for one in here})),
+        "needs_here": here,
+        **context,
+    }
+    return render(request, f"experiments/steps/{step}.html", full)
+
+
+def saved_steps(row: Experiment | None) -> frozenset[str]:
+    """Steps that a person has saved, as the history of the draft has them."""
+    if row is None:
+        return frozenset()
+    reasons = row.history.filter(history_change_reason__startswith=STEP_SAVED)
+    found = reasons.values_list("history_change_reason", flat=True).distinct()
+    return frozenset(reason.removeprefix(STEP_SAVED) for reason in found)
+
+
+def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable[Need]) -> dict[str, Any]:
+    """Untouched, done, or what it needs; never green before somebody has saved it."""
+    lacking = [one for one in needs if one.step == slug]
+    state = "untouched" if slug not in done else "needs" if lacking else "done"
+    words = {"untouched": _("not saved yet"), "done": _("done"), "needs": _("needs {n}").format(n=len(lacking))}
+    return {
+        "slug": slug,
+        "title": STEPS[slug],
+        "number": at + 1,
+        "here": at == place,
+        "state": "" if slug == "review" else state,
+        "words": "" if slug == "review" else words[state],
+        "reason": lacking[0].sentence if lacking and state == "needs" else "",
+    }
+
+
+def _noted(all_forms: list[Any], needs: list[Need]) -> list[Need]:
+    """Put each need and each mend beside its field; those without one are left for the top of the page."""
+    left = {one.field: [] for one in needs}
+    for one in needs:
+        left[one.field].append(one)
+    for each in all_forms:
+        for form in each.forms if isinstance(each, forms.BaseFormSet) else [each]:
+            for name in form.fields:
+                bound = form[name]
+                bound.notes = left.pop(name, []) if form is each else []
+                bound.mends = form.mend(name) if bound.errors and hasattr(form, "mend") else []
+    return [one for group in left.values() for one in group]

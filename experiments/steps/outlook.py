@@ -1,0 +1,234 @@
+"""The right column of a step: calendar, what each choice costs, and on the page of the size the curve and the weeks."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from experiments.models import Experiment
+from experiments.plan import audience as counting
+from experiments.plan.choices.costs import costs
+from experiments.plan.choices.plan_calendar import PlanCalendar, calendar_of
+from experiments.plan.choices.trade_off import POWERS, TradeOffRow, trade_off
+from experiments.plan.derived import share_left
+from experiments.plan.planned_power import Inflow
+from experiments.plan.size import Suggestion, enrolled_share, sized_plan
+from experiments.plan_page import power_curve
+from experiments.plan_page.power_curve import PowerCurve
+from experiments.plan_page.saved_rows import saved_rows
+from experiments.report import power_chart
+from experiments.report.planning import choice_words
+from experiments.steps import arms_lines
+from experiments.steps.mends import Mend
+from experiments.steps.number_fields import effect_as_typed
+from experiments.steps.trial import Trial, tried
+from reporting.numbers import count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
+from runs.refusals import Refused
+from stats.results import NotComputable, computable
+
+type Line = tuple[str, str, str]  # label, value, and what the number is
+
+
+def outlook(row: Experiment, step: str, data: Any) -> dict[str, Any]:
+    """What the plan in the form leads to; a sentence where nothing can be said."""
+    try:
+        trial = tried(row, step, data)
+        context = _eligible(trial) if step == "audience" else {}
+    except Refused as refusal:
+        return {"refusal": refusal.sentence}
+    try:
+        inflow = power_curve.recent_inflow(row)
+        found = sized_plan(trial.plan, inflow, trial.share)
+    except Refused as refusal:
+        return {**context, "no_numbers": refusal.sentence}
+    calendar = _calendar(trial, inflow, found)
+    return {
+        **context,
+        **_calendar_context(row, trial, inflow, found, calendar),
+        "costs": _costs(trial, inflow),
+        **(_size_context(trial, inflow, found) if step == "plan" else {}),
+    }
+
+
+def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
+    """What placebo and dose arms could tell: a question to the warehouse of its own, so that it is asked for apart."""
+    try:
+        trial = tried(row, "plan", data)
+        inflow = power_curve.recent_inflow(row)
+        return {"arms": arms_lines.lines(row, sized_plan(trial.plan, inflow, trial.share))}
+    except Refused as refusal:
+        return {"refusal": refusal.sentence}
+
+
+def _eligible(trial: Trial) -> dict[str, Any]:
+    rows = [(one.segment, one.coverage) for one in trial.plan.audience]
+    found = counting.count(rows, within=share_left(trial.plan))
+    return {"eligible": found, "percent": percent(found.share)}
+
+
+def _calendar(trial: Trial, inflow: Inflow, found: Suggestion) -> PlanCalendar | NotComputable:
+    units = trial.plan.planned_units or found.planned_units
+    return calendar_of(units, inflow, trial.share, timezone.localdate()) if computable(units) else units
+
+
+def _calendar_context(
+    row: Experiment, trial: Trial, inflow: Inflow, found: Suggestion, calendar: PlanCalendar | NotComputable
+) -> dict[str, Any]:
+    came = _("came a day from {first} to {last}: the last four weeks whose outcome is known")
+    lines: list[Line] = [
+        (
+            _("Eligible users a day"),
+            decimal(inflow.per_day, 0),
+            came.format(first=date_format(inflow.first), last=date_format(inflow.last)),
+        ),
+        (
+            _("Enrolled a day"),
+            decimal(inflow.per_day * trial.share, 0),
+            _("{share} of them, by audience, coverage, layer and holdout").format(share=percent(trial.share)),
+        ),
+    ]
+    if not computable(calendar):
+        return {"lines": lines, "no_calendar": reason_words(calendar)}
+    planned = trial.plan.planned_units is not None
+    lines += [
+        (
+            _("Planned users") if planned else _("Users needed"),
+            count(calendar.units),
+            _("of all variants together") if planned else _sized_for(found, inflow),
+        ),
+        (
+            _("Enrolment ends"),
+            _day(calendar.enrolment_ends),
+            _("after {n} days").format(n=count(calendar.enrolment_days)),
+        ),
+        (
+            _("Last outcome known"),
+            _day(calendar.known),
+            _("{n} days in all: {window} more until the outcome's last day is over").format(
+                n=count(calendar.days), window=inflow.last_day + 1
+            ),
+        ),
+    ]
+    too_long = None
+    if calendar.too_long:
+        text = _("At {per_day} users a day this takes {years} years. A plan should end within a year.")
+        too_long = text.format(per_day=decimal(calendar.enrolled, 0), years=decimal(calendar.days / 365.25, 1))
+    return {
+        "lines": lines,
+        "length": choice_words.duration(calendar.days),
+        "known": _day(calendar.known),
+        "too_long": too_long,
+        "size_url": reverse("experiments:step", args=[row.key, "plan"]),
+    }
+
+
+def _sized_for(found: Suggestion, inflow: Inflow) -> str:
+    effect = _say(found.planned_effect, partial(effect_text, share=inflow.sd is None, plus=True))
+    return _("of all variants, to find {effect}").format(effect=effect)
+
+
+def _costs(trial: Trial, inflow: Inflow) -> list[dict[str, Any]]:
+    try:
+        found = costs(trial.plan, inflow, enrolled_share, power_curve.adjustment_worth(trial.row))
+    except Refused:
+        return []
+    rows = []
+    for one in found:
+        having, without = choice_words.with_and_without(one)
+        rows.append(
+            {
+                "name": choice_words.choice_name(one),
+                "state": choice_words.choice_state(one),
+                "chosen": one.chosen,
+                "with": having,
+                "without": without,
+                "difference": choice_words.difference(one),
+            }
+        )
+    return rows
+
+
+def _size_context(trial: Trial, inflow: Inflow, found: Suggestion) -> dict[str, Any]:
+    row, share = trial.row, inflow.sd is None
+    lines = [
+        (_("Effect it is sized for"), _say(found.planned_effect, partial(effect_text, share=share, plus=True))),
+        (_("Units needed"), _say(found.planned_units, count)),
+        (_("Days until the last outcome is known"), _say(found.days, count)),
+        (_("End if it started today"), _day(found.planned_end)),
+        (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
+        (_("Level of one comparison"), _say(found.level, partial(percent, digits=2))),
+        (_("Units, as a multiple of one look's"), _say(found.inflation, partial(decimal, digits=3))),
+        (
+            _("Chance to conclude no effect that matters, if there is none"),
+            _say(found.power_no_material_effect, partial(percent, digits=0)),
+        ),
+        *saved_rows(found),
+    ]
+    if found.power_to_ship is not None:
+        chance = _say(found.power_to_ship, partial(percent, digits=0))
+        lines.append((_("Chance to ship a true success, at least"), chance))
+    if inflow.reach is not None:
+        lines.append((_("Reach the moment without the nudge"), _say(inflow.reach, percent)))
+    try:
+        curve = power_curve.curve_of(trial.plan, found)
+        rows = trade_off(trial.plan, inflow, trial.share)
+    except (Refused, ValueError) as error:
+        return {"more": lines, "no_curve": str(error)}
+    return {
+        "more": lines,
+        "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"]) if row.moment is not None else "",
+        "weeks": [_weeks_row(one, share=share) for one in rows],
+        "powers": [percent(one, 0) for one in POWERS],
+        **_drawn(curve),
+    }
+
+
+def _weeks_row(one: TradeOffRow, *, share: bool) -> dict[str, Any]:
+    end = timezone.localdate() + timedelta(days=one.days)
+    take = None
+    if computable(one.found):
+        effect = effect_as_typed(float(f"{one.found * 1.0005:.4g}"), share=share) or ""
+        changes = {
+            "planned_effect": effect,
+            "planned_units": str(one.units),
+            "planned_end": end.isoformat(),
+            "power": percent(0.8, 0),
+        }
+        take = Mend(_("Take"), changes)
+    return {
+        "length": choice_words.duration(one.days),
+        "end": date_format(end),
+        "units": count(one.units),
+        "effects": [_say(effect, partial(effect_text, share=share, plus=True)) for effect in one.effects],
+        "chance": _say(one.chance, partial(percent, digits=0)),
+        "take": take,
+    }
+
+
+def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
+    if not computable(curve):
+        return {"no_curve": reason_words(curve)}
+    drawing = power_chart.power_curve(
+        curve.points,
+        units=curve.units,
+        reached=curve.reached,
+        wanted=curve.wanted,
+        effect=curve.effect,
+        share=curve.share,
+    )
+    low = curve.reached < curve.wanted - 0.005
+    return {"drawing": drawing, "points": [(count(one), percent(power, 0)) for one, power in curve.points], "low": low}
+
+
+def _say(value: Any, write: Callable[[Any], str]) -> str:
+    return reason_words(value) if isinstance(value, NotComputable) else write(value)
+
+
+def _day(value: Any) -> str:
+    return reason_words(value) if isinstance(value, NotComputable) else date_format(value)
