@@ -2,6 +2,16 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.sources import PickSource
+from runs.kinds import RunKind
+
+STAGES = {
+    "prepare": _("reading the file"),
+    "read": _("reading the rows"),
+    "bad": _("looking at refused rows"),
+    "signup": _("finding signups"),
+    "compare": _("comparing with what is there"),
+    "store": _("storing"),
+}
 
 
 class EventsConfig(AppConfig):
@@ -13,4 +23,13 @@ class EventsConfig(AppConfig):
         PickSource("start", "events.pickers.choices.starts"),
         PickSource("property", "events.pickers.choices.properties"),
         PickSource("behaviour", "events.pickers.choices.behaviours"),
+    )
+    run_kinds = (
+        RunKind(
+            model="events.FileImport",
+            page=("events:import_run", "pk"),
+            permission="events.add_fileimport",
+            stages=STAGES,
+            read="events.payload_versions.read",
+        ),
     )

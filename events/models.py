@@ -1,7 +1,12 @@
 """Rows of the OLTP database: what has come in and not yet reached the store, and what was refused."""
 
+from uuid import uuid4
+
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from runs.models import Run
 
 
 class Source(models.Model):
@@ -112,6 +117,45 @@ class Rejected(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.message_id}".strip()
+
+
+class Upload(models.Model):
+    """A file that a person has sent and not imported yet; it lies in a folder of its own below UPLOADS_DIR."""
+
+    key = models.UUIDField(_("key"), unique=True, default=uuid4, editable=False)
+    name = models.CharField(_("file"), max_length=120)  # as people see it; on the disk it has another
+    size = models.PositiveBigIntegerField(_("bytes"))
+    stored_as = models.CharField(max_length=20, blank=True)  # empty until the last byte is there
+    digest = models.CharField(max_length=64, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("sent by")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("uploaded file")
+        verbose_name_plural = _("uploaded files")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FileImport(Run):
+    """One uploaded file on its way into the event store; its inputs say what its columns mean."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, related_name="imports", editable=False)
+    name = models.CharField(_("file"), max_length=120)
+    digest = models.CharField(max_length=64, blank=True, db_index=True)  # of the file: the same one is recognised
+    imported = models.PositiveBigIntegerField(_("new events"), null=True, blank=True)
+    refused_rows = models.PositiveBigIntegerField(_("refused rows"), null=True, blank=True)
+
+    class Meta(Run.Meta):
+        verbose_name = _("import of a file")
+        verbose_name_plural = _("imports of files")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class CatalogueQuerySet(models.QuerySet["CatalogueSnapshot"]):

@@ -2,6 +2,7 @@
 
 from events.catalogue import refresh
 from events.outbox import flush
+from events.uploads import files, imports
 
 
 def flush_events() -> int:
@@ -12,6 +13,16 @@ def flush_events() -> int:
 def maintain_store() -> dict[str, int]:
     """Each night: compaction, vacuum, old message ids."""
     return flush.maintain_store()
+
+
+def run_import(pk: int) -> None:
+    """An uploaded file, once a person has confirmed what its columns mean."""
+    imports.run_import(pk)
+
+
+def remove_old_uploads() -> int:
+    """Each hour: files that nobody imported within a day."""
+    return files.remove_old_uploads()
 
 
 def refresh_catalogue() -> bool:

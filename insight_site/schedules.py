@@ -42,6 +42,7 @@ JOBS = (
     Job("events: maintain store", "events.tasks.maintain_store", DAILY),
     Job("aha: weekly reach", "aha.tasks.count_all_reaches", DAILY, at=time(3, 15)),
     Job("site: home figures", "insight_site.tasks.count_home_figures", DAILY, at=time(3, 20)),
+    Job("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),
     Job("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),
     Job("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
     Job("segments: refresh", "segments.tasks.refresh_segments", HOURLY),

@@ -9,14 +9,17 @@ repeat rows: a repeated import finds all its ids in the store and adds nothing.
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from events import store
+from events.importing.bad_rows import REJECTED
+from events.importing.import_report import BadRow, ImportReport
 from events.importing.options import ImportOptions
-from events.importing.parquet_files import Job, Progress, Staged, settle
+from events.importing.parquet_files import Job, Progress, Staged, read_staged, settle
 from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.source_files import SourceFile, estimated_rows, line_at_byte, lines_of_records, open_source
+from events.importing.signup import make_signups
+from events.importing.source_files import SourceFile, estimated_rows, lines_at_bytes, lines_of_records, open_source
 from events.importing.sql import fields, stored_columns
 from events.outbox import ownership
 from events.warehouse import literal
@@ -24,44 +27,6 @@ from reporting.words import say
 from runs.refusals import Refused
 
 APP_ID = "import"
-EXAMPLES = 10
-REJECTED = {
-    "MISSING COLUMNS": "fields",
-    "TOO MANY COLUMNS": "fields",
-    "UNQUOTED VALUE": "quotes",
-    "INVALID ENCODING": "encoding",
-    "LINE SIZE OVER MAXIMUM": "too_long",
-}
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """One row that can't be an event.
-
-    Attributes:
-        file: its file.
-        line: line number from 1 (Parquet: row number from 1).
-        reason: code, for example ``bad_time``.
-        value: the offending text, shortened.
-    """
-
-    file: str
-    line: int
-    reason: str
-    value: str
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did. rows = imported + already_there + bad."""
-
-    files: int
-    rows: int
-    imported: int
-    already_there: int
-    bad: dict[str, int] = field(default_factory=dict)
-    examples: tuple[BadRow, ...] = ()
-    seconds: float = 0.0
 
 
 class TooManyBadRows(Refused):
@@ -88,28 +53,48 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     with store.staging() as folder, scratch(folder) as connection:
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [
-            open_source(path, connection, separator=options.separator, columns=options.columns) for path in paths
+            open_source(
+                path, connection, separator=options.separator, columns=options.columns, header=options.header
+            )
+            for path in paths
         ]
-        job = Job(connection, options, show, folder)
-        staged = [_stage(job, source, number) for number, source in enumerate(sources)]
+        job, received = Job(connection, options, show, folder), time.time_ns() // 1000
+        staged = [_stage(job, source, number, received) for number, source in enumerate(sources)]
         report = _check(job, sources, [sum(file.rows for file in files if file.day is None) for files in staged])
-        good = sum(file.rows for files in staged for file in files if file.day is not None)
-        report = replace(report, rows=report.rows + good)
-        if sum(report.bad.values()) > options.max_bad:
+        good = [file for files in staged for file in files if file.day is not None]
+        report = replace(report, rows=report.rows + sum(file.rows for file in good))
+        if options.max_bad is not None and sum(report.bad.values()) > options.max_bad:
             raise TooManyBadRows(report)
-        connection.execute("SET TimeZone = 'UTC'")
+        report = _seen(job, report, good)
         snapshot = store.snapshot()
-        files = settle(job, [file for files in staged for file in files if file.day is not None], snapshot.files())
+        known = snapshot.files()
+        made: list[Staged] = []
+        if options.signup:
+            made = make_signups(job, options.signup, sources, good, [path for _, path in known], received)
+        connection.execute("SET TimeZone = 'UTC'")
+        files = settle(job, [*good, *made], known)
         snapshot.add([file.as_new() for file in files], app_id=APP_ID)
-    imported = sum(file.rows for file in files)
-    return replace(report, imported=imported, already_there=good - imported, seconds=time.monotonic() - started)
+    signups = sum(file.rows for file in made)
+    imported = sum(file.rows for file in files) - signups
+    already = sum(file.rows for file in good) - imported
+    seconds = time.monotonic() - started
+    return replace(report, imported=imported, already_there=already, signups=signups, seconds=seconds)
 
 
-def _stage(job: Job, source: SourceFile, number: int) -> list[Staged]:
+def _seen(job: Job, report: ImportReport, files: Sequence[Staged]) -> ImportReport:
+    """The report with the users and the span of the good rows."""
+    if not files:
+        return report
+    users = job.run(f"SELECT count(DISTINCT user_id) FROM {read_staged(files)}", "compare")[0][0]
+    oldest, newest = min(file.oldest for file in files), max(file.newest for file in files)
+    return replace(report, users=users, oldest=oldest, newest=newest)
+
+
+def _stage(job: Job, source: SourceFile, number: int, received: int) -> list[Staged]:
     """Write one file's rows as Parquet, a folder per date; those without a date are the bad ones."""
-    sql = stored_columns(source, job.options, received_us=time.time_ns() // 1000)
+    sql = stored_columns(source, job.options, received_us=received)
     try:
-        return job.write(sql, f"source={number}", f"reading {source.path.name}", estimated_rows(source))
+        return job.write(sql, f"source={number}", "read", estimated_rows(source))
     except ScratchError as error:
         raise Refused("{file}: the file can't be read ({why}).", file=source.path, why=_first_line(error)) from error
 
@@ -122,11 +107,13 @@ def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> 
             counts, rows = _bad_rows(job, source)
             bad += counts
             examples += rows
-        rejected = _rejected(job.connection, source)
-        bad += Counter(row.reason for row in rejected)
-        examples += rejected[:EXAMPLES]
-    examples.sort(key=lambda row: ([str(s.path) for s in sources].index(row.file), row.line))
-    return ImportReport(len(sources), bad.total(), 0, 0, dict(sorted(bad.items())), tuple(examples[:EXAMPLES]))
+        counts, rows = _rejected(job, source)
+        bad += counts
+        examples += rows
+    order = {str(source.path): place for place, source in enumerate(sources)}
+    examples.sort(key=lambda row: (order[row.file], row.line))
+    shown = tuple(examples[: job.options.examples])
+    return ImportReport(len(sources), bad.total(), 0, 0, dict(sorted(bad.items())), shown)
 
 
 def _bad_rows(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]:
@@ -134,29 +121,34 @@ def _bad_rows(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]
     job.run(
         f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM (SELECT row_number() OVER () - 1 AS ordinal, bad, "
         f"shown FROM ({fields(source, job.options)})) WHERE bad IS NOT NULL AND bad <> 'blank'",
-        f"looking for bad rows in {source.path.name}",
+        "bad",
     )
     counts = job.connection.execute("SELECT bad, count(*) FROM bad_rows GROUP BY bad").fetchall()
-    first = job.connection.execute(f"SELECT * FROM bad_rows ORDER BY ordinal LIMIT {EXAMPLES}").fetchall()
+    first = job.connection.execute(f"SELECT * FROM bad_rows ORDER BY ordinal LIMIT {job.options.examples}").fetchall()
     lines = lines_of_records(source, [row[0] for row in first])
     rows = [BadRow(str(source.path), lines.get(ordinal, 0), reason, shown) for ordinal, reason, shown in first]
     return Counter(dict(counts)), rows
 
 
-def _rejected(connection: Scratch, source: SourceFile) -> list[BadRow]:
+def _rejected(job: Job, source: SourceFile) -> tuple[Counter[str], list[BadRow]]:
     """Records that the reader itself had to leave out; one record may have several errors and counts once."""
-    if source.kind == "parquet" or not _has_rejects(connection):
-        return []
-    found = connection.execute(
-        "SELECT line_byte_position, min(error_type), min(csv_line) FROM rejects JOIN reject_scans "
-        "USING (scan_id, file_id) WHERE file_path = ? GROUP BY ALL ORDER BY line_byte_position",
-        [str(source.path)],
+    if source.kind == "parquet" or not _has_rejects(job.connection):
+        return Counter(), []
+    records = (
+        "SELECT line_byte_position AS byte, min(error_type) AS kind, min(csv_line) AS line FROM rejects "
+        "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ? GROUP BY byte"
+    )
+    path, ask = str(source.path), job.connection.execute
+    counts = Counter[str]()
+    for kind, rows in ask(f"SELECT kind, count(*) FROM ({records}) GROUP BY kind", [path]).fetchall():
+        counts[REJECTED.get(kind, "fields")] += rows
+    first = ask(
+        f"SELECT byte, kind, left(line, 200) FROM ({records}) ORDER BY byte LIMIT {job.options.examples}", [path]
     ).fetchall()
-    rows = []
-    for position, (byte, kind, text) in enumerate(found):
-        line = line_at_byte(source, byte) if position < EXAMPLES else 0
-        rows.append(BadRow(str(source.path), line, REJECTED.get(kind, "fields"), str(text).strip()[:80]))
-    return rows
+    lines = lines_at_bytes(source, [byte for byte, _, _ in first])
+    return counts, [
+        BadRow(path, lines[byte], REJECTED.get(kind, "fields"), str(text).strip()[:80]) for byte, kind, text in first
+    ]
 
 
 def _has_rejects(connection: Scratch) -> bool:

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 
+from events.importing.signup_choice import Signup
 from events.windows import Clock, DayMode
 from runs.refusals import Refused
+
+WHITESPACE = "whitespace"  # the separator that stands for any run of blanks
+# A number as JSON writes it, short enough to come back as it was: `007` and a long id stay text.
+NUMBER = r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?"
 
 
 @dataclass(frozen=True)
@@ -16,12 +21,16 @@ class ImportOptions:
         event: column of the event's name, or None with `event_name`.
         event_name: the name of all events of a file that holds one kind only.
         properties: columns that become properties; one column that holds JSON objects is taken as it is.
+        types: ``number`` or ``flag`` of properties that are not text; a cell that is none stays the text that it is.
         message_id: column of an id that is unique per event; None makes ids from the content.
-        time_format: ``iso``, ``unix_s``, ``unix_ms`` or a strptime pattern.
+        time_format: ``iso``, ``unix_s``, ``unix_ms``, ``unix_us`` or a strptime pattern.
         time_zone: zone of times that carry none.
         separator: see `import_sources.open_source`.
         columns: names of the columns of files without a header line.
-        max_bad: how many bad rows are left out before the import is refused.
+        header: the files have one all the same, and `columns` replaces its names.
+        max_bad: how many bad rows are left out before the import is refused; None for any number.
+        examples: how many of them are named.
+        signup: which signup events are made; None for none.
     """
 
     user: str
@@ -29,21 +38,25 @@ class ImportOptions:
     event: str | None = None
     event_name: str | None = None
     properties: tuple[str, ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
     message_id: str | None = None
     time_format: str = "iso"
     time_zone: str = "UTC"
     separator: str | None = None
     columns: tuple[str, ...] | None = None
-    max_bad: int = 0
+    header: bool = False
+    max_bad: int | None = 0
+    examples: int = 10
+    signup: Signup | None = None
 
     def __post_init__(self) -> None:
         if (self.event is None) == (self.event_name is None):
             raise Refused("Give either --event (a column) or --event-name (one name for all rows).")
-        if self.max_bad < 0:
+        if self.max_bad is not None and self.max_bad < 0:
             raise Refused("--max-bad is 0 or more, not {given}.", given=self.max_bad)
-        if self.time_format not in ("iso", "unix_s", "unix_ms") and "%" not in self.time_format:
+        if self.time_format not in ("iso", "unix_s", "unix_ms", "unix_us") and "%" not in self.time_format:
             raise Refused(
-                "--time-format is iso, unix_s, unix_ms or a pattern such as %Y%m%d, not '{given}'.",
+                "--time-format is iso, unix_s, unix_ms, unix_us or a pattern such as %Y%m%d, not '{given}'.",
                 given=self.time_format,
             )
         Clock(DayMode.CALENDAR, self.time_zone)  # refuses a zone that doesn't exist

@@ -14,7 +14,8 @@ from events.importing.scratch import Scratch
 from events.store import PARTITION, files_of
 from events.warehouse import literal
 
-Progress = Callable[[str, float, float], None]  # step, percentage done, rows per second (0: not known)
+# A code of `events.importing.bad_rows.STEPS`, percentage done, rows per second (0: not known).
+Progress = Callable[[str, float, float], None]
 COLUMNS = 'user_id, event, "time", properties, message_id, received_at, event_date'
 
 
@@ -52,7 +53,11 @@ class Job:
             running = pool.submit(self.connection.execute, sql)
             while not running.done():
                 percent = max(0.0, self.connection.query_progress())
-                self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
+                try:
+                    self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
+                except BaseException:  # a person cancelled: the pool would wait for the statement's end
+                    self.connection.interrupt()
+                    raise
                 time.sleep(0.02)
             return running.result().fetchall()
 
@@ -83,9 +88,9 @@ def settle(job: Job, files: Sequence[Staged], known: Collection[tuple[date, str]
     if not files:
         return []
     job.run(
-        f"CREATE TEMP TABLE repeated AS SELECT hash(message_id) AS key FROM {_read(files)} "
+        f"CREATE TEMP TABLE repeated AS SELECT hash(message_id) AS key FROM {read_staged(files)} "
         "GROUP BY key HAVING count(*) > 1",
-        "comparing rows",
+        "compare",
     )
     days = {file.day for file in files if file.day is not None}
     if job.options.message_id is None:  # identical rows have the same date
@@ -97,13 +102,13 @@ def settle(job: Job, files: Sequence[Staged], known: Collection[tuple[date, str]
     doubtful |= _days_with_repeats(job, files)
     if not doubtful:
         return list(files)
-    rewritten = job.write(_distinct(job, [file for file in files if file.day in doubtful], old), "distinct", "storing")
+    rewritten = job.write(_distinct(job, [file for file in files if file.day in doubtful], old), "distinct", "store")
     return [file for file in files if file.day not in doubtful] + rewritten
 
 
 def _distinct(job: Job, files: Sequence[Staged], old: Sequence[str]) -> str:
     """SQL for the rows of these files, each event once and none that the store's files `old` have."""
-    repeats = f"SELECT * FROM {_read(files)} SEMI JOIN repeated ON hash(message_id) = key"
+    repeats = f"SELECT * FROM {read_staged(files)} SEMI JOIN repeated ON hash(message_id) = key"
     if job.options.message_id is None:
         numbered = f"SELECT *, row_number() OVER (PARTITION BY source, message_id) - 1 AS occurrence FROM ({repeats})"
         repeats = (
@@ -114,31 +119,31 @@ def _distinct(job: Job, files: Sequence[Staged], old: Sequence[str]) -> str:
         f"SELECT {COLUMNS} FROM ({repeats}) QUALIFY row_number() OVER (PARTITION BY message_id "
         'ORDER BY "time", user_id, event, properties, source) = 1'
     )
-    rows = f"SELECT {COLUMNS} FROM {_read(files)} ANTI JOIN repeated ON hash(message_id) = key UNION ALL {once}"
+    rows = f"SELECT {COLUMNS} FROM {read_staged(files)} ANTI JOIN repeated ON hash(message_id) = key UNION ALL {once}"
     if not old:
         return rows
-    return f"SELECT * FROM ({rows}) ANTI JOIN {_parquet(old)} AS stored USING (message_id)"
+    return f"SELECT * FROM ({rows}) ANTI JOIN {read_parquet(old)} AS stored USING (message_id)"
 
 
 def _days_with_repeats(job: Job, files: Sequence[Staged]) -> set[date]:
     if not job.connection.execute("SELECT 1 FROM repeated LIMIT 1").fetchall():
         return set()
-    sql = f"SELECT DISTINCT event_date FROM {_read(files)} SEMI JOIN repeated ON hash(message_id) = key"
-    return {row[0] for row in job.run(sql, "comparing rows")}
+    sql = f"SELECT DISTINCT event_date FROM {read_staged(files)} SEMI JOIN repeated ON hash(message_id) = key"
+    return {row[0] for row in job.run(sql, "compare")}
 
 
 def _days_with_known_ids(job: Job, files: Sequence[Staged], old: Sequence[str]) -> set[date]:
     if not old:
         return set()
-    sql = f"SELECT DISTINCT event_date FROM {_read(files)} SEMI JOIN {_parquet(old)} AS stored USING (message_id)"
-    return {row[0] for row in job.run(sql, "comparing with the store")}
+    sql = f"SELECT DISTINCT event_date FROM {read_staged(files)} SEMI JOIN {read_parquet(old)} AS stored USING (message_id)"
+    return {row[0] for row in job.run(sql, "compare")}
 
 
-def _read(files: Sequence[Staged]) -> str:
-    return _parquet([str(file.path) for file in files])
+def read_staged(files: Sequence[Staged]) -> str:
+    return read_parquet([str(file.path) for file in files])
 
 
-def _parquet(paths: Sequence[str]) -> str:
+def read_parquet(paths: Sequence[str]) -> str:
     listed = ", ".join(literal(path) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{PARTITION}: DATE}})"
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from events.importing.options import WHITESPACE
 from events.importing.scratch import Scratch, ScratchError
 from events.warehouse import identifier, literal
 from runs.refusals import Refused
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-WHITESPACE = "whitespace"
 MAX_LINE = 10_000_000
 
 
@@ -71,7 +71,12 @@ class SourceFile:
 
 
 def open_source(
-    path: Path, connection: Scratch, *, separator: str | None, columns: tuple[str, ...] | None
+    path: Path,
+    connection: Scratch,
+    *,
+    separator: str | None,
+    columns: tuple[str, ...] | None,
+    header: bool = False,
 ) -> SourceFile:
     """Recognise a file by its ending and read its header.
 
@@ -80,6 +85,7 @@ def open_source(
         connection: asked for the columns of a Parquet file.
         separator: one character, ``\\t``, or ``whitespace`` for any run of blanks; None goes by the ending.
         columns: names of the columns of a file without a header line.
+        header: it has one all the same, and `columns` replaces its names.
     """
     if not path.is_file():
         raise Refused("{file}: there is no such file.", file=path)
@@ -102,7 +108,7 @@ def open_source(
             whitespace=WHITESPACE,
             given=separator,
         )
-    skipped = 0 if columns else 1
+    skipped = 0 if columns and not header else 1
     names = columns or _header(path, separator)
     if len(set(names)) < len(names):
         raise Refused("{file}: two columns have the same name; name them all with --no-header --columns.", file=path)
@@ -140,14 +146,16 @@ def lines_of_records(source: SourceFile, ordinals: list[int]) -> dict[int, int]:
     return found
 
 
-def line_at_byte(source: SourceFile, position: int) -> int:
-    """The line number (from 1) of a byte of the unpacked file."""
-    count, left = 1, position
+def lines_at_bytes(source: SourceFile, positions: list[int]) -> dict[int, int]:
+    """The line numbers (from 1) of bytes of the unpacked file, which is read once."""
+    found, count, here = dict[int, int](), 1, 0
     with _open_bytes(source.path) as data:
-        while left > 0 and (block := data.read(min(left, 1 << 20))):
-            count += block.count(b"\n")
-            left -= len(block)
-    return count
+        for position in sorted(set(positions)):
+            while here < position and (block := data.read(min(position - here, 1 << 20))):
+                count += block.count(b"\n")
+                here += len(block)
+            found[position] = count
+    return found
 
 
 def estimated_rows(source: SourceFile) -> int:

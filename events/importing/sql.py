@@ -4,12 +4,12 @@ Nothing runs here; `events.importing.import_file` runs it. Names and texts enter
 only.
 """
 
-from collections.abc import Sequence
-
-from events.importing.options import ImportOptions
+from events.importing.options import NUMBER, ImportOptions
 from events.importing.source_files import SourceFile
 from events.warehouse import literal
 
+UNIX = {"unix_s": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
+LONGEST_NAME = 256  # characters of a user id and an event name, as for events that are sent (`events.schema`)
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900-01-01 and 2200-01-01 in microseconds
 # The lengths keep two rows apart whose fields only run together alike. `strlen` counts bytes, which costs nothing.
 CONTENT = "concat(strlen(user_id), ':', user_id, strlen(event), ':', event, us, ':', properties)"
@@ -36,9 +36,18 @@ def fields(source: SourceFile, options: ImportOptions) -> str:
         FROM (SELECT *, {_bad(source, options)} AS bad
         FROM (SELECT {line}{source.broken} AS broken, {guarded(user)} AS user_id,
             {guarded(event)} AS event, CAST({guarded(moment)} AS VARCHAR) AS raw_time,
-            {guarded(_microseconds(source, options, moment))} AS us,
-            {guarded(_properties(source, options.properties))} AS properties,
+            {guarded(microseconds(source, options.time, options.time_format, options.time_zone))} AS us,
+            {guarded(_properties(source, options))} AS properties,
             {guarded(given)} AS given FROM {source.relation}))"""
+
+
+def signup_dates(source: SourceFile, options: ImportOptions, column: str, time_format: str) -> str:
+    """Rows of ``user_id, us``: the moment that a column of each good row holds, in microseconds since 1970."""
+    moment = microseconds(source, column, time_format, options.time_zone)
+    moment = moment if source.broken == "false" else f"CASE WHEN NOT ({source.broken}) THEN {moment} END"
+    user = f"CAST({source.field(options.user)} AS VARCHAR)"
+    return f"""SELECT user_id, us FROM (SELECT {user} AS user_id, {moment} AS us FROM {source.relation})
+        WHERE us >= {EARLIEST} AND us < {LATEST} AND NOT {_empty("user_id")}"""
 
 
 def stored_columns(source: SourceFile, options: ImportOptions, *, received_us: int) -> str:
@@ -60,6 +69,7 @@ def _bad(source: SourceFile, options: ImportOptions) -> str:
     return f"""CASE WHEN {blank} THEN 'blank' WHEN broken THEN 'fields'
         WHEN {_empty("user_id")} THEN 'missing_user'
         WHEN {_empty("event")} THEN 'missing_event'
+        WHEN {_unkept("user_id")} OR {_unkept("event")} THEN 'bad_text'
         WHEN {_empty("raw_time")} THEN 'missing_time'
         WHEN us IS NULL THEN 'bad_time' WHEN us < {EARLIEST} OR us >= {LATEST} THEN 'time_out_of_range'
         {nameless} END"""
@@ -70,12 +80,18 @@ def _empty(name: str) -> str:
     return f"({name} IS NULL OR ({name} < '!' AND trim({name}) = ''))"
 
 
-def _properties(source: SourceFile, names: Sequence[str]) -> str:
+def _unkept(name: str) -> str:
+    """SQL that is true for a name that no table of users could hold."""
+    return f"(length({name}) > {LONGEST_NAME} OR contains({name}, chr(0)))"
+
+
+def _properties(source: SourceFile, options: ImportOptions) -> str:
+    names, types = options.properties, dict(options.types)
     for name in names:
         source.require(name)
     if not names:
         return "'{}'"
-    pairs = ", ".join(f"{literal(name)}, {source.json_field(name)}" for name in names)
+    pairs = ", ".join(f"{literal(name)}, {_typed(source.json_field(name), types.get(name, ''))}" for name in names)
     made = f"CAST(json_object({pairs}) AS VARCHAR)"
     if len(names) > 1:
         return made
@@ -83,19 +99,33 @@ def _properties(source: SourceFile, names: Sequence[str]) -> str:
     return f"CASE WHEN starts_with(ltrim({whole}), '{{') AND json_valid({whole}) THEN {whole} ELSE {made} END"
 
 
-def _microseconds(source: SourceFile, options: ImportOptions, moment: str) -> str:
+def _typed(value: str, kind: str) -> str:
+    """SQL of a property's value as JSON of its type; a cell of another kind stays the text that it is."""
+    text = f"CAST({value} AS VARCHAR)"
+    if kind == "number":
+        return f"CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN CAST({text} AS JSON) ELSE to_json({text}) END"
+    if kind == "flag":
+        return (
+            f"CASE WHEN lower({text}) IN ('true', 'yes', 'y', 't', '1') THEN to_json(true) "
+            f"WHEN lower({text}) IN ('false', 'no', 'n', 'f', '0') THEN to_json(false) ELSE to_json({text}) END"
+        )
+    return value
+
+
+def microseconds(source: SourceFile, column: str, time_format: str, zone: str) -> str:
     """SQL for microseconds since 1970 in UTC, null where the time can't be read."""
-    kind = source.types.get(options.time, "VARCHAR")
+    moment = source.field(column)
+    kind = source.types.get(column, "VARCHAR")
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"epoch_us({moment})"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return _in_zone(f"CAST({moment} AS TIMESTAMP)", options.time_zone)
+        return _in_zone(f"CAST({moment} AS TIMESTAMP)", zone)
     text = f"CAST({moment} AS VARCHAR)"
     trimmed = f"trim({text})"
-    if options.time_format in ("unix_s", "unix_ms"):
-        factor = 1_000_000 if options.time_format == "unix_s" else 1_000
+    if time_format in UNIX:
+        factor = UNIX[time_format]
         return f"TRY_CAST(round(TRY_CAST({trimmed} AS DECIMAL(24, 6)) * {factor}) AS BIGINT)"
-    if options.time_format == "iso":
+    if time_format == "iso":
         # Casting to a zoned type honours the row's own offset; a plain TIMESTAMP would drop it without a word. The
         # first digit keeps out words such as 'infinity' and 'epoch', and spares nearly every row the costly `trim`.
         return (
@@ -106,10 +136,12 @@ def _microseconds(source: SourceFile, options: ImportOptions, moment: str) -> st
             )
             + " END"
         )
-    parsed = f"try_strptime({trimmed}, {literal(options.time_format)})"
-    if "%z" in options.time_format or "%Z" in options.time_format:
+    if "%p" in time_format:  # as Excel writes the halves of the day in Korean
+        trimmed = f"replace(replace({trimmed}, '오전', 'AM'), '오후', 'PM')"
+    parsed = f"try_strptime({trimmed}, {literal(time_format)})"
+    if "%z" in time_format or "%Z" in time_format:
         return f"epoch_us({parsed})"
-    return _in_zone(parsed, options.time_zone)
+    return _in_zone(parsed, zone)
 
 
 def _in_zone(wall: str, zone: str) -> str:

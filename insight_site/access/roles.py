@@ -30,6 +30,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.holdout": READ,
     "experiments.analysis": READ,
     "events.source": READ,
+    "events.fileimport": READ,
     "events.eventlabel": READ,
 }
 # Ask the data: studies, segmentations, models of leaving, analyses; and publish what was found.
@@ -45,6 +46,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "segments.membership": READ,
     "experiments.analysis": ("view", "add"),
     "insight_site.sharelink": ("view", "add"),
+    "events.fileimport": ("view", "add"),
     "events.eventlabel": WRITE,
 }
 # Change what users get.
@@ -59,6 +61,7 @@ TEST: dict[str, tuple[str, ...]] = {
 # Connect services: where events come from, keys, webhooks, what was refused, and an arm for a tester.
 CONNECT: dict[str, tuple[str, ...]] = {
     "events.source": WRITE,
+    "events.fileimport": ("view", "add"),
     "events.rejected": READ,
     "events.unittraits": READ,
     "events.flush": READ,

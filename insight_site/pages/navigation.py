@@ -10,11 +10,8 @@ from django.utils.translation import gettext_lazy
 from insight_site.pages.preferences import theme_of
 
 ITEMS: tuple[tuple[str, Any], ...] = (
-<<<<<<< HEAD
     ("events:overview", gettext_lazy("Data")),
-=======
     ("explore:start", gettext_lazy("Explore")),
->>>>>>> h-explore
     ("segments:list", gettext_lazy("Segments")),
     ("aha:studies", gettext_lazy("AHA discovery")),
     ("experiments:list", gettext_lazy("Experiments")),

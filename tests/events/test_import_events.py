@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from events import store, warehouse
 from events.importing import import_file, parquet_files
 from events.importing.scratch import scratch
-from events.importing.source_files import line_at_byte, open_source
+from events.importing.source_files import lines_at_bytes, open_source
 from tests.events.conftest import file_uris
 
 BASE = ["--user", "user", "--event", "event", "--time", "time"]
@@ -329,9 +329,9 @@ def test_import__committed_files__tell_delta_their_rows_and_times(
     assert found == [("2024-03-01", 2, moments[0], moments[1]), ("2024-03-02", 1, moments[2], moments[2])]
 
 
-def test_line_at_byte__counts_physical_lines(write: Callable[[str, str], str], tmp_path: Path) -> None:
+def test_lines_at_bytes__counts_physical_lines(write: Callable[[str, str], str], tmp_path: Path) -> None:
     file = Path(write("a.csv.gz", "user\na\nb\n"))
     with scratch(tmp_path) as connection:
         source = open_source(file, connection, separator=None, columns=None)
 
-    assert [line_at_byte(source, position) for position in (0, 4, 5, 7)] == [1, 1, 2, 3]
+    assert lines_at_bytes(source, [7, 0, 4, 5, 5]) == {0: 1, 4: 1, 5: 2, 7: 3}

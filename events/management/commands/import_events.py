@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext, ngettext
 
-from events.importing.import_file import BadRow, ImportReport, TooManyBadRows, import_files
+from events.importing.bad_rows import reason_words, step_words
+from events.importing.import_file import TooManyBadRows, import_files
+from events.importing.import_report import BadRow, ImportReport
 from events.importing.options import ImportOptions
 from runs.refusals import Refused
 from runs.terminal import Bar, refuse, write_json
@@ -25,7 +27,7 @@ class Command(BaseCommand):
         add("--event", metavar="COL", help="column of the event's name")
         add("--event-name", metavar="NAME", help="name of all events of a file that holds one kind only")
         add("--time", required=True, metavar="COL", help="column of the time")
-        add("--time-format", default="iso", metavar="F", help="iso (default), unix_s, unix_ms or e.g. %%Y%%m%%d")
+        add("--time-format", default="iso", metavar="F", help="iso (default), unix_s, unix_ms, unix_us or e.g. %%Y%%m%%d")
         add("--time-zone", default=settings.TIME_ZONE, metavar="TZ", help="zone of times that carry none")
         add("--properties", nargs="+", default=[], metavar="COL", help="columns that become properties")
         add("--message-id", metavar="COL", help="column of a unique id; by default ids are made from the content")
@@ -48,7 +50,7 @@ class Command(BaseCommand):
             place = settings.EVENTS_URL if error.filename is None else error.filename
             raise CommandError(f"{place}: {error.strerror or error}", returncode=2) from error
         for row in report.examples:
-            self.stderr.write(f"{_where(row)}: {_words(row)}")
+            self.stderr.write(f"{_where(row)}: {reason_words(row.reason, row.value)}")
         if options["json"]:
             write_json(self.stdout, _document(report))
         else:
@@ -58,7 +60,7 @@ class Command(BaseCommand):
 def _listener(bar: Bar) -> Callable[[str, float, float], None]:
     def listen(step: str, percent: float, rows_per_second: float) -> None:
         speed = f" ({rows_per_second:,.0f} rows/s)" if rows_per_second else ""
-        bar.show(step + speed, percent / 100)
+        bar.show(step_words(step) + speed, percent / 100)
 
     return listen
 
@@ -73,22 +75,6 @@ def _options(options: dict[str, Any]) -> ImportOptions:
     )
 
 
-def _words(row: BadRow) -> str:
-    sentences: dict[str, Callable[[], str]] = {
-        "fields": lambda: gettext("the number of fields is wrong, or the line is no JSON object"),
-        "quotes": lambda: gettext("a quotation mark is not closed"),
-        "encoding": lambda: gettext("the text is not UTF-8"),
-        "too_long": lambda: gettext("the line is too long"),
-        "missing_user": lambda: gettext("there is no user id"),
-        "missing_event": lambda: gettext("there is no event name"),
-        "missing_time": lambda: gettext("there is no time"),
-        "bad_time": lambda: gettext("the time can't be read: {value}"),
-        "time_out_of_range": lambda: gettext("the time lies outside 1900 to 2199: {value}"),
-        "missing_message_id": lambda: gettext("there is no message id"),
-    }
-    return sentences[row.reason]().format(value=row.value)
-
-
 def _where(row: BadRow) -> str:
     kind = gettext("row") if row.file.endswith(".parquet") else gettext("line")
     return f"{row.file}, {kind} {row.line}"
@@ -97,7 +83,7 @@ def _where(row: BadRow) -> str:
 def _too_many(report: ImportReport) -> str:
     n = sum(report.bad.values())
     text = ngettext("{n} bad row; nothing was written.", "{n} bad rows; nothing was written.", n).format(n=n)
-    shown = "; ".join(f"{_where(row)}: {_words(row)}" for row in report.examples)
+    shown = "; ".join(f"{_where(row)}: {reason_words(row.reason, row.value)}" for row in report.examples)
     return f"{text} {shown}. " + gettext("--max-bad {n} imports the rest.").format(n=n)
 
 

@@ -1,0 +1,189 @@
+"""What the columns of a file probably mean, from their names and first values. Pure; a person corrects it.
+
+A name counts more than a value, and a value decides where no name speaks: in a log with the columns `source`, `target`
+and `weight`, `weight` is the time because it holds Unix seconds, and the user is the first column that is left.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from events.importing import time_formats
+from events.importing.mapping import Mapping
+from events.importing.options import NUMBER
+from events.importing.reading import Sample
+from events.importing.signup_choice import SIGNUP, SignupFrom
+
+# Names in order: the first that a file has wins. Compared without case, blanks, dots, hyphens and underscores.
+USERS = (
+    "userid", "user", "uid", "userpseudoid", "distinctid", "playerid", "player", "memberid", "member", "customerid",
+    "customer", "studentid", "accountid", "account", "subscriberid", "clientid", "visitorid", "deviceid", "anonymousid",
+    "username", "email", "source", "sender", "from", "사용자id", "사용자", "유저id", "유저", "회원id", "회원번호", "회원", "고객id",
+    "고객번호", "고객", "플레이어", "계정", "아이디",
+)  # fmt: skip
+TIMES = (
+    "timestamp", "eventtime", "eventtimestamp", "time", "datetime", "date", "createdat", "occurredat", "ts", "servertime",
+    "clienttime", "eventdate", "일시", "시간", "시각", "날짜", "이벤트시간", "발생시각",
+)  # fmt: skip
+EVENTS = (
+    "event", "eventname", "eventtype", "action", "activity", "actiontype", "activitytype", "verb", "이벤트", "이벤트명",
+    "행동", "액션", "활동",
+)  # fmt: skip
+IDS = ("messageid", "eventid", "insertid", "$insertid", "uuid", "eventuuid", "rowid", "메시지id", "이벤트id")
+SIGNUPS = (
+    "signup", "signedup", "signupevent", "register", "registered", "registration", "install", "installed", "firstopen",
+    "join", "joined", "accountcreated", "usercreated", "가입", "회원가입", "설치", "등록",
+)  # fmt: skip
+SIGNUP_COLUMNS = re.compile(r"sign_?ed?_?up|regist|install|joined|join_?date|first_?open|user_?created|가입|설치일|등록일")
+TIME_WORDS = re.compile(r"(?:^|_)(?:date|time|datetime|timestamp|ts|at|on|when|utc|kst|user|event|day)(?=_|$)")
+FILE_WORDS = re.compile(r"(?:^|_)(?:master|raw|log|logs|data|dataset|export|events?|sample|final|copy|\d+)(?=_|$)")
+MOST_EVENTS = 200  # different names: beyond that a column holds free text
+FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
+NAMES_SOMEONE = re.compile(r"(?i)(^|[_ ])(id|target|to|receiver|recipient|code|zip|phone)$|[a-z]Id$|번호$|코드$")
+OTHERWISE = "event"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known beside the file.
+
+    Attributes:
+        file_name: as it lay on the person's disk.
+        time_zone: the site's.
+        have_signed_up: whether most of these users have a signup event in the store already, so that none need be made.
+    """
+
+    file_name: str
+    time_zone: str = "UTC"
+    have_signed_up: Callable[[list[str]], bool] = lambda users: False
+
+
+def guess_mapping(sample: Sample, context: Context) -> Mapping:
+    """The mapping that is offered first: always complete, so that a preview can be shown at once."""
+    formats = {column: time_formats.format_of(sample.values(column)) for column in sample.columns}
+    time = _time(sample, formats)
+    user = _user(sample, time, formats)
+    event = _event(sample, {time, user})
+    message_id = _message_id(sample, {time, user, event})
+    mapping = Mapping(
+        user=user,
+        time=time,
+        time_format="",
+        time_zone=context.time_zone,
+        event=event,
+        event_name="" if event else _event_name(sample, time, context.file_name),
+        message_id=message_id,
+        properties=tuple(
+            (column, "text" if NAMES_SOMEONE.search(column) else kind_of(sample.values(column)))
+            for column in sample.columns
+            if column not in {user, time, event, message_id}
+        ),
+    )
+    return _with_signup(mapping, sample, formats, context)
+
+
+def kind_of(values: list[str]) -> str:
+    """The type of a property: ``number``, ``flag`` or ``text``."""
+    if not values:
+        return "text"
+    if {value.lower() for value in values} in FLAGS or {value.lower() for value in values} < {"true", "false"}:
+        return "flag"
+    return "number" if all(re.fullmatch(NUMBER, value) for value in values) else "text"
+
+
+def event_names(sample: Sample, column: str) -> list[str]:
+    """The values of an event column, the most frequent first."""
+    counts: dict[str, int] = {}
+    for value in sample.values(column):
+        counts[value] = counts.get(value, 0) + 1
+    return sorted(counts, key=lambda name: (-counts[name], name))[:MOST_EVENTS]
+
+
+def is_signup(name: str) -> bool:
+    """True when an event's name says that it is a signup."""
+    return _plain(name) in SIGNUPS
+
+
+def _with_signup(mapping: Mapping, sample: Sample, formats: dict[str, str], context: Context) -> Mapping:
+    """The mapping with where signups come from."""
+    if mapping.event:
+        names = event_names(sample, mapping.event)
+        found = next((name for name in names if name == SIGNUP), next(filter(is_signup, names), ""))
+        if found:
+            made = SignupFrom.NONE if found == SIGNUP else SignupFrom.EVENT
+            return replace(mapping, signup=made, signup_event="" if found == SIGNUP else found)
+    if mapping.event_name == SIGNUP:
+        return mapping
+    dates = [column for column in sample.columns if column != mapping.time and formats[column]]
+    column = next((name for name in dates if SIGNUP_COLUMNS.search(name.lower())), "")
+    if column:
+        return replace(mapping, signup=SignupFrom.COLUMN, signup_column=column)
+    known = context.have_signed_up(sorted(set(sample.values(mapping.user))))
+    return mapping if known else replace(mapping, signup=SignupFrom.FIRST)
+
+
+def _time(sample: Sample, formats: dict[str, str]) -> str:
+    dated = [column for column in sample.columns if formats[column]]
+    named = _named(dated, TIMES)
+    if named:
+        return named
+    spoken = [column for column in dated if re.search(r"time|date|_at$|_ts$|일시|날짜|시각", column.lower())]
+    others = [column for column in spoken if not SIGNUP_COLUMNS.search(column.lower())]
+    # Of several, that which differs most: a day of birth is the same on all rows of a user.
+    candidates = others or spoken or dated
+    if candidates:
+        return max(candidates, key=lambda column: len(set(sample.values(column))))
+    return _named(sample.columns, TIMES) or sample.columns[-1]
+
+
+def _user(sample: Sample, time: str, formats: dict[str, str]) -> str:
+    left = [column for column in sample.columns if column != time] or list(sample.columns)
+    named = _named(left, USERS)
+    if named:
+        return named
+    ids = [column for column in left if re.search(r"(user|player|member|customer).*id$|^id$", column.lower())]
+    texts = [column for column in left if not formats[column]]
+    return (ids or texts or left)[0]
+
+
+def _event(sample: Sample, taken: set[str]) -> str:
+    column = _named([column for column in sample.columns if column not in taken], EVENTS)
+    different = len(set(sample.values(column))) if column else 0
+    return column if 0 < different <= MOST_EVENTS else ""
+
+
+def _message_id(sample: Sample, taken: set[str]) -> str:
+    """A column whose name says that it names rows, and that does so in the sample.
+
+    A mere number such as `purchase_id` is none: the ids of two files would meet in the store.
+    """
+    column = _named([column for column in sample.columns if column not in taken], IDS)
+    values = sample.values(column) if column else []
+    return column if values and len(set(values)) == len(sample.rows) else ""
+
+
+def _event_name(sample: Sample, time: str, file_name: str) -> str:
+    """One name for all rows: what the time's column says (`date_watched`), else what the file is called."""
+    said = _trimmed(_snake(time), TIME_WORDS) if time_formats.format_of(sample.values(time)) else ""
+    if re.search(r"time|date|_at$|_on$", _snake(time)) and len(said) > 2:
+        return SIGNUP if SIGNUP_COLUMNS.search(said) else said
+    stem = _snake(file_name.removesuffix(".gz").rsplit(".", 1)[0])
+    return (_trimmed(stem, FILE_WORDS) or OTHERWISE)[:64]
+
+
+def _named(columns: "tuple[str, ...] | list[str]", names: tuple[str, ...]) -> str:
+    plain = {_plain(column): column for column in reversed(columns)}
+    return next((plain[name] for name in names if name in plain), "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s._-]+", "", name).lower()
+
+
+def _snake(name: str) -> str:
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"\W+", "_", parted).strip("_").lower()
+
+
+def _trimmed(name: str, words: re.Pattern[str]) -> str:
+    return re.sub(r"_+", "_", words.sub("", name)).strip("_")

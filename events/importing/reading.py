@@ -1,0 +1,244 @@
+"""How the bytes of a file become rows: packing, kind, encoding, separator, header. Guessed from its beginning. Pure."""
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from events.importing import time_formats
+from events.importing.options import WHITESPACE
+from runs.refusals import Refused
+
+ENCODINGS = ("utf-8", "utf-16", "cp949", "shift_jis", "cp1252")  # of UTF-16 the mark at the beginning says the order
+SEPARATORS = (",", "\t", ";", "|", WHITESPACE)
+MOST_COLUMNS = 500
+LONGEST_LINE = 1_000_000  # bytes of the first line: beyond that it is no table
+SAMPLE_ROWS = 1_000
+CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that no text has many of
+HANGUL = re.compile(r"[가-힣]")
+# What a file is that is no text, by its first bytes.
+OTHER_FILES = {b"PK\x03\x04": "zip", b"\xd0\xcf\x11\xe0": "excel", b"%PDF": "pdf", b"\x89PNG": "picture", b"\xff\xd8\xff": "picture", b"SQLite format 3": "database"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        kind: ``csv`` (any separator), ``jsonl`` or ``parquet``.
+        encoding: a codec's name.
+        separator: one character or ``whitespace``; "" but for csv.
+        header: the first line holds names.
+    """
+
+    kind: str
+    encoding: str = "utf-8"
+    separator: str = ""
+    header: bool = True
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The columns of a file and its first rows, as text; None for an empty cell.
+
+    `renamed` says that the header's own names could not be kept: one is empty or stands there twice.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    renamed: bool = False
+
+    def values(self, column: str) -> list[str]:
+        """The cells of a column that aren't empty."""
+        place = self.columns.index(column)
+        return [value for row in self.rows if (value := row[place])]
+
+
+def guess_reading(head: bytes) -> Reading:
+    """How a file is read that begins like this.
+
+    Raises:
+        Refused: at "file", for a file that holds no rows: with what to do instead.
+    """
+    if not head.strip():
+        raise Refused("The file is empty: choose one with at least one row.", at="file")
+    if head.startswith(b"PAR1"):
+        return Reading("parquet")
+    _refuse_other_files(head)
+    encoding = _encoding(head)
+    text = decoded(head, encoding)
+    _refuse_odd_text(text)
+    first = text.lstrip()[:1]
+    if first == "{":
+        return Reading("jsonl", encoding)
+    if first == "[":
+        raise Refused(
+            "This is one JSON list. Write one object a line instead (JSON Lines), or save the list as CSV.", at="file"
+        )
+    separator = _separator(text.splitlines()[:200])
+    return Reading("csv", encoding, separator, _has_header(rows_of(text, separator)))
+
+
+def sample_of(head: bytes, reading: Reading) -> Sample:
+    """Columns and first rows of a text file that begins like this.
+
+    Raises:
+        Refused: at "encoding" or "file", when it can't be read so.
+    """
+    text = decoded(head, reading.encoding)
+    _refuse_odd_text(text)
+    if reading.kind == "jsonl":
+        return _sample_of_objects(text)
+    rows = rows_of(text, reading.separator)
+    if not rows:
+        raise Refused("The file is empty: choose one with at least one row.", at="file")
+    width = max(len(row) for row in rows[:1]) if reading.header else Counter(map(len, rows)).most_common(1)[0][0]
+    _refuse_width(width)
+    given = [cell.strip() for cell in rows[0]] if reading.header else [""] * width
+    names = _distinct(given)
+    body = rows[1:] if reading.header else rows
+    cells = tuple(tuple(cell or None for cell in row) for row in body if len(row) == width)
+    return Sample(names, cells, renamed=reading.header and names != tuple(rows[0]))
+
+
+def decoded(head: bytes, encoding: str) -> str:
+    """The beginning of a file as text; a character that is cut at its end is left out.
+
+    Raises:
+        Refused: at "encoding", when nearly nothing can be read.
+    """
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        text = decoder.decode(head)
+    except (LookupError, UnicodeError) as error:
+        raise Refused("The file can't be read in this encoding: choose another one.", at="encoding") from error
+    return text.removeprefix("\ufeff")
+
+
+def rows_of(text: str, separator: str) -> list[list[str]]:
+    """The first rows of a text, as the import reads them."""
+    if separator == WHITESPACE:
+        lines = text.splitlines()[: SAMPLE_ROWS + 1]
+        return [cells for line in lines if (cells := line.split())]
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            if row:
+                rows.append(row)
+            if len(rows) > SAMPLE_ROWS:
+                break
+    except csv.Error:  # a cell of more than 131,072 characters: what came before is sample enough
+        pass
+    return rows
+
+
+def _refuse_other_files(head: bytes) -> None:
+    kind = next((kind for start, kind in OTHER_FILES.items() if head.startswith(start)), "")
+    if kind == "excel" or (kind == "zip" and b"xl/" in head[:65_536]):
+        raise Refused(
+            "This is an Excel workbook. Save it in Excel as “CSV UTF-8 (comma delimited)” and upload that file.",
+            at="file",
+        )
+    if kind == "zip":
+        raise Refused("This is a zip archive: unpack it and upload the file inside.", at="file")
+    utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    odd = sum(byte in CONTROLS for byte in head[:4096])
+    if kind or (not utf_16 and odd > len(head[:4096]) / 100):
+        raise Refused("This is no table of text: choose a file of CSV, TSV, JSON Lines or Parquet.", at="file")
+
+
+def _refuse_odd_text(text: str) -> None:
+    first = text.split("\n", 1)[0]
+    if len(first) > LONGEST_LINE:
+        raise Refused(
+            "The first line has more than a million characters, so this is no table with a row a line.", at="file"
+        )
+
+
+def _refuse_width(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise Refused(
+            "The file has {count} columns; at most {most} can be read. Save a copy with the user, the time, the event "
+            "and the columns that you need.",
+            count=f"{columns:,}",
+            most=MOST_COLUMNS,
+            at="file",
+        )
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if _fits(head, "utf-8"):
+        return "utf-8"
+    if _fits(head, "cp949") and HANGUL.search(decoded(head, "cp949")):
+        return "cp949"
+    return "utf-8" if _share_replaced(head) < 0.001 else "cp1252"
+
+
+def _fits(head: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _share_replaced(head: bytes) -> float:
+    """Share of characters that are broken in UTF-8: one row may be, in a file that is UTF-8 all the same."""
+    text = decoded(head, "utf-8")
+    return text.count("\ufffd") / max(1, len(text))
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The separator that gives nearly all lines the same number of fields, two or more."""
+    text = "\n".join(lines)
+    for separator in SEPARATORS:
+        widths = Counter(len(row) for row in rows_of(text, separator))
+        width, count = max(widths.items(), key=lambda item: item[1], default=(0, 0))
+        if width > 1 and count >= 0.8 * sum(widths.values()):
+            return separator
+    return ","
+
+
+def _has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """True unless a cell of the first line is a number or a time, or is empty all along."""
+    cells = [cell.strip() for cell in rows[0]] if rows else []
+    return not any(re.fullmatch(r"[+-]?\d+([.,]\d+)?", cell) or time_formats.format_of([cell]) for cell in cells)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, each once: an empty one is called by its place, a repeated one gets a number."""
+    made: list[str] = []
+    for place, given in enumerate(names, start=1):
+        name, number = given or f"column {place}", 2
+        while name in made:
+            name, number = f"{given or f'column {place}'} ({number})", number + 1
+        made.append(name)
+    return tuple(made)
+
+
+def _sample_of_objects(text: str) -> Sample:
+    objects: list[dict[str, object]] = []
+    for line in text.split("\n")[:SAMPLE_ROWS]:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            objects.append(found)
+    columns = tuple(dict.fromkeys(name for row in objects for name in row))
+    if not columns:
+        raise Refused("No line of the file is a JSON object with a field: choose another file.", at="file")
+    _refuse_width(len(columns))
+    return Sample(columns, tuple(tuple(_cell(row.get(name)) for name in columns) for row in objects))
+
+
+def _cell(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,65 @@
+"""The signup events that an import makes: one for each user of the files, unless they have signed up before.
+
+Retention counts days from the signup, and many logs hold none. A made event says in its property `made_from` where its
+moment comes from, so that nobody takes it for one that was sent.
+"""
+
+from collections.abc import Sequence
+
+from events.importing.parquet_files import Job, Staged, read_parquet, read_staged
+from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
+from events.importing.source_files import SourceFile
+from events.importing.sql import CONTENT, signup_dates
+from events.warehouse import literal
+
+STEP = "signup"
+
+
+def make_signups(
+    job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged], known: Sequence[str], received: int
+) -> list[Staged]:
+    """Write one signup event for each user of the files, and none where the files or the store have an earlier one.
+
+    Args:
+        job: the import.
+        signup: where the moment comes from.
+        sources: the files, for a column with signup dates.
+        files: their good rows, written already.
+        known: the paths of the store's files.
+        received: the import's moment, microseconds since 1970.
+    """
+    if not files:
+        return []
+    moments = _moments(job, signup, sources, files)
+    sql = f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, md5({CONTENT}) AS message_id,
+        make_timestamptz({received}) AS received_at, CAST(make_timestamp(us) AS DATE) AS event_date
+        FROM (SELECT user_id, {literal(SIGNUP)} AS event, us, {literal(_properties(signup))} AS properties
+        FROM ({moments}) AS made WHERE NOT EXISTS (
+            SELECT 1 FROM ({_earlier(files, known)}) AS earlier
+            WHERE earlier.user_id = made.user_id AND earlier.us <= made.us))"""
+    return job.write(sql, f"source={len(sources)}", STEP)
+
+
+def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged]) -> str:
+    """SQL for ``user_id, us``: one row a user."""
+    if signup.source is SignupFrom.COLUMN:
+        rows = " UNION ALL ".join(
+            signup_dates(source, job.options, signup.column, signup.time_format) for source in sources
+        )
+    else:
+        where = f"WHERE event = {literal(signup.event)}" if signup.source is SignupFrom.EVENT else ""
+        rows = f'SELECT user_id, epoch_us("time") AS us FROM {read_staged(files)} {where}'
+    return f"SELECT user_id, min(us) AS us FROM ({rows}) GROUP BY user_id"
+
+
+def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
+    """SQL for ``user_id, us``: the first signup of each user that the files or the store have."""
+    paths = [*(str(file.path) for file in files), *known]
+    return (
+        f'SELECT user_id, epoch_us(min("time")) AS us FROM {read_parquet(paths)} '
+        f"WHERE event = {literal(SIGNUP)} GROUP BY user_id"
+    )
+
+
+def _properties(signup: Signup) -> str:
+    return f'{{"made_from":"{signup.source}"}}'

@@ -1,0 +1,33 @@
+"""Which event of a file counts as a user's signup, as a person chose it. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SIGNUP = "signup"  # the name of the event that is made
+
+
+class SignupFrom(StrEnum):
+    """Where a user's signup comes from."""
+
+    NONE = "none"
+    FIRST = "first"
+    COLUMN = "column"
+    EVENT = "event"
+
+
+@dataclass(frozen=True)
+class Signup:
+    """One `signup` event is made for each user, at one moment of the file.
+
+    Attributes:
+        source: FIRST: the user's first event of the file; COLUMN: the earliest date in `column`; EVENT: the first
+            event of the name `event`.
+        column: with the date of the signup.
+        time_format: of that column, as `ImportOptions.time_format`.
+        event: name of the event that means a signup.
+    """
+
+    source: SignupFrom
+    column: str = ""
+    time_format: str = "iso"
+    event: str = ""

@@ -1,0 +1,238 @@
+"""The form in which a person confirms what the columns of a file mean: lists to pick from, one field to name an event."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from events.importing import time_formats
+from events.importing.guess import event_names
+from events.importing.mapping import Mapping, mistakes
+from events.importing.options import WHITESPACE
+from events.importing.reading import ENCODINGS, SEPARATORS, Reading, Sample
+from events.importing.signup_choice import SignupFrom
+
+ZONES_FIRST = ("UTC", "Asia/Seoul", "Asia/Tokyo", "Europe/London", "America/New_York", "America/Los_Angeles")
+ENCODING_WORDS = {
+    "utf-8": _("UTF-8 (most files)"),
+    "utf-16": _("UTF-16 (Excel's “Unicode text”)"),
+    "cp949": _("CP949 / EUC-KR (Korean Windows and Excel)"),
+    "shift_jis": _("Shift JIS (Japanese)"),
+    "cp1252": _("Windows-1252 (Western European)"),
+}
+SEPARATOR_WORDS = {
+    ",": _("comma"),
+    "\t": _("tab"),
+    ";": _("semicolon"),
+    "|": _("vertical bar"),
+    WHITESPACE: _("one or more blanks"),
+}
+TYPES = [("text", _("text")), ("number", _("number")), ("flag", _("yes or no"))]
+SIGNUPS = [
+    (SignupFrom.FIRST.value, _("The first event of each user counts as signup")),
+    (SignupFrom.COLUMN.value, _("A column holds the day of the signup")),
+    (SignupFrom.EVENT.value, _("An event of this file is the signup")),
+    (SignupFrom.NONE.value, _("Make no signup events: they are in another file, or your service sends them")),
+]
+
+
+class ReadingForm(forms.Form):
+    """How a text file is read."""
+
+    separator = forms.ChoiceField(label=_("Between two columns stands"), required=False)
+    header = forms.ChoiceField(
+        label=_("The first line"),
+        required=False,
+        choices=[("1", _("holds the names of the columns")), ("0", _("is a row already"))],
+    )
+    encoding = forms.ChoiceField(label=_("Encoding"))
+
+    def __init__(self, reading: Reading, data: Any = None) -> None:
+        initial = {
+            "separator": reading.separator.replace("\t", "tab"),
+            "header": "1" if reading.header else "0",
+            "encoding": reading.encoding,
+        }
+        super().__init__(data, initial=initial)
+        self.kind = reading.kind
+        _choices(self, "separator", [(code.replace("\t", "tab"), SEPARATOR_WORDS[code]) for code in SEPARATORS])
+        _choices(self, "encoding", [(code, ENCODING_WORDS[code]) for code in ENCODINGS])
+        if self.kind != "csv":
+            del self.fields["separator"], self.fields["header"]
+
+    def reading(self) -> Reading | None:
+        """What was chosen; None for what no list offers."""
+        if not self.is_valid():
+            return None
+        data = self.cleaned_data
+        if self.kind != "csv":
+            return Reading(self.kind, data["encoding"])
+        separator = data["separator"].replace("tab", "\t")
+        return Reading("csv", data["encoding"], separator or ",", data["header"] != "0")
+
+
+class MappingForm(forms.Form):
+    """What the columns mean. Columns are named by their place, since a name may hold anything."""
+
+    user = forms.ChoiceField(label=_("Who: the column with the user"))
+    time = forms.ChoiceField(label=_("When: the column with the time"))
+    time_format = forms.ChoiceField(label=_("How the times are written"), required=False)
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"), help_text=_("The times in the file don't say their time zone, so choose it.")
+    )
+    event = forms.ChoiceField(label=_("What: the column with the event's name"), required=False)
+    event_name = forms.CharField(
+        label=_("Name of the event"),
+        max_length=200,
+        required=False,
+        help_text=_("What one row says that the user did, for example message_sent."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    signup = forms.ChoiceField(
+        label=_("Signup"),
+        choices=SIGNUPS,
+        widget=forms.RadioSelect,
+        help_text=_("Retention counts days from each user's signup. Events that are made here are called signup."),
+    )
+    signup_column = forms.ChoiceField(label=_("Column with the day of the signup"), required=False)
+    signup_event = forms.ChoiceField(label=_("Event that is the signup"), required=False)
+    message_id = forms.ChoiceField(
+        label=_("What tells one row from another"),
+        required=False,
+        help_text=_("A row that was imported before is left out, so uploading a file twice adds nothing."),
+    )
+
+    def __init__(self, sample: Sample, mapping: Mapping, data: Any = None, *, typed: bool = True) -> None:
+        self.sample, self.given, self.typed = sample, mapping, typed
+        super().__init__(data, initial=self._initial(mapping))
+        columns = [(str(place), name) for place, name in enumerate(sample.columns)]
+        for name in ("user", "time"):
+            _choices(self, name, columns)
+        _choices(self, "event", [("", _("none: every row is the same event")), *columns])
+        _choices(self, "message_id", [("", _("the content of the row")), *((c, _id_words(n)) for c, n in columns)])
+        dated = [(place, name) for place, name in columns if time_formats.format_of(sample.values(name))]
+        _choices(self, "signup_column", [("", "—"), *(dated or columns)])
+        _choices(self, "time_format", self._formats(self._column("time")))
+        _choices(self, "time_zone", _zones())
+        event = self._column("event")
+        _choices(self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))])
+        for place, _name in columns:
+            self.fields[f"keep_{place}"] = forms.BooleanField(required=False)
+            self.fields[f"type_{place}"] = forms.ChoiceField(choices=TYPES, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Make the mapping, and put each of its mistakes at its field."""
+        data = super().clean() or {}
+        if not self.errors:
+            self.mapping = self._mapping(data)
+            for refusal in mistakes(self.mapping, self.sample):
+                self.add_error(refusal.at if refusal.at in self.fields else None, refusal.sentence)
+        return data
+
+    def columns(self) -> list[dict[str, Any]]:
+        """The rows of the table of columns: name, examples, and the two fields."""
+        roles = {
+            self._column("user"): gettext("user"),
+            self._column("time"): gettext("time"),
+            self._column("event"): gettext("event"),
+        }
+        return [
+            {
+                "name": name,
+                "role": roles.get(name, ""),
+                "examples": list(dict.fromkeys(value[:24] for value in self.sample.values(name)[:50]))[:3],
+                "keep": self[f"keep_{place}"],
+                "type": self[f"type_{place}"],
+            }
+            for place, name in enumerate(self.sample.columns)
+        ]
+
+    def _mapping(self, data: dict[str, Any]) -> Mapping:
+        kept = [
+            (name, data[f"type_{place}"] or "text")
+            for place, name in enumerate(self.sample.columns)
+            if data[f"keep_{place}"]
+        ]
+        signup = SignupFrom(data["signup"])
+        return Mapping(
+            user=self._name(data["user"]),
+            time=self._name(data["time"]),
+            time_format=data["time_format"],
+            time_zone=data["time_zone"],
+            event=self._name(data["event"]),
+            event_name="" if data["event"] else data["event_name"],
+            properties=tuple(kept),
+            message_id=self._name(data["message_id"]),
+            signup=signup,
+            signup_column=self._name(data["signup_column"]) if signup is SignupFrom.COLUMN else "",
+            signup_event=data["signup_event"] if signup is SignupFrom.EVENT else "",
+        )
+
+    def _initial(self, mapping: Mapping) -> dict[str, Any]:
+        place = {name: str(number) for number, name in enumerate(self.sample.columns)}
+        types = dict(mapping.properties)
+        return {
+            "user": place[mapping.user],
+            "time": place[mapping.time],
+            "time_format": mapping.time_format,
+            "time_zone": mapping.time_zone,
+            "event": place.get(mapping.event, ""),
+            "event_name": mapping.event_name,
+            "signup": mapping.signup.value,
+            "signup_column": place.get(mapping.signup_column, ""),
+            "signup_event": mapping.signup_event,
+            "message_id": place.get(mapping.message_id, ""),
+            **{f"keep_{number}": name in types for name, number in place.items()},
+            **{f"type_{number}": types.get(name, "text") for name, number in place.items()},
+        }
+
+    def _formats(self, column: str) -> list[tuple[str, Any]]:
+        found = time_formats.format_of(self.sample.values(column)) if column else ""
+        first = gettext("recognised: {format}").format(format=format_words(found)) if found else "—"
+        return [("", first), *((code, format_words(code)) for code in time_formats.FORMATS)]
+
+    def _column(self, field: str) -> str:
+        """The column that a field names now, sent or first; "" for none."""
+        return self._name(str(self[field].value() or ""))
+
+    def _name(self, place: str) -> str:
+        names = self.sample.columns
+        return names[int(place)] if place.isdecimal() and int(place) < len(names) else ""
+
+
+def format_words(code: str) -> str:
+    """A format of times by its name or an example."""
+    named = {
+        "unix_s": gettext("Unix time in seconds"),
+        "unix_ms": gettext("Unix time in milliseconds"),
+        "unix_us": gettext("Unix time in microseconds"),
+        "iso": gettext("2026-03-31, or with a time"),
+    }
+    if code in named:
+        return named[code]
+    shown = time_formats.example(code)
+    order = {"%d": gettext("day first"), "%m": gettext("month first")}.get(code[:2])
+    return f"{shown} ({order})" if order else shown
+
+
+def _choices(form: forms.Form, name: str, choices: list[tuple[str, Any]]) -> None:
+    field = form.fields[name]
+    if not isinstance(field, forms.ChoiceField):
+        raise TypeError(name)
+    field.choices = choices
+
+
+def _id_words(name: str) -> str:
+    return gettext("the column {name}: an id counts once, in all files").format(name=name)
+
+
+def _zones() -> list[Any]:
+    first = list(dict.fromkeys((settings.TIME_ZONE, *ZONES_FIRST)))
+    others = sorted(name for name in zoneinfo.available_timezones() if "/" in name and name not in first)
+    return [
+        (gettext("often chosen"), [(name, name) for name in first]),
+        (gettext("all"), [(name, name) for name in others if not name.startswith("Etc/")]),
+    ]

@@ -1,0 +1,153 @@
+"""Signup events that an import makes: one for each user, at the right moment, never twice."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events import store, warehouse
+from events.importing.import_file import import_files
+from events.importing.import_report import ImportReport
+from events.importing.options import ImportOptions
+from events.importing.parquet_files import Job
+from events.importing.signup_choice import Signup, SignupFrom
+from runs.progress import Cancelled
+
+OPTIONS = ImportOptions(user="user", time="time", event="event")
+FIRST = Signup(SignupFrom.FIRST)
+
+
+@pytest.fixture(autouse=True)
+def own_store(settings: Any, tmp_path: Path) -> None:
+    settings.EVENTS_URL = str(tmp_path / "store")
+
+
+@pytest.fixture
+def bring(tmp_path: Path) -> Callable[..., ImportReport]:
+    def _bring(rows: str, signup: Signup | None = FIRST, **changes: Any) -> ImportReport:
+        path = tmp_path / "a.csv"
+        path.write_text("user,time,event,day\n" + rows)
+        return import_files([path], replace(OPTIONS, signup=signup, **changes))
+
+    return _bring
+
+
+def stored(event: str = "signup") -> list[tuple[str, str, str]]:
+    if not store.exists():
+        return []
+    with warehouse.connect() as house:
+        frame = house.run(house.events)
+    rows = zip(frame.user_id, frame.event, frame.time, frame.properties, strict=True)
+    return sorted((user, f"{time:%m-%d}", json.loads(text).get("made_from", "")) for user, name, time, text in rows if name == event)
+
+
+def test_first__each_user_once_at_their_first_event(bring: Callable[..., ImportReport]) -> None:
+    report = bring("u,2024-03-02,a,\nu,2024-03-01,b,\nv,2024-03-05,a,\nv,2024-03-05,a,\n,2024-03-01,a,\n", max_bad=1)
+
+    assert stored() == [("u", "03-01", "first"), ("v", "03-05", "first")]
+    assert (report.rows, report.imported, report.already_there, report.signups) == (5, 4, 0, 2)
+    assert (report.users, report.oldest[:10], report.newest[:10]) == (2, "2024-03-01", "2024-03-05")
+
+
+def test_first__same_file_again__adds_nothing(bring: Callable[..., ImportReport]) -> None:
+    rows = "u,2024-03-02,a,\nu,2024-03-01,b,\nu,2024-03-01,b,\n"
+    bring(rows)
+
+    report = bring(rows)
+
+    assert (report.imported, report.already_there, report.signups) == (0, 3, 0)
+    assert stored() == [("u", "03-01", "first")]
+
+
+def test_first__later_file_of_the_same_users__keeps_their_signup(bring: Callable[..., ImportReport]) -> None:
+    bring("u,2024-03-02,a,\n")
+
+    bring("u,2024-03-09,a,\nv,2024-03-09,a,\n")
+
+    assert stored() == [("u", "03-02", "first"), ("v", "03-09", "first")]
+
+
+def test_first__earlier_file__signs_up_earlier(bring: Callable[..., ImportReport]) -> None:
+    bring("u,2024-03-02,a,\n")
+
+    bring("u,2024-03-01,a,\n")
+
+    assert stored()[0] == ("u", "03-01", "first")
+
+
+def test_first__file_with_a_signup_before__makes_none(bring: Callable[..., ImportReport]) -> None:
+    report = bring("u,2024-03-01,signup,\nu,2024-03-02,a,\n")
+
+    assert (report.signups, stored()) == (0, [("u", "03-01", "")])
+
+
+def test_column__earliest_day_of_each_user(bring: Callable[..., ImportReport]) -> None:
+    report = bring(
+        "u,2024-03-02,a,20240301\nu,2024-03-03,a,20240228\nv,2024-03-05,a,\n",
+        Signup(SignupFrom.COLUMN, "day", "%Y%m%d"),
+    )
+
+    assert stored() == [("u", "02-28", "column")]
+    assert report.signups == 1
+
+
+def test_event__first_of_that_name(bring: Callable[..., ImportReport]) -> None:
+    bring("u,2024-03-01,a,\nu,2024-03-04,join,\nu,2024-03-03,join,\nv,2024-03-05,a,\n", Signup(SignupFrom.EVENT, event="join"))
+
+    assert stored() == [("u", "03-03", "event")]
+    assert len(stored("join")) == 2
+
+
+def test_none__no_event_is_made(bring: Callable[..., ImportReport]) -> None:
+    assert bring("u,2024-03-01,a,\n", None).signups == 0
+    assert stored() == []
+
+
+def test_first__with_given_ids__counts_rows_and_signups_apart(bring: Callable[..., ImportReport]) -> None:
+    report = bring("u,2024-03-01,a,1\nu,2024-03-02,a,1\nu,2024-03-03,a,2\n", message_id="day")
+
+    assert (report.imported, report.already_there, report.signups) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("step", ["read", "compare", "signup", "store"])
+def test_cancelled__in_any_step__nothing_is_kept(
+    bring: Callable[..., ImportReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bring("x,2024-03-01,a,\n")
+    before = sorted(path for path in (tmp_path / "store").rglob("*") if path.is_file())
+    asked: list[str] = []
+    run = Job.run
+
+    def told(self: Job, sql: str, name: str, rows: int = 0) -> list[tuple[Any, ...]]:
+        asked.append(name)
+        found = run(self, sql, name, rows)
+        if name == step:
+            raise Cancelled
+        return found
+
+    monkeypatch.setattr(Job, "run", told)
+    with pytest.raises(Cancelled):
+        bring("u,2024-03-01,a,\nu,2024-03-01,a,\nx,2024-03-01,a,\n")
+
+    assert asked[-1] == step
+    assert sorted(path for path in (tmp_path / "store").rglob("*") if path.is_file()) == before
+    assert stored("a") == [("x", "03-01", "")]
+
+
+def test_cancelled__in_a_long_statement__ends_it_at_once(tmp_path: Path) -> None:
+    import time
+
+    from events.importing.scratch import scratch
+
+    def stop(step: str, percent: float, speed: float) -> None:
+        raise Cancelled
+
+    with scratch(tmp_path) as connection:
+        began = time.monotonic()
+        with pytest.raises(Cancelled):
+            Job(connection, OPTIONS, stop, tmp_path).run("SELECT sum(hash(a.range + b.range)) FROM range(300000) a, range(300000) b", "read")
+
+    assert time.monotonic() - began < 20
