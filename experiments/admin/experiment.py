@@ -1,6 +1,7 @@
 """Experiments for PMs: planned in steps, moved by buttons that ask, amended with a reason. Services do the work."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from django import forms

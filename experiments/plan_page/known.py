@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.core.cache import cache
 from django.utils import timezone
 
-from aha.study.studies import event_names
+from events.catalogue.listing import catalogue
 from experiments.models import Experiment
 from experiments.plan.choices.cautions import Facts
 from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
@@ -20,7 +19,6 @@ from runs.refusals import Refused
 from stats.power.sample_size import power_at
 from stats.results import computable
 
-NAMES_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    names = _names() if ask else cache.get("plan.event-names")
+    names = _names()
     events = frozenset(names) if names else None
     if inflow is None:
         return Known(None, Facts(today, share, events=events), Suggested())
@@ -124,8 +122,4 @@ def _upwards(effect: float) -> float:
 
 
 def _names() -> list[str]:
-    try:
-        found: list[str] = cache.get_or_set("plan.event-names", event_names, NAMES_SECONDS) or []
-    except Refused:
-        return []
-    return found
+    return [entry.name for entry in catalogue().events]
