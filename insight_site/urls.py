@@ -34,3 +34,21 @@ urlpatterns = [
     path("data/", include("events.urls")),
     path("data/connect/", include("insight_site.connect.urls")),
     path("pick/", include("events.pickers.urls")),
+    path("segments/", include("segments.urls")),
+    path("aha/", include("aha.urls")),
+    path("experiments/", include("experiments.urls")),
+    path("explore/<slug:view>/<slug:slug>.png", downloads.explore_png, name="explore_png"),
+    path("explore/", include("aha.explore.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/docs/", pages.api_docs, name="api_docs"),
+    path("api/v1/", include("aha.api_urls")),
+    path("api/v1/", include("experiments.api.urls")),
+    path("api/v1/", include("segments.api_urls")),
+    path("api/v1/", include("segments.api_member_urls")),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+]
+handler400 = "insight_site.pages.probes.bad_request"
+handler403 = "insight_site.pages.probes.permission_denied"
+handler404 = "insight_site.pages.probes.not_found"
+handler500 = "insight_site.pages.probes.server_error"

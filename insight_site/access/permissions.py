@@ -83,3 +83,244 @@ RULES: dict[str, Rule] = {
     "events:*": PEOPLE,
     "connect:*": PEOPLE,
     "pick:*": PEOPLE,
+    "segments:*": PEOPLE,
+    "aha:*": PEOPLE,
+    "experiments:*": PEOPLE,
+    "explore:*": PEOPLE,
+    "explore_png": PEOPLE,
+    "api_schema": Rule("management", "reports:read", session=True),
+    "api_docs": PEOPLE,
+    "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
+    "aha_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "experiments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    **{
+        f"experiments_api:webhookendpoint-{name}": Rule("management", "admin:*", session=True)
+        for name in ("list", "detail", "rotate", "deliveries")  # addresses of other systems are not for every reader
+    },
+    "healthz": Rule("operations", methods=("GET", "HEAD")),
+    "readyz": Rule("operations", methods=("GET", "HEAD")),
+}
+MACHINE_DOORS = {
+    "/v1/": "ingest",
+    "/ofrep/": "evaluation",
+    "/api/features/": "payload",
+    "/api/eval/": "evaluation",
+    "/api/v1/": "management",
+    "/metrics": "metrics",
+}
+OFREP_FLAG = "/ofrep/v1/evaluate/flags/"
+
+
+def rule_for(view_name: str) -> Rule | None:
+    """The rule of a route by its name, or of its whole namespace."""
+    return RULES.get(view_name) or RULES.get(view_name.split(":")[0] + ":*")
+
+
+def machine_door(path: str) -> str | None:
+    """The machine door that a path belongs to, also when no route matches; None for people's pages."""
+    return next((door for prefix, door in MACHINE_DOORS.items() if path.startswith(prefix)), None)
+
+
+def error(
+    request: HttpRequest, status: int, code: str, message: str, *, retry_after: int | None = None
+) -> HttpResponse:
+    """An error in the shape of the machine door that was asked."""
+    path = request.path_info
+    body: dict[str, object] = {"code": code, "message": message}
+    if path.startswith("/ofrep/"):
+        status = 500 if status == 503 else status  # OFREP knows no 503
+        flag = path.removeprefix(OFREP_FLAG).strip("/") if path.startswith(OFREP_FLAG) else ""
+        body = {**({"key": flag} if flag else {}), "errorCode": "GENERAL", "errorDetails": message}
+    elif path.startswith(("/api/features/", "/api/eval/")):
+        body = {"status": status, "error": message}
+    response = JsonResponse(body, status=status)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="insight", Bearer'
+    return response
+
+
+class Doors:
+    """Middleware: English and HTTPS on the management API; then the rule of the route before its view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer; machines in English, their refusals as problem documents."""
+        if machine_door(request.path_info) is None:
+            return self.get_response(request)
+        return _shaped(request, as_machine(request, self.get_response))
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Refuse what the table doesn't allow."""
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        rule = rule_for(name)
+        if rule is None:
+            log.error("access.no_rule", route=name)
+            return error(request, 403, "forbidden", "this route has no access rule")
+        return refusal(request, rule, kwargs)
+
+
+def as_machine(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """The answer in English, over HTTPS alone where that is set; what is still being sent is read."""
+    if connection := request.META.get("gunicorn.socket"):
+        connection.settimeout(IDLE_SECONDS)  # who announces a body and sends none must not hold the worker
+    with translation.override("en"):
+        if settings.HTTPS and not request.is_secure():
+            response = error(request, 403, "https_required", "use https: this key has just travelled in the clear")
+        elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response = HttpResponse(status=204)
+        else:
+            response = answer(request)
+    if response.status_code != 408:  # there it was waited for long enough
+        _read_rest(request)
+    return response
+
+
+def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> HttpResponse | None:
+    """Why this call may not be made, or None; puts `door`, and `caller` or `identify`, on the request."""
+    request.door = rule.door  # type: ignore[attr-defined]
+    if rule is PEOPLE and any("\x00" in value for value in arguments.values() if isinstance(value, str)):
+        raise Http404  # PostgreSQL has no such text, so nothing has this address; asking it is a 500
+    if rule.methods and request.method not in rule.methods:
+        response = error(request, 405, "method_not_allowed", f"use {' or '.join(rule.methods)}")
+        response["Allow"] = ", ".join(rule.methods)
+        return response
+    if rule.door == "management" and (bad_length := _bad_length(request)):
+        return bad_length
+    if rule.scope is None or (rule.internal and _is_internal(request)):
+        return None
+    request.identify = lambda key: _identify(request, rule, key)  # type: ignore[attr-defined]
+    key = arguments["client_key"] if rule.key_in_path else key_in_headers(request)
+    if key is None and (rule.key_in_body or (rule.session and request.user.is_authenticated)):
+        return None
+    answer = _identify(request, rule, key)
+    return answer if isinstance(answer, HttpResponse) else None
+
+
+def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
+    """The caller of a key, put on the request; or the refusal: 401, 403, 429, 503."""
+    try:
+        caller = find_caller(key) if key else None
+    except (DatabaseError, InterfaceError):
+        return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
+    if caller is not None and rule.key_in_path and caller.kind != "client":
+        log.error("access.secret_key_in_path", key=caller.key_prefix)  # it stands in logs now: rotate it
+        caller = None
+    if caller is None:
+        if _count(f"badkey:{client_address(request)}") > BAD_KEYS_A_MINUTE:
+            return _too_many(request, "too_many_bad_keys", "too many bad keys from this address")
+        return error(request, 401, "unauthorized", "the key is missing, unknown, expired or revoked")
+    request.caller = caller  # type: ignore[attr-defined]
+    scope = rule.scope_for(request.method) or ""
+    if not caller.may(scope):
+        return error(request, 403, "missing_scope", f"this key may not do {scope}")
+    origin = request.headers.get("Origin")
+    if origin and caller.allowed_origins and origin not in caller.allowed_origins:
+        return error(request, 403, "origin_not_allowed", "this key may not be used from this origin")
+    limit = caller.rate or settings.RATES.get(rule.door, 60)
+    if _count(f"rate:{rule.door}:{digest(key or '')}") > limit:
+        return _too_many(request, "too_many_requests", f"more than {limit} calls a minute")
+    return caller
+
+
+def _bad_length(request: HttpRequest) -> HttpResponse | None:
+    """Refuse bodies that are too long or chunked: Django reads a chunked one as empty and would act without it."""
+    if request.headers.get("Transfer-Encoding"):
+        return error(request, 411, "length_required", "send a Content-Length; chunked bodies are not taken")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > MANAGEMENT_BYTES:
+        return error(request, 413, "body_too_large", f"the body may have at most {MANAGEMENT_BYTES} bytes")
+    return None
+
+
+def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """An error of ours in the shape of its door: the management API answers with problem+json (RFC 9457)."""
+    plain = response.headers.get("Content-Type") == "application/json" and response.status_code >= 400
+    if not plain or machine_door(request.path_info) != "management":
+        return response
+    found = json.loads(response.content)
+    if "code" not in found or "message" not in found:
+        return response
+    body = {
+        "type": f"urn:insight:{found['code']}",
+        "title": found["code"].replace("_", " "),
+        "status": response.status_code,
+        "detail": found["message"],
+        "instance": request.path,
+        "code": found["code"],
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+    }
+    response.content = json.dumps(body).encode()
+    response["Content-Type"] = "application/problem+json"
+    return response
+
+
+def _too_many(request: HttpRequest, code: str, message: str) -> HttpResponse:
+    return error(request, 429, code, message, retry_after=_next_minute())
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address; behind a proxy the last one that our own proxy wrote, since callers can write the rest."""
+    if settings.BEHIND_PROXY and (forwarded := request.headers.get("X-Forwarded-For")):
+        return forwarded.split(",")[-1].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def key_in_headers(request: HttpRequest) -> str | None:
+    """The key that the headers carry: empty when they carry one that can't be read, None without one."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value.strip(), validate=True).decode("ascii").partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    if scheme.lower() in ("bearer", "api-key"):
+        return value.strip()
+    return "" if scheme else request.headers.get("X-API-Key")
+
+
+def _is_internal(request: HttpRequest) -> bool:
+    if not settings.BEHIND_PROXY and "X-Forwarded-For" in request.headers:
+        return False  # a proxy that we weren't told of: its own address says nothing about the caller
+    try:
+        address = ipaddress.ip_address(client_address(request))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in settings.INTERNAL_NETWORKS)
+
+
+def _count(name: str) -> int:
+    """Calls under this name in the running minute, this one included; 0 when the counter is away."""
+    key = f"{name}:{int(time.time() // 60)}"
+    try:
+        cache.add(key, 0, timeout=120)
+        return cache.incr(key)
+    except Exception:
+        log.exception("access.counter_away")  # a lost counter must not stop events
+        return 0
+
+
+def _next_minute() -> int:
+    return max(1, math.ceil(60 - time.time() % 60))
+
+
+def _read_rest(request: HttpRequest) -> None:
+    """Read what the sender is still sending, within bounds.
+
+    A server that closes with bytes unread resets the connection, and the sender may lose the answer: told 413 it drops
+    the batch, told nothing it sends the same batch again and again.
+    """
+    chunked = "CONTENT_LENGTH" not in request.META
+    source = request.META.get("wsgi.input") if chunked else request  # without a length Django reads nothing
+    if source is None or (chunked and "Transfer-Encoding" not in request.headers):
+        return
+    left, deadline = REST_BYTES, time.monotonic() + REST_SECONDS
+    try:
+        while left > 0 and time.monotonic() < deadline and (piece := source.read(65_536)):
+            left -= len(piece)
+    except Exception as trouble:  # a broken body is the sender's affair, and the answer stands already
+        log.info("access.rest_unread", error=type(trouble).__name__)
