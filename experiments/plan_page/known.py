@@ -20,7 +20,6 @@ from stats.power.sample_size import power_at
 from stats.results import computable
 
 
-
 @dataclass(frozen=True)
 class Suggested:
     """What the arithmetic proposes; None where it can't."""

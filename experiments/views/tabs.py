@@ -13,6 +13,7 @@ from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
 from experiments.plan_page import plan_summary
+from experiments.plan_page.context import document_context
 from experiments.report import first_lines, flow, page
 from experiments.standing import history as log
 from experiments.views import frame
@@ -50,7 +51,7 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
     readout = read_analysis(run)
     context: dict[str, Any] = {
         "run": run,
-        "parts": plan_summary.parts(experiment),
+        **document_context(request, experiment),
         "dates": plan_summary.dates(experiment),
         "troubles": audience.troubles(experiment) if experiment.status == Status.DRAFT else [],
         "sections": ()

@@ -12,16 +12,16 @@ from aha.forms import form_words
 from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
-from aha.moments.claims import read_finding
 from aha.report import moment_page, reach_picture
 from events.models import OutboxEvent, UnitTraits
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview
+from experiments.standing.headline import headline
 from experiments.standing.health_light import health
 from insight_site.models import Snapshot
 from insight_site.pages import retention_tiles
-from reporting.numbers import between, percent, points
+from reporting.numbers import percent
 from runs.listing import open_runs
 from runs.models import Run
 from runs.pulse import is_alive, last_heard
@@ -100,7 +100,7 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "state": one.get_status_display(),
                 "words": "",
                 "light": "",
-                "url": reverse("admin:experiments_experiment_step", args=[one.pk, "review"]) if draft else _report(one),
+                "url": reverse("experiments:step", args=[one.key, "review"]) if draft else _report(one),
                 "action": gettext("Review and start") if draft else gettext("Read the result"),
             }
         )
@@ -108,7 +108,7 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def verdicts() -> list[dict[str, Any]]:
-    """The latest verdict of each experiment, the newest first, with its effects where its moment keeps them."""
+    """The latest verdict of each experiment, the newest first with its numbers."""
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
     rows = spoken.light("experiment__moment").filter(pk=Subquery(last)).defer("inputs", "experiment__moment__evidence")
@@ -120,29 +120,16 @@ def verdicts() -> list[dict[str, Any]]:
             "light": LIGHTS[Code(row.verdict)],
             "at": row.as_of or row.created_at,
             "final": row.final,
-            "effects": _effects(row.experiment),
+            "effects": _effects(row),
         }
         for row in rows[:SHOWN]
     ]
 
 
-def _effects(experiment: Experiment) -> list[str]:
-    """Effect of the nudge on everyone, and of the behaviour on those it moved, each with its interval."""
-    moment = experiment.moment
-    found = read_finding(moment.finding) if moment is not None and moment.finding else None
-    if found is None or found.experiment != experiment.key or not found.is_share:
-        return []
-    lines = []
-    if found.itt is not None:
-        limits = between(points(found.itt.low), points(found.itt.high))
-        text = gettext("nudge: {estimate} points ({limits})")
-        lines.append(text.format(estimate=points(found.itt.estimate), limits=limits))
-    around = found.effect_set
-    if found.effect is not None and around is not None and around.low is not None and around.high is not None:
-        text = gettext("behaviour: {estimate} points ({limits})")
-        limits = between(points(around.low), points(around.high))
-        lines.append(text.format(estimate=points(found.effect.estimate), limits=limits))
-    return lines
+def _effects(row: Analysis) -> list[str]:
+    """The numbers of every page of the experiment; none of a look that the plan didn't allow."""
+    found = None if row.peek else headline(row.figures, row.verdict)
+    return [] if found is None else [line for line in (found.estimate, f"{found.label}: {found.said}") if line]
 
 
 def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
