@@ -52,8 +52,8 @@ def test_grant__some_apps_migrated_alone__waits_for_the_tables_of_groups() -> No
 # Rows: what is asked of the site. Columns: Analyst, PM, Service owner, Admin.
 PAGES = [
     (f"{LIST}", (200, 200, 200, 200)),
-    (f"{LIST}new/", (403, 200, 403, 200)),
-    (f"{LIST}{{draft}}/steps/plan/", (403, 200, 403, 200)),
+    ("/experiments/-/new/", (403, 200, 403, 200)),
+    ("/experiments/idea/plan/plan/", (403, 200, 403, 200)),
     ("/experiments/live/do/stop/", (403, 200, 403, 200)),
     ("/experiments/live/amend/", (403, 200, 403, 200)),
     ("/experiments/live/setup/", (200, 200, 200, 200)),

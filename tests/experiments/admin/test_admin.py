@@ -180,7 +180,7 @@ def test_do__refused_start__is_explained_with_the_step_that_mends_it(admin_clien
     row.refresh_from_db()
     assert row.status == "draft"
     assert "The plan needs a hypothesis." in page
-    assert "/steps/hypothesis/" in page
+    assert "/plan/hypothesis/" in page
 
 
 def test_do__what_the_state_does_not_know__is_refused_in_a_sentence(admin_client: Client) -> None:
@@ -303,5 +303,5 @@ def test_list__nothing_there__says_what_to_do_next(admin_client: Client) -> None
     searched = admin_client.get(f"{LIST}?q=nowhere").content.decode()
 
     assert "Begin with a claim" in empty
-    assert f"{LIST}new/" in empty
+    assert "/experiments/-/new/" in empty
     assert "No row fits this search and these filters." in searched

@@ -103,7 +103,7 @@ def test_open_runs__of_every_kind__newest_first() -> None:
     [
         ("nothing", "Study", "/aha/studies/new/"),
         ("study", "AHA moment", "/aha/studies/"),
-        ("moment", "Experiment", "/admin/experiments/experiment/new/"),
+        ("moment", "Experiment", "/experiments/-/new/"),
         ("experiment", None, None),
     ],
 )
@@ -153,24 +153,33 @@ def test_waiting__alarms_come_before_results_and_drafts() -> None:
     assert {status for status, _light in found[1:]} == {"draft", "stopped"}
 
 
-def test_verdicts__of_a_moments_experiment__have_both_effects_with_intervals() -> None:
+def test_verdicts__with_figures__have_the_numbers_of_every_page() -> None:
     tested = experiment(10, 0, "stopped")
-    finding = {
-        "code": "CAUSES",
-        "experiment": tested.key,
-        "itt": {"estimate": 0.024, "low": 0.009, "high": 0.039, "method": "unpooled-z"},
-        "effect": {"estimate": 0.13, "standard_error": 0.03},
-        "effect_set": {"shape": "interval", "low": 0.068, "high": 0.187},
+    figures = {
+        "outcome": "window:14-20",
+        "share": True,
+        "control": "control",
+        "variant": "nudge",
+        "levels": {"control": {"n": 1_000, "mean": 0.225}, "nudge": {"n": 1_010, "mean": 0.249}},
+        "nudge": {"estimate": 0.024, "low": 0.009, "high": 0.039},
+        "behaviour": {"estimate": 0.13, "low": 0.068, "high": 0.187},
+        "take_up": {"control": 0.27, "variant": 0.46, "difference": 0.19, "low": 0.17, "high": 0.2},
     }
-    Experiment.objects.filter(pk=tested.pk).update(moment=moment(finding=finding))
-    Analysis.objects.create(experiment=tested, status="done", verdict="CAUSES", final=True)
+    Analysis.objects.create(experiment=tested, status="done", verdict="CAUSES", final=True, figures=figures)
 
     (row,) = landing(person())["verdicts"]
 
     assert [line.replace("\u00a0", " ") for line in row["effects"]] == [
-        "nudge: +2.4 points (+0.9 to +3.9)",
-        "behaviour: +13.0 points (+6.8 to +18.7)",
+        "+13.0 points (6.8 to 18.7 points)",
+        "retention on days 14–20, exposed users whose outcome is known: control 22.5% → nudge 24.9% (+2.40 points)",
     ]
+
+
+def test_verdicts__of_a_peek__have_no_numbers() -> None:
+    tested = experiment(10, 0, "stopped")
+    Analysis.objects.create(experiment=tested, status="done", verdict="CAUSES", peek=True, figures={"share": True})
+
+    assert landing(person())["verdicts"][0]["effects"] == []
 
 
 def test_home__many_rows__asks_the_database_as_often_as_for_few(
@@ -199,7 +208,7 @@ def test_home__with_rows__shows_them(client: Client) -> None:
     assert "Spring" in text
     assert "Three friends" in text
     assert '<progress max="100" value="0"' in text
-    assert "0 of 200 planned users were shown their variant (0%)." in text
+    assert "0 of 200 planned users exposed (0%)" in text
 
 
 def test_home__empty__says_so_without_an_error(client: Client) -> None:
