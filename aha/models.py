@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from events.metric_sentences import metric_words
-from events.metrics import display_name
+from events.metrics import plain_name
+from reporting.shown_names import shown
 from runs.light import LightQuerySet
 from runs.models import Run
 
@@ -36,7 +37,7 @@ class Study(Run):
     def has_own_title(self) -> bool:
         """Somebody named it; versions up to 0.4 wrote event and specification into the title of all others."""
         signup, retention = (self.inputs.get(name, "") for name in ("signup_event", "retention"))
-        return self.title not in ("", f"{signup} → {display_name(retention)}"[:100])
+        return self.title not in ("", f"{signup} → {plain_name(retention)}"[:100])
 
     @property
     def question_title(self) -> str:
@@ -44,7 +45,7 @@ class Study(Run):
         if not self.inputs.get("retention"):
             return ""
         signup = self.inputs.get("signup_event", "*")
-        event = _("new users") if signup == "*" else signup
+        event = _("new users") if signup == "*" else shown(signup)
         return f"{event} → {metric_words(self.inputs['retention'])}"
 
 
@@ -94,7 +95,7 @@ class AhaMoment(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return display_name(self.name)  # version 0.3 named moments with the backslashes of their specification
+        return plain_name(self.name)  # version 0.3 named moments with the backslashes of their specification
 
 
 class Finding(models.Model):

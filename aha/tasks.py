@@ -1,3 +1,4 @@
+from aha.explore import ready
 from aha.moments import kept_reach
 from aha.study import studies
 
@@ -12,3 +13,7 @@ def count_reach(pk: int) -> None:
 
 def count_all_reaches() -> None:
     kept_reach.count_all()
+
+
+def prepare_explore() -> None:
+    ready.prepare()

@@ -18,6 +18,7 @@ from events.metrics import (
     display_name,
     parse_metric,
 )
+from reporting.shown_names import shown
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -40,7 +41,7 @@ def _retention_sentence(definition: Retention) -> str:
             return text.format(days=days, first=window.start_day, last=window.end_day)
         case MinEvents(event, window, times):
             text = gettext("Retained: did {event} at least {times} times from day {first} to day {last}.")
-            return text.format(event=event, times=times, first=window.start_day, last=window.end_day)
+            return text.format(event=shown(event), times=times, first=window.start_day, last=window.end_day)
     first, last = definition.window.start_day, definition.window.end_day
     if last is None:
         text = gettext("Retained: active on day {first} or any later day. It grows as the data age: for display only.")
@@ -68,7 +69,7 @@ def _value_sentence(definition: Value | Quantile | Ratio) -> str:
             return gettext("Per unit, from day {first} to day {last}: {what}.").format(what=what, **days)
         case Total(event, prop):
             text = gettext("Per unit, from day {first} to day {last}: the sum of {property} over {event}.")
-            return text.format(property=prop, event=event, **days)
+            return text.format(property=shown(event, prop), event=shown(event), **days)
     return gettext("Per unit, from day {first} to day {last}: the number of active days.").format(**days)
 
 
@@ -87,7 +88,7 @@ def _cap_sentence(definition: Capped) -> str:
 
 
 def _behaviour_sentence(behaviour: Behaviour) -> str:
-    names = {"event": behaviour.event, "distinct": behaviour.distinct}
+    names = {"event": shown(behaviour.event), "distinct": shown(behaviour.event, behaviour.distinct or "")}
     if behaviour.where is None:
         text = (
             gettext("number of {event}") if behaviour.distinct is None else gettext("different {distinct} of {event}")
@@ -97,7 +98,7 @@ def _behaviour_sentence(behaviour: Behaviour) -> str:
         text = gettext("number of {event} where {property} is {value}")
     else:
         text = gettext("different {distinct} of {event} where {property} is {value}")
-    return text.format(property=behaviour.where[0], value=behaviour.where[1], **names)
+    return text.format(property=shown(behaviour.event, behaviour.where[0]), value=behaviour.where[1], **names)
 
 
 def metric_words(text: str) -> str:
@@ -112,7 +113,9 @@ def metric_words(text: str) -> str:
     if isinstance(definition, MinEvents):
         window = definition.window
         name = gettext("{event} at least {times} times on days {first}–{last}")
-        return name.format(event=definition.event, times=definition.times, first=window.start_day, last=window.end_day)
+        return name.format(
+            event=shown(definition.event), times=definition.times, first=window.start_day, last=window.end_day
+        )
     if isinstance(definition, Survival):
         return gettext("time until {gap} silent days").format(gap=definition.gap)
     if not isinstance(definition, Active):

@@ -182,8 +182,8 @@ def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
         return ibis.memtable([], schema=COLUMNS)
     paths = [os.fspath(file) for file in files]
     backend.raw_sql(
-        "CREATE OR REPLACE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, properties, "
-        "message_id, make_timestamp(epoch_us(received_at)) AS received_at FROM read_parquet("
+        "CREATE OR REPLACE TEMP VIEW stored AS SELECT user_id, event, make_timestamp(epoch_us(time)) AS time, "
+        "properties, message_id, make_timestamp(epoch_us(received_at)) AS received_at FROM read_parquet("
         f"[{', '.join(literal(path) for path in paths)}], hive_partitioning = true)"
     )
     return backend.table("stored")

@@ -23,6 +23,7 @@ urlpatterns = [
     path("<str:key>/plan/", tabs.plan, name="plan"),
     path("<str:key>/plan/search/", search_page.design_search, name="plan_search"),
     path("<str:key>/plan/export/<slug:form>/", plan_page.plan_export, name="plan_export"),
+    path("<str:key>/plan/numbers/", plan_page.plan_numbers, name="plan_numbers"),
     path("<str:key>/plan/comments/", plan_page.plan_comment, name="plan_comment"),
     path("<str:key>/plan/comments/<int:pk>/", plan_page.settle_comment, name="settle_comment"),
     path("<str:key>/plan/<slug:step>/outlook/", steps.plan_outlook, name="plan_outlook"),

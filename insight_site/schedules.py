@@ -40,6 +40,7 @@ JOBS = (
     Job("events: flush", "events.tasks.flush_events", MINUTES, 1),
     Job("events: catalogue", "events.tasks.refresh_catalogue", MINUTES, 1),
     Job("events: maintain store", "events.tasks.maintain_store", DAILY),
+    Job("aha: prepare explore", "aha.tasks.prepare_explore", MINUTES, 5),
     Job("aha: weekly reach", "aha.tasks.count_all_reaches", DAILY, at=time(3, 15)),
     Job("site: home figures", "insight_site.tasks.count_home_figures", DAILY, at=time(3, 20)),
     Job("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),

@@ -33,3 +33,10 @@ def write_sample() -> int:
     from insight_site.connect import sample  # noqa: PLC0415
 
     return sample.write_sample()
+
+
+def forget_pictures() -> int:
+    """Asked when an event is renamed: charts of finished runs show names, and are rendered anew."""
+    from insight_site.takeaways import stored_pictures  # noqa: PLC0415
+
+    return stored_pictures.forget_pictures()

@@ -1,7 +1,7 @@
 """Small charts as SVG without a library: drawn while the page is made, with values to hover and hatched bars. Pure.
 
-Altair's charts (`reporting.charts`) belong to stored runs, which the worker draws. These follow an address that somebody
-has just typed. Colours are those of `reporting.charts`, so that the style sheet turns them dark on a dark page.
+Altair's charts (`reporting.charts`) belong to stored runs, which the worker draws. These follow an address that has
+just been typed. Colours are those of `reporting.charts`, so that the style sheet turns them dark on a dark page.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,9 @@ class Sheet:
             shape = _tag("circle", _title(title), cx=x, cy=y, r=3.8, **paint)
         self._above.append(shape)
 
-    def bar(self, span: tuple[float, float], values: tuple[float, float], colour: str, title: str, *, hatched: bool = False) -> None:
+    def bar(
+        self, span: tuple[float, float], values: tuple[float, float], colour: str, title: str, *, hatched: bool = False
+    ) -> None:
         """A bar between two numbers of each axis, with its value to hover; hatched where it isn't complete."""
         left, right = self.x(span[0]), self.x(span[1])
         top, bottom = sorted((self.y(values[0]), self.y(values[1])))

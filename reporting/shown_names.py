@@ -5,7 +5,7 @@ request of a person, the site has lent a table (`names_from`); elsewhere a name 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 type Lookup = Callable[[str, str], str]
@@ -27,3 +27,8 @@ def names_from(lookup: Lookup) -> Iterator[None]:
         yield
     finally:
         _lookup.reset(token)
+
+
+def as_sent() -> AbstractContextManager[None]:
+    """Until the block ends, names stand for themselves: for documents that machines read."""
+    return names_from(lambda _event, _property: "")

@@ -4,80 +4,85 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from events.metrics import Survival, is_display_only
+from events.metrics import parse_retention
+from events.pickers.fields import BehavioursField, EventField, RetentionField
 from reporting.shown_names import shown
 from reporting.words import gettext
 from runs.key_from_name import key_from
 from runs.models import Run
 from runs.refusals import Refused, split_reason
+from segments.questions.run_objections import run_objections
 from segments.rules.builder.known import MOST_CHOICES, Known, nearest
-from segments.search.question import FIELD_OF, MAX_WINDOW_DAYS, Inputs, check_inputs
+from segments.search.question import FIELD_OF, MAX_CLUSTERS, Inputs, check_inputs
 
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
+FIRST = ("signup_event", "first_day", "last_day", "retention", "title")
+DATE = forms.DateInput({"type": "date"})
+
+
 class SegmentationForm(forms.Form):
-    title = forms.CharField(label=_("Title"), max_length=100, required=False)
-    signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"),
-        initial="signup",
-        help_text=_("Write * to take each user's first event of any kind."),
-        widget=forms.TextInput(attrs={"list": "event-names", "autocomplete": "off"}),
+    """A segmentation's question. A few fields begin one; the others stand under "Advanced"."""
+
+    signup_event = EventField(
+        label=_("Start event (day 0)"), any_event=True, help_text=_("Whoever does it is a new user from then on.")
     )
-    first_day = forms.IntegerField(label=_("First day of play to look at"), initial=0, min_value=0)
-    last_day = forms.IntegerField(
-        label=_("Last day of play to look at"),
-        initial=13,
-        min_value=0,
-        help_text=_("Only users whose whole window has passed are taken."),
-    )
-    retention = forms.CharField(
+    first_day = forms.IntegerField(label=_("Days of play: from day"), initial=0, min_value=0)
+    last_day = forms.IntegerField(label=_("to day"), initial=13, min_value=0)
+    retention = RetentionField(
         label=_("Retention that the groups are compared by"),
-        initial="window:21-27",
         required=False,
-        help_text=_("For example window:21-27. It must begin after the last day of play."),
+        kinds=("active", "event", "churn"),
+        help_text=_("It must begin after the last day of play."),
     )
-    behaviours = forms.CharField(
-        label=_("Behaviours"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("One a line: EVENT, EVENT[property=value] or EVENT#property. Empty takes every event."),
-    )
+    title = forms.CharField(label=_("Title"), max_length=100, required=False)
+    behaviours = BehavioursField(label=_("Behaviours"), help_text=_("Leave empty to compare every event."))
     clusters = forms.IntegerField(
         label=_("Number of groups"),
         required=False,
         min_value=2,
-        max_value=10,
-        help_text=_("Empty lets the data choose, and say so when there are none."),
+        max_value=MAX_CLUSTERS,
+        help_text=_("Leave empty to let the data choose; the answer may be that there are none."),
     )
-    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=forms.DateInput({"type": "date"}))
-    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=forms.DateInput({"type": "date"}))
+    first_date = forms.DateField(label=_("Signed up from"), required=False, widget=DATE)
+    last_date = forms.DateField(label=_("Signed up until"), required=False, widget=DATE)
     seed = forms.IntegerField(
-        label=_("Seed"), initial=1, min_value=0, help_text=_("Same data, same seed, same groups.")
+        label=_("Seed"), initial=1, min_value=0, max_value=2**63 - 1, help_text=_("Same data, same seed, same groups.")
     )
+
+    @property
+    def first_fields(self) -> list[Any]:
+        """Those that begin a segmentation."""
+        return [self[name] for name in FIRST]
+
+    @property
+    def advanced_fields(self) -> list[Any]:
+        """All others."""
+        return [field for field in self.visible_fields() if field.name not in FIRST]
+
+    @property
+    def opens_advanced(self) -> bool:
+        """One of them is wrong, or filled in."""
+        fields = [field for field in self.advanced_fields if field.name != "seed"]
+        return any(field.errors or field.value() for field in fields)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.errors:
             return data
-        first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
-        self._check_days(data)
+        retention = parse_retention(data["retention"]) if data["retention"] else None
+        for name, error in run_objections(data, retention):
+            self.add_error(name, error)
         if self.errors:
             return data
+        first, last = (data[name].isoformat() if data[name] else None for name in ("first_date", "last_date"))
+        same = ("signup_event", "first_day", "last_day", "clusters", "behaviours")
+        self.inputs = Inputs(
+            **{name: data[name] for name in same}, retention=data["retention"] or None, first_date=first, last_date=last
+        )
         try:
-            self.inputs = Inputs(
-                signup_event=data["signup_event"],
-                first_day=data["first_day"],
-                last_day=data["last_day"],
-                retention=data["retention"] or None,
-                clusters=data["clusters"],
-                behaviours=tuple(line.strip() for line in data["behaviours"].splitlines() if line.strip()),
-                first_date=first,
-                last_date=last,
-            )
-            self._check_retention(self.inputs)
-            if not self.errors:
-                check_inputs(self.inputs)
+            check_inputs(self.inputs)
         except Refused as refusal:
             self.refuse(refusal)
         return data
@@ -86,30 +91,6 @@ class SegmentationForm(forms.Form):
         """Show a refusal at the field whose option it names."""
         field = FIELD_OF.get(refusal.at)
         self.add_error(field if field in self.fields else None, refusal.sentence)
-
-    def _check_days(self, data: dict[str, Any]) -> None:
-        days = data["last_day"] - data["first_day"] + 1
-        if days < 1:
-            self.add_error("last_day", _("The last day of play lies before the first."))
-        if days > MAX_WINDOW_DAYS:
-            text = _("At most %(most)s days of play, not %(days)s.")
-            self.add_error("last_day", text % {"most": MAX_WINDOW_DAYS, "days": days})
-        if data["first_date"] and data["last_date"] and data["last_date"] < data["first_date"]:
-            self.add_error("last_date", _("The last date lies before the first."))
-
-    def _check_retention(self, inputs: Inputs) -> None:
-        definition = inputs.definition
-        if definition is None:
-            return
-        if is_display_only(definition):
-            text = _("This retention grows as the data age, so groups can't be judged by it.")
-            self.add_error("retention", text)
-        elif not isinstance(definition, Survival) and definition.window.start_day <= inputs.last_day:
-            text = _(
-                "This retention begins on day %(day)s, inside the days of play: what forms the groups would also be "
-                "their outcome. Let it begin on day %(first)s or later."
-            )
-            self.add_error("retention", text % {"day": definition.window.start_day, "first": inputs.last_day + 1})
 
 
 def form_words(run: Run) -> str:

@@ -32,6 +32,8 @@ NOISE = tuple(
 # What templatize writes for a translated tag: a call between blanks.
 TEMPLATE_CALL = re.compile(r" (?:_|gettext|ngettext)\(((?:u?'(?:[^'\\]|\\.)*'|u?\"(?:[^\"\\]|\\.)*\")(?:, ?.*?)?)\) ")
 
+COUNT = re.compile(r"(?<=['\"]), count")  # the number of a plural form, which stands behind its two texts
+
 
 def extracted() -> Catalog:
     """All strings that people can read, with the files that hold them."""
@@ -45,7 +47,7 @@ def extracted() -> Catalog:
                 catalog.add(message, locations=[(_relative(path), line)], auto_comments=comments)
     for path in sorted((ROOT / "templates").rglob("*.html")):
         for call in TEMPLATE_CALL.finditer(templatize(path.read_text(encoding="utf-8"), origin=str(path))):
-            arguments = ast.literal_eval(f"({call.group(1).split(', count')[0]},)")
+            arguments = ast.literal_eval(f"({COUNT.split(call.group(1))[0]},)")
             catalog.add(arguments[0] if len(arguments) == 1 else arguments[:2], locations=[(_relative(path), 1)])
     return catalog
 

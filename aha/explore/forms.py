@@ -36,7 +36,10 @@ def _fields() -> dict[str, forms.Field]:
         "segment": SegmentField(label=_("Segment")),
         "day_mode": forms.ChoiceField(
             label=_("Days are"),
-            choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
+            choices=[
+                ("rolling", _("24 hours from signup")),
+                ("calendar", _("calendar days of the project's time zone")),
+            ],
         ),
     }
 
@@ -118,7 +121,14 @@ def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
     """What a view asks before anybody has chosen anything, fitting what is in the log."""
     signup = catalogue.guess_signup()
     others = [entry.name for entry in catalogue.search("", limit=6) if entry.name != signup]
-    found = {"signup_event": signup, "day_mode": "rolling", "by": "day", "days": "7", "times": "1", "retention": "on_day:7"}
+    found = {
+        "signup_event": signup,
+        "day_mode": "rolling",
+        "by": "day",
+        "days": "7",
+        "times": "1",
+        "retention": "on_day:7",
+    }
     if view == TIMES:
         found["retention"] = "window:14-20"
     if view != RETENTION:

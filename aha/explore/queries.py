@@ -15,7 +15,7 @@ from events.counting import day_bits
 from events.counting.day_index import local_date
 from events.counting.people import DATE_DAYS, WEEKS, dates_name
 from events.counting.unit_values import Basis, since_anchor
-from events.metrics import Active, MinDays, MinEvents, Retention, Survival
+from events.metrics import MinDays, MinEvents, Retention, Survival
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -90,10 +90,7 @@ def retained(people: ir.Table, definition: Retention, column: Column, counted: s
         case MinEvents(_, _, times):
             return (people[counted].fill_null(0) >= times) if counted in people.columns else ibis.literal(False)
         case MinDays(_, days):
-            bits = [
-                day_bits.active_on(people, day).ifelse(1, 0)
-                for day in range(column.first, (column.last or 0) + 1)
-            ]
+            bits = [day_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)]
             return reduce(lambda left, right: left + right, bits) >= days
     if column.last is None:
         return (people.last_day >= column.first).fill_null(False)
@@ -273,7 +270,7 @@ def next_step(table: ir.Table, log: ir.Table, k: int, *, days: int) -> ir.Table:
 
 
 def funnel(table: ir.Table, steps: int) -> ir.Table:
-    """One row per segment: ``segment, users``, ``s_k`` who came to step k, ``t_k`` median seconds since the step before."""
+    """One row per segment: ``segment, users``, ``s_k`` who came to step k, ``t_k`` median seconds of that step."""
     numbers = {f"s_{k}": table[f"at_{k}"].count() for k in range(steps)}
     for k in range(1, steps):
         waited = table[f"at_{k}"].delta(table[f"at_{k - 1}"], unit="microsecond")

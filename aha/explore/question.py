@@ -110,9 +110,7 @@ def _parameters(question: Question, names: Sequence[str]) -> dict[str, Any]:
 
 
 def can_judge(definition: Retention, days: int) -> bool:
-    """Whether a behaviour within so many days ends before this retention is measured: only then may they be compared."""
+    """Whether a behaviour within so many days ends before this retention is measured: only then are they compared."""
     if isinstance(definition, Survival) or (isinstance(definition, Active) and definition.window.end_day is None):
         return False
     return guard(days, definition.window)
-
-

@@ -156,7 +156,7 @@ def _answered(request: HttpRequest, view: str) -> Any:
         raise Http404
     form = ExploreForm(view, _data(request, {}))
     if not form.is_valid():
-        raise Http404(gettext("This address isn't a whole question."))
+        raise Http404(gettext("This address is incomplete."))
     outcome = patience.ask(form.question, patience=FILE_PATIENCE)
     if outcome.payload is None:
         raise Http404(gettext("The answer isn't there yet; open the page first."))

@@ -16,7 +16,7 @@ from aha.moments.kept_reach import ask_for_count
 from aha.payload_versions import EVIDENCE, FINDING
 from aha.study.result import Candidate
 from aha.study.studies import read_report
-from events.metrics import display_name, parse_behaviour, parse_retention
+from events.metrics import parse_behaviour, parse_retention, plain_name
 from runs.key_from_name import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -48,7 +48,7 @@ def promote_candidate(
     if candidate is None:
         raise Refused(
             "The study has no candidate {behaviour} at least {times} times within {days} days.",
-            behaviour=display_name(behaviour),
+            behaviour=plain_name(behaviour),
             times=times,
             days=days,
         )
@@ -61,7 +61,7 @@ def promote_candidate(
             key=_free_key(f"{behaviour}-{times}-in-{days}"),
             name=name
             or gettext("{behaviour} ≥ {times} within {days} days").format(
-                behaviour=display_name(behaviour), times=times, days=days
+                behaviour=plain_name(behaviour), times=times, days=days
             ),
             behaviour=behaviour,
             times=times,

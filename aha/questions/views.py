@@ -16,7 +16,7 @@ from aha.questions.preview import data_objections, preview, too_few
 from aha.questions.preview_words import asked_sentence, facts
 from aha.study import studies
 from aha.study.question import Inputs
-from events.pickers.mends import mended
+from events.pickers.mends import mended, wrong_fields
 from events.pickers.people_words import read_retention
 from events.pickers.rate_words import rate_context
 from reporting.document import load
@@ -60,7 +60,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
 @require_POST
 def preview_study(request: HttpRequest) -> HttpResponse:
     """What would happen with the form as it stands, as a fragment."""
-    return render(request, "aha/new_study/preview.html", _look(StudyForm(request.POST)))
+    return render(request, "components/before/preview.html", _look(StudyForm(request.POST)))
 
 
 def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None = None) -> HttpResponse:
@@ -100,7 +100,7 @@ def _add_data_objections(form: StudyForm) -> None:
 
 
 def _look(form: StudyForm) -> dict[str, Any]:
-    """What `aha/new_study/preview.html` shows."""
+    """What `components/before/preview.html` shows."""
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
@@ -118,8 +118,5 @@ def _look(form: StudyForm) -> dict[str, Any]:
                 context |= {"origin": origin, "changes": changes(load(Inputs, origin.inputs), form.inputs)}
     except Refused as refusal:
         form.refuse(refusal)
-    context["wrong"] = [
-        {"label": form[name].label if name in form.fields else "", "name": name, "errors": errors.data}
-        for name, errors in form.errors.items()
-    ]
+    context["wrong"] = wrong_fields(form)
     return context

@@ -9,10 +9,12 @@ from contextvars import ContextVar
 
 from django.db import DatabaseError, transaction
 from django.utils.translation import get_language
+from django_q.tasks import async_task
 
 from events.models import EventLabel
 from reporting import shown_names
 
+FORGET_PICTURES = "insight_site.tasks.forget_pictures"  # by name: pictures belong to the site
 type Table = Mapping[tuple[str, str], EventLabel]
 _here: ContextVar[dict[str, Table] | None] = ContextVar("event_labels", default=None)
 
@@ -49,16 +51,38 @@ def shown_here() -> Iterator[None]:
         _here.reset(token)
 
 
-def forget_read_labels() -> None:
-    """Read the table anew in this request: something has changed."""
+def save_label(row: EventLabel, *, renamed: bool) -> None:
+    """Keep what people call something; an empty row is no row.
+
+    Args:
+        row: with its new fields.
+        renamed: a display name has changed, so charts that show it are to be rendered anew.
+    """
+    with transaction.atomic():
+        if any([row.name_en, row.name_ko, *row.descriptions(), row.hidden]):
+            row.save()
+        elif row.pk:
+            row.delete()
+        if renamed:
+            transaction.on_commit(lambda: async_task(FORGET_PICTURES))
     kept = _here.get()
     if kept is not None:
         kept.clear()
 
 
 def _name(event: str, property: str) -> str:
-    row = table().get((event, property))
-    return "" if row is None else row.name(_language())
+    """The display name, with the name as sent behind it where two are called alike; "" where there is none."""
+    known, language = table(), _language()
+    row = known.get((event, property))
+    name = "" if row is None else row.name(language)
+    if not name:
+        return ""
+    alike = [
+        one
+        for (of, prop), one in known.items()
+        if bool(prop) == bool(property) and (not prop or of == event) and one.name(language) == name
+    ]
+    return name if len(alike) == 1 else f"{name} ({property or event})"
 
 
 def _load() -> Table:

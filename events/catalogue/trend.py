@@ -1,17 +1,16 @@
-"""One event day by day, asked of the warehouse when its page is opened, and kept until the store changes."""
+"""One event day by day, asked of the warehouse when its page is opened, and kept for two minutes."""
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-from django.conf import settings
 from django.core.cache import cache
 
-from events.asking import questions
 from events.catalogue import queries
-from events.pulse import newest_files
+from events.catalogue.listing import catalogue
+from events.warehouse import connect
 
-KEPT_SECONDS = 600
+KEPT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -27,16 +26,17 @@ def daily(name: str) -> tuple[Day, ...]:
     """The days from the event's first to the store's last day, days without it as zeros; none for an unknown event.
 
     Raises:
-        Refused: when there is no event at all, or the store must not be read.
+        Refused: when the store must not be read.
     """
-    version = "" if settings.WAREHOUSE_URL else newest_files.version()
-    key = f"events.trend:{version}:{hashlib.sha256(name.encode()).hexdigest()}"
+    listed = catalogue()
+    made_at = listed.made_at.timestamp() if listed.made_at else ""
+    key = f"events.trend:{made_at}:{hashlib.sha256(name.encode()).hexdigest()}"
     found: tuple[Day, ...] | None = cache.get(key)
     if found is None:
-        with questions() as asked:
-            rows = asked.warehouse.arrow(queries.days(asked.log, name)).to_pylist()
-            last = max(asked.basis.data_end - timedelta(microseconds=1), datetime(1970, 1, 1, tzinfo=UTC)).date()
-        found = _filled({row["day"]: Day(row["day"], row["events"], row["users"]) for row in rows}, last)
+        with connect() as warehouse:
+            rows = warehouse.arrow(queries.days(warehouse.events, name)).to_pylist()
+        days = {row["day"]: Day(row["day"], row["events"], row["users"]) for row in rows}
+        found = _filled(days, listed.last_day)
         cache.set(key, found, KEPT_SECONDS)
     return found
 
@@ -50,9 +50,10 @@ def by_week(days: tuple[Day, ...]) -> tuple[tuple[date, int], ...]:
     return tuple(weeks.items())
 
 
-def _filled(found: dict[date, Day], last: date) -> tuple[Day, ...]:
+def _filled(found: dict[date, Day], last: date | None) -> tuple[Day, ...]:
     if not found:
         return ()
-    first, last = min(found), max(last, *found)
+    first = min(found)
+    last = max(found) if last is None else max(last, *found)
     all_days = (first + timedelta(days=place) for place in range((last - first).days + 1))
     return tuple(found.get(day, Day(day, 0, 0)) for day in all_days)

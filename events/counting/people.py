@@ -43,9 +43,7 @@ def dates_name(word: int) -> str:
     return f"dates_{word}"
 
 
-def people(
-    events: ir.Table, basis: Basis, *, signup: str, words: int, monday: date, weeks_words: int
-) -> ir.Table:
+def people(events: ir.Table, basis: Basis, *, signup: str, words: int, monday: date, weeks_words: int) -> ir.Table:
     """One row per user: ``user_id, anchor, anchor_date, complete_days, last_day, days_0 …, dates_0 …``.
 
     Args:

@@ -79,7 +79,7 @@ def cohort(
     """
     log = events if anchor == "*" else events.filter(events.event == anchor)
     users = log.group_by("user_id").aggregate(anchor=log.time.min())
-    return _in_dates(with_clock(users, basis), first, last)
+    return in_dates(with_clock(users, basis), first, last)
 
 
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
@@ -103,7 +103,7 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 
 def first_and_last(log: ir.Table, since: datetime) -> ir.Table:
-    """One row of what lies at or after a moment: ``first, last, events``; times are null where nothing does."""
+    """One row of what of a log lies at or after a moment: ``first, last, events``; null times where nothing does."""
     log = log.filter(log.time >= utc(since))
     return log.aggregate(first=log.time.min(), last=log.time.max(), events=log.count())
 
@@ -332,7 +332,8 @@ def _reach(definitions: Sequence[Active | MinDays | MinEvents | Value]) -> Windo
     return Window(first, max(bounded) if len(bounded) == len(last_days) else None)
 
 
-def _in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:
+def in_dates(users: ir.Table, first: date | None, last: date | None) -> ir.Table:
+    """Only users whose anchor falls on these local dates, both inclusive; None is no bound."""
     import ibis
 
     if first is not None:

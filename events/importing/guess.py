@@ -18,12 +18,13 @@ from events.importing.signup_choice import SIGNUP, SignupFrom
 USERS = (
     "userid", "user", "uid", "userpseudoid", "distinctid", "playerid", "player", "memberid", "member", "customerid",
     "customer", "studentid", "accountid", "account", "subscriberid", "clientid", "visitorid", "deviceid", "anonymousid",
-    "username", "email", "source", "sender", "from", "사용자id", "사용자", "유저id", "유저", "회원id", "회원번호", "회원", "고객id",
-    "고객번호", "고객", "플레이어", "계정", "아이디",
+    "username", "email", "source", "sender", "from",
+    "사용자id", "사용자", "유저id", "유저", "회원id",
+    "회원번호", "회원", "고객id", "고객번호", "고객", "플레이어", "계정", "아이디",
 )  # fmt: skip
 TIMES = (
-    "timestamp", "eventtime", "eventtimestamp", "time", "datetime", "date", "createdat", "occurredat", "ts", "servertime",
-    "clienttime", "eventdate", "일시", "시간", "시각", "날짜", "이벤트시간", "발생시각",
+    "timestamp", "eventtime", "eventtimestamp", "time", "datetime", "date", "createdat", "occurredat", "ts",
+    "servertime", "clienttime", "eventdate", "일시", "시간", "시각", "날짜", "이벤트시간", "발생시각",
 )  # fmt: skip
 EVENTS = (
     "event", "eventname", "eventtype", "action", "activity", "actiontype", "activitytype", "verb", "이벤트", "이벤트명",
@@ -34,7 +35,9 @@ SIGNUPS = (
     "signup", "signedup", "signupevent", "register", "registered", "registration", "install", "installed", "firstopen",
     "join", "joined", "accountcreated", "usercreated", "가입", "회원가입", "설치", "등록",
 )  # fmt: skip
-SIGNUP_COLUMNS = re.compile(r"sign_?ed?_?up|regist|install|joined|join_?date|first_?open|user_?created|가입|설치일|등록일")
+SIGNUP_COLUMNS = re.compile(
+    r"sign_?ed?_?up|regist|install|joined|join_?date|first_?open|user_?created|가입|설치일|등록일"
+)
 TIME_WORDS = re.compile(r"(?:^|_)(?:date|time|datetime|timestamp|ts|at|on|when|utc|kst|user|event|day)(?=_|$)")
 FILE_WORDS = re.compile(r"(?:^|_)(?:master|raw|log|logs|data|dataset|export|events?|sample|final|copy|\d+)(?=_|$)")
 MOST_EVENTS = 200  # different names: beyond that a column holds free text

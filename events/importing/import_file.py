@@ -53,9 +53,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     with store.staging() as folder, scratch(folder) as connection:
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [
-            open_source(
-                path, connection, separator=options.separator, columns=options.columns, header=options.header
-            )
+            open_source(path, connection, separator=options.separator, columns=options.columns, header=options.header)
             for path in paths
         ]
         job, received = Job(connection, options, show, folder), time.time_ns() // 1000

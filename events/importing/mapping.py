@@ -122,7 +122,9 @@ def _no_format(mapping: Mapping, sample: Sample) -> Refused:
 
 def _signup_mistakes(mapping: Mapping, sample: Sample) -> list[Refused]:
     if mapping.signup is SignupFrom.COLUMN and not _signup_format(mapping, sample):
-        return [Refused("This column holds no dates: choose the column with the day of the signup.", at="signup_column")]
+        return [
+            Refused("This column holds no dates: choose the column with the day of the signup.", at="signup_column")
+        ]
     if mapping.signup is SignupFrom.EVENT and not mapping.event:
         return [Refused("All rows are one event here: choose another answer about the signup.", at="signup")]
     if mapping.signup is SignupFrom.EVENT and not mapping.signup_event:

@@ -56,7 +56,9 @@ class Job:
                 try:
                     self.show(step, percent, percent / 100 * rows / (time.monotonic() - started))
                 except BaseException:  # a person cancelled: the pool would wait for the statement's end
-                    self.connection.interrupt()
+                    while not running.done():  # again and again: one that has not begun yet isn't interrupted
+                        self.connection.interrupt()
+                        time.sleep(0.02)
                     raise
                 time.sleep(0.02)
             return running.result().fetchall()
@@ -135,15 +137,18 @@ def _days_with_repeats(job: Job, files: Sequence[Staged]) -> set[date]:
 def _days_with_known_ids(job: Job, files: Sequence[Staged], old: Sequence[str]) -> set[date]:
     if not old:
         return set()
-    sql = f"SELECT DISTINCT event_date FROM {read_staged(files)} SEMI JOIN {read_parquet(old)} AS stored USING (message_id)"
+    stored = read_parquet(old)
+    sql = f"SELECT DISTINCT event_date FROM {read_staged(files)} SEMI JOIN {stored} AS stored USING (message_id)"
     return {row[0] for row in job.run(sql, "compare")}
 
 
 def read_staged(files: Sequence[Staged]) -> str:
+    """What stands after FROM for the rows of written files, with `source` and the partition."""
     return read_parquet([str(file.path) for file in files])
 
 
 def read_parquet(paths: Sequence[str]) -> str:
+    """What stands after FROM for Parquet files of one folder structure: the store's, or a running import's."""
     listed = ", ".join(literal(path) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{PARTITION}: DATE}})"
 

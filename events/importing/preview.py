@@ -1,4 +1,7 @@
-"""The beginning of a file as it would be kept: its first rows, and what looks odd in it. Read by the import's own SQL."""
+"""The beginning of a file as it would be kept: its first rows, and what looks odd in it.
+
+The import's own SQL reads it, so a row is shown as it will be kept.
+"""
 
 import codecs
 import csv
@@ -15,8 +18,8 @@ from typing import Any
 from events.importing import time_formats
 from events.importing.bad_rows import REJECTED, reason_words
 from events.importing.mapping import Mapping, known_format, options_of
-from events.importing.parquet_files import read_parquet
 from events.importing.options import WHITESPACE, ImportOptions
+from events.importing.parquet_files import read_parquet
 from events.importing.reading import Reading, Sample
 from events.importing.scratch import Scratch, ScratchError, scratch
 from events.importing.signup_choice import SignupFrom
@@ -156,7 +159,8 @@ def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Map
         except ScratchError as error:
             raise Refused("The file can't be read so: choose another separator or encoding.", at="separator") from error
         rows = connection.execute(
-            f"SELECT user_id, event, us, properties, bad, shown FROM kept WHERE bad IS DISTINCT FROM 'blank' LIMIT {ROWS}"
+            "SELECT user_id, event, us, properties, bad, shown FROM kept WHERE bad IS DISTINCT FROM 'blank' "
+            f"LIMIT {ROWS}"
         ).fetchall()
         found = _counts(connection, rejected, now)
     whole = beginning.whole if reading.kind != "parquet" else found["rows"] < MOST_ROWS
@@ -176,14 +180,16 @@ def preview(beginning: Beginning, reading: Reading, sample: Sample, mapping: Map
 
 
 def ends_in_the_middle(beginning: Beginning, reading: Reading, columns: int) -> bool:
-    """True when the last row of a text file is no whole row; never said of a packed one, which would have to be read."""
+    """True when the last row of a text file is no whole row; never of a packed one, which would have to be read."""
     if reading.kind == "parquet" or beginning.packed:
         return False
     with beginning.path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL_BYTES) // 2 * 2)
         tail = file.read()
-    encoding = "utf-16-le" if tail and reading.encoding == "utf-16" and beginning.head[:2] == codecs.BOM_UTF16_LE else ""
+    encoding = (
+        "utf-16-le" if tail and reading.encoding == "utf-16" and beginning.head[:2] == codecs.BOM_UTF16_LE else ""
+    )
     encoding = encoding or ("utf-16-be" if reading.encoding == "utf-16" else reading.encoding)
     text = tail.decode(encoding, errors="replace")
     if text.endswith(("\n", "\r")):
@@ -205,7 +211,10 @@ def ends_in_the_middle(beginning: Beginning, reading: Reading, columns: int) -> 
 
 @contextmanager
 def _engine() -> Iterator[tuple[Scratch, Path]]:
-    with tempfile.TemporaryDirectory(prefix="insight-preview-") as folder, scratch(Path(folder), memory="256MB") as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="insight-preview-") as folder,
+        scratch(Path(folder), memory="256MB") as connection,
+    ):
         connection.execute("SET threads = 1")  # a page, beside others
         yield connection, Path(folder)
 
@@ -233,8 +242,8 @@ def _rejected(connection: Scratch) -> dict[str, int]:
     """Rows that the reader left out, by kind."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchall():
         return {}
-    sql = "SELECT kind, count(*) FROM (SELECT min(error_type) AS kind FROM rejects GROUP BY line_byte_position) GROUP BY kind"
-    return dict(connection.execute(sql).fetchall())
+    records = "SELECT min(error_type) AS kind FROM rejects GROUP BY line_byte_position"
+    return dict(connection.execute(f"SELECT kind, count(*) FROM ({records}) GROUP BY kind").fetchall())
 
 
 def _counts(connection: Scratch, rejected: dict[str, int], now: datetime) -> dict[str, Any]:

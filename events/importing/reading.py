@@ -18,10 +18,18 @@ SEPARATORS = (",", "\t", ";", "|", WHITESPACE)
 MOST_COLUMNS = 500
 LONGEST_LINE = 1_000_000  # bytes of the first line: beyond that it is no table
 SAMPLE_ROWS = 1_000
+FEW_BROKEN = 0.001  # share of broken characters in a file whose encoding is recognised all the same
 CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\f\r")  # bytes that no text has many of
 HANGUL = re.compile(r"[가-힣]")
 # What a file is that is no text, by its first bytes.
-OTHER_FILES = {b"PK\x03\x04": "zip", b"\xd0\xcf\x11\xe0": "excel", b"%PDF": "pdf", b"\x89PNG": "picture", b"\xff\xd8\xff": "picture", b"SQLite format 3": "database"}  # fmt: skip
+OTHER_FILES = {
+    b"PK\x03\x04": "zip",
+    b"\xd0\xcf\x11\xe0": "excel",
+    b"%PDF": "pdf",
+    b"\x89PNG": "picture",
+    b"\xff\xd8\xff": "picture",
+    b"SQLite format 3": "database",
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def _refuse_other_files(head: bytes) -> None:
         raise Refused("This is a zip archive: unpack it and upload the file inside.", at="file")
     utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     odd = sum(byte in CONTROLS for byte in head[:4096])
-    if kind or (not utf_16 and odd > len(head[:4096]) / 100):
+    if kind or (not utf_16 and odd > 3 + len(head[:4096]) / 100):
         raise Refused("This is no table of text: choose a file of CSV, TSV, JSON Lines or Parquet.", at="file")
 
 
@@ -175,9 +183,10 @@ def _encoding(head: bytes) -> str:
         return "utf-16"
     if _fits(head, "utf-8"):
         return "utf-8"
-    if _fits(head, "cp949") and HANGUL.search(decoded(head, "cp949")):
-        return "cp949"
-    return "utf-8" if _share_replaced(head) < 0.001 else "cp1252"
+    if _share_broken(head, "utf-8") < FEW_BROKEN:
+        return "utf-8"
+    korean = _share_broken(head, "cp949") < FEW_BROKEN and HANGUL.search(decoded(head, "cp949"))
+    return "cp949" if korean else "cp1252"
 
 
 def _fits(head: bytes, encoding: str) -> bool:
@@ -188,9 +197,9 @@ def _fits(head: bytes, encoding: str) -> bool:
     return True
 
 
-def _share_replaced(head: bytes) -> float:
-    """Share of characters that are broken in UTF-8: one row may be, in a file that is UTF-8 all the same."""
-    text = decoded(head, "utf-8")
+def _share_broken(head: bytes, encoding: str) -> float:
+    """Share of characters that an encoding doesn't have: a row may be broken in a file that is in it all the same."""
+    text = decoded(head, encoding)
     return text.count("\ufffd") / max(1, len(text))
 
 

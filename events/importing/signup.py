@@ -16,7 +16,12 @@ STEP = "signup"
 
 
 def make_signups(
-    job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged], known: Sequence[str], received: int
+    job: Job,
+    signup: Signup,
+    sources: Sequence[SourceFile],
+    files: Sequence[Staged],
+    known: Sequence[str],
+    received: int,
 ) -> list[Staged]:
     """Write one signup event for each user of the files, and none where the files or the store have an earlier one.
 
@@ -54,11 +59,12 @@ def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Seq
 
 def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
     """SQL for ``user_id, us``: the first signup of each user that the files or the store have."""
-    paths = [*(str(file.path) for file in files), *known]
-    return (
-        f'SELECT user_id, epoch_us(min("time")) AS us FROM {read_parquet(paths)} '
-        f"WHERE event = {literal(SIGNUP)} GROUP BY user_id"
+    # Two readings: the folders of a running import have one level more than those of the store.
+    readings = [read_staged(files), *([read_parquet(known)] if known else [])]
+    rows = " UNION ALL ".join(
+        f'SELECT user_id, "time" FROM {reading} WHERE event = {literal(SIGNUP)}' for reading in readings
     )
+    return f'SELECT user_id, epoch_us(min("time")) AS us FROM ({rows}) GROUP BY user_id'
 
 
 def _properties(signup: Signup) -> str:

@@ -71,12 +71,7 @@ class SourceFile:
 
 
 def open_source(
-    path: Path,
-    connection: Scratch,
-    *,
-    separator: str | None,
-    columns: tuple[str, ...] | None,
-    header: bool = False,
+    path: Path, connection: Scratch, *, separator: str | None, columns: tuple[str, ...] | None, header: bool = False
 ) -> SourceFile:
     """Recognise a file by its ending and read its header.
 

@@ -13,7 +13,17 @@ UNIX = {  # digits of moments between 1990 and 2100
     "unix_us": (631_152_000_000_000, 4_102_444_800_000_000),
 }
 HOURS = ("", " %H:%M", " %H:%M:%S", " %p %I:%M", " %p %I:%M:%S")
-DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d", "%Y. %m. %d.", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y")
+DATES = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y. %m. %d",
+    "%Y. %m. %d.",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+)
 PATTERNS = ("%Y%m%d", "%Y%m%d%H%M%S", *(date + hours for date in DATES for hours in HOURS))
 FORMATS = ("iso", *UNIX, *PATTERNS)
 ENOUGH = 0.9  # share of the values that a format must read

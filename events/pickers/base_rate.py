@@ -3,14 +3,23 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import add
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 
-from events.asking import Questions, questions
+from events import store
+from events.asking import questions
 from events.counting import queries
+from events.counting.day_bits import active_on
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only, parse_retention
+from events.outbox import ownership
+from events.prepared import numbered_log
+from events.prepared.opened import Stop, prepared
 from events.windows import DayMode
+from runs.progress import silent
 from runs.refusals import Refused
 from stats.compare import Interval, wilson
 from stats.results import NotComputable
@@ -72,37 +81,83 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
     key = f"pick.rate:{hashlib.sha256(repr(asked_for).encode()).hexdigest()}"
     found: BaseRate | None = cache.get(key)
     if found is None:
-        with questions(day_mode=asked_for.day_mode) as asked:
-            found = _ask(asked, asked_for, definition)
+        quick = not isinstance(definition, MinEvents) and _is_quick()
+        found = _from_days(asked_for, definition) if quick else _from_events(asked_for, definition)
         cache.set(key, found, SECONDS)
     return found
 
 
-def _ask(asked: Questions, question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:
-    one_in = max(1, round(asked.events / ASKED_EVENTS))
-    log = asked.log if one_in == 1 else asked.log.filter(asked.log.user_id.hash().abs() % one_in == 0)
-    users = queries.cohort(log, question.signup_event, asked.basis, first=question.first_date, last=question.last_date)
-    with asked.warehouse.kept(users) as users:
-        everyone = queries.retention(log, users, asked.basis, definition)
-        old_enough = everyone.mature
-        row: Any = asked.run(
-            everyone.aggregate(
+def _is_quick() -> bool:
+    """The prepared log is there, or is made in a moment; for a big store Explore makes it and shows how far it is."""
+    if settings.WAREHOUSE_URL or not store.exists():
+        return False
+    if store.row_count() <= ASKED_EVENTS:
+        return True
+    now = numbered_log.current()
+    return now is not None and now.version == numbered_log.version_of(ownership.files_to_read())
+
+
+def _from_days(question: RateQuestion, definition: Active | MinDays) -> BaseRate:
+    """From the active days of all users, which Explore keeps."""
+    with prepared(day_mode=question.day_mode, stop=Stop(), progress=silent) as asked:
+        people = queries.in_dates(asked.people(question.signup_event), question.first_date, question.last_date)
+        numbers = {"signups": people.count(), **_window_numbers(people, definition)}
+        for day in range(_last_day(definition) + 1):
+            known = people.complete_days > day
+            numbers[f"of_{day}"] = known.sum()
+            numbers[f"active_{day}"] = (known & (active_on(people, day) if day else known)).sum()
+        row = {name: value or 0 for name, value in asked.rows(people.aggregate(**numbers))[0].items()}
+    curve = tuple(
+        (day, row[f"active_{day}"], row[f"of_{day}"]) for day in range(_last_day(definition) + 1) if row[f"of_{day}"]
+    )
+    return _rate(row, curve, 1)
+
+
+def _window_numbers(people: Any, definition: Active | MinDays) -> dict[str, Any]:
+    window, least = definition.window, definition.days if isinstance(definition, MinDays) else 1
+    known = people.complete_days >= window.days_needed
+    if window.end_day is None:
+        stayed = (people.last_day >= window.start_day).fill_null(False)
+    else:
+        days = [active_on(people, day).ifelse(1, 0) for day in range(window.start_day, window.end_day + 1)]
+        stayed = reduce(add, days) >= least
+    date_of = known.ifelse(people.anchor_date, people.anchor_date.nullif(people.anchor_date))
+    return {"eligible": known.sum(), "retained": (known & stayed).sum(), "first": date_of.min(), "last": date_of.max()}
+
+
+def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:
+    """From the log itself, of a sample of users where it is long."""
+    with questions(day_mode=question.day_mode) as asked:
+        one_in = max(1, round(asked.events / ASKED_EVENTS))
+        log = asked.log if one_in == 1 else asked.log.filter(asked.log.user_id.hash().abs() % one_in == 0)
+        cohort = queries.cohort(
+            log, question.signup_event, asked.basis, first=question.first_date, last=question.last_date
+        )
+        with asked.warehouse.kept(cohort) as users:
+            everyone = queries.retention(log, users, asked.basis, definition)
+            numbers = everyone.aggregate(
                 signups=everyone.count(),
-                eligible=old_enough.sum(),
-                retained=everyone.retained.sum(where=old_enough),
-                first=everyone.anchor_date.min(where=old_enough),
-                last=everyone.anchor_date.max(where=old_enough),
+                eligible=everyone.mature.sum(),
+                retained=everyone.retained.sum(where=everyone.mature),
+                first=everyone.anchor_date.min(where=everyone.mature),
+                last=everyone.anchor_date.max(where=everyone.mature),
             )
-        ).iloc[0]
-        eligible = 0 if row.signups == 0 else int(row.eligible)
-        curve: tuple[tuple[int, int, int], ...] = ()
-        if eligible:
-            last = CURVE_DAYS if is_display_only(definition) else min(definition.window.days_needed + 6, CURVE_DAYS)
-            days = asked.run(queries.retention_curve(log, users, asked.basis, range(last + 1)))
-            curve = tuple((int(day.day), int(day.active), int(day.eligible)) for day in days.itertuples())
-    bounds = (row["first"], row["last"]) if eligible else (None, None)
-    rate = wilson(int(row.retained) if eligible else 0, eligible)
-    return BaseRate(int(row.signups), eligible, rate, curve, one_in, *map(_date, bounds))
+            row = {name: value or 0 for name, value in asked.warehouse.arrow(numbers).to_pylist()[0].items()}
+            days = queries.retention_curve(log, users, asked.basis, range(_last_day(definition) + 1))
+            found = asked.warehouse.arrow(days).to_pylist() if row["eligible"] else []
+    return _rate(row, tuple((day["day"], day["active"], day["eligible"]) for day in found), one_in)
+
+
+def _last_day(definition: Active | MinDays | MinEvents) -> int:
+    """Of the curve: some days more than the window."""
+    return CURVE_DAYS if is_display_only(definition) else min(definition.window.days_needed + 6, CURVE_DAYS)
+
+
+def _rate(row: dict[str, Any], curve: tuple[tuple[int, int, int], ...], one_in: int) -> BaseRate:
+    eligible = int(row["eligible"])
+    first, last = (_date(row[name]) if eligible else None for name in ("first", "last"))
+    rate = wilson(int(row["retained"]), eligible)
+    return BaseRate(int(row["signups"]), eligible, rate, curve if eligible else (), one_in, first, last)
 
 
 def _date(moment: Any) -> date | None:

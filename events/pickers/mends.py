@@ -40,3 +40,11 @@ def mended(data: QueryDict) -> QueryDict:
     if equals:
         changed[field] = value
     return changed
+
+
+def wrong_fields(form: forms.Form) -> list[dict[str, Any]]:
+    """Name, label and errors of each field that is wrong, for the list beside a form."""
+    return [
+        {"label": form[name].label if name in form.fields else "", "name": name, "errors": errors.data}
+        for name, errors in form.errors.items()
+    ]

@@ -1,9 +1,9 @@
 """The store's log once more with users as numbers, sorted by event, in Parquet of its own: made once, added to later.
 
-Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts: `log-N` holds
-``user_id`` (the number), ``event`` and ``time``, `users-N` the new numbers. New files of the store become one more part.
-When a file has left the store (compaction, an erased user) or there are too many parts, everything is made anew: so what
-was erased from the store is gone here too.
+Grouping 50 million rows by text ids takes longer than a reader waits. A *generation* is a folder of parts: `log-N`
+holds ``user_id`` (the number), ``event`` and ``time``, `users-N` the new numbers. New files of the store become one
+more part. When a file has left the store (compaction, an erased user) or there are too many parts, everything is made
+anew: so what was erased from the store is gone here too.
 """
 
 import fcntl

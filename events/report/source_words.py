@@ -11,7 +11,7 @@ def state_words(state: str) -> str:
         "never": gettext("no event this week"),
         "silent": gettext("silent"),
         "refused": gettext("many refused"),
-        "live": gettext("live"),
+        "live": gettext("receiving"),
     }[state]
 
 
@@ -25,6 +25,6 @@ def advice(state: str, *, has_key: bool) -> str:
             "Nothing for over a day. Is the service running, does it still use a live key, and was its last release "
             "the day it went silent?"
         ),
-        "refused": gettext("Over 5% of this week's events were refused. The live view says why."),
+        "refused": gettext("More than one in twenty of this week's events were refused. The live view says why."),
         "live": "",
     }[state]

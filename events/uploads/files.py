@@ -133,7 +133,9 @@ def head_of(path: Path, *, packed: bool) -> tuple[bytes, bool]:
         with gzip.open(path) if packed else path.open("rb") as file:
             head = file.read(HEAD_BYTES + 1)
     except (OSError, EOFError) as error:
-        raise Refused("The file is packed with gzip, but damaged or cut: pack and upload it again.", at="file") from error
+        raise Refused(
+            "The file is packed with gzip, but damaged or cut: pack and upload it again.", at="file"
+        ) from error
     if len(head) <= HEAD_BYTES:
         return head, True
     end = head.rfind(b"\n") + 1

@@ -1,4 +1,4 @@
-"""The form in which a person confirms what the columns of a file mean: lists to pick from, one field to name an event."""
+"""The form in which a person confirms what the columns of a file mean: lists to pick from, and a name for the event."""
 
 import zoneinfo
 from typing import Any
@@ -14,6 +14,7 @@ from events.importing.mapping import Mapping, mistakes
 from events.importing.options import WHITESPACE
 from events.importing.reading import ENCODINGS, SEPARATORS, Reading, Sample
 from events.importing.signup_choice import SignupFrom
+from runs.refusals import Refused
 
 ZONES_FIRST = ("UTC", "Asia/Seoul", "Asia/Tokyo", "Europe/London", "America/New_York", "America/Los_Angeles")
 ENCODING_WORDS = {
@@ -56,7 +57,7 @@ class ReadingForm(forms.Form):
             "header": "1" if reading.header else "0",
             "encoding": reading.encoding,
         }
-        super().__init__(data, initial=initial)
+        super().__init__(initial if data is None else data, initial=initial)
         self.kind = reading.kind
         _choices(self, "separator", [(code.replace("\t", "tab"), SEPARATOR_WORDS[code]) for code in SEPARATORS])
         _choices(self, "encoding", [(code, ENCODING_WORDS[code]) for code in ENCODINGS])
@@ -106,8 +107,13 @@ class MappingForm(forms.Form):
     )
 
     def __init__(self, sample: Sample, mapping: Mapping, data: Any = None, *, typed: bool = True) -> None:
-        self.sample, self.given, self.typed = sample, mapping, typed
-        super().__init__(data, initial=self._initial(mapping))
+        """A form for these columns. Without `data` it is checked as if `mapping` had been sent, so that it says at once
+        what is wrong with a guess.
+        """
+        self.sample, self.typed = sample, typed
+        self.elsewhere: list[Refused] = []  # mistakes of how the file is read
+        initial = self._initial(mapping)
+        super().__init__(initial if data is None else data, initial=initial)
         columns = [(str(place), name) for place, name in enumerate(sample.columns)]
         for name in ("user", "time"):
             _choices(self, name, columns)
@@ -118,7 +124,9 @@ class MappingForm(forms.Form):
         _choices(self, "time_format", self._formats(self._column("time")))
         _choices(self, "time_zone", _zones())
         event = self._column("event")
-        _choices(self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))])
+        _choices(
+            self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))]
+        )
         for place, _name in columns:
             self.fields[f"keep_{place}"] = forms.BooleanField(required=False)
             self.fields[f"type_{place}"] = forms.ChoiceField(choices=TYPES, required=False)
@@ -129,8 +137,15 @@ class MappingForm(forms.Form):
         if not self.errors:
             self.mapping = self._mapping(data)
             for refusal in mistakes(self.mapping, self.sample):
-                self.add_error(refusal.at if refusal.at in self.fields else None, refusal.sentence)
+                if refusal.at in self.fields:
+                    self.add_error(refusal.at, refusal.sentence)
+                else:
+                    self.elsewhere.append(refusal)
         return data
+
+    def mapping_if_valid(self) -> Mapping | None:
+        """What was chosen; None while something is wrong with it."""
+        return self.mapping if self.is_valid() and not self.elsewhere else None
 
     def columns(self) -> list[dict[str, Any]]:
         """The rows of the table of columns: name, examples, and the two fields."""

@@ -205,5 +205,3 @@ def _in_utf_8(path: Path, reading: Reading, packed: bool, progress: Progress) ->
             progress("prepare", 0.02)
         target.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
     return copy
-
-

@@ -1,4 +1,4 @@
-"""Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what became of it."""
+"""Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what it did."""
 
 from typing import Any
 from uuid import UUID
@@ -80,17 +80,18 @@ def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.sentence)
         return redirect("events:import")
-    valid = form.is_valid() if form.is_bound else not imports.mistakes_of(form.given, looked.sample)
-    mapping = getattr(form, "mapping", form.given)
-    sent = request.method == "POST" and not is_htmx(request) and form.is_bound
-    if sent and valid:
+    mapping = form.mapping_if_valid()
+    for refusal in form.elsewhere:
+        reading_form.add_error(refusal.at if refusal.at in reading_form.fields else None, refusal.sentence)
+    sent = request.method == "POST" and not is_htmx(request) and request.POST.get("asked") == _code(looked.reading)
+    if sent and mapping is not None:
         try:
             row = imports.start_import(upload=upload, mapping=mapping, reading=looked.reading, by=person(request))
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:
             return redirect("events:import_run", pk=row.pk)
-    found, trouble = _preview(looked, mapping) if valid else (None, "")
+    found, trouble = (None, "") if mapping is None else _preview(looked, mapping)
     context = {
         "upload": upload,
         "form": form,
@@ -99,7 +100,7 @@ def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
         "preview": found,
         "trouble": trouble,
         "warnings": [warning_words(code, figure) for code, figure in found.warnings] if found else [],
-        "needs_zone": needs_zone(mapping, looked.sample),
+        "needs_zone": mapping is None or needs_zone(mapping, looked.sample),
         "before": imports.imported_before(upload),
     }
     template = "events/import_form.html" if is_htmx(request) else "events/import_map.html"
@@ -166,7 +167,8 @@ def _forms(request: HttpRequest, upload: Upload) -> tuple[ReadingForm, MappingFo
     looked = imports.look_at(upload, chosen.reading if chosen else None)
     typed = looked.reading.kind == "csv"  # JSON and Parquet bring their own types
     if data is None:
-        mapping = chosen.mapping if chosen else imports.first_mapping(upload, looked)
+        kept = chosen.mapping if chosen and not imports.mistakes_of(chosen.mapping, looked.sample) else None
+        mapping = kept or imports.first_mapping(upload, looked)
         return ReadingForm(looked.reading), MappingForm(looked.sample, mapping, typed=typed), looked
     reading_form = ReadingForm(looked.reading, data)
     reading = reading_form.reading()

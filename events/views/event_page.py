@@ -79,8 +79,7 @@ def edit_label(request: HttpRequest) -> HttpResponse:
     row = EventLabel.objects.filter(event=name, property=prop).first() or EventLabel(event=name, property=prop)
     form = LabelForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        form.save()
-        labels.forget_read_labels()
+        labels.save_label(form.instance, renamed=bool({"name_en", "name_ko"} & set(form.changed_data)))
         messages.success(
             request, gettext("Saved. Pages show “%(name)s” from now on.") % {"name": labels.label(name, prop)}
         )

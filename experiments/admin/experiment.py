@@ -59,14 +59,6 @@ def mover(what: Action) -> Callable[..., HttpResponse]:
     return decorated
 
 
-def _question(what: Action, keys: list[str]) -> str:
-    """Where the site asks before it moves one experiment, or several."""
-    if len(keys) == 1:
-        return reverse("experiments:do", args=[keys[0], what.value])
-    address = reverse("experiments:do_several", args=[what.value])
-    return f"{address}?{urlencode([('key', key) for key in keys])}"
-
-
 def moved_to_new_plan(request: HttpRequest) -> HttpResponse:
     """Steps of version 0.3 were pages of the admin: old links lead to the site's."""
     query = request.META["QUERY_STRING"]
@@ -77,6 +69,14 @@ def moved_to_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     """Likewise for the steps of a draft."""
     row = get_object_or_404(Experiment.objects.only("key"), pk=pk)
     return HttpResponseRedirect(reverse("experiments:step", args=[row.key, step]))
+
+
+def _question(what: Action, keys: list[str]) -> str:
+    """Where the site asks before it moves one experiment, or several."""
+    if len(keys) == 1:
+        return reverse("experiments:do", args=[keys[0], what.value])
+    address = reverse("experiments:do_several", args=[what.value])
+    return f"{address}?{urlencode([('key', key) for key in keys])}"
 
 
 @admin.register(Experiment)

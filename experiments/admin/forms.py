@@ -1,15 +1,14 @@
 """Forms of the admin's own pages: arms, audience and overrides of a draft, layers, copies."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from experiments.forms.plan_fields import PercentField, PercentsField, ValueField
 from experiments.models import AudienceRow, Holdout, Override, Variant
 from experiments.plan.record import WHOLE
-from experiments.steps.fields import PercentField, ValueField
 from segments.models import Segment
 
 if TYPE_CHECKING:
@@ -21,29 +20,11 @@ else:
     VariantForm = RowForm = OneOverrideForm = OneHoldoutForm = forms.ModelForm
 
 
-class PercentsField(forms.CharField):
-    """Weights of a row: 50, 30, 20; empty for the variants' own."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        """Steps as per cents."""
-        return ", ".join(f"{one / 100:g}" for one in value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        """A list of steps, or None."""
-        text = super().clean(value)
-        try:
-            return [int(Decimal(part) * 100) for part in text.split(",")] if text else None
-        except ArithmeticError:
-            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 50.")) from None
-
-
 class ArmForm(VariantForm):
     """One arm."""
 
-    value = ValueField(label=_("value"), required=False, widget=UnfoldAdminTextInputWidget)
-    weight = PercentField(label=_("weight (%)"), widget=UnfoldAdminDecimalFieldWidget)
+    value = ValueField(label=_("value"), required=False)
+    weight = PercentField(label=_("weight (%)"))
 
     class Meta:
         model = Variant
@@ -54,7 +35,7 @@ class AudienceForm(RowForm):
     """One row of the audience."""
 
     segment_key = forms.ChoiceField(label=_("segment"), required=False, widget=UnfoldAdminSelectWidget)
-    coverage = PercentField(label=_("coverage (%)"), initial=WHOLE, widget=UnfoldAdminDecimalFieldWidget)
+    coverage = PercentField(label=_("coverage (%)"), initial=WHOLE)
     weights = PercentsField(label=_("weights of its own (%)"), required=False)
 
     class Meta:
@@ -82,7 +63,7 @@ class OverrideForm(OneOverrideForm):
 class HoldoutForm(OneHoldoutForm):
     """The share in per cent."""
 
-    share = PercentField(label=_("share (%)"), widget=UnfoldAdminDecimalFieldWidget)
+    share = PercentField(label=_("share (%)"))
 
     class Meta:
         model = Holdout

@@ -7,10 +7,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from experiments.forms.plain_widgets import plainly
+from experiments.forms.plan_fields import PercentField
 from experiments.forms.plan_form import DraftForm
 from experiments.models import AudienceRow
 from experiments.plan.record import AMENDABLE
-from experiments.steps.fields import PercentField
 
 WHY_CHARS = 2_000
 

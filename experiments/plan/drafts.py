@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from aha.evidence.past.past_experiments import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
-from events.metrics import display_name
+from events.metrics import plain_name
 from experiments.models import AudienceRow, Experiment, Holdout, Variant
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
@@ -206,10 +206,10 @@ def free_key(base: str) -> str:
 
 def name_for_test(moment: AhaMoment) -> str:
     """What a team would call the experiment that tests a moment: "Friend add 3+ nudge", or by the moment's own name."""
-    parts = {"behaviour": display_name(moment.behaviour), "times": moment.times, "days": moment.days}
+    parts = {"behaviour": plain_name(moment.behaviour), "times": moment.times, "days": moment.days}
     name, unnamed = str(moment), "{behaviour} ≥ {times} within {days} days"
     if name in (_("{behaviour} ≥ {times} within {days} days").format(**parts), unnamed.format(**parts)):
-        words = display_name(moment.behaviour).replace("_", " ")
+        words = plain_name(moment.behaviour).replace("_", " ")
         name = f"{words[:1].upper()}{words[1:]} {moment.times}+"
     return _("%(moment)s nudge") % {"moment": name}
 
@@ -221,10 +221,10 @@ def hypothesis(moment: AhaMoment) -> str:
         "(%(retention)s)."
     )
     return text % {
-        "behaviour": display_name(moment.behaviour),
+        "behaviour": plain_name(moment.behaviour),
         "times": moment.times,
         "days": moment.days,
-        "retention": display_name(moment.retention),
+        "retention": plain_name(moment.retention),
     }
 
 

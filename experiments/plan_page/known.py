@@ -5,7 +5,7 @@ from datetime import date
 
 from django.utils import timezone
 
-from events.catalogue.listing import catalogue
+from events.catalogue.refresh import ready_catalogue
 from experiments.models import Experiment
 from experiments.plan.choices.cautions import Facts
 from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
@@ -57,8 +57,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
     except Refused:
         inflow = None
-    names = _names()
-    events = frozenset(names) if names else None
+    events = known_events() or None
     if inflow is None:
         return Known(None, Facts(today, share, events=events), Suggested())
     return _with_inflow(plan, inflow, share, events)
@@ -120,5 +119,10 @@ def _upwards(effect: float) -> float:
     return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
 
 
-def _names() -> list[str]:
-    return [entry.name for entry in catalogue().events]
+def known_events() -> frozenset[str]:
+    """Names of the log's events, of the list that a worker keeps; none while there is no list, or not all are in it."""
+    try:
+        found = ready_catalogue()
+    except Refused:
+        return frozenset()
+    return frozenset() if found.unlisted else frozenset(entry.name for entry in found.events)

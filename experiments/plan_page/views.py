@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,6 +16,8 @@ from experiments.models import Experiment, PlanComment
 from experiments.plan_page.document import SLUGS, sections
 from experiments.plan_page.exports import FORMS, export
 from experiments.plan_page.known import known_of
+from experiments.plan_page.power_curve import recent_inflow
+from runs.refusals import Refused
 from runs.web import may, person
 
 MOST = 2_000
@@ -45,6 +47,20 @@ def plan_export(request: HttpRequest, key: str, form: str) -> HttpResponse:
     known = known_of(row, ask=row.status == Experiment.Status.DRAFT)
     response = HttpResponse(export(row, sections(row, known), form), content_type=f"{FORMS[form]}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="plan-{row.key}.{ENDINGS[form]}"'
+    return response
+
+
+@login_required
+@require_safe
+def plan_numbers(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask the warehouse how many users come; then the page asks for itself anew, or says why there is no answer."""
+    row = _found(key)
+    try:
+        recent_inflow(row)
+    except Refused as refusal:
+        return render(request, "experiments/plan_document/no_numbers.html", {"refusal": refusal.sentence})
+    response = HttpResponse(status=204)
+    response["HX-Refresh"] = "true"
     return response
 
 

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from events.models import Source
 from experiments.models import Experiment
+from experiments.plan.drafts import STEP_SAVED
+from experiments.plan_page.plan_summary import STEPS
 from experiments.report.names import metric_words
 from reporting.numbers import percent
 
@@ -131,4 +133,6 @@ def reason(record: Any) -> str:
         "archive": _("archived"),
     }
     why = record.history_change_reason or ""
+    if why.startswith(STEP_SAVED):
+        return _("step saved: {step}").format(step=STEPS.get(why.removeprefix(STEP_SAVED), why))
     return str(known.get(why, why))

@@ -6,9 +6,10 @@ from django import forms
 from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
 
+from experiments.forms.plan_fields import PercentField, ValueField
 from experiments.models import Variant
-from experiments.steps.fields import PercentField, ValueField
 from experiments.steps.mends import Mend
+from experiments.steps.step_forms import plain
 from runs.key_from_name import key_from
 
 ARM_FIELDS = ("key", "name", "value", "weight", "role", "dose")
@@ -21,6 +22,10 @@ class ArmStepForm(forms.Form):
     weight = PercentField(label=_("weight (%)"), required=False)
     role = forms.ChoiceField(label=_("role"), choices=Variant.Role.choices, required=False)
     dose = forms.IntegerField(label=_("nudges to so many times"), required=False, min_value=1)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        plain(self)
 
     def clean_role(self) -> str:
         """A row without a role is a plain nudge; the control's isn't asked."""

@@ -12,6 +12,7 @@ from experiments.models import Experiment
 from experiments.plan.drafts import STEP_SAVED
 from experiments.plan_page.known import Known
 from experiments.plan_page.plan_summary import STEPS
+from experiments.steps.mends import Mend
 from experiments.steps.needs import Need, needs_of
 
 ORDER = tuple(STEPS)
@@ -56,6 +57,16 @@ def saved_steps(row: Experiment | None) -> frozenset[str]:
     return frozenset(reason.removeprefix(STEP_SAVED) for reason in found)
 
 
+def _mends(form: Any, bound: Any) -> list[Mend]:
+    """Those that the field's own errors know, and those of the form; the same change once."""
+    if not bound.errors:
+        return []
+    known = [one for error in bound.errors.data for one in getattr(error, "mends", ())]
+    found = [Mend(str(one.label), {one.field or bound.html_name: one.value}) for one in known if not one.href]
+    found += form.mend(bound.name) if hasattr(form, "mend") else []
+    return list({one.value: one for one in reversed(found)}.values())[::-1]
+
+
 def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable[Need]) -> dict[str, Any]:
     """Untouched, done, or what it needs; never green before somebody has saved it."""
     lacking = [one for one in needs if one.step == slug]
@@ -82,5 +93,5 @@ def _noted(all_forms: list[Any], needs: list[Need]) -> list[Need]:
             for name in form.fields:
                 bound = form[name]
                 bound.notes = left.pop(name, []) if form is each else []
-                bound.mends = form.mend(name) if bound.errors and hasattr(form, "mend") else []
+                bound.mends = _mends(form, bound)
     return [one for group in left.values() for one in group]

@@ -3,35 +3,20 @@
 from typing import Any
 
 from django import forms
-from django.core.cache import cache
 from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
 
-from events.metrics import parse_metric
+from events.pickers.fields import MetricField
+from experiments.forms.guardrail_field import RulesField
+from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
+from experiments.plan_page.known import known_events
 from experiments.report.names import is_share
-from experiments.steps.fields import LinesField, LooksField, MetricsField
-from experiments.steps.guardrail_field import RulesField
 from experiments.steps.mends import Mend, usual_outcome
 from experiments.steps.number_fields import CountField, EffectField, ShareField
 from experiments.steps.outcome_guess import can_be_read, meant
 from experiments.steps.step_forms import StepForm
-from runs.refusals import Refused
-
-
-class MetricField(forms.CharField):
-    """One outcome that can be read, or empty."""
-
-    def clean(self, value: Any) -> str:
-        """The text."""
-        text: str = super().clean(value).strip()
-        if text:
-            try:
-                parse_metric(text)
-            except Refused as refusal:
-                raise forms.ValidationError(refusal.sentence) from None
-        return text
 
 
 class OutcomesForm(StepForm):
@@ -50,13 +35,11 @@ class OutcomesForm(StepForm):
     first = MetricField(
         label=_("Primary outcome"),
         required=False,
-        widget=forms.TextInput(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("It alone gives the verdict. Choose it before the start, and don't change it."),
     )
     second = MetricField(
         label=_("Second primary outcome"),
         required=False,
-        widget=forms.TextInput(attrs={"list": "outcomes", "autocomplete": "off"}),
         help_text=_("Only if both matter equally: the error rate is shared between them."),
     )
     secondary_metrics = MetricsField(
@@ -120,14 +103,14 @@ class OutcomesForm(StepForm):
         return super().mend(name)
 
     def _outcome(self, name: str) -> list[Mend]:
-        near = meant(str(self[name].value() or ""), cache.get("plan.event-names") or ())
+        near = meant(str(self[name].value() or ""), known_events())
         usual = usual_outcome(self.experiment) if self.experiment is not None else "window:14-20"
         found = [one for one in dict.fromkeys([near, usual]) if one] if name == "first" else [near] if near else []
         mends = [Mend(say("Use {value}").format(value=one), {name: one}) for one in found]
         return mends if name == "first" else [*mends, Mend(say("Leave it empty"), {name: ""})]
 
     def _lines(self, name: str) -> list[Mend]:
-        names = cache.get("plan.event-names") or ()
+        names = known_events()
         lines = self._typed(name)
         better = [line if can_be_read(line) else meant(line, names) for line in lines]
         kept = [line for line in lines if can_be_read(line)]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from aha.models import AhaMoment
 from experiments.models import Experiment
 from experiments.plan import drafts
+from experiments.plan.audience import choices
 from experiments.steps import frame, promised_words, step_forms
 from experiments.steps.views import go, mended
 from runs.key_from_name import key_from
@@ -31,7 +32,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     form = step_forms.HypothesisForm(mended(request), initial=initial)
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
-            made = _create(form.cleaned_data, person(request))
+            made = _create(form.cleaned_data, person(request), request.GET.get("segment", ""))
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:
@@ -44,7 +45,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     return frame.page(request, None, "hypothesis", context)
 
 
-def _create(given: dict[str, Any], by: User | None) -> Experiment:
+def _create(given: dict[str, Any], by: User | None, segment: str = "") -> Experiment:
     """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
     moment, key = given["moment"], given["key"]
     if moment is not None:
@@ -61,4 +62,5 @@ def _create(given: dict[str, Any], by: User | None) -> Experiment:
             value_type=Experiment.ValueType.BOOLEAN,
             default_value=False,
         )
-    return drafts.update_draft(key=made.key, by=by, why=f"{drafts.STEP_SAVED}hypothesis", **texts)
+    audience = [{"segment_key": segment}] if any(one.slug == segment for one in choices()) else None
+    return drafts.update_draft(key=made.key, by=by, audience=audience, why=f"{drafts.STEP_SAVED}hypothesis", **texts)

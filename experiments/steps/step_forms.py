@@ -7,14 +7,20 @@ from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
 
 from aha.models import AhaMoment
+from experiments.forms.plain_widgets import plainly
+from experiments.forms.plan_fields import PercentField, SourcesField, ValueField
+from experiments.forms.saturations_field import cluster_field, saturations_field
 from experiments.models import Experiment, Holdout, Layer
 from experiments.plan import drafts
 from experiments.plan.mistakes import KEY
 from experiments.plan.record import WHOLE
-from experiments.steps.fields import PercentField, SourcesField, ValueField
 from experiments.steps.mends import Mend
-from experiments.steps.saturations_field import cluster_field, saturations_field
 from runs.key_from_name import key_from
+
+
+def plain(form: forms.Form) -> None:
+    """The site's inputs where a field that the admin uses, too, brings the admin's."""
+    plainly({name: one for name, one in form.fields.items() if type(one.widget).__module__.startswith("unfold")})
 
 
 class StepForm(forms.Form):
@@ -26,6 +32,7 @@ class StepForm(forms.Form):
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         self.experiment = experiment
         super().__init__(data, initial={**self.begin(experiment), **options.pop("initial", {})}, **options)
+        plain(self)
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """What stands in the form before a person types."""
@@ -215,6 +222,10 @@ class AudienceStepForm(StepForm):
 
 class SegmentRow(forms.Form):
     """One published segment: in or out, at which place, how much of it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        plain(self)
 
     slug = forms.CharField(widget=forms.HiddenInput)
     taken = forms.BooleanField(label=_("take it"), required=False)

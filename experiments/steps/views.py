@@ -33,7 +33,6 @@ from runs.web import may, person
 from stats.results import computable
 
 MOST_CHANGES = 200  # of one mend: every field of the largest form
-ASKING = ("audience", "outcomes", "plan")  # steps that are judged by what the warehouse says
 
 
 @login_required
@@ -185,7 +184,7 @@ def _stored(
     """Store a valid form and go on; else show it again with what is wrong.
 
     What was stored may still lack something: then the step stays, and says it beside the field. Whoever has seen that
-    goes on all the same.
+    goes on all the same. Nobody waits for the warehouse here: the right column has asked it while the form was filled.
     """
     others = [context[name] for name in ("arms", "segments") if name in context]
     if request.method == "POST" and form.is_valid() and all(one.is_valid() for one in others):
@@ -195,7 +194,7 @@ def _stored(
             form.add_error(None, refusal.sentence)
         else:
             return go(request, row.key, step)
-    return frame.page(request, row, step, {"form": form, **context}, known_of(row, ask=request.method == "POST"))
+    return frame.page(request, row, step, {"form": form, **context}, known_of(row, ask=False))
 
 
 def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
@@ -206,7 +205,7 @@ def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
         wanted = step
     elif "review" not in request.POST:
         row = draft_or_404(key)
-        codes = {one.code for one in needs_of(row, known_of(row, ask=step in ASKING)) if one.step == step}
+        codes = {one.code for one in needs_of(row, known_of(row, ask=False)) if one.step == step}
         if codes - set(request.POST.get("seen", "").split(",")):
             wanted = step
     return HttpResponseRedirect(reverse("experiments:step", args=[key, wanted]))

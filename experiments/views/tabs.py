@@ -13,7 +13,7 @@ from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
 from experiments.plan_page import plan_summary
-from experiments.plan_page.context import document_context
+from experiments.plan_page.context import document_context, remarks
 from experiments.report import first_lines, flow, page
 from experiments.standing import history as log
 from experiments.views import frame
@@ -51,13 +51,13 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
     readout = read_analysis(run)
     context: dict[str, Any] = {
         "run": run,
-        **document_context(request, experiment),
         "dates": plan_summary.dates(experiment),
         "troubles": audience.troubles(experiment) if experiment.status == Status.DRAFT else [],
         "sections": ()
         if readout is None or isinstance(readout, Unreadable)
         else page.of_tab(page.sections(readout), "plan"),
         "deviations": log.amendments(experiment),
+        **document_context(request, experiment),
     }
     return frame.page(request, experiment, "plan", context, open_run=frame.newest_open(experiment))
 
@@ -77,6 +77,7 @@ def history(request: HttpRequest, key: str) -> HttpResponse:
         "chosen": chosen,
         "compared": log.compared(told, *chosen),
         "analyses": _analyses(experiment),
+        "remarks": remarks(experiment),
         "sections": ()
         if readout is None or isinstance(readout, Unreadable)
         else page.of_tab(page.sections(readout), "history"),

@@ -108,10 +108,10 @@ def waiting(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def verdicts() -> list[dict[str, Any]]:
-    """The latest verdict of each experiment, the newest first with its numbers."""
+    """The latest verdict of each experiment, the newest first, with its shares, its effect and the interval."""
     spoken = Analysis.objects.filter(status=Run.Status.DONE).exclude(verdict="")
     last = spoken.filter(experiment=OuterRef("experiment")).values("pk")[:1]
-    rows = spoken.light("experiment__moment").filter(pk=Subquery(last)).defer("inputs", "experiment__moment__evidence")
+    rows = spoken.light("experiment").filter(pk=Subquery(last)).defer("inputs")
     return [
         {
             "experiment": row.experiment,
@@ -120,16 +120,10 @@ def verdicts() -> list[dict[str, Any]]:
             "light": LIGHTS[Code(row.verdict)],
             "at": row.as_of or row.created_at,
             "final": row.final,
-            "effects": _effects(row),
+            "headline": headline(row.figures, row.verdict),
         }
         for row in rows[:SHOWN]
     ]
-
-
-def _effects(row: Analysis) -> list[str]:
-    """The numbers of every page of the experiment; none of a look that the plan didn't allow."""
-    found = None if row.peek else headline(row.figures, row.verdict)
-    return [] if found is None else [line for line in (found.estimate, f"{found.label}: {found.said}") if line]
 
 
 def steps(user: User | AnonymousUser) -> tuple[Step, ...]:

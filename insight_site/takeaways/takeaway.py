@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from insight_site import __version__
 from reporting.csv import csv_lines
 from reporting.csv_cells import read_cell
+from reporting.shown_names import as_sent
 from reporting.table import Table
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
@@ -87,7 +88,7 @@ def _cells(table: Table) -> Iterator[Sequence[Any]]:
 
 def as_json(run: Run) -> str:
     """The numbers as the command line prints them with ``--json``, always in English."""
-    with translation.override("en"):
+    with translation.override("en"), as_sent():
         document = kind_of(run).numbers(run)
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 

@@ -12,7 +12,7 @@ from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from events.asking import questions
-from events.metrics import display_name
+from events.metrics import plain_name
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -172,7 +172,7 @@ def member_rows(segment: Segment) -> Iterator[list[str]]:
     rows = segment.members.order_by("-risk", "unit") if scored else segment.members.order_by("unit")
     for row in rows.iterator(chunk_size=BATCH):
         risk = "" if row.risk is None else f"{row.risk:.4f}"
-        more = (risk, display_name("; ".join(row.reasons or []))) if scored else ()
+        more = (risk, plain_name("; ".join(row.reasons or []))) if scored else ()
         yield [row.unit, str(segment), *more]
 
 

@@ -1,6 +1,6 @@
 """Which units a rule holds for, from what they did and from the traits that they were given."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
@@ -47,6 +47,7 @@ class RuleFacts:
         units: of the log; None before they were read, or where there is no log to read.
         counted: counts and features in their order.
         traits: of every unit that has any; None before they were read.
+        version: of the prepared log that was read; "" for the store itself.
     """
 
     signup_event: str
@@ -54,6 +55,15 @@ class RuleFacts:
     units: list[str] | None = None
     counted: dict[Subject, Any] = field(default_factory=dict)
     traits: dict[str, dict[str, Any]] | None = None
+    version: str = ""
+
+    def start_anew(self) -> None:
+        """Forget what was read."""
+        self.units, self.traits, self.counted = None, None, {}
+
+    def missing(self, wanted: Needs) -> list[Subject]:
+        """What a rule asks of the log and what isn't there yet."""
+        return [each for each in (*wanted.behaviours, *map(Feature, wanted.features)) if each not in self.counted]
 
     def columns(self, wanted: Needs) -> tuple[list[str], dict[Subject, Any]]:
         """The units that a rule is asked of, and what it asks of them, one value per unit."""
@@ -71,57 +81,49 @@ class RuleFacts:
         return units, found
 
 
-def read_facts(facts: RuleFacts, wanted: Needs, *, go_on: Callable[[], None] = lambda: None) -> RuleFacts:
+def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
     """Read what a rule asks about and what isn't there yet; the facts themselves grow.
 
     Args:
         facts: read so far.
         wanted: by the rule.
-        go_on: called between two questions; raises when nobody waits for the answer any more.
 
     Raises:
         Refused: no event yet, or an event that the log doesn't have.
     """
-    asked_of = (*wanted.behaviours, *map(Feature, wanted.features))
-    missing = [subject for subject in asked_of if subject not in facts.counted]
+    missing = facts.missing(wanted)
     if facts.units is None or missing:
         try:
             with questions() as asked:
-                _read_log(asked, facts, missing, go_on)
+                _read_log(asked, facts, missing)
         except StoreRefused:
             raise
         except Refused:
-            if asked_of or not UnitTraits.objects.exists():
+            if missing or not UnitTraits.objects.exists():
                 raise  # without a log only what units said of themselves can be asked
     if wanted.traits and facts.traits is None:
-        go_on()
-        facts.traits = _traits(facts)
+        facts.traits = traits_of(facts)
     return facts
 
 
-def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject], go_on: Callable[[], None]) -> None:
-    go_on()
+def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> None:
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
     need_events(asked, [facts.signup_event], "--signup-event")
     need_events(asked, [count.behaviour.event for count in counts])
-    log = asked.log if facts.one_in == 1 else own.one_in(asked.log, facts.one_in)
-    users = queries.cohort(log, facts.signup_event, asked.basis)
-    go_on()
+    users = queries.cohort(asked.log, facts.signup_event, asked.basis)
     if any(isinstance(subject, Feature) for subject in missing):
-        frame = asked.run(own.life(log, users, asked.basis)).set_index("user_id").sort_index()
+        frame = asked.run(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()
         facts.counted |= {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in FEATURES}
     else:
         frame = asked.run(users.select("user_id")).set_index("user_id").sort_index()
     units = [str(unit) for unit in frame.index]
     if facts.units is not None and facts.units != units:
-        facts.counted.clear()  # users came in between: counts of two moments don't fit together
-        facts.traits, facts.units = None, None
-        return _read_log(asked, facts, [*counts, *(s for s in missing if isinstance(s, Feature))], go_on)
+        facts.start_anew()  # users came in between: counts of two moments don't fit together
+        return _read_log(asked, facts, missing)
     facts.units = units
     if counts:
-        go_on()
         pairs = [(count.behaviour, count.days) for count in counts]
-        counted = asked.run(own.counts_within(log, users, asked.basis, pairs)).set_index("user_id")
+        counted = asked.run(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
         counted = counted.reindex(frame.index).fillna(0)
         facts.counted |= {count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
     return None
@@ -135,7 +137,8 @@ def need_events(asked: Questions, names: list[str], option: str = "") -> None:
         asked.need_event(name, option, where="" if option else say("rule"))
 
 
-def _traits(facts: RuleFacts) -> dict[str, dict[str, Any]]:
+def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
+    """Traits of everybody, or of a sample's units."""
     rows = UnitTraits.objects.values_list("user_id", "traits")
     if facts.one_in == 1 or facts.units is None:
         return dict(rows.iterator(chunk_size=BATCH))

@@ -144,7 +144,7 @@ def _troubles(
         found.append(Trouble("last_day", why))
     elif placed * 2 < eligible:
         why = say(
-            "{share}% of the users were hardly active on these days and will have no group.",
+            "So many users were hardly active on these days that {share}% will have no group.",
             share=round(100 * (1 - placed / eligible)),
         )
         found.append(Trouble("last_day", why, refuses=False))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from events.counting.queries import activity_days, activity_since_anchor, counts, mature
-from events.counting.unit_values import Basis
+from events.counting.unit_values import Basis, in_window, since_anchor
 from events.metrics import Behaviour
 from events.windows import Window
 
@@ -140,8 +140,20 @@ def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Seque
 
 
 def one_in(events: ir.Table, users: int) -> ir.Table:
-    """The events of one in so many users, the same ones at each question to one engine."""
-    return events.filter(events.user_id.hash() % users == 0)
+    """The events of one in so many users of a log whose users are numbers."""
+    return events.filter(events.user_id % users == 0)
+
+
+def named(users: ir.Table, names: ir.Table) -> ir.Table:
+    """Users who are numbers with the ids that they have elsewhere: ``number, user_id``, by number."""
+    numbers = users.select(number="user_id")
+    return numbers.join(names, "number").select("number", "user_id").order_by("number")
+
+
+def acts_within(acts: ir.Table, users: ir.Table, basis: Basis, days: int, *, distinct: bool) -> ir.Table:
+    """One row per user who did it on the first days: ``user_id, n``, times or different values."""
+    log = in_window(since_anchor(acts, users, basis), Window(0, days - 1))
+    return log.group_by("user_id").aggregate(n=log.value.nunique() if distinct else log.count())
 
 
 def names_among(events: ir.Table, names: Sequence[str]) -> ir.Table:

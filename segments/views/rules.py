@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from runs.key_from_name import key_from
+from runs.progress import Cancelled
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person
 from segments.forms import RuleForm
@@ -104,7 +105,7 @@ def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
         return {"errors": mistakes_in_words(state, blocking)}
     try:
         found = rule_count.count_rule(rule, signup, asker=request.session.session_key or "")
-    except rule_count.Superseded:
+    except Cancelled:
         return {"superseded": True}
     except Refused as refusal:
         return {"errors": [refusal.sentence]}

@@ -4,13 +4,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from events.catalogue.refresh import ready_catalogue
 from events.metric_sentences import sentence as definition_sentence
+from events.pickers.mends import Mend, Mendable, mended, wrong_fields
 from runs.key_from_name import key_from
 from runs.listing import listing
 from runs.models import Run
@@ -54,9 +56,17 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 @may("segments.add_segmentationrun")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: HttpRequest) -> HttpResponse:
-    """Ask a segmentation and start it."""
-    form = SegmentationForm(_mended(request) or None)
-    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
+    """Ask a segmentation and start it; a link may bring its fields."""
+    if request.method != "POST":
+        usual = {"signup_event": ready_catalogue().guess_signup(), "retention": "window:21-27"}
+        brought = {name: request.GET[name] for name in SegmentationForm.base_fields if request.GET.get(name)}
+        return _new_page(request, SegmentationForm(initial=usual | brought))
+    if "mend" in request.POST or "look" in request.POST:
+        form = SegmentationForm(mended(request.POST))
+        return _new_page(request, form, _foretold(form))
+    form = SegmentationForm(request.POST)
+    _foretold(form)
+    if form.is_valid():
         data = form.cleaned_data
         try:
             run = segmentations.start_segmentation(
@@ -66,16 +76,7 @@ def new_run(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             return redirect("segments:run", pk=run.pk)
-    return render(request, "segments/new_run.html", {"form": form})
-
-
-def _mended(request: HttpRequest) -> QueryDict:
-    """What was posted; a button that mends a field has written into it."""
-    data = request.POST.copy()
-    field, _space, value = str(data.get("mend", "")).partition(" ")
-    if field in SegmentationForm.base_fields:
-        data.setlist(field, [value] if value else [])
-    return data
+    return _new_page(request, form)
 
 
 @login_required
@@ -83,18 +84,32 @@ def _mended(request: HttpRequest) -> QueryDict:
 @require_POST
 def foretell_run(request: HttpRequest) -> HttpResponse:
     """What a search with these fields would do, as a fragment beside its form."""
-    form = SegmentationForm(request.POST)
+    return render(request, "components/before/preview.html", _foretold(SegmentationForm(request.POST)))
+
+
+def _new_page(request: HttpRequest, form: SegmentationForm, looked: dict[str, Any] | None = None) -> HttpResponse:
+    return render(request, "segments/new_run.html", {"form": form, "looked": looked})
+
+
+def _foretold(form: SegmentationForm) -> dict[str, Any]:
+    """What would happen; what would refuse becomes an error of the form, with its mend."""
     context: dict[str, Any] = {}
-    if form.is_valid():
-        try:
+    try:
+        if form.is_valid():
             found = foretold.foretell(form.inputs)
-        except Refused as refusal:
-            context["refused"] = refusal.sentence
-        else:
-            context = {"facts": foretelling.facts(found), "troubles": found.troubles}
-    else:
-        context["refused"] = " ".join(text for texts in form.errors.values() for text in texts)
-    return render(request, "segments/foretold.html", context)
+            for trouble in found.troubles:
+                if trouble.refuses:
+                    mends = [] if trouble.label is None else [Mend(trouble.value, str(trouble.label))]
+                    form.add_error(trouble.field or None, Mendable(str(trouble.why), *mends))
+                else:
+                    context["warning"] = str(trouble.why)
+            text = gettext("Which users play alike on days %(first)s to %(last)s?")
+            context["asked"] = text % {"first": form.inputs.first_day, "last": form.inputs.last_day}
+            context["facts"] = foretelling.facts(found)
+    except Refused as refusal:
+        form.refuse(refusal)
+    context["wrong"] = wrong_fields(form)
+    return context
 
 
 @login_required

@@ -91,7 +91,7 @@ def test_list__search_and_rename__shows_the_new_name_everywhere(
     page.goto("/data/events/")
     assert page.locator("#rows tbody tr").count() == 2
     page.locator("input[type=search]").press_sequentially("buy")
-    page.wait_for_function("document.querySelectorAll('#rows tbody tr').length === 1")
+    page.locator("#rows tbody tr", has_text="signup").wait_for(state="detached")
     page.locator("#rows tbody a").first.click()
     page.wait_for_selector("#trend table", state="attached")
     assert re.search(r"50.0.?%", page.locator(".tiles").inner_text())

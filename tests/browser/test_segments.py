@@ -1,14 +1,18 @@
 """Segments in a real browser: a run that ends while it is watched, a rule tried out, the report in both languages."""
 
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 
+from events.models import UnitTraits
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
-from segments.published import publish_rule
+from segments.published import rule_count
 from tests.segments.make_report import report
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -62,21 +66,116 @@ def test_report__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any]
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
 
-def test_rule__preview__counts_without_leaving_the_page(
-    open_page: Callable[..., Any], pm: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        publish_rule, "preview_rule", lambda **_: publish_rule.Preview(20_000, 1_234, False, "friend_add")
+PLATFORMS = ["ios"] * 3 + ["android"] * 5 + ["web"] * 2
+WORDS = {
+    "en": ("3 of 10 users", "Add a group", "As text", "Conditions", "Publish", "Use ‘ios’", "8 of 10 users"),
+    "ko": ("10명 중 3명", "그룹 추가", "텍스트", "조건", "게시", "‘ios’ 사용", "10명 중 8명"),
+}
+
+
+@pytest.fixture
+def users(transactional_db: None, settings: Any, tmp_path: Any) -> None:
+    """Ten users with a platform, and no log."""
+    cache.clear()
+    rule_count.forget()
+    settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "store"), str(tmp_path / "prepared")
+    UnitTraits.objects.bulk_create(
+        UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(PLATFORMS)
     )
-    page = open_page("en", pm)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_rule__by_mouse__picked_counted_mended_and_published(
+    open_page: Callable[..., Any], pm: User, users: None, language: str
+) -> None:
+    three, group, as_text, conditions, publish, _, eight = WORDS[language]
+    page = open_page(language, pm)
 
     page.goto("/segments/rules/new/")
-    page.fill("#id_name", "With friends")
-    page.locator("button:has-text('Preview')").click()
-    page.locator("text=1,234 of 20,000 users (6.2 %)").wait_for()
+    page.select_option("#r-0-name", "platform")
+    page.select_option("#r-0-pick", '"ios"')
+    page.locator(f"text={three}").wait_for()
+    page.select_option("#r-join", "any")
+    page.locator(f"button:has-text('{group}')").click()
+    page.select_option("#r-1-0-name", "platform")
+    page.select_option("#r-1-0-operator", "in")
+    page.locator("label.box:has-text('android') input").check()
+    page.locator(f"text={eight}").wait_for()
+    page.locator(f"button:text-is('{as_text}')").click()
+    assert json.loads(page.input_value("#rule-text")) == {
+        "any": [{"trait": "platform", "is": "ios"}, {"any": [{"trait": "platform", "in": ["android"]}]}]
+    }
+    page.locator(f".rule-tabs button:has-text('{conditions}')").click()
+    page.locator("#r-1-0-name").wait_for()
+    page.fill("#id_name", "아이폰")
+    page.locator(f"button:text-is('{publish}')").click()
+    page.wait_for_url("**/models/aipon/")
 
-    assert page.url.endswith("/segments/rules/new/")
-    assert page.input_value("#id_name") == "With friends"
+    assert Segment.objects.get().size == 8
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_rule__by_keyboard_alone__rows_are_added_moved_and_mended(
+    open_page: Callable[..., Any], pm: User, users: None, language: str
+) -> None:
+    three, *_, use, _eight = WORDS[language]
+    page = open_page(language, pm)
+
+    page.goto("/segments/rules/new/?rule=" + quote(json.dumps({"all": [{"trait": "platform", "is": "iOS"}]})))
+    mend = page.locator(f"button:has-text('{use}')")
+    mend.wait_for()
+    tab_to(page, f"document.activeElement.textContent.includes('{use}')")
+    page.keyboard.press("Enter")
+    page.locator(f"text={three}").wait_for()
+    tab_to(page, "document.activeElement.value == 'add r'")
+    page.keyboard.press("Enter")
+    page.locator("#r-1-subject").wait_for()
+    page.wait_for_function("document.activeElement.id == 'r-1-subject'")  # where the new row begins
+    tab_to(page, "document.activeElement.value == 'up r-1'")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#r-1-pick')?.value == '\"ios\"'")
+    assert page.locator("#rule-said").text_content()
+    tab_to(page, "document.activeElement.value == 'remove r-0'")
+    page.keyboard.press("Enter")
+    page.locator(f"text={three}").wait_for()
+
+    assert page.locator(".rule-row").count() == 1
+
+
+def tab_to(page: Any, there: str) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(80):
+        if page.evaluate(there):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the keyboard never came to {there}")
+
+
+def test_rule__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any], pm: User, users: None) -> None:
+    page = open_page("ko", pm)
+    page.set_viewport_size({"width": 390, "height": 800})
+    rule = {"all": [{"trait": "platform", "in": ["ios"]}, {"any": [{"behaviour": "b", "days": 7, "at_least": 3}]}]}
+
+    page.goto("/segments/rules/new/?rule=" + quote(json.dumps(rule)))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_list__two_ticked__compared_on_one_page(open_page: Callable[..., Any], analyst: User) -> None:
+    model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1, units=4_000)
+    for place, count in enumerate((300, 400)):
+        stayed = {"count": count, "n": 1_000, "retention": "window:21-27"}
+        Segment.objects.create(version=version, key=f"g{place + 1}", number=place, size=1_000, stayed=stayed)
+    page = open_page("en", analyst)
+
+    page.goto("/segments/")
+    for box in page.locator("input[name=s]").all():
+        box.check()
+    page.locator("button:has-text('Compare the two ticked')").click()
+    page.locator("text=g2 is retained more than g1").wait_for()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
 
 
 def test_model__renamed__name_stands_everywhere(open_page: Callable[..., Any], pm: User) -> None:
@@ -86,9 +185,11 @@ def test_model__renamed__name_stands_everywhere(open_page: Callable[..., Any], p
     page = open_page("en", pm)
 
     page.goto("/segments/models/style/")
-    page.fill("input[name=name]", "Brawlers")
-    page.locator("button:has-text('Rename')").click()
+    page.locator("summary:has-text('Rename')").click()
+    page.fill(".rename input[name=name]", "Brawlers")
+    page.locator(".rename button").click()
     page.locator("text=The segment has a new name.").wait_for()
     page.goto("/segments/")
 
-    assert "Brawlers 1,234 users" in page.locator("main").inner_text()
+    assert "Brawlers" in page.locator("main").inner_text()
+    assert "1,234" in page.locator("main").inner_text()

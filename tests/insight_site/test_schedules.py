@@ -12,6 +12,7 @@ from insight_site.schedules import JOBS, synchronise
 
 pytestmark = pytest.mark.django_db
 ROWS = {
+    ("aha: weekly reach", "aha.tasks.count_all_reaches", "D", None, -1),
     ("events: catalogue", "events.tasks.refresh_catalogue", "I", 1, -1),
     ("events: flush", "events.tasks.flush_events", "I", 1, -1),
     ("events: maintain store", "events.tasks.maintain_store", "D", None, -1),
@@ -20,6 +21,7 @@ ROWS = {
     ("segments: refresh", "segments.tasks.refresh_segments", "H", None, -1),
     ("site: close lost runs", "insight_site.tasks.close_lost_runs", "I", 15, -1),
     ("site: forget old calls", "insight_site.tasks.forget_old_calls", "D", None, -1),
+    ("site: home figures", "insight_site.tasks.count_home_figures", "D", None, -1),
 }
 
 

@@ -39,7 +39,9 @@ def shown(question: Question, payload: Payload) -> Shown:
         notes=(_said(question), *who(question, payload)),
         sheets=(
             _users(question, payload, by_line, lines),
-            _shares(question, payload, everybody) if len(lines) < 2 else _shares_by_line(question, payload, by_line, lines),
+            _shares(question, payload, everybody)
+            if len(lines) < 2
+            else _shares_by_line(question, payload, by_line, lines),
         ),
         tables=(_table(question, payload, by_line, lines),),
         names=(
@@ -96,9 +98,9 @@ def _finding(question: Question, payload: Payload, rows: list[Point], name: str)
 
 def _said(question: Question) -> str:
     text = gettext(
-        "Active: any event but exposures. New users count on the date of their signup, when their first {days} days are "
-        "complete; they did it when they did it on these days. Hollow points: not complete yet, or fewer than {tiny} users. A gap in "
-        "the line: the log holds no event of anybody."
+        "Active: any event but exposures. New users count on the date of their signup, when their first {days} days "
+        "are complete; they did it when they did it on these days. Hollow points: not complete yet, or fewer "
+        "than {tiny} users. A gap in the line: the log holds no event of anybody."
     )
     return text.format(days=question.days, tiny=TINY)
 
@@ -126,7 +128,9 @@ def _users(question: Question, payload: Payload, by_line: dict[str, list[Point]]
 
 def _line(sheet: Sheet, payload: Payload, found: list[tuple[Point, int | None]], line: Series) -> None:
     whole = [value if state(payload, row) == "whole" else None for row, value in found]
-    sheet.line([(place, value) if value is not None else None for place, value in enumerate(whole)], line.colour, line.place)
+    sheet.line(
+        [(place, value) if value is not None else None for place, value in enumerate(whole)], line.colour, line.place
+    )
     for place, (row, value) in enumerate(found):
         if value is not None:
             text = gettext("{at}, {name}: {users} users, {events} events")
@@ -154,7 +158,9 @@ def _shares_by_line(
 def _drawn_shares(question: Question, rows: list[Point], kinds: list[tuple[str, str, list[Ratio | None]]]) -> Sheet:
     known = [ratio for _, _, ratios in kinds for ratio in ratios if ratio is not None]
     solid = [ratio.share for ratio in known if not ratio.is_tiny] or [ratio.share for ratio in known]
-    sheet = _sheet("shares", gettext("Share of users who did it"), rows, min(top_of(solid, least=0.02) * 1.2, 1.06), question.by)
+    sheet = _sheet(
+        "shares", gettext("Share of users who did it"), rows, min(top_of(solid, least=0.02) * 1.2, 1.06), question.by
+    )
     sheet.share_axis(gettext("share of users (95% CI)"))
     for place, (name, colour, ratios) in enumerate(kinds):
         sheet.line(
@@ -188,9 +194,7 @@ def _of_new(payload: Payload, row: Point) -> Ratio | None:
 
 
 # ── Numbers ───────────────────────────────────────────────────────────────────
-def _table(
-    question: Question, payload: Payload, by_line: dict[str, list[Point]], lines: tuple[Series, ...]
-) -> Table:
+def _table(question: Question, payload: Payload, by_line: dict[str, list[Point]], lines: tuple[Series, ...]) -> Table:
     rows: list[Row] = []
     for line in lines:
         for row in reversed(by_line[line.key]):

@@ -24,15 +24,24 @@ def shown(question: Question, payload: Payload) -> Shown:
     """The whole view."""
     steps = [behaviour_name(step) for step in question.parsed_steps]
     text = gettext(
-        "Users count when their first {days} days are complete, and only what they do on these days. Each step must come "
-        "later than the one before; other events may lie between them."
+        "Users count when their first {days} days are complete, and only what they do on these days. Each step must "
+        "come later than the one before; other events may lie between them."
     )
     return Shown(
         finding=_finding(payload, steps, question.days),
         notes=(text.format(days=question.days), *who(question, payload)),
         sheets=(_chart(payload, steps),),
         tables=(_table(payload, steps), *_compared(payload)),
-        names=("segment", "step", "behaviour", "reached", "eligible", *RATIO_NAMES, "share_of_step_before", "median_seconds"),
+        names=(
+            "segment",
+            "step",
+            "behaviour",
+            "reached",
+            "eligible",
+            *RATIO_NAMES,
+            "share_of_step_before",
+            "median_seconds",
+        ),
         rows=tuple(_file_rows(payload, steps)),
     )
 

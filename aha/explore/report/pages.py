@@ -17,7 +17,7 @@ DRAW: dict[str, Draw] = {
 def show(question: Question, payload: Payload) -> Shown:
     """An answer as people read it; without users there is only a sentence."""
     if not payload["users"]:
-        finding = gettext("Nobody signed up who fits these filters.")
+        finding = gettext("No user fits these filters.")
         return Shown(finding, who(question, payload), (), (), (), ())
     return DRAW[question.view](question, payload)
 

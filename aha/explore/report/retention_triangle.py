@@ -41,7 +41,18 @@ def shown(question: Question, payload: Payload) -> Shown:
         notes=(definition(question), _moved(question), *who(question, payload)),
         sheets=(_curve(payload, everybody, names),),
         tables=(_curve_table(payload, names), *_segments_table(payload, chosen)),
-        names=("part", "segment", "week", "first_day", "last_day", "users", "retained", "eligible", *RATIO_NAMES, "complete"),
+        names=(
+            "part",
+            "segment",
+            "week",
+            "first_day",
+            "last_day",
+            "users",
+            "retained",
+            "eligible",
+            *RATIO_NAMES,
+            "complete",
+        ),
         rows=tuple(_file_rows(payload)),
         heat=_heat(payload, names),
         outcome=question.retention if judged else "",
@@ -86,9 +97,9 @@ def _moved(question: Question) -> str:
             text = gettext("A point shows who began no silence of {gap} whole days up to that day.")
             return text.format(gap=gap)
         case Active(window) if window.end_day is None:
-            return gettext("A point shows who was active on that day or any later one. Late days have had less time.")
+            return gettext("A point shows who was active on that day or later. Late days have had less time.")
         case Active(window) | MinDays(window) | MinEvents(_, window) if len(window) > 1:
-            text = gettext("The definition's {days} days are moved along the days since signup.")
+            text = gettext("The same window of {days} days, moved along the days since signup.")
             return text.format(days=len(window))
     return gettext("A point shows the users who meet the definition on that day.")
 
@@ -97,7 +108,9 @@ def _moved(question: Question) -> str:
 def _curve(payload: Payload, everybody: list[Ratio], names: list[str]) -> Sheet:
     lines = [(line, _ratios(payload, line)) for line in series_of(payload)]
     top = top_of([ratio.limits[1] for _, ratios in lines for ratio in ratios if ratio.is_known], least=0.05)
-    sheet = Sheet("retention", gettext("Retention by days since signup"), (-0.5, len(names) - 0.5), (0.0, min(top, 1.0)))
+    sheet = Sheet(
+        "retention", gettext("Retention by days since signup"), (-0.5, len(names) - 0.5), (0.0, min(top, 1.0))
+    )
     sheet.share_axis(gettext("retained (95% CI)"))
     sheet.x_axis(gettext("days since signup"), list(enumerate(names)))
     shift = 0.5 / max(len(lines), 1)
@@ -130,7 +143,13 @@ def _curve_table(payload: Payload, names: list[str]) -> Table:
     for line in series_of(payload):
         for name, ratio in zip(names, _ratios(payload, line), strict=True):
             rows.append((line.name, name, count(ratio.whole), count(ratio.part), str(ratio)))
-    columns = (gettext("users"), gettext("days"), gettext("days complete"), gettext("retained"), gettext("share (95% CI)"))
+    columns = (
+        gettext("users"),
+        gettext("days"),
+        gettext("days complete"),
+        gettext("retained"),
+        gettext("share (95% CI)"),
+    )
     note = gettext("A user counts for a column as soon as its days lie before the end of the data, and not earlier.")
     return Table(gettext("The curve in numbers"), columns, tuple(rows), note)
 
@@ -153,8 +172,8 @@ def _segments_table(payload: Payload, chosen: int | None) -> tuple[Table, ...]:
         gettext("points against {name}").format(name=lines[0].name),
     )
     note = gettext(
-        "Intervals of differences are Newcombe's, made wider for the number of comparisons. A difference whose interval "
-        "holds 0 isn't shown to be one, and none of them says why."
+        "Intervals of differences are Newcombe's, made wider for the number of comparisons. A difference whose "
+        "interval holds 0 isn't shown to be one, and none of them says why."
     )
     return (Table(gettext("Segments side by side"), columns, tuple(rows), note),)
 
@@ -202,8 +221,8 @@ def _heat(payload: Payload, names: list[str]) -> Heat:
         for row in payload["weeks"]
     )
     note = gettext(
-        "Hatched: not all users of the week have these days behind them, so there is no number yet. Hatched cells enter no "
-        "average; the curve counts each user as soon as its own days are complete."
+        "Hatched: not all users of the week have these days behind them, so there is no number yet. Hatched cells "
+        "enter no average; the curve counts each user as soon as its own days are complete."
     )
     if payload["all_weeks"] > len(payload["weeks"]):
         note += " " + gettext("The last {shown} of {all} weeks are shown.").format(
@@ -245,7 +264,11 @@ def _cell(row: Payload, place: int, name: str, complete: bool, highest: float) -
     shade = min(SHADES, max(1, round(SHADES * ratio.share / highest))) if highest and ratio.share else 0
     title = text.format(week=week, day=name, share=ratio, users=count(eligible))
     classes = f"shade-{shade}" if shade else ""
-    return HeatCell(percent(ratio.share, 0 if ratio.share >= 0.1 else 1), title, f"{classes} tiny".strip() if ratio.is_tiny else classes)
+    return HeatCell(
+        percent(ratio.share, 0 if ratio.share >= 0.1 else 1),
+        title,
+        f"{classes} tiny".strip() if ratio.is_tiny else classes,
+    )
 
 
 def _file_rows(payload: Payload) -> list[tuple[Cell, ...]]:
@@ -261,6 +284,17 @@ def _file_rows(payload: Payload) -> list[tuple[Cell, ...]]:
             complete = is_complete(payload, row, place)
             share = Ratio(retained, eligible).cells()[2:] if complete else (None, None, None)
             found.append(
-                ("cohort", None, row["week"], column[0], column[1], row["users"], retained, eligible, *share, int(complete))
+                (
+                    "cohort",
+                    None,
+                    row["week"],
+                    column[0],
+                    column[1],
+                    row["users"],
+                    retained,
+                    eligible,
+                    *share,
+                    int(complete),
+                )
             )
     return found

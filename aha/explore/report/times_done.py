@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aha.explore.question import Question
-from aha.report.claim import cell_words
 from aha.explore.report.shown import (
     RATIO_NAMES,
     Cell,
@@ -18,6 +17,7 @@ from aha.explore.report.shown import (
     top_of,
     who,
 )
+from aha.report.claim import cell_words
 from reporting.charts import BLUE, LIGHT, ORANGE
 from reporting.numbers import between, count, percent, points
 from reporting.plain_svg import Sheet
@@ -53,7 +53,9 @@ def shown(question: Question, payload: Payload) -> Shown:
     if judged:
         sheets.append(_retention(bars, question))
     why = gettext("How often and staying go together here; only an experiment can say whether one causes the other.")
-    text = gettext("Users count when the days that are needed ({needs}) are complete; what they do on days 0 to {last} counts.")
+    text = gettext(
+        "Users count when the days that are needed ({needs}) are complete; what they do on days 0 to {last} counts."
+    )
     return Shown(
         finding=_finding(question, counts),
         notes=(
@@ -62,7 +64,11 @@ def shown(question: Question, payload: Payload) -> Shown:
             *who(question, payload),
         ),
         sheets=tuple(sheets),
-        tables=(_table(bars, judged), *((_four(counts, question.times),) if judged else ()), *_by_segment(question, payload)),
+        tables=(
+            _table(bars, judged),
+            *((_four(counts, question.times),) if judged else ()),
+            *_by_segment(question, payload),
+        ),
         names=("segment", "times", "users", "retained", *RATIO_NAMES),
         rows=tuple(_file_rows(payload)),
         outcome=f"count:{question.parsed_behaviour}:0-{question.days - 1}",
@@ -142,7 +148,9 @@ def _histogram(bars: Sequence[Bar], question: Question) -> Sheet:
     users = sum(bar.users for bar in bars)
     for place, bar in enumerate(bars):
         share = Ratio(bar.users, users)
-        title = gettext("{times} times: {users} users, {share}").format(times=bar.name, users=count(bar.users), share=share)
+        title = gettext("{times} times: {users} users, {share}").format(
+            times=bar.name, users=count(bar.users), share=share
+        )
         colour = BLUE if bar.times >= question.times else LIGHT
         sheet.bar((place - 0.4, place + 0.4), (0.0, float(bar.users)), colour, title)
     sheet.legend([(f"< {question.times}", LIGHT), (f"≥ {question.times}", BLUE)])
@@ -170,7 +178,9 @@ def _table(bars: Sequence[Bar], judged: bool) -> Table:
     rows: list[Row] = []
     for bar in bars:
         row: Row = (bar.name, count(bar.users), str(Ratio(bar.users, users)))
-        rows.append((*row, count(bar.retained), str(Ratio(bar.retained, bar.users)) if bar.users else "") if judged else row)
+        rows.append(
+            (*row, count(bar.retained), str(Ratio(bar.retained, bar.users)) if bar.users else "") if judged else row
+        )
     columns: Row = (gettext("times"), gettext("users"), gettext("share of users (95% CI)"))
     if judged:
         columns = (*columns, gettext("retained"), gettext("retention (95% CI)"))

@@ -30,8 +30,8 @@ def shown(question: Question, payload: Payload) -> Shown:
         finding=_finding(payload, weeks),
         notes=(
             gettext(
-                "New: signed up in this week. Current: active in this week and in the week before. Returning: active in this "
-                "week and not in the week before. Dormant: active in the week before and not in this one."
+                "New: signed up in this week. Current: active in this week and in the week before. Returning: active "
+                "in this week and not in the week before. Dormant: active in the week before and not in this one."
             ),
             *who(question, payload),
         ),
@@ -61,8 +61,8 @@ def _finding(payload: Payload, weeks: dict[str, dict[str, int]]) -> str:
         return gettext("No week is complete yet.")
     last = weeks[over[-1]]
     text = gettext(
-        "In the week of {week}, {active} users were active: {new} new, {current} current, {returning} returning; {dormant} "
-        "of the week before stayed away."
+        "In the week of {week}, {active} users were active: {new} new, {current} current, {returning} returning; "
+        "{dormant} of the week before stayed away."
     )
     active = last["new"] + last["current"] + last["returning"]
     return text.format(week=over[-1], active=count(active), **{kind: count(last[kind]) for kind in KINDS})
@@ -89,11 +89,7 @@ def _chart(payload: Payload, weeks: dict[str, dict[str, int]]) -> Sheet:
 
 def _table(payload: Payload, weeks: dict[str, dict[str, int]]) -> Table:
     rows: tuple[Row, ...] = tuple(
-        (
-            week,
-            *(count(row[kind]) for kind in KINDS),
-            gettext("yes") if is_over(payload, week) else gettext("not yet"),
-        )
+        (week, *(count(row[kind]) for kind in KINDS), gettext("yes") if is_over(payload, week) else gettext("not yet"))
         for week, row in reversed(weeks.items())
     )
     columns = (gettext("week, Monday"), *map(kind_name, KINDS), gettext("week complete"))

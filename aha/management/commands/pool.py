@@ -47,11 +47,11 @@ class Command(BaseCommand):
 def _print(found: "PastExperiments", out: Console) -> None:
     from aha.report.claim import cell_words
     from aha.report.past import forest, verdict_of_all
-    from events.metrics import display_name
+    from events.metrics import plain_name
 
     asked = found.definition
     out.print(escape(cell_words(asked.behaviour, asked.times, asked.days)), style="bold")
-    out.print(escape(display_name(asked.outcome)))
+    out.print(escape(plain_name(asked.outcome)))
     for line in verdict_of_all.sentences(found):
         out.print(escape(line))
     for table in forest.tables(found):

@@ -27,7 +27,12 @@ class Command(BaseCommand):
         add("--event", metavar="COL", help="column of the event's name")
         add("--event-name", metavar="NAME", help="name of all events of a file that holds one kind only")
         add("--time", required=True, metavar="COL", help="column of the time")
-        add("--time-format", default="iso", metavar="F", help="iso (default), unix_s, unix_ms, unix_us or e.g. %%Y%%m%%d")
+        add(
+            "--time-format",
+            default="iso",
+            metavar="F",
+            help="iso (default), unix_s, unix_ms, unix_us or e.g. %%Y%%m%%d",
+        )
         add("--time-zone", default=settings.TIME_ZONE, metavar="TZ", help="zone of times that carry none")
         add("--properties", nargs="+", default=[], metavar="COL", help="columns that become properties")
         add("--message-id", metavar="COL", help="column of a unique id; by default ids are made from the content")

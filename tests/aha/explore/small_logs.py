@@ -61,7 +61,7 @@ def records(engine: Any, question: Any) -> list[dict[str, Any]]:
 
 def random_rows(seed: int, *, users: int = 60, days: int = 40, events: Sequence[str] = ("play", "shop")) -> Rows:
     """People of all ages whose events lie on any minute, some before signup and many near midnight."""
-    draw = random.Random(seed)  # noqa: S311 - a seeded test
+    draw = random.Random(seed)
     rows: Rows = []
     for number in range(users):
         name = f"u{number}"

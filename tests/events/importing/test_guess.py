@@ -22,7 +22,7 @@ REAL = [
     ("CDNOW_master.txt", "customer_id", "date", "%Y%m%d", "cdnow", ("number_of_cds", "dollar_value"), SignupFrom.FIRST),
     ("365_student_info.csv", "student_id", "date_registered", "iso", "signup", (), SignupFrom.NONE),
     ("365_student_engagement.csv", "student_id", "date_watched", "iso", "watched", (), SignupFrom.FIRST),
-    ("365_student_purchases.csv", "student_id", "date_purchased", "iso", "purchased", ("purchase_id",), SignupFrom.FIRST),
+    ("365_student_purchases.csv", "student_id", "date_purchased", "iso", "purchased", 1, SignupFrom.FIRST),
     ("floodit_users_raw.csv", "user_pseudo_id", "user_first_engagement", "iso", "floodit_users", 17, SignupFrom.FIRST),
 ]  # fmt: skip
 

@@ -123,5 +123,5 @@ def test_guess__random_bytes__is_an_answer_or_a_refusal() -> None:
             head = rng.randbytes(length)
             try:
                 sample_of(head, guess_reading(head))
-            except Refused as refusal:
-                assert str(refusal)
+            except Refused:
+                continue

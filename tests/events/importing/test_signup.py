@@ -41,7 +41,11 @@ def stored(event: str = "signup") -> list[tuple[str, str, str]]:
     with warehouse.connect() as house:
         frame = house.run(house.events)
     rows = zip(frame.user_id, frame.event, frame.time, frame.properties, strict=True)
-    return sorted((user, f"{time:%m-%d}", json.loads(text).get("made_from", "")) for user, name, time, text in rows if name == event)
+    return sorted(
+        (user, f"{time:%m-%d}", json.loads(text).get("made_from", ""))
+        for user, name, time, text in rows
+        if name == event
+    )
 
 
 def test_first__each_user_once_at_their_first_event(bring: Callable[..., ImportReport]) -> None:
@@ -95,7 +99,10 @@ def test_column__earliest_day_of_each_user(bring: Callable[..., ImportReport]) -
 
 
 def test_event__first_of_that_name(bring: Callable[..., ImportReport]) -> None:
-    bring("u,2024-03-01,a,\nu,2024-03-04,join,\nu,2024-03-03,join,\nv,2024-03-05,a,\n", Signup(SignupFrom.EVENT, event="join"))
+    bring(
+        "u,2024-03-01,a,\nu,2024-03-04,join,\nu,2024-03-03,join,\nv,2024-03-05,a,\n",
+        Signup(SignupFrom.EVENT, event="join"),
+    )
 
     assert stored() == [("u", "03-03", "event")]
     assert len(stored("join")) == 2
@@ -148,6 +155,8 @@ def test_cancelled__in_a_long_statement__ends_it_at_once(tmp_path: Path) -> None
     with scratch(tmp_path) as connection:
         began = time.monotonic()
         with pytest.raises(Cancelled):
-            Job(connection, OPTIONS, stop, tmp_path).run("SELECT sum(hash(a.range + b.range)) FROM range(300000) a, range(300000) b", "read")
+            Job(connection, OPTIONS, stop, tmp_path).run(
+                "SELECT sum(hash(a.range + b.range)) FROM range(300000) a, range(300000) b", "read"
+            )
 
     assert time.monotonic() - began < 20

@@ -1,12 +1,21 @@
 """Formats of times: each is recognised from its own values, and nothing else is taken for a time."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.importing.time_formats import FORMATS, PATTERNS, example, format_of, has_zone, is_ambiguous, needs_zone, reads
+from events.importing.time_formats import (
+    FORMATS,
+    PATTERNS,
+    example,
+    format_of,
+    has_zone,
+    is_ambiguous,
+    needs_zone,
+    reads,
+)
 
-MOMENTS = [datetime(2024, 1, 3, 4, 5, 6) + timedelta(days=17, hours=5, seconds=77) * k for k in range(40)]
+MOMENTS = [datetime(2024, 1, 3, 4, 5, 6, tzinfo=UTC) + timedelta(days=17, hours=5, seconds=77) * k for k in range(40)]
 
 
 @pytest.mark.parametrize("code", PATTERNS)

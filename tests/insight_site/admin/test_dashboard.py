@@ -48,4 +48,4 @@ def test_menu__every_link__opens(admin_client: Client, admin_user: object) -> No
 def test_standing__is_what_the_dashboard_asks() -> None:
     at = overview.standing(running("exp"))
 
-    assert health(at) == {"light": "none", "sentence": "Nobody was assigned yet."}
+    assert health(at) == {"light": "none", "word": "No data yet", "sentence": "Nobody was assigned yet."}

@@ -127,5 +127,5 @@ def test_tag__stored_svg__is_inline_with_its_label(run: SegmentationRun) -> None
     with translation.override("ko"):
         text = template.render(Context({"run": run}))
 
-    assert '<div class="drawn" role="img" aria-label="세그먼트" tabindex="0"><svg' in text
+    assert '<div class="drawn fit-4" role="img" aria-label="세그먼트" tabindex="0"><svg' in text
     assert f'src="/pictures/{LABEL}/{run.pk}/ko/many.image"' in text

@@ -56,7 +56,7 @@ def test_html__of_a_study__holds_its_pictures_and_asks_for_nothing(study: Study,
 
     assert f'<html lang="{language}">' in text
     assert words in text
-    assert text.count('class="drawn"') == 5
+    assert text.count('class="drawn fit-') == 5
     assert [found.group() for found in OUTSIDE.finditer(text)] == []
     assert "<form" not in text
 

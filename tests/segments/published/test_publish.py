@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -19,16 +18,18 @@ from django.utils import timezone
 
 from events.asking import questions
 from events.models import UnitTraits
+from events.prepared.opened import Stop
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from reporting.csv import csv_lines
 from reporting.document import dump
+from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, publish_rule, rule_count, rule_members
+from segments.published import compare_segments, publish, publish_rule, quick_facts, rule_count
 from segments.published.rule_count import count_rule
 from segments.rules import parse_rule
-from segments.search import gather, placement, reduction
+from segments.search import foretold, gather, placement, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
 from segments.search.question import Inputs
@@ -55,6 +56,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(folder: Path, settings: Any) -> None:
     rule_count.forget()
     settings.EVENTS_URL = str(folder / "store")
+    settings.EXPLORE_DIR = str(folder / "prepared")
     if not (folder / "store").exists():
         columns = ["--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id"]
         call_command("import_events", str(folder / "files/events.parquet"), *columns, "--json", stdout=StringIO())
@@ -224,7 +226,7 @@ def test_count__another_threshold__asks_the_warehouse_nothing(
     store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_rule(parse_rule(MANY_FRIENDS), "signup")
-    monkeypatch.setattr(rule_members, "questions", None)
+    monkeypatch.setattr(quick_facts, "prepared", None)
 
     found = count_rule(parse_rule({"all": [{"behaviour": "friend_add", "days": 7, "at_least": 5}]}), "signup")
 
@@ -246,17 +248,36 @@ def test_count__large_store__a_sample_with_its_interval_around_the_truth(
 
 
 def test_count__newer_question_of_the_same_person__ends_the_older(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = rule_members.questions
+    real = quick_facts.read_quickly
 
-    def slow() -> Any:
-        cache.set("segments.rule_count:ann", "a newer one", 60)
-        return real()
+    def asked_anew_meanwhile(*args: Any, stop: Stop, **kwargs: Any) -> Any:
+        stop.now()  # as the newer question does
+        return real(*args, stop=stop, **kwargs)
 
-    monkeypatch.setattr(rule_members, "questions", slow)
-
-    with pytest.raises(rule_count.Superseded):
+    monkeypatch.setattr(rule_count, "read_quickly", asked_anew_meanwhile)
+    with pytest.raises(Cancelled):
         count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="bob").units == UNITS
+    monkeypatch.setattr(rule_count, "read_quickly", real)
+
+    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann").units == UNITS
+
+
+def test_count__second_question__asks_the_first_to_stop(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    stops: list[Stop] = []
+
+    def nested(facts: Any, wanted: Any, *, stop: Stop) -> Any:
+        stops.append(stop)
+        if len(stops) == 1:
+            rule_count._lock.release()  # the second comes while the first waits for the engine
+            count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
+            rule_count._lock.acquire()
+        return quick_facts.read_quickly(facts, wanted, stop=stop)
+
+    monkeypatch.setattr(rule_count, "read_quickly", nested)
+
+    with pytest.raises(Cancelled):
+        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
+    assert [stop.asked for stop in stops] == [True, False]
 
 
 def test_count__unknown_event__refused_by_name(store: None) -> None:
@@ -410,21 +431,56 @@ def test_comparison__of_two_clusters__finds_what_the_world_planted(store: None) 
     assert run.payload["drivers"]["first_units"] == first.members.count()
 
 
-def test_comparison__of_one_segment_or_of_two_versions__is_refused(store: None) -> None:
+def test_comparison__of_one_segment_with_itself__is_refused(store: None) -> None:
     model = SegmentModel.objects.create(key="m", name="m", kind="rule")
-    segments = [
-        Segment.objects.create(
-            version=SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=number),
-            key="members",
-        )
-        for number in (1, 2)
-    ]
+    version = SegmentVersion.objects.create(refreshed_at="2026-03-01T00:00:00Z", model=model, number=1)
+    segment = Segment.objects.create(version=version, key="members")
 
     with pytest.raises(Refused, match="two different"):
-        compare_segments.start_comparison(first=segments[0], second=segments[0])
-    with pytest.raises(Refused, match="one version"):
-        compare_segments.start_comparison(first=segments[0], second=segments[1])
+        compare_segments.start_comparison(first=segment, second=segment)
     assert not ComparisonRun.objects.exists()
+
+
+@pytest.mark.slow
+def test_comparison__of_two_rules_that_overlap__leaves_out_who_is_in_both(store: None, world: Simulation) -> None:
+    some = {"all": [{"behaviour": "friend_add", "days": 7, "at_least": 1}]}
+    few = {"none": [{"behaviour": "friend_add", "days": 7, "at_least": 3}]}
+    first, second = (
+        publish_rule.publish_rule(key=key, name=key, signup_event="signup", rule=rule).segments.get()
+        for key, rule in (("some", some), ("few", few))
+    )
+    both = int(((world.target_count >= 1) & (world.target_count < 3)).sum())
+    run = compare_segments.start_comparison(first=first, second=second)
+
+    assert compare_segments.compute_comparison(run.pk)
+
+    run.refresh_from_db()
+    assert run.payload is not None
+    drivers = run.payload["drivers"]
+    assert (drivers["first_units"], drivers["second_units"]) == (first.size - both, second.size - both)
+    assert compare_segments.comparisons_of(second, first) == compare_segments.past_comparisons() == [run]
+
+
+def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world: Simulation) -> None:
+    version = publish_rule.publish_rule(key="social", name="Social", signup_event="signup", rule=MANY_FRIENDS)
+
+    members = world.target_count >= 3
+    assert version.segments.get().stayed == {
+        "count": int(world.retained[members].sum()),
+        "n": int(members.sum()),
+        "retention": "window:21-27",
+    }
+
+
+def test_foretell__a_search__says_what_reading_it_takes(store: None) -> None:
+    found = foretold.foretell(INPUTS)
+
+    with questions() as asked:
+        play = gather.read_play(asked, INPUTS, seed=1)
+    enough = int((play.whole.active_days >= 3).sum())
+    assert (found.signed_up, found.placed, found.quiet) == (UNITS, enough, len(play.whole) - enough)
+    assert found.behaviours == len(play.whole.behaviours)
+    assert not found.refuses
 
 
 @pytest.mark.slow
@@ -432,7 +488,7 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
     version = publish_clusters()
     first, second = version.segments.order_by("-size")[:2]
 
-    answer = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": second.pk})
+    answer = admin_client.post("/segments/compare/start/", {"first": first.pk, "second": second.pk})
     run = ComparisonRun.objects.get()
     assert answer["Location"] == f"/segments/comparisons/{run.pk}/"
     assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
@@ -441,5 +497,5 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
 
     assert "On an active day" in text
     assert "Cliff" in text
-    again = admin_client.post("/segments/models/style/compare/", {"first": first.pk, "second": first.pk}, follow=True)
+    again = admin_client.post("/segments/compare/start/", {"first": first.pk, "second": first.pk}, follow=True)
     assert "Choose two different segments." in again.content.decode()

@@ -67,7 +67,7 @@ def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
     found = published_versions.DRIFT.read(DRIFT)
     assert isinstance(found, DriftResult)
     assert found.migration is not None
-    view = drift_page.migration(found.migration, {0: "Fighters", 1: "Builders"})
+    view = drift_page.migration(found.migration, {0: "Fighters", 1: "Builders"}, {0: "Old fighters", 1: "g2"})
 
     assert view.columns == ("Fighters", "Builders", "not there")
     assert [row.label for row in view.rows] == ["Old fighters", "g2"]

@@ -21,7 +21,11 @@ from tests.segments.make_report import nothing_found, report
 
 
 def parts(made: Report) -> list[Part]:
-    return [*page.evidence(made).parts, *page.groups(made).parts, *page.activity(made).parts]
+    return [part for section in (*page.sections(made), page.activity(made)) for part in section.parts]
+
+
+def test_sections__who_first__then_who_stays_whether_they_hold_and_maps() -> None:
+    assert [section.slug for section in page.sections(report())] == ["groups", "stays", "evidence", "maps"]
 
 
 def without_retention() -> Report:

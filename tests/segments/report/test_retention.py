@@ -11,7 +11,7 @@ from tests.segments.make_report import report
 def test_retention_finding__beyond_chance_only(p_value: float, differs: bool) -> None:
     found = retention.finding(report(association=Association(1.0, 1, p_value, 0.1)))
 
-    assert found.startswith("Retention runs from 30.0% in g1 to 50.0% in g2") is differs
+    assert found.startswith("Retention runs from 30.0% in g1 · more battle to 50.0% in g2 · less battle") is differs
 
 
 def test_retention_finding__no_retention__says_so() -> None:

@@ -25,10 +25,10 @@ from benchmarks.audit.worlds.forging_site import (
 )
 from events.models import Source
 from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.forms.plan_fields import SourcesField
 from experiments.models import Analysis, Experiment
 from experiments.plan import amend, stored
 from experiments.standing import overview
-from experiments.steps.fields import SourcesField
 from runs.refusals import Refused
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import backdate

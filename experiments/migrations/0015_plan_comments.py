@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0013_planned_effect'),
+        ('experiments', '0014_experiment_page'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -76,7 +76,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False  # each row by itself: the site may go on while it runs, and it may be run again
 
-    dependencies = [('experiments', '0014_plan_comments')]
+    dependencies = [('experiments', '0013_planned_effect')]
     operations = [
         migrations.AddField('analysis', 'figures', models.JSONField(editable=False, null=True)),
         migrations.CreateModel(

@@ -1,4 +1,4 @@
-"""Fields of a plan's forms: per cent, lines and flag values instead of steps, lists and JSON."""
+"""Fields of plans: per cent and lines on the page, steps and lists in the row."""
 
 import json
 from decimal import Decimal
@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from events.metrics import parse_metric
 from events.models import Source
@@ -15,7 +16,7 @@ from runs.refusals import Refused
 class PercentField(forms.DecimalField):
     """Per cent on the page, whole steps of 0.01 % in the row."""
 
-    widget = forms.NumberInput
+    widget = UnfoldAdminDecimalFieldWidget
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=0, max_value=100, decimal_places=2, **options)
@@ -34,10 +35,28 @@ class PercentField(forms.DecimalField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
+class PercentsField(forms.CharField):
+    """Weights of a row: 50, 30, 20; empty for the variants' own."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        """Steps as per cents."""
+        return ", ".join(f"{one / 100:g}" for one in value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """A list of steps, or None."""
+        text = super().clean(value)
+        try:
+            return [int(Decimal(part) * 100) for part in text.split(",")] if text else None
+        except ArithmeticError:
+            raise forms.ValidationError(_("Write per cents with commas between, for example 50, 50.")) from None
+
+
 class MetricsField(forms.CharField):
     """Outcomes, one a line."""
 
-    widget = forms.Textarea(attrs={"rows": 2})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
         """One a line."""
@@ -61,7 +80,7 @@ class MetricsField(forms.CharField):
 class LinesField(forms.CharField):
     """Names, one a line."""
 
-    widget = forms.Textarea(attrs={"rows": 2})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
         """One a line."""
@@ -102,7 +121,7 @@ class SourcesField(LinesField):
 class LooksField(forms.CharField):
     """Shares of the planned units, in per cent with commas between."""
 
-    widget = forms.TextInput
+    widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
         """As per cents."""
@@ -124,7 +143,7 @@ class LooksField(forms.CharField):
 class ValueField(forms.CharField):
     """A value of a flag: JSON, or a text without quotes."""
 
-    widget = forms.TextInput
+    widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
         """A text that would be read as JSON keeps its quotes."""

@@ -1,0 +1,1 @@
+"""The question of a segmentation before it starts."""

@@ -1,0 +1,275 @@
+"""Answers of every view on a log that one can count on fingers, in both kinds of days."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from aha.explore.answers import answer
+from aha.explore.question import Question
+from aha.explore.report import pages
+from aha.explore.report.retention_triangle import is_complete
+from aha.explore.report.times_done import four_counts
+from events.prepared import numbered_log
+from events.prepared.opened import Stop
+from runs.progress import Cancelled, silent
+from runs.refusals import Refused
+from segments.models import Membership, Segment, SegmentModel, SegmentVersion
+from tests.aha.explore.small_logs import at
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fingers")]
+
+
+def ask(view: str, **more: Any) -> tuple[Question, dict[str, Any]]:
+    question = Question(view, **{"signup": "signup", **more})
+    return question, answer(question, stop=Stop(), progress=silent)
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def chosen(found: dict[str, Any]) -> int:
+    return next(place for place, column in enumerate(found["columns"]) if column[3])
+
+
+# ── Retention ─────────────────────────────────────────────────────────────────
+def test_retention__rolling_days__counts_whom_the_week_has_behind_it() -> None:
+    question, found = ask("retention", retention="on_day:7")
+
+    day = chosen(found)
+    cells = {row["week"]: (row["users"], *row["cells"][day]) for row in found["weeks"]}
+    assert cells == {"2024-03-04": (3, 3, 2), "2024-03-11": (1, 1, 0), "2024-03-18": (1, 0, 0)}
+    assert plain(pages.show(question, found).finding) == "Retention is 50.0% (15.0 to 85.0) of 4 users."
+
+
+@pytest.mark.parametrize(
+    ("mode", "zone", "expected"), [("rolling", "UTC", 1), ("calendar", "UTC", 2), ("calendar", "Asia/Seoul", 2)]
+)
+def test_retention__day_after_signup__depends_on_the_kind_of_day(
+    settings: Settings, mode: str, zone: str, expected: int
+) -> None:
+    settings.TIME_ZONE = zone  # c comes back after 23 hours: on the next date, and on the same 24-hour day
+
+    _, found = ask("retention", retention="on_day:1", day_mode=mode)
+
+    (curve,) = found["curves"].values()
+    assert curve[chosen(found)] == [5, expected]
+
+
+def test_retention__week_that_is_not_over__is_hatched_and_has_no_number() -> None:
+    question, found = ask("retention", retention="on_day:1")
+    day, (first, _, last) = chosen(found), found["weeks"]
+
+    assert is_complete(found, first, day)
+    assert last["cells"][day] == [1, 0]  # d's own day is complete, but more users may sign up in this week
+    assert not is_complete(found, last, day)
+    shown = pages.show(question, found)
+    cells = dict(shown.heat.rows)["2024-03-18 (1)"] if shown.heat else ()
+    assert (cells[day].text, cells[day].classes) == ("", "hatched")
+    week, share, complete = (shown.names.index(name) for name in ("week", "share", "complete"))
+    written = [row for row in shown.rows if row[week] == "2024-03-18"]
+    assert {(row[share], row[complete]) for row in written} == {(None, 0)}
+
+
+def test_retention__events_of_one_kind__are_counted_in_each_window() -> None:
+    _, found = ask("retention", retention="min_events:play:7-13:1")
+
+    (curve,) = found["curves"].values()
+    assert curve[chosen(found)] == [3, 2]  # a, b and e are old enough; a and b play on day 7
+    assert found["columns"][0][:2] == [0, 6]
+
+
+def test_retention__exposure__is_no_activity() -> None:
+    _, found = ask("retention", retention="on_day:1")
+
+    assert found["curves"][""][chosen(found)] == [5, 1]  # e only saw its variant
+
+
+# ── Behaviours ────────────────────────────────────────────────────────────────
+def test_activity__dates__users_events_active_and_new() -> None:
+    question, found = ask("activity", behaviour="play", days=7)
+    rows = {row["at"]: row for row in found["rows"]}
+
+    assert (rows["2024-03-12"]["users"], rows["2024-03-12"]["events"], rows["2024-03-12"]["active"]) == (2, 2, 2)
+    assert (rows["2024-03-05"]["users"], rows["2024-03-05"]["active"]) == (1, 2)  # a plays, b signs up
+    new = {at: (row["signups"], row["ready"], row["did"]) for at, row in rows.items() if row["signups"]}
+    assert new == {"2024-03-04": (2, 2, 1), "2024-03-05": (1, 1, 0), "2024-03-11": (1, 1, 1), "2024-03-18": (1, 0, 0)}
+    shown = pages.show(question, found)
+    state = {row[0]: row[-1] for row in shown.rows}
+    assert (state["2024-03-13"], state["2024-03-12"], state["2024-03-20"]) == ("gap", "whole", "open")
+
+
+def test_activity__weeks__count_a_user_once() -> None:
+    _, found = ask("activity", behaviour="play", by="week")
+
+    assert {row["at"]: (row["users"], row["events"], row["active"]) for row in found["rows"]} == {
+        "2024-03-04": (1, 1, 3),
+        "2024-03-11": (3, 3, 3),
+        "2024-03-18": (3, 3, 3),  # the newest event is the end of the data and not before it
+    }
+
+
+def test_times__within_seven_days__with_retention_and_the_four_counts() -> None:
+    question, found = ask("times", behaviour="play", days=7, retention="window:7-8")
+
+    assert found["counts"] == [["", 0, 2, 1], ["", 1, 2, 2]]
+    assert four_counts({0: (2, 1), 1: (2, 2)}, 1) == (1, 2, 0, 1)
+    shown = pages.show(question, found)
+    assert "50.0% (15.0 to 85.0) of 4 users reach play at least once within 7 days." in plain(shown.finding)
+    assert sum("only an experiment" in note for note in shown.notes) == 1
+    assert shown.outcome == "count:play:0-6"
+
+
+def test_times__retention_begins_inside_the_days__is_not_shown() -> None:
+    question, found = ask("times", behaviour="play", days=7, retention="window:5-8")
+
+    assert found["judged"] is False
+    shown = pages.show(question, found)
+    assert "7 days of behaviour must end before retention is measured" in shown.warnings[0]
+    assert [sheet.slug for sheet in shown.sheets] == ["times"]
+
+
+def test_times__property_and_different_values__are_read_from_the_store(put: Callable[..., None]) -> None:
+    put([("b", "play", at(6, 1)), ("b", "play", at(6, 2))], 2, '{"mode": "ranked"}')
+    put([("b", "play", at(6, 3))], 3, '{"mode": "한글"}')
+
+    _, ranked = ask("times", behaviour="play[mode=ranked]", days=7)
+    _, modes = ask("times", behaviour="play#mode", days=7)
+
+    assert ranked["counts"] == [["", 0, 3, 0], ["", 2, 1, 0]]
+    assert modes["counts"] == [["", 0, 3, 0], ["", 2, 1, 0]]
+
+
+# ── Lifecycle and funnel ──────────────────────────────────────────────────────
+def test_lifecycle__three_weeks__new_current_returning_dormant() -> None:
+    question, found = ask("lifecycle")
+
+    kinds = ("new", "current", "returning", "dormant")
+    assert {row["week"]: tuple(row[kind] for kind in kinds) for row in found["rows"]} == {
+        "2024-03-04": (3, 0, 0, 0),
+        "2024-03-11": (1, 2, 0, 1),
+        "2024-03-18": (1, 1, 1, 2),
+    }
+    assert "In the week of 2024-03-11, 3 users were active: 1 new" in pages.show(question, found).finding
+
+
+def test_funnel__strict_order__a_step_before_its_turn_does_not_count() -> None:
+    question, found = ask("funnel", steps=("signup", "play", "shop"), days=7)
+
+    assert found["rows"] == [{"segment": "", "users": 4, "reached": [4, 2, 1], "seconds": [None, 86400.0, 3600.0]}]
+    assert "of 4 users get from signup to shop within 7 days" in pages.show(question, found).finding
+
+
+def test_funnel__step_after_the_last_day__does_not_count() -> None:
+    _, found = ask("funnel", steps=("signup", "play"), days=1)
+
+    assert found["rows"][0]["reached"] == [5, 2]  # c after 23 hours, d after one; a after 25
+
+
+# ── Who ───────────────────────────────────────────────────────────────────────
+def segments() -> SegmentVersion:
+    model = SegmentModel.objects.create(key="style", name="Style", kind="cluster")
+    version = SegmentVersion.objects.create(
+        model=model, number=1, inputs={"last_day": 3, "signup_event": "signup"}, refreshed_at=at(20)
+    )
+    rows = {key: Segment.objects.create(version=version, key=key, name=key.upper()) for key in ("x", "y", "z")}
+    for unit, key in {"a": "x", "c": "x", "b": "y", "nobody": "y"}.items():
+        Membership.objects.create(version=version, unit=unit, segment=rows[key])
+    return version
+
+
+def test_segments__of_a_model__stand_side_by_side_and_the_empty_one_is_named() -> None:
+    segments()
+
+    question, found = ask("retention", retention="on_day:7", segment="style")
+
+    assert {key: curve[chosen(found)] for key, curve in found["curves"].items()} == {"x": [2, 1], "y": [1, 1]}
+    shown = pages.show(question, found)
+    assert "Segment Z has no users here." in shown.notes
+    assert any("can't tell" in cell for cell in shown.tables[1].rows[1])
+
+
+def test_segments__one_of_them__is_the_whole_population_and_follows_its_members() -> None:
+    version = segments()
+    _, before = ask("lifecycle", segment="x")
+    Membership.objects.create(version=version, unit="e", segment=version.segments.get(key="x"))
+    version.refreshed_at = at(21)
+    version.save()
+
+    _, after = ask("lifecycle", segment="x")
+
+    assert (before["users"], after["users"]) == (2, 3)
+
+
+def test_segments__formed_on_days_of_retention__are_warned_of() -> None:
+    segments()
+
+    early, late = (pages.show(*ask("retention", retention=text, segment="x")) for text in ("on_day:3", "on_day:4"))
+
+    assert "only say that again" in early.warnings[0]
+    assert late.warnings == ()
+
+
+def test_dates__of_signup__choose_the_population() -> None:
+    _, found = ask("lifecycle", first=date(2024, 3, 5), last=date(2024, 3, 11))
+
+    assert found["users"] == 2
+
+
+def test_dates__nobody_signed_up__says_so() -> None:
+    question, found = ask("retention", retention="on_day:7", first=date(2025, 1, 1))
+
+    assert pages.show(question, found).finding == "No user fits these filters."
+
+
+# ── Refused, kept, ended ──────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("view", "more", "at_field", "words"),
+    [
+        ("activity", {"behaviour": "plya"}, "behaviour", "there is no event 'plya'. Did you mean 'play'?"),
+        ("retention", {"retention": "on_day:1", "signup": "sign_up"}, "signup", "Did you mean 'signup'?"),
+        ("retention", {"retention": "min_events:zzz:0-6:1"}, "retention", "The most frequent are play, signup"),
+        ("funnel", {"steps": ("signup", "shopp")}, "steps", "Did you mean 'shop'?"),
+    ],
+)
+def test_event__that_the_log_has_not__is_refused_with_the_nearest(
+    view: str, more: dict[str, Any], at_field: str, words: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        ask(view, **more)
+
+    assert refused.value.at == at_field
+    assert words in str(refused.value.sentence[:1].lower() + refused.value.sentence[1:])
+
+
+def test_answer__same_store__is_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, first = ask("lifecycle")
+    monkeypatch.setattr("aha.explore.answers._fresh", lambda *_: pytest.fail("it was computed again"))
+
+    _, second = ask("lifecycle")
+
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_answer__new_events__are_counted_at_once(put: Callable[..., None]) -> None:
+    _, before = ask("lifecycle")
+    put([("f", "signup", at(19)), ("f", "play", at(21))], 2)
+
+    _, after = ask("lifecycle")
+
+    assert (before["users"], after["users"]) == (5, 6)
+    found = numbered_log.current()
+    assert found is not None
+    assert (found.parts, found.users, found.events) == (2, 6, 18)
+
+
+def test_answer__stopped__raises() -> None:
+    stop = Stop()
+    stop.now()
+
+    with pytest.raises(Cancelled):
+        answer(Question("lifecycle", "signup"), stop=stop, progress=silent)

@@ -1,0 +1,165 @@
+"""The numbered log: made once, added to, made anew when something has left the store, and kept small."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from events import store
+from events.outbox.set_aside import to_table
+from events.prepared import numbered_log, opened
+from events.prepared.opened import Prepared, Stop, prepared
+from runs.progress import Cancelled, silent
+
+pytestmark = pytest.mark.django_db
+START = datetime(2024, 3, 4, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, settings: Settings) -> Path:
+    settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "events"), str(tmp_path / "explore")
+    return tmp_path
+
+
+def put(version: int, *users: str, event: str = "signup") -> None:
+    moment = START + timedelta(hours=version)
+    rows = [(user, event, moment, "{}", f"{version}-{user}", moment) for user in users]
+    assert store.append(to_table(rows), app_id="test", version=version)
+
+
+def look() -> tuple[set[tuple[str, str]], numbered_log.NumberedLog]:
+    """User and event of every row, by the user's own name."""
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        names = asked.names.rename(name="user_id", user_id="number")
+        named = asked.log.join(names, "user_id")
+        rows = asked.rows(named.select("name", "event"))
+        return {(row["name"], row["event"]) for row in rows}, asked.numbers
+
+
+def test_log__grows__keeps_its_numbers_and_gets_one_more_part() -> None:
+    put(1, "a", "b")
+    _, before = look()
+    put(2, "b", "한글", event="play")
+
+    rows, after = look()
+
+    assert rows == {("a", "signup"), ("b", "signup"), ("b", "play"), ("한글", "play")}
+    assert (before.parts, after.parts) == (1, 2)
+    assert (after.users, after.events) == (3, 4)
+    assert after.generation == before.generation
+
+
+def test_log__same_store__is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(1, "a")
+    look()
+    monkeypatch.setattr(numbered_log, "_make", lambda *_: pytest.fail("it was made again"))
+
+    look()
+
+
+@pytest.mark.parametrize("how", ["erased", "compacted"])
+def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
+    put(1, "a", "b")
+    put(2, "a", event="play")
+    _, before = look()
+    if how == "erased":
+        store.forget(["b"])
+    else:
+        store.compact()
+
+    rows, after = look()
+
+    assert after.generation != before.generation
+    assert ({user for user, _ in rows} == {"a"}) is (how == "erased")
+    if how == "erased":
+        assert after.users == 1
+
+
+def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbered_log, "MOST_PARTS", 2)
+    for version in range(1, 4):
+        put(version, f"u{version}")
+        rows, log = look()
+
+    assert len(rows) == 3
+    assert log.parts == 1
+
+
+def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(1, "a", "b")
+    _, first = look()
+    store.forget(["b"])
+    look()
+    assert first.folder.exists()  # a question may still be reading it
+    old = time.time() - numbered_log.KEEP_SECONDS - 10
+    os.utime(first.folder, (old, old))
+    put(2, "c")
+
+    look()
+
+    assert not first.folder.exists()
+
+
+def test_log__ended_in_the_middle__goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbered_log, "PART_BYTES", 1)
+    put(1, "a")
+    put(2, "b")
+    seen: list[float] = []
+
+    def stop_at_half(stage: str, share: float) -> None:
+        seen.append(share)
+        if share >= 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=stop_at_half):
+        pass
+    _, log = look()
+
+    assert seen == [0.0, 0.5]
+    assert (log.parts, log.users) == (2, 2)
+
+
+def test_kept_tables__beyond_their_room__the_least_used_goes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(1, "a")
+    made: list[str] = []
+
+    def table(asked: Prepared, name: str) -> None:
+        def question() -> Any:
+            made.append(name)
+            return asked.log
+
+        asked.kept(name, question)
+        for path in opened.kept_folder(asked.numbers).glob("*.parquet"):
+            old = path.stat().st_mtime - 100
+            os.utime(path, (old, old))
+
+    settings.EXPLORE_KEEP_MB = 0
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        for name in ("one", "one", "two", "one"):
+            table(asked, name)
+
+    assert made == ["one", "two", "one"]
+
+
+def test_stop__while_the_engine_works__ends_it() -> None:
+    import threading
+
+    put(1, "a")
+    stop = Stop()
+    with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=stop, progress=silent) as asked:
+        import ibis
+
+        one, two, three = (ibis.range(0, 30_000).unnest().name(name).as_table() for name in "nmk")
+        pairs = one.cross_join(two).cross_join(three)
+        threading.Timer(0.5, stop.now).start()
+        started = time.monotonic()
+        try:
+            asked.warehouse.run(pairs.aggregate(s=(pairs.n * pairs.m - pairs.k).max()))
+        finally:
+            assert time.monotonic() - started < 20
