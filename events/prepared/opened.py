@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from events.counting import queries
-from events.counting.people import date_words, day_words, first_monday, people
 from events.counting.unit_values import Basis
+from events.counting.user_bits import date_words, day_words, first_monday, people
 from events.metrics import Behaviour
 from events.outbox import ownership
 from events.outbox.flush import flush_events
@@ -142,7 +142,7 @@ class Prepared:
         return self.basis.clock.local_date(oldest), self.basis.clock.local_date(newest)
 
     def people(self, signup: str) -> "ir.Table":
-        """One row per user with its clock and its active days: see `events.counting.people`."""
+        """One row per user with its clock and its active days: see `events.counting.user_bits`."""
         first, last = self._dates
         words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
         question = lambda: people(self.log, self.basis, signup=signup, monday=self.monday, **words)  # noqa: E731

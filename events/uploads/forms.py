@@ -249,5 +249,5 @@ def _zones() -> list[Any]:
     others = sorted(name for name in zoneinfo.available_timezones() if "/" in name and name not in first)
     return [
         (gettext("often chosen"), [(name, name) for name in first]),
-        (gettext("all"), [(name, name) for name in others if not name.startswith("Etc/")]),
+        (gettext("other time zones"), [(name, name) for name in others if not name.startswith("Etc/")]),
     ]

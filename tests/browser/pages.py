@@ -34,6 +34,11 @@ class World:
 # Name and address; a later page is one line.
 PAGES = {
     "home": "/",
+    "data": "/data/",
+    "events": "/data/events/",
+    "event label": "/data/event/label/?name=signup",
+    "live": "/data/live/",
+    "connect": "/data/connect/",
     "segments": "/segments/",
     "new search": "/segments/runs/new/",
     "new rule": "/segments/rules/new/",
