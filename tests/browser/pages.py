@@ -65,6 +65,7 @@ PAGES = {
     "amend": "/experiments/hint/amend/",
     "board": "/experiments/?view=board",
     "compare": "/experiments/-/compare/",
+    **{f"experiment {tab}": f"/experiments/hint/{tab}/" for tab in ("health", "plan", "setup", "history")},
     "glossary": "/glossary/",
     "methods": "/methods/",
     "method": "/methods/discovery/",
