@@ -54,6 +54,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
     page, clicks = open_page(language, pm), 0
+    page.set_default_timeout(60_000)  # a worker starts beside it
     page.set_viewport_size({"width": 1280, "height": 800})  # narrower, the menu is one click more
 
     def click(selector: str) -> None:
@@ -90,6 +91,7 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
     page = open_page(language, pm)
+    page.set_default_timeout(60_000)  # a worker starts beside it
     person = Keyboard(page)
 
     with worker(tmp_path):
@@ -128,9 +130,8 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
 def test_wrong_inputs__each__get_a_sentence_beside_the_field(
     open_page: Callable[..., Any], pm: User, tmp_path: Path
 ) -> None:
-    log, picture = tmp_path / "log.csv", tmp_path / "picture.png"
+    log = tmp_path / "log.csv"
     log.write_text("user,time,event\nu,2024-03-01 10:00,play\nv,2024-03-02 10:00,stop\n")
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(400))
     page = open_page("en", pm)
     page.goto("/data/import/")
 
