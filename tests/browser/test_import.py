@@ -78,6 +78,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
         page.wait_for_url(LIST)
         for words in ("college_msg", "59,835", "signup", "1,350"):
             page.locator(f"main >> text={words}").first.wait_for(timeout=90_000)
+        page.wait_for_load_state("networkidle")
 
     assert shown.split() == ["2004-04-15", "14:56:01", "college_msg", "1", "2"]
     assert clicks <= MOST_CLICKS + 1  # the dialogue of the system is one of its own
@@ -118,6 +119,8 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
         page.locator(".verdict .button").first.wait_for(timeout=120_000)
         person.press(".verdict .button")
         page.wait_for_url(LIST)
+        page.locator("main >> text=message_sent").first.wait_for(timeout=90_000)
+        page.wait_for_load_state("networkidle")
 
     row = FileImport.objects.get()
     assert (row.imported, row.inputs["mapping"]["user"], row.inputs["mapping"]["event_name"]) == (
