@@ -153,7 +153,7 @@ def prepare() -> None:
 
 def ask_view(view: str) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float], float]:
     """Wall and CPU seconds of a cold, a warm and a repeated question, words and pictures included; peak MB."""
-    from aha.explore.answers import answer
+    from aha.explore.answering import answer
     from aha.explore.question import Question
     from aha.explore.report import pages
     from events.prepared.opened import Stop

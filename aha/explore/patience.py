@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import connections
 
-from aha.explore.answers import Payload, answer
+from aha.explore.answering import Payload, answer
 from aha.explore.question import Question
 from events.prepared import numbered_log
 from events.prepared.opened import Stop
@@ -34,7 +34,7 @@ KEPT_RESULTS = 60.0  # seconds that a refusal waits to be fetched
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reply:
     """What became of a question until now.
 
     Attributes:
@@ -86,7 +86,7 @@ _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 
 
-def ask(question: Question, *, patience: float = PATIENCE) -> Outcome:
+def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
     """The answer when it comes soon; else how far it is. Ask again until it is there."""
     key = hashlib.sha256(f"{numbered_log.folder()} {question.key()}".encode()).hexdigest()[:24]
     sign = numbered_log.folder() / "asked" / key
@@ -95,19 +95,19 @@ def ask(question: Question, *, patience: float = PATIENCE) -> Outcome:
     work = _begin(key, question, sign)
     if work is None:
         time.sleep(min(patience, PATIENCE))
-        return Outcome(stage="waiting")
+        return Reply(stage="waiting")
     try:
         payload = work.future.result(timeout=patience)
     except TimeoutError:
-        return Outcome(stage=work.stage, share=work.share, seconds=int(time.monotonic() - work.since))
+        return Reply(stage=work.stage, share=work.share, seconds=int(time.monotonic() - work.since))
     except Refused as refusal:
-        outcome = Outcome(refused=refusal)
+        outcome = Reply(refused=refusal)
     except Cancelled:
-        outcome = Outcome(stage="waiting")
+        outcome = Reply(stage="waiting")
     except Exception:
-        outcome = Outcome(failed=True)
+        outcome = Reply(failed=True)
     else:
-        outcome = Outcome(payload=payload)
+        outcome = Reply(payload=payload)
     with _lock:
         _at_work.pop(key, None)
     return outcome

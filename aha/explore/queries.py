@@ -1,6 +1,6 @@
 """Questions of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
 
-*People* is the table of `events.counting.people`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
+*People* is the table of `events.counting.user_bits`, perhaps with ``segment``; *acts* has ``user_id, time, value``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from aha.explore.retention_columns import Column
 from events.counting import day_bits
 from events.counting.day_index import local_date
-from events.counting.people import DATE_DAYS, WEEKS, dates_name
 from events.counting.unit_values import Basis, since_anchor
+from events.counting.user_bits import DATE_DAYS, WEEKS, dates_name
 from events.metrics import MinDays, MinEvents, Retention, Survival
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column],
     people = people.mutate(
         **{f"_r{k}": retained(people, definition, column, f"_n{k}") for k, column in enumerate(columns)}
     )
-    numbers = {}
+    numbers: dict[str, ir.Value] = {}
     for k, column in enumerate(columns):
         ready = people.complete_days >= column.needs
         numbers[f"e_{k}"] = ready.ifelse(1, 0).sum()
@@ -157,15 +157,24 @@ def since_signup(acts: ir.Table, people: ir.Table, basis: Basis, *, distinct: bo
     return log.select("user_id", "time", "day", "segment", "anchor_date", "complete_days")
 
 
-def by_date(log: ir.Table, basis: Basis, by: str) -> ir.Table:
-    """One row per date or week of what happened: ``at, segment, users, events``."""
-    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by))
-    return log.group_by("at", "segment").aggregate(users=log.user_id.nunique(), events=log.count())
+def user_dates(log: ir.Table, basis: Basis, by: str, days: int) -> ir.Table:
+    """One row per user and date, or week, on which it happened: ``user_id, at, segment, events, early``.
+
+    `early` says whether it happened within `days` days of signup. The answer should be kept in the warehouse: two
+    questions read it.
+    """
+    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by), early=log.day < days)
+    return log.group_by("user_id", "at", "segment").aggregate(events=log.count(), early=log.early.any())
 
 
-def new_by_date(people: ir.Table, log: ir.Table, by: str, days: int) -> ir.Table:
+def by_date(dates: ir.Table) -> ir.Table:
+    """One row per date or week of what happened: ``at, segment, users, events``; from `user_dates`."""
+    return dates.group_by("at", "segment").aggregate(users=dates.count(), events=dates.events.sum())
+
+
+def new_by_date(people: ir.Table, dates: ir.Table, by: str, days: int) -> ir.Table:
     """One row per date or week of signup: ``at, segment, signups, ready, did`` within `days` days."""
-    early = log.filter(log.day < days).select("user_id").distinct().mutate(did=True)
+    early = dates.filter(dates.early).select("user_id").distinct().mutate(did=True)
     people = people.mutate(at=_bucket(people.anchor_date, by), ready=people.complete_days >= days)
     table = people.left_join(early, "user_id")
     did = table.ready & table.did.fill_null(False)
@@ -186,7 +195,7 @@ def active_dates(people: ir.Table, monday: date, places: Sequence[tuple[date, in
         monday: the first day of ``dates_0``.
         places: first date and number of days (1, or 7 from a Monday) of each.
     """
-    numbers = {}
+    numbers: dict[str, ir.Value] = {}
     for k, (first, days) in enumerate(places):
         word, bit = divmod((first - monday).days, DATE_DAYS)
         mask = ((1 << days) - 1) << bit
@@ -224,7 +233,7 @@ def weeks_of_users(people: ir.Table, monday: date, weeks: Sequence[date]) -> ir.
     import ibis
 
     signup = people.anchor_date.truncate("W").cast("date")
-    numbers = {}
+    numbers: dict[str, ir.Value] = {}
     for k, week in enumerate(weeks):
         joined, before = signup < ibis.literal(week), _active_in(people, monday, week, -1)
         was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))

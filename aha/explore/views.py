@@ -14,15 +14,15 @@ from django.views.decorators.http import require_safe
 
 from aha.explore import patience
 from aha.explore.forms import ExploreForm, defaults
-from aha.explore.patience import Outcome
+from aha.explore.patience import Reply
 from aha.explore.question import VIEWS, Question, address, study_address
+from aha.explore.report import pages
 from events.catalogue import refresh
 from events.outbox.ownership import StoreRefused
 from events.pickers.mends import mended
 from reporting.csv import csv_lines
 from runs.web import is_htmx
 
-# `aha.explore.report.pages` loads SciPy: it is imported where an answer is shown, so that web processes start quickly.
 FILE_PATIENCE = 20.0  # seconds that a download waits for its answer
 
 
@@ -62,8 +62,6 @@ def _data(request: HttpRequest, initial: dict[str, str]) -> QueryDict:
 
 
 def _frame(view: str) -> dict[str, Any]:
-    from aha.explore.report import pages
-
     titles = pages.titles()
     name, asks = titles[view]
     tabs = [{"view": other, "name": titles[other][0], "url": reverse("explore:view", args=[other])} for other in VIEWS]
@@ -83,15 +81,11 @@ def _answer_context(request: HttpRequest, form: ExploreForm) -> dict[str, Any]:
     return context | _shown(request, question, outcome.payload)
 
 
-def _waiting(outcome: Outcome) -> dict[str, Any]:
-    from aha.explore.report import pages
-
+def _waiting(outcome: Reply) -> dict[str, Any]:
     return {"stage": pages.stage_words(outcome.stage), "percent": round(100 * outcome.share)}
 
 
 def _shown(request: HttpRequest, question: Question, payload: dict[str, Any]) -> dict[str, Any]:
-    from aha.explore.report import pages
-
     found = pages.show(question, payload)
     return {
         "shown": found,
@@ -150,8 +144,6 @@ def picture_of(request: HttpRequest, view: str, slug: str) -> str:
 
 def _answered(request: HttpRequest, view: str) -> Any:
     """The answer to an address, for a file."""
-    from aha.explore.report import pages
-
     if view not in VIEWS:
         raise Http404
     form = ExploreForm(view, _data(request, {}))

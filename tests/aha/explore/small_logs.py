@@ -9,8 +9,8 @@ import ibis
 import pandas as pd
 
 from aha.explore import queries
-from events.counting.people import date_words, day_words, first_monday, people
 from events.counting.unit_values import Basis
+from events.counting.user_bits import date_words, day_words, first_monday, people
 from events.windows import Clock, DayMode, data_end
 
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from aha.explore import answers, patience
+from aha.explore import answering, patience
 from aha.explore.question import VIEWS, Question
 from events.catalogue import refresh
 from events.prepared.opened import Stop
@@ -273,7 +273,7 @@ def test_page__slow_answer__comes_with_a_skeleton_and_htmx_gets_the_answer_alone
     refresh.make_catalogue()
     client.force_login(User.objects.create_user("ann"))
     let_go = threading.Event()
-    real = answers.answer
+    real = answering.answer
 
     def answer(*given: Any, **more: Any) -> Any:
         let_go.wait(20)

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from aha.explore.answers import answer
+from aha.explore.answering import answer
 from aha.explore.question import Question
 from aha.study import queries as study_queries
 from events import warehouse

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from aha.explore.answers import answer
+from aha.explore.answering import answer
 from aha.explore.question import Question
 from aha.explore.report import pages
 from aha.explore.report.retention_triangle import is_complete
@@ -248,7 +248,7 @@ def test_event__that_the_log_has_not__is_refused_with_the_nearest(
 
 def test_answer__same_store__is_kept_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     _, first = ask("lifecycle")
-    monkeypatch.setattr("aha.explore.answers._fresh", lambda *_: pytest.fail("it was computed again"))
+    monkeypatch.setattr("aha.explore.answering._fresh", lambda *_: pytest.fail("it was computed again"))
 
     _, second = ask("lifecycle")
 

@@ -74,7 +74,7 @@ def people(events: ir.Table, basis: Basis, *, signup: str, words: int, monday: d
 def _date_bits(log: ir.Table, words: int) -> dict[str, ir.Value]:
     import ibis
 
-    found = {}
+    found: dict[str, ir.Value] = {}
     for word in range(words):
         first = word * DATE_DAYS
         inside = log.place.between(first, first + DATE_DAYS - 1)
