@@ -71,7 +71,7 @@ ADMIN_PAGES = {
     "stop": "/admin/experiments/experiment/do/stop/?id={running}",
     "history": "/admin/experiments/experiment/{running}/history/",
     "testers": "/admin/experiments/experiment/{running}/testers/",
-    **{f"step {step}": f"/admin/experiments/experiment/{{draft}}/steps/{step}/" for step in STEPS},
+    **{f"step {step}": f"/experiments/guild/plan/{step}/" for step in STEPS},
     "keys": "/admin/insight_site/apikey/",
     "quarantine": "/admin/events/rejected/",
 }
