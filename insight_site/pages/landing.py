@@ -72,7 +72,7 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "confirmed": AhaMoment.objects.filter(status=AhaMoment.Status.CONFIRMED).count(),
         "loop": loop,
         "all_done": all(step.done for step in loop),
-        "next": next((step for step in loop if not step.done and step.url), None),
+        "next": next((step for step in loop if not step.done and step.url), None) if loop[0].done else None,
         "no_events": not loop[0].done,
     }
 

@@ -39,9 +39,14 @@ def violations(page: Any, rules: Any = RULES) -> list[str]:
 
 
 def settle(page: Any) -> None:
+    """Every picture is there, and nothing is asked for the first time. Pages that follow a run never fall silent."""
     for place in range(page.locator("img[loading=lazy]").count()):
         page.locator("img[loading=lazy]").nth(place).scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(400)  # htmx asks for the parts that are `load`ed
+    page.wait_for_function(
+        "[...document.images].every((one) => one.complete) && !document.querySelector('.htmx-request')"
+    )
 
 
 @pytest.fixture(autouse=True)

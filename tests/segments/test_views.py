@@ -14,6 +14,8 @@ from segments.models import ChurnRun, Membership, Segment, SegmentationRun, Segm
 from segments.published import publish as publishing
 from segments.published import publish_rule, rule_count
 from segments.search import segmentations
+from segments.search.outlook import foretold
+from segments.search.question import Inputs
 from tests.segments.make_report import nothing_found, report
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,11 @@ def published() -> Segment:
 
 def refuse(*args: Any, **kwargs: Any) -> Any:
     raise Refused("No, because.")
+
+
+def enough(inputs: Inputs) -> foretold.Foretold:
+    """What a search says of itself where there are users enough."""
+    return foretold.foretold(inputs, 5_000, 4_000, 3_000, 15)
 
 
 # ── Permissions ───────────────────────────────────────────────────────────────
@@ -162,6 +169,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
         return SegmentationRun.objects.create()
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
+    monkeypatch.setattr(foretold, "foretell", enough)
 
     answer = pm.post("/segments/runs/new/", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
 
@@ -173,6 +181,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentations, "start_segmentation", refuse)
+    monkeypatch.setattr(foretold, "foretell", enough)
 
     assert "No, because." in pm.post("/segments/runs/new/", QUESTION).content.decode()
 

@@ -32,7 +32,7 @@ ROWS = {
 def platforms(*values: str) -> None:
     """Users with these platforms, and forms that know of them."""
     cache.clear()
-    rule_count.forget()
+    rule_count._read.clear()
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(values)
     )

@@ -31,9 +31,6 @@ def act(rows: TypedGroup, line: str) -> Changed:
     match verb:
         case "add" | "group":
             return _add(rows, path, verb)
-        case "copy":
-            new, at = row_changes.add(rows, path[:-1], row) if path else (rows, path)
-            return Changed(new, at, say("The copy is at the end of its group."))
         case "remove":
             new, at = row_changes.remove(rows, path)
             return Changed(new, at, say("Removed."))

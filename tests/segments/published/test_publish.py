@@ -50,7 +50,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(folder: Path, settings: Any) -> None:
-    rule_count.forget()
+    rule_count._read.clear()
     settings.EVENTS_URL = str(folder / "store")
     settings.EXPLORE_DIR = str(folder / "prepared")
     if not (folder / "store").exists():
