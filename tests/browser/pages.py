@@ -75,7 +75,7 @@ ADMIN_PAGES = {
     "dashboard": "/admin/",
     "experiments": "/admin/experiments/experiment/",
     "change page": "/admin/experiments/experiment/{running}/change/",
-    **{f"step {step}": f"/admin/experiments/experiment/{{draft}}/steps/{step}/" for step in STEPS},
+    **{f"step {step}": f"/experiments/guild/plan/{step}/" for step in STEPS},
     "keys": "/admin/insight_site/apikey/",
     "quarantine": "/admin/events/rejected/",
 }
