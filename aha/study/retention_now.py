@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from aha.models import Study
-from events.catalogue.listing import catalogue
 from events.asking import questions
+from events.catalogue.listing import catalogue
 from events.counting import queries
 
 DAYS = (1, 7, 28)
