@@ -148,10 +148,9 @@ def _activity(asked: Prepared, question: Question, people: Any, sizes: list[Payl
     last = asked.newest_date
     places = _places(min(_date(row["first_date"]) for row in sizes), last, question.by)
     first = places[0][0]
-    done = {
-        (_date(row["at"]), row["segment"]): row for row in asked.rows(queries.by_date(log, asked.basis, question.by))
-    }
-    new = asked.rows(queries.new_by_date(people, log, question.by, question.days))
+    with asked.warehouse.kept(queries.user_dates(log, asked.basis, question.by, question.days)) as dates:
+        done = {(_date(row["at"]), row["segment"]): row for row in asked.rows(queries.by_date(dates))}
+        new = asked.rows(queries.new_by_date(people, dates, question.by, question.days))
     signed = {(_date(row["at"]), row["segment"]): row for row in new}
     active = {row["segment"]: row for row in asked.rows(queries.active_dates(people, asked.monday, places))}
     rows = []

@@ -157,15 +157,24 @@ def since_signup(acts: ir.Table, people: ir.Table, basis: Basis, *, distinct: bo
     return log.select("user_id", "time", "day", "segment", "anchor_date", "complete_days")
 
 
-def by_date(log: ir.Table, basis: Basis, by: str) -> ir.Table:
-    """One row per date or week of what happened: ``at, segment, users, events``."""
-    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by))
-    return log.group_by("at", "segment").aggregate(users=log.user_id.nunique(), events=log.count())
+def user_dates(log: ir.Table, basis: Basis, by: str, days: int) -> ir.Table:
+    """One row per user and date, or week, on which it happened: ``user_id, at, segment, events, early``.
+
+    `early` says whether it happened within `days` days of signup. The answer should be kept in the warehouse: two
+    questions read it.
+    """
+    log = log.mutate(at=_bucket(local_date(log.time, basis.clock), by), early=log.day < days)
+    return log.group_by("user_id", "at", "segment").aggregate(events=log.count(), early=log.early.any())
 
 
-def new_by_date(people: ir.Table, log: ir.Table, by: str, days: int) -> ir.Table:
+def by_date(dates: ir.Table) -> ir.Table:
+    """One row per date or week of what happened: ``at, segment, users, events``; from `user_dates`."""
+    return dates.group_by("at", "segment").aggregate(users=dates.count(), events=dates.events.sum())
+
+
+def new_by_date(people: ir.Table, dates: ir.Table, by: str, days: int) -> ir.Table:
     """One row per date or week of signup: ``at, segment, signups, ready, did`` within `days` days."""
-    early = log.filter(log.day < days).select("user_id").distinct().mutate(did=True)
+    early = dates.filter(dates.early).select("user_id").distinct().mutate(did=True)
     people = people.mutate(at=_bucket(people.anchor_date, by), ready=people.complete_days >= days)
     table = people.left_join(early, "user_id")
     did = table.ready & table.did.fill_null(False)

@@ -16,7 +16,7 @@ def prepare() -> bool:
     if settings.WAREHOUSE_URL:
         return False
     try:
-        with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        with prepared(day_mode="rolling", stop=Stop(), progress=silent, newest=True) as asked:
             signup = catalogue().guess_signup()
             if signup == "*" or signup in asked.event_names():
                 asked.people(signup)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MOST_PARTS = 40
 PART_BYTES = 384 * 1024 * 1024  # of the store's files: about ten million events, which are sorted in memory
 PART_FILES = 200  # where their size isn't known
+LITTLE = 0.01  # share of the store's bytes by which it may have grown without anybody waiting for the newest events
+YOUNG_SECONDS = 600
 KEEP_SECONDS = 900  # a question may still read what a newer version has replaced
 
 
@@ -97,6 +99,22 @@ def current() -> NumberedLog | None:
     return log if log.folder.is_dir() else None
 
 
+def nearly_current(files: Sequence[str]) -> NumberedLog | None:
+    """What is prepared, where little has come since and not long ago; None where that isn't so.
+
+    A store of this size gets new events each minute, and nobody should wait each time. In a small store the newest
+    batch is more than a little. A file that has left the store may hold a user who was erased: then nothing is current.
+    """
+    found = current()
+    if found is None or not set(found.sources) <= set(files) or not found.events:
+        return None
+    if found.version == version_of(files):
+        return found
+    young = time.time() - (folder() / "state.json").stat().st_mtime < YOUNG_SECONDS
+    fresh = sum(map(_size, set(files) - set(found.sources)))
+    return found if young and fresh <= LITTLE * sum(map(_size, found.sources)) else None
+
+
 def up_to_date(warehouse: Warehouse, files: Sequence[str], progress: Progress) -> NumberedLog:
     """The numbered log of exactly these files of the store, made or added to when it isn't there.
 
@@ -137,12 +155,16 @@ def _batches(files: Sequence[str]) -> Iterator[list[str]]:
     size = 0
     for file in files:
         batch.append(file)
-        size += os.stat(file).st_size if os.path.exists(file) else PART_BYTES // PART_FILES
+        size += _size(file)
         if size >= PART_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _size(file: str) -> int:
+    return os.stat(file).st_size if os.path.exists(file) else PART_BYTES // PART_FILES
 
 
 def _add_part(warehouse: Warehouse, log: NumberedLog, files: Sequence[str]) -> NumberedLog:

@@ -172,13 +172,14 @@ def kept_folder(numbers: NumberedLog) -> Path:
 
 
 @contextmanager
-def prepared(*, day_mode: str, stop: Stop, progress: Progress) -> Iterator[Prepared]:
+def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = False) -> Iterator[Prepared]:
     """Flush, bring the numbered log up to date and open it.
 
     Args:
         day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
         stop: ends the work when it is asked to.
         progress: listens while the log is being numbered.
+        newest: don't be content with a log to which little has come since.
 
     Raises:
         Refused: there are no events, or they lie in another warehouse.
@@ -195,7 +196,9 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress) -> Iterator[Prepa
         raise Refused("There are no events yet. Send some, or read a file with import_events.")
     scratch = numbered_log.folder() / "scratch"
     with bounded(memory=settings.EXPLORE_MEMORY, scratch=scratch) as warehouse, stop.watching(warehouse):
-        numbers = numbered_log.up_to_date(warehouse, files, _listening(stop, progress))
+        numbers = None if newest else numbered_log.nearly_current(files)
+        if numbers is None:
+            numbers = numbered_log.up_to_date(warehouse, files, _listening(stop, progress))
         if not numbers.events:
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
         clock = Clock(DayMode(day_mode), settings.TIME_ZONE)

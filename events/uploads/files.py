@@ -19,7 +19,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from events.importing.reading import guess_reading
+from events.importing.text_reading import guess_reading
 from events.models import FileImport, Upload
 from reporting.words import say
 from runs.models import Run

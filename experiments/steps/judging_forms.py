@@ -131,7 +131,7 @@ class OutcomesForm(StepForm):
     @property
     def fine(self) -> list[forms.BoundField]:
         """What most plans leave as it is."""
-        return [self[name] for name in self.names[2:]]
+        return [self[name] for name in self.names[4:]]
 
     @property
     def main(self) -> list[forms.BoundField]:

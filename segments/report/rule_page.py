@@ -6,14 +6,14 @@ from typing import Any, Protocol
 from reporting.numbers import between, decimal, percent
 from reporting.words import gettext, say
 from segments.rules import Rule, sentence
-from segments.rules.builder.changes import walk
 from segments.rules.builder.checked import Mistake
+from segments.rules.builder.row_changes import walk
 from segments.rules.builder.state import TEXT, State
 from segments.rules.builder.typed import Path, TypedCondition
 from segments.search.leaving import Share
 
 
-class Counted(Protocol):
+class CountOfUsers(Protocol):
     """`segments.published.rule_count.Counted`."""
 
     @property
@@ -33,7 +33,7 @@ class Counted(Protocol):
         """The share, None without users."""
 
 
-def count_shown(found: Counted, rule: Rule) -> dict[str, Any]:
+def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
     """The count in words: users, share, the rule as a sentence."""
     context: dict[str, Any] = {"sentence": sentence(rule), "members": "", "share": ""}
     if found.share is None:

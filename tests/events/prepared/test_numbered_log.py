@@ -81,6 +81,32 @@ def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
         assert after.users == 1
 
 
+@pytest.mark.parametrize(("share", "seconds", "waits"), [(10.0, 600, False), (0.0, 600, True), (10.0, 0, True)])
+def test_log__little_has_come_since__is_current_enough(
+    monkeypatch: pytest.MonkeyPatch, share: float, seconds: int, waits: bool
+) -> None:
+    put(1, "a")
+    look()
+    monkeypatch.setattr(numbered_log, "LITTLE", share)
+    monkeypatch.setattr(numbered_log, "YOUNG_SECONDS", seconds)
+    put(2, "b")
+
+    rows, _ = look()
+
+    assert (("b", "signup") in rows) is waits
+
+
+def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(1, "a", "b")
+    look()
+    monkeypatch.setattr(numbered_log, "LITTLE", 10.0)
+    store.forget(["b"])
+
+    rows, _ = look()
+
+    assert rows == {("a", "signup")}
+
+
 def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbered_log, "MOST_PARTS", 2)
     for version in range(1, 4):
