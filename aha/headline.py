@@ -98,7 +98,7 @@ def stored_headline(document: Document | None) -> str:
 
 def evidence_line(candidate: Candidate) -> EvidenceLine:
     """The line of a candidate's evidence."""
-    judged, full = computable(candidate.honest), candidate.ladder.rungs[3].difference
+    judged, full = computable(candidate.honest), candidate.ladder.headline.difference
     cell = candidate.honest if computable(candidate.honest) else candidate.cell
     return EvidenceLine(
         did=cell.ppv.estimate if computable(cell.ppv) else None,

@@ -58,6 +58,12 @@ def read(row: KeptReach) -> LastCount:
     return LastCount(weeks, reason, row.counted_at)
 
 
+def weeks_of(moment: AhaMoment) -> WeeklyReach | None:
+    """For lists, which read the row beside the moment; None before the first count."""
+    row = getattr(moment, "kept_reach", None)
+    return None if row is None else read(row).weeks
+
+
 def count(pk: int) -> bool:
     """Ask the warehouse and keep the answer; False when the moment is gone."""
     moment = AhaMoment.objects.light("study").filter(pk=pk).first()

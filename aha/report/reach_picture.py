@@ -112,6 +112,23 @@ def picture(
     )
 
 
+@dataclass(frozen=True)
+class Trend:
+    """The latest complete week with enough users, and the line of such weeks."""
+
+    now: str
+    lines: tuple[str, ...]
+
+
+def trend(found: WeeklyReach | None) -> Trend | None:
+    """For lists; None while there is no such week."""
+    weeks = () if found is None else [row for row in found.weeks if row.complete and row.eligible >= FEW]
+    share = weeks[-1].share if weeks else None
+    if found is None or share is None or not computable(share):
+        return None
+    return Trend(percent(share.estimate, 0), sparkline(found))
+
+
 def sparkline(found: WeeklyReach, *, width: int = 120, height: int = 28) -> tuple[str, ...]:
     """Lines of complete weeks with enough users, for a list."""
     weeks = [row for row in found.weeks if computable(row.share) and row.eligible >= FEW and row.complete]

@@ -38,12 +38,13 @@ from runs.web import may, person
 def moment_list(request: HttpRequest) -> HttpResponse:
     """All moments with their status and evidence in one line."""
     rows = []
-    for moment in AhaMoment.objects.light("study"):
+    for moment in AhaMoment.objects.light("study", "kept_reach"):
         measured = bool(moment.evidence_hash)
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
         light = moment_parts.LIGHTS.get(moment.status, "")
-        rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
+        trend = reach_picture.trend(kept_reach.weeks_of(moment))
+        rows.append({"moment": moment, "line": line, "finding": finding, "light": light, "trend": trend})
     return render(request, "aha/moments.html", {"rows": rows})
 
 

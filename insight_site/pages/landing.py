@@ -22,12 +22,10 @@ from experiments.standing.headline import headline
 from experiments.standing.health_light import health
 from insight_site.models import Snapshot
 from insight_site.pages import retention_tiles
-from reporting.numbers import percent
 from runs.listing import open_runs
 from runs.models import Run
 from runs.pulse import is_alive, last_heard
 from segments.models import SegmentModel
-from stats.results import computable
 
 SHOWN = 5
 
@@ -185,16 +183,8 @@ def _study(study: Study) -> dict[str, Any]:
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:
-    kept = getattr(moment, "kept_reach", None)
-    weeks = None if kept is None else kept_reach.read(kept).weeks
-    now = ""
-    if weeks is not None:
-        done = [row for row in weeks.weeks if row.complete and row.eligible >= reach_picture.FEW]
-        share = done[-1].share if done else None
-        now = percent(share.estimate, 0) if share is not None and computable(share) else ""
     return {
         "moment": moment,
         "finding": moment_page.finding(moment.finding),
-        "lines": () if weeks is None else reach_picture.sparkline(weeks),
-        "now": now,
+        "trend": reach_picture.trend(kept_reach.weeks_of(moment)),
     }
