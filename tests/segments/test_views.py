@@ -6,7 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from events.models import OutboxEvent
 from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
@@ -67,6 +69,15 @@ def published() -> Segment:
 
 def refuse(*args: Any, **kwargs: Any) -> Any:
     raise Refused("No, because.")
+
+
+def some_events(*names: str) -> None:
+    """One user who did each of these."""
+    now = timezone.now()
+    for name in names:
+        OutboxEvent.objects.create(
+            message_id=f"1:s:{name}", user_id="u", event=name, time=now, properties="{}", received_at=now
+        )
 
 
 def enough(inputs: Inputs) -> foretold.Foretold:
@@ -170,6 +181,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
     monkeypatch.setattr(foretold, "foretell", enough)
+    some_events("signup", "battle", "shop")
 
     answer = pm.post("/segments/runs/new/", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
 
@@ -182,6 +194,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentations, "start_segmentation", refuse)
     monkeypatch.setattr(foretold, "foretell", enough)
+    some_events("signup", "battle", "shop")
 
     assert "No, because." in pm.post("/segments/runs/new/", QUESTION).content.decode()
 
