@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from events.windows import Window
-from reporting.shown_names import shown
+from reporting.shown_names import shown_in, unescaped
 from reporting.words import say
 from runs.refusals import Refused
 
@@ -47,28 +47,8 @@ class Behaviour:
         return _escape(self.event) + where + ("" if self.distinct is None else f"#{_escape(self.distinct)}")
 
 
-def plain_name(text: str) -> str:
-    """A behaviour, metric or feature to be stored in a name: backslashes belong into specifications.
-
-    Only the backslashes that `str()` writes go, so a name that people typed keeps its own.
-    """
-    return re.sub(r"\\([\\:\[\]#=/])", r"\1", text)
-
-
-def display_name(text: str) -> str:
-    """The same as people read it on a page: events and properties by their display names, where a page is built."""
-    words = re.split(r"(?<!\\)([:\[\]#=/])", text)
-    event, made = "", ""
-    for place in range(0, len(words), 2):
-        word, before = plain_name(words[place]), words[place - 1] if place else ""
-        is_form = place == 0 and words[1:2] == [":"]  # the "count" of count:EVENT:0-6
-        if word and not is_form and before != "=":
-            if event and (before in ("[", "#") or (before == ":" and words[0] == "sum" and place == 4)):
-                word = shown(event, word)
-            elif before in ("", ":"):
-                event, word = word, shown(word)
-        made += before + word
-    return made
+plain_name = unescaped  # a behaviour, metric or feature to be stored in a name
+display_name = shown_in  # the same as a page shows it, by the display names of events and properties
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def count_home_figures() -> bool:
 
 def write_sample() -> int:
     """Asked on an empty site: made-up users and events. The simulation loads NumPy: web processes start without it."""
-    from insight_site.connect import sample  # noqa: PLC0415
+    from insight_site.connect import write_sample as writing  # noqa: PLC0415
 
-    return sample.write_sample()
+    return writing.write_sample()
 
 
 def forget_pictures() -> int:

@@ -4,6 +4,7 @@ Stored results, documents for machines and command lines keep names as they are 
 request of a person, the site has lent a table (`names_from`); elsewhere a name stands for itself.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,27 @@ def shown(event: str, property: str = "") -> str:
     lookup = _lookup.get()
     name = property or event
     return (lookup(event, property) or name) if lookup else name
+
+
+def unescaped(text: str) -> str:
+    """A specification without its backslashes; a name that people typed keeps its own."""
+    return re.sub(r"\\([\\:\[\]#=/])", r"\1", text)
+
+
+def shown_in(text: str) -> str:
+    """A behaviour or metric, such as ``count:EVENT[property=value]:0-6``, with the names to show, unescaped."""
+    words = re.split(r"(?<!\\)([:\[\]#=/])", text)
+    event, made = "", ""
+    for place in range(0, len(words), 2):
+        word, before = unescaped(words[place]), words[place - 1] if place else ""
+        is_form = place == 0 and words[1:2] == [":"]  # the "count" of count:EVENT:0-6
+        if word and not is_form and before != "=":
+            if event and (before in ("[", "#") or (before == ":" and words[0] == "sum" and place == 4)):
+                word = shown(event, word)
+            elif before in ("", ":"):
+                event, word = word, shown(word)
+        made += before + word
+    return made
 
 
 @contextmanager

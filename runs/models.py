@@ -71,6 +71,12 @@ class Run(models.Model):
         return gettext(self.reason) if self.reason else ""
 
     @property
+    def reason_on_page(self) -> str:
+        """The same without the option of a command that it is about: a page has fields, no options."""
+        refused = self.refused
+        return refused.sentence if refused is not None else self.reason_in_words
+
+    @property
     def refused(self) -> Refused | None:
         """The refusal that ended it; None for any other end, and for one of version 0.3, which kept words alone."""
         return Refused.from_record(self.refusal) if self.refusal else None

@@ -170,11 +170,12 @@ class RuleForm(PublishForm):
 
 
 class ChurnForm(forms.Form):
-    retention = forms.CharField(
+    retention = RetentionField(
         label=_("Retention: who of its users stayed"),
         initial="window:21-27",
-        max_length=100,
-        help_text=_("For example window:21-27. It must begin after the days whose play is looked at."),
+        kinds=("active", "event"),
+        rate=False,
+        help_text=_("It must begin after the days whose play is looked at."),
     )
 
 

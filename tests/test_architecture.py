@@ -51,7 +51,7 @@ def test_execute__only_in_the_warehouse() -> None:
         "events/importing/import_file.py",
         "events/importing/scratch.py",
         "events/importing/parquet_files.py",
-        "events/importing/preview.py",
+        "events/importing/first_rows.py",
         "events/importing/source_files.py",
     )
     assert [path for path in found if not path.startswith(allowed)] == []

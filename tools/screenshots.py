@@ -65,6 +65,13 @@ PAGES: tuple[Page, ...] = (
     Page("experiments", "/experiments/"),
     Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
     Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
+    *(
+        Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running")
+        for tab in ("health", "plan", "setup", "history", "amend")
+    ),
+    Page("experiment-stop", "/experiments/{key}/do/stop/", "experiments.Experiment:running"),
+    Page("experiments-board", "/experiments/?view=board"),
+    Page("experiments-compare", "/experiments/-/compare/"),
     Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running"),
     Page("calibration", "/experiments/-/calibration/"),
     Page("glossary", "/glossary/"),
@@ -74,7 +81,6 @@ PAGES: tuple[Page, ...] = (
         for place, step in enumerate(("hypothesis", "variants", "audience", "outcomes", "plan", "review"), 1)
     ),
     Page("admin-experiment", f"{CHANGE}change/", "experiments.Experiment:running", width=ADMIN_WIDTH),
-    Page("admin-history", f"{CHANGE}history/", "experiments.Experiment:stopped", width=ADMIN_WIDTH),
 )
 
 

@@ -4,6 +4,7 @@ from aha.study.result import Asked, Report
 from events.metric_sentences import sentence
 from events.metrics import parse_retention
 from reporting.numbers import count
+from reporting.shown_names import shown
 from reporting.table import Table
 from reporting.words import gettext, reason_words
 
@@ -19,7 +20,7 @@ def asked_sentences(asked: Asked) -> tuple[str, ...]:
     valid = ", ".join(map(str, asked.valid_days))
     found = [
         sentence(inputs.definition),
-        clock.format(event=inputs.signup_event, end=asked.data_end.replace("T", " ")[:16], zone=asked.time_zone),
+        clock.format(event=shown(inputs.signup_event), end=asked.data_end.replace("T", " ")[:16], zone=asked.time_zone),
         gettext("Behaviours are counted within {days} days; all on one population.").format(days=valid),
     ]
     if asked.left_out:

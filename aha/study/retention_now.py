@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from aha.models import Study
 from events.asking import questions
+from events.catalogue.listing import catalogue
 from events.counting import queries
 
 DAYS = (1, 7, 28)
@@ -43,9 +44,9 @@ class RetentionNow:
 
 
 def signup_event() -> str:
-    """The one of the latest study; each user's first event before there is a study."""
+    """The one of the latest study; before there is a study, the event that looks most like a signup."""
     last = Study.objects.light().filter(status=Study.Status.DONE).order_by("-created_at").first()
-    return str(last.inputs.get("signup_event", "*")) if last else "*"
+    return str(last.inputs.get("signup_event", "*")) if last else catalogue().guess_signup()
 
 
 def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:

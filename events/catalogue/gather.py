@@ -113,12 +113,13 @@ def _properties(asked: Questions, events: Mapping[str, int]) -> Mapping[str, lis
         return NOT_LISTED
     each = min(SAMPLED_OF_ONE, max(500, SAMPLED // len(events)))
     one_in = {name: _one_in(number, each) for name, number in events.items()}
-    sizes = {row["event"]: row for row in _rows(asked, queries.sample_sizes(asked.log, one_in))}
-    with asked.warehouse.kept(queries.members(asked.log, one_in, dialect)) as members:
-        rows = _rows(asked, queries.properties(members, PROPERTIES))
-        values: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
-        for row in _rows(asked, queries.values(members, VALUES)):
-            values[row["event"], row["property"]].append((row["value"], row["events"]))
+    values: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+    with asked.warehouse.kept(queries.sampled(asked.log, one_in)) as sample:
+        sizes = {row["event"]: row for row in _rows(asked, queries.sample_sizes(sample))}
+        with asked.warehouse.kept(queries.members(sample, dialect)) as members:
+            rows = _rows(asked, queries.properties(members, PROPERTIES))
+            for row in _rows(asked, queries.values(members, VALUES)):
+                values[row["event"], row["property"]].append((row["value"], row["events"]))
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         kind, size = _kind(row), sizes[row["event"]]

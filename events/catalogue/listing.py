@@ -6,8 +6,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import cached_property
+from datetime import date, datetime
 from typing import Any
 
 from events.catalogue import labels
@@ -16,6 +15,7 @@ from events.counting.unit_values import EXPOSURE_EVENTS
 from events.models import CatalogueSnapshot
 
 SCHEMA = 1
+NEAREST_OF = 1_000  # names that are compared letter by letter
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,6 @@ class Catalogue:
         """How many names of the store are not in the list."""
         return max(0, self.names - len(self.events))
 
-    @cached_property
-    def week_starts(self) -> tuple[date, ...]:
-        """The Mondays of `EventEntry.weeks`."""
-        if self.first_week is None or not self.events:
-            return ()
-        return tuple(self.first_week + timedelta(weeks=place) for place in range(len(self.events[0].weeks)))
-
     def find(self, name: str) -> EventEntry | None:
         """The event with exactly this name."""
         return self._by_name.get(name)
@@ -200,7 +193,7 @@ class Catalogue:
 
     def nearest(self, name: str) -> str | None:
         """The listed name that is spelled most like this one, for "did you mean"; None when none is near."""
-        plain = {_plain(entry.name): entry.name for entry in reversed(self.events)}
+        plain = {_plain(entry.name): entry.name for entry in reversed(self.events[:NEAREST_OF])}
         for title, label in labels.table().items():
             if not title[1] and title[0] in self._by_name:
                 plain |= {_plain(text): title[0] for text in (label.name_en, label.name_ko) if text}

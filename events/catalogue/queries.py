@@ -78,19 +78,17 @@ def reach(pairs: ir.Table, signup: str) -> ir.Table:
     return both.group_by("event").aggregate(users=both.count())
 
 
-def members(events: ir.Table, one_in: Mapping[str, int], dialect: str) -> ir.Table:
+def members(sample: ir.Table, dialect: str) -> ir.Table:
     """One row per event of a sample and property that it carries: ``event, user_id, property, value``.
 
     Args:
-        events: the event log.
-        one_in: by name of the event: of one in so many users.
+        sample: what `sampled` gives.
         dialect: a key of `KEYS`.
 
     The value is text, null for JSON's null and for names that can't stand in a path.
     """
     import ibis
 
-    sample = sampled(events, one_in)
     sample = sample.mutate(properties=_valid(sample.properties, dialect))
     keys = ibis.udf.scalar.builtin(_text, name=KEYS[dialect], signature=(("string",), "array<string>"))
     rows = sample.select("event", "user_id", "properties", property=keys(sample.properties).unnest())
@@ -104,18 +102,17 @@ def members(events: ir.Table, one_in: Mapping[str, int], dialect: str) -> ir.Tab
 
 
 def sampled(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
-    """``event, user_id, properties`` of the sampled users' events with these names."""
+    """``event, user_id, properties`` of the sampled users' events; `one_in`: of one in so many users, by event."""
     import ibis
 
     listed = ibis.memtable({"event": list(one_in), "one_in": list(one_in.values())})
     log = events.select("event", "user_id", "properties").join(listed, "event")
-    return log.filter(log.user_id.hash() % log.one_in == 0)
+    return log.filter(log.user_id.hash() % log.one_in == 0).drop("one_in")
 
 
-def sample_sizes(events: ir.Table, one_in: Mapping[str, int]) -> ir.Table:
+def sample_sizes(sample: ir.Table) -> ir.Table:
     """One row per name: ``event, events, users`` of the sample."""
-    log = sampled(events, one_in)
-    return log.group_by("event").aggregate(events=log.count(), users=log.user_id.nunique())
+    return sample.group_by("event").aggregate(events=sample.count(), users=sample.user_id.nunique())
 
 
 def properties(members: ir.Table, most: int) -> ir.Table:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -22,6 +23,7 @@ from runs.refusals import Refused
 
 TASK = "events.tasks.refresh_catalogue"
 AT_ONCE_ROWS = 300_000  # about two seconds in a web process
+ASKED_SECONDS = 60
 PATIENCE = 10  # a list that took s seconds is made anew no sooner than s times this later: at most a tenth of a core
 LOST_AFTER = timedelta(minutes=15)  # a process that died while it made one
 WITHOUT_VERSION = timedelta(hours=1)  # how old a list of a foreign warehouse may be, which tells no version
@@ -45,9 +47,11 @@ def ready_catalogue() -> Catalogue:
 
 
 def request_catalogue() -> None:
-    """Ask a worker for a new list, unless one has just been asked: after an import, for example."""
-    recent = timezone.now() - timedelta(seconds=30)
-    if not CatalogueSnapshot.objects.filter(made_at=None, started_at__gte=recent).exists():
+    """Ask a worker for a new list, once a minute at most: after an import, or while a page waits for it.
+
+    Each minute one comes by itself; asking only makes it sooner.
+    """
+    if cache.add("events.catalogue.asked", True, ASKED_SECONDS):
         transaction.on_commit(lambda: async_task(TASK))
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from events.importing import time_formats
 from events.importing.mapping import Mapping
 from events.importing.options import NUMBER
-from events.importing.reading import Sample
 from events.importing.signup_choice import SIGNUP, SignupFrom
+from events.importing.text_reading import Sample
 
 # Names in order: the first that a file has wins. Compared without case, blanks, dots, hyphens and underscores.
 USERS = (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from events.importing import time_formats
 from events.importing.options import ImportOptions
-from events.importing.reading import Reading, Sample
 from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
+from events.importing.text_reading import Reading, Sample
 from runs.refusals import Refused
 
 MOST_REFUSED = 1_000  # refused rows that are named

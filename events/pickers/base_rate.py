@@ -18,6 +18,7 @@ from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only
 from events.outbox import ownership
 from events.prepared import numbered_log
 from events.prepared.opened import Stop, prepared
+from events.pulse import newest_files
 from events.windows import DayMode
 from runs.progress import silent
 from runs.refusals import Refused
@@ -91,7 +92,7 @@ def _is_quick() -> bool:
     """The prepared log is there, or is made in a moment; for a big store Explore makes it and shows how far it is."""
     if settings.WAREHOUSE_URL or not store.exists():
         return False
-    if store.row_count() <= ASKED_EVENTS:
+    if newest_files.row_count() <= ASKED_EVENTS:
         return True
     now = numbered_log.current()
     return now is not None and now.version == numbered_log.version_of(ownership.files_to_read())

@@ -8,8 +8,6 @@ from events.report.sparkline import Sparkline, sparkline
 from reporting.numbers import count, percent, significant
 from reporting.words import gettext
 
-KINDS = ("number", "boolean", "text", "nested", "mixed", "unknown")
-
 
 @dataclass(frozen=True)
 class EventRow:

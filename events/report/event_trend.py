@@ -3,34 +3,31 @@
 from collections.abc import Sequence
 from datetime import date
 
-from reporting.charts import BLUE, Drawing, alt, data, titled
+from reporting.charts import BLUE
 from reporting.numbers import count
+from reporting.plain_svg import Sheet
 from reporting.table import Row, Table
 from reporting.words import gettext
 
-WIDTH = 700
 SHOWN = 120  # days or weeks; what lies before is in the table
 LISTED = 400
 
 
-def drawing(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool) -> Drawing | None:
-    """Occurrences as bars; None without any."""
+def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool) -> Sheet | None:
+    """Occurrences as bars, each with its number to hover; None without any."""
     shown = rows[-SHOWN:]
     if not shown:
         return None
-    marks = [{"day": day.isoformat(), "events": events} for day, events in shown]
-    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelExpr="slice(datum.label, 5)", ticks=False)
-    x_title = gettext("week (Monday, UTC)") if weekly else gettext("day (UTC)")
-    chart = (
-        alt.Chart(data(marks))
-        .mark_bar(color=BLUE)
-        .encode(
-            x=alt.X("day:O", title=x_title, axis=axis),
-            y=alt.Y("events:Q", title=gettext("occurrences"), axis=alt.Axis(tickCount=4, format="~s")),
-        )
-        .properties(width=WIDTH, height=200)
+    top = max(events for _day, events in shown) * 1.06 or 1.0
+    made = Sheet("event-trend", heading(label, weekly=weekly), (-0.6, len(shown) - 0.4), (0.0, top), height=240.0)
+    made.x_axis(
+        gettext("week (Monday, UTC)") if weekly else gettext("day (UTC)"),
+        [(place, f"{day:%m-%d}") for place, (day, _events) in enumerate(shown)],
     )
-    return titled("event-trend", heading(label, weekly=weekly), (chart, len(marks)))
+    made.count_axis(gettext("occurrences"))
+    for place, (day, events) in enumerate(shown):
+        made.bar((place - 0.4, place + 0.4), (0.0, events), BLUE, f"{day}: {count(events)}")
+    return made
 
 
 def heading(label: str, *, weekly: bool) -> str:

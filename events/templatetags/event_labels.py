@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from events.catalogue import labels
+from events.metrics import Behaviour
 
 register = template.Library()
 
@@ -37,6 +38,12 @@ def event_description(event: str) -> str:
 def property_description(event: str, name: str) -> str:
     """The description of one of the event's properties, or nothing."""
     return labels.description(str(event), str(name))
+
+
+@register.simple_tag
+def behaviour_query(event: str, signup: str) -> str:
+    """The query by which Explore opens on an event: its name as a behaviour is written, so escaped."""
+    return urlencode({"behaviour": str(Behaviour(event)), "signup_event": signup})
 
 
 @register.filter

@@ -12,14 +12,14 @@ import shutil
 import unicodedata
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from events.importing.reading import guess_reading
+from events.importing.text_reading import guess_reading
 from events.models import FileImport, Upload
 from reporting.words import say
 from runs.models import Run
@@ -35,6 +35,13 @@ INCOMING = "incoming"
 GZIP = b"\x1f\x8b"
 # What may turn a name round or break a line; a path's folders are cut off before.
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:\"|?*]")
+
+
+class Stream(Protocol):
+    """A request, or an open file."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes, fewer at the end."""
 
 
 def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
@@ -73,7 +80,7 @@ def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
     return upload
 
 
-def receive_piece(upload: Upload, *, at: int, stream: IO[bytes], length: int) -> int:
+def receive_piece(upload: Upload, *, at: int, stream: Stream, length: int) -> int:
     """Append one piece; how many bytes are there now.
 
     A piece that doesn't begin where the file ends changes nothing: the sender goes on from the number that is returned.

@@ -12,8 +12,8 @@ from events.importing import time_formats
 from events.importing.guess import event_names
 from events.importing.mapping import Mapping, mistakes
 from events.importing.options import WHITESPACE
-from events.importing.reading import ENCODINGS, SEPARATORS, Reading, Sample
 from events.importing.signup_choice import SignupFrom
+from events.importing.text_reading import ENCODINGS, SEPARATORS, Reading, Sample
 from runs.refusals import Refused
 
 ZONES_FIRST = ("UTC", "Asia/Seoul", "Asia/Tokyo", "Europe/London", "America/New_York", "America/Los_Angeles")
@@ -90,7 +90,8 @@ class MappingForm(forms.Form):
         max_length=200,
         required=False,
         help_text=_("What one row says that the user did, for example message_sent."),
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        # htmx leaves it alone: an answer to an earlier choice must not undo what is being typed.
+        widget=forms.TextInput(attrs={"autocomplete": "off", "hx-preserve": "true"}),
     )
     signup = forms.ChoiceField(
         label=_("Signup"),
@@ -249,5 +250,5 @@ def _zones() -> list[Any]:
     others = sorted(name for name in zoneinfo.available_timezones() if "/" in name and name not in first)
     return [
         (gettext("often chosen"), [(name, name) for name in first]),
-        (gettext("all"), [(name, name) for name in others if not name.startswith("Etc/")]),
+        (gettext("other time zones"), [(name, name) for name in others if not name.startswith("Etc/")]),
     ]

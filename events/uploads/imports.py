@@ -16,8 +16,8 @@ from events import payload_versions
 from events.catalogue.refresh import request_catalogue
 from events.importing.guess import Context, guess_mapping
 from events.importing.mapping import Mapping, mistakes, options_of
-from events.importing.reading import Reading, Sample, guess_reading, sample_of
 from events.importing.signup_choice import SIGNUP
+from events.importing.text_reading import Reading, Sample, guess_reading, sample_of
 from events.models import FileImport, Upload
 from events.outbox import ownership
 from events.uploads import files
@@ -44,7 +44,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Looked:
-    """An uploaded file as it is read: `beginning` is an `events.importing.preview.Beginning`."""
+    """An uploaded file as it is read: `beginning` is an `events.importing.first_rows.Beginning`."""
 
     beginning: Any
     reading: Reading
@@ -61,7 +61,7 @@ def look_at(upload: Upload, reading: Reading | None = None) -> Looked:
     Raises:
         Refused: at "file" or "encoding", when it can't be read so.
     """
-    from events.importing.preview import Beginning, parquet_sample
+    from events.importing.first_rows import Beginning, parquet_sample
 
     path, packed = files.path_of(upload), files.is_packed(upload)
     if not path.exists():
@@ -102,19 +102,19 @@ def mistakes_of(mapping: Mapping, sample: Sample) -> list[Refused]:
 
 
 def preview_of(looked: Looked, mapping: Mapping) -> Any:
-    """The first rows as they would be kept (`events.importing.preview.Preview`).
+    """The first rows as they would be kept (`events.importing.first_rows.Preview`).
 
     Raises:
         Refused: when the file can't be read so.
     """
-    from events.importing.preview import preview
+    from events.importing.first_rows import preview
 
     return preview(looked.beginning, looked.reading, looked.sample, mapping, timezone.now())
 
 
 def have_signed_up(users: list[str]) -> bool:
     """True when most of these users have a signup event in the store."""
-    from events.importing.preview import users_with_event
+    from events.importing.first_rows import users_with_event
 
     try:
         return users_with_event(ownership.files_to_read(), SIGNUP, users) > len(users) / 2

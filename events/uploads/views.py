@@ -42,7 +42,7 @@ def choose_file(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             return _refused(refusal)
         return JsonResponse({"pieces": reverse("events:import_piece", args=[upload.key]), "bytes": files.PIECE_BYTES})
-    waiting = Upload.objects.exclude(stored_as="").exclude(imports__status__in=("queued", "running"))
+    waiting = Upload.objects.exclude(imports__status__in=("queued", "running"))  # also those that stopped halfway
     latest = FileImport.objects.light("created_by")[:LATEST]
     return render(request, "events/import.html", {"waiting": waiting.select_related("created_by"), "latest": latest})
 
@@ -81,8 +81,8 @@ def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
         messages.error(request, refusal.sentence)
         return redirect("events:import")
     mapping = form.mapping_if_valid()
-    for refusal in form.elsewhere:
-        reading_form.add_error(refusal.at if refusal.at in reading_form.fields else None, refusal.sentence)
+    for mistake in form.elsewhere:
+        reading_form.add_error(mistake.at if mistake.at in reading_form.fields else None, mistake.sentence)
     sent = request.method == "POST" and not is_htmx(request) and request.POST.get("asked") == _code(looked.reading)
     if sent and mapping is not None:
         try:

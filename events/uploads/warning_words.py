@@ -5,7 +5,7 @@ from reporting.words import gettext
 
 
 def warning_words(code: str, figure: float) -> str:
-    """One sentence for a warning of `events.importing.preview`."""
+    """One sentence for a warning of `events.importing.first_rows`."""
     sentences = {
         "nothing": gettext("No row could be kept so: look at the reasons in the table and choose other columns."),
         "no_user": gettext("{share} of the rows have no user: is it the right column?"),

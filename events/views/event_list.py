@@ -14,10 +14,11 @@ from django.views.decorators.vary import vary_on_headers
 from events.catalogue import labels
 from events.catalogue.listing import Catalogue, EventEntry
 from events.report import event_rows
-from events.views.overview import ready
+from events.views.overview import labelled, ready
 from runs.web import is_htmx, may
 
 PER_PAGE = 50
+TRAITS_OF = "$identify"  # traits are what its events carry, and are labelled as its properties
 LONGEST_TEXT = 200
 SORTS: dict[str, tuple[Any, Callable[[EventEntry], Any], bool]] = {
     "users": (_("most users"), lambda entry: (entry.users, entry.events), True),
@@ -37,6 +38,8 @@ def event_list(request: HttpRequest) -> HttpResponse:
     """Events with counts, users, reach and a line of weeks; htmx gets the rows alone."""
     found, trouble = ready()
     context = {"catalogue": found, "trouble": trouble, **_rows(request, found)}
+    if not is_htmx(request):
+        context |= {"name": TRAITS_OF, "properties": labelled(TRAITS_OF, found.traits)}
     return render(request, "events/list_rows.html" if is_htmx(request) else "events/list.html", context)
 
 

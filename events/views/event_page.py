@@ -1,22 +1,20 @@
 """The page of one event: how often, who, what it carries; and the form of what people call it."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from events.catalogue import labels, trend
-from events.catalogue.listing import Catalogue
 from events.forms import LabelForm
 from events.models import EventLabel
 from events.report import event_rows, event_trend
-from events.views.overview import ready
+from events.views.overview import labelled, ready
 from runs.refusals import Refused
 from runs.web import may
 
@@ -40,7 +38,7 @@ def event_page(request: HttpRequest) -> HttpResponse:
         "catalogue": found,
         "row": event_rows.event_row(entry, one_in=found.one_in) if entry else None,
         "known": labels.table().get((name, "")),
-        "properties": _properties(name, found),
+        "properties": labelled(name, entry.properties if entry else ()),
         "signup": found.guess_signup(),
     }
     return render(request, "events/event.html", context)
@@ -61,10 +59,12 @@ def event_trend_part(request: HttpRequest) -> HttpResponse:
     rows = (
         [(day, events, None) for day, events in weeks] if weekly else [(row.day, row.events, row.users) for row in days]
     )
+    sheet = event_trend.sheet(label, [(day, events) for day, events, _ in rows], weekly=weekly)
     context = {
         "name": name,
         "weekly": weekly,
-        "drawing": event_trend.drawing(label, [(day, events) for day, events, _ in rows], weekly=weekly),
+        "label": sheet.label if sheet else "",
+        "svg": mark_safe(sheet.markup()) if sheet else "",  # noqa: S308 - names are escaped where it is drawn
         "table": event_trend.table(label, rows, weekly=weekly) if rows else None,
     }
     return render(request, "events/event_trend.html", context)
@@ -85,20 +85,6 @@ def edit_label(request: HttpRequest) -> HttpResponse:
         )
         return redirect(f"{reverse('events:event')}?{urlencode({'name': name})}")
     return render(request, "events/label.html", {"name": name, "property": prop, "form": form})
-
-
-def _properties(name: str, found: Catalogue) -> list[dict[str, Any]]:
-    entry, known = found.find(name), labels.table()
-    if entry is None:
-        return []
-    return [
-        {
-            "row": event_rows.property_row(one),
-            "known": known.get((name, one.name)),
-            "label": labels.label(name, one.name),
-        }
-        for one in entry.properties
-    ]
 
 
 def _name(request: HttpRequest, field: str) -> str:

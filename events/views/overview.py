@@ -1,15 +1,18 @@
 """The first page of the data section: sources and their pulse, the way to the store, and how to begin."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from events.catalogue import refresh
-from events.catalogue.listing import Catalogue
+from events.catalogue import labels, refresh
+from events.catalogue.listing import Catalogue, PropertyEntry
 from events.pulse.source_pulse import pulses
 from events.pulse.store_health import store_health
-from events.report import source_words
+from events.report import event_rows, source_words
 from reporting.words import Message
 from runs.refusals import Refused
 from runs.web import may
@@ -35,3 +38,16 @@ def ready() -> tuple[Catalogue, str | Message]:
         return refresh.ready_catalogue(), ""
     except Refused as refusal:
         return Catalogue(), refusal.sentence
+
+
+def labelled(event: str, entries: Iterable[PropertyEntry]) -> list[dict[str, Any]]:
+    """Properties of an event with their numbers as text, and what people call them."""
+    known = labels.table()
+    return [
+        {
+            "row": event_rows.property_row(entry),
+            "known": known.get((event, entry.name)),
+            "label": labels.label(event, entry.name),
+        }
+        for entry in entries
+    ]

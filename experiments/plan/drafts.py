@@ -83,12 +83,34 @@ def update_draft(
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
+        if not _differs(experiment, fields, variants, audience):
+            return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
         experiment.version += 1
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
     return experiment
+
+
+def _differs(
+    experiment: Experiment,
+    fields: Mapping[str, Any],
+    variants: Sequence[Mapping[str, Any]] | None,
+    audience: Sequence[Mapping[str, Any]] | None,
+) -> bool:
+    """Whether a draft would be another one afterwards."""
+    if any(getattr(experiment, name) != value for name, value in fields.items()):
+        return True
+    pairs: tuple[tuple[Any, Any], ...] = ((variants, experiment.variants), (audience, experiment.audience))
+    return any(given is not None and not _same_rows(given, stored.all()) for given, stored in pairs)
+
+
+def _same_rows(given: Sequence[Mapping[str, Any]], stored: Sequence[Any]) -> bool:
+    rows = list(stored)
+    return len(rows) == len(given) and all(
+        getattr(row, name) == value for row, fields in zip(rows, given, strict=True) for name, value in fields.items()
+    )
 
 
 def draft_from_moment(

@@ -119,7 +119,7 @@ def _who(row: Experiment, known: Known) -> PlanSection:
             share=percent(facts.share),
         )
         lines.append((_("In numbers"), said))
-    return PlanSection("who", _("Who takes part"), "audience", lines=tuple(lines))
+    return PlanSection("who", _("Who takes part"), "audience", lines=tuple(line for line in lines if line[1]))
 
 
 def _arms(row: Experiment, _known: Known) -> PlanSection:

@@ -38,7 +38,7 @@ def difference_sentence(first: Readout | None, second: Readout | None, names: Se
         return gettext("No difference is shown: an effect can't be computed.")
     share = first.report.outcomes[0].kind is Kind.PROPORTION
     text = gettext(
-        "Effect of the nudge on everyone, {first} minus {second}: {effect} (95% interval {limits}, p {p}). The users, "
+        "Effect of the nudge on everyone, {first} minus {second}: {effect} ({limits} at 95%; p {p}). The users, "
         "weeks and nudges differ too: the difference alone doesn't say which of them made it."
     )
     return text.format(

@@ -1,5 +1,6 @@
-"""The first step before there is a draft; `?moment=KEY` begins with what a moment says."""
+"""The first step before there is a draft: `?moment=KEY`, `?segment=SLUG`, `?outcome=SPEC` are taken over."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from experiments.models import Experiment
 from experiments.plan import drafts
 from experiments.plan.audience import choices
 from experiments.steps import frame, promised_words, step_forms
+from experiments.steps.outcome_guess import can_be_read
 from experiments.steps.views import go, mended
 from runs.key_from_name import key_from
 from runs.refusals import Refused
@@ -32,7 +34,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     form = step_forms.HypothesisForm(mended(request), initial=initial)
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
-            made = _create(form.cleaned_data, person(request), request.GET.get("segment", ""))
+            made = _create(form.cleaned_data, person(request), request.GET.dict())
         except Refused as refusal:
             form.add_error(None, refusal.sentence)
         else:
@@ -45,12 +47,12 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     return frame.page(request, None, "hypothesis", context)
 
 
-def _create(given: dict[str, Any], by: User | None, segment: str = "") -> Experiment:
+def _create(given: dict[str, Any], by: User | None, asked: Mapping[str, str]) -> Experiment:
     """A draft from the first step: with a moment, what its evidence says of size and effect is filled in."""
     moment, key = given["moment"], given["key"]
     if moment is not None:
         made = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
-        texts = {name: given[name] for name in ("name", "hypothesis") if given[name]}
+        texts: dict[str, Any] = {name: given[name] for name in ("name", "hypothesis") if given[name]}
     else:
         texts = {}
         made = drafts.create_draft(
@@ -62,5 +64,9 @@ def _create(given: dict[str, Any], by: User | None, segment: str = "") -> Experi
             value_type=Experiment.ValueType.BOOLEAN,
             default_value=False,
         )
-    audience = [{"segment_key": segment}] if any(one.slug == segment for one in choices()) else None
-    return drafts.update_draft(key=made.key, by=by, audience=audience, why=f"{drafts.STEP_SAVED}hypothesis", **texts)
+    given_rows = [{"segment_key": one.slug} for one in choices() if one.slug == asked.get("segment")]
+    if moment is None and can_be_read(asked.get("outcome", "")):
+        texts["primary_metrics"] = [asked["outcome"]]
+    return drafts.update_draft(
+        key=made.key, by=by, audience=given_rows or None, why=f"{drafts.STEP_SAVED}hypothesis", **texts
+    )

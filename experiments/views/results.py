@@ -1,6 +1,6 @@
 """The first tab: the verdict and its picture, or how far the experiment is and when the result opens."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from experiments.analyse.decision.decision_record import Ruling
 from experiments.analyse.for_whom.segment_draft import draft_segment, variants_with_rule
 from experiments.analyse.handed_on.list_figures import figures_of
 from experiments.analyse.latest_findings import history_of
+from experiments.analyse.result import Readout
 from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
@@ -25,7 +26,9 @@ from experiments.plan_page import plan_summary
 from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
 from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.definitions import definitions
+from experiments.report.first_lines import Opening
 from experiments.report.names import metric_sentence
+from experiments.standing import overview
 from experiments.standing.headline import headline
 from experiments.views import frame
 from runs.payloads import Unreadable
@@ -64,7 +67,16 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None) ->
         **({} if run is None else report_body(run)),
         **(_draft(experiment) if experiment.status == Status.DRAFT else {}),
     }
+    if "opening" in context:
+        context["opening"] = _as_it_stands(experiment, context["readout"], context["opening"])
     return frame.page(request, experiment, "results", context, open_run=above is not None and above.is_open)
+
+
+def _as_it_stands(experiment: Experiment, readout: Readout, opening: Opening) -> Opening:
+    """What an analysis from before the stop says of enrolment is over: the page says why the outcome is locked now."""
+    if readout.standing.why != "enrolling" or not overview.until(experiment).ended:
+        return opening
+    return replace(opening, sentence=first_lines.state_sentence("maturing"))
 
 
 def _draft(experiment: Experiment) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def snippets(host: str, key: str, *, public: bool) -> tuple[Snippet, ...]:
         Snippet("curl", "curl", CURL),
         Snippet("browser", _("JavaScript in a browser"), BROWSER, browser=True),
         Snippet("python", "Python", PYTHON),
-        Snippet("node", _("Node (Segment's library)"), NODE),
-        Snippet("batch", _("Segment's HTTP API, several events"), BATCH),
+        Snippet("node", "Node (analytics-node)", NODE),
+        Snippet("batch", _("Several events in one call"), BATCH),
     ]
     kept = [row for row in rows if public or not row.browser]
     return tuple(

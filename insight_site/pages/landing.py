@@ -13,7 +13,8 @@ from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import kept_reach
 from aha.report import moment_page, reach_picture
-from events.models import OutboxEvent, UnitTraits
+from events.catalogue.listing import catalogue
+from events.models import OutboxEvent
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.standing import overview
@@ -71,7 +72,7 @@ def landing(user: User | AnonymousUser) -> dict[str, Any]:
         "confirmed": AhaMoment.objects.filter(status=AhaMoment.Status.CONFIRMED).count(),
         "loop": loop,
         "all_done": all(step.done for step in loop),
-        "next": next((step for step in loop if not step.done and step.url), None),
+        "next": next((step for step in loop if not step.done and step.url), None) if loop[0].done else None,
         "no_events": not loop[0].done,
     }
 
@@ -129,11 +130,16 @@ def verdicts() -> list[dict[str, Any]]:
 def steps(user: User | AnonymousUser) -> tuple[Step, ...]:
     """The loop from events to a verdict: what was done, and what this person may do next."""
     study = Study.objects.light().filter(status=Run.Status.DONE).order_by("-created_at").first()
-    events = study is not None or OutboxEvent.objects.exists() or UnitTraits.objects.exists() or _has_figures()
+    events = study is not None or not catalogue().is_empty or OutboxEvent.objects.exists() or _has_figures()
     add_study, add_experiment = user.has_perm("aha.add_study"), user.has_perm("experiments.add_experiment")
     new_plan = reverse("experiments:new_plan")
     return (
-        Step(gettext("Data"), gettext("Events of your product arrive here."), events),
+        Step(
+            gettext("Data"),
+            gettext("Events of your product arrive here."),
+            events,
+            *((gettext("Look at the events"), reverse("events:overview")) if events else ()),
+        ),
         Step(
             gettext("Study"),
             gettext("It ranks the early behaviours that go with staying."),

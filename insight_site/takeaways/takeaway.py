@@ -5,7 +5,7 @@ is left out.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from insight_site import __version__
 from reporting.csv import csv_lines
+from reporting.csv_cells import read_cell
 from reporting.shown_names import as_sent
 from reporting.table import Table
 from runs.kinds import find_kind, kind_of
@@ -60,20 +61,29 @@ def as_html(run: Run, *, shared: bool = False) -> str:
 
 
 def as_csv(run: Run) -> str:
-    """Every table of the report, cell by cell: table, row, column, value.
+    """Every table of the report, cell by cell, as numbers: value, limits, unit, n; what is no number is a text.
 
     Tables of a report differ in their columns, so one cell is one line; the first cell of a row is its name.
     """
-    rows = [[gettext("table"), gettext("row"), gettext("column"), gettext("value")]]
+    names = ("table", "row", "column", "value", "low", "high", "unit", "n", "text")
+    rows: list[Sequence[Any]] = [names]  # names of columns are for programs: the same in every language
     body = kind_of(run).context(run)
     if "unreadable" in body:
         rows.append([body["unreadable"]])
     for table in tables(body):
-        for row in table.rows:
-            rows += [
-                [table.title, row[0], column, cell] for column, cell in zip(table.columns[1:], row[1:], strict=False)
-            ]
+        rows += _cells(table)
     return "".join(csv_lines(rows))
+
+
+def _cells(table: Table) -> Iterator[Sequence[Any]]:
+    """Each cell of a table with the units of its row, where a column counts them."""
+    counted = table.columns.index(gettext("n")) if gettext("n") in table.columns else None
+    for row in table.rows:
+        units = read_cell(row[counted]).value if counted is not None and counted < len(row) else None
+        for column, text in zip(table.columns[1:], row[1:], strict=False):
+            cell = read_cell(text)
+            n = cell.n if cell.n is not None else units
+            yield table.title, row[0], column, cell.value, cell.low, cell.high, cell.unit, n, cell.text
 
 
 def as_json(run: Run) -> str:

@@ -5,12 +5,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from segments.models import Membership, Segment, SegmentModel, SegmentVersion
+from segments.models import Segment, SegmentModel, SegmentVersion
 from segments.published.publish import first_membership, open_model
 from segments.published.rule_members import evaluate_rule
 from segments.rules import parse_rule
-
-Place = Membership.Place
 
 
 def publish_rule(

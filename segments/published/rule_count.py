@@ -80,11 +80,6 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
     return Counted(taken, len(units), facts.one_in, rate(taken, len(units)) if units else None, is_live(rule))
 
 
-def forget() -> None:
-    """Read everything anew at the next question, for example after an import."""
-    _read.clear()
-
-
 def _facts(signup_event: str) -> RuleFacts:
     """What was read of this store within two minutes, or empty facts to fill."""
     traits, listed = UnitTraits.objects.count(), catalogue()

@@ -82,7 +82,7 @@ def find_user(unit: str) -> UserFound | None:
     """One user by the exact id; None when nobody has it."""
     rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current())
     belongs = tuple(
-        Belongs(row.version.model.key, row.version.model.name, row.segment, Membership.Place(row.place).label)
+        Belongs(row.version.model.key, row.version.model.name, row.segment, str(Membership.Place(row.place).label))
         for row in rows.select_related("version__model", "segment").order_by("version__model__name")
     )
     known = UnitTraits.objects.filter(user_id=unit).values_list("traits", flat=True).first()

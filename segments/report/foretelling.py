@@ -8,7 +8,7 @@ type Fact = tuple[str, str, str]
 
 
 def facts(found: Any) -> tuple[Fact, ...]:
-    """Rows of `segments.search.foretold.Foretold`."""
+    """Rows of `segments.search.outlook.foretold.Foretold`."""
     least, most = found.minutes
     rows: list[Fact] = [
         (

@@ -6,14 +6,14 @@ from typing import Any, Protocol
 from reporting.numbers import between, decimal, percent
 from reporting.words import gettext, say
 from segments.rules import Rule, sentence
-from segments.rules.builder.changes import walk
 from segments.rules.builder.checked import Mistake
+from segments.rules.builder.row_changes import walk
 from segments.rules.builder.state import TEXT, State
 from segments.rules.builder.typed import Path, TypedCondition
 from segments.search.leaving import Share
 
 
-class Counted(Protocol):
+class CountOfUsers(Protocol):
     """`segments.published.rule_count.Counted`."""
 
     @property
@@ -33,7 +33,7 @@ class Counted(Protocol):
         """The share, None without users."""
 
 
-def count_shown(found: Counted, rule: Rule) -> dict[str, Any]:
+def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
     """The count in words: users, share, the rule as a sentence."""
     context: dict[str, Any] = {"sentence": sentence(rule), "members": "", "share": ""}
     if found.share is None:
@@ -44,8 +44,7 @@ def count_shown(found: Counted, rule: Rule) -> dict[str, Any]:
         return context | {"members": text, "share": percent(share.estimate)}
     limits = between(decimal(100 * share.low, 1), decimal(100 * share.high, 1))
     text = gettext(
-        "95% interval {limits}. From a sample of {units} users (one in {every}), to be quick; publishing counts "
-        "everybody."
+        "{limits} (95% CI). From a sample of {units} users (one in {every}), to be quick; publishing counts everybody."
     )
     about = gettext("About {share} of the users").format(share=percent(share.estimate))
     return context | {

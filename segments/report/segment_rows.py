@@ -131,8 +131,9 @@ def retention_words(segments: Iterable[Segmented]) -> str:
 
 def picture(segments: Sequence[Segmented]) -> Drawing | None:
     """Who of each segment stays, as bars; None where nobody knows."""
-    bars = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed), each.size) for each in segments]
-    if not any(computable(found) for _, found, _ in bars):
+    found = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed)) for each in segments]
+    bars = [(title, stayed, stayed.n if computable(stayed) else 0) for title, stayed in found]
+    if not any(computable(stayed) for _, stayed in found):
         return None
     return titled("segment-retention", gettext("Who stays?"), retained_bars(bars, NotComputable(Reason.NO_DATA)))
 

@@ -6,7 +6,7 @@ from reporting.numbers import percent
 from reporting.table import Table
 from reporting.words import gettext
 
-LETTERS = 8
+LETTERS = 4
 
 
 def breakdown(found: Any) -> Table | None:
@@ -24,5 +24,5 @@ def breakdown(found: Any) -> Table | None:
 
 
 def shortened(unit: str) -> str:
-    """An id that a page shows: enough to tell users apart, too little to copy."""
-    return unit if len(unit) <= LETTERS else f"{unit[:LETTERS]}…"
+    """An id that a page shows: both ends, which tell users apart."""
+    return unit if len(unit) <= 2 * LETTERS + 1 else f"{unit[:LETTERS]}…{unit[-LETTERS:]}"

@@ -73,7 +73,11 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 def _names(versions: Iterable[SegmentVersion], number: int) -> dict[int, str]:
     """What the segments of an earlier version are called now."""
     found = next((row for row in versions if row.number == number), None)
-    return {} if found is None else {each.number: str(each) for each in found.segments.all()}
+    return (
+        {}
+        if found is None
+        else {each.number: title_of(each.name, each.key, each.pattern) for each in found.segments.all()}
+    )
 
 
 @login_required
@@ -134,7 +138,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
         if form.is_valid():
             run = predict.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
             return redirect("segments:churn", pk=run.pk)
-        messages.error(request, gettext("Name a retention, for example window:21-27."))
+        messages.error(request, " ".join(text for texts in form.errors.values() for text in texts))
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)

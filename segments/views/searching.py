@@ -24,7 +24,8 @@ from segments.models import SegmentationRun
 from segments.published import compare_segments, publish
 from segments.report import features, foretelling, groups, headline, page, segment_rows, units
 from segments.report.drift_page import strongest
-from segments.search import foretold, payload_versions, segmentations
+from segments.search import payload_versions, segmentations
+from segments.search.outlook import foretold
 
 
 # ── What there is ─────────────────────────────────────────────────────────────

@@ -12,9 +12,7 @@ from aha.models import AhaMoment, KeptReach, Study
 from aha.moments import promote, reach
 from aha.moments.claims import ExperimentFinding
 from aha.moments.reached import ReachWeek, WeeklyReach
-from aha.study import studies
 from aha.study.cell_metrics import Interval
-from aha.study.question import Inputs
 from aha.tasks import count_reach
 from reporting.document import dump
 from runs.refusals import Refused
@@ -37,9 +35,8 @@ ASKED = {
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fresh_cache() -> None:
     cache.clear()
-    monkeypatch.setattr(studies, "event_names", lambda: ["battle", "<chat>"])
 
 
 @pytest.fixture
@@ -152,56 +149,6 @@ def test_studies__empty_then_one__in_both_languages(viewer: Client, language: st
     study()
 
     assert found in page(viewer, "/aha/studies/", language)
-
-
-@pytest.mark.parametrize("path", ["studies/new/", "moments/new/"])
-def test_new__form__offers_the_names_of_the_log(editor: Client, path: str) -> None:
-    text = page(editor, f"/aha/{path}")
-
-    assert '<datalist id="event-names"><option value="battle"></option><option value="&lt;chat&gt;">' in text
-
-
-def test_new_study__good_question__starts_it(editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
-
-    def start(**values: Any) -> Study:
-        asked.update(values)
-        return study(status="queued", payload=None)
-
-    monkeypatch.setattr(studies, "start_study", start)
-
-    answer = editor.post("/aha/studies/new/", {**ASKED, "first_date": "2026-01-05", "segment": "guild"})
-
-    assert answer.status_code == 302
-    assert asked["inputs"] == Inputs(
-        "signup", (1, 3), "window:7-13", behaviours=("friend_add", "rotate"), segment="guild", first_date="2026-01-05"
-    )
-    assert (asked["title"], asked["seed"], asked["by"].username) == ("First", 5, "pm")
-
-
-@pytest.mark.parametrize(
-    ("change", "field", "said"),
-    [
-        ({"days": "1 x"}, "days", "Write whole numbers"),
-        ({"days": "0"}, "days", "Whole numbers from 1 to 90"),
-        ({"days": "20"}, "days", "Retention is measured from day 7 on"),
-        ({"retention": "sometimes"}, "retention", ""),
-        ({"first_date": "2026-02-01", "last_date": "2026-01-01"}, "last_date", "The last date lies before the first."),
-        ({"inert": "a[b"}, "inert", ""),
-        ({"max_times": "0"}, "max_times", ""),
-    ],
-)
-def test_new_study__bad_question__says_so_at_its_field(
-    editor: Client, change: dict[str, str], field: str, said: str
-) -> None:
-    answer = editor.post("/aha/studies/new/", {**ASKED, **change})
-
-    assert answer.status_code == 200
-    errors = answer.context["form"].errors
-    assert list(errors) == [field]
-    assert said in str(errors)
-    assert "--" not in str(errors)
-    assert not Study.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -418,15 +365,3 @@ def test_moment__no_events_yet__shows_the_sentence(viewer: Client, monkeypatch: 
     count_reach(row.pk)
 
     assert "There are no events yet." in page(viewer, f"/aha/moments/{row.key}/")
-
-
-def test_new_moment__good_and_bad__kept_or_refused(editor: Client) -> None:
-    values = {"name": "Guild", "behaviour": "chat", "times": "2", "days": "7", "signup_event": "signup"}
-
-    bad = editor.post("/aha/moments/new/", {**values, "retention": "sometimes"})
-    good = editor.post("/aha/moments/new/", {**values, "retention": "window:14-20"})
-
-    assert bad.status_code == 200
-    assert bad.context["form"].non_field_errors()
-    assert good.headers["Location"] == "/aha/moments/chat-2-in-7/"
-    assert AhaMoment.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Every main page is usable without seeing it, without a mouse, in the dark and on a narrow screen."""
+"""Every main page is usable without seeing it, without a mouse, in the dark, on narrow and wide screens; none jumps."""
 
 import json
 from collections.abc import Callable
@@ -20,6 +20,10 @@ RULES = {
 }
 
 
+WIDTHS = (390, 1280, 1600)
+SHIFT = 0.02  # of the screen, moved without a reason that the reader gave; below 0.1 browsers call it good
+WATCH_SHIFTS = """window.__shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())
+  if (!entry.hadRecentInput) window.__shift += entry.value; }).observe({ type: "layout-shift", buffered: true });"""
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # all that the dark changes
 
 
@@ -35,9 +39,14 @@ def violations(page: Any, rules: Any = RULES) -> list[str]:
 
 
 def settle(page: Any) -> None:
+    """Every picture is there, and nothing is asked for the first time. Pages that follow a run never fall silent."""
     for place in range(page.locator("img[loading=lazy]").count()):
         page.locator("img[loading=lazy]").nth(place).scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(400)  # htmx asks for the parts that are `load`ed
+    page.wait_for_function(
+        "[...document.images].every((one) => one.complete) && !document.querySelector('.htmx-request')"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -79,18 +88,50 @@ def test_admin__every_screen_of_a_pm__has_no_serious_violation(
     assert found == []
 
 
-def test_pages__in_the_dark__keep_their_contrast(open_page: Callable[..., Any], pm: User, world: World) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages__every_width__nothing_serious_sticks_out_or_jumps(
+    open_page: Callable[..., Any], pm: User, world: World, scheme: str
+) -> None:
+    """A page is one line in `tests.browser.pages.PAGES`; errors of its console and policy fail `open_page`."""
     page = open_page("en", pm)
-    page.emulate_media(color_scheme="dark")
-    found = []
+    page.context.add_init_script(WATCH_SHIFTS)
+    page.emulate_media(color_scheme=scheme)
+    found, wide, jumped = [], {}, {}
 
     for name in PAGES:
+        page.set_viewport_size({"width": WIDTHS[1], "height": 800})
         page.goto(path(name, world))
+        settle(page)
+        if (shift := page.evaluate("window.__shift")) > SHIFT:
+            jumped[name] = round(shift, 3)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            if (seen := page.evaluate("document.documentElement.scrollWidth")) > width:
+                wide[name, width] = seen
+            found += violations(page, RULES if scheme == "light" else CONTRAST)
+
+    assert found == []
+    assert wide == {}
+    assert jumped == {}
+
+
+def test_theme__chosen_dark_on_a_light_machine__every_page_keeps_its_contrast(
+    open_page: Callable[..., Any], pm: User, world: World
+) -> None:
+    page = open_page("en", pm)
+    page.emulate_media(color_scheme="light")
+    page.locator("button.who").click()
+    page.locator("button[name=theme][value=dark]").click()
+    page.wait_for_load_state("networkidle")
+    found = []
+
+    for address in (PAGES["study"], PAGES["moment"], PAGES["home"], ADMIN_PAGES["dashboard"], ADMIN_PAGES["keys"]):
+        page.goto(address.format(study=world.study.pk))
         settle(page)
         found += violations(page, CONTRAST)
 
     assert found == []
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 29)"
+    assert page.evaluate("document.documentElement.className").strip() == "dark"
 
 
 def test_charts__in_the_dark__have_light_words(open_page: Callable[..., Any], pm: User, world: World) -> None:
@@ -101,22 +142,6 @@ def test_charts__in_the_dark__have_light_words(open_page: Callable[..., Any], pm
     fill = page.evaluate("getComputedStyle(document.querySelector('.drawn svg .role-title-text text')).fill")
 
     assert fill == "rgb(230, 233, 238)"
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_pages__narrow_screen__nothing_sticks_out(
-    open_page: Callable[..., Any], pm: User, world: World, language: str
-) -> None:
-    page = open_page(language, pm)
-    page.set_viewport_size({"width": 390, "height": 800})
-    wide = {}
-
-    for name in PAGES:
-        page.goto(path(name, world))
-        settle(page)
-        wide[name] = page.evaluate("document.documentElement.scrollWidth")
-
-    assert {name: width for name, width in wide.items() if width > 390} == {}
 
 
 def test_violations__a_page_with_one__are_seen(open_page: Callable[..., Any], analyst: User) -> None:

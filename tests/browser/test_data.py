@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.utils import timezone
 from pytest_django import Settings
 
 from events.catalogue import listing, refresh
-from events.models import EventLabel, OutboxEvent
+from events.models import EventLabel, OutboxEvent, Rejected, Source
 from events.outbox.flush import flush_events
 from insight_site.models import ApiKey
+from tests.browser.test_a11y import AXE, violations
+from tests.conftest import missing
 from tests.marks import first_is_fast
 
 WORDS = {
@@ -104,3 +107,40 @@ def test_list__search_and_rename__shows_the_new_name_everywhere(
     assert "Purchase" in page.locator("#tail").inner_text()
     assert OutboxEvent.objects.filter(event="").count() == 3  # the tail reads them from the store
     assert EventLabel.objects.get().name_en == "Purchase"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages__with_events_in_them__have_no_serious_violation_at_any_width(
+    open_page: Callable[..., Any], pm: User, scheme: str
+) -> None:
+    if not AXE.is_file():
+        missing("axe-core (make clients)")
+    shop = Source.objects.create(name="Shop")
+    for place, (name, properties) in enumerate([("signup", '{"platform": "ios"}'), ("play", '{"mode": "solo"}')]):
+        now = timezone.now()
+        OutboxEvent.objects.create(
+            message_id=f"{shop.pk}:s:{place}",
+            user_id="user-0001",
+            event=name,
+            time=now,
+            properties=properties,
+            received_at=now,
+        )
+    Rejected.objects.create(source=shop, received_at=timezone.now(), code="bad_number", message="x", payload="{}")
+    flush_events()
+    refresh.make_catalogue()
+    page = open_page("en", pm)
+    page.emulate_media(color_scheme=scheme)
+    found, wide = [], {}
+
+    for width in (390, 1280, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        for address in ("/data/", "/data/events/", "/data/event/?name=signup", "/data/live/", "/data/connect/"):
+            page.goto(address)
+            page.wait_for_timeout(600)  # the trend comes by itself
+            found += violations(page)
+            wide[address, width] = page.evaluate("document.documentElement.scrollWidth")
+
+    assert found == []
+    assert {place: pixels for place, pixels in wide.items() if pixels > place[1]} == {}

@@ -24,7 +24,8 @@ SAID = {
         "stop": "Stop",
         "yes": "Yes: Stop",
         "stopped": "is stopped",
-        "mend": "Mend it",
+        "mend": "Fix",
+        "actions": "Actions",
         "refused": "The plan needs a hypothesis.",
     },
     "ko": {
@@ -36,6 +37,7 @@ SAID = {
         "yes": "예, 종료",
         "stopped": "실험을 종료했습니다",
         "mend": "고치기",
+        "actions": "작업",
         "refused": "계획에 가설이 필요합니다.",
     },
 }
@@ -86,7 +88,8 @@ def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
     row = Experiment.objects.get()
     assert (row.status, row.moment, row.nudge) == ("running", moment, "An invitation after level 5")
 
-    page.locator("#standing").get_by_role("link", name=words["stop"], exact=False).last.click()
+    page.locator("summary", has_text=words["actions"]).click()
+    page.get_by_role("link", name=words["stop"], exact=True).click()
     page.get_by_role("button", name=words["yes"]).click()
     page.locator(f"text={words['stopped']}").wait_for()
 
@@ -103,7 +106,7 @@ def test_start__refused__shows_its_sentence_and_leads_to_the_step(
     row = draft("guild", hypothesis="")
     page, words = open_page(language, pm), SAID[language]
 
-    page.goto(f"/admin/experiments/experiment/do/start/?id={row.pk}")
+    page.goto(f"/experiments/{row.key}/do/start/")
     page.get_by_role("alert").locator(f"text={words['refused']}").wait_for()
     page.get_by_role("link", name=words["mend"]).click()
     page.wait_for_url("**/steps/hypothesis/")

@@ -77,7 +77,7 @@ WORDS = {
 def users(transactional_db: None, settings: Any, tmp_path: Any) -> None:
     """Ten users with a platform, and no log."""
     cache.clear()
-    rule_count.forget()
+    rule_count._read.clear()
     settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "store"), str(tmp_path / "prepared")
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(PLATFORMS)

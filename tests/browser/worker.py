@@ -32,7 +32,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
 @contextmanager
 def worker(folder: Path) -> Iterator[None]:
     """One process of the queue inside the block; it and its children end with the block."""
-    environment = {**os.environ, "DATABASE_URL": _database(), "EVENTS_URL": settings.EVENTS_URL, "WORKERS": "1"}
+    folders = {"EVENTS_URL": str(settings.EVENTS_URL), "UPLOADS_DIR": str(settings.UPLOADS_DIR)}
+    environment = {**os.environ, **folders, "DATABASE_URL": _database(), "WORKERS": "1"}
     with (
         (folder / "worker.log").open("wb") as lines,
         subprocess.Popen(

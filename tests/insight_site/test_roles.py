@@ -52,9 +52,11 @@ def test_grant__some_apps_migrated_alone__waits_for_the_tables_of_groups() -> No
 # Rows: what is asked of the site. Columns: Analyst, PM, Service owner, Admin.
 PAGES = [
     (f"{LIST}", (200, 200, 200, 200)),
-    (f"{LIST}new/", (403, 200, 403, 200)),
-    (f"{LIST}{{draft}}/steps/plan/", (403, 200, 403, 200)),
-    (f"{LIST}do/stop/?id={{live}}", (403, 200, 403, 200)),
+    ("/experiments/-/new/", (403, 200, 403, 200)),
+    ("/experiments/idea/plan/plan/", (403, 200, 403, 200)),
+    ("/experiments/live/do/stop/", (403, 200, 403, 200)),
+    ("/experiments/live/amend/", (403, 200, 403, 200)),
+    ("/experiments/live/setup/", (200, 200, 200, 200)),
     ("/aha/studies/new/", (200, 200, 403, 200)),
     ("/segments/runs/new/", (200, 200, 403, 200)),
     ("/admin/insight_site/apikey/add/", (403, 403, 200, 200)),
@@ -80,7 +82,7 @@ def test_pages__by_role__open_or_refuse(place: int, role: str) -> None:
 def test_stop__by_role__only_who_tests_may(role: str, after: str) -> None:
     row = running("live")
 
-    as_role(role).post(f"{LIST}do/stop/?id={row.pk}")
+    as_role(role).post(f"/experiments/{row.key}/do/stop/")
 
     row.refresh_from_db()
     assert row.status == after
@@ -89,7 +91,7 @@ def test_stop__by_role__only_who_tests_may(role: str, after: str) -> None:
 def test_service_owner__for_a_tester__gives_an_arm_and_takes_it_back() -> None:
     row = running("live")
     client = as_role("Service owner")
-    address = reverse("admin:experiments_experiment_testers", args=[row.pk])
+    address = reverse("experiments:testers", args=[row.key])
 
     both = client.post(address, {"unit": "qa", "rule": '{"all": []}', "variant": "banner"})
     client.post(address, {"unit": "qa", "rule": "", "variant": "banner"})
@@ -104,7 +106,7 @@ def test_analyst__for_a_tester__is_refused() -> None:
     row = running("live")
 
     answer = as_role("Analyst").post(
-        reverse("admin:experiments_experiment_testers", args=[row.pk]), {"unit": "qa", "variant": "banner"}
+        reverse("experiments:testers", args=[row.key]), {"unit": "qa", "variant": "banner"}
     )
 
     assert answer.status_code == 403

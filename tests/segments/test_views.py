@@ -1,30 +1,32 @@
 """Pages of segments: who may do what, what a refusal shows, and that nothing changes then."""
 
-import json
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from events.models import UnitTraits
 from reporting.document import dump
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from segments.published import publish as publishing
 from segments.published import publish_rule, rule_count
-from segments.rules import parse_rule
-from segments.rules.builder.state import read_state
 from segments.search import segmentations
+from segments.search.outlook import foretold
+from segments.search.question import Inputs
 from tests.segments.make_report import nothing_found, report
-from tests.segments.rules.builder.make import posted
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 QUESTION = {"signup_event": "signup", "first_day": "0", "last_day": "13", "retention": "window:21-27", "seed": "1"}
+
+
+@pytest.fixture(autouse=True)
+def empty_store(settings: Any, tmp_path: Any) -> None:
+    settings.EVENTS_URL = str(tmp_path / "store")
+    settings.EXPLORE_DIR = str(tmp_path / "prepared")
 
 
 @pytest.fixture
@@ -65,6 +67,11 @@ def published() -> Segment:
 
 def refuse(*args: Any, **kwargs: Any) -> Any:
     raise Refused("No, because.")
+
+
+def enough(inputs: Inputs) -> foretold.Foretold:
+    """What a search says of itself where there are users enough."""
+    return foretold.foretold(inputs, 5_000, 4_000, 3_000, 15)
 
 
 # ── Permissions ───────────────────────────────────────────────────────────────
@@ -162,6 +169,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
         return SegmentationRun.objects.create()
 
     monkeypatch.setattr(segmentations, "start_segmentation", start)
+    monkeypatch.setattr(foretold, "foretell", enough)
 
     answer = pm.post("/segments/runs/new/", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
 
@@ -173,6 +181,7 @@ def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch
 
 def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentations, "start_segmentation", refuse)
+    monkeypatch.setattr(foretold, "foretell", enough)
 
     assert "No, because." in pm.post("/segments/runs/new/", QUESTION).content.decode()
 
@@ -263,159 +272,6 @@ def test_publish_run__refused__sentence_on_the_same_page(
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not SegmentModel.objects.exists()
-
-
-# ── Rules ─────────────────────────────────────────────────────────────────────
-RULE = {"signup_event": "*", "as": "text", "text": '{"all": [{"trait": "platform", "is": "ios"}]}'}
-ROWS = {
-    "signup_event": "*",
-    "node": ["r g", "r-0 c"],
-    "r-0.subject": "trait",
-    "r-0.before": "trait",
-    "r-0.name": "platform",
-    "r-0.operator": "is",
-    "r-0.typed": "ios",
-}
-
-
-@pytest.fixture(autouse=True)
-def empty_store(settings: Any, tmp_path: Any) -> None:
-    settings.EVENTS_URL = str(tmp_path / "store")
-
-
-def platforms(*values: str) -> None:
-    """Users with these platforms, and forms that know of them."""
-    cache.clear()
-    rule_count.forget()
-    UnitTraits.objects.bulk_create(
-        UnitTraits(user_id=f"u{place}", traits={"platform": value}) for place, value in enumerate(values)
-    )
-
-
-@pytest.mark.parametrize("fields", [RULE, ROWS])
-def test_preview_rule__rows_or_text__a_fragment_with_counts(pm: Client, fields: dict[str, Any]) -> None:
-    platforms("ios", "web", "web", "web")
-
-    page = pm.post("/segments/rules/preview/", fields, headers=HTMX).content.decode()
-
-    assert "1 of 4 users" in page
-    assert "25.0%" in page
-    assert "Answered live" in page
-    assert "<html" not in page
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        (RULE | {"text": "{"}, "This is no JSON"),
-        (RULE | {"text": '{"all": [{"trait": "a", "is": 1}, {"trait": "a", "like": 2}]}'}, "Condition 2: &#x27;l"),
-        (ROWS | {"r-0.typed": ""}, "Condition 1: Pick or write a value."),
-        (ROWS | {"r-0.name": ""}, "Condition 1: Pick a trait."),
-        (ROWS | {"node": ["r g"]}, "The rule has no condition yet."),
-    ],
-)  # fmt: skip
-def test_preview_rule__not_whole__says_what_is_missing_where(pm: Client, fields: dict[str, Any], words: str) -> None:
-    page = pm.post("/segments/rules/preview/", fields, headers=HTMX).content.decode()
-
-    assert words in page
-    assert "all[" not in page
-
-
-def test_preview_rule__without_htmx__the_page_keeps_what_was_picked(pm: Client) -> None:
-    platforms("ios", "web")
-
-    page = pm.post("/segments/rules/preview/", ROWS | {"name": "iOS"}).content.decode()
-
-    assert "<html" in page
-    assert "1 of 2 users" in page
-    assert 'value="iOS"' in page
-    assert '<option value="&quot;ios&quot;" selected>ios</option>' in page
-
-
-def test_builder__buttons__rows_change_and_the_count_is_asked_anew(pm: Client) -> None:
-    answer = pm.post("/segments/rules/builder/", ROWS | {"do": "add r"}, headers=HTMX)
-
-    page = answer.content.decode()
-    assert answer.headers["HX-Trigger-After-Settle"] == "rows-changed"
-    assert 'value="r-1 c"' in page
-    assert "A condition was added." in page
-    assert "<html" not in page
-    assert "<html" in pm.post("/segments/rules/builder/", ROWS | {"do": "add r"}).content.decode()
-
-
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '" onfocus=x', "a'b&amp;", "{{ 7|add:7 }}", "가입🎮"])
-def test_builder__hostile_names__escaped_everywhere(pm: Client, name: str) -> None:
-    platforms(name, "web")
-    UnitTraits.objects.create(user_id="x", traits={name: name})
-
-    fields = ROWS | {"r-0.name": name, "r-0.typed": name}
-    pages = [
-        pm.post("/segments/rules/builder/", fields, headers=HTMX).content.decode(),
-        pm.post("/segments/rules/preview/", fields, headers=HTMX).content.decode(),
-        pm.post("/segments/rules/builder/", fields | {"do": "as text"}, headers=HTMX).content.decode(),
-    ]
-
-    assert all("<script>alert" not in page and '" onfocus' not in page and "14" not in page for page in pages)
-    assert posted(pages[0])["r-0.pick"] == [json.dumps(name, ensure_ascii=False)]
-
-
-def test_builder__three_hundred_traits_and_a_hundred_conditions__one_list_for_all(
-    pm: Client, django_assert_max_num_queries: Any
-) -> None:
-    cache.clear()
-    UnitTraits.objects.create(user_id="u", traits={f"trait {number}": number for number in range(300)})
-    conditions = [{"trait": f"trait {number}", "is": number} for number in range(100)]
-    text = json.dumps({"all": conditions})
-
-    with django_assert_max_num_queries(14):
-        page = pm.get("/segments/rules/new/", {"rule": text}).content.decode()
-
-    assert page.count('<option value="trait 7">') == 1
-    assert len(page) < 600_000
-    assert "A rule holds 100 conditions at most." in page
-    state = read_state(posted(page))
-    assert state.rule == parse_rule({"all": conditions})
-
-
-def test_new_rule__published__to_its_model(pm: Client) -> None:
-    platforms("ios", "web")
-
-    answer = pm.post("/segments/rules/new/", ROWS | {"key": "", "name": "아이폰 사용자", "refresh_days": "7"})
-
-    version = SegmentVersion.objects.get()
-    assert answer.headers["Location"] == "/segments/models/aipon-sayongja/"
-    assert version.rule == {"all": [{"trait": "platform", "is": "ios"}]}
-    assert (version.model.refresh_days, version.segments.get().size) == (7, 1)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"name": ""}, "This field is required."),
-        ({"key": "친구 많은"}, "Use Latin letters, digits, hyphens and underscores only, for example chingu-manheun."),
-        ({"r-0.typed": ""}, "Pick or write a value."),
-        ({"r-0.operator": "at_least", "r-0.typed": "many"}, "‘many’ is no number."),
-        ({"node": ["r g", "r-0 g"]}, "This group has no condition."),
-        ({"refresh_days": "0"}, "greater than or equal to 1"),
-    ],
-)
-def test_new_rule__wrong_input__a_sentence_at_its_field_and_nothing_published(
-    pm: Client, wrong: dict[str, Any], words: str
-) -> None:
-    platforms("ios")
-
-    answer = pm.post("/segments/rules/new/", ROWS | {"name": "iOS", "key": "ios", "refresh_days": "1"} | wrong)
-
-    assert answer.status_code == 422
-    assert words in answer.content.decode()
-    assert not SegmentModel.objects.exists()
-
-
-def test_new_rule__link_of_an_experiment__brings_its_fields(pm: Client) -> None:
-    page = pm.get("/segments/rules/new/", {"rule": RULE["text"], "name": "Draft", "key": "draft"}).content.decode()
-
-    assert 'value="Draft"' in page
-    assert posted(page)["r-0.name"] == ["platform"]
 
 
 # ── Models ────────────────────────────────────────────────────────────────────

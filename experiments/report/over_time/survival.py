@@ -121,9 +121,10 @@ def draw(
         curves: by variant, control first.
         at_risk: the table drawn below.
         differences: RMST difference by variant; the title says them.
-        tau: their horizon in days, drawn as a line.
+        tau: their horizon in days, drawn as a line; the curves end there.
     """
-    end = max(1.0, *(curve.follow_up for curve in curves.values()))
+    followed = max(1.0, *(curve.follow_up for curve in curves.values()))
+    end = min(followed, max(tau, 1.0))  # beyond the horizon few are observed, and nothing is compared there
     layers, marks = _layers(curves, end)
     if tau <= end:
         rule = alt.Chart(data([{"day": tau}])).mark_rule(color=GREY, strokeDash=[2, 3])
@@ -145,8 +146,8 @@ def _until(end: float, title: str | None, axis: Any) -> Any:
 def _layers(curves: Mapping[str, SurvivalCurve], end: float) -> tuple[list[Any], int]:
     """Bands and step curves, and how many points they have."""
     names = list(curves)
-    curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve)]
-    band_rows = [row for name, curve in curves.items() for row in _bands(name, curve)]
+    curve_rows = [row for name, curve in curves.items() for row in _steps(name, curve, end)]
+    band_rows = [row for name, curve in curves.items() for row in _bands(name, curve, end)]
     x = _until(end, None, alt.Axis(tickMinStep=1))
     y = alt.Y("share:Q", title=gettext("share still there"), axis=share_axis(), scale=alt.Scale(domain=[0, 1]))
     band = alt.Chart(data(band_rows)).mark_area(opacity=0.16, interpolate="step-after")
@@ -158,20 +159,22 @@ def _layers(curves: Mapping[str, SurvivalCurve], end: float) -> tuple[list[Any],
     return layers, len(curve_rows) + len(band_rows)
 
 
-def _steps(name: str, curve: SurvivalCurve) -> list[Mark]:
+def _steps(name: str, curve: SurvivalCurve, end: float) -> list[Mark]:
     rows = [{"name": name, "day": 0.0, "share": 1.0}]
-    rows += [{"name": name, "day": step.time, "share": step.survival} for step in curve.steps]
-    return [*rows, {**rows[-1], "day": curve.follow_up}]
+    rows += [{"name": name, "day": step.time, "share": step.survival} for step in curve.steps if step.time <= end]
+    return [*rows, {**rows[-1], "day": min(curve.follow_up, end)}]
 
 
-def _bands(name: str, curve: SurvivalCurve) -> list[Mark]:
+def _bands(name: str, curve: SurvivalCurve, end: float) -> list[Mark]:
     """Limits as long as there are any; the last pair reaches to where it ends."""
     rows: list[Mark] = []
     for step in curve.steps:
+        if step.time > end:
+            break
         if not isinstance(step.interval, Interval):
             return [*rows, {**rows[-1], "day": step.time}] if rows else []
         rows.append({"name": name, "day": step.time, "low": step.interval.low, "high": step.interval.high})
-    return [*rows, {**rows[-1], "day": curve.follow_up}] if rows else []
+    return [*rows, {**rows[-1], "day": min(curve.follow_up, end)}] if rows else []
 
 
 def _units_at_risk(at_risk: AtRisk, end: float) -> Any:

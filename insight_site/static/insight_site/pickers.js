@@ -177,6 +177,8 @@
   document.addEventListener("focusout", (event) => {
     if (isBox(event.target) && open === event.target) close(event.target);
   });
+  /* Leaving a page ends its requests, and htmx would report each of them as an error. */
+  window.addEventListener("beforeunload", () => { console.error = () => {}; });
   document.addEventListener("DOMContentLoaded", () => begin(document));
   document.addEventListener("htmx:load", (event) => begin(event.target));
 })();

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, replace
 
 from reporting.words import Message, say
-from segments.rules.builder import changes
-from segments.rules.builder.fields import path_of
+from segments.rules.builder import row_changes
+from segments.rules.builder.posted_rows import path_of
 from segments.rules.builder.typed import TEXT, Path, TypedCondition, TypedGroup, as_json, typed_value
 from segments.rules.parsing import MAX_CONDITIONS, MAX_DEPTH
 from segments.rules.records import Scalar
@@ -25,20 +25,17 @@ def act(rows: TypedGroup, line: str) -> Changed:
     verb, _, rest = line.partition(" ")
     place, _, rest = rest.partition(" ")
     path = path_of(place)
-    row = None if path is None else changes.find(rows, path)
+    row = None if path is None else row_changes.find(rows, path)
     if path is None or row is None:
         return Changed(rows)
     match verb:
         case "add" | "group":
             return _add(rows, path, verb)
-        case "copy":
-            new, at = changes.add(rows, path[:-1], row) if path else (rows, path)
-            return Changed(new, at, say("The copy is at the end of its group."))
         case "remove":
-            new, at = changes.remove(rows, path)
+            new, at = row_changes.remove(rows, path)
             return Changed(new, at, say("Removed."))
         case "up" | "down":
-            new, at = changes.move(rows, path, -1 if verb == "up" else 1)
+            new, at = row_changes.move(rows, path, -1 if verb == "up" else 1)
             return Changed(new, at, say("Moved.") if at != path else say("It is at the end already."))
         case "set":
             field, _, value = rest.partition(" ")
@@ -51,8 +48,8 @@ def act(rows: TypedGroup, line: str) -> Changed:
 
 
 def _add(rows: TypedGroup, path: Path, verb: str) -> Changed:
-    what = changes.new_condition()
-    new, at = changes.add(rows, path, what if verb == "add" else TypedGroup("any", (what,)))
+    what = row_changes.new_condition()
+    new, at = row_changes.add(rows, path, what if verb == "add" else TypedGroup("any", (what,)))
     if new == rows:
         text = say("A rule has at most {count} conditions, nested {deep} deep.", count=MAX_CONDITIONS, deep=MAX_DEPTH)
         return Changed(rows, path, text)
@@ -60,9 +57,9 @@ def _add(rows: TypedGroup, path: Path, verb: str) -> Changed:
 
 
 def _set(rows: TypedGroup, path: Path, field: str, value: str) -> TypedGroup:
-    new = changes.set_field(rows, path, field, value)
-    row = changes.find(new, path)
-    return changes.put(new, path, changes.settled(row)) if isinstance(row, TypedCondition) else new
+    new = row_changes.set_field(rows, path, field, value)
+    row = row_changes.find(new, path)
+    return row_changes.put(new, path, row_changes.settled(row)) if isinstance(row, TypedCondition) else new
 
 
 def _pick(rows: TypedGroup, path: Path, row: object, text: str) -> TypedGroup:
@@ -73,7 +70,7 @@ def _pick(rows: TypedGroup, path: Path, row: object, text: str) -> TypedGroup:
     if not isinstance(row, TypedCondition) or not isinstance(value, str | bool | int | float):
         return rows
     typed, kind = typed_value(value)
-    return changes.put(rows, path, replace(row, typed=typed, kind=kind))
+    return row_changes.put(rows, path, replace(row, typed=typed, kind=kind))
 
 
 def _value(rows: TypedGroup, path: Path, row: object) -> TypedGroup:
@@ -86,6 +83,10 @@ def _value(rows: TypedGroup, path: Path, row: object) -> TypedGroup:
             value = json.loads(row.typed)
         except ValueError:
             value = row.typed
-    new = changes.add_value(rows, path, as_json(value))
-    cleared = changes.find(new, path)
-    return changes.put(new, path, replace(cleared, typed="", kind=TEXT)) if isinstance(cleared, TypedCondition) else new
+    new = row_changes.add_value(rows, path, as_json(value))
+    cleared = row_changes.find(new, path)
+    return (
+        row_changes.put(new, path, replace(cleared, typed="", kind=TEXT))
+        if isinstance(cleared, TypedCondition)
+        else new
+    )

@@ -8,8 +8,8 @@ from math import isfinite
 from events.metrics import Behaviour
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.rules.builder.changes import walk
-from segments.rules.builder.fields import place_of
+from segments.rules.builder.posted_rows import place_of
+from segments.rules.builder.row_changes import walk
 from segments.rules.builder.typed import NUMBER, TRUTH, Path, TypedCondition, TypedGroup
 from segments.rules.parsing import MAX_DAYS
 from segments.rules.records import FEATURES, BehaviourCount, Condition, Feature, Operator, Quantifier, Rule, Scalar

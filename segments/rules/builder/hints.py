@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 
 from reporting.words import Message, say
-from segments.rules.builder.changes import walk
 from segments.rules.builder.checked import Mend, Mistake
-from segments.rules.builder.fields import place_of
 from segments.rules.builder.known import Known, nearest
+from segments.rules.builder.posted_rows import place_of
+from segments.rules.builder.row_changes import walk
 from segments.rules.builder.typed import Path, TypedCondition, TypedGroup, as_json, typed_value
 from segments.rules.records import Operator, Scalar
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from reporting.shown_names import shown as shown_name
 from reporting.words import gettext
-from segments.rules.builder import changes
+from segments.rules.builder import row_changes
 from segments.rules.builder.checked import Mistake
-from segments.rules.builder.fields import NOT_KNOWN, OTHER, place_of
 from segments.rules.builder.known import MOST_CHOICES, Known, KnownEvent, KnownTrait
+from segments.rules.builder.posted_rows import NOT_KNOWN, OTHER, place_of
 from segments.rules.builder.typed import (
     NUMBER,
     TEXT,
@@ -106,7 +106,7 @@ class _Page:
 
 def shown(root: TypedGroup, known: Known, mistakes: Iterable[Mistake] = (), focus: Path | None = None) -> GroupShown:
     """The rows as the form shows them."""
-    page = _Page(known, tuple(mistakes), focus, changes.count(root) >= MAX_CONDITIONS)
+    page = _Page(known, tuple(mistakes), focus, row_changes.count(root) >= MAX_CONDITIONS)
     return _group(root, (), page, first=True, last=True)
 
 

@@ -309,13 +309,6 @@ def test_segment__nobody_of_it_signed_up__is_refused() -> None:
         studies.create_study(inputs=replace(INPUTS, segment="solo"))
 
 
-def test_event_names__of_the_log__most_frequent_first(world: Simulation) -> None:
-    names = studies.event_names()
-
-    assert set(names) >= {behaviour.name for behaviour in world.world.behaviours}
-    assert names.index("browse") < names.index("friend_add") < names.index("signup")
-
-
 def test_reach__by_week__equals_what_was_drawn(world: Simulation) -> None:
     moment = AhaMoment(behaviour="friend_add", times=3, days=7, signup_event="signup")
 

@@ -6,8 +6,8 @@ import pytest
 
 from events.importing.guess import Context, guess_mapping, is_signup, kind_of
 from events.importing.mapping import Mapping, known_format, mistakes
-from events.importing.reading import Sample, guess_reading, sample_of
 from events.importing.signup_choice import SignupFrom
+from events.importing.text_reading import Sample, guess_reading, sample_of
 
 
 def guess(text: str, name: str = "log.csv", *, known: bool = False) -> Mapping:

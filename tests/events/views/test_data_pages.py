@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from events.catalogue import listing
-from events.models import CatalogueSnapshot, EventLabel, Rejected, Source
+from events.models import CatalogueSnapshot, EventLabel, Rejected, Source, UnitTraits
 from tests.events.catalogue.conftest import LOG, Line, write  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("write")]
@@ -111,6 +111,17 @@ def test_event__page__shows_properties_and_the_name_as_sent(admin_client: Client
 @pytest.mark.parametrize("query", ["", "?name=", "?name=a%00b", "?name=" + "x" * 257])
 def test_event__of_no_name__is_not_found(admin_client: Client, query: str) -> None:
     assert admin_client.get(f"/data/event/{query}").status_code == 404
+
+
+def test_list__traits_of_users__are_below_it(admin_client: Client, write: Write) -> None:  # noqa: F811
+    write(LOG)
+    UnitTraits.objects.create(user_id="ann", traits={"tier": "gold"})
+
+    page = admin_client.get("/data/events/").content.decode()
+
+    assert 'id="traits"' in page
+    assert "<code>gold</code> 100.0" in page
+    assert 'id="traits"' not in admin_client.get("/data/events/", headers={"HX-Request": "true"}).content.decode()
 
 
 def test_event__unknown__names_the_nearest(admin_client: Client, write: Write) -> None:  # noqa: F811

@@ -14,7 +14,6 @@ from tests.experiments.analyse.test_closing import closed_early
 from tests.experiments.make_readout import make_readout, started, stored
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/experiments/experiment/"
 
 
 def plain(text: str) -> str:
@@ -26,7 +25,7 @@ def asked(client: Client, action: str, readout: Readout | None, **fields: Any) -
     row = started("exp", **given)
     if readout is not None:
         stored("exp", readout)
-    return " ".join(client.get(f"{LIST}do/{action}/?id={row.pk}").content.decode().split())
+    return " ".join(client.get(f"/experiments/{row.key}/do/{action}/").content.decode().split())
 
 
 @pytest.mark.parametrize("action", ["close_enrolment", "stop"])

@@ -380,6 +380,7 @@ def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_st
 
 
 def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client) -> None:
+    cache.clear()
     row = draft("exp", nudge="A banner in the lobby.")
 
     answer = admin_client.post(step(row, "review"), {"why": "agreed on Monday"})
@@ -387,3 +388,17 @@ def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client)
     row.refresh_from_db()
     assert (row.status, answer["Location"]) == ("running", "/experiments/exp/")
     assert row.history.first().history_change_reason == "agreed on Monday"
+
+
+def test_review__silly__starts_only_when_a_person_says_that_it_is_meant(admin_client: Client, inflow: None) -> None:
+    row = draft("exp", nudge="", planned_units=1_000)
+
+    refused = admin_client.post(step(row, "review"))
+    states = [Experiment.objects.get().status]
+    admin_client.post(step(row, "review"), {"sure": "1"})
+    states.append(Experiment.objects.get().status)
+
+    said = [one.code for one in refused.context["silly"]]
+    assert states == ["draft", "running"]
+    assert said == ["no_nudge", "too_few_units", "end_too_soon"]  # 1,000 of 19,000 units; 41 days are needed, not 30
+    assert "Tick the box below first" in refused.content.decode()

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from events.catalogue import listing
 from events.models import OutboxEvent, Rejected, Source
 from events.pulse import newest_files
-from insight_site.connect import first_event, sample
+from insight_site.connect import first_event, sample, write_sample
 from insight_site.connect.send_snippets import snippets
 from insight_site.models import ApiKey
 
@@ -131,16 +131,16 @@ def test_received__of_nonsense__is_not_found(admin_client: Client, query: dict[s
 def test_sample__on_an_empty_site__writes_made_up_users(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(sample, "async_task", asked.append)
-    monkeypatch.setattr(sample, "USERS", 200)
+    monkeypatch.setattr(write_sample, "USERS", 200)
 
     admin_client.post("/data/connect/sample/")
-    written = sample.write_sample()
+    written = write_sample.write_sample()
 
     assert asked == [sample.TASK]
     assert written == newest_files.row_count()
     assert written > 200
     assert listing.catalogue().guess_signup() == "signup"
-    assert sample.write_sample() == 0
+    assert write_sample.write_sample() == 0
 
 
 def test_sample__where_events_are__is_refused_and_not_offered(admin_client: Client) -> None:

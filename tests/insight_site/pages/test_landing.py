@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from experiments.models import Analysis, Assignment, Experiment, Variant
+from insight_site.models import Snapshot
+from insight_site.pages import retention_tiles
 from insight_site.pages.landing import landing, steps
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
@@ -22,6 +24,10 @@ def person(*permissions: str) -> User:
     user = User.objects.create_user("ann")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return user
+
+
+def events() -> None:
+    Snapshot.objects.create(name=retention_tiles.NAME, value={}, counted_at=timezone.now())
 
 
 def study(**more: Any) -> Study:
@@ -101,15 +107,16 @@ def test_open_runs__of_every_kind__newest_first() -> None:
 @pytest.mark.parametrize(
     ("state", "name", "url"),
     [
-        ("nothing", "Study", "/aha/studies/new/"),
+        ("nothing", None, None),
+        ("events", "Study", "/aha/studies/new/"),
         ("study", "AHA moment", "/aha/studies/"),
-        ("moment", "Experiment", "/admin/experiments/experiment/new/"),
+        ("moment", "Experiment", "/experiments/-/new/"),
         ("experiment", None, None),
     ],
 )
 def test_loop__first_step_missing__is_the_next_one(state: str, name: str | None, url: str | None) -> None:
-    states = ("nothing", "study", "moment", "experiment")
-    made: list[Callable[[], object]] = [study, moment, lambda: experiment(10, 1)]
+    states = ("nothing", "events", "study", "moment", "experiment")
+    made: list[Callable[[], object]] = [events, study, moment, lambda: experiment(10, 1)]
     for make in made[: states.index(state)]:
         make()
 
@@ -207,5 +214,6 @@ def test_home__empty__says_so_without_an_error(client: Client) -> None:
 
     text = client.get("/").content.decode()
 
-    assert "No events yet" in text
+    assert "Send your first event" in text
+    assert 'id="tour"' not in text
     assert "From events to a verdict" in text

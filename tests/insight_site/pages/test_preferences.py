@@ -62,16 +62,16 @@ def test_tour__every_page__has_three_to_five_notes(route: str) -> None:
 def test_tour__dismissed__stays_away_on_every_machine_and_the_question_mark_brings_it_back(ann: User) -> None:
     here, there = Client(), Client()
     log_in(here)
-    assert 'id="tour"' in here.get("/").content.decode()
+    assert 'id="tour"' in here.get("/aha/studies/").content.decode()
 
-    here.post("/tours/dismiss/", {"route": "home", "next": "/"})
+    here.post("/tours/dismiss/", {"route": "aha:studies", "next": "/"})
     log_in(there)
 
     for client in (here, there):
-        assert 'id="tour"' not in client.get("/").content.decode()
-        assert 'id="tour"' in client.get("/?tour").content.decode()
-    assert 'id="tour"' in here.get("/aha/studies/").content.decode()
-    assert Preference.objects.get().tours == ["home"]
+        assert 'id="tour"' not in client.get("/aha/studies/").content.decode()
+        assert 'id="tour"' in client.get("/aha/studies/?tour").content.decode()
+    assert 'id="tour"' in here.get("/segments/").content.decode()
+    assert Preference.objects.get().tours == ["aha:studies"]
 
 
 def test_tour__unknown_route__is_not_kept(ann: User) -> None:

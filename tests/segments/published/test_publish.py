@@ -17,21 +17,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.asking import questions
-from events.models import UnitTraits
-from events.prepared.opened import Stop
 from events.simulation import WORLDS, Simulation, simulate, write_files
 from reporting.csv import csv_lines
 from reporting.document import dump
-from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, publish_rule, quick_facts, rule_count
-from segments.published.rule_count import count_rule
-from segments.rules import parse_rule
-from segments.search import foretold, gather, placement, reduction
+from segments.published import compare_segments, publish, publish_rule, rule_count
+from segments.search import gather, placement, reduction
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
+from segments.search.outlook import foretold
 from segments.search.question import Inputs
 
 UNITS = 1_500
@@ -54,7 +50,7 @@ def folder(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(folder: Path, settings: Any) -> None:
-    rule_count.forget()
+    rule_count._read.clear()
     settings.EVENTS_URL = str(folder / "store")
     settings.EXPLORE_DIR = str(folder / "prepared")
     if not (folder / "store").exists():
@@ -107,13 +103,6 @@ def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(s
 def test_read_play__what_the_log_does_not_have__is_refused(store: None, inputs: Inputs, sentence: str) -> None:
     with questions() as asked, pytest.raises(Refused, match=sentence):
         gather.read_play(asked, inputs, seed=1)
-
-
-def test_preview__of_a_count__is_the_truth_of_the_world(store: None, world: Simulation) -> None:
-    found = count_rule(parse_rule(MANY_FRIENDS), "signup")
-
-    assert (found.units, found.members, found.live) == (UNITS, len(truth(world)), False)
-    assert not Membership.objects.exists()
 
 
 def test_publish_rule__members__are_exactly_those_units_and_csv_lists_them(store: None, world: Simulation) -> None:
@@ -192,107 +181,6 @@ def test_refresh__writes_what_changed_in_batches_and_keeps_the_rest(
     assert version.members.get(unit=moved).segment == segment
     assert version.members.filter(unit=kept).values_list("risk", "reasons").get() == (0.4, ["why"])
     assert (found.units, found.segments.get().size) == (len(before), segment.size)
-
-
-def test_rule_on_traits__takes_units_that_have_no_event_yet(store: None) -> None:
-    UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
-    UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
-
-    found = count_rule(parse_rule({"all": [{"trait": "platform", "is": "ios"}]}), "signup")
-
-    assert (found.units, found.members, found.live) == (UNITS + 1, 1, True)
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"any": [{"trait": "platform", "is": "ios"}, {"behaviour": "friend_add", "days": 3, "at_least": 1}]},
-        {"none": [{"behaviour": "friend_add", "days": 3, "at_least": 1}, {"feature": "sessions", "at_most": 20}]},
-        {"all": [{"none": [{"trait": "platform", "exists": True}]}, {"feature": "recency", "at_most": 10}]},
-    ],
-)
-def test_count__of_any_rule__is_what_publishing_takes(store: None, rule: dict[str, Any]) -> None:
-    UnitTraits.objects.create(user_id="brand-new", traits={"platform": "ios"})
-    UnitTraits.objects.create(user_id="u0000001", traits={"platform": "web"})
-
-    found = count_rule(parse_rule(rule), "signup")
-    version = publish_rule.publish_rule(key="x", name="X", signup_event="signup", rule=rule)
-
-    assert (found.members, found.units, found.one_in) == (version.segments.get().size, version.units, 1)
-    assert 0 < found.members < found.units
-
-
-def test_count__another_threshold__asks_the_warehouse_nothing(
-    store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count_rule(parse_rule(MANY_FRIENDS), "signup")
-    monkeypatch.setattr(quick_facts, "prepared", None)
-
-    found = count_rule(parse_rule({"all": [{"behaviour": "friend_add", "days": 7, "at_least": 5}]}), "signup")
-
-    assert found.members == int((world.target_count >= 5).sum())
-
-
-def test_count__large_store__a_sample_with_its_interval_around_the_truth(
-    store: None, world: Simulation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    UnitTraits.objects.bulk_create(UnitTraits(user_id=f"u{i + 1:07d}", traits={"a": 1}) for i in range(UNITS))
-    monkeypatch.setattr(rule_count, "USERS_COUNTED", 300)
-
-    found = count_rule(parse_rule({"all": [*MANY_FRIENDS["all"], {"trait": "a", "is": 1}]}), "signup")
-
-    assert found.one_in == 5
-    assert UNITS / 8 < found.units < UNITS / 3
-    assert found.share is not None
-    assert found.share.low < len(truth(world)) / UNITS < found.share.high
-
-
-def test_count__newer_question_of_the_same_person__ends_the_older(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = quick_facts.read_quickly
-
-    def asked_anew_meanwhile(*args: Any, stop: Stop, **kwargs: Any) -> Any:
-        stop.now()  # as the newer question does
-        return real(*args, stop=stop, **kwargs)
-
-    monkeypatch.setattr(rule_count, "read_quickly", asked_anew_meanwhile)
-    with pytest.raises(Cancelled):
-        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-    monkeypatch.setattr(rule_count, "read_quickly", real)
-
-    assert count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann").units == UNITS
-
-
-def test_count__second_question__asks_the_first_to_stop(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    stops: list[Stop] = []
-
-    def nested(facts: Any, wanted: Any, *, stop: Stop) -> Any:
-        stops.append(stop)
-        if len(stops) == 1:
-            rule_count._lock.release()  # the second comes while the first waits for the engine
-            count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-            rule_count._lock.acquire()
-        return quick_facts.read_quickly(facts, wanted, stop=stop)
-
-    monkeypatch.setattr(rule_count, "read_quickly", nested)
-
-    with pytest.raises(Cancelled):
-        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
-    assert [stop.asked for stop in stops] == [True, False]
-
-
-def test_count__unknown_event__refused_by_name(store: None) -> None:
-    rule = parse_rule({"all": [{"behaviour": "nope", "days": 3, "at_least": 1}]})
-
-    with pytest.raises(Refused, match="there is no event 'nope'"):
-        count_rule(rule, "signup")
-
-
-def test_rule_on_features__counts_the_whole_life(store: None) -> None:
-    everybody = count_rule(parse_rule({"all": [{"feature": "active_days", "at_least": 1}]}), "signup")
-    nobody = count_rule(parse_rule({"all": [{"feature": "tenure", "at_most": 5}]}), "signup")
-
-    assert everybody.members == UNITS
-    assert nobody.members == 0
 
 
 @pytest.mark.parametrize(

@@ -34,22 +34,28 @@ def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
     assert_rendered(survival({"control": CONTROL, HANGUL: VARIANT, "gone": GONE}))
 
 
-def test_survival_chart__rows__start_at_one_and_reach_the_follow_up() -> None:
+def test_survival_chart__rows__start_at_one_and_end_at_the_horizon() -> None:
     found = rows_of(survival({"control": CONTROL, "nudge": VARIANT}).spec, "share")
     assert [(row["day"], row["share"]) for row in found if row["name"] == "nudge"] == [
         (0, 1),
         (0, 0.97),
         (5, pytest.approx(0.77)),
         (12, pytest.approx(0.67)),
-        (20, pytest.approx(0.67)),
+        (14, pytest.approx(0.67)),
     ]
     text = [(row["name"], row["day"], row["text"]) for row in rows_of(survival({"a": CONTROL}).spec, "text")]
     assert text == [("a", 0, "1,000"), ("a", 7, "660"), ("a", 14, "460")]
 
 
 def test_survival_chart__days_beyond_the_curves__have_no_column() -> None:
-    spec = survival({"a": CONTROL}, (0, 30, 35)).spec
-    assert [row["day"] for row in rows_of(spec, "text")] == [0, 30]
+    spec = survival({"a": CONTROL}, (0, 14, 15, 30)).spec
+    assert [row["day"] for row in rows_of(spec, "text")] == [0, 14]
+
+
+def test_survival_chart__followed_for_less_than_the_horizon__ends_where_nobody_is_followed() -> None:
+    short = Durations.from_counts([(5, True, 300), (9, False, 700)])
+    found = rows_of(survival({"a": short, "b": short}).spec, "share")
+    assert max(row["day"] for row in found) == 9
 
 
 def test_survival_chart__nobody_left__band_ends_where_the_curve_reaches_zero() -> None:

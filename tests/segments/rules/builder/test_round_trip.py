@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segments.rules import parse_rule, to_document
-from segments.rules.builder.changes import move, walk
 from segments.rules.builder.checked import check
-from segments.rules.builder.fields import read_rows
 from segments.rules.builder.known import Known, KnownEvent, KnownTrait
+from segments.rules.builder.posted_rows import read_rows
+from segments.rules.builder.row_changes import move, walk
 from segments.rules.builder.shown import shown
 from segments.rules.builder.state import State, read_state, state_of_text
 from segments.rules.builder.typed import NotShown, TypedCondition, TypedGroup, rows_of
@@ -33,7 +33,8 @@ def canonical(document: Any) -> Any:
     return to_document(parse_rule(document))
 
 
-@given(documents())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(documents(4))
 def test_rows__any_rule__same_rule_again(document: dict[str, Any]) -> None:
     rule = parse_rule(document)
 
@@ -81,7 +82,8 @@ def test_text__from_rows__reads_back(document: dict[str, Any]) -> None:
 test_text__from_rows__reads_back = settings(max_examples=25, deadline=None)(test_text__from_rows__reads_back)
 
 
-@given(documents(4), st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(documents(3), st.data())
 def test_move__up_then_down__as_before_and_nothing_lost(document: dict[str, Any], data: st.DataObject) -> None:
     rows = rows_of(parse_rule(document))
     path = data.draw(st.sampled_from([path for path, _ in walk(rows) if path] or [()]))

@@ -1,63 +1,39 @@
-"""Pages of AHA discovery: studies, their candidates, and the AHA moments that people decided to test."""
+"""Pages of studies and of their candidates."""
 
 import hashlib
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.http import urlencode
-from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from aha import payload_versions
 from aha.evidence.past.finding_rows import Definition
-from aha.evidence.past.past_experiments import past_experiments
-from aha.forms import MomentForm, PromoteForm, form_words
-from aha.headline import stored_evidence, stored_headline
+from aha.forms import PromoteForm, form_words
+from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
-from aha.moments import kept_reach
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
 from aha.questions.changes import changes
-from aha.questions.defaults import usual_retention, usual_start
-from aha.report import (
-    behaviours,
-    candidates_table,
-    claim,
-    cohort,
-    marks,
-    negative_controls,
-    page,
-    provenance,
-    reach_picture,
-    timeline,
-)
+from aha.report import behaviours, candidates_table, claim, cohort, marks, negative_controls, page, provenance
 from aha.report import moment_page as moment_parts
-from aha.report import reach as reach_parts
 from aha.report.candidate import hidden_cause, promise
 from aha.report.candidate.jump import step_words
 from aha.report.marks import flag_sentence, flag_words
-from aha.report.past import expected, forest, verdict_of_all
-from aha.report.reach_picture import TestDays
+from aha.report.past import expected
 from aha.report.venn_page import venn_cell
 from aha.study import studies
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
-from events.pickers.mends import mended
-from reporting.csv import csv_lines
+from aha.views.past import past_context
 from reporting.document import load
 from runs.listing import listing
 from runs.models import Run
 from runs.payloads import Unreadable
-from runs.pulse import is_alive, last_heard
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
 
@@ -180,7 +156,7 @@ def _candidate_page(
         "pair": claim.pair(candidate),
         "expected": expected.sentence(candidate) if candidate.rank_by_promise is not None else "",
         "expected_table": expected.table(candidate),
-        **_past(Definition(candidate.behaviour, candidate.times, candidate.days, report.asked.inputs.retention)),
+        **past_context(Definition(candidate.behaviour, candidate.times, candidate.days, report.asked.inputs.retention)),
         "moment": moment,
         "others": [(number, claim.claim_words(row)) for number, row in enumerate(report.candidates, start=1)],
         "form": form,
@@ -243,160 +219,3 @@ def _venn_context(study: Study, report: Report | None, asked: tuple[str, int, in
             cell = venn_cell(found, behaviour, days, times)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}
-
-
-# ── AHA moments ───────────────────────────────────────────────────────────────
-@login_required
-@require_safe
-def moment_list(request: HttpRequest) -> HttpResponse:
-    """All moments with their status and evidence in one line."""
-    rows = []
-    for moment in AhaMoment.objects.light("study"):
-        measured = bool(moment.evidence_hash)
-        line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
-        finding = moment_parts.finding(moment.finding)
-        light = moment_parts.LIGHTS.get(moment.status, "")
-        rows.append({"moment": moment, "line": line, "finding": finding, "light": light})
-    return render(request, "aha/moments.html", {"rows": rows})
-
-
-@login_required
-@may("aha.add_ahamoment")
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_moment(request: HttpRequest) -> HttpResponse:
-    """A moment that people believe in without a study."""
-    if request.method != "POST":
-        form = MomentForm(initial={"signup_event": usual_start(), "retention": usual_retention()})
-    else:
-        form = MomentForm(mended(request.POST) if "mend" in request.POST else request.POST)
-    if request.method == "POST" and "mend" not in request.POST and form.is_valid():
-        try:
-            moment = moments.create_moment(**form.cleaned_data, by=person(request))
-        except Refused as refusal:
-            form.add_error(None, refusal.sentence)
-        except ValidationError as wrong:
-            form.add_error(None, wrong.messages)
-        else:
-            return redirect("aha:moment", key=moment.key)
-    return render(request, "aha/new_moment.html", {"form": form})
-
-
-@login_required
-@require_safe
-def moment_page(request: HttpRequest, key: str) -> HttpResponse:
-    """One moment: evidence as frozen, finding, and its weekly reach."""
-    moment = get_object_or_404(AhaMoment.objects.light("study", "created_by"), key=key)
-    evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
-    found = read_finding(moment.finding) if moment.finding else None
-    tests = _tests(moment)
-    unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
-    if isinstance(evidence, Unreadable):
-        evidence = None
-    context = {
-        "moment": moment,
-        "intact": moments.is_intact(moment),
-        "unreadable": unreadable,
-        "claim": claim.cell_words(moment.behaviour, moment.times, moment.days),
-        "definition": provenance.definition_sentence(moment.retention),
-        "sentence": "" if evidence is None else claim.claim(evidence),
-        "pair": None if evidence is None else claim.pair(evidence),
-        "tables": () if evidence is None else moment_parts.tables(evidence, found),
-        "finding": moment_parts.finding(moment.finding),
-        "light": moment_parts.LIGHTS.get(moment.status, ""),
-        "caveat": claim.caveat(),
-        "timeline": _timeline(moment, tests, found.on if found else None),
-        "report_of": found.experiment if found else "",
-        "tests_run": any(test.last is None for test in tests),
-        **_reach(moment, tests),
-        **_past(Definition(moment.behaviour, moment.times, moment.days, moment.retention)),
-    }
-    return render(request, "aha/moment.html", context)
-
-
-def _past(definition: Definition) -> dict[str, Any]:
-    """What all finished experiments say of a definition; empty where no finding is about its behaviour."""
-    found = past_experiments(definition)
-    if not found.used and not found.left_out:
-        return {}
-    return {
-        "past": {
-            "sentences": verdict_of_all.sentences(found),
-            "drawing": forest.drawing(found),
-            "tables": forest.tables(found),
-            "address": f"{reverse('aha:past')}?{urlencode(vars(definition))}",
-        }
-    }
-
-
-@login_required
-@require_safe
-def past_csv(request: HttpRequest) -> HttpResponse:
-    """The tables of past experiments as a file, for a definition."""
-    asked = request.GET
-    try:
-        definition = Definition(
-            asked.get("behaviour", ""),
-            int(asked.get("times", "")),
-            int(asked.get("days", "")),
-            asked.get("outcome", ""),
-        )
-        found = past_experiments(definition)
-    except (ValueError, Refused):
-        raise Http404 from None
-    rows = [row for table in forest.tables(found) for row in ((table.title,), table.columns, *table.rows, ())]
-    response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="insight-past-experiments.{get_language()}.csv"'
-    return response
-
-
-@login_required
-@require_safe
-def moment_reach(request: HttpRequest, key: str) -> HttpResponse:
-    """The weekly reach alone: asked again and again while a worker counts it."""
-    moment = get_object_or_404(AhaMoment.objects.light(), key=key)
-    return render(request, "aha/reach.html", {"moment": moment, **_reach(moment, _tests(moment))})
-
-
-def _tests(moment: AhaMoment) -> list[TestDays]:
-    """The experiments on a moment that have started. They lie above this app: they are read through their key to it."""
-    rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")  # type: ignore[attr-defined]
-    return [
-        TestDays(
-            row["name"],
-            reverse("experiments:report", args=[row["key"]]),
-            localtime(row["started_at"]).date(),
-            None if row["stopped_at"] is None else localtime(row["stopped_at"]).date(),
-        )
-        for row in rows.values("name", "key", "started_at", "stopped_at")
-    ]
-
-
-def _reach(moment: AhaMoment, tests: list[TestDays]) -> dict[str, Any]:
-    """The weekly share as picture and table, the sentence why there is none, or that it is being counted."""
-    found = kept_reach.last_count(moment)
-    if found.weeks is None:
-        waits = found.counted_at is None
-        return {"no_reach": found.reason, "waits": waits, "no_worker": waits and not is_alive(last_heard())}
-    return {
-        "reach_finding": reach_parts.finding(found.weeks),
-        "reach_picture": reach_picture.picture(found.weeks, tests),
-        "reach_table": reach_parts.table(found.weeks),
-        "few": reach_picture.FEW,
-        "counted_at": found.counted_at,
-    }
-
-
-def _timeline(moment: AhaMoment, tests: list[TestDays], decided: date | None) -> tuple[timeline.Step, ...]:
-    study = moment.study
-    began = None
-    if study is not None:
-        link = reverse("aha:study", args=[study.pk])
-        began = timeline.Step(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
-    return timeline.steps(
-        status=moment.status,
-        found=began,
-        promoted=localtime(moment.created_at).date(),
-        by=str(moment.created_by or ""),
-        tests=tests,
-        decided=decided,
-    )

@@ -7,8 +7,9 @@ reading order; its fields are named after it, ``r-0-2.name``.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from segments.rules.builder.changes import settled
+from segments.rules.builder.row_changes import settled
 from segments.rules.builder.typed import (
     NUMBER,
     TEXT,
@@ -78,7 +79,7 @@ def _condition(posted: Posted, place: str) -> TypedCondition:
     if subject != before:  # another kind of condition was picked: the fields still belong to the one before
         return settled(TypedCondition(subject))
     names = ("name", "operator", "typed", "kind", "days", "property", "property_value", "distinct")
-    found = {name: _one(posted, place, name) for name in names}
+    found: dict[str, Any] = {name: _one(posted, place, name) for name in names}
     missing = found["operator"] == NOT_KNOWN
     found["operator"] = Operator.EXISTS.value if missing else found["operator"]
     found["kind"] = found["kind"] if found["kind"] in (TEXT, NUMBER, TRUTH) else TEXT

@@ -6,6 +6,7 @@ into its end. So a move up and a move down undo each other.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from segments.rules.builder.typed import DEFAULT_DAYS, NUMBER, TEXT, Path, Row, TypedCondition, TypedGroup
 from segments.rules.parsing import MAX_CONDITIONS, MAX_DEPTH
@@ -106,7 +107,8 @@ def set_field(root: TypedGroup, path: Path, field: str, value: str) -> TypedGrou
     row = find(root, path)
     if row is None or field not in row.__dataclass_fields__ or field in ("parts", "values", "free"):
         return root
-    return put(root, path, replace(row, **{field: value}))
+    changed: dict[str, Any] = {field: value}
+    return put(root, path, replace(row, **changed))
 
 
 def add_value(root: TypedGroup, path: Path, value: str) -> TypedGroup:

@@ -20,11 +20,11 @@ from events.importing.bad_rows import REJECTED, reason_words
 from events.importing.mapping import Mapping, known_format, options_of
 from events.importing.options import WHITESPACE, ImportOptions
 from events.importing.parquet_files import read_parquet
-from events.importing.reading import Reading, Sample
 from events.importing.scratch import Scratch, ScratchError, scratch
 from events.importing.signup_choice import SignupFrom
 from events.importing.source_files import SourceFile, open_source
 from events.importing.sql import fields, signup_dates
+from events.importing.text_reading import Reading, Sample
 from events.warehouse import identifier, literal
 from runs.refusals import Refused
 

@@ -12,10 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events import warehouse
-from events.importing.guess import Context, guess_mapping
-from events.importing.import_file import import_files
-from events.importing.mapping import Mapping, mistakes, options_of
-from events.importing.preview import (
+from events.importing.first_rows import (
     Beginning,
     Preview,
     ends_in_the_middle,
@@ -24,8 +21,11 @@ from events.importing.preview import (
     users_with_event,
     utf_8,
 )
-from events.importing.reading import Reading, guess_reading, sample_of
+from events.importing.guess import Context, guess_mapping
+from events.importing.import_file import import_files
+from events.importing.mapping import Mapping, mistakes, options_of
 from events.importing.signup_choice import SignupFrom
+from events.importing.text_reading import Reading, guess_reading, sample_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

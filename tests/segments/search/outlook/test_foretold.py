@@ -3,7 +3,7 @@
 import pytest
 
 from segments.report.foretelling import facts
-from segments.search.foretold import Foretold, foretold
+from segments.search.outlook.foretold import Foretold, foretold
 from segments.search.question import Inputs
 from segments.search.segmentation import MIN_UNITS
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from events.importing.reading import MOST_COLUMNS, Reading, guess_reading, sample_of
+from events.importing.text_reading import MOST_COLUMNS, Reading, guess_reading, sample_of
 from runs.refusals import Refused
 
 KOREAN = "회원번호,시간,이벤트\n가1,2024-03-01 10:00,가입\n나2,2024-03-01 10:01,친구 추가\n"

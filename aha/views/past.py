@@ -1,0 +1,52 @@
+"""What all finished experiments say of a definition: on pages, and as a file."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from aha.evidence.past.finding_rows import Definition
+from aha.evidence.past.past_experiments import past_experiments
+from aha.report.past import forest, verdict_of_all
+from reporting.csv import csv_lines
+from runs.refusals import Refused
+
+
+def past_context(definition: Definition) -> dict[str, Any]:
+    """What all finished experiments say of a definition; empty where no finding is about its behaviour."""
+    found = past_experiments(definition)
+    if not found.used and not found.left_out:
+        return {}
+    return {
+        "past": {
+            "sentences": verdict_of_all.sentences(found),
+            "drawing": forest.drawing(found),
+            "tables": forest.tables(found),
+            "address": f"{reverse('aha:past')}?{urlencode(vars(definition))}",
+        }
+    }
+
+
+@login_required
+@require_safe
+def past_csv(request: HttpRequest) -> HttpResponse:
+    """The tables of past experiments as a file, for a definition."""
+    asked = request.GET
+    try:
+        definition = Definition(
+            asked.get("behaviour", ""),
+            int(asked.get("times", "")),
+            int(asked.get("days", "")),
+            asked.get("outcome", ""),
+        )
+        found = past_experiments(definition)
+    except (ValueError, Refused):
+        raise Http404 from None
+    rows = [row for table in forest.tables(found) for row in ((table.title,), table.columns, *table.rows, ())]
+    response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="insight-past-experiments.{get_language()}.csv"'
+    return response

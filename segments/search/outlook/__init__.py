@@ -1,0 +1,1 @@
+"""What a search for groups would do, before it starts."""

@@ -1,0 +1,71 @@
+"""One experiment, one page, in a real browser: its tabs without script, the contents list, copying, and a stop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+
+from experiments.models import Experiment
+from tests.browser.pages import World
+from tests.experiments.make import running
+
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+TABS = {"en": ("Results", "Health", "Plan", "Set-up", "History"), "ko": ("결과", "데이터 상태", "계획", "연동", "이력")}
+WORDS = {"en": ("Actions", "Stop", "Yes: Stop"), "ko": ("작업", "종료", "예, 종료")}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_tabs__by_their_links__open_and_keep_their_address(
+    open_page: Callable[..., Any], pm: User, world: World, language: str
+) -> None:
+    page = open_page(language, pm)
+    page.goto("/experiments/hint/")
+
+    for name, address in zip(TABS[language], ("", "health/", "plan/", "setup/", "history/"), strict=True):
+        page.locator("nav.tabs").get_by_role("link", name=name, exact=True).click()
+        page.wait_for_url(f"**/experiments/hint/{address}")
+        assert page.locator("nav.tabs [aria-current=page]").inner_text() == name
+
+
+def test_results__at_1280_by_800__verdict_picture_and_numbers_in_the_first_screen(
+    open_page: Callable[..., Any], analyst: User, world: World
+) -> None:
+    page = open_page("en", analyst)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/experiments/hint/")
+
+    for part in (".verdict .lead", "#picture svg", ".three .card >> nth=0", ".three .number >> nth=0"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] + min(box["height"], 120) <= 800, part
+
+
+def test_contents__while_scrolling__say_where_one_is(
+    open_page: Callable[..., Any], analyst: User, world: World
+) -> None:
+    page = open_page("en", analyst)
+    page.goto("/experiments/hint/")
+
+    page.locator("#details").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 20_000)
+    page.locator(".jumps a[aria-current]").wait_for()
+
+    assert page.locator(".jumps a[aria-current]").count() == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_stop__from_the_page__asks_and_is_done(open_page: Callable[..., Any], pm: User, language: str) -> None:
+    cache.clear()
+    running("exp")
+    page, (actions, stop, yes) = open_page(language, pm), WORDS[language]
+
+    page.goto("/experiments/exp/")
+    page.locator("summary", has_text=actions).click()
+    page.get_by_role("link", name=stop, exact=True).click()
+    page.wait_for_url("**/do/stop/")
+    assert Experiment.objects.get().status == "running"
+    page.get_by_role("button", name=yes).click()
+    page.wait_for_url("**/experiments/exp/")
+
+    assert Experiment.objects.get().status == "stopped"

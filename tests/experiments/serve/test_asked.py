@@ -1,0 +1,72 @@
+"""Who asked for a flag is noted in steps: the first call at once, later ones together, and never at a call's cost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from events.schema import Caller
+from experiments.models import FlagAsk
+from experiments.serve import asked
+from experiments.serve.asked import Door, note_ask
+
+pytestmark = pytest.mark.django_db
+SERVER = Caller("sk_12345", "server", 1, frozenset({"assign:read"}))
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    asked.forget()
+    now = [1_000.0]
+    monkeypatch.setattr("experiments.serve.asked.time.monotonic", lambda: now[0])
+    yield now
+    asked.forget()
+
+
+def rows() -> list[tuple[Any, ...]]:
+    return list(FlagAsk.objects.order_by("flag_key").values_list("flag_key", "door", "key_prefix", "times"))
+
+
+def test_first_call__is_noted_at_once_and_the_next_together(clock: list[float], django_assert_num_queries: Any) -> None:
+    note_ask(SERVER, Door.FLAG, "exp")
+    assert rows() == [("exp", "flag", "sk_12345", 1)]
+
+    with django_assert_num_queries(0):
+        for _ in range(100):
+            note_ask(SERVER, Door.FLAG, "exp")
+    clock[0] += asked.EVERY - 0.1
+    note_ask(SERVER, Door.FLAG, "exp")
+    assert rows()[0][-1] == 1
+
+    clock[0] += 0.1
+    note_ask(SERVER, Door.FLAG, "exp")
+    assert rows() == [("exp", "flag", "sk_12345", 103)]
+
+
+def test_calls__of_other_flags_doors_and_keys__are_counted_apart() -> None:
+    note_ask(SERVER, Door.FLAG, "a")
+    note_ask(SERVER, Door.FLAG, "b")
+    note_ask(SERVER, Door.BULK)
+    note_ask(None, Door.FLAG, "a")
+
+    assert rows() == [("", "bulk", "sk_12345", 1), ("a", "flag", "sk_12345", 1), ("b", "flag", "sk_12345", 1)]
+
+
+def test_database_away__costs_the_caller_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_args: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(asked, "_write", away)
+    note_ask(SERVER, Door.FLAG, "exp")
+
+    assert rows() == []
+
+
+def test_memory__is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "MOST", 3)
+    for n in range(10):
+        note_ask(SERVER, Door.FLAG, f"f{n}")
+
+    assert len(asked._written) <= 4
+    assert FlagAsk.objects.count() == 10
