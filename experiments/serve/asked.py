@@ -59,12 +59,6 @@ def note_ask(caller: Caller | None, door: FlagAsk.Door, flag: str = "") -> None:
         log.warning("flag.ask_not_noted", flag=flag, error=type(trouble).__name__)
 
 
-def forget() -> None:
-    """Forget what this process has counted."""
-    with _lock:
-        _forget()
-
-
 def _forget() -> None:
     _counted.clear()
     _written.clear()

@@ -17,11 +17,11 @@ SERVER = Caller("sk_12345", "server", 1, frozenset({"assign:read"}))
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    asked.forget()
+    asked._forget()
     now = [1_000.0]
     monkeypatch.setattr("experiments.serve.asked.time.monotonic", lambda: now[0])
     yield now
-    asked.forget()
+    asked._forget()
 
 
 def rows() -> list[tuple[Any, ...]]:

@@ -86,7 +86,7 @@ def test_tabs__in_every_state__open_and_are_never_empty(state: str) -> None:
 
 
 # One question more for each further row of a page would be seen here.
-@pytest.mark.parametrize(("tab", "most"), [("", 28), ("health/", 18), ("plan/", 30), ("setup/", 26), ("history/", 22)])
+@pytest.mark.parametrize(("tab", "most"), [("", 32), ("health/", 20), ("plan/", 30), ("setup/", 26), ("history/", 22)])
 def test_tabs__questions_to_the_database__are_few(tab: str, most: int, django_assert_max_num_queries: Any) -> None:
     stored("exp", moment=True)
     for n in range(5):
