@@ -83,7 +83,7 @@ def update_draft(
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
-        if not _differs(experiment, fields, variants, audience):
+        if not (_differs(experiment, fields, variants, audience) or _first_of_its_step(experiment, why)):
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
@@ -91,6 +91,11 @@ def update_draft(
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
     return experiment
+
+
+def _first_of_its_step(experiment: Experiment, why: str) -> bool:
+    """Whether a person saves a step for the first time: that it was looked at is worth a line, whatever it changes."""
+    return why.startswith(STEP_SAVED) and not experiment.history.filter(history_change_reason=why).exists()
 
 
 def _differs(

@@ -64,7 +64,7 @@ def test_plan__by_mouse__goes_from_the_moment_to_a_start_with_a_placebo(
             numbers(page)
         go.click()
     page.wait_for_url("**/plan/review/")
-    assert page.locator(".plan-steps .done").count() == 5
+    assert page.locator(".plan-steps .done").count() == 5, page.locator(".plan-steps").inner_text()
     page.locator("#start button[type=submit]").click()
     page.wait_for_url("**/experiments/*/")
 

@@ -9,7 +9,7 @@ from stats.power import sample_size
 from stats.power.family_and_looks import Plan as PowerPlan
 from stats.results import NotComputable, Reason
 
-DAYS = (28, 56, 91, 182, LONGEST_DAYS)
+DAYS = (28, 56, 91, 182, 364)
 POWERS = (0.7, 0.8, 0.9)
 
 
