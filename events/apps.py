@@ -19,10 +19,10 @@ class EventsConfig(AppConfig):
     verbose_name = _("Events")
     default_auto_field = "django.db.models.BigAutoField"
     pick_sources = (
-        PickSource("event", "events.pickers.choices.events"),
-        PickSource("start", "events.pickers.choices.starts"),
-        PickSource("property", "events.pickers.choices.properties"),
-        PickSource("behaviour", "events.pickers.choices.behaviours"),
+        PickSource("event", "events.pickers.offered_names.events"),
+        PickSource("start", "events.pickers.offered_names.starts"),
+        PickSource("property", "events.pickers.offered_names.properties"),
+        PickSource("behaviour", "events.pickers.offered_names.behaviours"),
     )
     run_kinds = (
         RunKind(

@@ -80,8 +80,8 @@ class Sheet:
         most = max(2, int((self.width - self.left - self.right) / widest))
         step = max(1, ceil(len(labels) / min(most, MOST_TICKS)))
         shown = [*labels[::step]]
-        if labels and (len(labels) - 1) % step > step // 2:  # the last one says where the axis ends
-            shown.append(labels[-1])
+        if labels and (over := (len(labels) - 1) % step):  # the last one says where the axis ends
+            shown = [*(shown if 2 * over > step else shown[:-1]), labels[-1]]
         for value, text in shown:
             self._below.append(_text(self.x(value), self.height - self.bottom + 18, text, anchor="middle"))
         middle = (self.left + self.width - self.right) / 2

@@ -28,8 +28,8 @@ class SegmentationForm(forms.Form):
     signup_event = EventField(
         label=_("Start event (day 0)"), any_event=True, help_text=_("Whoever does it is a new user from then on.")
     )
-    first_day = forms.IntegerField(label=_("Days of play: from day"), initial=0, min_value=0)
-    last_day = forms.IntegerField(label=_("to day"), initial=13, min_value=0)
+    first_day = forms.IntegerField(label=_("First day of play to look at"), initial=0, min_value=0)
+    last_day = forms.IntegerField(label=_("Last day of play to look at"), initial=13, min_value=0)
     retention = RetentionField(
         label=_("Retention that the groups are compared by"),
         required=False,

@@ -127,6 +127,7 @@ SHARED_NAMES = {
     "gather": "everything that one analysis asks the warehouse, as arrays or moments",
     "headline": "what lists and heads of pages say of a result",
     "listing": "what people search and leaf through: rows of a list page, events of the store",
+    "mends": "what is wrong in a form, with the changes that mend it as buttons; `events.pickers.mends` has the button",
     "page": "the parts of a page, in their order",
     "payload_versions": "stored payloads back to their records, older versions upgraded first",
     "pickers": "what people pick by search as they type; `events.pickers` is the kit that the apps share",

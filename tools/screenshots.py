@@ -77,7 +77,7 @@ PAGES: tuple[Page, ...] = (
     Page("glossary", "/glossary/"),
     Page("admin", "/admin/", width=ADMIN_WIDTH),
     *(
-        Page(f"admin-{place}-{step}", f"{CHANGE}steps/{step}/", "experiments.Experiment:draft", width=ADMIN_WIDTH)
+        Page(f"plan-{place}-{step}", f"{CHANGE}steps/{step}/", "experiments.Experiment:draft")
         for place, step in enumerate(("hypothesis", "variants", "audience", "outcomes", "plan", "review"), 1)
     ),
     Page("admin-experiment", f"{CHANGE}change/", "experiments.Experiment:running", width=ADMIN_WIDTH),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from aha.comparing.two_studies import matched, numbers, populations
 from aha.models import Study
-from aha.questions.changes import compared
+from aha.questions.asked_changes import compared
 from aha.study import studies
 from aha.study.question import Inputs
 from aha.study.result import Report

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from aha.forms import StudyForm
 from aha.models import Study
-from aha.questions.changes import changes
+from aha.questions.asked_changes import changes
 from aha.questions.defaults import likely_inert, usual_retention, usual_start
 from aha.questions.preview import data_objections, preview, too_few
 from aha.questions.preview_words import asked_sentence, facts

@@ -18,7 +18,7 @@ from aha.headline import stored_headline
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
-from aha.questions.changes import changes
+from aha.questions.asked_changes import changes
 from aha.report import behaviours, candidates_table, claim, cohort, marks, negative_controls, page, provenance
 from aha.report import moment_page as moment_parts
 from aha.report.candidate import hidden_cause, promise

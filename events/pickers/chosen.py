@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue
 from events.metrics import Behaviour, parse_behaviour
-from events.pickers.choices import event_note
+from events.pickers.offered_names import event_note
 from runs.refusals import Refused
 
 

@@ -11,7 +11,7 @@ register = template.Library()
 
 
 @register.simple_tag
-def address(route: str, **query: object) -> str:
+def address(route: str, **query: str | int) -> str:
     """A page's address with its query: names of events may hold anything, so they never stand in the path."""
     return f"{reverse(route)}?{urlencode(query)}"
 

@@ -31,6 +31,9 @@ SEPARATOR_WORDS = {
     "|": _("vertical bar"),
     WHITESPACE: _("one or more blanks"),
 }
+# The field stays when the form comes anew, and asks by itself: an answer to an earlier choice must not undo what is
+# being typed, nor lose that it was.
+TYPED = {"autocomplete": "off", "hx-preserve": "true", "hx-post": "", "hx-trigger": "input changed delay:600ms"}
 TYPES = [("text", _("text")), ("number", _("number")), ("flag", _("yes or no"))]
 SIGNUPS = [
     (SignupFrom.FIRST.value, _("The first event of each user counts as signup")),
@@ -90,8 +93,7 @@ class MappingForm(forms.Form):
         max_length=200,
         required=False,
         help_text=_("What one row says that the user did, for example message_sent."),
-        # htmx leaves it alone: an answer to an earlier choice must not undo what is being typed.
-        widget=forms.TextInput(attrs={"autocomplete": "off", "hx-preserve": "true"}),
+        widget=forms.TextInput(attrs=TYPED),
     )
     signup = forms.ChoiceField(
         label=_("Signup"),

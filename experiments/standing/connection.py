@@ -36,17 +36,18 @@ class Check:
     said: str
 
 
-def checks(experiment: Experiment, at: Progress) -> list[Check]:
+def checks(experiment: Experiment, at: Progress, *, ask: bool) -> list[Check]:
     """The list in the order in which it fills.
 
     Args:
         experiment: with its moment.
         at: how it stands.
+        ask: ask the event store, which may take seconds: for the fragment that a page asks for, not for the page.
     """
-    seen = first_events(experiment)
+    seen = first_events(experiment, ask=ask)
     found = [_asked(experiment, at), _assigned(experiment, at), _exposed(experiment, at, seen)]
     if experiment.moment is not None:
-        found.append(_behaviour(experiment, seen))
+        found.append(_behaviour(experiment, seen, asked=ask))
     return [*found, _balanced(at)]
 
 
@@ -96,12 +97,14 @@ def _exposed(experiment: Experiment, at: Progress, seen: FirstEvents | None) -> 
     return Check("exposed", "good", _("First exposure received"), said)
 
 
-def _behaviour(experiment: Experiment, seen: FirstEvents | None) -> Check:
+def _behaviour(experiment: Experiment, seen: FirstEvents | None, *, asked: bool) -> Check:
     moment: Any = experiment.moment
     name = display_name(moment.behaviour)
     title = _("First {event} event since the start").format(event=name)
     if experiment.started_at is None:
         return Check("behaviour", "", title, _("Counted from the start on."))
+    if seen is None and not asked:
+        return Check("behaviour", "", title, _("The event store is being asked."))
     if seen is None or seen.behaviour is None:
         return Check("behaviour", "", title, _("The event store can't be asked just now."))
     if seen.behaviour.first is None or seen.behaviour.last is None:

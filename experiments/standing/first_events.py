@@ -41,12 +41,19 @@ class FirstEvents:
     behaviour: Arrived | None
 
 
-def first_events(experiment: Experiment) -> FirstEvents | None:
-    """What the store holds of it; None while it can't be asked, or the experiment hasn't started."""
+def first_events(experiment: Experiment, *, ask: bool) -> FirstEvents | None:
+    """What the store holds of it; None while it can't be asked, or the experiment hasn't started.
+
+    Args:
+        experiment: with its moment.
+        ask: ask the store, which may take seconds; else only what was asked a moment ago counts.
+    """
     if experiment.started_at is None:
         return None
     name = f"first-events:{experiment.pk}:{experiment.version}"
     found: FirstEvents | str | None = cache.get(name)
+    if found is None and not ask:
+        return None
     if found is None:
         found = _asked(experiment, experiment.started_at) or "away"
         cache.set(name, found, KEPT_SECONDS)

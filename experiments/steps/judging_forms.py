@@ -180,7 +180,7 @@ class PlanForm(StepForm):
     expected_take_up = ShareField(
         label=_("Expected take-up"),
         required=False,
-        help_text=_("Share of users whom the nudge moves to the behaviour. 10% is an ordinary nudge."),
+        help_text=_("Share of users whom the nudge moves to the behaviour; for an ordinary nudge 10%."),
     )
     planned_units = CountField(
         label=_("Planned units"),
@@ -204,8 +204,8 @@ class PlanForm(StepForm):
         required=False,
         help_text=_("An adjusted one needs fewer units, as far as covariates known before explain the outcome."),
     )
-    alpha = ShareField(label=_("Alpha"), help_text=_("Chance of a false alarm when nothing happens. 5% is usual."))
-    power = ShareField(label=_("Power"), help_text=_("Chance to find an effect of this size. 80% is usual."))
+    alpha = ShareField(label=_("Alpha"), help_text=_("Chance of a false alarm when nothing happens; usually 5%."))
+    power = ShareField(label=_("Power"), help_text=_("Chance to find an effect of this size; usually 80%."))
 
     def clean_primary(self) -> str:
         """Empty is the comparison without covariates."""

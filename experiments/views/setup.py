@@ -35,7 +35,7 @@ def live(request: HttpRequest, key: str) -> HttpResponse:
     """The list of what has arrived: a fragment that the page asks for again and again."""
     experiment = frame.find(key)
     at = overview.standing(experiment)
-    context = {"experiment": experiment, "checks": connection.checks(experiment, at)}
+    context = {"experiment": experiment, "checks": connection.checks(experiment, at, ask=True)}
     return render(request, "experiments/page/checks.html", context)
 
 
@@ -69,7 +69,8 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
     site = request.build_absolute_uri("/").rstrip("/")
     at = overview.standing(experiment)
     context: dict[str, Any] = {
-        "checks": connection.checks(experiment, at),
+        "checks": connection.checks(experiment, at, ask=False),
+        "first": True,
         "snippets": snippets(experiment, site=site, keys=_keys(request)),
         "arms": [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()],
         "may_make_key": user.has_perm("insight_site.add_apikey") and bool(getattr(user, "is_staff", False)),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +19,7 @@ class Snippet:
     """
 
     slug: str
-    title: str
+    title: Any
     text: str
     browser: bool = False
 

@@ -58,9 +58,8 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
         Refused: no event yet, or an event that the log doesn't have.
         Cancelled: they asked anew.
     """
-    stop, before = Stop(), _asking.get(asker)
-    if before is not None:
-        before.now()
+    stop = Stop()
+    end_count(asker)
     if asker:
         _asking[asker] = stop
     wanted = needs(rule)
@@ -78,6 +77,13 @@ def count_rule(rule: Rule, signup_event: str, *, asker: str = "") -> Counted:
             del _asking[asker]
     taken = int(members(rule, columns, units=len(units)).sum())
     return Counted(taken, len(units), facts.one_in, rate(taken, len(units)) if units else None, is_live(rule))
+
+
+def end_count(asker: str) -> None:
+    """End what this person waits for, since they have changed the rule: also while the engine is at work."""
+    before = _asking.get(asker)
+    if before is not None:
+        before.now()
 
 
 def _facts(signup_event: str) -> RuleFacts:

@@ -44,8 +44,7 @@ def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
         return context | {"members": text, "share": percent(share.estimate)}
     limits = between(decimal(100 * share.low, 1), decimal(100 * share.high, 1))
     text = gettext(
-        "95% interval {limits}. From a sample of {units} users (one in {every}), to be quick; publishing counts "
-        "everybody."
+        "{limits} (95% CI). From a sample of {units} users (one in {every}), to be quick; publishing counts everybody."
     )
     about = gettext("About {share} of the users").format(share=percent(share.estimate))
     return context | {

@@ -54,6 +54,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def rule_builder(request: HttpRequest) -> HttpResponse:
     """The rows after a change, as a fragment; without htmx as the whole page."""
+    rule_count.end_count(_asker(request))
     known, state = rule_names.known_names(), _state(request)
     if not is_htmx(request):
         return _page(request, RuleForm(initial=request.POST.dict(), known=known), state, known)
@@ -69,11 +70,19 @@ def rule_builder(request: HttpRequest) -> HttpResponse:
 def preview_rule(request: HttpRequest) -> HttpResponse:
     """How many users the rule takes, as a fragment; without htmx as the whole page."""
     known, state = rule_names.known_names(), _state(request)
-    count = _count(request, state, known)
+    try:
+        count = _count(request, state, known)
+    except Cancelled:
+        return HttpResponse(status=204)  # htmx leaves the older count until the newer one is there
     if is_htmx(request):
         return render(request, "segments/rule/count.html", count)
     form = RuleForm(initial=request.POST.dict(), known=known)
     return _page(request, form, state, known, missing=True, count=count)
+
+
+def _asker(request: HttpRequest) -> str:
+    """Who waits for a count: one browser of one person."""
+    return request.session.session_key or ""
 
 
 def _state(request: HttpRequest) -> State:
@@ -104,9 +113,7 @@ def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
     if rule is None or blocking:
         return {"errors": mistakes_in_words(state, blocking)}
     try:
-        found = rule_count.count_rule(rule, signup, asker=request.session.session_key or "")
-    except Cancelled:
-        return {"superseded": True}
+        found = rule_count.count_rule(rule, signup, asker=_asker(request))
     except Refused as refusal:
         return {"errors": [refusal.sentence]}
     key = request.POST.get("key") or key_from(request.POST.get("name", ""), "")

@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from experiments.models import Experiment
-from tests.browser.pages import World
+from tests.browser.pages import World, world
 from tests.experiments.make import running
 
+__all__ = ["world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 TABS = {"en": ("Results", "Health", "Plan", "Set-up", "History"), "ko": ("결과", "데이터 상태", "계획", "연동", "이력")}
 WORDS = {"en": ("Actions", "Stop", "Yes: Stop"), "ko": ("작업", "종료", "예, 종료")}

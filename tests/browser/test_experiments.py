@@ -64,25 +64,25 @@ def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
     open_page: Callable[..., Any], pm: User, moment: AhaMoment, language: str
 ) -> None:
     page, words = open_page(language, pm), SAID[language]
-    page.goto("/admin/")
+    page.goto(f"/aha/moments/{moment.key}/")
     screens = Screens(page)
 
     page.get_by_role("link", name=words["test"]).click()
-    page.get_by_role("button", name=words["go"]).click()
-    page.wait_for_url("**/steps/variants/")
+    page.get_by_role("button", name=words["go"], exact=True).last.click()
+    page.wait_for_url("**/plan/variants/")
     page.fill("#id_nudge", "An invitation after level 5")
-    page.get_by_role("button", name=words["go"]).click()
-    page.wait_for_url("**/steps/audience/")
-    page.get_by_role("button", name=words["go"]).click()
-    page.wait_for_url("**/steps/outcomes/")
+    page.get_by_role("button", name=words["go"], exact=True).last.click()
+    page.wait_for_url("**/plan/audience/")
+    page.get_by_role("button", name=words["go"], exact=True).last.click()
+    page.wait_for_url("**/plan/outcomes/")
     assert page.input_value("#id_first") == "window:14-20"
-    page.get_by_role("button", name=words["go"]).click()
-    page.wait_for_url("**/steps/plan/")
+    page.get_by_role("button", name=words["go"], exact=True).last.click()
+    page.wait_for_url("**/plan/plan/")
     page.fill("#id_smallest_effect", "0.05")
     page.fill("#id_planned_units", "4000")
     page.fill("#id_planned_end", "2099-01-01")
-    page.get_by_role("button", name=words["go"]).click()
-    page.wait_for_url("**/steps/review/")
+    page.get_by_role("button", name=words["go"], exact=True).last.click()
+    page.wait_for_url("**/plan/review/")
     page.get_by_role("button", name=words["start"]).click()
     page.locator(f"text={words['running']}").wait_for()
     row = Experiment.objects.get()
@@ -103,42 +103,18 @@ def test_pm__from_an_aha_moment__creates_starts_and_stops_within_eight_screens(
 def test_start__refused__shows_its_sentence_and_leads_to_the_step(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
-    row = draft("guild", hypothesis="")
+    row = draft("guild", hypothesis="", nudge="A banner in the lobby.")
     page, words = open_page(language, pm), SAID[language]
 
     page.goto(f"/experiments/{row.key}/do/start/")
     page.get_by_role("alert").locator(f"text={words['refused']}").wait_for()
     page.get_by_role("link", name=words["mend"]).click()
-    page.wait_for_url("**/steps/hypothesis/")
+    page.wait_for_url("**/plan/hypothesis/")
     page.fill("#id_hypothesis", "Friends keep people.")
     page.locator("button[name=review]").click()
+    page.wait_for_url("**/plan/review/")
     page.get_by_role("button", name=words["start"]).click()
     page.locator(f"text={words['running']}").wait_for()
 
     row.refresh_from_db()
     assert row.status == "running"
-
-
-def test_audience_and_curve__follow_the_form_without_a_click(
-    open_page: Callable[..., Any], pm: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from datetime import date
-
-    from experiments.plan import size
-    from experiments.plan.planned_power import Inflow
-
-    cache.clear()
-    known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.4, None, 20, None)
-    monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
-    row = draft("guild")
-    page = open_page("en", pm)
-
-    page.goto(f"/admin/experiments/experiment/{row.pk}/steps/audience/")
-    page.fill("#id_everyone_coverage", "20")
-    page.locator("#seen >> text=20.0 %").wait_for()
-    page.locator("#seen >> text=about 10 a day").wait_for()
-
-    page.goto(f"/admin/experiments/experiment/{row.pk}/steps/plan/")
-    page.locator("#seen svg").wait_for()
-    page.fill("#id_smallest_effect", "0.1")
-    page.locator("#seen >> text=776").wait_for()

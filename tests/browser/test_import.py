@@ -54,6 +54,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
     page, clicks = open_page(language, pm), 0
+    page.set_default_timeout(60_000)  # a worker starts beside it
     page.set_viewport_size({"width": 1280, "height": 800})  # narrower, the menu is one click more
 
     def click(selector: str) -> None:
@@ -77,6 +78,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
         page.wait_for_url(LIST)
         for words in ("college_msg", "59,835", "signup", "1,350"):
             page.locator(f"main >> text={words}").first.wait_for(timeout=90_000)
+        page.wait_for_load_state("networkidle")
 
     assert shown.split() == ["2004-04-15", "14:56:01", "college_msg", "1", "2"]
     assert clicks <= MOST_CLICKS + 1  # the dialogue of the system is one of its own
@@ -90,6 +92,7 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
     open_page: Callable[..., Any], pm: User, real_data: Path, tmp_path: Path, language: str
 ) -> None:
     page = open_page(language, pm)
+    page.set_default_timeout(60_000)  # a worker starts beside it
     person = Keyboard(page)
 
     with worker(tmp_path):
@@ -116,6 +119,8 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
         page.locator(".verdict .button").first.wait_for(timeout=120_000)
         person.press(".verdict .button")
         page.wait_for_url(LIST)
+        page.locator("main >> text=message_sent").first.wait_for(timeout=90_000)
+        page.wait_for_load_state("networkidle")
 
     row = FileImport.objects.get()
     assert (row.imported, row.inputs["mapping"]["user"], row.inputs["mapping"]["event_name"]) == (
@@ -128,9 +133,8 @@ def test_college_messages__by_keyboard_alone__mapping_corrected_and_imported(
 def test_wrong_inputs__each__get_a_sentence_beside_the_field(
     open_page: Callable[..., Any], pm: User, tmp_path: Path
 ) -> None:
-    log, picture = tmp_path / "log.csv", tmp_path / "picture.png"
+    log = tmp_path / "log.csv"
     log.write_text("user,time,event\nu,2024-03-01 10:00,play\nv,2024-03-02 10:00,stop\n")
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(400))
     page = open_page("en", pm)
     page.goto("/data/import/")
 

@@ -108,6 +108,7 @@ def test_rule__by_mouse__picked_counted_mended_and_published(
     page.locator(f".rule-tabs button:has-text('{conditions}')").click()
     page.locator("#r-1-0-name").wait_for()
     page.fill("#id_name", "아이폰")
+    page.wait_for_load_state("networkidle")
     page.locator(f"button:text-is('{publish}')").click()
     page.wait_for_url("**/models/aipon/")
 
@@ -140,6 +141,7 @@ def test_rule__by_keyboard_alone__rows_are_added_moved_and_mended(
     page.locator(f"text={three}").wait_for()
 
     assert page.locator(".rule-row").count() == 1
+    page.wait_for_load_state("networkidle")
 
 
 def tab_to(page: Any, there: str) -> None:
@@ -157,6 +159,7 @@ def test_rule__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any], 
     rule = {"all": [{"trait": "platform", "in": ["ios"]}, {"any": [{"behaviour": "b", "days": 7, "at_least": 3}]}]}
 
     page.goto("/segments/rules/new/?rule=" + quote(json.dumps(rule)))
+    page.wait_for_load_state("networkidle")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

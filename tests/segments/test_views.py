@@ -161,31 +161,6 @@ def test_list__empty__what_to_do_next(pm: Client) -> None:
     assert reverse("segments:new_rule") in page
 
 
-def test_new_run__question__started_once_with_its_inputs(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def start(**kwargs: Any) -> SegmentationRun:
-        asked.append(kwargs)
-        return SegmentationRun.objects.create()
-
-    monkeypatch.setattr(segmentations, "start_segmentation", start)
-    monkeypatch.setattr(foretold, "foretell", enough)
-
-    answer = pm.post("/segments/runs/new/", QUESTION | {"title": "November", "behaviours": "battle\n shop \n"})
-
-    assert answer.status_code == 302
-    assert len(asked) == 1
-    assert asked[0]["inputs"].behaviours == ("battle", "shop")
-    assert (asked[0]["title"], asked[0]["seed"], asked[0]["by"].username) == ("November", 1, "pm")
-
-
-def test_new_run__refused_by_the_service__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmentations, "start_segmentation", refuse)
-    monkeypatch.setattr(foretold, "foretell", enough)
-
-    assert "No, because." in pm.post("/segments/runs/new/", QUESTION).content.decode()
-
-
 def test_run_progress__polled__refreshes_only_when_ended(pm: Client) -> None:
     run = SegmentationRun.objects.create(status="running", stage="null", share=0.42)
     path = f"/segments/runs/{run.pk}/progress/"

@@ -139,13 +139,3 @@ def test_members_csv__without_a_churn_model__no_empty_columns(pm: Client) -> Non
         "user,segment,risk_of_leaving,reasons",
         "ann,Fighters,0.2500,battle",
     ]
-
-
-def test_foretold__no_events__said_beside_the_form(pm: Client) -> None:
-    fields = {"signup_event": "signup", "first_day": "0", "last_day": "13", "retention": "window:21-27", "seed": "1"}
-
-    page = pm.post("/segments/runs/new/foretold/", fields).content.decode()
-    mended = pm.post("/segments/runs/new/", fields | {"mend": "last_day=9"}).content.decode()
-
-    assert "no events yet" in page
-    assert 'name="last_day" value="9"' in mended

@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from reporting.document import dump
-from runs.refusals import Refused
 from segments.management.commands.segment_units import Command
 from segments.models import SegmentationRun
 from segments.report.document import document
-from segments.search import segmentations
 from segments.search.gaps import Gap, Shape
 from segments.search.profiles import Direction
 from tests.segments.make_report import nothing_found, report
-from tests.segments.test_views import QUESTION, published
+from tests.segments.test_views import published
 
 pytestmark = pytest.mark.django_db
 
@@ -34,38 +31,6 @@ def pm() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("pm"))
     return client
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"retention": "window:10-20"}, "inside the days of play"),
-        ({"retention": "unbounded:20"}, "grows as the data age"),
-        ({"retention": "nothing"}, "no retention"),
-        ({"last_day": "-1"}, "greater than or equal to 0"),
-        ({"first_day": "9", "last_day": "3"}, "The last day of play lies before the first."),
-        ({"last_day": "400"}, "At most 366 days of play, not 401."),
-        ({"first_date": "2026-02-01", "last_date": "2026-01-01"}, "The last date lies before the first."),
-        ({"signup_event": " "}, "required"),
-    ],
-)
-def test_new_run__nonsense__a_sentence_and_no_run(pm: Client, change: dict[str, str], words: str) -> None:
-    answer = pm.post("/segments/runs/new/", QUESTION | change)
-
-    assert words in answer.content.decode()
-    assert not SegmentationRun.objects.exists()
-
-
-def test_new_run__option_of_the_command__is_shown_at_its_field(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(**_: Any) -> SegmentationRun:
-        raise Refused("there is no event {event!r} in the log.", at="behaviours", event="nope")
-
-    monkeypatch.setattr(segmentations, "start_segmentation", start)
-
-    page = pm.post("/segments/runs/new/", QUESTION).content.decode()
-
-    assert "There is no event &#x27;nope&#x27; in the log." in page
-    assert "--behaviours" not in page
 
 
 @pytest.mark.parametrize(("language", "label"), [("en", "Last day of play to look at"), ("ko", "마지막 날")])

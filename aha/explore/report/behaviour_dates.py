@@ -52,6 +52,7 @@ def shown(question: Question, payload: Payload) -> Shown:
             "state",
         ),
         rows=tuple(_file_rows(question, payload, by_line, lines)),
+        outcome=f"count:{question.parsed_behaviour}:0-{question.days - 1}",
     )
 
 

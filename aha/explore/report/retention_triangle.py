@@ -40,7 +40,8 @@ def shown(question: Question, payload: Payload) -> Shown:
         finding=_finding(question, everybody, chosen, names),
         notes=(definition(question), _moved(question), *who(question, payload)),
         sheets=(_curve(payload, everybody, names),),
-        tables=(_curve_table(payload, names), *_segments_table(payload, chosen)),
+        tables=(*(segments := _segments_table(payload, chosen)), _curve_table(payload, names)),
+        opened=len(segments),
         names=(
             "part",
             "segment",

@@ -52,7 +52,8 @@ class Shown:
         names, rows: the same as numbers, for a file.
         heat: the triangle of the view that has one.
         outcome: the SPEC that an experiment may be judged by; "" for none.
-        heard: sentences that warn.
+        warnings: what makes the answer doubtful.
+        opened: how many of the tables are read at once; the others open on a click.
     """
 
     finding: str
@@ -64,6 +65,7 @@ class Shown:
     heat: Heat | None = None
     outcome: str = ""
     warnings: tuple[str, ...] = ()
+    opened: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,11 @@ def shown(question: Question, payload: Payload) -> Shown:
         ),
         sheets=tuple(sheets),
         tables=(
-            _table(bars, judged),
             *((_four(counts, question.times),) if judged else ()),
             *_by_segment(question, payload),
+            _table(bars, judged),
         ),
+        opened=1 if judged else 0,
         names=("segment", "times", "users", "retained", *RATIO_NAMES),
         rows=tuple(_file_rows(payload)),
         outcome=f"count:{question.parsed_behaviour}:0-{question.days - 1}",

@@ -70,7 +70,8 @@ def caution_words(problem: Problem) -> str:
         "unknown_event": gettext("No event “{event}” has arrived so far, which “{metric}” counts."),
         "no_margin": gettext("“{metric}” has no margin: it can raise an alarm, but never be shown to be unharmed."),
         "take_up_beyond": gettext(
-            "{reach}% of users reach the moment without a nudge, so at most {room}% can be moved to it."
+            "Without a nudge the share who reach the moment is {reach}%, so the most that can be "
+            "moved to it is {room}%."
         ),
         "never_so_many": gettext("{units} users would take more than ten years: about {per_day} are enrolled a day."),
         "too_few_units": gettext(

@@ -29,7 +29,7 @@ CHANCE = re.compile(r'csrfmiddlewaretoken" value="\w+"|note-[\w-]+|<footer.*?</f
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row: None)
+    monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row, *, ask: None)
     yield
     cache.clear()
 

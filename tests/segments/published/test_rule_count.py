@@ -125,3 +125,16 @@ def test_rule_on_features__counts_the_whole_life(store: None) -> None:
 
     assert everybody.members == UNITS
     assert nobody.members == 0
+
+
+def test_count__rule_changed_meanwhile__ended(store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(facts: Any, wanted: Any, *, stop: Stop) -> Any:
+        rule_count.end_count("bob")
+        assert not stop.asked
+        rule_count.end_count("ann")
+        return quick_facts.read_quickly(facts, wanted, stop=stop)
+
+    monkeypatch.setattr(rule_count, "read_quickly", changed)
+
+    with pytest.raises(Cancelled):
+        count_rule(parse_rule(MANY_FRIENDS), "signup", asker="ann")
