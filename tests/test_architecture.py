@@ -117,7 +117,7 @@ def test_folders__at_most_20_python_files() -> None:
 
 # Names that Django and its relatives look for, and folders in which a file has the name of what it is about
 # (`admin/layers.py`, `models/webhooks.py`) or of the command or tag library.
-DJANGO_FILES = {"admin", "api", "api_urls", "apps", "forms", "models", "tasks", "urls", "views"}
+DJANGO_FILES = {"admin", "api", "api_urls", "apps", "formats", "forms", "models", "tasks", "urls", "views"}
 DJANGO_FOLDERS = {"admin", "api", "commands", "management", "models", "templatetags", "views"}
 
 # Names that several folders share, because they mean the same in each.

@@ -19,10 +19,8 @@ WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class TestDays:
+class ExperimentDays:
     """An experiment on the moment: its name, address and days; `last` is None while it runs."""
-
-    __test__ = False
 
     name: str
     url: str
@@ -81,7 +79,7 @@ class ReachPicture:
 
 
 def picture(
-    found: WeeklyReach, tests: Sequence[TestDays] = (), *, width: int = WIDTH, height: int = HEIGHT
+    found: WeeklyReach, tests: Sequence[ExperimentDays] = (), *, width: int = WIDTH, height: int = HEIGHT
 ) -> ReachPicture | None:
     """None while no week has eligible users."""
     weeks = [row for row in found.weeks if computable(row.share)]
@@ -164,7 +162,7 @@ def _lines(weeks: Sequence[ReachWeek], dots: Sequence[Dot]) -> tuple[str, ...]:
     return tuple(" ".join(run) for run in runs if len(run) > 1)
 
 
-def _bands(tests: Sequence[TestDays], first: date, last: date, x: Callable[[date], float]) -> tuple[Band, ...]:
+def _bands(tests: Sequence[ExperimentDays], first: date, last: date, x: Callable[[date], float]) -> tuple[Band, ...]:
     found = []
     for test in tests:
         begin, end = max(test.first, first), min(test.last or last, last)

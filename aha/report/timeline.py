@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from aha.report.reach_picture import TestDays
+from aha.report.reach_picture import ExperimentDays
 from reporting.words import gettext
 
 
@@ -27,7 +27,7 @@ class Step:
 
 
 def steps(
-    *, status: str, found: Step | None, promoted: date, by: str, tests: Sequence[TestDays], decided: date | None
+    *, status: str, found: Step | None, promoted: date, by: str, tests: Sequence[ExperimentDays], decided: date | None
 ) -> tuple[Step, ...]:
     """The four steps of a moment, the experiments among them with their links."""
     began = found or Step(gettext("Written by hand"), "done", promoted)

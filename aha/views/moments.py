@@ -24,7 +24,7 @@ from aha.questions.defaults import usual_retention, usual_start
 from aha.report import claim, provenance, reach_picture, timeline
 from aha.report import moment_page as moment_parts
 from aha.report import reach as reach_parts
-from aha.report.reach_picture import TestDays
+from aha.report.reach_picture import ExperimentDays
 from aha.views.past import past_context
 from events.pickers.mends import mended
 from runs.payloads import Unreadable
@@ -109,11 +109,11 @@ def moment_reach(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "aha/reach.html", {"moment": moment, **_reach(moment, _tests(moment))})
 
 
-def _tests(moment: AhaMoment) -> list[TestDays]:
+def _tests(moment: AhaMoment) -> list[ExperimentDays]:
     """The experiments on a moment that have started. They lie above this app: they are read through their key to it."""
     rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")  # type: ignore[attr-defined]
     return [
-        TestDays(
+        ExperimentDays(
             row["name"],
             reverse("experiments:report", args=[row["key"]]),
             localtime(row["started_at"]).date(),
@@ -123,7 +123,7 @@ def _tests(moment: AhaMoment) -> list[TestDays]:
     ]
 
 
-def _reach(moment: AhaMoment, tests: list[TestDays]) -> dict[str, Any]:
+def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
     """The weekly share as picture and table, the sentence why there is none, or that it is being counted."""
     found = kept_reach.last_count(moment)
     if found.weeks is None:
@@ -138,7 +138,7 @@ def _reach(moment: AhaMoment, tests: list[TestDays]) -> dict[str, Any]:
     }
 
 
-def _timeline(moment: AhaMoment, tests: list[TestDays], decided: date | None) -> tuple[timeline.Step, ...]:
+def _timeline(moment: AhaMoment, tests: list[ExperimentDays], decided: date | None) -> tuple[timeline.Step, ...]:
     study = moment.study
     began = None
     if study is not None:

@@ -6,7 +6,7 @@ from datetime import date
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from aha.study.retention_now import RetentionNow, WeekOfDay, retention_now, signup_event
+from aha.moments.retention_now import RetentionNow, WeekOfDay, retention_now, signup_event
 from insight_site.models import Snapshot
 from reporting.numbers import count, percent
 from runs.payloads import Schema, Unreadable

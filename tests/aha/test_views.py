@@ -344,7 +344,7 @@ def test_moment__counted__asks_no_warehouse_and_no_more_than_a_few_rows(
     count_reach(row.pk)
     monkeypatch.setattr(reach, "weekly_reach", lambda *_: pytest.fail("a page must not ask the warehouse"))
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         page(viewer, f"/aha/moments/{row.key}/")
 
 

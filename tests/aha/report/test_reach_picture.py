@@ -6,7 +6,7 @@ import pytest
 
 from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.report.reach import finding
-from aha.report.reach_picture import FEW, TestDays, picture, sparkline, trend
+from aha.report.reach_picture import FEW, ExperimentDays, picture, sparkline, trend
 from aha.study.cell_metrics import Interval, Number
 from stats.results import NotComputable, Reason
 
@@ -62,8 +62,8 @@ def test_picture__week_not_complete__is_open() -> None:
 
 
 def test_picture__experiments__are_bands_inside_the_axis() -> None:
-    before = TestDays("before", "/", FIRST - timedelta(days=90), FIRST - timedelta(days=60))
-    runs = TestDays("runs", "/", FIRST + timedelta(days=7), None)
+    before = ExperimentDays("before", "/", FIRST - timedelta(days=90), FIRST - timedelta(days=60))
+    runs = ExperimentDays("runs", "/", FIRST + timedelta(days=7), None)
     drawn = picture(found(*(week(n) for n in range(4))), [before, runs])
 
     assert drawn is not None

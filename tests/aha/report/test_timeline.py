@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from aha.report.reach_picture import TestDays
+from aha.report.reach_picture import ExperimentDays
 from aha.report.timeline import Step, steps
 
 DAY = date(2026, 6, 1)
-OPEN, OVER = TestDays("open", "/e/1/", DAY, None), TestDays("over", "/e/2/", DAY, DAY)
+OPEN, OVER = ExperimentDays("open", "/e/1/", DAY, None), ExperimentDays("over", "/e/2/", DAY, DAY)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ OPEN, OVER = TestDays("open", "/e/1/", DAY, None), TestDays("over", "/e/2/", DAY
         ("inconclusive", (OVER, OPEN), ["done", "done", "done", "here", "warn"]),
     ],
 )
-def test_steps__each_status__its_states(status: str, tests: tuple[TestDays, ...], states: list[str]) -> None:
+def test_steps__each_status__its_states(status: str, tests: tuple[ExperimentDays, ...], states: list[str]) -> None:
     found = steps(status=status, found=Step("Found", "done", DAY), promoted=DAY, by="ann", tests=tests, decided=DAY)
 
     assert [step.state for step in found] == states
