@@ -125,7 +125,7 @@ def test_rule__by_keyboard_alone__rows_are_added_moved_and_mended(
     page.goto("/segments/rules/new/?rule=" + quote(json.dumps({"all": [{"trait": "platform", "is": "iOS"}]})))
     mend = page.locator(f"button:has-text('{use}')")
     mend.wait_for()
-    tab_to(page, f"document.activeElement.textContent.includes('{use}')")
+    tab_to(page, f"document.activeElement.matches('button') && document.activeElement.textContent.includes('{use}')")
     page.keyboard.press("Enter")
     page.locator(f"text={three}").wait_for()
     tab_to(page, "document.activeElement.value == 'add r'")
