@@ -130,11 +130,10 @@ def test_rule__by_keyboard_alone__rows_are_added_moved_and_mended(
     page.locator(f"text={three}").wait_for()
     tab_to(page, "document.activeElement.value == 'add r'")
     page.keyboard.press("Enter")
-    page.locator("#r-1-subject").wait_for()
-    page.wait_for_function("document.activeElement.id == 'r-1-subject'")  # where the new row begins
+    page.locator("#r-1-subject:focus").wait_for()  # where the new row begins
     tab_to(page, "document.activeElement.value == 'up r-1'")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('#r-1-pick')?.value == '\"ios\"'")
+    page.locator("#r-1-pick").wait_for()
     assert page.locator("#rule-said").text_content()
     tab_to(page, "document.activeElement.value == 'remove r-0'")
     page.keyboard.press("Enter")
