@@ -29,7 +29,7 @@ class ExperimentDays:
 
 
 @dataclass(frozen=True)
-class Dot:
+class WeekDot:
     """A week: its place, its interval's ends, and how it is drawn: ``full``, ``open`` (not complete), ``few``."""
 
     x: float
@@ -72,7 +72,7 @@ class ReachPicture:
     left: float
     right: float
     lines: tuple[str, ...]
-    dots: tuple[Dot, ...]
+    dots: tuple[WeekDot, ...]
     days: tuple[Label, ...]
     shares: tuple[Label, ...]
     bands: tuple[Band, ...]
@@ -138,16 +138,16 @@ def sparkline(found: WeeklyReach, *, width: int = 120, height: int = 28) -> tupl
     return (" ".join(f"{2 + (width - 4) * x:.1f},{2 + (height - 4) * y:.1f}" for x, y in places),)
 
 
-def _dot(row: ReachWeek, x: float, y: Callable[[float], float]) -> Dot:
+def _dot(row: ReachWeek, x: float, y: Callable[[float], float]) -> WeekDot:
     share = row.share
     if not computable(share):
         raise ValueError("only weeks with a share are drawn")
     kind = "few" if row.eligible < FEW else "full" if row.complete else "open"
     text = f"{row.week}: {percent(share.estimate)} (n = {row.eligible:,})"
-    return Dot(x, y(share.estimate), y(share.low), y(share.high), kind, text)
+    return WeekDot(x, y(share.estimate), y(share.low), y(share.high), kind, text)
 
 
-def _lines(weeks: Sequence[ReachWeek], dots: Sequence[Dot]) -> tuple[str, ...]:
+def _lines(weeks: Sequence[ReachWeek], dots: Sequence[WeekDot]) -> tuple[str, ...]:
     """Neighbouring complete weeks with enough users, as one line each."""
     runs: list[list[str]] = [[]]
     before: date | None = None

@@ -9,7 +9,7 @@ from reporting.words import gettext
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """One step.
 
     Attributes:
@@ -27,17 +27,29 @@ class Step:
 
 
 def steps(
-    *, status: str, found: Step | None, promoted: date, by: str, tests: Sequence[ExperimentDays], decided: date | None
-) -> tuple[Step, ...]:
+    *,
+    status: str,
+    found: TimelineStep | None,
+    promoted: date,
+    by: str,
+    tests: Sequence[ExperimentDays],
+    decided: date | None,
+) -> tuple[TimelineStep, ...]:
     """The four steps of a moment, the experiments among them with their links."""
-    began = found or Step(gettext("Written by hand"), "done", promoted)
+    began = found or TimelineStep(gettext("Written by hand"), "done", promoted)
     tested = [
-        Step(gettext("Tested"), "done" if test.last else "here", test.first, test.url, test.name) for test in tests
-    ] or [Step(gettext("Not tested yet"), "here" if status == "candidate" else "")]
+        TimelineStep(gettext("Tested"), "done" if test.last else "here", test.first, test.url, test.name)
+        for test in tests
+    ] or [TimelineStep(gettext("Not tested yet"), "here" if status == "candidate" else "")]
     ends = {
         "confirmed": (gettext("Confirmed"), "done"),
         "refuted": (gettext("Refuted"), "bad"),
         "inconclusive": (gettext("Inconclusive"), "warn"),
     }
     name, state = ends.get(status, (gettext("Verdict"), ""))
-    return (began, Step(gettext("Promoted"), "done", promoted, words=by), *tested, Step(name, state, decided))
+    return (
+        began,
+        TimelineStep(gettext("Promoted"), "done", promoted, words=by),
+        *tested,
+        TimelineStep(name, state, decided),
+    )

@@ -138,12 +138,14 @@ def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
     }
 
 
-def _timeline(moment: AhaMoment, tests: list[ExperimentDays], decided: date | None) -> tuple[timeline.Step, ...]:
+def _timeline(
+    moment: AhaMoment, tests: list[ExperimentDays], decided: date | None
+) -> tuple[timeline.TimelineStep, ...]:
     study = moment.study
     began = None
     if study is not None:
         link = reverse("aha:study", args=[study.pk])
-        began = timeline.Step(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
+        began = timeline.TimelineStep(gettext("Found"), "done", localtime(study.created_at).date(), link, str(study))
     return timeline.steps(
         status=moment.status,
         found=began,

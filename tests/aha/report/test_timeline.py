@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from aha.report.reach_picture import ExperimentDays
-from aha.report.timeline import Step, steps
+from aha.report.timeline import TimelineStep, steps
 
 DAY = date(2026, 6, 1)
 OPEN, OVER = ExperimentDays("open", "/e/1/", DAY, None), ExperimentDays("over", "/e/2/", DAY, DAY)
@@ -22,7 +22,9 @@ OPEN, OVER = ExperimentDays("open", "/e/1/", DAY, None), ExperimentDays("over", 
     ],
 )
 def test_steps__each_status__its_states(status: str, tests: tuple[ExperimentDays, ...], states: list[str]) -> None:
-    found = steps(status=status, found=Step("Found", "done", DAY), promoted=DAY, by="ann", tests=tests, decided=DAY)
+    found = steps(
+        status=status, found=TimelineStep("Found", "done", DAY), promoted=DAY, by="ann", tests=tests, decided=DAY
+    )
 
     assert [step.state for step in found] == states
     assert [step.link for step in found if step.link] == [test.url for test in tests]
