@@ -89,9 +89,14 @@ def test_html__title_with_markup__is_escaped(study: Study) -> None:
 def test_csv__of_a_study__has_every_cell_of_its_tables(study: Study) -> None:
     found = rows(takeaway.as_csv(study))
 
-    assert found[0] == ["table", "row", "column", "value"]
-    assert {len(row) for row in found} == {4}
-    assert next(row[:2] for row in found if row[1] == "eligible") == ["Who counts", "eligible"]
+    assert found[0] == ["table", "row", "column", "value", "low", "high", "unit", "n", "text"]
+    assert {len(row) for row in found} == {9}
+    counted = next(row for row in found if row[1] == "eligible")
+    assert counted[0] == "Who counts"
+    assert float(counted[3]) > 0  # a number, without the commas of the page
+    numbers = [cell for row in found[1:] for cell in row[3:6] + row[7:8] if cell]
+    assert numbers
+    assert all(float(cell) == float(cell) for cell in numbers)
 
 
 def test_tables__nested_in_a_context__come_in_order() -> None:
