@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -150,12 +149,6 @@ def troubles(experiment: Experiment) -> list[Trouble]:
             continue
         found.append(Trouble("audience", text.format(key=row.segment_key)))
     return found
-
-
-def rows_of(experiment: Experiment) -> list[tuple[str | None, int]]:
-    """The stored audience in the form that `count` takes."""
-    stored: list[Any] = list(experiment.audience.order_by("position").values_list("segment_key", "coverage"))
-    return stored
 
 
 def _found(slug: str) -> Segment:

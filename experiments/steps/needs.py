@@ -13,7 +13,6 @@ from experiments.plan_page.known import Known
 from experiments.report.planning.choice_words import caution_words
 from experiments.steps.mends import Mend, mends_of
 
-NAMES_SECONDS = 600
 # The field beside which a problem is said, where it isn't the form as a whole.
 FIELD_OF = {
     "no_hypothesis": "hypothesis",
