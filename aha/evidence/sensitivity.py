@@ -9,8 +9,8 @@ from scipy import stats
 
 from aha.evidence.aipw import Difference, RiskRatio
 from aha.evidence.nuisance import Codes, Flags, Floats
-from stats.random_effects import restricted_likelihood
 from stats.results import NotComputable, Reason
+from stats.synthesis.random_effects import restricted_likelihood
 
 TOP_SHARE = 1 / 3
 FEWEST_CONTROLS = 5

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from experiments.analyse import calibration as calibrating
 from experiments.models import Experiment
-from experiments.report import calibration_page
+from experiments.report.across import calibration_page
 from experiments.views.results import report
 
 

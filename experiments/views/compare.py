@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from experiments.analyse.analyses import latest_analysis, read_analysis
 from experiments.analyse.result import Readout
 from experiments.models import Experiment
-from experiments.report import two_experiments
+from experiments.report.across import two_experiments
 from experiments.report.first_lines import estimand
 from experiments.standing import overview
 from experiments.standing.health_light import health

@@ -23,7 +23,8 @@ from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
 from experiments.plan_page import plan_summary
-from experiments.report import calibration_page, first_lines, flow, page, promise_and_finding
+from experiments.report import first_lines, flow, page, promise_and_finding
+from experiments.report.across import calibration_page
 from experiments.report.behaviour.take_up import take_up_sentences
 from experiments.report.definitions import definitions
 from experiments.report.first_lines import Opening

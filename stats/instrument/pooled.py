@@ -17,8 +17,8 @@ from stats.instrument.pooling.egger import Egger, egger
 from stats.instrument.pooling.points import jive, liml
 from stats.instrument.pooling.pooled_sets import anderson_rubin_set, likelihood_ratio_set
 from stats.instrument.pooling.stack import Instrument, SharedControl, Stack, stacked, usable
-from stats.random_effects import RandomEffects, random_effects
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
+from stats.synthesis.random_effects import RandomEffects, random_effects
 
 __all__ = ["Answer", "Instrument", "Pooled", "SharedControl", "pooled"]
 

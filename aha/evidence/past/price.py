@@ -15,8 +15,8 @@ from aha.evidence.past.finding_rows import PastFinding
 from aha.evidence.past.pool_findings import key_of
 from stats.instrument.encouragement import wald
 from stats.instrument.pooled import LEAST_F
-from stats.random_effects import random_effects
 from stats.results import Interval, NotComputable, computable
+from stats.synthesis.random_effects import random_effects
 
 FEWEST = 5
 LEVEL = 0.9
@@ -75,7 +75,7 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
     the ratio isn't the behaviour's, or the nudge was too weak for a ratio, there is none. Ratios and not logs: a
     finding of 0 or below has no log.
 
-    Source: METHODS 4.19; `stats.random_effects` (REML, t with k - 1 degrees of freedom).
+    Source: METHODS 4.19; `stats.synthesis.random_effects` (REML, t with k - 1 degrees of freedom).
     """
     ratios: dict[str, tuple[float, float]] = {}
     for row in sorted(findings, key=lambda one: one.place):

@@ -7,8 +7,8 @@ from aha.evidence.past.pool_findings import PastExperiments, Summary, own_effect
 from reporting.document import chosen, outward
 from stats.instrument.arms_set import Piece
 from stats.instrument.pooled import Answer, Pooled
-from stats.random_effects import RandomEffects
 from stats.results import Estimate, Interval, NotComputable, computable
+from stats.synthesis.random_effects import RandomEffects
 
 INTERVAL = ("estimate", "low", "high", "level")
 MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from experiments.models import Analysis, Experiment
-from experiments.report import calibration_page
+from experiments.report.across import calibration_page
 from insight_site.takeaways import sharing
 from tests.experiments.make import draft
 from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored

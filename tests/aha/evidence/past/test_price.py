@@ -10,8 +10,8 @@ from aha.evidence.past.finding_rows import PastFinding
 from aha.evidence.past.price import ASSUMED, Price, expected_gain, expected_take_up, price_of, ratio_error
 from stats.instrument.encouragement import wald
 from stats.instrument.five_moments import IvMoments
-from stats.random_effects import random_effects
 from stats.results import Interval, NotComputable, Reason, computable
+from stats.synthesis.random_effects import random_effects
 from tests.aha.evidence.past.make_findings import finding
 
 RATIOS = (0.1, 0.2, 0.25, 0.3, 0.45)

@@ -1,0 +1,1 @@
+"""Pages about several experiments: the calibration of promises, and two side by side."""
