@@ -12,7 +12,7 @@ from runs.key_from_name import key_from
 from runs.models import Run
 from runs.refusals import Refused, split_reason
 from segments.questions.run_objections import run_objections
-from segments.rules.builder.known import MOST_CHOICES, Known, nearest
+from segments.rules.builder.known_values import MOST_CHOICES, Known, nearest
 from segments.search.question import FIELD_OF, MAX_CLUSTERS, Inputs, check_inputs
 
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")

@@ -15,10 +15,10 @@ from events.asking import questions
 from events.catalogue import listing
 from events.catalogue.gather import gather_catalogue
 from events.catalogue.listing import SCHEMA, Catalogue
+from events.inflow import newest_files
 from events.models import CatalogueSnapshot, OutboxEvent
 from events.outbox.flush import flush_events
 from events.outbox.ownership import StoreRefused
-from events.pulse import newest_files
 from runs.refusals import Refused
 
 TASK = "events.tasks.refresh_catalogue"

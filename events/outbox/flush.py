@@ -17,10 +17,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from events import store
+from events.inflow import arrivals
 from events.models import Flush, OutboxEvent, Rejected, UnitTraits
 from events.outbox import ownership, set_aside
 from events.outbox.set_aside import table_of
-from events.pulse import arrivals
 
 FLUSH_ROWS = 5_000  # at 32 KiB an event, 160 MB in memory at the worst
 PRUNE_ROWS = 5_000

@@ -14,11 +14,11 @@ from events import store
 from events.asking import questions
 from events.counting import queries
 from events.counting.day_bits import active_on
+from events.inflow import newest_files
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only, parse_retention
 from events.outbox import ownership
 from events.prepared import numbered_log
 from events.prepared.opened import Stop, prepared
-from events.pulse import newest_files
 from events.windows import DayMode
 from runs.progress import silent
 from runs.refusals import Refused

@@ -37,7 +37,7 @@ GZIP = b"\x1f\x8b"
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff<>:\"|?*]")
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """A request, or an open file."""
 
     def read(self, size: int, /) -> bytes:
@@ -80,7 +80,7 @@ def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
     return upload
 
 
-def receive_piece(upload: Upload, *, at: int, stream: Stream, length: int) -> int:
+def receive_piece(upload: Upload, *, at: int, stream: ByteStream, length: int) -> int:
     """Append one piece; how many bytes are there now.
 
     A piece that doesn't begin where the file ends changes nothing: the sender goes on from the number that is returned.

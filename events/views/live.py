@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from events.pulse import live_tail
+from events.inflow import live_tail
 from runs.web import is_htmx, may
 
 

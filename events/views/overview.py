@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from events.catalogue import labels, refresh
 from events.catalogue.listing import Catalogue, PropertyEntry
-from events.pulse.source_pulse import pulses
-from events.pulse.store_health import store_health
+from events.inflow.source_pulse import pulses
+from events.inflow.store_health import store_health
 from events.report import event_rows, source_words
 from reporting.words import Message
 from runs.refusals import Refused

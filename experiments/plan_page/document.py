@@ -13,7 +13,7 @@ from experiments.plan.choices.cautions import cautions
 from experiments.plan.choices.plan_calendar import calendar_of
 from experiments.plan.record import GuardrailRule
 from experiments.plan.stored import plan_of
-from experiments.plan_page.known import Known
+from experiments.plan_page.known_numbers import Known
 from experiments.plan_page.plan_summary import audience_lines, metric_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning.choice_words import caution_words, duration

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from experiments.models import Experiment, PlanComment
 from experiments.plan_page.document import SLUGS, sections
 from experiments.plan_page.exports import FORMS, export
-from experiments.plan_page.known import known_of
+from experiments.plan_page.known_numbers import known_of
 from experiments.plan_page.power_curve import recent_inflow
 from runs.refusals import Refused
 from runs.web import may, person

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
 from experiments.plan.drafts import STEP_SAVED
-from experiments.plan_page.known import Known
+from experiments.plan_page.known_numbers import Known
 from experiments.plan_page.plan_summary import STEPS
 from experiments.steps.mends import Mend
 from experiments.steps.needs import Need, needs_of

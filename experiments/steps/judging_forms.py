@@ -11,7 +11,7 @@ from experiments.forms.guardrail_field import RulesField
 from experiments.forms.plan_fields import LinesField, LooksField, MetricsField
 from experiments.models import Experiment
 from experiments.plan.mistakes import MOST_DAYS_BEFORE
-from experiments.plan_page.known import known_events
+from experiments.plan_page.known_numbers import known_events
 from experiments.report.names import is_share
 from experiments.steps.mends import Mend, usual_outcome
 from experiments.steps.number_fields import CountField, EffectField, ShareField

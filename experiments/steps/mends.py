@@ -14,7 +14,7 @@ from experiments.plan.choices.cautions import Facts
 from experiments.plan.choices.costs import equally
 from experiments.plan.mistakes import KEY, Problem
 from experiments.plan.stored import plan_of
-from experiments.plan_page.known import Suggested
+from experiments.plan_page.known_numbers import Suggested
 from experiments.report.names import is_share
 from experiments.steps.number_fields import effect_as_typed, share_as_typed
 from experiments.steps.outcome_guess import nearest_outcome, with_event

@@ -9,7 +9,7 @@ from experiments.plan import audience
 from experiments.plan.choices.cautions import cautions
 from experiments.plan.mistakes import Problem
 from experiments.plan.stored import plan_of
-from experiments.plan_page.known import Known
+from experiments.plan_page.known_numbers import Known
 from experiments.report.planning.choice_words import caution_words
 from experiments.steps.mends import Mend, mends_of
 

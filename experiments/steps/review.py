@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from experiments.models import Experiment
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action
-from experiments.plan_page.context import document_context
+from experiments.plan_page.page_context import document_context
 from experiments.steps import frame
 from experiments.steps.needs import needs_of
 from runs.refusals import Refused

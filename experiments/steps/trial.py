@@ -17,7 +17,7 @@ FOLLOWED = ("variants", "audience", "outcomes", "plan")  # steps whose form chan
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedPlan:
     """A plan that is tried.
 
     Attributes:
@@ -31,7 +31,7 @@ class Trial:
     share: float
 
 
-def tried(row: Experiment, step: str, data: Mapping[str, Any] | None) -> Trial:
+def tried(row: Experiment, step: str, data: Mapping[str, Any] | None) -> TriedPlan:
     """The plan with a form on top; without data it is the stored one.
 
     Raises:
@@ -40,7 +40,7 @@ def tried(row: Experiment, step: str, data: Mapping[str, Any] | None) -> Trial:
     plan = plan_of(row)
     if data is not None and step in FOLLOWED:
         plan = {"variants": _arms, "audience": _audience, "outcomes": _columns, "plan": _columns}[step](row, step, data)
-    return Trial(row, plan, enrolled_share(plan))
+    return TriedPlan(row, plan, enrolled_share(plan))
 
 
 def _arms(row: Experiment, _step: str, data: Any) -> Plan:

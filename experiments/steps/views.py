@@ -20,14 +20,14 @@ from experiments.plan import drafts
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import plan_summary, power_curve
-from experiments.plan_page.known import known_of
+from experiments.plan_page.known_numbers import known_of
 from experiments.report.across.calibration_page import share_left
 from experiments.steps import arms_lines, frame, judging_forms, panels, promised_words, step_forms
 from experiments.steps.needs import needs_of
 from experiments.steps.number_fields import effect_as_typed
-from experiments.steps.outlook import arms_outlook, outlook
 from experiments.steps.review import review
 from experiments.steps.trial import FOLLOWED
+from experiments.steps.what_follows import arms_outlook, outlook
 from runs.refusals import Refused
 from runs.web import may, person
 from stats.results import computable

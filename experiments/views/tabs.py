@@ -13,7 +13,7 @@ from experiments.models import Analysis, Experiment
 from experiments.plan import audience
 from experiments.plan.lifecycle import Status
 from experiments.plan_page import plan_summary
-from experiments.plan_page.context import document_context, remarks
+from experiments.plan_page.page_context import document_context, remarks
 from experiments.report import first_lines, flow, page
 from experiments.standing import history as log
 from experiments.views import frame

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.inflow.live_tail import shortened
 from events.models import OutboxEvent, Rejected, Source
-from events.pulse.live_tail import shortened
 from events.schema import ERRORS
 
 MOST = 1_000

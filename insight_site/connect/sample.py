@@ -4,8 +4,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django_q.tasks import async_task
 
+from events.inflow import newest_files
 from events.models import CatalogueSnapshot, OutboxEvent
-from events.pulse import newest_files
 from runs.refusals import Refused
 
 TASK = "insight_site.tasks.write_sample"

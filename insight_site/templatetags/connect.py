@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.template import Context
 from django.utils import timezone
 
+from events.inflow.source_pulse import Pulse
 from events.models import Source
-from events.pulse.source_pulse import Pulse
 from events.report import source_words
 from insight_site.connect.views import connect_context
 from insight_site.models import ApiKey

@@ -11,7 +11,7 @@ from events.catalogue.listing import PropertyEntry
 from events.catalogue.refresh import ready_catalogue
 from events.models import UnitTraits
 from runs.refusals import Refused
-from segments.rules.builder.known import Known, KnownEvent, KnownTrait
+from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
 
 USERS_READ = 20_000
 VALUES_SHOWN = 30

@@ -19,7 +19,7 @@ from segments.models import SegmentModel
 from segments.published import publish_rule, rule_count, rule_names
 from segments.report.rule_page import count_shown, mistakes_in_words, what_publishing_does
 from segments.rules import to_document
-from segments.rules.builder.known import Known
+from segments.rules.builder.known_values import Known
 from segments.rules.builder.shown import shown
 from segments.rules.builder.state import State, read_state, state_of_text
 

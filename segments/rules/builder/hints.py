@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from reporting.words import Message, say
 from segments.rules.builder.checked import Mend, Mistake
-from segments.rules.builder.known import Known, nearest
+from segments.rules.builder.known_values import Known, nearest
 from segments.rules.builder.posted_rows import place_of
 from segments.rules.builder.row_changes import walk
 from segments.rules.builder.typed import Path, TypedCondition, TypedGroup, as_json, typed_value

@@ -7,7 +7,7 @@ from reporting.shown_names import shown as shown_name
 from reporting.words import gettext
 from segments.rules.builder import row_changes
 from segments.rules.builder.checked import Mistake
-from segments.rules.builder.known import MOST_CHOICES, Known, KnownEvent, KnownTrait
+from segments.rules.builder.known_values import MOST_CHOICES, Known, KnownEvent, KnownTrait
 from segments.rules.builder.posted_rows import NOT_KNOWN, OTHER, place_of
 from segments.rules.builder.typed import (
     NUMBER,

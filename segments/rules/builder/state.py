@@ -8,7 +8,7 @@ from runs.refusals import Refused
 from segments.rules.builder.actions import act
 from segments.rules.builder.checked import Checked, Mistake, check
 from segments.rules.builder.hints import hints
-from segments.rules.builder.known import Known
+from segments.rules.builder.known_values import Known
 from segments.rules.builder.place_words import in_words
 from segments.rules.builder.posted_rows import Posted, read_rows
 from segments.rules.builder.typed import NotShown, Path, TypedCondition, TypedGroup, rows_of

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from experiments.models import Experiment, PlanComment
 from experiments.plan_page.document import SLUGS, sections
-from experiments.plan_page.known import known_of
+from experiments.plan_page.known_numbers import known_of
 from tests.experiments.make import draft, running
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,6 @@ from django.core.cache import cache
 from django.test import Client
 
 from experiments.models import Analysis, Experiment
-from experiments.report.across import calibration_page
-from insight_site.takeaways import sharing
 from tests.experiments.make import draft
 from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored
 
@@ -367,39 +365,7 @@ def test_pages__in_both_languages__leave_no_placeholder_open(analyst: Client, la
         assert "{variant}" not in text
 
 
-@pytest.mark.parametrize(("kind", "start"), [("html", "<!doctype html>"), ("csv", "\ufeff"), ("json", "{")])
-def test_takeaway__of_an_analysis__is_a_file(viewer: Client, kind: str, start: str) -> None:
-    row = stored()
-
-    answer = viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.{kind}")
-
-    assert answer.status_code == 200
-    assert answer.content.decode().startswith(start)
-
-
-def test_takeaway__as_csv__has_the_tables_of_every_section(viewer: Client) -> None:
-    row = stored()
-
-    text = viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.csv").content.decode()
-
-    for title in ("The plan", "Flow of units", "Time to churn", "Bayesian companion", "Level of each outcome"):
-        assert f"\n{title}," in text, title
-
-
 def test_report__reads_its_date_from_the_analysis(viewer: Client) -> None:
     stored(as_of=datetime(2026, 3, 30, tzinfo=UTC))
 
     assert "Data up to March 30, 2026." in page(viewer, "exp/")
-
-
-# ── Shared ────────────────────────────────────────────────────────────────────
-def test_shared__report_of_one_experiment__says_nothing_of_the_others(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = stored()
-    monkeypatch.setattr(calibration_page, "share_left", lambda *_said: "Over 7 experiments 12 % was left.")
-    _, token = sharing.create_link(run=row, days=7, by=None)
-
-    assert "Over 7 experiments" in page(viewer, "exp/")
-    assert "Over 7 experiments" in viewer.get(f"/takeaway/experiments.Analysis/{row.pk}.html").content.decode()
-    assert "Over 7 experiments" not in Client().get(f"/shared/{token}/").content.decode()

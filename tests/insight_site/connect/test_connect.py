@@ -12,8 +12,8 @@ from django.utils.http import urlencode
 from pytest_django import Settings
 
 from events.catalogue import listing
+from events.inflow import newest_files
 from events.models import OutboxEvent, Rejected, Source
-from events.pulse import newest_files
 from insight_site.connect import first_event, sample, write_sample
 from insight_site.connect.send_snippets import snippets
 from insight_site.models import ApiKey

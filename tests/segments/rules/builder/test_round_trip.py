@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segments.rules import parse_rule, to_document
 from segments.rules.builder.checked import check
-from segments.rules.builder.known import Known, KnownEvent, KnownTrait
+from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
 from segments.rules.builder.posted_rows import read_rows
 from segments.rules.builder.row_changes import move, walk
 from segments.rules.builder.shown import shown

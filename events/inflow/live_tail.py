@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.cache import cache
 
+from events.inflow import newest_files
 from events.models import Flush, OutboxEvent, Rejected, Source
-from events.pulse import newest_files
 from events.schema import ERRORS
 from events.senders import sender_of
 

@@ -9,10 +9,10 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
+from events.inflow import arrivals, live_tail, newest_files, source_pulse, store_health
+from events.inflow.source_pulse import Pulse, State
 from events.models import Arrivals, OutboxEvent, Rejected, Source
 from events.outbox.flush import flush_events
-from events.pulse import arrivals, live_tail, newest_files, source_pulse, store_health
-from events.pulse.source_pulse import Pulse, State
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("write")]

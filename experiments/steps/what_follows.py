@@ -26,7 +26,7 @@ from experiments.report.planning import choice_words
 from experiments.steps import arms_lines
 from experiments.steps.mends import Mend
 from experiments.steps.number_fields import effect_as_typed
-from experiments.steps.trial import Trial, tried
+from experiments.steps.trial import TriedPlan, tried
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused
@@ -66,19 +66,19 @@ def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
         return {"refusal": refusal.sentence}
 
 
-def _eligible(trial: Trial) -> dict[str, Any]:
+def _eligible(trial: TriedPlan) -> dict[str, Any]:
     rows = [(one.segment, one.coverage) for one in trial.plan.audience]
     found = counting.count(rows, within=share_left(trial.plan))
     return {"eligible": found, "percent": percent(found.share)}
 
 
-def _calendar(trial: Trial, inflow: Inflow, found: Suggestion) -> PlanCalendar | NotComputable:
+def _calendar(trial: TriedPlan, inflow: Inflow, found: Suggestion) -> PlanCalendar | NotComputable:
     units = trial.plan.planned_units or found.planned_units
     return calendar_of(units, inflow, trial.share, timezone.localdate()) if computable(units) else units
 
 
 def _calendar_context(
-    row: Experiment, trial: Trial, inflow: Inflow, found: Suggestion, calendar: PlanCalendar | NotComputable
+    row: Experiment, trial: TriedPlan, inflow: Inflow, found: Suggestion, calendar: PlanCalendar | NotComputable
 ) -> dict[str, Any]:
     came = _("came a day from {first} to {last}: the last four weeks whose outcome is known")
     lines: list[Line] = [
@@ -133,7 +133,7 @@ def _sized_for(found: Suggestion, inflow: Inflow) -> str:
     return _("of all variants, to find {effect}").format(effect=effect)
 
 
-def _costs(trial: Trial, inflow: Inflow) -> list[dict[str, Any]]:
+def _costs(trial: TriedPlan, inflow: Inflow) -> list[dict[str, Any]]:
     try:
         found = costs(trial.plan, inflow, enrolled_share, power_curve.adjustment_worth(trial.row))
     except Refused:
@@ -154,7 +154,7 @@ def _costs(trial: Trial, inflow: Inflow) -> list[dict[str, Any]]:
     return rows
 
 
-def _size_context(trial: Trial, inflow: Inflow, found: Suggestion) -> dict[str, Any]:
+def _size_context(trial: TriedPlan, inflow: Inflow, found: Suggestion) -> dict[str, Any]:
     row, share = trial.row, inflow.sd is None
     lines = [
         (_("Effect it is sized for"), _say(found.planned_effect, partial(effect_text, share=share, plus=True))),

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from experiments.models import Experiment, PlanComment
 from experiments.plan_page.document import document_title, facts_line, sections
-from experiments.plan_page.known import known_of
+from experiments.plan_page.known_numbers import known_of
 
 
 def remarks(row: Experiment) -> list[tuple[PlanComment, str]]:

@@ -1,0 +1,54 @@
+"""The last step: what is started, and with what said."""
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from experiments.models import Experiment
+from tests.experiments.make import draft
+from tests.experiments.steps.test_steps import inflow, step
+
+__all__ = ["inflow"]
+pytestmark = pytest.mark.django_db
+
+
+def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_start(admin_client: Client) -> None:
+    row = draft("exp", hypothesis="", planned_units=None, audience=[{"segment_key": "gone.v1.g1", "coverage": 10_000}])
+
+    page = admin_client.get(step(row, "review")).content.decode()
+    admin_client.post(step(row, "review"))
+
+    for sentence, name in (
+        ("The plan needs a hypothesis.", "hypothesis"),
+        ("The plan needs a planned number of units.", "plan"),
+        ("There is no published segment &#x27;gone.v1.g1&#x27;.", "audience"),
+    ):
+        assert sentence in page
+        assert f'{sentence} <a href="{step(row, name)}">' in page
+    row.refresh_from_db()
+    assert row.status == "draft"
+
+
+def test_review__complete__starts_with_the_note_in_the_log(admin_client: Client) -> None:
+    cache.clear()
+    row = draft("exp", nudge="A banner in the lobby.")
+
+    answer = admin_client.post(step(row, "review"), {"why": "agreed on Monday"})
+
+    row.refresh_from_db()
+    assert (row.status, answer["Location"]) == ("running", "/experiments/exp/")
+    assert row.history.first().history_change_reason == "agreed on Monday"
+
+
+def test_review__silly__starts_only_when_a_person_says_that_it_is_meant(admin_client: Client, inflow: None) -> None:
+    row = draft("exp", nudge="", planned_units=1_000)
+
+    refused = admin_client.post(step(row, "review"))
+    states = [Experiment.objects.get().status]
+    admin_client.post(step(row, "review"), {"sure": "1"})
+    states.append(Experiment.objects.get().status)
+
+    said = [one.code for one in refused.context["silly"]]
+    assert states == ["draft", "running"]
+    assert said == ["no_nudge", "too_few_units", "end_too_soon"]  # 1,000 of 19,000 units; 41 days are needed, not 30
+    assert "Tick the box below first" in refused.content.decode()
