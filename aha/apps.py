@@ -16,7 +16,7 @@ STAGES = {
     "ranks": _("ranking behaviours"),
     "choice": _("choosing the number again and again"),
     "steps": _("looking for jumps"),
-    "adjustment": _("holding more and more equal"),
+    "adjustment": _("adjusting for other behaviours"),
     "report": _("writing the report"),
 }
 

@@ -61,7 +61,7 @@ class StudyForm(forms.Form):
         max_value=365,
         help_text=_("A gap keeps the same session from being both."),
     )
-    choose = forms.ChoiceField(label=_("Choose the number by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
+    choose = forms.ChoiceField(label=_("Choose the threshold by"), choices=[(rule, RULE_WORDS[rule]) for rule in RULES])
     inert = BehavioursField(
         label=_("Negative controls"),
         help_text=_("Events that can't cause retention, 5 or more: they show how often the method is wrong."),

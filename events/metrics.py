@@ -350,7 +350,7 @@ def _window(text: str, days: str) -> Window:
 
 def _check_share(share: float | None) -> None:
     if share is not None and not 0 < share < 1:
-        raise Refused("A share of units lies between 0 and 100 %, such as 99.9%, not '{given}'.", given=share)
+        raise Refused("A share of units lies between 0 and 100%, such as 99.9%, not '{given}'.", given=share)
 
 
 def _share(text: str, given: str) -> float:

@@ -21,7 +21,7 @@ class Run(models.Model):
     NAMED_BY: tuple[str, ...] = ()  # relations that its name is made of, for lists to join
 
     class Status(models.TextChoices):
-        QUEUED = "queued", _("waiting for the worker")
+        QUEUED = "queued", _("queued")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")

@@ -138,7 +138,7 @@ class RuleForm(PublishForm):
     """Under which name a rule is published, and when a user's clock starts; the rule itself has a form of its own."""
 
     signup_event = forms.CharField(
-        label=_("Event that starts a user's clock"),
+        label=_("Start event (day 0)"),
         max_length=256,
         initial="signup",
         help_text=_("Days are counted from its first occurrence."),

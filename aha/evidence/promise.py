@@ -83,7 +83,7 @@ def _headroom(reach: float) -> float:
 def _check_moved(moved: float, headroom: float) -> None:
     if not 0 <= moved <= headroom:
         raise Refused(
-            "Between 0 % and {most:.1%} of users can be moved across the threshold, not {given:.1%}.",
+            "Between 0% and {most:.1%} of users can be moved across the threshold, not {given:.1%}.",
             most=headroom,
             given=moved,
         )

@@ -55,7 +55,7 @@ def _words(inputs: Inputs) -> Iterator[tuple[str, str, str]]:
     times = _("chosen automatically") if inputs.max_times is None else str(inputs.max_times)
     yield "max_times", _("Largest number of times"), times
     yield "gap", _("Days between behaviour and retention"), str(inputs.gap)
-    yield "choose", _("Choose the number by"), inputs.choose
+    yield "choose", _("Choose the threshold by"), inputs.choose
     modes = {"rolling": _("24 hours from signup"), "calendar": _("calendar days")}
     yield "day_mode", _("Days are"), modes.get(inputs.day_mode, inputs.day_mode)
     yield "inert", _("Negative controls"), _listed(inputs.inert) or _("none")

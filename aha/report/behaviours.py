@@ -19,8 +19,8 @@ def side_by_side(report: Report) -> Table:
         gettext("candidate"),
         gettext("does it jump?"),
         gettext("reach"),
-        gettext("stay of the doers"),
-        gettext("stay of the others"),
+        gettext("retained if did it"),
+        gettext("retained if not"),
         gettext("J where it was not chosen"),
         gettext("left when all is held equal, points"),
         gettext("expected causal gain, points of all users"),
@@ -45,7 +45,7 @@ def side_by_side(report: Report) -> Table:
         for row in report.candidates
     )
     note = gettext(
-        "Shares over all eligible users with the 95 % CI of one cell; a chosen cell looks too good, so read J where "
+        "Shares over all eligible users with the 95% CI of one cell; a chosen cell looks too good, so read J where "
         "it was not chosen. Order: a jump first, marks that speak against an experiment last; inside these by the "
         "expected causal gain."
     )

@@ -56,8 +56,8 @@ def skill(report: Report) -> str:
     if not computable(model):
         return ""
     text = gettext(
-        "Out of fold the trees tell a user who stays from one who leaves in {trees} of pairs (AUC; interval {low} to "
-        "{high}), a logistic model in {logistic}; chance is 50 %. {n} users."
+        "Cross-validated AUC {trees} ({low} to {high}) for gradient-boosted trees, {logistic} for a logistic "
+        "model (chance: 50%). {n} users."
     )
     auc = model.trees.auc
     return text.format(
@@ -78,7 +78,7 @@ def table(report: Report) -> Table | None:
     columns = (
         gettext("feature"),
         gettext("kind"),
-        gettext("rank of its group (95 % CI)"),
+        gettext("rank of its group (95% CI)"),
         gettext("tied"),
         gettext("mean |SHAP|, log-odds"),
         gettext("of its group"),
@@ -100,7 +100,7 @@ def table(report: Report) -> Table | None:
         "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the order "
         "is not known. Direction: does more of it raise the prediction?"
     )
-    return Table(gettext("Ranks of what the model leans on"), columns, texts, note)
+    return Table(gettext("Ranks of predictors"), columns, texts, note)
 
 
 def chart(report: Report) -> Drawn:
@@ -129,7 +129,7 @@ def chart(report: Report) -> Drawn:
         color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="bottom")),
     )
     bare = alt.Y("label:N", sort=labels, title=None, axis=None)
-    rank = alt.X("low:Q", title=gettext("rank of its group, 95 % CI"), axis=alt.Axis(tickMinStep=1, format="d"))
+    rank = alt.X("low:Q", title=gettext("rank of its group, 95% CI"), axis=alt.Axis(tickMinStep=1, format="d"))
     ranks = alt.layer(
         base.mark_rule(color=GREY, strokeWidth=3).encode(y=bare, x=rank, x2="high:Q"),
         base.mark_point(filled=True, size=70, color=INK, opacity=1).encode(y=bare, x="rank:Q"),

@@ -104,7 +104,7 @@ def check_inputs(inputs: Inputs) -> Inputs:
         Refused: with one sentence that names the option.
     """
     if not inputs.signup_event:
-        raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
+        raise Refused("name the start event (day 0), or * for each user's first event.", at="signup-event")
     if not inputs.days or not all(1 <= y <= MAX_DAYS for y in inputs.days):
         raise Refused("whole numbers from 1 to {most}, for example 1 3 7.", most=MAX_DAYS, at="days")
     if list(inputs.days) != sorted(set(inputs.days)):

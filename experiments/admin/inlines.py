@@ -49,7 +49,7 @@ class OverrideInline(TabularInline):
     fields = ["unit", "rule", "variant"]
     extra = 0
     show_title = False
-    verbose_name_plural = _("overrides: an arm without a draw, for testers; nobody is exposed by it")
+    verbose_name_plural = _("Tester overrides (not counted in results)")
 
     def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
         return obj is not None and super().has_add_permission(request, obj)  # the arms must be there first

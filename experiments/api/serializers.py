@@ -17,7 +17,7 @@ REASON = {"type": "object", "required": ["not_computable"], "properties": {"not_
 
 def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
     """A share in steps of 0.01 %. Stated here, since a model's own limits depend on the database."""
-    return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01 %", **options)
+    return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01%", **options)
 
 
 def metrics() -> serializers.ListField:
@@ -116,7 +116,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
         child=serializers.ListField(child=steps(), min_length=2, max_length=2),
         max_length=10,
         required=False,
-        help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01 %",
+        help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01%",
     )
     planned_units = serializers.IntegerField(min_value=1, max_value=MAX_UNITS, allow_null=True, required=False)
     layer_low, layer_high = steps(required=False), steps(required=False)

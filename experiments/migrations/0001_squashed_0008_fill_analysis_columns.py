@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
             name='Analysis',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('queued', 'waiting for the worker'), ('running', 'running'), ('done', 'done'), ('failed', 'failed'), ('cancelled', 'cancelled')], db_index=True, default='queued', max_length=10, verbose_name='status')),
+                ('status', models.CharField(choices=[('queued', "queued"), ('running', 'running'), ('done', 'done'), ('failed', 'failed'), ('cancelled', 'cancelled')], db_index=True, default='queued', max_length=10, verbose_name='status')),
                 ('inputs', models.JSONField(default=dict, verbose_name='inputs')),
                 ('seed', models.PositiveBigIntegerField(default=1, verbose_name='seed')),
                 ('as_of', models.DateTimeField(blank=True, null=True, verbose_name='data up to')),

@@ -65,7 +65,7 @@ def raise_coverage(*, key: str, position: int, coverage: int, why: str, by: User
         if row is None:
             raise Refused("The audience has no row {row}.", row=position)
         if not row.coverage < coverage <= WHOLE:
-            raise Refused("Coverage can only grow: from {now} up to 100 %.", now=f"{row.coverage / 100:g} %")
+            raise Refused("Coverage can only grow: from {now} up to 100%.", now=f"{row.coverage / 100:g} %")
         before, row.coverage = row.coverage, coverage
         row.save(update_fields=["coverage"])
         save_fields(experiment, by, why, [])

@@ -64,10 +64,10 @@ def cluster_sentences() -> dict[str, str]:
             "into several rows."
         ),
         "bad_saturations": gettext(
-            "Saturations are rising shares, the first 0 %, each with a weight above 0; the weights add up to 100 %."
+            "Saturations are rising shares, the first 0%, each with a weight above 0; the weights add up to 100%."
         ),
         "saturation_variants": gettext("A plan with saturations has two variants: the control and one nudge."),
         "saturation_weights": gettext(
-            "The share nudged by these saturations is {share} %, so the weight of '{key}' must be {share} %."
+            "The share nudged by these saturations is {share}%, so the weight of '{key}' must be {share}%."
         ),
     }

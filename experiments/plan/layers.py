@@ -32,7 +32,7 @@ def create_holdout(*, key: str, share: int, active: bool = True) -> Holdout:
         Refused: a key that exists or is none, or a share outside 0 to 100 %.
     """
     if not 0 < share < WHOLE:
-        raise Refused("The share of a holdout lies between 0 and 100 %.")
+        raise Refused("The share of a holdout lies between 0 and 100%.")
     with transaction.atomic():
         row = _created(Holdout(key=key, share=share, active=False))
         return set_active(holdout=row, active=active)

@@ -267,7 +267,7 @@ def words(problem: Problem) -> str:
         "too_few_variants": gettext("An experiment needs at least two variants; the first is the control."),
         "bad_variant_key": gettext("'{key}' can't be the key of a variant."),
         "repeated_variant": gettext("Two variants have the same key."),
-        "bad_weights": gettext("Weights must be above 0 and add up to 100 %, not to {sum} %."),
+        "bad_weights": gettext("Weights must be above 0 and add up to 100%, not to {sum}%."),
         "bad_value_type": gettext("'{type}' is no type of value."),
         "bad_value": gettext("The value of '{variant}' is not of the type {type}."),
         "primary_count": gettext("The plan needs one or two primary outcomes."),
@@ -303,15 +303,15 @@ def words(problem: Problem) -> str:
         "bad_take_up": gettext("The expected take-up must lie between 0 and 1."),
         "no_planned_units": gettext("The plan needs a planned number of units."),
         "no_planned_end": gettext("The plan needs an end that lies after today."),
-        "bad_coverage": gettext("Row {row} of the audience: the coverage must lie between 0 and 100 %."),
+        "bad_coverage": gettext("Row {row} of the audience: the coverage must lie between 0 and 100%."),
         "bad_row_weights": gettext(
-            "Row {row} of the audience: it needs a weight above 0 for each variant, and they must add up to 100 %."
+            "Row {row} of the audience: it needs a weight above 0 for each variant, and they must add up to 100%."
         ),
         "rule_without_segment": gettext("Row {row} of the audience has a rule but no segment."),
         "unreachable_row": gettext("Row {row} of the audience takes everyone, so no later row is ever reached."),
         "repeated_segment": gettext("A segment stands in two rows of the audience."),
-        "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100 %."),
-        "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high} %)."),
+        "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100%."),
+        "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high}%)."),
         **cluster_sentences(),
     }
     return sentences[problem.code].format(**problem.details)

@@ -94,7 +94,7 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
     arms = [
         (
             _("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
-            _("{arm}: {value} for {weight} %").format(
+            _("{arm}: {value} for {weight}%").format(
                 arm=arm.name or arm.key, weight=f"{arm.weight / 100:g}", value=value_words(arm.value)
             ),
         )
@@ -105,7 +105,7 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
         for arm in row.variants.all()
         if not arm.is_control and arm.role != Variant.Role.NUDGE
     ]
-    outside = (_("Outside the experiment"), value_words(row.default_value))
+    outside = (_("Default for everyone else"), value_words(row.default_value))
     return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
 
 
@@ -115,14 +115,14 @@ def audience_lines(row: Experiment) -> list[tuple[str, str]]:
     lines = [
         (
             names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
-            _("of them {coverage} %").format(coverage=f"{one.coverage / 100:g}"),
+            _("of them {coverage}%").format(coverage=f"{one.coverage / 100:g}"),
         )
         for one in row.audience.all()
     ]
     if len(lines) < 2 and not any(one.segment_key for one in row.audience.all()):
-        lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage} %").format(coverage=100))]
+        lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage}%").format(coverage=100))]
     if row.layer is not None:
-        text = _("{layer}, from {low} % to {high} %")
+        text = _("{layer}, from {low}% to {high}%")
         value = text.format(layer=row.layer, low=f"{row.layer_low / 100:g}", high=f"{row.layer_high / 100:g}")
         lines.append((_("Layer"), value))
     lines.append((_("Holdout"), str(row.holdout) if row.holdout else ""))

@@ -109,7 +109,7 @@ def _known(readout: Readout) -> Iterator[str]:
     """What may be said without the outcome."""
     standing, plan = readout.standing, readout.plan
     exposed, mature = sum(standing.exposed.values()), sum(standing.mature.values())
-    text = gettext("{exposed} units have met their variant; the outcome of {mature} is known, of {planned} planned.")
+    text = gettext("{exposed} of {planned} planned users exposed; {mature} have a final outcome so far.")
     yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units))
     if standing.opens_on is not None:
         yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
@@ -132,15 +132,15 @@ def estimand(readout: Readout) -> str:
     from_when = clock_words(plan)
     if plan.claim is None:
         text = gettext(
-            "Asked: what does being given {variants} rather than {control} do to {outcome}? Of all units that met "
-            "their variant, days counted from {clock}."
+            "Question: does {variants} rather than {control} change {outcome}? All exposed users; days count from"
+            " {clock}."
         )
         return text.format(
             variants=", ".join(plan.variants[1:]), control=plan.variants[0], outcome=outcome, clock=from_when
         )
     text = gettext(
-        "Asked: what does reaching “{claim}” ({behaviour}) do to {outcome}, among units that reach it only if nudged? "
-        "Days are counted from {clock}."
+        "Question: does reaching “{claim}” ({behaviour}) change {outcome}, among users who reach it only if "
+        "nudged? Days count from {clock}."
     )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
@@ -155,14 +155,15 @@ def state_sentence(why: str) -> str:
     """Why the outcome may be read now, or may not; the codes of `experiments.analyse.result.Standing`."""
     sentences = {
         "enrolling": gettext(
-            "The outcome is locked: units are still being enrolled, and this plan looks once, at its end. Looking "
-            "earlier would find effects that aren't there."
+            "Results unlock when enrolment ends and outcomes are final. Looking earlier would raise the "
+            "false-positive rate."
         ),
         "maturing": gettext(
-            "The outcome is locked: enrolment has ended, but not every unit has lived through the outcome's days yet."
+            "Results unlock when every user's outcome is final: enrolment has ended, and the last users' days "
+            "aren't over yet."
         ),
         "next_look": gettext(
-            "The outcome is locked until the next planned look; looks between would cost more error than was planned."
+            "Results unlock at the next planned look. Looking in between would raise the false-positive rate."
         ),
         "too_few": gettext("The outcome is locked: intervals for any look need at least 100 mature units per group."),
         "ended": gettext("Enrolment has ended and every outcome is known: this is what the experiment can say."),

@@ -26,10 +26,10 @@ def section(readout: Readout) -> Section:
     days = by_day(readout)
     if days is not None:
         last = readout.flow.by_day[-1][0].isoformat()
-        finding = gettext("{n} units had met their variant by {day}.").format(n=count(total), day=last)
+        finding = gettext("{n} users were exposed by {day}.").format(n=count(total), day=last)
         draw = partial(draw_inflow, readout.flow.by_day, readout.plan.variants)
         parts.append(Part("inflow", gettext("How units came in"), finding, days, draw=draw))
-    return Section("units", gettext("The flow of units"), "", tuple(parts))
+    return Section("units", gettext("Sample flow"), "", tuple(parts))
 
 
 def flow(readout: Readout) -> Table:

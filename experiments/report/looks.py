@@ -18,7 +18,7 @@ from reporting.words import gettext
 def section(readout: Readout, report: Report) -> Section:
     """The looks with their bounds, and what waits for the last."""
     parts = (_path(readout, report),) if readout.path else ()
-    return Section("path", gettext("The looks, and what they cost"), hidden_sentence(readout) if parts else "", parts)
+    return Section("path", gettext("Interim looks"), hidden_sentence(readout) if parts else "", parts)
 
 
 def _path(readout: Readout, report: Report) -> Part:
@@ -43,7 +43,7 @@ def path_finding(readout: Readout) -> str:
         text = gettext("Looks: {n}. Peeks among them, for which the plan didn't pay: {peeks}.")
         return text.format(n=n, peeks=peeks)
     if readout.plan.method == "fixed":
-        return gettext("One look at the end, as planned: it is paid for by the whole error rate.")
+        return gettext("One planned analysis at the end; all of alpha was used on it.")
     one = gettext("One look, as planned; all looks of the plan together keep the error rate of {alpha}.")
     text = one if n == 1 else gettext("{n} looks, all as planned: together they keep the error rate of {alpha}.")
     found = text.format(n=n, alpha=level_text(readout.plan.alpha))
@@ -131,7 +131,7 @@ def draw(looks: Sequence[LookTaken]) -> Drawn:
         base = alt.Chart(data([row for row in rows if row["variant"] == name])).encode(
             x=alt.X(
                 "share:Q",
-                title=gettext("mature units, share of the plan"),
+                title=gettext("users with a final outcome, share of plan"),
                 axis=alt.Axis(format=".0%"),
                 scale=alt.Scale(zero=True),
             )

@@ -24,7 +24,7 @@ def section(readout: Readout) -> Section:
     changed = amendments(readout)
     if changed is not None:
         parts.append(Part("amendments", changed.title, "", changed))
-    return Section("plan", gettext("The plan, and whether it was kept"), lead, tuple(parts), closed=True)
+    return Section("plan", gettext("Plan adherence"), lead, tuple(parts), closed=True)
 
 
 def registered(readout: Readout) -> Table:

@@ -113,7 +113,7 @@ def _rows(readout: Readout, report: Report) -> Iterator[Contrast]:
 def _who_chose(readout: Readout, report: Report, row: Comparison) -> Iterator[Contrast]:
     """Comparisons of people who chose: shown to be distrusted."""
     claim, share = readout.plan.claim, report.outcomes[0].kind is Kind.PROPORTION
-    chose = gettext("no: people chose")
+    chose = gettext("self-selected")
     if claim is not None and claim.promised is not None and share:
         how = gettext("The study's users who did it, minus those who didn't.")
         blank = Contrast(gettext("Promised by the correlation"), how, chose, True, "")
@@ -132,7 +132,7 @@ def _of_nudge(readout: Readout, report: Report, row: Comparison) -> Iterator[Con
     """The nudge's effect on everybody, and the same corrected for the looks."""
     share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
     struck = report.verdict.code is Code.INVALID
-    trust = gettext("no: see the verdict") if struck else gettext("yes: chance chose")
+    trust = gettext("no: see the verdict") if struck else gettext("randomised")
     how = gettext("Everybody as assigned, whatever they did (intention to treat).")
     if corrected is not None:
         how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
@@ -152,7 +152,7 @@ def _of_moved(readout: Readout, report: Report, row: Comparison, found: Encourag
     """The behaviour's effect on those whom the nudge moved, and the same corrected for the looks."""
     share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
     struck = report.verdict.code in NOT_THE_BEHAVIOUR
-    sound = gettext("yes: chance chose") if row.compared_with else gettext("yes, if the nudge works only through it")
+    sound = gettext("randomised") if row.compared_with else gettext("yes, if the nudge works only through it")
     trust = gettext("no: see the verdict") if struck else sound
     how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
     if row.compared_with:
@@ -205,7 +205,7 @@ def table(found: tuple[Contrast, ...]) -> Table:
         gettext("value"),
         gettext("interval or set"),
         gettext("is it an effect?"),
-        gettext("how it comes about"),
+        gettext("how it's calculated"),
     )
     return Table(gettext("What the correlation promised, what the experiment found"), columns, rows)
 

@@ -219,9 +219,9 @@ class PlanForm(StepForm):
     spending = forms.ChoiceField(label=_("How looks spend alpha"), choices=Experiment.Spending.choices)
 
     usual = {
-        "alpha": "5 %",
-        "power": "80 %",
-        "expected_take_up": "10 %",
+        "alpha": "5%",
+        "power": "80%",
+        "expected_take_up": "10%",
         "planned_units": "",
         "planned_end": "",
         "looks": "",

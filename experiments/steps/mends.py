@@ -241,7 +241,7 @@ def _size(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested)
     share = not row.primary_metrics or is_share(row.primary_metrics[0])
     match problem.code:
         case "bad_alpha" | "bad_power" | "bad_method" | "bad_looks":
-            usual = {"bad_alpha": ("alpha", "5 %"), "bad_power": ("power", "80 %"), "bad_method": ("method", "fixed")}
+            usual = {"bad_alpha": ("alpha", "5%"), "bad_power": ("power", "80%"), "bad_method": ("method", "fixed")}
             if problem.code == "bad_looks":
                 return [Mend(_("Five equal looks"), {"looks": ""})]
             name, value = usual[problem.code]

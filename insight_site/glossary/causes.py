@@ -197,7 +197,7 @@ def _placebo() -> tuple[Term, ...]:
         Term(
             "power", gettext("Power"),
             gettext(
-                "The chance that the experiment finds an effect of the smallest size that matters. With 80 %, one in "
+                "The chance that the experiment finds an effect of the smallest size that matters. With 80%, one in "
                 "five such effects is missed."
             ), "power", "Size of two shares (`power.prop.test`)",
         ),
@@ -208,7 +208,7 @@ def reading() -> tuple[Term, ...]:
     """What stands beside every number."""
     return (
         Term(
-            "interval", gettext("Interval (95 % CI)"),
+            "interval", gettext("Interval (95% CI)"),
             gettext(
                 "The values that go with the data; of all such intervals 95 in 100 hold the true value. A wide one "
                 "says that there are too few users to tell."
@@ -231,8 +231,8 @@ def reading() -> tuple[Term, ...]:
         Term(
             "lift", gettext("Relative lift"),
             gettext(
-                "The difference as a share of the control's level: from 20 % to 22 %: that is 2 points and a lift of "
-                "10 %. It has an interval of its own; the p-value belongs to the difference in points."
+                "The difference as a share of the control's level: from 20% to 22%: that is 2 points and a lift of "
+                "10%. It has an interval of its own; the p-value belongs to the difference in points."
             ), "statistics", "Log lift",
         ),
     )  # fmt: skip

@@ -59,7 +59,7 @@ def staying() -> tuple[Term, ...]:
             "reach", gettext("Reach"),
             gettext(
                 "The share of users who do the behaviour at least so often within the days. A behaviour of nearly "
-                "nobody or nearly everybody leaves little to change, so cells of 5 to 80 % are recommended."
+                "nobody or nearly everybody leaves little to change, so cells of 5 to 80% are recommended."
             ), "discovery", "Window guard and flags",
         ),
     )  # fmt: skip
@@ -90,7 +90,7 @@ def discovery() -> tuple[Term, ...]:
             ), "discovery", "Cell metrics and intervals",
         ),
         Term(
-            "precision-recall", gettext("Stay of the doers, doers of those who stay"),
+            "precision-recall", gettext("Retained among those who did it; did it among the retained"),
             gettext(
                 "The first is the share of doers who stay, the second the share of stayers who did it. Raising the "
                 "number of times raises one and lowers the other, so no number is best for both."

@@ -26,7 +26,7 @@ def retained_bars(rows: list[tuple[str, Share | NotComputable, int]], everybody:
         if computable(value)
     ]
     base = alt.Chart(data(found)).encode(y=categories([str(row["label"]) for row in found]))
-    title = gettext("users retained, % (bar: share; line: 95 % CI)")
+    title = gettext("users retained, % (bar: share; line: 95% CI)")
     layers: list[Any] = [
         base.mark_bar(height=16, color="#7FB8D8").encode(x=alt.X("value:Q", title=title, scale=alt.Scale(zero=True))),
         base.mark_rule(color=INK, strokeWidth=2).encode(x="low:Q", x2="high:Q"),

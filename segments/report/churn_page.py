@@ -64,13 +64,13 @@ def _quality(found: Quality) -> Table:
         ),
         (gettext("calibration intercept"), number(found.intercept, 2), gettext("0: right on average; more: too low")),
     )
-    columns = (gettext("quantity"), gettext("value (95 % CI)"), gettext("how to read it"))
+    columns = (gettext("quantity"), gettext("value (95% CI)"), gettext("how to read it"))
     return Table(gettext("How good the scores are"), columns, rows)
 
 
 def _bins(found: Quality) -> Table:
     rows = tuple((f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in found.table)
-    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95 % CI)"))
+    columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95% CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
 
@@ -91,7 +91,7 @@ def _chart(quality: Quality) -> Drawn:
         x=alt.X("x:Q", title=gettext("predicted risk of leaving, %"), scale=alt.Scale(domain=[0, top]))
     )
     line = alt.Chart(data([{"x": 0, "y": 0}, {"x": top, "y": top}]))
-    y_title = gettext("share that left, % (line: 95 % CI)")
+    y_title = gettext("share that left, % (line: 95% CI)")
     layers = [
         line.mark_line(color=GREY, strokeDash=[4, 3]).encode(x="x:Q", y="y:Q"),
         base.mark_rule(color=BLUE, strokeWidth=2).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q"),

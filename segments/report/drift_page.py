@@ -153,5 +153,5 @@ def place_words(state: int, names: Mapping[int, str]) -> str:
     return {
         UNLIKE_ANY: gettext("unlike any group"),
         TOO_LITTLE_DATA: gettext("too little data"),
-        ABSENT: gettext("not there"),
+        ABSENT: gettext("not yet a user"),
     }.get(state) or names.get(state, f"g{state + 1}")

@@ -52,8 +52,8 @@ def table(found: Drivers) -> Table:
         gettext("behaviour"),
         tier_name(found.first),
         tier_name(found.second),
-        gettext("difference (95 % CI)"),
-        gettext("Cliff's delta (95 % CI)"),
+        gettext("difference (95% CI)"),
+        gettext("Cliff's delta (95% CI)"),
         gettext("adjusted p"),
     )
     note = gettext(

@@ -98,7 +98,7 @@ def play_words(name: Sequence[tuple[str, str]]) -> str:
 def standing_words(standing: Standing) -> str:
     """What a group's stability allows."""
     return {
-        Standing.STABLE: gettext("stable: name it and target it"),
+        Standing.STABLE: gettext("stable"),
         Standing.PATTERN: gettext("a pattern: name it with care"),
         Standing.DISSOLVES: gettext("dissolves: no name, no targeting"),
     }[standing]

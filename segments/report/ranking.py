@@ -43,7 +43,7 @@ def table(found: Drivers) -> Table | None:
     )
     columns = (
         gettext("rank"),
-        gettext("rank (95 % CI)"),
+        gettext("rank (95% CI)"),
         gettext("behaviours that can't be told apart"),
         gettext("mean |SHAP|, log-odds"),
     )
@@ -51,7 +51,7 @@ def table(found: Drivers) -> Table | None:
         "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
         "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
     ) % {"auc": number(found.auc, 2)}
-    return Table(gettext("What a model of the tiers leans on"), columns, rows, note)
+    return Table(gettext("Which behaviours predict the tier"), columns, rows, note)
 
 
 def chart(found: Drivers) -> Drawn:
@@ -81,7 +81,7 @@ def chart(found: Drivers) -> Drawn:
     base = alt.Chart(data(rows)).encode(y=categories(labels, shown=False))
     axis = alt.Axis(tickMinStep=1, format="d")
     interval = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
-        x=alt.X("low:Q", title=gettext("rank with its 95 % CI"), axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"
+        x=alt.X("low:Q", title=gettext("rank with its 95% CI"), axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"
     )
     point = base.mark_point(filled=True, size=80, opacity=1, color=BLUE).encode(x="rank:Q")
     ranks = alt.layer(interval, point).properties(width=260, height=height)

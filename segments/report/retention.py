@@ -61,8 +61,8 @@ def table(report: Report) -> Table:
         gettext("group"),
         gettext("users"),
         gettext("share"),
-        gettext("retained (95 % CI)"),
-        gettext("left (95 % CI)"),
+        gettext("retained (95% CI)"),
+        gettext("left (95% CI)"),
         gettext("more or fewer leavers than by chance"),
         gettext("median days since the first activity"),
     )

@@ -38,7 +38,7 @@ def table(report: Report) -> Table:
             "low": cuts.low,
             "mid": cuts.mid,
         }
-    columns = (gettext("tier"), gettext("users"), gettext("retained (95 % CI)"))
+    columns = (gettext("tier"), gettext("users"), gettext("retained (95% CI)"))
     return Table(gettext("Activity tiers"), columns, rows, note)
 
 

@@ -68,10 +68,10 @@ def two_segments(first: Side, second: Side, *, pairs: int) -> TwoSegments:
     sizes = [_size(side) for side in (first, second)]
     rows = [
         (gettext("users"), *sizes, ""),
-        (gettext("retained (95 % CI)"), *(_stays(each) for each in stays), difference(found) if same else ""),
+        (gettext("retained (95% CI)"), *(_stays(each) for each in stays), difference(found) if same else ""),
         (gettext("version"), first.version, second.version, ""),
     ]
-    columns = ("", first.title, second.title, gettext("difference, points (95 % CI)"))
+    columns = ("", first.title, second.title, gettext("difference, points (95% CI)"))
     facts = Table(gettext("Side by side"), columns, tuple(rows))
     return TwoSegments(finding, facts, by_construction(first, second), picture([first.segment, second.segment]))
 

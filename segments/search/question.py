@@ -83,7 +83,7 @@ def check_inputs(inputs: Inputs) -> Inputs:
     """
     window = inputs.window
     if not inputs.signup_event:
-        raise Refused("name the event that starts a user's clock, or * for the first of any kind.", at="signup-event")
+        raise Refused("name the start event (day 0), or * for each user's first event.", at="signup-event")
     if len(window) > MAX_WINDOW_DAYS:
         raise Refused("at most {most} days, not {count}.", most=MAX_WINDOW_DAYS, count=len(window), at="window")
     if inputs.clusters is not None and not 2 <= inputs.clusters <= MAX_CLUSTERS:

@@ -184,7 +184,7 @@ def test_study__nothing_found__says_why(viewer: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [("queued", "waiting for the worker"), ("failed", "It broke."), ("cancelled", "cancelled")]
+    ("status", "said"), [("queued", "queued"), ("failed", "It broke."), ("cancelled", "cancelled")]
 )
 def test_study__not_done__shows_how_far_or_why(viewer: Client, status: str, said: str) -> None:
     row = study(status=status, payload=None, reason="It broke." if status == "failed" else "")

@@ -130,7 +130,7 @@ def test_run__computed_by_a_worker__its_progress_moves_and_a_click_cancels_it(
     assert page.locator("#progress progress").get_attribute("value") == "0"
 
     with worker(tmp_path):
-        said = watch(page, lambda text: text != waiting and " 0 %" not in text and "%" in text)
+        said = watch(page, lambda text: text != waiting and " 0%" not in text and "%" in text)
         page.locator("#progress").get_by_role("button", name=words["cancel"]).click()
         page.locator("#progress .reason").wait_for(timeout=60_000)
 

@@ -79,7 +79,7 @@ def test_list__more_than_a_page__keeps_the_filter_in_its_links(reader: Client, p
     ("cells", "end"),
     [
         (["1,000", "20", "0"], True),
-        (["59.4 % (56.9 ⋯ 61.9)", "8.5 % (7.3 … 9.8)", ""], True),
+        (["59.4% (56.9 ⋯ 61.9)", "8.5% (7.3 … 9.8)", ""], True),
         (["+8.1 (+5.1 … +11.1)", "−0.4 (−2.9 … +2.0)"], True),
         (["< 0.001", "0.020"], True),
         (["1,000", "too few users"], False),

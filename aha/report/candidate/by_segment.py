@@ -41,8 +41,8 @@ def table(candidate: Candidate) -> Table:
         gettext("segment"),
         gettext("users"),
         gettext("reach"),
-        gettext("stay of the doers"),
-        gettext("stay of the others"),
+        gettext("retained if did it"),
+        gettext("retained if not"),
         gettext("difference, points"),
     )
     return Table(gettext("By segment"), columns, rows)

@@ -60,8 +60,8 @@ def table(candidate: Candidate) -> Table:
         gettext("week of signup (Monday)"),
         gettext("users"),
         gettext("reach"),
-        gettext("stay of the doers"),
-        gettext("stay of the others"),
+        gettext("retained if did it"),
+        gettext("retained if not"),
     )
     return Table(gettext("By signup week"), columns, rows)
 

@@ -56,7 +56,7 @@ def finding(cells: Sequence[GridCell], candidate: Candidate) -> str:
     """How many cells would have done as well."""
     n = sum(cell.as_good for cell in cells)
     if candidate.by_step:
-        text = gettext("The number comes from the jump at {times}; by J alone {n} cells are as good as the best.")
+        text = gettext("Threshold chosen at the jump at {times}. By J, cells as good as the best: {n}.")
     elif n > 1:
         text = gettext("{n} cells are as good as the best; the cheapest of them is taken.")
     else:
@@ -82,7 +82,7 @@ def table(cells: Sequence[GridCell], candidate: Candidate) -> Table:
         gettext("within days"),
         gettext("at least … times"),
         "J",
-        gettext("stay of the doers (precision)"),
+        gettext("retained if did it (precision)"),
         gettext("doers of those who stay (recall)"),
         gettext("reach"),
         gettext("on the front"),

@@ -34,7 +34,7 @@ def table(candidate: Candidate) -> Table:
     """The cell where it was chosen, where it was not, and later."""
     found = candidate.honesty
     names = {
-        "ppv": gettext("stay of the doers"),
+        "ppv": gettext("retained if did it"),
         "recall": gettext("recall"),
         "difference": gettext("difference, points"),
         "phi": "φ",

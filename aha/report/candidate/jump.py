@@ -101,7 +101,7 @@ def step_words(verdict: StepVerdict, found: SmoothRange | None) -> str:
     names = {
         StepVerdict.JUMP: gettext("jump"),
         StepVerdict.SMOOTH: gettext("smooth"),
-        StepVerdict.CANNOT_TELL: gettext("cannot tell"),
+        StepVerdict.CANNOT_TELL: gettext("no clear threshold"),
     }
     return names[verdict]
 

@@ -64,12 +64,12 @@ def overlap(candidate: Candidate) -> str:
     if headline.adjusted is None:
         return ""
     text = gettext(
-        "Overlap of the fourth rung: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights leave "
+        "Overlap of the fourth rung: {clipped} of the scores clipped, {outside} outside 5 to 95%. The weights leave "
         "{did} of the doers and {other} of the others as effective sample."
     )
     if headline.name is RungName.DAILY:
         text = gettext(
-            "Overlap of the daily trials: {clipped} of the scores clipped, {outside} outside 5 to 95 %. The weights "
+            "Overlap of the daily trials: {clipped} of the scores clipped, {outside} outside 5 to 95%. The weights "
             "leave {did} of the days on which it was reached and {other} of the others as effective sample."
         )
     found = headline.adjusted.overlap

@@ -19,7 +19,7 @@ def part(report: Report, candidate: Candidate, prefix: str) -> Part:
         None,
         draw=lambda: chart(report, candidate),
         note=gettext(
-            "Each mark is a cell; the front is drawn through those with a reach of 5 to 80 % that no other beats in "
+            "Each mark is a cell; the front is drawn through those with a reach of 5 to 80% that no other beats in "
             "both. The numbers are in the table above."
         ),
     )
@@ -56,7 +56,10 @@ def chart(report: Report, candidate: Candidate) -> Drawn:
             scale=alt.Scale(domain=[0, 1]),
         ),
         y=alt.Y(
-            "ppv:Q", title=gettext("precision: stay of the doers"), axis=share_axis(), scale=alt.Scale(domain=[0, 1])
+            "ppv:Q",
+            title=gettext("precision: retained, of those who did it"),
+            axis=share_axis(),
+            scale=alt.Scale(domain=[0, 1]),
         ),
     )
     legend = alt.Legend(orient="right", title=None)

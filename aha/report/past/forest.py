@@ -31,7 +31,7 @@ def findings_table(found: Sequence[PastFinding]) -> Table:
         gettext("moved by the nudge, points"),
         gettext("F"),
         gettext("effect of the behaviour on those moved"),
-        gettext("set (95 %)"),
+        gettext("set (95%)"),
         gettext("note"),
     )
     note = gettext(

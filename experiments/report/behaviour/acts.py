@@ -81,8 +81,8 @@ def acts_finding(row: ByTimes) -> str:
     if not computable(found):
         return reason_words(found)
     text = gettext(
-        "{share} of the acts that {variant} added cross the number {times}; the rest lie on one side of it, and if "
-        "each act matters, they work around the threshold."
+        "Only {share} of the extra actions of {variant} took a user across {times}. If every action counts, the "
+        "effect isn't the threshold's alone."
     )
     sentence = text.format(share=percent(found.share_at_threshold, 0), variant=row.variant, times=found.threshold)
     if found.negative:

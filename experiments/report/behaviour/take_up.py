@@ -61,20 +61,14 @@ def take_up_sentences(readout: Readout) -> Iterator[str]:
     compared = {} if readout.report is None else {row.variant: row for row in readout.report.outcomes[0].comparisons}
     for stage in readout.first_stage:
         row, found = compared.get(stage.variant), stage.take_up
-        text = gettext(
-            "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-            "{without} without."
-        )
+        text = gettext("{variant} changed the share doing it from {without} to {with_nudge} ({moved}; {limits}).")
         if stage.variant == readout.plan.placebo:
-            text = gettext(
-                "The placebo moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the "
-                "placebo, {without} in control."
-            )
+            text = gettext("The placebo changed the share doing it from {without} to {with_nudge} ({moved}; {limits}).")
         elif row is not None and row.compared_with and row.encouragement is not None:
             found = row.encouragement.take_up
             text = gettext(
-                "{variant} moves {moved} of the units to the behaviour ({limits}): {with_nudge} do it with the nudge, "
-                "{without} with the placebo."
+                "{variant} changed the share doing it from {without} with the placebo to {with_nudge} ({moved}; "
+                "{limits})."
             )
         yield _take_up(stage.variant, found, text)
 

@@ -41,7 +41,7 @@ def section(readout: Readout, report: Report) -> Section:
             for slug, table in named.items()
             if table is not None
         ]
-    title = gettext("Only through the behaviour, and for whom?")
+    title = gettext("Assumptions, and who it applies to")
     causal = report.verdict.code not in NOT_THE_BEHAVIOUR
     lead = " ".join(kinds_finding(found, of_behaviour=causal) for found in readout.through)
     return Section("validity", title, lead, tuple(parts), closed=True)
@@ -88,7 +88,7 @@ def levels(found: Through, share: bool) -> Table:
         (gettext("with the nudge"), *_level(both.nudged, share)),
     )
     flag = gettext(
-        "A level below 0 or above 100 %: that can't be, so the nudge works on another path, or keeps somebody from it."
+        "A level below 0 or above 100%: that can't be, so the nudge works on another path, or keeps somebody from it."
     )
     return Table(title, columns, rows, flag if both.impossible else "")
 

@@ -110,7 +110,7 @@ def comparisons(report: Report) -> Table:
         gettext("p"),
         gettext("adjusted p (Holm)"),
         gettext("relative lift"),
-        gettext("units per one changed"),
+        gettext("users per extra retained user (NNT)"),
         gettext("verdict"),
     )
     note = _comparison_note(report)

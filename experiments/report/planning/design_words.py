@@ -159,7 +159,7 @@ def refusal_words(one: RefusedDesign) -> str:
         ),
         WhyRefused.NOBODY_COMES: gettext("Nobody comes."),
         WhyRefused.FLAT_OUTCOME: gettext("The outcome doesn't vary."),
-        WhyRefused.BEYOND_EVERYBODY: gettext("An effect of this size on {share} takes the outcome out of 0 to 100 %."),
+        WhyRefused.BEYOND_EVERYBODY: gettext("An effect of this size on {share} takes the outcome out of 0 to 100%."),
         WhyRefused.NOBODY_USES_IT: gettext("Nobody does it by themselves: switching it off changes nothing."),
         WhyRefused.NO_R_SQUARED: gettext("Nothing is known of what covariates explain: give R²."),
         WhyRefused.TOO_LATE: gettext("It would take {whole_days} days or more: no test of two years is planned."),

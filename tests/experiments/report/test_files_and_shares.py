@@ -35,7 +35,7 @@ def test_shared__report_of_one_experiment__says_nothing_of_the_others(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = stored()
-    monkeypatch.setattr(calibration_page, "share_left", lambda *_said: "Over 7 experiments 12 % was left.")
+    monkeypatch.setattr(calibration_page, "share_left", lambda *_said: "Over 7 experiments 12% was left.")
     _, token = sharing.create_link(run=row, days=7, by=None)
 
     assert "Over 7 experiments" in page(viewer, "exp/")

@@ -379,7 +379,7 @@ def test_comparison__on_its_pages__starts_and_shows_the_finding(store: None, adm
     answer = admin_client.post("/segments/compare/start/", {"first": first.pk, "second": second.pk})
     run = ComparisonRun.objects.get()
     assert answer["Location"] == f"/segments/comparisons/{run.pk}/"
-    assert "waiting for the worker" in admin_client.get(answer["Location"]).content.decode()
+    assert "queued" in admin_client.get(answer["Location"]).content.decode()
     compare_segments.compute_comparison(run.pk)
     text = admin_client.get(answer["Location"]).content.decode()
 

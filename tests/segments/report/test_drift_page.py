@@ -69,7 +69,7 @@ def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
     assert found.migration is not None
     view = drift_page.migration(found.migration, {0: "Fighters", 1: "Builders"}, {0: "Old fighters", 1: "g2"})
 
-    assert view.columns == ("Fighters", "Builders", "not there")
+    assert view.columns == ("Fighters", "Builders", "not yet a user")
     assert [row.label for row in view.rows] == ["Old fighters", "g2"]
     assert [cell.shade for cell in view.rows[0].cells] == [8, 0, 0]
     assert view.rows[1].cells[1] == drift_page.Cell("50", 9)
@@ -79,4 +79,4 @@ def test_migration__counts__rows_with_users_shaded_by_their_share() -> None:
 def test_place_words__states__names_or_reasons() -> None:
     found = [drift_page.place_words(state, {0: "Fighters"}) for state in (0, 3, UNLIKE_ANY, TOO_LITTLE_DATA, ABSENT)]
 
-    assert found == ["Fighters", "g4", "unlike any group", "too little data", "not there"]
+    assert found == ["Fighters", "g4", "unlike any group", "too little data", "not yet a user"]

@@ -42,7 +42,7 @@ def test_finding__both_sides_of_chance_and_of_the_pairs(first: int, second: int,
 
     assert found.finding.startswith(words)
     assert ("adjusted for the 6 pairs" in found.finding) is (pairs == 6)
-    assert [row[0] for row in found.facts.rows] == ["users", "retained (95 % CI)", "version"]
+    assert [row[0] for row in found.facts.rows] == ["users", "retained (95% CI)", "version"]
     assert "n 1,000" in found.facts.rows[1][1]
 
 
