@@ -50,14 +50,25 @@ class Page:
     width: int = WIDTH
 
 
-CHANGE = "/admin/experiments/experiment/{pk}/"
+PLAN = "/experiments/{key}/plan"
+TABS = ("health", "plan", "setup", "history")
+STEPS = ("hypothesis", "variants", "audience", "outcomes", "plan", "review")
+VIEWS = ("retention", "activity", "times", "lifecycle", "funnel")
 PAGES: tuple[Page, ...] = (
     Page("login", "/login/", account=False),
     Page("home", "/"),
+    Page("data", "/data/"),
+    Page("events", "/data/events/"),
+    Page("event", "/data/event/?name=signup"),
+    Page("import", "/data/import/"),
+    Page("connect", "/data/connect/"),
+    *(Page(f"explore-{view}", f"/explore/{view}/") for view in VIEWS),
     Page("segments", "/segments/"),
     Page("segmentation", "/segments/runs/{pk}/", "segments.SegmentationRun:done"),
     Page("segment-model", "/segments/models/{key}/", "segments.SegmentModel"),
+    Page("segment-rule", "/segments/rules/new/"),
     Page("studies", "/aha/studies/"),
+    Page("new-study", "/aha/studies/new/"),
     Page("study", "/aha/studies/{pk}/", "aha.Study:done"),
     Page("candidate", "/aha/studies/{pk}/candidates/1/", "aha.Study:done"),
     Page("moments", "/aha/moments/"),
@@ -65,22 +76,16 @@ PAGES: tuple[Page, ...] = (
     Page("experiments", "/experiments/"),
     Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
     Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
+    *(Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running") for tab in TABS),
     *(
-        Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running")
-        for tab in ("health", "plan", "setup", "history", "amend")
+        Page(f"plan-{place}-{step}", f"{PLAN}/{step}/", "experiments.Experiment:draft")
+        for place, step in enumerate(STEPS, 1)
     ),
-    Page("experiment-stop", "/experiments/{key}/do/stop/", "experiments.Experiment:running"),
-    Page("experiments-board", "/experiments/?view=board"),
-    Page("experiments-compare", "/experiments/-/compare/"),
     Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running"),
     Page("calibration", "/experiments/-/calibration/"),
     Page("glossary", "/glossary/"),
+    Page("method", "/methods/encouragement/"),
     Page("admin", "/admin/", width=ADMIN_WIDTH),
-    *(
-        Page(f"plan-{place}-{step}", f"{CHANGE}steps/{step}/", "experiments.Experiment:draft")
-        for place, step in enumerate(("hypothesis", "variants", "audience", "outcomes", "plan", "review"), 1)
-    ),
-    Page("admin-experiment", f"{CHANGE}change/", "experiments.Experiment:running", width=ADMIN_WIDTH),
 )
 
 
