@@ -183,6 +183,6 @@ def _title(text: str) -> str:
     return f"<title>{escape(text)}</title>"
 
 
-def _tag(name: str, inside: str = "", **attributes: object) -> str:
+def _tag(name: str, inside: str = "", /, **attributes: object) -> str:
     written = "".join(f' {key}="{escape(str(value))}"' for key, value in attributes.items())
     return f"<{name}{written}>{inside}</{name}>"

@@ -21,7 +21,7 @@ ENTRIES = re.compile(r"^[\w.]+$|^tools/|/migrations/|(settings|urls|wsgi|asgi|ap
 # Files in which a plain string may name code: a field of an admin page, a method of a serializer, a view, a task.
 NAMING = re.compile(r"(^|/)(admin\w*|api|forms|tasks)(\.py$|/)")
 # Decorators after which a framework calls the function.
-REGISTERING = {"register", "simple_tag", "inclusion_tag", "filter", "receiver", "action", "mapping"}
+REGISTERING = {"register", "simple_tag", "inclusion_tag", "filter", "receiver", "action", "mapping", "verb"}
 # Methods that Django, DRF, Unfold and the standard library call on classes derived from theirs.
 HOOKS = re.compile(
     r"__\w+__|clean|clean_\w+|get_\w+|has_\w*permission|save|save_\w+|to_representation|to_internal_value|ready|handle|"
@@ -46,6 +46,7 @@ KEPT = {
     "wire:_Wire.sendall": "http.client calls it on what it takes for a socket",
     "wire:_Wire.makefile": "http.client calls it on what it takes for a socket",
     "endpoints:KeyScheme": "drf-spectacular finds it by its base class",
+    "formats:TIME_FORMAT": "Django reads it by its name, as the other formats",
     "unfold_words:WORDS": "tools.messages reads the words in the file",
 }
 

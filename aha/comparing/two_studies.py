@@ -64,17 +64,29 @@ def matched(first: Report, second: Report) -> list[Matched]:
 
 def populations(first: Report, second: Report) -> list[tuple[str, str, str]]:
     """What each study looked at, line by line."""
-    both = first.population, second.population
-    lines: list[tuple[str, str, str]] = [
-        (_("Signed up"), *(count(one.signups) for one in both)),
-        (_("Users who count"), *(count(one.eligible) for one in both)),
-        (_("Left out: too recent"), *(count(one.excluded.get("too_young", 0)) for one in both)),
-        (_("Left out: outside the segment"), *(count(one.excluded.get("outside_segment", 0)) for one in both)),
-        (_("Retained"), *(share(one.rate) for one in both)),
-        (_("Signed up between"), *(_dates(one) for one in both)),
-        (_("Data up to"), *(report.asked.data_end[:10] for report in (first, second))),
-    ]
-    return lines
+    names = (
+        _("Signed up"),
+        _("Users who count"),
+        _("Left out: too recent"),
+        _("Left out: outside the segment"),
+        _("Retained"),
+        _("Signed up between"),
+        _("Data up to"),
+    )
+    return list(zip(names, _population(first), _population(second), strict=True))
+
+
+def _population(report: Report) -> Cells:
+    one = report.population
+    return (
+        count(one.signups),
+        count(one.eligible),
+        count(one.excluded.get("too_young", 0)),
+        count(one.excluded.get("outside_segment", 0)),
+        share(one.rate),
+        _dates(one),
+        report.asked.data_end[:10],
+    )
 
 
 def numbers(first: Report, second: Report) -> Iterator[tuple[object, ...]]:

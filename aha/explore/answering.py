@@ -102,7 +102,7 @@ def _segments(question: Question, users: dict[str, int]) -> list[Payload]:
     if not question.segment:
         return [{"key": "", "name": "", "users": users.get("", 0)}]
     _, found = segment_members.named(question.segment)
-    rows = [{"key": row.key, "name": str(row), "users": users.get(row.key, 0)} for row in found]
+    rows: list[Payload] = [{"key": row.key, "name": str(row), "users": users.get(row.key, 0)} for row in found]
     return sorted(rows, key=lambda row: -row["users"])[:MOST_SEGMENTS]
 
 

@@ -88,8 +88,8 @@ class ExploreForm(forms.Form):
         definition = parse_retention(text)
         if isinstance(definition, Survival):
             if definition.gap > MOST_GAP:
-                text = _("A silence of at most %(most)s days can be seen here.") % {"most": MOST_GAP}
-                raise Mendable(text, Mend(f"survival:{MOST_GAP}", _("Use %(most)s days") % {"most": MOST_GAP}))
+                said = _("A silence of at most %(most)s days can be seen here.") % {"most": MOST_GAP}
+                raise Mendable(said, Mend(f"survival:{MOST_GAP}", _("Use %(most)s days") % {"most": MOST_GAP}))
         elif (definition.window.end_day or definition.window.start_day) > MOST_DAY:
             raise forms.ValidationError(_("Choose days up to %(most)s after signup."), params={"most": MOST_DAY})
         return text

@@ -111,7 +111,7 @@ def moment_reach(request: HttpRequest, key: str) -> HttpResponse:
 
 def _tests(moment: AhaMoment) -> list[ExperimentDays]:
     """The experiments on a moment that have started. They lie above this app: they are read through their key to it."""
-    rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")  # type: ignore[attr-defined]
+    rows: Any = moment.experiments.filter(started_at__isnull=False).order_by("started_at")
     return [
         ExperimentDays(
             row["name"],

@@ -69,7 +69,8 @@ def study_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A study: how far it is, or what it found."""
     study = get_object_or_404(Study, pk=pk)
     study.words = form_words(study)
-    origin = Study.objects.light().filter(pk=study.changed_from_id).first()
+    before = study.changed_from_id
+    origin = None if before is None else Study.objects.light().filter(pk=before).first()
     tab = "method" if request.GET.get("tab") == "method" else "results"
     context = {"run": study, "tab": tab, **progress_of(study), **report_body(study)}
     context |= {"origin": origin, "descendants": study.changed_into.light()}

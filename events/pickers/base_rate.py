@@ -22,8 +22,8 @@ from events.prepared.opened import Stop, prepared
 from events.windows import DayMode
 from runs.progress import silent
 from runs.refusals import Refused
-from stats.compare import Interval, wilson
-from stats.results import NotComputable
+from stats.compare import wilson
+from stats.results import Interval, NotComputable
 
 SECONDS = 300
 CURVE_DAYS = 60
@@ -82,8 +82,10 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
     key = f"pick.rate:{hashlib.sha256(repr(asked_for).encode()).hexdigest()}"
     found: BaseRate | None = cache.get(key)
     if found is None:
-        quick = not isinstance(definition, MinEvents) and _is_quick()
-        found = _from_days(asked_for, definition) if quick else _from_events(asked_for, definition)
+        if not isinstance(definition, MinEvents) and _is_quick():
+            found = _from_days(asked_for, definition)
+        else:
+            found = _from_events(asked_for, definition)
         cache.set(key, found, SECONDS)
     return found
 
@@ -92,7 +94,8 @@ def _is_quick() -> bool:
     """The prepared log is there, or is made in a moment; for a big store Explore makes it and shows how far it is."""
     if settings.WAREHOUSE_URL or not store.exists():
         return False
-    if newest_files.row_count() <= ASKED_EVENTS:
+    rows = newest_files.row_count()
+    if rows is not None and rows <= ASKED_EVENTS:
         return True
     now = numbered_log.current()
     return now is not None and now.version == numbered_log.version_of(ownership.files_to_read())

@@ -31,8 +31,9 @@ def starts(typed: str, of: str) -> list[Choice]:
 def properties(typed: str, of: str) -> list[Choice]:
     """Properties of an event."""
     entry = catalogue().find(of)
-    fitting = [] if entry is None else _fitting(entry, typed)
-    return [Choice(one.name, property_label(entry, one), property_note(one)) for one in fitting]
+    if entry is None:
+        return []
+    return [Choice(one.name, property_label(entry, one), property_note(one)) for one in _fitting(entry, typed)]
 
 
 def behaviours(typed: str, _of: str) -> list[Choice]:

@@ -97,7 +97,7 @@ def builder_context(
     """
     shown = _parts(line) if parts is None else parts
     offered = kinds if shown.kind in kinds else (*kinds, shown.kind)
-    asked = {"of": name, "kinds": " ".join(kinds), "rate": int(rate)}
+    asked: dict[str, str | int] = {"of": name, "kinds": " ".join(kinds), "rate": int(rate)}
     return {
         "id": id_of or f"id_{name}",
         "name": name,

@@ -30,8 +30,8 @@ def event_page(request: HttpRequest) -> HttpResponse:
     found, trouble = ready()
     entry = found.find(name)
     if entry is None and not found.unlisted:
-        context = {"name": name, "nearest": found.nearest(name), "catalogue": found, "trouble": trouble}
-        return render(request, "events/event_unknown.html", context, status=404)
+        unknown = {"name": name, "nearest": found.nearest(name), "catalogue": found, "trouble": trouble}
+        return render(request, "events/event_unknown.html", unknown, status=404)
     context = {
         "name": name,
         "entry": entry,

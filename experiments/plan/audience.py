@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
 from experiments.plan import mistakes
+from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.derived import audience_share
 from experiments.plan.record import WHOLE, PlannedRow
 from experiments.plan.stored import plan_of, situation_of
@@ -97,7 +98,7 @@ class Trouble:
 
     step: str
     sentence: str
-    problem: mistakes.Problem | None = None
+    problem: Problem | None = None
 
 
 def choices() -> list[Segment]:

@@ -75,7 +75,7 @@ def plan_comment(request: HttpRequest, key: str) -> HttpResponse:
         PlanComment.objects.create(experiment=row, by=person(request), section=given["section"], text=given["text"])
         messages.success(request, _("Your comment stands beside the section."))
     else:
-        messages.error(request, " ".join(text for texts in form.errors.values() for text in texts))
+        messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
     return _back(request, row, form.data.get("section", ""))
 
 

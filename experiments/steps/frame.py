@@ -85,7 +85,7 @@ def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable
 
 def _noted(all_forms: list[Any], needs: list[Need]) -> list[Need]:
     """Put each need and each mend beside its field; those without one are left for the top of the page."""
-    left = {one.field: [] for one in needs}
+    left: dict[str, list[Need]] = {one.field: [] for one in needs}
     for one in needs:
         left[one.field].append(one)
     for each in all_forms:

@@ -12,7 +12,8 @@ from experiments.models import Experiment
 from experiments.plan import drafts
 from experiments.plan.choices.cautions import Facts
 from experiments.plan.choices.costs import equally
-from experiments.plan.mistakes import KEY, Problem
+from experiments.plan.cluster_mistakes import Problem
+from experiments.plan.mistakes import KEY
 from experiments.plan.stored import plan_of
 from experiments.plan_page.known_numbers import Suggested
 from experiments.report.names import is_share

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from experiments.models import Experiment
 from experiments.plan import audience
 from experiments.plan.choices.cautions import cautions
-from experiments.plan.mistakes import Problem
+from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.stored import plan_of
 from experiments.plan_page.known_numbers import Known
 from experiments.report.planning.choice_words import caution_words

@@ -98,7 +98,8 @@ class HypothesisForm(StepForm):
             key = drafts.free_key(key_from(str(self["key"].value() or ""), "experiment"))
             return [Mend(say("Use {value}").format(value=key), {"key": key})]
         if name == "name":
-            moment = AhaMoment.objects.filter(pk=self["moment"].value() or None).first()
+            chosen = self["moment"].value()
+            moment = AhaMoment.objects.filter(pk=chosen).first() if chosen else None
             made = drafts.name_for_test(moment) if moment is not None else say("New nudge")
             return [Mend(say("Use {value}").format(value=made), {"name": made})]
         if name == "moment":

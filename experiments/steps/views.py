@@ -133,7 +133,7 @@ def _plan(request: HttpRequest, row: Experiment) -> HttpResponse:
     context = {"worth": _worth(row), "promise": promised_words.promise(row.moment)}
     if data is not None and "suggest" in data:
         return frame.page(request, row, "plan", {"form": _suggested(row, data), "unsaved": True, **context})
-    if data is not None and data.pop("take", None):
+    if data is not None and data.pop("take", ""):
         form = _suggested(row, data)
     else:
         form = judging_forms.PlanForm(data, experiment=row)

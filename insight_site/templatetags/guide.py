@@ -14,7 +14,7 @@ register = template.Library()
 @register.inclusion_tag("components/tour.html", takes_context=True)
 def tour(context: Context) -> dict[str, Any]:
     """The notes, for a person who hasn't dismissed them or asks for them with `?tour`."""
-    request = context.get("request")
+    request: Any = context.get("request")
     route = _route(request)
     asked = request is not None and "tour" in request.GET
     shown = bool(route) and (asked or route not in dismissed(request))

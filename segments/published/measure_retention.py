@@ -33,7 +33,7 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
             frame = asked.run(queries.retention(asked.log, users, asked.basis, definition))
     except Refused:
         return {}
-    found = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
+    found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
     for unit, retained in zip(frame.user_id.tolist(), frame.retained.tolist(), strict=True):
         pk = segment_of.get(str(unit))
         if pk is not None and retained == retained and retained is not None:

@@ -63,7 +63,7 @@ class RuleFacts:
 
     def missing(self, wanted: Needs) -> list[Subject]:
         """What a rule asks of the log and what isn't there yet."""
-        return [each for each in (*wanted.behaviours, *map(Feature, wanted.features)) if each not in self.counted]
+        return [each for each in _counted(wanted) if each not in self.counted]
 
     def columns(self, wanted: Needs) -> tuple[list[str], dict[Subject, Any]]:
         """The units that a rule is asked of, and what it asks of them, one value per unit."""
@@ -71,7 +71,7 @@ class RuleFacts:
         if wanted.traits:
             units += sorted(traits.keys() - set(units))
         found: dict[Subject, Any] = {}
-        for subject in (*wanted.behaviours, *map(Feature, wanted.features)):
+        for subject in _counted(wanted):
             column = np.full(len(units), np.nan)
             known = self.counted.get(subject, ())
             column[: len(known)] = known
@@ -79,6 +79,10 @@ class RuleFacts:
         for name in wanted.traits:
             found[Trait(name)] = np.array([traits.get(unit, {}).get(name) for unit in units], dtype=object)
         return units, found
+
+
+def _counted(wanted: Needs) -> list[Subject]:
+    return [*wanted.behaviours, *map(Feature, wanted.features)]
 
 
 def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:

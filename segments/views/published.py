@@ -138,7 +138,7 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
         if form.is_valid():
             run = predict.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
             return redirect("segments:churn", pk=run.pk)
-        messages.error(request, " ".join(text for texts in form.errors.values() for text in texts))
+        messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     return redirect("segments:model", key=segment.version.model.key)

@@ -83,6 +83,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
     assert shown.split() == ["2004-04-15", "14:56:01", "college_msg", "1", "2"]
     assert clicks <= MOST_CLICKS + 1  # the dialogue of the system is one of its own
     row = FileImport.objects.get()
+    assert row.payload is not None
     assert (row.imported, row.payload["signups"], row.payload["users"]) == (59_835, 1_350, 1_350)
     assert not Upload.objects.exists()
 

@@ -130,9 +130,9 @@ def test_members_csv__without_a_churn_model__no_empty_columns(pm: Client) -> Non
     first, _ = pair()
     Membership.objects.create(version=first.version, segment=first, unit="ann")
 
-    plain = b"".join(pm.get(f"/segments/{first.pk}/members.csv"))  # type: ignore[arg-type]
+    plain = b"".join(pm.get(f"/segments/{first.pk}/members.csv"))
     Membership.objects.update(risk=0.25, reasons=["battle"])
-    scored = b"".join(pm.get(f"/segments/{first.pk}/members.csv"))  # type: ignore[arg-type]
+    scored = b"".join(pm.get(f"/segments/{first.pk}/members.csv"))
 
     assert plain.decode("utf-8-sig").splitlines() == ["user,segment", "ann,Fighters"]
     assert scored.decode("utf-8-sig").splitlines() == [

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from events.metrics import Capped, Count, Metric, MinEvents, Quantile, Ratio, Total, parse_metric
 from experiments.plan.choices.plan_calendar import PlanCalendar
-from experiments.plan.mistakes import Problem
+from experiments.plan.cluster_mistakes import Problem
 from experiments.plan.record import Plan
 from runs.refusals import Refused
 

@@ -2,7 +2,7 @@
 
 from experiments.plan.choices.costs import ChoiceCost
 from experiments.plan.choices.plan_calendar import weeks
-from experiments.plan.mistakes import Problem
+from experiments.plan.cluster_mistakes import Problem
 from reporting.numbers import count, decimal
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable

@@ -140,7 +140,7 @@ def test_times_within__any_days__are_the_counts_of_a_study(engine: Any, clock: C
 def test_active_dates__each_date__are_the_different_users_of_the_log(engine: Any, clock: Clock) -> None:
     rows = random_rows(6)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)
-    first = {}
+    first: dict[Any, Any] = {}
     for user, event, time in sorted(rows, key=lambda row: row[2]):
         if event == "signup":
             first.setdefault(user, time)

@@ -92,16 +92,17 @@ def test_log__a_behaviour_by_date__is_counted_as_by_hand(
         basis = asked.basis
         frame = asked.run(asked.log.select("user_id", "event", "time"))
     start: dict[str, Any] = {}
-    for row in frame.sort_values("time").itertuples():
-        if signup in ("*", row.event):
-            start.setdefault(row.user_id, row.time)
+    acts: list[dict[Any, Any]] = frame.sort_values("time").to_dict("records")
+    for act in acts:
+        if signup in ("*", act["event"]):
+            start.setdefault(act["user_id"], act["time"])
     seen: dict[Any, set[str]] = {}
     events = Counter[Any]()
     end = basis.data_end.replace(tzinfo=None)
-    for row in frame[frame.event == event].itertuples():
-        if row.user_id in start and start[row.user_id] <= row.time < end:
-            at = basis.clock.local_date(row.time.to_pydatetime()).isoformat()
-            seen.setdefault(at, set()).add(row.user_id)
+    for act in acts:
+        if act["event"] == event and act["user_id"] in start and start[act["user_id"]] <= act["time"] < end:
+            at = basis.clock.local_date(act["time"].to_pydatetime()).isoformat()
+            seen.setdefault(at, set()).add(act["user_id"])
             events[at] += 1
 
     found = ask("activity", signup=signup, day_mode=mode, behaviour=event)["rows"]

@@ -74,7 +74,7 @@ def test_new_moment__one_part_differs__is_another_claim(editor: Client, change: 
 
 
 def test_service__same_claim_again__is_refused(db: None) -> None:
-    claim = {"behaviour": "x", "times": 1, "days": 3, "signup_event": "signup", "retention": "on_day:7"}
+    claim: dict[str, Any] = {"behaviour": "x", "times": 1, "days": 3, "signup_event": "signup", "retention": "on_day:7"}
     create_moment(name="First", **claim)
 
     with pytest.raises(Refused, match="“First” says the same already"):

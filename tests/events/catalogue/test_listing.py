@@ -52,7 +52,8 @@ def test_catalogue__of_a_log__counts_events_users_days_and_reach(write: Write) -
     assert play.first_seen == datetime(2026, 3, 1, 9, tzinfo=UTC)
     assert play.last_seen == datetime(2026, 3, 11, tzinfo=UTC)
     # Ann alone: Bob played before his signup, and Dan is no new user.
-    assert (play.reached, play.reached_of, play.reach) == (1, 3, pytest.approx(1 / 3))
+    assert (play.reached, play.reached_of) == (1, 3)
+    assert play.reach == pytest.approx(1 / 3)
     assert found.first_week == date(2026, 2, 23)
     assert (play.weeks, event(found, "signup").weeks) == ((1, 1, 2), (0, 2, 1))
 
@@ -67,7 +68,8 @@ def test_properties__have_kinds_carriers_and_top_values(write: Write) -> None:
     assert age is not None
     assert (age.kind, age.events, age.values) == ("mixed", 2, (("31", 1), ("n/a", 1)))
     assert vip is not None
-    assert (vip.kind, vip.share, vip.values) == ("boolean", pytest.approx(1 / 3), (("true", 1),))
+    assert (vip.kind, vip.values) == ("boolean", (("true", 1),))
+    assert vip.share == pytest.approx(1 / 3)
     score, items, odd = (event(found, "play").find(name) for name in ("score", "items", "odd*name"))
     assert score is not None
     assert (score.kind, score.least, score.greatest, score.of_events) == ("number", 10, 25.5, 4)

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils import translation
 
 from events.pickers.fields import BehaviourField, BehavioursField, EventField, MetricField, RetentionField
-from events.pickers.mends import Mend, mended
+from events.pickers.mends import Mend, Mendable, mended
 
 pytestmark = pytest.mark.usefixtures("listed")
 
@@ -136,6 +136,7 @@ def test_retention__of_an_unknown_event__offers_the_nearest() -> None:
     asked = form(retention="min_events:batle:14-20:3")
 
     (error,) = asked.errors["retention"].data
+    assert isinstance(error, Mendable)
     assert error.messages == ["There is no event “batle”. Did you mean battle?"]
     assert error.mends[0].value == "min_events:battle:14-20:3"
 

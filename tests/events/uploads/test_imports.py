@@ -34,6 +34,12 @@ def run(row: FileImport) -> FileImport:
     return row
 
 
+def told(row: FileImport) -> dict[str, Any]:
+    payload: dict[str, Any] | None = row.payload
+    assert payload is not None
+    return payload
+
+
 def test_import__guess_confirmed__events_are_there_and_the_file_is_gone(
     client: Client, confirm: Callable[..., FileImport], tmp_path: Path
 ) -> None:
@@ -85,7 +91,7 @@ def test_import__packed_cp949_with_a_broken_row__refuses_that_row(confirm: Calla
     row = run(confirm("a.csv.gz", gzip.compress(text), signup="none"))
 
     assert row.status == "done"
-    assert row.payload["bad"] == {"encoding": 1}
+    assert told(row)["bad"] == {"encoding": 1}
     assert stored() == [("가", "구매")] * 200
 
 
@@ -99,7 +105,7 @@ def test_import__refused_rows__are_counted_shown_and_downloaded_without_formulas
     answer = client.get(f"/data/import/runs/{row.pk}/refused.csv")
     lines = list(csv.reader(io.StringIO(b"".join(answer).decode("utf-8-sig"))))
 
-    assert row.payload["bad"] == {"bad_time": 3, "fields": 1, "missing_user": 1}
+    assert told(row)["bad"] == {"bad_time": 3, "fields": 1, "missing_user": 1}
     assert "3 rows: the time can&#x27;t be read." in page
     assert "5 of 45 rows were refused" in page
     assert [line[0] for line in lines] == ["Line", "42", "43", "44", "45", "46"]
@@ -112,7 +118,7 @@ def test_import__more_than_a_thousand_refused__the_first_are_named(confirm: Call
     row = run(confirm("log.csv", content, signup="none"))
 
     assert row.refused_rows == 1_400
-    assert [bad["line"] for bad in row.payload["examples"]] == list(range(3, 1_003))
+    assert [bad["line"] for bad in told(row)["examples"]] == list(range(3, 1_003))
 
 
 def test_import__no_row_fits__fails_with_a_sentence_and_keeps_the_file(client: Client, confirm: Any) -> None:
@@ -166,7 +172,7 @@ def test_import__line_of_100_megabytes__is_one_refused_row(confirm: Callable[...
 
     row = run(confirm("log.csv", content, signup="none"))
 
-    assert row.payload["bad"] == {"too_long": 1}
+    assert told(row)["bad"] == {"too_long": 1}
     assert stored() == [("u", "a"), ("v", "a")]
 
 

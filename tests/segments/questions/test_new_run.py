@@ -7,7 +7,8 @@ from django.test import Client
 
 from runs.refusals import Refused
 from segments.models import SegmentationRun
-from segments.search import foretold, segmentations
+from segments.search import segmentations
+from segments.search.outlook import foretold
 from tests.aha.questions.test_new_study import said
 
 ASKED = {"signup_event": "signup", "first_day": "0", "last_day": "3", "retention": "window:7-9", "seed": "1"}

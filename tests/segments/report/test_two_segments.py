@@ -1,5 +1,6 @@
 """Two segments side by side: what differs, whether that is more than chance, and what differs by construction."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ class Row:
     pk: int
     key: str
     name: str
-    stayed: dict[str, Any] | None
-    pattern: list[list[str]] | None = None
+    stayed: Mapping[str, Any] | None
+    pattern: Sequence[Sequence[str]] | None = None
     stability: float | None = None
     size: int = 1_000
 
