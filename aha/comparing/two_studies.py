@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from aha.evidence.aipw import Difference
 from aha.report.candidates_table import CandidateRow, rows
 from aha.study.result import Population, Report
 from events.metrics import display_name
 from reporting.numbers import count, share
-from stats.results import computable
+from stats.results import Interval, NotComputable, computable
 
 type Cells = tuple[str, ...]
 
@@ -108,10 +109,8 @@ def _values(row: CandidateRow | None) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _number(value: object) -> float | str:
-    if isinstance(value, float):
-        return value
-    return float(value.estimate) if computable(value) else ""  # type: ignore[attr-defined]
+def _number(value: Interval | Difference | NotComputable) -> float | str:
+    return float(value.estimate) if computable(value) else ""
 
 
 def _dates(population: Population) -> str:

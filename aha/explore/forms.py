@@ -72,8 +72,8 @@ class ExploreForm(forms.Form):
     def clean_steps(self) -> tuple[str, ...]:
         steps: tuple[str, ...] = self.cleaned_data["steps"]
         if not 2 <= len(steps) <= MOST_STEPS:
-            text = _("A funnel has two to five different steps; here are %(count)s.")
-            raise forms.ValidationError(text, params={"count": len(steps)})
+            number = _("A funnel has two to five different steps; here are %(count)s.")
+            raise forms.ValidationError(number, params={"count": len(steps)})
         different = [step for step in steps if parse_behaviour(step).distinct]
         if different:
             plain = "\n".join(str(replace(parse_behaviour(step), distinct=None)) for step in steps)

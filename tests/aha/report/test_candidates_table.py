@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from aha.evidence.ladder import Rung
 from aha.report.candidates_table import caption, rows
 from aha.study.step import StepVerdict
 from reporting.numbers import Absent
@@ -35,7 +34,7 @@ def test_rows__jump__is_said_in_words_beside_its_sign(verdict: StepVerdict, said
 def test_rows__nothing_left_to_say__is_absent_with_its_reason() -> None:
     made = candidate()
     missing = NotComputable(Reason.NO_OVERLAP)
-    rungs = tuple(replace(rung, difference=missing) if isinstance(rung, Rung) else rung for rung in made.ladder.rungs)
+    rungs = tuple(replace(rung, difference=missing) for rung in made.ladder.rungs)
     (row,) = rows(report(candidates=(replace(made, ladder=replace(made.ladder, rungs=rungs)),)))
 
     assert isinstance(row.adjusted, Absent)

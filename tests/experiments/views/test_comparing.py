@@ -24,6 +24,7 @@ def test_compare__another_outcome__gives_no_difference() -> None:
     other = make_readout(key="two")
     row = stored("two", other)
     payload = row.payload
+    assert payload is not None
     payload["plan"]["primary"] = ["window:14-20"]
     Analysis.objects.filter(pk=row.pk).update(payload=payload)
 
