@@ -7,10 +7,11 @@ from django.utils.translation import gettext as _
 
 from aha.evidence.aipw import Difference
 from aha.report.candidates_table import CandidateRow, rows
+from aha.study.cell_metrics import Number
 from aha.study.result import Population, Report
 from events.metrics import display_name
 from reporting.numbers import count, share
-from stats.results import Interval, NotComputable, computable
+from stats.results import NotComputable
 
 type Cells = tuple[str, ...]
 
@@ -109,8 +110,8 @@ def _values(row: CandidateRow | None) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _number(value: Interval | Difference | NotComputable) -> float | str:
-    return float(value.estimate) if computable(value) else ""
+def _number(value: Number | Difference) -> float | str:
+    return "" if isinstance(value, NotComputable) else float(value.estimate)
 
 
 def _dates(population: Population) -> str:
