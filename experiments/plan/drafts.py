@@ -83,14 +83,20 @@ def update_draft(
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
-        if not _differs(experiment, fields, variants, audience):
+        differs = _differs(experiment, fields, variants, audience)
+        if not differs and not _newly_seen(experiment, why):
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
-        experiment.version += 1
+        experiment.version += differs
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
     return experiment
+
+
+def _newly_seen(experiment: Experiment, why: str) -> bool:
+    """Whether a person kept what a step proposed for the first time: from then on the step says what it lacks."""
+    return why.startswith(STEP_SAVED) and not experiment.history.filter(history_change_reason=why).exists()
 
 
 def _differs(
