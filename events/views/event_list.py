@@ -35,8 +35,10 @@ SORTS: dict[str, tuple[Any, Callable[[EventEntry], Any], bool]] = {
 @require_safe
 @vary_on_headers("HX-Request")
 def event_list(request: HttpRequest) -> HttpResponse:
-    """Events with counts, users, reach and a line of weeks; htmx gets the rows alone."""
+    """Events with counts, users, reach and a line of weeks; htmx gets the rows alone, or word that they are counted."""
     found, trouble = ready()
+    if request.headers.get("HX-Trigger") == "counting":
+        return HttpResponse(status=204, headers={} if found.pending else {"HX-Refresh": "true"})
     context = {"catalogue": found, "trouble": trouble, **_rows(request, found)}
     if not is_htmx(request):
         context |= {"name": TRAITS_OF, "properties": labelled(TRAITS_OF, found.traits)}

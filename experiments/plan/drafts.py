@@ -87,7 +87,7 @@ def update_draft(
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
-        experiment.version += 1
+        experiment.version += differs
         save_plan(experiment, by, why)
         _replace(experiment, variants, audience)
     return experiment

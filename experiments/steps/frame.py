@@ -16,6 +16,8 @@ from experiments.steps.mends import Mend
 from experiments.steps.needs import Need, needs_of
 
 ORDER = tuple(STEPS)
+# An empty field that has a first draft offers it before anybody has saved the step; what is wrong is said afterwards.
+EMPTY = frozenset({"no_hypothesis", "no_nudge", "no_smallest_effect"})
 
 
 def page(
@@ -33,6 +35,8 @@ def page(
     here = [one for one in needs if one.step == step and step in done] if step != "review" else []
     forms_here = [context.get(name) for name in ("form", "arms", "segments")]
     rest = _noted([one for one in forms_here if one is not None], here)
+    if step not in done:
+        _offer(context.get("form"), [one for one in needs if one.step == step and one.code in EMPTY])
     place = ORDER.index(step)
     full = {
         "experiment": row,
@@ -81,6 +85,14 @@ def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable
         "words": "" if slug == "review" else words[state],
         "reason": lacking[0].sentence if lacking and state == "needs" else "",
     }
+
+
+def _offer(form: Any, needs: Iterable[Need]) -> None:
+    """Put the first drafts of empty fields beside them, as buttons without a reproach."""
+    for one in needs:
+        if form is not None and one.field in form.fields:
+            bound = form[one.field]
+            bound.mends = [*bound.mends, *(mend for mend in one.mends if not mend.url)]
 
 
 def _noted(all_forms: list[Any], needs: list[Need]) -> list[Need]:
