@@ -83,7 +83,8 @@ def update_draft(
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
-        if not (_differs(experiment, fields, variants, audience) or _first_of_its_step(experiment, why)):
+        differs = _differs(experiment, fields, variants, audience)
+        if not (differs or _first_of_its_step(experiment, why)):
             return experiment  # a save that changes nothing is no version, and no line of the log
         for name, value in fields.items():
             setattr(experiment, name, value)
