@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +17,7 @@ from aha.questions.preview import data_objections, preview, too_few
 from aha.questions.preview_words import asked_sentence, facts
 from aha.study import studies
 from aha.study.question import Inputs
+from events.outbox import ownership
 from events.pickers.mends import mended, wrong_fields
 from events.pickers.people_words import read_retention
 from events.pickers.rate_words import rate_context
@@ -32,6 +34,7 @@ MANY = ("behaviours", "inert")
 def new_study(request: HttpRequest) -> HttpResponse:
     """Ask a study and start it; a link may bring its fields, or the study whose question is changed (`again`)."""
     if request.method != "POST":
+        _say_what_ails_the_store(request)
         return _page(request, StudyForm(initial=_brought(request)))
     if "mend" in request.POST or "look" in request.POST:
         form = StudyForm(mended(request.POST))
@@ -61,6 +64,14 @@ def new_study(request: HttpRequest) -> HttpResponse:
 def preview_study(request: HttpRequest) -> HttpResponse:
     """What would happen with the form as it stands, as a fragment."""
     return render(request, "components/before/preview.html", _look(StudyForm(request.POST)))
+
+
+def _say_what_ails_the_store(request: HttpRequest) -> None:
+    """A store that is away must not look like one without events."""
+    try:
+        ownership.files_to_read()
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
 
 
 def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None = None) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from experiments.forms.plan_fields import PercentField, ValueField
@@ -49,7 +49,9 @@ class ArmStepForm(forms.Form):
         if name not in values:
             return []
         value = values[name]
-        return [Mend(say("Use {value}").format(value=value) if value else say("Leave it empty"), {field: value})]
+        return [
+            Mend(gettext("Use {value}").format(value=value) if value else gettext("Leave it empty"), {field: value})
+        ]
 
 
 class BaseArms(forms.BaseFormSet):  # type: ignore[type-arg]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.pickers.fields import MetricField
@@ -99,25 +99,25 @@ class OutcomesForm(StepForm):
             return self._lines(name)
         if name == "guardrail_rules":
             kept = [line for line in self._typed(name) if _is_rule(line)]
-            return [Mend(say("Remove what can't be read"), {name: "\n".join(kept)})]
+            return [Mend(gettext("Remove what can't be read"), {name: "\n".join(kept)})]
         return super().mend(name)
 
     def _outcome(self, name: str) -> list[Mend]:
         near = meant(str(self[name].value() or ""), known_events())
         usual = usual_outcome(self.experiment) if self.experiment is not None else "window:14-20"
         found = [one for one in dict.fromkeys([near, usual]) if one] if name == "first" else [near] if near else []
-        mends = [Mend(say("Use {value}").format(value=one), {name: one}) for one in found]
-        return mends if name == "first" else [*mends, Mend(say("Leave it empty"), {name: ""})]
+        mends = [Mend(gettext("Use {value}").format(value=one), {name: one}) for one in found]
+        return mends if name == "first" else [*mends, Mend(gettext("Leave it empty"), {name: ""})]
 
     def _lines(self, name: str) -> list[Mend]:
         names = known_events()
         lines = self._typed(name)
         better = [line if can_be_read(line) else meant(line, names) for line in lines]
         kept = [line for line in lines if can_be_read(line)]
-        mends = [Mend(say("Remove what can't be read"), {name: "\n".join(kept)})]
+        mends = [Mend(gettext("Remove what can't be read"), {name: "\n".join(kept)})]
         changed = [new for old, new in zip(lines, better, strict=True) if new and new != old]
         if changed:
-            text = say("Use {value}").format(value=", ".join(changed))
+            text = gettext("Use {value}").format(value=", ".join(changed))
             mends.insert(0, Mend(text, {name: "\n".join(filter(None, better))}))
         return mends
 
@@ -252,8 +252,8 @@ class PlanForm(StepForm):
     def mend(self, name: str) -> list[Mend]:
         """An effect of two points is a usual one."""
         if name == "smallest_effect" and self.is_share:
-            value = say("%(value)s points") % {"value": "2"}
-            return [Mend(say("Use {value}").format(value=value), {name: value})]
+            value = gettext("%(value)s points") % {"value": "2"}
+            return [Mend(gettext("Use {value}").format(value=value), {name: value})]
         return super().mend(name)
 
 

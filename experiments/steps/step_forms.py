@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from aha.models import AhaMoment
@@ -47,7 +47,7 @@ class StepForm(forms.Form):
         if name not in self.usual:
             return []
         value = self.usual[name]
-        label = say("Use {value}").format(value=value) if value else say("Leave it empty")
+        label = gettext("Use {value}").format(value=value) if value else gettext("Leave it empty")
         return [Mend(label, {name: value})]
 
 
@@ -96,14 +96,14 @@ class HypothesisForm(StepForm):
         """A key from what was typed; the moment's name."""
         if name == "key":
             key = drafts.free_key(key_from(str(self["key"].value() or ""), "experiment"))
-            return [Mend(say("Use {value}").format(value=key), {"key": key})]
+            return [Mend(gettext("Use {value}").format(value=key), {"key": key})]
         if name == "name":
             chosen = self["moment"].value()
             moment = AhaMoment.objects.filter(pk=chosen).first() if chosen else None
-            made = drafts.name_for_test(moment) if moment is not None else say("New nudge")
-            return [Mend(say("Use {value}").format(value=made), {"name": made})]
+            made = drafts.name_for_test(moment) if moment is not None else gettext("New nudge")
+            return [Mend(gettext("Use {value}").format(value=made), {"name": made})]
         if name == "moment":
-            return [Mend(say("Test the nudge alone"), {"moment": ""})]
+            return [Mend(gettext("Test the nudge alone"), {"moment": ""})]
         return []
 
 
@@ -130,7 +130,7 @@ class VariantsForm(StepForm):
         """The experiment's own key is a flag key, too."""
         if name == "flag_key" and self.experiment is not None:
             key = self.experiment.key
-            return [Mend(say("Use {value}").format(value=key), {"flag_key": key})]
+            return [Mend(gettext("Use {value}").format(value=key), {"flag_key": key})]
         return super().mend(name)
 
 

@@ -94,7 +94,7 @@ def test_aligned__columns_of_numbers__are_set_to_the_right(cells: list[str], end
     found = aligned(table)
 
     assert found["columns"] == [("name", False), ("value", end)]
-    assert [(cell, "end" in classes.split()) for cell, classes in (row[1] for row in found["rows"])] == [
+    assert [(cell, "end" in classes.split()) for cell, classes, _ in (row[1] for row in found["rows"])] == [
         (cell, end) for cell in cells
     ]
 

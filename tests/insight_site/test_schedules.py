@@ -12,6 +12,8 @@ from insight_site.schedules import JOBS, synchronise
 
 pytestmark = pytest.mark.django_db
 ROWS = {
+    ("aha: prepare explore", "aha.tasks.prepare_explore", "I", 5, -1),
+    ("events: remove old uploads", "events.tasks.remove_old_uploads", "H", None, -1),
     ("aha: weekly reach", "aha.tasks.count_all_reaches", "D", None, -1),
     ("events: catalogue", "events.tasks.refresh_catalogue", "I", 1, -1),
     ("events: flush", "events.tasks.flush_events", "I", 1, -1),

@@ -56,4 +56,4 @@ def test_pages__with_nul_in_their_address__are_unknown(path: str) -> None:
     User.objects.update(is_superuser=True)
 
     assert client.get(path).status_code == 404
-    assert client.get("/admin/experiments/experiment/new/?moment=%00").status_code == 200
+    assert client.get("/admin/experiments/experiment/new/?moment=%00", follow=True).status_code == 200

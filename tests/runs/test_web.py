@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from aha.models import Study
+from events.models import FileImport
 from experiments.models import Analysis
 from runs.kinds import kind_of
 from runs.listing import open_runs
@@ -33,6 +34,7 @@ MAKERS: dict[str, Callable[[], Run]] = {
     "search": lambda: SegmentationRun.objects.create(),
     "churn": lambda: ChurnRun.objects.create(segment=segment(1)),
     "comparison": lambda: ComparisonRun.objects.create(first=segment(1), second=segment(2)),
+    "import": lambda: FileImport.objects.create(name="log.csv"),
     "analysis": lambda: Analysis.objects.create(experiment=draft("exp")),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

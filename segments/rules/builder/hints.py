@@ -37,8 +37,12 @@ def _event(path: Path, row: TypedCondition, known: Known) -> Iterator[Mistake]:
     if row.property and row.property_value and values and row.property_value not in values:
         other = nearest(row.property_value, values)
         if other is not None:
-            asked = {"event": row.name, "name": row.property, "value": row.property_value}
-            why = say("No ‘{event}’ was seen with ‘{name}’ = ‘{value}’.", **asked)
+            why = say(
+                "No ‘{event}’ was seen with ‘{name}’ = ‘{value}’.",
+                event=row.name,
+                name=row.property,
+                value=row.property_value,
+            )
             yield Mistake(path, "property_value", *_instead(path, "property_value", why, other), blocks=False)
 
 

@@ -115,7 +115,7 @@ def test_rate__of_a_window__counts_users_on_fingers(asker: Client) -> None:
     # Ann came back on day 2 and 7, Bob on day 7; Eve is too young for day 7.
     found = rate(asker, retention="on_day:7")
 
-    assert "<strong>50.0% (15.0 … 85.0)</strong>" in found
+    assert "<strong>50.0% (15.0 to 85.0)</strong>" in found
     assert "4 of 5 users who signed up are old enough to tell." in found
     assert "<svg" in found
 

@@ -322,4 +322,4 @@ def test_moment__outcome_is_a_mean__effect_is_not_called_points() -> None:
         "effect": {"estimate": 3.0},
         "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0},
     }
-    assert moment_page.finding(found).endswith("whom the nudge moved: 3.00 (1.00 … 5.00).")
+    assert moment_page.finding(found).endswith("whom the nudge moved: 3.00 (1.00\u00a0to\u00a05.00).")

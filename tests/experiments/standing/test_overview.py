@@ -169,7 +169,7 @@ def test_lists__each_experiment_stands_where_it_belongs() -> None:
 def test_moments__tested_first_then_open_then_decided() -> None:
     for name, status in (("a", "confirmed"), ("b", "candidate"), ("c", "testing")):
         row = promote.create_moment(
-            name=name, behaviour="x", times=1, days=1, signup_event="signup", retention="window:14-20"
+            name=name, behaviour=name, times=1, days=1, signup_event="signup", retention="window:14-20"
         )
         AhaMoment.objects.filter(pk=row.pk).update(status=status)
 

@@ -61,7 +61,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("variants", ARMS, {"arms-1-weight": "170"}, "Ensure this value is less than or equal to 100"),
     ("audience", AUDIENCE, {"everyone_coverage": "0"}, "With this coverage nobody is enrolled."),
     ("audience", AUDIENCE, {"everyone_coverage": "120"}, "Ensure this value is less than or equal to 100"),
-    ("audience", AUDIENCE, {"saturations": "0: 50, 50: 50"}, "luster"),
+    ("audience", AUDIENCE, {"everyone_coverage": "-5"}, "Ensure this value is greater than or equal to 0"),
     ("outcomes", OUTCOMES, {"first": ""}, "The plan needs one or two primary outcomes."),
     ("outcomes", OUTCOMES, {"guardrail_metrics": "on_day:1"}, "“on_day:1” has no margin"),
     ("outcomes", OUTCOMES, {"secondary_metrics": "D7"}, "'D7' is no retention definition"),

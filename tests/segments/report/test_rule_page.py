@@ -17,7 +17,7 @@ RULE = parse_rule({"all": [{"trait": "platform", "is": "ios"}]})
         (Counted(0, 0, 1, None, True), "There is no user yet to try this on.", ""),
         (Counted(0, 10, 1, rate(0, 10), True), "0 of 10 users", "0.0%"),
         (Counted(1_234, 20_000, 1, rate(1_234, 20_000), True), "1,234 of 20,000 users", "6.2%"),
-        (Counted(500, 1_000, 10, rate(500, 1_000), True), "About 50.0% of the users", "95% interval 46.9"),
+        (Counted(500, 1_000, 10, rate(500, 1_000), True), "About 50.0% of the users", "46.9"),
     ],
 )  # fmt: skip
 def test_count__all_a_sample_or_nobody__in_words(found: Counted, members: str, share: str) -> None:
