@@ -21,7 +21,7 @@ from aha.moments.claims import read_finding
 from aha.questions.asked_changes import changes
 from aha.report import behaviours, candidates_table, claim, cohort, marks, negative_controls, page, provenance
 from aha.report import moment_page as moment_parts
-from aha.report.candidate import hidden_cause, promise, set_aside
+from aha.report.candidate import hidden_cause, promise, without_claims
 from aha.report.candidate.jump import step_words
 from aha.report.marks import flag_sentence, flag_words
 from aha.report.past import expected
@@ -97,7 +97,7 @@ def _study_context(study: Study, report: Report) -> dict[str, Any]:
         "claims": found,
         "claims_caption": candidates_table.caption(found),
         "caveat": claim.caveat(),
-        "aside": set_aside.set_aside(report),
+        "aside": without_claims.set_aside(report),
         "curve": cohort.part(report),
         "flow": cohort.flow(report),
         "candidates": behaviours.side_by_side(report) if report.candidates else None,

@@ -31,6 +31,7 @@ IMPORT, RUN = address(r"/data/import/[0-9a-f-]{36}/"), address(r"/data/import/ru
 STUDY, MOMENT = address(r"/aha/studies/\d+/"), address(r"/aha/moments/college_msg[^/]*/")
 GO = ".plan-actions button[name=go]"
 WEEK_3 = "#id_retention_preset6"
+BEHAVIOURS = ("friend_add", "chat")
 START_STUDY = "form.before .actions button[type=submit]"
 
 
@@ -142,6 +143,7 @@ class Walk:
         """JOURNEY_PICTURES=folder keeps what each stage ended with, to be looked at."""
         folder = os.environ.get("JOURNEY_PICTURES")
         if folder:
+            self.page.wait_for_load_state()
             language = self.page.evaluate("document.documentElement.lang")
             self.page.screenshot(path=f"{folder}/{type(self.person).__name__}-{language}-{name}.png", full_page=True)
 
@@ -188,7 +190,7 @@ def test_empty_site__by_keyboard_alone__comes_to_a_running_experiment_too(
 def test_study__run_again_with_another_window__is_compared_and_taken_away(
     open_page: Callable[..., Any], pm: User, small_world: None, language: str, tmp_path: Path
 ) -> None:
-    first = start_study(inputs=Inputs("signup", (3,), "window:14-20"), title="", by=pm)
+    first = start_study(inputs=Inputs("signup", (3,), "window:14-20", behaviours=BEHAVIOURS), title="", by=pm)
     page = open_page(language, pm)
     page.set_default_timeout(120_000)
 
