@@ -128,8 +128,11 @@ def _troubles(
         return [_too_young(inputs, signed_up, oldest)]
     found: list[Trouble] = []
     if behaviours < LEAST_BEHAVIOURS:
-        counts = {"least": LEAST_BEHAVIOURS, "count": behaviours}
-        why = say("Groups are told apart by at least {least} behaviours, and here are {count}.", **counts)
+        why = say(
+            "Groups are told apart by at least {least} behaviours, and here are {count}.",
+            least=LEAST_BEHAVIOURS,
+            count=behaviours,
+        )
         label = say("Take every event") if inputs.behaviours else None
         found.append(Trouble("behaviours", why, label))
     if placed < MIN_UNITS:
