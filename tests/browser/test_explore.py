@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import override_settings
+from playwright.sync_api import expect
 
 from events import store
 from events.catalogue import refresh
@@ -73,7 +74,7 @@ def test_retention__picked_by_mouse__leads_to_an_address_that_says_it_all(
     answered(page)
 
     page.get_by_role("button", name="Week 2", exact=True).click()
-    page.wait_for_function("document.getElementById('id_retention').value === 'week:2'")
+    expect(page.locator("#id_retention")).to_have_value("week:2")
     page.get_by_role("button", name="Show", exact=True).click()
     answered(page)
 

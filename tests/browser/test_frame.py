@@ -103,9 +103,10 @@ def test_studies__without_script__filter_is_a_form(chromium: Any, live_server: A
 
 
 def test_note__by_keyboard__opens_and_closes(open_page: Callable[..., Any], analyst: User) -> None:
+    world = make_world()
     page = open_page("en", analyst)
-    page.goto("/")
-    button = page.get_by_role("button", name="Explain: AHA moment")
+    page.goto(f"/aha/studies/{world.study.pk}/candidates/1/")
+    button = page.get_by_role("button", name="Explain: AHA moment").first
 
     button.focus()
     page.keyboard.press("Enter")

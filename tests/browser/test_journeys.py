@@ -186,9 +186,10 @@ def test_empty_site__by_keyboard_alone__comes_to_a_running_experiment_too(
     assert person.count <= MOST_KEYS
 
 
+@pytest.mark.usefixtures("small_world")
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_study__run_again_with_another_window__is_compared_and_taken_away(
-    open_page: Callable[..., Any], pm: User, small_world: None, language: str, tmp_path: Path
+    open_page: Callable[..., Any], pm: User, language: str, tmp_path: Path
 ) -> None:
     first = start_study(inputs=Inputs("signup", (3,), "window:14-20", behaviours=BEHAVIOURS), title="", by=pm)
     page = open_page(language, pm)
