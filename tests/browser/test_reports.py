@@ -113,7 +113,7 @@ def test_peek__asked_for__warns_first_then_a_worker_computes_it_and_the_report_b
     with worker(tmp_path):
         page.locator(".alert.alarm").wait_for(timeout=90_000)
 
-    assert page.locator("main .alert, main .card").first.inner_text().startswith(words["peeked"])
+    assert page.locator("main .alert.alarm").first.inner_text().startswith(words["peeked"])
     row = Analysis.objects.get()
     assert (row.status, row.peek, row.final) == ("done", True, False)
     page.goto("/experiments/")
