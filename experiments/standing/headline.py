@@ -35,7 +35,7 @@ class Headline:
 
     Attributes:
         label: which outcome, among whom: the label of the pair.
-        levels: by arm, control first.
+        levels: by arm, control first, then the variant that leads.
         pair: of these control and the variant that leads.
         nudge: its effect on everyone, control subtracted.
         behaviour: its effect on those whom the nudge moved; None in a plain A/B test, and where it isn't one.
@@ -77,9 +77,10 @@ def headline(figures: dict[str, Any] | None, verdict: str) -> Headline | None:
     if not figures or verdict == Code.INVALID:
         return None
     share = bool(figures["share"])
-    levels = tuple(
-        Level(arm, _level(row["mean"], share=share), int(row["n"])) for arm, row in figures["levels"].items()
-    )
+    first = (figures["control"], figures["variant"])  # PostgreSQL doesn't keep the order of a document's keys
+    arms = [*first, *sorted(set(figures["levels"]) - set(first))]
+    rows = [(arm, figures["levels"][arm]) for arm in arms if arm in figures["levels"]]
+    levels = tuple(Level(arm, _level(row["mean"], share=share), int(row["n"])) for arm, row in rows)
     took = figures["take_up"]
     told = verdict not in NOT_THE_BEHAVIOUR
     return Headline(
