@@ -1,7 +1,7 @@
 """Make the list of the store's events: in a worker when the store has changed, or at once for a small store."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -93,8 +93,8 @@ def make_catalogue() -> bool:
     return True
 
 
-def _is_due(last: CatalogueSnapshot, made_at: object) -> bool:
-    age = timezone.now() - made_at  # type: ignore[operator]
+def _is_due(last: CatalogueSnapshot, made_at: datetime) -> bool:
+    age = timezone.now() - made_at
     if not CatalogueSnapshot.objects.filter(pk=last.pk, payload__schema=SCHEMA).exists():
         return True
     if settings.WAREHOUSE_URL:
